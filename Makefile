@@ -1,0 +1,64 @@
+# `make help` lists the commands. Every command that needs the virtual environment makes it first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup
+ROWS ?= 1000
+ARGS ?=
+UV ?= uv
+UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
+
+.PHONY: help setup demo test lint format dist lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make .venv from the lock (runs again only when the lock or pyproject.toml changed)
+
+$(STAMP): requirements/dev.lock pyproject.toml scripts/find_python.sh
+	@python=$$(scripts/find_python.sh "$(VENV)"); \
+	echo "setup: $(VENV) with $$($$python --version); the first time takes a few minutes"; \
+	$(BIN)/python -m pip --version > /dev/null 2>&1 || $$python -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)
+	$(BIN)/rai-scale demo out/demo --rows $(ROWS)
+
+test: setup  ## Run all tests with coverage (ARGS='tests/unit --no-cov' for a part of them)
+	@if java=$$(scripts/find_java.sh); then \
+		echo "test: $$java"; enough=(); \
+	else \
+		echo "test: $$java"; enough=(--cov-fail-under=0); \
+	fi; \
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered "$${enough[@]}" $(ARGS)
+
+lint: setup  ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## Put the code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dist: setup  ## Build the zip for --py-files and the packed environment for --archives
+	$(BIN)/python scripts/build_dist.py --out dist
+
+# uv does not read pip's configuration: name a mirror with UV_DEFAULT_INDEX.
+lock:  ## Resolve the lock files again (needs uv; UPGRADE=--upgrade for newest versions)
+	@command -v $(UV) > /dev/null || { echo "lock: uv not found; run: pip install uv"; exit 1; }
+	$(UV) $(UV_LOCK) $(UPGRADE) --extra all --group dev --group model \
+		-c requirements/constraints.txt -o requirements/dev.lock
+	$(UV) $(UV_LOCK) --extra pii --group model -c requirements/dev.lock \
+		-o requirements/worker.lock
+
+clean:  ## Remove everything that was made here, .venv included
+	rm -rf $(VENV) build dist out sample_lake spark-warehouse metastore_db artifacts .coverage \
+		.coverage.* .mypy_cache .ruff_cache .hypothesis .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

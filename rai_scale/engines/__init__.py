@@ -1,0 +1,1 @@
+"""Engines: local (DuckDB and processes), Dask, Spark; each imported only when used."""

@@ -1,0 +1,77 @@
+"""Canonical Arrow types: the ones that every engine can say."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911
+    """Map a type to the one that stands for it on every engine.
+
+    Spark knows no unsigned integers, dictionaries, nanoseconds or 64-bit offsets; what it cannot
+    say, no function sees.
+    """
+    if pa.types.is_dictionary(kind):
+        return canonical_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.binary()
+    if pa.types.is_uint64(kind):
+        return pa.decimal128(20, 0)
+    if pa.types.is_unsigned_integer(kind):
+        return pa.int64()
+    if pa.types.is_float16(kind):
+        return pa.float32()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", "UTC" if kind.tz else None)
+    if pa.types.is_duration(kind):
+        return pa.duration("us")
+    if pa.types.is_date64(kind):
+        return pa.date32()
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(f.name, canonical_type(f.type)) for f in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return pa.list_(canonical_type(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(canonical_type(kind.key_type), canonical_type(kind.item_type))
+    return kind
+
+
+def canonical_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with canonical types, without metadata; every field is nullable."""
+    return pa.schema([pa.field(f.name, canonical_type(f.type)) for f in schema])
+
+
+def canonical_table(table: pa.Table, schema: pa.Schema | None = None) -> pa.Table:
+    """Cast a table to its canonical types, or to the canonical ``schema`` given."""
+    target = canonical_schema(table.schema) if schema is None else schema
+    if table.schema.equals(target):
+        return table
+    columns = [_cast(table.column(f.name), f.type) for f in target]
+    return pa.table(columns, schema=target) if columns else table.select([])
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if column.type.equals(kind):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    # safe=False only drops nanoseconds: widening casts cannot fail, and others are not asked for.
+    return pc.cast(column, kind, safe=not pa.types.is_temporal(kind))
+
+
+def overlay(table: pa.Table, columns: pa.Table) -> pa.Table:
+    """Replace the columns of the same name in place and append the others."""
+    for field, column in zip(columns.schema, columns.columns, strict=True):
+        at = table.schema.get_field_index(field.name)
+        table = (
+            table.append_column(field, column) if at < 0 else table.set_column(at, field, column)
+        )
+    return table
+
+
+def overlay_schema(schema: pa.Schema, outputs: pa.Schema) -> pa.Schema:
+    """Return the schema that :func:`overlay` gives."""
+    return overlay(schema.empty_table(), outputs.empty_table()).schema

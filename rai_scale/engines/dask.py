@@ -1,0 +1,121 @@
+"""Dask: the caller's frame on whatever scheduler the caller has; no cluster is ever made."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.arrow_types import canonical_table
+from rai_scale.engines.base import EngineBase, cut
+from rai_scale.engines.counts import count_groups, counts_schema, merge_counts
+from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow
+from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
+from rai_scale.engines.shared_file import SharedFile, content_name
+
+
+class DaskEngine(EngineBase):
+    """The verbs over ``dask.dataframe.DataFrame``; lazy until counted or collected."""
+
+    name = "dask"
+
+    def schema(self, data: Any) -> pa.Schema:
+        """Return the canonical schema of the frame's ``_meta``; object columns are text."""
+        return frame_schema(data._meta)
+
+    def _apply(self, data: Any, batch: BatchFunction) -> Any:
+        if not batch.aligned:
+            data = data[list(batch.inputs)]
+        meta = run_on_frame(batch, data._meta, "meta")
+        # dask would replace the object columns of the meta by its own string type
+        with dask.config.set({"dataframe.convert-string": False}):
+            return data.map_partitions(_run_partition, batch, meta=meta)
+
+    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+        """Count per partition and merge as a tree; see the protocol."""
+        self._check(data, [*keys, *sums])
+        names = list(dict.fromkeys([*keys, *sums])) or list(data.columns)[:1]
+        kept = data[names]
+        schema = counts_schema(self.schema(kept), keys, sums)
+        meta = arrow_to_frame(schema.empty_table(), pd.ArrowDtype(pa.string()))
+        counted = kept.reduction(
+            _count_partition,
+            aggregate=_merge_partitions,
+            meta=meta,
+            chunk_kwargs={"keys": list(keys), "sums": list(sums)},
+            aggregate_kwargs={"schema": schema, "keys": list(keys)},
+            combine=_merge_partitions,
+            combine_kwargs={"schema": schema, "keys": list(keys)},
+            split_every=8,
+        )
+        with plain_errors():
+            return canonical_table(frame_to_arrow(counted.compute()), schema)
+
+    def collect(self, data: Any) -> pa.Table:
+        """Compute all partitions; see the protocol."""
+        with plain_errors():
+            return frame_to_arrow(data.compute())
+
+    def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
+        """Make a frame of ArrowDtype columns with ``partitions`` partitions."""
+        text = pd.ArrowDtype(pa.string())
+        parts = [arrow_to_frame(part, text) for part in cut(canonical_table(table), partitions)]
+        meta = arrow_to_frame(canonical_table(table).slice(0, 0), text)
+        return dd.from_map(_same, parts, meta=meta)
+
+    def publish(self, path: str) -> SharedFile:
+        """Upload a file to each worker of the current client, or name it where there is none."""
+        from distributed import get_client
+
+        name = content_name(path)
+        try:
+            client = get_client()
+        except ValueError:
+            return SharedFile(name, _OnThisMachine(os.path.abspath(path)))
+        with tempfile.TemporaryDirectory() as folder:
+            named = os.path.join(folder, name)
+            os.symlink(os.path.abspath(path), named)
+            client.upload_file(named, load=False)
+        return SharedFile(name, _in_worker_folder)
+
+
+@dataclass(frozen=True)
+class _OnThisMachine:
+    path: str
+
+    def __call__(self, name: str) -> str:
+        return self.path
+
+
+def _in_worker_folder(name: str) -> str:
+    from distributed import get_worker
+
+    return os.path.join(get_worker().local_directory, name)
+
+
+def _same(part: pd.DataFrame) -> pd.DataFrame:
+    return part
+
+
+def _run_partition(
+    frame: pd.DataFrame, batch: BatchFunction, partition_info: dict | None = None
+) -> pd.DataFrame:
+    partition = "?" if not partition_info else str(partition_info.get("number", "?"))
+    return run_on_frame(batch, frame, partition)
+
+
+def _count_partition(frame: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
+    counted = count_groups(frame_to_arrow(frame), keys, sums)
+    return arrow_to_frame(counted, pd.ArrowDtype(pa.string()))
+
+
+def _merge_partitions(frame: pd.DataFrame, schema: pa.Schema, keys: list[str]) -> pd.DataFrame:
+    merged = merge_counts(canonical_table(frame_to_arrow(frame), schema), keys)
+    return arrow_to_frame(merged, pd.ArrowDtype(pa.string()))

@@ -1,0 +1,81 @@
+"""The one place where Arrow and pandas meet, so that dtypes are the same on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.arrow_types import canonical_table
+
+
+def pandas_dtype(kind: pa.DataType, text: object) -> object:
+    """Return the pandas dtype of a new column: plain for text, floats and bool, else Arrow's.
+
+    ``text`` is the frame's own dtype for strings, so that a new column looks like its neighbours.
+    """
+    if pa.types.is_string(kind):
+        return text
+    if pa.types.is_float64(kind):
+        return "float64"
+    return pd.ArrowDtype(kind)
+
+
+def text_dtype(frame: pd.DataFrame) -> object:
+    """Return the dtype that the frame uses for text: a string dtype if it has one, or object."""
+    for dtype in frame.dtypes:
+        if isinstance(dtype, pd.StringDtype):
+            return dtype
+        if isinstance(dtype, pd.ArrowDtype) and pa.types.is_string(dtype.pyarrow_dtype):
+            return dtype
+    return "object"
+
+
+def column_to_arrow(series: pd.Series) -> pa.Array:
+    """Convert one pandas column; an object column of mixed values becomes text.
+
+    Null, None, NaN and NaT are null. A mixed column (say numbers among strings) is what a CSV with
+    dirt looks like in pandas; each value is taken as ``str(value)``.
+    """
+    if len(series) == 0 and series.dtype == object:
+        return pa.array([], pa.string())
+    try:
+        array = pa.Array.from_pandas(series)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        array = pa.array([None if _missing(v) else str(v) for v in series], pa.string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)  # noqa: PLR0124
+
+
+def frame_to_arrow(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> pa.Table:
+    """Convert (some columns of) a pandas frame to a table of canonical types; the index is left."""
+    names = list(frame.columns if columns is None else columns)
+    if not names:
+        return pa.table({"": pa.nulls(len(frame))}).select([])
+    return canonical_table(pa.table([column_to_arrow(frame[n]) for n in names], names=names))
+
+
+def arrow_to_frame(table: pa.Table, text: object = "object") -> pd.DataFrame:
+    """Convert a table to pandas, with the dtypes of :func:`pandas_dtype`."""
+    return pd.DataFrame(
+        {
+            field.name: _to_series(column, pandas_dtype(field.type, text))
+            for field, column in zip(table.schema, table.columns, strict=True)
+        },
+        index=pd.RangeIndex(table.num_rows),
+    )
+
+
+def _to_series(column: pa.ChunkedArray, dtype: object) -> pd.Series:
+    if isinstance(dtype, pd.ArrowDtype):
+        return pd.Series(pd.arrays.ArrowExtensionArray(column.cast(dtype.pyarrow_dtype)))
+    return column.to_pandas().astype(dtype)  # type: ignore[call-overload]
+
+
+def frame_schema(frame: pd.DataFrame) -> pa.Schema:
+    """Return the canonical schema of a pandas (or dask ``_meta``) frame."""
+    return frame_to_arrow(frame).schema

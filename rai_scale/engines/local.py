@@ -1,0 +1,191 @@
+"""One machine: DuckDB for tables, worker processes for Python; no server, no JVM.
+
+Frames: pandas DataFrame and pyarrow Table (computed at once), DuckDB relation (lazy, any size).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import cloudpickle
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from loky import get_reusable_executor
+
+from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
+from rai_scale.engines.base import TASK_SCHEMA, EngineBase, RunTasks, cut
+from rai_scale.engines.frames import frame_schema, frame_to_arrow
+from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
+from rai_scale.engines.shared_file import SharedFile, content_name
+
+
+@dataclass(frozen=True)
+class ArrowStream:
+    """A table that is made anew each time it is scanned; DuckDB reads it batch by batch."""
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.Table]]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Open one scan (the Arrow PyCapsule protocol)."""
+        batches = (
+            b for table in self.batches() for b in table.cast(self.schema).to_batches(BATCH_ROWS)
+        )
+        reader = pa.RecordBatchReader.from_batches(self.schema, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+
+def relation_of(stream: ArrowStream) -> duckdb.DuckDBPyRelation:
+    """Make a lazy relation of a stream, on a connection of its own.
+
+    A connection cannot read from a stream that reads from the same connection.
+    """
+    return duckdb.connect().from_arrow(stream)
+
+
+def scan(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
+    """Execute a relation and yield its rows in tables of at most ``BATCH_ROWS`` rows."""
+    open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    for batch in open_reader(BATCH_ROWS):
+        yield pa.Table.from_batches([batch])
+
+
+class LocalEngine(EngineBase):
+    """DuckDB and worker processes.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Worker processes; ``RAI_SCALE_LOCAL_WORKERS`` or the number of cores by default. One batch
+        alone runs in this process.
+    """
+
+    name = "local"
+
+    def __init__(self, workers: int | None = None) -> None:
+        asked = workers or int(os.environ.get("RAI_SCALE_LOCAL_WORKERS", "0"))
+        self.workers = asked or len(os.sched_getaffinity(0))
+
+    def schema(self, data: Any) -> pa.Schema:
+        """Return the canonical schema; a relation is only described, not run."""
+        if isinstance(data, pd.DataFrame):
+            return frame_schema(data)
+        if isinstance(data, pa.Table):
+            return canonical_schema(data.schema)
+        return canonical_schema(data.limit(0).to_arrow_table().schema)
+
+    def _apply(self, data: Any, batch: BatchFunction) -> Any:
+        if isinstance(data, pd.DataFrame):
+            return self._apply_frame(data, batch)
+        schema = (
+            overlay_schema(self.schema(data), batch.outputs) if batch.aligned else batch.outputs
+        )
+        if isinstance(data, pa.Table):
+            # to_batches keeps the caller's own types in the columns that are only carried
+            kept = data.schema.empty_table()
+            schema = overlay_schema(kept.schema, batch.outputs) if batch.aligned else schema
+            done = self._run(batch, lambda: iter(cut_rows(data)))
+            return pa.concat_tables([schema.empty_table(), *done])
+        keep = data if batch.aligned else data.select(*map(_column, batch.inputs))
+        return relation_of(ArrowStream(schema, lambda: self._run(batch, lambda: scan(keep))))
+
+    def _apply_frame(self, frame: pd.DataFrame, batch: BatchFunction) -> pd.DataFrame:
+        parts = [frame.iloc[i : i + BATCH_ROWS] for i in range(0, len(frame), BATCH_ROWS)]
+        tasks = (partial(run_on_frame, batch, p, str(i)) for i, p in enumerate(parts or [frame]))
+        done = list(self._in_workers(tasks, batch))
+        return pd.concat(done, ignore_index=not batch.aligned) if len(done) > 1 else done[0]
+
+    def _run(
+        self, batch: BatchFunction, tables: Callable[[], Iterator[pa.Table]]
+    ) -> Iterator[pa.Table]:
+        tasks = (partial(_run_table, batch, t, str(i)) for i, t in enumerate(tables()))
+        for tables_done in self._in_workers(tasks, batch):
+            yield from tables_done
+
+    def _in_workers(self, tasks: Iterator[Callable[[], Any]], batch: BatchFunction) -> Iterator:
+        """Run tasks in order, a few ahead of the reader; one task alone runs here."""
+        tasks = iter(tasks)
+        first = list(islice(tasks, 2))
+        if self.workers == 1 or len(first) <= 1 or getattr(batch.function, "cheap", False):
+            yield from (task() for task in first)
+            yield from (task() for task in tasks)
+            return
+        pool = get_reusable_executor(max_workers=self.workers, timeout=60)
+        waiting: deque = deque(pool.submit(_call, cloudpickle.dumps(task)) for task in first)
+        for task in tasks:
+            if len(waiting) > 2 * self.workers:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_call, cloudpickle.dumps(task)))
+        while waiting:
+            yield waiting.popleft().result()
+
+    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+        """Count by DuckDB; see :class:`~rai_scale.engines.protocol.Engine`."""
+        self._check(data, [*keys, *sums])
+        if isinstance(data, pd.DataFrame):
+            data = frame_to_arrow(data, [*keys, *sums] or list(data.columns)[:1])
+        relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
+        totals = [f"sum({_column(n)})::DOUBLE AS {_column('sum_' + n)}" for n in sums]
+        wanted = ", ".join([*map(_column, keys), 'count(*)::BIGINT AS "count"', *totals])
+        grouped = relation.aggregate(wanted, ", ".join(map(_column, keys)))
+        with plain_errors():
+            return canonical_table(grouped.to_arrow_table())
+
+    def collect(self, data: Any) -> pa.Table:
+        """Return all rows; see :class:`~rai_scale.engines.protocol.Engine`."""
+        if isinstance(data, pd.DataFrame):
+            return frame_to_arrow(data)
+        with plain_errors():
+            return canonical_table(data if isinstance(data, pa.Table) else data.to_arrow_table())
+
+    def from_arrow(self, table: pa.Table, partitions: int = 1) -> duckdb.DuckDBPyRelation:
+        """Make a relation that is scanned in ``partitions`` batches."""
+        table = canonical_table(table)
+        return relation_of(ArrowStream(table.schema, lambda: iter(cut(table, partitions))))
+
+    def map_tasks(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Iterable[Any],
+        shared: Sequence[SharedFile] = (),
+    ) -> list[Any]:
+        """One worker call per task; DuckDB would merge single rows into one batch."""
+        batch = BatchFunction(RunTasks(function), (), TASK_SCHEMA, False, "map_tasks")
+        calls = (partial(batch.guard, partial(function, t), str(i)) for i, t in enumerate(tasks))
+        return list(self._in_workers(calls, batch))
+
+    def publish(self, path: str) -> SharedFile:
+        """Name a local file for the workers, which see the same disk."""
+        return SharedFile(content_name(path), _Same(os.path.abspath(path)))
+
+
+@dataclass(frozen=True)
+class _Same:
+    path: str
+
+    def __call__(self, name: str) -> str:
+        return self.path
+
+
+def _run_table(batch: BatchFunction, table: pa.Table, partition: str) -> list[pa.Table]:
+    return list(batch.run(table, partition))
+
+
+def _call(pickled: bytes) -> Any:
+    return cloudpickle.loads(pickled)()
+
+
+def cut_rows(table: pa.Table) -> list[pa.Table]:
+    """Cut a table into batches of at most ``BATCH_ROWS`` rows."""
+    return [table.slice(i, BATCH_ROWS) for i in range(0, table.num_rows, BATCH_ROWS)]
+
+
+def _column(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,76 @@
+"""The few verbs that every engine offers, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rai_scale.engines.shared_file import SharedFile
+
+TableFunction = Callable[["pa.Table"], "pa.Table"]
+"""A picklable function of one batch of rows; it must not depend on how the rows were cut.
+
+A function with a true attribute ``cheap`` is not worth a worker process on the local engine.
+"""
+
+
+class Engine(Protocol):
+    """What a capability may ask of an engine. ``data`` is the engine's own kind of frame."""
+
+    name: str
+
+    def schema(self, data: Any) -> pa.Schema:
+        """Return the canonical Arrow schema of ``data`` without executing it."""
+
+    def with_columns(
+        self,
+        data: Any,
+        function: TableFunction,
+        outputs: pa.Schema,
+        *,
+        inputs: Sequence[str],
+        label: str,
+    ) -> Any:
+        """Add or replace the columns ``outputs``, computed row by row from ``inputs``; lazy.
+
+        The function returns as many rows as it was given, in the same order. All other columns
+        stay as they are.
+        """
+
+    def map_partitions(
+        self,
+        data: Any,
+        function: TableFunction,
+        outputs: pa.Schema,
+        *,
+        inputs: Sequence[str] | None = None,
+        label: str,
+    ) -> Any:
+        """Return a frame of the rows that the function makes of each batch; lazy."""
+
+    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+        """Count rows per distinct combination of ``keys``, natively; executes.
+
+        Returns the keys, ``count`` (int64) and ``sum_<name>`` (float64) for each of ``sums``. A
+        null key is a group of its own; the order of the rows is not defined.
+        """
+
+    def collect(self, data: Any) -> pa.Table:
+        """Execute ``data`` and return all its rows in canonical Arrow types."""
+
+    def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
+        """Make a frame of a small Arrow table, cut into ``partitions``."""
+
+    def map_tasks(
+        self,
+        function: Callable[[Any], Any],
+        tasks: Iterable[Any],
+        shared: Sequence[SharedFile] = (),
+    ) -> list[Any]:
+        """Run ``function(task)`` for each task in the workers; results in the order of tasks."""
+
+    def publish(self, path: str) -> SharedFile:
+        """Bring a local file once to every worker; see :class:`SharedFile`."""

@@ -1,0 +1,164 @@
+"""Spark, classic and Connect alike: only what both have, and no cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.sql.types import StructField, StructType
+
+from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
+from rai_scale.engines.base import EngineBase
+from rai_scale.engines.partition import BatchFunction, plain_errors
+from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.errors import ConfigError
+
+
+class SparkEngine(EngineBase):
+    """The verbs over ``pyspark.sql.DataFrame``.
+
+    Parameters
+    ----------
+    session : SparkSession
+        Classic or Connect.
+    """
+
+    name = "spark"
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    def schema(self, data: Any) -> pa.Schema:
+        """Return the canonical schema; the plan is analysed, not run."""
+        return canonical_schema(arrow_schema(data.schema))
+
+    def _apply(self, data: Any, batch: BatchFunction) -> Any:
+        if batch.aligned:
+            full = overlay_schema(arrow_schema(data.schema), batch.outputs)
+            new = {f.name: f for f in spark_schema(batch.outputs)}
+            kept = {f.name: StructField(f.name, f.dataType, True) for f in data.schema}
+            fields = [new.get(name) or kept[name] for name in full.names]
+        else:
+            data = data.select(*map(quoted, batch.inputs))
+            fields = list(spark_schema(batch.outputs))
+        # mapInArrow cannot be called on names with dots or back-ticks, so they travel numbered
+        names = [field.name for field in fields]
+        numbered = StructType(
+            [StructField(f"_{i}", f.dataType, True) for i, f in enumerate(fields)]
+        )
+        run = RunBatches(batch, tuple(data.columns), tuple(numbered.names))
+        source = data.toDF(*(f"_{i}" for i in range(len(data.columns))))
+        return source.mapInArrow(run, numbered).toDF(*names)
+
+    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+        """Count by Spark SQL; see the protocol."""
+        self._check(data, [*keys, *sums])
+        F = functions_of(data)
+        totals = [F.sum(F.col(quoted(n))).cast("double").alias(f"sum_{n}") for n in sums]
+        rows = F.count(F.lit(1)).alias("count")
+        return self.collect(data.groupBy(*map(quoted, keys)).agg(rows, *totals))
+
+    def collect(self, data: Any) -> pa.Table:
+        """Bring all rows to the driver; see the protocol."""
+        with plain_errors():
+            if hasattr(data, "toArrow"):
+                return canonical_table(data.toArrow(), self.schema(data))
+            schema = arrow_schema(data.schema)  # Spark 3.5
+            return canonical_table(pa.Table.from_pandas(data.toPandas(), schema))
+
+    def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
+        """Make a DataFrame of ``partitions`` partitions."""
+        table = canonical_table(table)
+        schema = spark_schema(table.schema)
+        if table.num_rows == 0:
+            return self.session.createDataFrame([], schema)
+        arrow_frames = int(self.session.version.split(".")[0]) >= 4  # noqa: PLR2004
+        rows = table if arrow_frames else table.to_pandas()
+        return self.session.createDataFrame(rows, schema).repartition(partitions)
+
+    def publish(self, path: str) -> SharedFile:
+        """Send a file to each executor once, as a session artifact."""
+        name = content_name(path)
+        folder = tempfile.mkdtemp(prefix="rai_scale_")
+        try:
+            named = os.path.join(folder, name)
+            os.symlink(os.path.abspath(path), named)
+            self.session.addArtifacts(named, file=True)
+        except NotImplementedError:
+            raise ConfigError(
+                "a shared file needs Spark Connect or Spark 4: classic Spark "
+                f"{self.session.version} has no artifacts."
+            ) from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return SharedFile(name, _in_spark_files)
+
+
+@dataclass(frozen=True)
+class RunBatches:
+    """The function that ``mapInArrow`` calls in the Python worker."""
+
+    batch: BatchFunction
+    names: tuple[str, ...]
+    numbered: tuple[str, ...]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the results of each batch."""
+        partition = _partition()
+        for batch in batches:
+            table = pa.Table.from_batches([batch]).rename_columns(list(self.names))
+            for done in self.batch.run(table, partition):
+                yield from done.rename_columns(list(self.numbered)).combine_chunks().to_batches()
+
+
+def quoted(name: str) -> str:
+    """Return the reference to exactly this column, dots and back-ticks included."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def functions_of(data: Any) -> Any:
+    """Return the functions module of the frame's own kind, classic or Connect."""
+    home = "pyspark.sql.connect" if ".connect." in type(data).__module__ else "pyspark.sql"
+    return import_module(f"{home}.functions")
+
+
+def arrow_schema(schema: StructType) -> pa.Schema:
+    """Return the Arrow schema of a Spark schema, timestamps in UTC."""
+    try:
+        return to_arrow_schema(schema, timezone="UTC")
+    except TypeError:  # Spark 3.5 takes no time zone
+        return to_arrow_schema(schema)
+
+
+def spark_schema(schema: pa.Schema) -> StructType:
+    """Return the Spark schema of a canonical Arrow schema."""
+    return from_arrow_schema(schema, prefer_timestamp_ntz=True)
+
+
+def open_session(remote: str | None = None, app: str = "rai_scale") -> Any:
+    """Return the active session, or start one (``remote`` is a Spark Connect address)."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app)
+    return (builder.remote(remote) if remote else builder).getOrCreate()
+
+
+def _partition() -> str:
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return "?" if context is None else str(context.partitionId())
+
+
+def _in_spark_files(name: str) -> str:
+    from pyspark import SparkFiles
+
+    return SparkFiles.get(name)

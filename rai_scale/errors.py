@@ -1,0 +1,84 @@
+"""Every error that rai_scale raises on purpose.
+
+Messages say what failed, what was found and what to do. They never hold a value of the data.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RaiScaleError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigError(RaiScaleError):
+    """A configuration or an argument cannot be used as it is."""
+
+
+class MissingColumnError(RaiScaleError):
+    """Columns were named that the table does not have."""
+
+
+class MissingExtraError(RaiScaleError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is needed and not installed. Run: pip install 'rai-scale[{extra}]'"
+        )
+
+
+class MissingModelError(RaiScaleError):
+    """A language model is not installed on this machine; it is never downloaded."""
+
+
+class UnsupportedFrameError(RaiScaleError):
+    """No engine knows this kind of frame."""
+
+
+class TableError(RaiScaleError):
+    """A table cannot be read or written."""
+
+
+class WorkerError(RaiScaleError):
+    """A function failed on a batch of rows.
+
+    Carries the capability, the partition and the type of the error; never its message, which may
+    quote a value.
+    """
+
+    def __init__(self, label: str, partition: str, error: str) -> None:
+        super().__init__(label, partition, error)
+        self.label = label
+        self.partition = partition
+        self.error = error
+
+    def __str__(self) -> str:
+        return (
+            f"{self.label} failed on partition {self.partition}: {self.error}. "
+            "The original message is withheld because it may quote personal data."
+        )
+
+
+class GateFailed(RaiScaleError):
+    """A check of the configuration did not hold (exit code 1)."""
+
+
+def did_you_mean(wrong: str, choices: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest choice, or an empty string."""
+    near = difflib.get_close_matches(wrong, list(choices), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_columns(asked: Iterable[str], found: Iterable[str]) -> None:
+    """Raise :class:`MissingColumnError` if a column that was asked for is not there."""
+    found = list(found)
+    missing = [name for name in asked if name not in found]
+    if missing:
+        hints = "".join(did_you_mean(name, found) for name in missing[:3])
+        raise MissingColumnError(
+            f"columns not found: {', '.join(map(repr, missing))}.{hints} "
+            f"The table has: {', '.join(found)}."
+        )

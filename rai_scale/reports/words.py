@@ -1,0 +1,123 @@
+"""Numbers, times and entity types in the words a reader expects; all are template filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import ceil, floor
+from typing import Any
+
+NOT_MEASURED = "not measured"
+
+ENTITY_MEANINGS = {
+    "PERSON": "names of people",
+    "EMAIL_ADDRESS": "e-mail addresses",
+    "PHONE_NUMBER": "telephone numbers",
+    "CREDIT_CARD": "payment card numbers",
+    "IBAN_CODE": "bank account numbers (IBAN)",
+    "US_BANK_NUMBER": "US bank account numbers",
+    "US_SSN": "US social security numbers",
+    "US_ITIN": "US taxpayer numbers",
+    "US_PASSPORT": "US passport numbers",
+    "US_DRIVER_LICENSE": "US driving licence numbers",
+    "UK_NHS": "UK health service numbers",
+    "UK_NINO": "UK national insurance numbers",
+    "MEDICAL_LICENSE": "medical licence numbers",
+    "IP_ADDRESS": "network (IP) addresses",
+    "MAC_ADDRESS": "network device addresses",
+    "URL": "web addresses",
+    "LOCATION": "places and addresses",
+    "DATE_TIME": "dates and times",
+    "NRP": "nationality, religion or political group",
+    "ORGANIZATION": "names of organisations",
+    "CRYPTO": "crypto-currency wallet addresses",
+}
+
+
+def number(value: float | None) -> str:
+    """1234567 becomes 1,234,567; null is said, not shown as zero."""
+    if value is None:
+        return NOT_MEASURED
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return the count with its noun: ``1 column``, ``2,000 columns``."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio of 0..1 as digits of per cent, never rounded to 0 or 100 unless it is."""
+    value = ratio * 100
+    if value in (0, 100):
+        return f"{value:.0f}"
+    for digits in (1, 2):
+        text = f"{value:.{digits}f}"
+        if 0 < float(text) < 100:  # noqa: PLR2004
+            return text
+    return "< 0.01" if value < 1 else "> 99.99"
+
+
+def share(ratio: float | None) -> str:
+    """Return a ratio of 0..1 as ``38.2 %``."""
+    return NOT_MEASURED if ratio is None else f"{percent(ratio)}\u00a0%"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return both ends as ``35.1 to 41.4 %``, rounded outward; empty without an interval."""
+    if low is None or high is None or low == high:
+        return ""
+    digits = 2 if high < 0.01 or low > 0.99 else 1  # noqa: PLR2004
+    return f"{_outward(low, floor, digits)} to {_outward(high, ceil, digits)}\u00a0%"
+
+
+def _outward(ratio: float, rounded: Callable[[float], int], digits: int) -> str:
+    """Round an end of an interval away from its middle, so that it still covers what it did."""
+    scale: int = 10**digits
+    steps = rounded(round(ratio * 100 * scale, 6))
+    return f"{steps // scale}" if steps in (0, 100 * scale) else f"{steps / scale:.{digits}f}"
+
+
+def score(value: Any) -> str:
+    """Return a score of 0..1 with two digits; a word stays a word."""
+    if value is None:
+        return NOT_MEASURED
+    return value if isinstance(value, str) else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as ``1 h 02 min``, ``4 min 12 s`` or ``3.4 s``."""
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time as ``2026-01-31 02:00 UTC``; a time without a zone stays as it is."""
+    time = datetime.fromisoformat(iso)
+    if time.tzinfo is None:
+        return f"{time:%Y-%m-%d %H:%M}"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def entity_meaning(entity: str) -> str:
+    """Return what an entity type means in plain words, or an empty string."""
+    return ENTITY_MEANINGS.get(entity, "")
+
+
+FILTERS = {
+    function.__name__: function
+    for function in (
+        number,
+        plural,
+        percent,
+        share,
+        interval,
+        score,
+        duration,
+        moment,
+        entity_meaning,
+    )
+}

@@ -1,0 +1,147 @@
+"""Make the sample lake: the tables, the ground truth beside them, and unreadable files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from rai_scale.errors import ConfigError
+from rai_scale.samples import truth
+from rai_scale.samples.marked import unmark_row
+from rai_scale.samples.people import People, make_pools
+from rai_scale.samples.rows import World
+from rai_scale.samples.tables import TABLES, SampleTable
+
+MARKER = "lake.json"
+README = "A sample lake made by rai-scale sample-lake. Every person in it is invented.\n"
+OURS = (
+    *("customers", "support_tickets", "card_payments.csv", "clinic", "loan_decisions.parquet"),
+    *("web_events.jsonl", "letters", "products.csv", "README", "archive.bin", truth.FOLDER),
+)
+
+
+@dataclass(frozen=True)
+class SampleLake:
+    """What :func:`make_sample_lake` made. ``tables`` maps each name to its number of rows."""
+
+    directory: Path
+    tables: dict[str, int]
+    truth: Path
+    items: int
+
+
+def make_sample_lake(directory: str | Path, rows: int = 1000, seed: int = 7) -> SampleLake:
+    """Make a lake of synthetic tables with personal data, and its ground truth.
+
+    The same ``rows`` and ``seed`` give the same values. Memory does not grow with ``rows``.
+
+    Parameters
+    ----------
+    directory
+        A local folder: new, empty, or an earlier sample lake, which is replaced.
+    rows
+        Rows in each of the six large tables (letters and products are small).
+    seed
+        Any integer.
+
+    Returns
+    -------
+    SampleLake
+        ``truth`` is the path of ``_truth/items.parquet``: table, key, column, entity, value
+        (string), start, end (int64, characters in the cell; a date counts as its ISO form). A
+        leaf of nested JSON is named ``user.email`` or ``payload.messages[0].text``. Beside it
+        ``columns.json`` lists per table the key and the personal columns with their entities.
+
+    Raises
+    ------
+    ConfigError
+        ``directory`` holds other files, is a file or a remote address, or ``rows`` is below 1.
+    MissingExtraError
+        Faker is not installed.
+    """
+    lake = _check(directory, rows, seed)
+    pools = make_pools(seed)
+    _clear(lake)
+    folder = lake / truth.FOLDER
+    folder.mkdir(parents=True)
+    # The marker comes first: a run that was cut off can then be repeated in the same place.
+    _mark(folder, {"rows": rows, "seed": seed, "complete": False})
+    world = World(rows, People(seed, pools), pools)
+    writer = truth.TruthWriter(folder)
+    counts = {table.name: _write_table(table, lake, world, seed, writer) for table in TABLES}
+    writer.close()
+    (lake / "README").write_text(README, encoding="utf-8")
+    (lake / "archive.bin").write_bytes(Random(seed).randbytes(4096))  # noqa: S311
+    _mark(folder, {"rows": rows, "seed": seed, "complete": True, "tables": counts})
+    return SampleLake(lake, counts, folder / "items.parquet", writer.count)
+
+
+def _write_table(
+    table: SampleTable, lake: Path, world: World, seed: int, writer: truth.TruthWriter
+) -> int:
+    count = table.count(world.rows)
+    rng = Random(f"{table.name}/{seed}")  # noqa: S311
+    sink = table.open(lake, count)
+    writer.table(table.name, table.key)
+    step = table.chunk(count)
+    for start in range(0, count, step):
+        numbers = range(start, min(start + step, count))
+        pairs = [unmark_row(table.row(i, world, rng)) for i in numbers]
+        sink.write([row for row, _ in pairs])
+        keys = [row[table.key] for row, _ in pairs]
+        writer.add(table.name, keys, [found for _, found in pairs])
+    sink.close()
+    return count
+
+
+def _check(directory: str | Path, rows: int, seed: int) -> Path:
+    if "://" in str(directory):
+        raise ConfigError(
+            f"the sample lake is written to a local folder, not to {str(directory)!r}. "
+            "Make it locally and copy it there."
+        )
+    for name, number in (("rows", rows), ("seed", seed)):
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ConfigError(f"{name} must be an integer, not {type(number).__name__}.")
+    if rows < 1:
+        raise ConfigError(f"rows must be at least 1, not {rows}.")
+    lake = Path(directory)
+    if lake.exists() and not lake.is_dir():
+        raise ConfigError(f"{str(lake)!r} is a file; the sample lake needs a folder.")
+    _check_ours(lake)
+    return lake
+
+
+def _check_ours(lake: Path) -> None:
+    present = [path.name for path in lake.iterdir()] if lake.is_dir() else []
+    if not present:
+        return
+    if not (lake / truth.FOLDER / MARKER).is_file():
+        raise ConfigError(
+            f"{str(lake)!r} is not empty and is not a sample lake (no {truth.FOLDER}/{MARKER}). "
+            "Name a new or an empty folder."
+        )
+    foreign = [name for name in present if name not in OURS and name[0] not in "._"]
+    if foreign:
+        raise ConfigError(
+            f"{str(lake)!r} is a sample lake with {len(foreign)} other entries in it, such as "
+            f"{sorted(foreign)[0]!r}. Move them away, or name a new folder."
+        )
+
+
+def _clear(lake: Path) -> None:
+    # The truth folder goes last: its marker says that the rest may be replaced.
+    for name in OURS:
+        path = lake / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+
+
+def _mark(folder: Path, facts: dict[str, object]) -> None:
+    text = json.dumps({"made_by": "rai-scale sample-lake", **facts}, indent=2)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,102 @@
+"""The ground truth beside a sample lake: every personal item, and which columns hold them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rai_scale.errors import TableError
+from rai_scale.samples.marked import Found
+
+FOLDER = "_truth"
+ITEMS = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("table", "key", "column", "entity")),
+        *(pa.field(name, pa.int64()) for name in ("start", "end")),
+        pa.field("value", pa.string()),
+    ]
+)
+CANARIES = ("PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "URL")
+SHORTEST = 6
+
+
+class TruthWriter:
+    """Streams the items to ``items.parquet`` and remembers the columns they were in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.count = 0
+        self._folder = folder
+        self._columns: dict[str, dict[str, Any]] = {}
+        self._writer = pq.ParquetWriter(folder / "items.parquet", ITEMS)
+
+    def table(self, name: str, key: str) -> None:
+        """Announce a table, so that a clean one is listed too."""
+        self._columns[name] = {"key": [key], "columns": {}}
+
+    def add(self, table: str, keys: Sequence[str], found: Sequence[Sequence[Found]]) -> None:
+        """Append the items of a chunk: ``found[i]`` are those of the row ``keys[i]``."""
+        rows = [
+            (table, key, *item) for key, items in zip(keys, found, strict=True) for item in items
+        ]
+        if not rows:
+            return
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        chunk = pa.table(columns, schema=ITEMS)
+        self._writer.write_table(chunk)
+        self.count += len(rows)
+        seen = self._columns[table]["columns"]
+        for column, entity in set(zip(columns[2], columns[3], strict=True)):
+            seen.setdefault(re.sub(r"\[\d+\]", "[]", str(column)), set()).add(entity)
+
+    def close(self) -> None:
+        """Finish ``items.parquet`` and write ``columns.json``."""
+        self._writer.close()
+        listed = {
+            table: {
+                "key": entry["key"],
+                "columns": {
+                    name: sorted(kinds) for name, kinds in sorted(entry["columns"].items())
+                },
+            }
+            for table, entry in self._columns.items()
+        }
+        text = json.dumps(listed, indent=2)
+        (self._folder / "columns.json").write_text(text + "\n", encoding="utf-8")
+
+
+def planted_values(directory: str | Path) -> list[str]:
+    """Return the values of a sample lake that must appear in no log, manifest or report.
+
+    Sorted and distinct; at least 6 characters; full names, e-mail addresses, phone, card and
+    social security numbers, IBANs and personal links. Places, dates and IP addresses are left
+    out, because an innocent file may hold the same text.
+
+    Raises
+    ------
+    TableError
+        ``directory`` is not a sample lake.
+    """
+    path = Path(directory) / FOLDER / "items.parquet"
+    if not path.is_file():
+        raise TableError(
+            f"{str(directory)!r} has no ground truth ({FOLDER}/items.parquet). "
+            "Make a sample lake there first: rai-scale sample-lake DIR"
+        )
+    values: set[str] = set()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["entity", "value"]):
+            pairs = zip(batch["entity"].to_pylist(), batch["value"].to_pylist(), strict=True)
+            values.update(value for entity, value in pairs if _is_canary(entity, value))
+    return sorted(values)
+
+
+def _is_canary(entity: str, value: str) -> bool:
+    if entity not in CANARIES or len(value) < SHORTEST:
+        return False
+    return entity != "PERSON" or " " in value

@@ -1,0 +1,134 @@
+"""JSON Lines over the verbs of an engine: every value is text, exactly as it was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rai_scale.tables._arrow import CORRUPT, unique_names
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+_KEYS = pa.schema([("key", pa.string())])
+_LABEL = "read_jsonl"
+
+
+class _Verbatim(str):
+    """A number or constant as it stands in the text."""
+
+    __slots__ = ()
+
+
+_DECODER = json.JSONDecoder(parse_float=_Verbatim, parse_int=_Verbatim, parse_constant=_Verbatim)
+
+
+def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> Any:
+    """Parse a frame with the column ``text``; one pass finds the keys, the result is lazy.
+
+    Columns: the top-level keys of all lines, sorted; partition columns; ``_corrupt_record``, which
+    holds the text of a line that is no JSON object. Blank lines are left out.
+    """
+    found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
+    keys = sorted(set(engine.collect(found)["key"].to_pylist()))
+    names = unique_names(keys, [*partition_columns, CORRUPT])
+    parse = ParseJson(tuple(keys), tuple(names), tuple(partition_columns))
+    inputs = ["text", *partition_columns]
+    return engine.map_partitions(lines, parse, parse.schema(), inputs=inputs, label=_LABEL)
+
+
+@dataclass(frozen=True)
+class JsonKeys:
+    """Table function: the distinct top-level keys of a batch."""
+
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row per key."""
+        keys: dict[str, None] = {}
+        for line in table["text"].to_pylist():
+            keys.update(dict.fromkeys(_parse(line) or ()))
+        return pa.table([pa.array(list(keys), pa.string())], schema=_KEYS)
+
+
+@dataclass(frozen=True)
+class ParseJson:
+    """Table function: lines to columns ``names``, the values of ``keys``."""
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    partition_columns: tuple[str, ...]
+    cheap = True
+
+    def schema(self) -> pa.Schema:
+        """Return the schema of the result; every column is text."""
+        names = [*self.names, *self.partition_columns, CORRUPT]
+        return pa.schema([pa.field(name, pa.string()) for name in names])
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row per line that is not blank."""
+        lines = table["text"].to_pylist()
+        kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
+        objects = [_parse(lines[i]) for i in kept]
+        columns = [_texts(key, objects) for key in self.keys]
+        rows = pa.array(kept, pa.int64())
+        columns += [table[name].take(rows) for name in self.partition_columns]
+        bad = [lines[i] if o is None else None for i, o in zip(kept, objects, strict=True)]
+        return pa.table([*columns, pa.array(bad, pa.string())], schema=self.schema())
+
+
+def _parse(line: str | None) -> dict[str, Any] | None:
+    if not line:
+        return None
+    try:
+        value = _DECODER.decode(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    if all(key.isprintable() or _is_utf8(key) for key in value):
+        return value
+    return {_safe(key): item for key, item in value.items()}
+
+
+def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:
+    values = [None if o is None else _text(o.get(key)) for o in objects]
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON may escape
+        return pa.array([None if v is None else _safe(v) for v in values], pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return str(value)
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    if isinstance(value, _Verbatim):
+        return str(value)
+    if isinstance(value, dict):
+        items = (f"{_quoted(key)}:{_compact(item)}" for key, item in value.items())
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_utf8(text: str) -> bool:
+    return _safe(text) == text
+
+
+def _safe(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

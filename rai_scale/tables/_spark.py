@@ -1,0 +1,260 @@
+"""Tables as Spark frames, by the session's own readers; classic and Connect alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark.sql.types import StringType, StructField, StructType
+
+from rai_scale.engines.spark import functions_of, quoted, spark_schema
+from rai_scale.errors import TableError, did_you_mean
+from rai_scale.tables._arrow import CORRUPT, Piece, Reader, Scan, by_kind, partition_values
+from rai_scale.tables._csv import csv_schema, headers_of
+from rai_scale.tables._jsonl import read_jsonl
+from rai_scale.tables._parquet import Footers, read_footers, scan_parquet
+from rai_scale.tables._text import TEXT_SCHEMA, decode_files
+from rai_scale.tables.formats import delimiter_of
+from rai_scale.tables.paths import without_scheme
+from rai_scale.tables.source import FileInfo, TableSource
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+_CSV = {
+    "header": "true",
+    "multiLine": "true",  # a quoted field may span lines
+    "mode": "PERMISSIVE",
+    "quote": '"',
+    "escape": '"',
+    "emptyValue": "",
+    "nullValue": "\x01",  # apart from a quoted empty field
+    "columnNameOfCorruptRecord": CORRUPT,
+}
+
+# without the carriage return of CRLF; the function also turns what is not UTF-8 into U+FFFD
+_LINE = r"regexp_replace(value, '\\r\\z', '') AS text"
+
+
+def read(source: TableSource, engine: Engine, session: Any) -> Any:
+    """Read a table with the readers of ``session``."""
+    if source.format == "catalog":
+        return session.table(source.location)
+    if source.format == "delta":
+        return _delta(source, session)
+    if source.format == "jsonl":
+        return read_jsonl(_lines(source, session), engine, source.partition_columns)
+    readers = {"parquet": _parquet, "csv": _csv, "lines": _lines, "text": _text}
+    return readers[source.format](source, session)
+
+
+def _delta(source: TableSource, session: Any) -> Any:
+    try:
+        frame = session.read.format("delta").load(source.location)
+        _ = frame.schema  # Connect finds out only now
+    except Exception as error:
+        raise TableError(
+            f"Delta table {source.name!r} cannot be read by this Spark session "
+            f"({type(error).__name__}). Start it with the Delta package of its version (io.delta:"
+            "delta-spark), use a runtime that has Delta, or read the table on local or dask."
+        ) from None
+    return frame
+
+
+def _groups(source: TableSource, kind: Any) -> list[Any]:
+    return by_kind(source.files, lambda f: (kind(f), tuple(partition_values(f.path))))
+
+
+def _paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
+    paths = (source.file_path(f) for f in files)
+    return [re.sub(r"([\\*?\[\]{}])", r"\\\1", path) for path in paths]
+
+
+def _with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]) -> Any:
+    texts = [StructField(key, StringType()) for key in keys]
+    kept = [field for field in fields if field.name not in keys]
+    reader = reader.option("basePath", source.folder) if keys else reader
+    return reader.schema(StructType([*kept, *texts]))
+
+
+def _union(frames: Sequence[Any]) -> Any:
+    result = frames[0]
+    for frame in frames[1:]:
+        result = result.unionByName(frame)
+    return result
+
+
+def _empty(session: Any, schema: pa.Schema) -> Any:
+    return session.createDataFrame([], spark_schema(schema))
+
+
+def _parquet(source: TableSource, session: Any) -> Any:
+    if source.snapshot is None:
+        return session.read.option("mergeSchema", "true").parquet(source.location)
+    footers = read_footers(source)
+    schemas = dict(zip(source.files, footers.files, strict=True))
+    if not footers.only_native_casts() or any(map(_unknown_to_spark, footers.files)):
+        return _in_workers(scan_parquet(source, footers), session)
+    frames = []
+    for (found, keys), files in _groups(source, schemas.get):
+        paths = _paths(source, files)
+        frame = session.read.parquet(*(paths if not keys else paths[:1]))
+        if keys:
+            frame = _with_keys(session.read, source, frame.schema, keys).parquet(*paths)
+        frames.append(frame.select(*_parquet_columns(frame, found, keys, footers)))
+    return _union(frames)
+
+
+def _parquet_columns(
+    frame: Any, found: pa.Schema, keys: Sequence[str], footers: Footers
+) -> Iterator[Any]:
+    functions = functions_of(frame)
+    have = {name.casefold() for name in [*found.names, *keys]}
+    wanted = spark_schema(footers.schema)
+    for field in wanted:
+        there = field.name.casefold() in have
+        value = functions.col(quoted(field.name)) if there else functions.lit(None)
+        yield value.cast(field.dataType).alias(field.name)
+
+
+def _unknown_to_spark(schema: pa.Schema) -> bool:
+    return any(_unknown_type(field.type) for field in schema)
+
+
+def _unknown_type(kind: pa.DataType) -> bool:
+    if pa.types.is_timestamp(kind):
+        return kind.unit == "ns"
+    if pa.types.is_time(kind) or pa.types.is_float16(kind):
+        return True
+    return any(_unknown_type(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _in_workers(scan: Scan, session: Any) -> Any:
+    """Let pyarrow read the files in the workers, where Spark's reader cannot say the types."""
+    rows = [(p.path, p.relative, p.start, p.end) for p in scan.pieces]
+    plan = "path string, relative string, start long, end long"
+    tasks = session.createDataFrame(rows, plan).repartition(max(1, len(rows)))
+    return tasks.mapInArrow(_ReadPieces(scan.reader), spark_schema(scan.reader.schema))
+
+
+@dataclass(frozen=True)
+class _ReadPieces:
+    reader: Reader
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                for table in self.reader(Piece(**row)):
+                    yield from table.combine_chunks().to_batches()
+
+
+def _csv(source: TableSource, session: Any) -> Any:
+    if source.snapshot is None:
+        names = session.read.options(**_CSV).csv(source.location).columns
+        schema = csv_schema([names], ())
+        frame = session.read.options(**_CSV).schema(spark_schema(schema)).csv(source.location)
+        return frame.select(*_csv_columns(frame, names, schema))
+    headers = headers_of(source)
+    schema = csv_schema(list(headers.values()), source.partition_columns)
+    frames = []
+    kinds: list[Any] = by_kind(
+        headers, lambda f: (headers[f], delimiter_of(f.path), tuple(partition_values(f.path)))
+    )
+    for (names, delimiter, keys), files in kinds:
+        fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
+        reader = session.read.options(**_CSV).option("sep", delimiter)
+        frame = _with_keys(reader, source, fields, keys).csv(_paths(source, files))
+        frames.append(frame.select(*_csv_columns(frame, names, schema)))
+    return _union(frames) if frames else _empty(session, schema)
+
+
+def _csv_columns(frame: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[Any]:
+    """Null the half-filled cells of corrupt lines."""
+    have = {name.casefold() for name in frame.columns}
+    cells = {name.casefold() for name in names}
+    functions = functions_of(frame)
+    null, corrupt = functions.lit(None), functions.col(CORRUPT)
+    good = corrupt.isNull()
+    for name in schema.names:
+        if name == CORRUPT:
+            # Spark refuses a query of this column alone, so it is tied to another
+            first = functions.col(quoted(names[0]))
+            value = functions.when(good & first.isNull(), null).otherwise(corrupt)
+        elif name.casefold() not in have:
+            value = null
+        else:
+            cell = functions.col(quoted(name))
+            value = functions.when(good, cell) if name.casefold() in cells else cell
+        yield value.cast("string").alias(name)
+
+
+def _lines(source: TableSource, session: Any) -> Any:
+    names = ["text", *source.partition_columns]
+    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    reader = session.read.option("lineSep", "\n")
+    if source.snapshot is None:
+        return reader.text(source.location).selectExpr(_LINE)
+    frames = []
+    for (_, keys), files in _groups(source, lambda f: None):
+        fields = [StructField("value", StringType())]
+        frame = _with_keys(reader, source, fields, keys).text(_paths(source, files))
+        values = [quoted(k) if k in keys else "NULL" for k in source.partition_columns]
+        texts = [
+            f"CAST({v} AS string) AS {quoted(n)}" for v, n in zip(values, names[1:], strict=True)
+        ]
+        frames.append(frame.selectExpr(_LINE, *texts))
+    return _union(frames) if frames else _empty(session, schema)
+
+
+def _text(source: TableSource, session: Any) -> Any:
+    reader = session.read.format("binaryFile")
+    if source.snapshot is None:
+        files = reader.option("recursiveFileLookup", "true").load(source.location)
+    elif not source.files:
+        return _empty(session, TEXT_SCHEMA)
+    else:
+        files = reader.load(_paths(source, source.files))
+    decode = _DecodeFiles(without_scheme(source.folder).rstrip("/") + "/")
+    return files.select("path", "content").mapInArrow(decode, spark_schema(TEXT_SCHEMA))
+
+
+@dataclass(frozen=True)
+class _DecodeFiles:
+    folder: str
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            paths = [without_scheme(path) for path in batch.column(0).to_pylist()]
+            relative = [path.removeprefix(self.folder) for path in paths]
+            yield from decode_files(relative, batch.column(1).to_pylist()).to_batches()
+
+
+def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
+    """Resolve ``catalog.schema.table`` or ``catalog.schema.*``; None for any other name.
+
+    Raises
+    ------
+    TableError
+        If the catalog, the schema or the table is not there.
+    """
+    parts = name.split(".")
+    if len(parts) != 3 or not all(parts) or re.search(r"[/\\:]", name):  # noqa: PLR2004
+        return None
+    schema = ".".join(parts[:2])
+    session = engine.session
+    try:
+        found = sorted(t.name for t in session.catalog.listTables(schema) if not t.isTemporary)
+    except Exception as error:
+        raise TableError(
+            f"{schema!r} is neither a path nor a schema of this session's catalog "
+            f"({type(error).__name__})."
+        ) from None
+    if parts[2] != "*" and parts[2].lower() not in {t.lower() for t in found}:
+        raise TableError(f"{name!r}: no such table in {schema!r}.{did_you_mean(parts[2], found)}")
+    wanted = found if parts[2] == "*" else [parts[2]]
+    if not wanted:
+        raise TableError(f"{schema!r} holds no table.")
+    return [TableSource(f"{schema}.{t}", "catalog", f"{schema}.{quoted(t)}") for t in wanted]

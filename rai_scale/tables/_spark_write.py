@@ -1,0 +1,37 @@
+"""Tables from Spark frames, by Spark's own writers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rai_scale.engines.spark import functions_of, quoted
+from rai_scale.errors import TableError
+from rai_scale.tables.paths import Place
+
+
+def write_files(data: Any, engine: Any, target: Place) -> None:
+    """Write Parquet files into ``target``; an empty frame also writes one."""
+    _without_void(data).write.mode("overwrite").parquet(target.url)
+
+
+def write_delta(data: Any, location: str) -> None:
+    """Replace a Delta table in one commit; the session must have Delta."""
+    writer = _without_void(data).write.format("delta").mode("overwrite")
+    try:
+        writer.option("overwriteSchema", "true").save(location)
+    except Exception as error:
+        if "DATA_SOURCE_NOT_FOUND" not in str(error):
+            raise
+        raise TableError(
+            "this Spark session has no Delta. Start it with the Delta package of its version "
+            "(io.delta:delta-spark), use a runtime that has Delta, or write parquet."
+        ) from None
+
+
+def _without_void(data: Any) -> Any:
+    """Make columns without a type text: files have no such thing."""
+    functions = functions_of(data)
+    void = [f.name for f in data.schema if f.dataType.simpleString() == "void"]
+    for name in void:
+        data = data.withColumn(name, functions.col(quoted(name)).cast("string"))
+    return data

@@ -1,0 +1,99 @@
+"""Text by lines and by files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import pyarrow as pa
+
+from rai_scale.tables._arrow import (
+    Piece,
+    Scan,
+    conform,
+    open_piece,
+    partition_values,
+    pieces_of,
+    select,
+)
+from rai_scale.tables.source import TableSource
+
+_PIECE_BYTES = 32 << 20
+_BATCH_LINES = 10_000
+_BOM = b"\xef\xbb\xbf"
+TEXT_SCHEMA = pa.schema([("path", pa.string()), ("text", pa.string())])
+
+
+def decode_line(line: bytes) -> str:
+    """Decode a line without its end; what is not UTF-8 becomes U+FFFD."""
+    return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+
+def scan_lines(source: TableSource) -> Scan:
+    """Plan the reading of lines: a piece is about 32 MB, or a whole file where it is packed."""
+    names = ["text", *source.partition_columns]
+    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    pieces: list[Piece] = []
+    for piece, file in zip(pieces_of(source), source.files, strict=True):
+        if file.path.endswith(".gz"):
+            pieces.append(piece)
+        else:
+            starts = range(0, max(file.size, 1), _PIECE_BYTES)
+            pieces += [replace(piece, start=s, end=s + _PIECE_BYTES) for s in starts]
+    return Scan(LinesReader(schema), tuple(pieces))
+
+
+@dataclass(frozen=True)
+class LinesReader:
+    """Reads the lines that begin in bytes ``[start, end)`` of a file."""
+
+    schema: pa.Schema
+
+    def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        target = select(self.schema, columns)
+        values = partition_values(piece.relative)
+        lines = _lines(piece)
+        while batch := list(islice(lines, _BATCH_LINES)):
+            text = pa.array(map(decode_line, batch), pa.string(), size=len(batch))
+            yield conform(pa.table({"text": text}), target, values)
+
+
+def _lines(piece: Piece) -> Iterator[bytes]:
+    with open_piece(piece).open() as stream:
+        at = piece.start
+        if at:  # the line that is under way here belongs to the piece where it began
+            stream.seek(at - 1)
+            at += len(stream.readline()) - 1
+        for line in stream:
+            if piece.end is not None and at >= piece.end:
+                return
+            yield line.removeprefix(_BOM) if at == 0 else line
+            at += len(line)
+
+
+def scan_text(source: TableSource) -> Scan:
+    """Plan the reading of text files: one row per file."""
+    return Scan(TextReader(), tuple(pieces_of(source)))
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Reads a file into one row: ``path`` (relative to the folder of the table) and ``text``."""
+
+    schema: pa.Schema = TEXT_SCHEMA
+
+    def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield one row; see :class:`~rai_scale.tables._arrow.Reader`."""
+        with open_piece(piece).open() as stream:
+            table = decode_files([piece.relative], [stream.read()])
+        yield table.select(list(columns)) if columns is not None else table
+
+
+def decode_files(paths: list[str], contents: list[bytes]) -> pa.Table:
+    """Return (path, text); a byte order mark is dropped."""
+    texts = [content.removeprefix(_BOM).decode("utf-8", "replace") for content in contents]
+    return pa.table(
+        [pa.array(paths, pa.string()), pa.array(texts, pa.string())], schema=TEXT_SCHEMA
+    )

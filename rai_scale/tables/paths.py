@@ -1,0 +1,138 @@
+"""Where a path lies: local disk, a mounted store, or any store that fsspec has a driver for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rai_scale.errors import TableError, did_you_mean
+
+_DRIVERS = {
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "az": "adlfs",
+    "wasbs": "adlfs",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "azureml": "azureml-fsspec",
+}
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+class MissingDriverError(TableError):
+    """No installed package can open this kind of address."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path as an engine is given it (``url``), and as fsspec knows it (``fs``, ``path``)."""
+
+    url: str
+    fs: Any
+    path: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the path is on a disk of this machine."""
+        protocol = self.fs.protocol
+        return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+    def child(self, relative: str) -> Place:
+        """Return the place of ``relative`` below this one."""
+        return Place(join(self.url, relative), self.fs, join(self.path, relative))
+
+    def open(self, compression: str | None = "infer") -> Any:
+        """Open the file for reading bytes; a ``.gz`` is unpacked on the way."""
+        return self.fs.open(self.path, "rb", compression=compression)
+
+    def create(self) -> Any:
+        """Open the file for writing bytes."""
+        return self.fs.open(self.path, "wb")
+
+
+def place_of(url: str, on_spark: bool = False) -> Place:
+    """Find the file system of ``url``.
+
+    ``dbfs:/Volumes/x`` is read at ``/Volumes/x`` and any other ``dbfs:/x`` at ``/dbfs/x``; Spark is
+    still given the address as it was written.
+
+    Raises
+    ------
+    MissingDriverError
+        If no installed package opens this kind of address; the message names the package.
+    """
+    from fsspec.core import url_to_fs
+
+    mounted = _mounted(str(url).rstrip("/") or "/")
+    try:
+        fs, path = url_to_fs(mounted)
+    except (ImportError, ValueError):
+        raise _no_driver(url) from None
+    place = Place(mounted, fs, path.rstrip("/") or "/")
+    if not place.is_local:
+        return place
+    return Place(str(url).rstrip("/") if on_spark and mounted != url else place.path, fs, path)
+
+
+def _mounted(url: str) -> str:
+    match = re.match(r"^dbfs:/+(.*)$", url)
+    if not match:
+        return url
+    rest = match.group(1)
+    return f"/{rest}" if rest.split("/")[0] == "Volumes" else f"/dbfs/{rest}"
+
+
+def _no_driver(url: str) -> MissingDriverError:
+    scheme = _SCHEME.match(url)
+    name = scheme.group(1) if scheme else ""
+    package = _DRIVERS.get(name)
+    advice = f"Run: pip install {package}" if package else "Install its fsspec driver"
+    return MissingDriverError(
+        f"{url!r} cannot be opened: nothing here reads addresses of the kind {name}://. {advice}, "
+        "or use the path where the store is mounted."
+    )
+
+
+def join(folder: str, relative: str) -> str:
+    """Join with one slash; an empty ``relative`` is the folder itself."""
+    return f"{folder.rstrip('/')}/{relative}" if relative else folder
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def parent(path: str) -> str:
+    """Return the folder of a path."""
+    head, _, _ = path.rstrip("/").rpartition("/")
+    return head or "/"
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is not data, by the rule of Hadoop and Spark."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def check_exists(place: Place) -> None:
+    """Raise :class:`TableError` if nothing is there, with the nearest name beside it."""
+    if place.fs.exists(place.path):
+        return
+    raise TableError(f"{place.url!r} does not exist.{_hint(place)}")
+
+
+def _hint(place: Place) -> str:
+    try:
+        beside: Iterable[str] = place.fs.ls(parent(place.path), detail=False)
+        return did_you_mean(base_name(place.path), [base_name(name) for name in beside])
+    except OSError:
+        return f" Nor does its folder {parent(place.url)!r}."
+
+
+def without_scheme(url: str) -> str:
+    """Return an address without its scheme, so that ``file:/x``, ``file:///x`` and ``/x`` agree."""
+    return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]+:/*", "/", url)

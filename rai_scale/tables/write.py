@@ -1,0 +1,227 @@
+"""Write a table so that it is either the old one or the whole new one, wherever it is interrupted.
+
+Parquet goes into a folder per run, hidden from plain readers, and a pointer file is switched as the
+last step: renames of folders are not atomic on object stores. Delta is one commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rai_scale.engines.partition import plain_errors
+from rai_scale.errors import RaiScaleError, TableError, did_you_mean
+from rai_scale.tables._parquet import open_file
+from rai_scale.tables.paths import Place, hidden, place_of
+from rai_scale.tables.pointer import (
+    POINTER,
+    RUN_PREFIX,
+    current_path,
+    names_in,
+    read_pointer,
+    run_folder,
+    switch_pointer,
+)
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+__all__ = ["WrittenTable", "current_path", "delete_table", "write_table"]
+
+_LOG = logging.getLogger(__name__)
+_STAGE_PREFIX = "_stage-"
+
+
+@dataclass(frozen=True)
+class WrittenTable:
+    """A table as it was written.
+
+    Attributes
+    ----------
+    location : str
+        What :func:`read_table` is given.
+    format : str
+        parquet or delta.
+    path : str
+        Folder of the files of this run; the location itself for Delta.
+    rows : int or None
+        None where the engine does not say (Delta on Spark).
+    files : tuple of str
+        Names of the Parquet files in ``path``; empty for Delta.
+    """
+
+    location: str
+    format: str
+    path: str
+    rows: int | None
+    files: tuple[str, ...] = ()
+
+
+def write_table(
+    data: Any, engine: Engine, location: str, format: str = "parquet", *, run_id: str
+) -> WrittenTable:
+    """Execute ``data`` and make it the table at ``location``.
+
+    Parameters
+    ----------
+    data : frame of the engine
+        No row is also a table. Nested columns are written as they are.
+    engine : Engine
+    location : str
+        A folder that is absent, empty, or holds a table that was written here.
+    format : {"parquet", "delta"}
+    run_id : str
+        Letters, digits, dots, dashes, underscores. What an interrupted run of the same id left is
+        replaced.
+
+    Returns
+    -------
+    WrittenTable
+
+    Raises
+    ------
+    TableError
+        If the location holds anything else, or writing fails; the table there is then untouched.
+    WorkerError
+        If a function of a lazy ``data`` fails.
+    """
+    if format not in ("parquet", "delta"):
+        raise TableError(
+            f"cannot write format {format!r}; choose parquet or delta."
+            f"{did_you_mean(format, ('parquet', 'delta'))}"
+        )
+    place = place_of(location, engine.name == "spark")
+    current = _check_target(place, format)
+    folder = run_folder(run_id, current)
+    with _plain_failures(location):
+        if format == "delta":
+            return _write_delta(data, engine, place, run_id)
+        return _write_parquet(data, engine, place, folder)
+
+
+def delete_table(location: str) -> None:
+    """Delete a table that was written here, or a Delta table; nothing happens if it is absent.
+
+    Raises
+    ------
+    TableError
+        If the location holds anything else.
+    """
+    place = place_of(location)
+    if not place.fs.exists(place.path):
+        return
+    _check_target(place, "delta" if "_delta_log" in names_in(place) else "parquet")
+    pointer = place.child(POINTER)
+    if place.fs.exists(pointer.path):  # first, so that half a table is never read
+        place.fs.rm(pointer.path)
+    place.fs.rm(place.path, recursive=True)
+
+
+def _check_target(place: Place, format: str) -> str | None:
+    """Return the folder of the current run, if the location is free or a table of ours."""
+    if place.fs.isfile(place.path):
+        raise TableError(f"{place.url!r} is a file; a table is written into a folder.")
+    pointer, names = read_pointer(place), names_in(place)
+    found = "parquet" if pointer else "delta" if "_delta_log" in names else None
+    if found and found != format:
+        raise TableError(
+            f"{place.url!r} holds a {found} table; write {found}, or delete it or choose another "
+            "place."
+        )
+    strange = [name for name in names if not hidden(name)]
+    if found is None and strange:
+        raise TableError(
+            f"{place.url!r} holds {len(strange)} file(s) or folder(s) that were not written here; "
+            "choose an empty or a new folder."
+        )
+    return pointer[0] if pointer else None
+
+
+def _write_parquet(data: Any, engine: Engine, place: Place, folder: str) -> WrittenTable:
+    target = place.child(folder)
+    names = _write_files(data, engine, target)
+    rows = 0
+    for name in names:
+        with open_file(target.child(name)) as file:
+            rows += file.metadata.num_rows
+    switch_pointer(place, folder, "parquet")
+    _remove_others(place, folder)
+    return WrittenTable(place.url, "parquet", target.url, rows, tuple(names))
+
+
+def _write_files(data: Any, engine: Engine, target: Place) -> list[str]:
+    """Write ``data`` as Parquet files into ``target``, in place of what is there."""
+    _remove(target)
+    target.fs.makedirs(target.path, exist_ok=True)
+    if engine.name == "spark":
+        from rai_scale.tables._spark_write import write_files
+    elif engine.name == "dask":
+        from rai_scale.tables._dask import write_files
+    else:
+        from rai_scale.tables._local import write_files
+    write_files(data, engine, target)
+    names = [n for n in names_in(target) if n.endswith(".parquet") and not hidden(n)]
+    if not names:
+        raise TableError(f"nothing was written to {target.url!r} that this process can see.")
+    return names
+
+
+def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> WrittenTable:
+    if engine.name == "spark":
+        from rai_scale.tables._spark_write import write_delta
+
+        write_delta(data, place.url)
+        return WrittenTable(place.url, "delta", place.url, None)
+    from rai_scale.tables._delta import write_files, write_stream
+
+    if engine.name == "local":
+        from rai_scale.tables._local import tables_of
+
+        rows = write_stream(place.url, engine.schema(data), tables_of(data, engine))
+        return WrittenTable(place.url, "delta", place.url, rows)
+    stage = place.child(_STAGE_PREFIX + run_id)
+    try:
+        names = _write_files(data, engine, stage)
+        rows = write_files(place.url, engine.schema(data), [stage.child(n) for n in names])
+    finally:
+        _remove(stage)
+    return WrittenTable(place.url, "delta", place.url, rows)
+
+
+def _remove(place: Place) -> None:
+    if place.fs.exists(place.path):
+        place.fs.rm(place.path, recursive=True)
+
+
+def _remove_others(place: Place, folder: str) -> None:
+    for name in names_in(place):
+        if name.startswith(RUN_PREFIX) and name != folder:
+            try:
+                _remove(place.child(name))
+            except OSError as error:  # the new table stands; a reader may hold the old one
+                _LOG.warning(
+                    "old files in %s were not removed: %s",
+                    place.child(name).url,
+                    type(error).__name__,
+                )
+
+
+@contextmanager
+def _plain_failures(location: str) -> Iterator[None]:
+    """Take the message from errors of engines and stores: it may quote a value."""
+    try:
+        with plain_errors():
+            yield
+    except RaiScaleError:
+        raise
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        why = f" ({os.strerror(number)})" if isinstance(number, int) else ""
+        raise TableError(
+            f"writing the table {location!r} failed: {type(error).__name__}{why}. "
+            "The table that was there is unchanged."
+        ) from None

@@ -1,0 +1,100 @@
+"""Fixtures shared by all tests: one Spark of each kind, and every engine under one name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.spark_sessions import NO_JAVA, ConnectServer, classic_session, has_java
+
+os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
+
+
+@pytest.fixture(scope="session")
+def spark_session():
+    """A classic Spark session."""
+    if not has_java():
+        pytest.skip(NO_JAVA)
+    session = classic_session()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def connect_session(tmp_path_factory):
+    """A Spark Connect session to a server in a process of its own."""
+    if not has_java():
+        pytest.skip(NO_JAVA)
+    server = ConnectServer(tmp_path_factory.mktemp("connect"))
+    session = server.session()
+    yield session
+    session.stop()  # before the server: a client retries for minutes to leave a server that is gone
+    server.stop()
+
+
+@dataclass(frozen=True)
+class EngineCase:
+    """An engine and how to give it an Arrow table cut into partitions."""
+
+    name: str
+    engine: Any
+
+    def make(self, table: pa.Table, partitions: int = 1) -> Any:
+        """Return the engine's own frame of ``table``."""
+        if self.name == "pandas":
+            return table.to_pandas()
+        return self.engine.from_arrow(table, partitions)
+
+    def rows(self, frame: Any, by: str | None = None) -> list[dict]:
+        """Execute a frame and return its rows, sorted by a column."""
+        rows = self.engine.collect(frame).to_pylist()
+        return sorted(rows, key=lambda row: row[by]) if by else rows
+
+
+def make_case(name: str, request: pytest.FixtureRequest) -> EngineCase:
+    """Return the case of this name, starting what it needs."""
+    from rai_scale.engines.choose import engine_named
+
+    if name in ("local", "pandas"):
+        return EngineCase(name, engine_named("local"))
+    if name == "dask":
+        return EngineCase(name, engine_named("dask"))
+    fixture = {"spark": "spark_session", "connect": "connect_session"}[name]
+    return EngineCase(name, engine_named("spark", session=request.getfixturevalue(fixture)))
+
+
+ENGINE_NAMES = ["local", "pandas", "dask", "spark", "connect"]
+
+
+def engine_params(names: list[str]) -> list[Any]:
+    """Return pytest parameters, those on Spark marked so."""
+    return [
+        pytest.param(n, marks=pytest.mark.spark) if n in ("spark", "connect") else n for n in names
+    ]
+
+
+@pytest.fixture(params=engine_params(ENGINE_NAMES))
+def engine_case(request) -> EngineCase:
+    """Each engine in turn."""
+    return make_case(request.param, request)
+
+
+@pytest.fixture(params=engine_params(["local", "dask", "spark", "connect"]))
+def cluster_case(request) -> EngineCase:
+    """Each engine with lazy, partitioned frames."""
+    return make_case(request.param, request)
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The folder of reference data; the test is skipped where it is absent."""
+    here = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("RAI_SCALE_REFERENCE_DATA", here.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no reference data: set RAI_SCALE_REFERENCE_DATA to its folder")
+    return folder

@@ -1,0 +1,244 @@
+"""The contract that every engine passes: same rows, same types, however the data are cut."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from decimal import Decimal
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.engines.frames import frame_to_arrow
+from rai_scale.errors import MissingColumnError, UnsupportedFrameError, WorkerError
+
+UTC = dt.UTC
+LENGTH = pa.schema([("length", pa.int64())])
+ROWS = pa.table(
+    {
+        "id": pa.array(range(7), pa.int64()),
+        "text": ["a", None, "", "дом", "x" * 50, "日本", "a"],
+        "number": pa.array([1.5, None, float("inf"), -0.0, 2.5, 1e300, 3.0]),
+        "flag": [True, None, False, True, True, False, None],
+        "small": pa.array([1, None, 3, 4, 5, 6, 7], pa.int32()),
+        "money": pa.array([Decimal("1.10"), None, *[Decimal("9.99")] * 5], pa.decimal128(10, 2)),
+        "day": pa.array([dt.date(2024, 2, 29), None, *[dt.date(1900, 1, 1)] * 5]),
+        "at": pa.array(
+            [
+                dt.datetime(2024, 1, 1, 12, tzinfo=UTC),
+                None,
+                *[dt.datetime(1970, 1, 1, tzinfo=UTC)] * 5,
+            ],
+            pa.timestamp("us", "UTC"),
+        ),
+        "naive": pa.array([dt.datetime(2024, 1, 1, 12, 0, 0, 5), *[None] * 6], pa.timestamp("us")),
+        "tags": pa.array([["a", None], None, [], ["b"], [], [], []], pa.list_(pa.string())),
+        "who": pa.array(
+            [{"name": "n", "age": 1}, None, *[{"name": None, "age": None}] * 5],
+            pa.struct([("name", pa.string()), ("age", pa.int64())]),
+        ),
+        "raw": pa.array([b"\x00\xff", None, *[b""] * 5]),
+    }
+)
+
+
+def lengths(table: pa.Table) -> pa.Table:
+    return pa.table(
+        {"length": [None if v is None else len(v) for v in table["text"].to_pylist()]}, LENGTH
+    )
+
+
+def identity(table: pa.Table) -> pa.Table:
+    return table
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7, 10])
+def test_rows_and_types_survive_a_map(cluster_case, partitions):
+    frame = cluster_case.make(ROWS, partitions)
+    out = cluster_case.engine.map_partitions(frame, identity, ROWS.schema, label="identity")
+    table = cluster_case.engine.collect(out).sort_by("id")
+    assert table.schema.equals(ROWS.schema)
+    assert table.to_pylist() == ROWS.to_pylist()
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_with_columns_adds_in_place_and_keeps_the_rest(cluster_case, partitions):
+    frame = cluster_case.make(ROWS, partitions)
+    engine = cluster_case.engine
+    out = engine.with_columns(frame, lengths, LENGTH, inputs=["text"], label="lengths")
+    assert engine.schema(out).equals(ROWS.schema.append(LENGTH.field(0)))
+    table = engine.collect(out).sort_by("id")
+    assert table.drop_columns(["length"]).to_pylist() == ROWS.to_pylist()
+    assert table["length"].to_pylist() == [1, None, 0, 3, 50, 2, 1]
+
+    again = engine.with_columns(
+        out, upper, pa.schema([("text", pa.string())]), inputs=["text"], label="up"
+    )
+    assert engine.schema(again).names == [*ROWS.column_names, "length"]
+    assert engine.collect(again).sort_by("id")["text"].to_pylist()[:4] == ["A", None, "", "ДОМ"]
+
+
+def upper(table: pa.Table) -> pa.Table:
+    return pa.table({"text": [v and v.upper() for v in table["text"].to_pylist()]})
+
+
+def test_the_function_sees_the_same_types_on_every_engine(cluster_case):
+    seen = cluster_case.engine.map_partitions(
+        cluster_case.make(ROWS, 3), describe, pa.schema([("types", pa.string())]), label="describe"
+    )
+    rows = cluster_case.rows(seen)
+    assert {row["types"] for row in rows} == {str([str(f.type) for f in ROWS.schema])}
+
+
+def describe(table: pa.Table) -> pa.Table:
+    # the name of a list's item differs between writers and carries no meaning
+    kinds = [str(f.type).replace("element:", "item:") for f in table.schema]
+    return pa.table({"types": [str(kinds)]})
+
+
+def test_empty_frames(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]).slice(0, 0))
+    engine = engine_case.engine
+    out = engine.with_columns(frame, lengths, LENGTH, inputs=["text"], label="lengths")
+    assert engine.collect(out).num_rows == 0
+    assert engine.collect(out).column_names == ["id", "text", "length"]
+    assert engine.group_counts(frame, ["text"]).num_rows == 0
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 10])
+def test_group_counts(engine_case, partitions):
+    frame = engine_case.make(ROWS.select(["id", "text", "small", "flag"]), partitions)
+    counts = engine_case.engine.group_counts(frame, ["text"], ["small", "id"])
+    assert counts.schema.equals(
+        pa.schema(
+            [
+                ("text", pa.string()),
+                ("count", pa.int64()),
+                ("sum_small", pa.float64()),
+                ("sum_id", pa.float64()),
+            ]
+        )
+    )
+    found = {
+        row["text"]: (row["count"], row["sum_small"], row["sum_id"]) for row in counts.to_pylist()
+    }
+    assert found["a"] == (2, 8.0, 6.0)
+    assert found[None][0] == 1
+    assert len(found) == 6
+
+
+def test_group_counts_without_keys_is_the_total(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]), 3)
+    assert engine_case.engine.group_counts(frame, []).to_pylist() == [{"count": 7}]
+
+
+def test_a_worker_error_names_capability_and_partition_and_never_a_value(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]), 2)
+    engine = engine_case.engine
+    with pytest.raises(WorkerError) as caught:
+        engine.collect(engine.with_columns(frame, fail, LENGTH, inputs=["text"], label="lengths"))
+    assert caught.value.label == "lengths"
+    assert caught.value.error == "KeyError"
+    assert "日本" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def fail(table: pa.Table) -> pa.Table:
+    raise KeyError(f"found {table['text'].to_pylist()}")
+
+
+def test_a_function_that_loses_rows_is_an_error(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]))
+    engine = engine_case.engine
+    with pytest.raises(WorkerError, match="RowCountChanged"):
+        engine.collect(engine.with_columns(frame, one_row, LENGTH, inputs=["text"], label="short"))
+
+
+def one_row(table: pa.Table) -> pa.Table:
+    return lengths(table).slice(0, 1)
+
+
+def test_missing_columns_are_named_with_the_nearest(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]))
+    with pytest.raises(MissingColumnError, match="'txt'.*Did you mean 'text'"):
+        engine_case.engine.with_columns(frame, lengths, LENGTH, inputs=["txt"], label="lengths")
+
+
+def test_names_with_dots_and_quotes(engine_case):
+    table = pa.table({'a.b "c` d': ["x", "y", "x"], "text": ["1", "22", "333"]})
+    frame = engine_case.make(table)
+    engine = engine_case.engine
+    counts = engine.group_counts(frame, ['a.b "c` d'])
+    assert sorted(counts["count"].to_pylist()) == [1, 2]
+    out = engine.with_columns(frame, lengths, LENGTH, inputs=["text"], label="lengths")
+    assert engine.collect(out).column_names == ['a.b "c` d', "text", "length"]
+
+
+def test_map_tasks_keeps_the_order(cluster_case):
+    assert cluster_case.engine.map_tasks(square, range(7)) == [n * n for n in range(7)]
+    assert cluster_case.engine.map_tasks(square, []) == []
+
+
+def square(n: int) -> int:
+    return n * n
+
+
+class Singleton:
+    built = 0
+
+
+def count_builds(table: pa.Table) -> pa.Table:
+    if Singleton.built == 0:
+        Singleton.built += 1
+    return pa.table({"pid": [os.getpid()], "built": [Singleton.built]})
+
+
+def test_large_batches_are_cut_and_keep_all_rows(cluster_case):
+    table = pa.table({"id": pa.array(range(25_000)), "text": ["t"] * 25_000})
+    frame = cluster_case.make(table, 2)
+    engine = cluster_case.engine
+    sizes = engine.map_partitions(
+        frame, batch_size, pa.schema([("rows", pa.int64())]), label="size"
+    )
+    rows = [row["rows"] for row in cluster_case.rows(sizes)]
+    assert sum(rows) == 25_000
+    assert max(rows) <= 10_000
+
+
+def batch_size(table: pa.Table) -> pa.Table:
+    return pa.table({"rows": [table.num_rows]})
+
+
+def test_engine_is_found_from_the_frame(engine_case):
+    frame = engine_case.make(ROWS.select(["id"]))
+    assert engine_of(frame).name == engine_case.engine.name
+
+
+def test_unknown_frames_are_refused():
+    with pytest.raises(UnsupportedFrameError, match="builtins.list"):
+        engine_of([1, 2])
+
+
+def test_pandas_keeps_index_dtypes_and_columns_that_are_not_read():
+    frame = pd.DataFrame(
+        {
+            "text": ["a", None, "ccc"],
+            "kind": pd.Categorical(["x", "y", "x"]),
+            "at": pd.to_datetime(["2024-01-01", None, "2024-01-03"]),
+            "mixed": [1, "two", {"three": 3}],
+            "int": pd.array([1, None, 3], dtype="Int64"),
+        },
+        index=[10, 20, 30],
+    )
+    engine = engine_of(frame)
+    out = engine.with_columns(frame, lengths, LENGTH, inputs=["text"], label="lengths")
+    pd.testing.assert_frame_equal(out[list(frame.columns)], frame)
+    assert out["length"].tolist() == [1, pd.NA, 3]
+    assert frame.columns.tolist() == ["text", "kind", "at", "mixed", "int"]
+
+
+def test_mixed_pandas_columns_become_text_where_they_are_read():
+    frame = pd.DataFrame({"mixed": [1, "two", None, float("nan"), 2.5]})
+    assert frame_to_arrow(frame)["mixed"].to_pylist() == ["1", "two", None, None, "2.5"]
