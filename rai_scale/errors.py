@@ -42,23 +42,27 @@ class TableError(RaiScaleError):
     """A table cannot be read or written."""
 
 
+WITHHELD = "The original message is withheld because it may quote personal data."
+
+
 class WorkerError(RaiScaleError):
     """A function failed on a batch of rows.
 
-    Carries the capability, the partition and the type of the error; never its message, which may
-    quote a value.
+    Carries the capability, the partition and the type of the error. The message is kept only where
+    it is one of this package's own, which hold no values.
     """
 
-    def __init__(self, label: str, partition: str, error: str) -> None:
-        super().__init__(label, partition, error)
+    def __init__(self, label: str, partition: str, error: str, detail: str = WITHHELD) -> None:
+        super().__init__(label, partition, error, detail)
         self.label = label
         self.partition = partition
         self.error = error
+        self.detail = detail
 
     def __str__(self) -> str:
         return (
-            f"{self.label} failed on partition {self.partition}: {self.error}. "
-            "The original message is withheld because it may quote personal data."
+            f"{self.label} failed on partition {self.partition}: {self.error}. {self.detail} "
+            "(rai_scale worker)"
         )
 
 

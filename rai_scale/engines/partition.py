@@ -18,7 +18,7 @@ import pyarrow as pa
 from rai_scale.engines.arrow_types import canonical_table, overlay
 from rai_scale.engines.frames import arrow_to_frame, frame_to_arrow, text_dtype
 from rai_scale.engines.protocol import TableFunction
-from rai_scale.errors import ConfigError, WorkerError
+from rai_scale.errors import ConfigError, RaiScaleError, WorkerError
 
 BATCH_ROWS = 10_000
 """Spark cuts Arrow batches at this size; the other engines do the same."""
@@ -53,6 +53,9 @@ class BatchFunction:
             return call()
         except WorkerError:
             raise
+        except RaiScaleError as error:  # our own messages hold no values
+            kind = type(error).__name__
+            raise WorkerError(self.label, partition, kind, str(error)) from None
         except Exception as error:
             raise WorkerError(self.label, partition, type(error).__name__) from None
 
@@ -86,7 +89,9 @@ def check_unique(names: Sequence[str]) -> None:
         raise ConfigError(f"column names must be unique; found twice: {', '.join(double)}.")
 
 
-_WORKER_ERROR = re.compile(r"([\w .-]+) failed on partition (\S+): (\w+)\. The original message is")
+_WORKER_ERROR = re.compile(
+    r"([\w .-]+) failed on partition (\S+): (\w+)\. (.*?) \(rai_scale worker\)", re.DOTALL
+)
 
 
 @contextmanager

@@ -68,6 +68,13 @@ DEMO: dict[str, Any] = {
     },
 }
 
+# Lists that may be left out, and what their records need where they are given.
+OPTIONAL: dict[str, Any] = {
+    "gates": [{"name": None, "passed": None}],
+    "skipped": [{"file": None, "reason": None}],
+    "errors": [{"error": None, "rows": None}],
+}
+
 
 def check_report(report: object, shape: Mapping[str, Any], kind: str) -> None:
     """Raise :class:`ConfigError` unless ``report`` has every required key of ``shape``.
@@ -98,7 +105,10 @@ def _check(found: object, shape: Any, kind: str, path: str) -> None:
         if inner is not None:
             _check(found[key], inner, kind, where)
     for key, value in found.items():
-        _check_value(key, value, kind, f"{path}.{key}" if path else str(key))
+        where = f"{path}.{key}" if path else str(key)
+        if key in OPTIONAL and isinstance(value, list):
+            _check(value, OPTIONAL[key], kind, where)
+        _check_value(key, value, kind, where)
 
 
 def _check_value(key: object, value: Any, kind: str, where: str) -> None:

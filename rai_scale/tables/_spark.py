@@ -75,7 +75,8 @@ def _paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
 
 def _with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]) -> Any:
     texts = [StructField(key, StringType()) for key in keys]
-    kept = [field for field in fields if field.name not in keys]
+    folded = {key.casefold() for key in keys}
+    kept = [field for field in fields if field.name.casefold() not in folded]
     reader = reader.option("basePath", source.folder) if keys else reader
     return reader.schema(StructType([*kept, *texts]))
 
@@ -164,6 +165,9 @@ def _csv(source: TableSource, session: Any) -> Any:
         headers, lambda f: (headers[f], delimiter_of(f.path), tuple(partition_values(f.path)))
     )
     for (names, delimiter, keys), files in kinds:
+        # the value of the folder wins over a column of the file, which still has its place
+        folded = {key.casefold() for key in keys}
+        names = [f"file: {name}" if name.casefold() in folded else name for name in names]
         fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
         reader = session.read.options(**_CSV).option("sep", delimiter)
         frame = _with_keys(reader, source, fields, keys).csv(_paths(source, files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def place_of(url: str, on_spark: bool = False) -> Place:
     place = Place(mounted, fs, path.rstrip("/") or "/")
     if not place.is_local:
         return place
-    return Place(str(url).rstrip("/") if on_spark and mounted != url else place.path, fs, path)
+    path = os.path.abspath(place.path)
+    asked = str(url).rstrip("/")
+    return Place(asked if on_spark and asked.startswith("dbfs:") else path, fs, path)
 
 
 def _mounted(url: str) -> str:

@@ -1,0 +1,261 @@
+"""Presidio's analyzer, built once per worker process and fed in batches.
+
+The answer for a text is that of ``AnalyzerEngine.analyze`` on that text alone; batches only spare
+work: spaCy runs over 256 texts at once, equal texts are analysed once, and where only patterns are
+asked for, spaCy runs only on texts where a pattern matched (it can only raise their scores).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
+from rai_scale.pii.config import AnalyzerConfig
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine, RecognizerResult
+
+NLP_BATCH = 256
+_ANALYZERS: dict[str, CellAnalyzer] = {}
+_BUILDING = threading.Lock()
+
+
+class Analysis(NamedTuple):
+    """The results for one text, or the type of the error that it raised."""
+
+    results: tuple[RecognizerResult, ...]
+    error: str | None
+
+
+class RegexTimeout(Exception):
+    """A pattern did not end in time; Presidio alone would skip it with a warning."""
+
+
+def get_analyzer(config: AnalyzerConfig) -> CellAnalyzer:
+    """Return this process's analyzer for a configuration, built at the first call."""
+    key = config.model_dump_json()
+    with _BUILDING:
+        if key not in _ANALYZERS:
+            _ANALYZERS[key] = CellAnalyzer(config)
+        return _ANALYZERS[key]
+
+
+class CellAnalyzer:
+    """Analyses many cells at once; safe to call from several threads, one at a time."""
+
+    def __init__(self, config: AnalyzerConfig) -> None:
+        self.config = config
+        self.engine = build_analyzer(config)
+        check_entities(config, self.engine)
+        self._patterns = _pattern_recognizers(self.engine, config)
+        self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
+
+    def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
+        """Return one :class:`Analysis` per text, in order.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        context : str, optional
+            Context word (the column's name), passed on only if ``column_context`` is set.
+        """
+        words = [context] if context and self.config.column_context else None
+        distinct = list(dict.fromkeys(texts))
+        with self._lock:
+            found = dict(zip(distinct, self._distinct(distinct, words), strict=True))
+        return [found[text] for text in texts]
+
+    def _distinct(self, texts: list[str], context: list[str] | None) -> list[Analysis]:
+        done: dict[int, Analysis] = {}
+        todo = []
+        for at, text in enumerate(texts):
+            if len(text) > self.config.max_chars:
+                done[at] = Analysis((), "TextTooLong")
+            elif text and self._may_match(text):
+                todo.append(at)
+            else:
+                done[at] = Analysis((), None)
+        spacy_engine: Any = self.engine.nlp_engine
+        nlp = spacy_engine.get_nlp(self.config.language)
+        for start in range(0, len(todo), NLP_BATCH):
+            chunk = todo[start : start + NLP_BATCH]
+            with nlp.memory_zone():
+                found = self._batch([texts[at] for at in chunk], context)
+            done.update(zip(chunk, found, strict=True))
+        return [done[at] for at in range(len(texts))]
+
+    def _may_match(self, text: str) -> bool:
+        """Return False only where no recognizer can find anything, whatever spaCy says."""
+        if self._patterns is None:
+            return True
+        try:
+            return any(r.analyze(text, r.supported_entities, None) for r in self._patterns)
+        except Exception:  # the full analysis meets the same error, and reports it for this row
+            return True
+
+    def _batch(self, texts: list[str], context: list[str] | None) -> list[Analysis]:
+        done: list[Analysis] = []
+        pipe = self.engine.nlp_engine.process_batch(
+            texts, language=self.config.language, batch_size=NLP_BATCH
+        )
+        try:
+            for text, artifacts in pipe:
+                done.append(self._one(text, context, artifacts))
+        except Exception:  # one text broke the pipe: the others must not suffer
+            done += [self._one(text, context, None) for text in texts[len(done) :]]
+        return done
+
+    def _one(self, text: str, context: list[str] | None, artifacts: Any) -> Analysis:
+        try:
+            with _timeouts_raise():
+                results = self.engine.analyze(
+                    text, nlp_artifacts=artifacts, context=context, **analyze_arguments(self.config)
+                )
+            return Analysis(tuple(results), None)
+        except Exception as error:
+            return Analysis((), type(error).__name__)
+
+
+def analyze_arguments(config: AnalyzerConfig) -> dict[str, Any]:
+    """Return the keyword arguments for ``AnalyzerEngine.analyze``, the same for every text."""
+    return {
+        "language": config.language,
+        "entities": list(config.entities) if config.entities else None,
+        "score_threshold": config.score_threshold,
+        "allow_list": list(config.allow_list) or None,
+        "allow_list_match": config.allow_list_match,
+    }
+
+
+def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
+    """Build Presidio's engine with its own defaults and this configuration's additions.
+
+    Raises
+    ------
+    MissingExtraError
+        If Presidio is not installed.
+    MissingModelError
+        If the spaCy model is not installed; nothing is downloaded.
+    """
+    if importlib.util.find_spec("presidio_analyzer") is None:
+        raise MissingExtraError("presidio-analyzer", "pii")
+    import presidio_analyzer
+    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.nlp_engine import NlpEngineProvider
+
+    check_model(config.model)
+    use_bundled_suffix_list()
+    defaults = Path(presidio_analyzer.__file__).parent / "conf" / "default.yaml"
+    settings = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    settings["models"] = [{"lang_code": config.language, "model_name": config.model}]
+    nlp_engine = NlpEngineProvider(nlp_configuration=settings).create_engine()
+    engine = AnalyzerEngine(nlp_engine=nlp_engine, supported_languages=[config.language])
+    for recognizer in own_recognizers(config):
+        engine.registry.add_recognizer(recognizer)
+    return engine
+
+
+def own_recognizers(config: AnalyzerConfig) -> list[Any]:
+    """Return Presidio recognizers for the configuration's deny lists and patterns."""
+    from presidio_analyzer import Pattern, PatternRecognizer
+
+    language = config.language
+    denied = [
+        PatternRecognizer(entity, deny_list=list(words), supported_language=language)
+        for entity, words in config.deny_lists.items()
+    ]
+    matched = [
+        PatternRecognizer(
+            p.entity,
+            patterns=[Pattern(f"{p.entity} {i}", p.regex, p.score)],
+            context=list(p.context),
+            supported_language=language,
+        )
+        for i, p in enumerate(config.patterns)
+    ]
+    return denied + matched
+
+
+def check_model(model: str) -> None:
+    """Raise :class:`MissingModelError` unless the spaCy model is on this machine."""
+    import spacy.util
+
+    if spacy.util.is_package(model) or Path(model).exists():
+        return
+    installed = spacy.util.get_installed_models()
+    raise MissingModelError(
+        f"spaCy model {model!r} is not installed and is never downloaded. Installed: "
+        f"{', '.join(installed) or 'none'}.{did_you_mean(model, installed)} Install the model's "
+        "package on every worker, or name another one (model: in the configuration)."
+    )
+
+
+def check_entities(config: AnalyzerConfig, engine: AnalyzerEngine) -> None:
+    """Raise :class:`ConfigError` for an entity that no recognizer finds."""
+    known = sorted(engine.get_supported_entities(config.language))
+    for entity in config.entities or ():
+        if entity not in known:
+            raise ConfigError(
+                f"no recognizer finds the entity {entity!r} in language {config.language!r}."
+                f"{did_you_mean(entity, known)} Known: {', '.join(known)}."
+            )
+
+
+def use_bundled_suffix_list() -> None:
+    """Make Presidio's e-mail recognizer use the suffix list inside tldextract, on every worker.
+
+    It would otherwise download a new list at the first e-mail, and answers would depend on the day.
+    """
+    import tldextract.tldextract as module
+
+    module.TLD_EXTRACTOR = module.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def _pattern_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig) -> list[Any] | None:
+    """Return the recognizers that are asked, if none of them needs spaCy; otherwise None."""
+    from presidio_analyzer import PatternRecognizer
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+    asked = engine.registry.get_recognizers(
+        language=config.language,
+        entities=list(config.entities) if config.entities else None,
+        all_fields=not config.entities,
+    )
+    alone = all(isinstance(r, PatternRecognizer | PhoneRecognizer) for r in asked)
+    return asked if alone else None
+
+
+class _CatchTimeouts(logging.Filter):
+    """Notes that Presidio warned of a time-out in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "timed out" in str(record.msg):
+            self.state.seen = True
+            return False
+        return True
+
+
+_TIMEOUTS = _CatchTimeouts()
+
+
+@contextmanager
+def _timeouts_raise() -> Iterator[None]:
+    logger = logging.getLogger("presidio-analyzer")
+    if _TIMEOUTS not in logger.filters:
+        logger.addFilter(_TIMEOUTS)
+    _TIMEOUTS.state.seen = False
+    yield
+    if _TIMEOUTS.state.seen:
+        raise RegexTimeout

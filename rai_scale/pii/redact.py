@@ -1,0 +1,173 @@
+"""Redact personal data in columns of a frame, with the answer that Presidio gives for each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, MissingModelError, check_columns
+from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.findings import DETAILS
+from rai_scale.pii.operators import Operators
+from rai_scale.pii.redact_cells import RedactCells
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Which columns are treated, and how.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        Analysed as one text per cell.
+    documents : tuple of str
+        JSON text or nested values: each text leaf is analysed by itself, the document stays whole.
+    wholes : tuple of (str, str)
+        Columns whose whole cell is one item of the given entity.
+    """
+
+    texts: tuple[str, ...]
+    documents: tuple[str, ...]
+    wholes: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that are treated."""
+        return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
+
+
+def redact(
+    frame: Any,
+    columns: Sequence[str] | str = (),
+    *,
+    json_columns: Sequence[str] = (),
+    whole_columns: Mapping[str, str] | None = None,
+    operators: Mapping[str, Any] | None = None,
+    details: bool = False,
+    on_error: str | None = None,
+    analyzer: AnalyzerConfig | None = None,
+    **analyzer_options: Any,
+) -> Any:
+    """Replace the personal data in columns of a frame; the same kind of frame comes back.
+
+    Lazy for pyspark and dask DataFrames and DuckDB relations; a pandas DataFrame or pyarrow Table
+    is computed at once. For each cell the result is that of Presidio's
+    ``AnonymizerEngine.anonymize(text, AnalyzerEngine.analyze(text, ...), operators)`` on that cell
+    alone, whatever the engine and the partitioning.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        pyspark (classic or Connect), dask or pandas DataFrame, DuckDB relation, pyarrow Table.
+    columns : sequence of str
+        Text columns. Numbers, dates and decimals are read as ``str(value)``, and the column comes
+        back as text. Null stays null and NaN stays the text ``nan``; neither is analysed.
+    json_columns : sequence of str
+        Columns of JSON text or nested values; each text leaf is treated by itself and named
+        ``user.email`` in the findings. What is not valid JSON is treated as one text.
+    whole_columns : mapping of str to str
+        Columns whose whole cell is personal, with its entity: ``{"full_name": "PERSON"}``.
+    operators : mapping of str to mapping or OperatorConfig
+        Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
+    details : bool
+        Append ``_rai_status`` (``ok`` or ``error``), ``_rai_error`` (``column: ErrorType``) and
+        ``_rai_findings`` (list of column, entity, start, end, score, recognizer, operator;
+        offsets in characters of the original cell or leaf). Never a value.
+    on_error : {"raise", "null"}
+        What a cell that fails (say, over 1,000,000 characters) does: stop with an error, or become
+        null. Default: ``null`` with ``details``, which say so, else ``raise``.
+    analyzer : AnalyzerConfig, optional
+        Language, spaCy model, entities, thresholds, deny lists, patterns; or give them as keyword
+        arguments: ``language="en", model="en_core_web_lg", entities=["PERSON"]``.
+
+    Raises
+    ------
+    MissingColumnError, ConfigError, MissingExtraError, MissingModelError
+        Before any row is read.
+    WorkerError
+        When the frame is executed and a cell fails under ``on_error="raise"``.
+    """
+    engine = engine_of(frame)
+    config = analyzer_config(analyzer, analyzer_options)
+    columns = (columns,) if isinstance(columns, str) else tuple(columns)
+    targets = Targets(columns, tuple(json_columns), tuple((whole_columns or {}).items()))
+    schema = check_targets(targets, engine.schema(frame))
+    if on_error not in (None, "raise", "null"):
+        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
+    function = RedactCells(
+        config=config,
+        operators=Operators(operators),
+        texts=targets.texts,
+        documents=targets.documents,
+        wholes=targets.wholes,
+        details=details,
+        raises=(on_error or ("null" if details else "raise")) == "raise",
+    )
+    check_on_driver(engine, function)
+    outputs = output_schema(targets, schema, details)
+    return engine.with_columns(frame, function, outputs, inputs=targets.names, label="redact")
+
+
+def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
+    """Return the configuration given, or one made of keyword arguments.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown option or a wrong value; options and configuration exclude each other.
+    """
+    if config is not None and options:
+        raise ConfigError("give either analyzer= or its options, not both.")
+    if config is not None:
+        return config
+    try:
+        return AnalyzerConfig(**options)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        known = ", ".join(AnalyzerConfig.model_fields)
+        raise ConfigError(f"{'; '.join(lines)}. Options are: {known}.") from None
+
+
+def check_targets(targets: Targets, schema: pa.Schema) -> pa.Schema:
+    """Check the columns against the frame; return its schema."""
+    if not targets.names:
+        raise ConfigError("name at least one column to redact.")
+    check_columns(targets.names, schema.names)
+    double = sorted({n for n in targets.names if targets.names.count(n) > 1})
+    if double:
+        raise ConfigError(f"columns can be treated in one way only; named twice: {double}.")
+    for name in (*targets.texts, *(n for n, _ in targets.wholes)):
+        if pa.types.is_nested(schema.field(name).type):
+            raise ConfigError(
+                f"column {name!r} is nested ({schema.field(name).type}); name it in json_columns."
+            )
+        if pa.types.is_binary(schema.field(name).type):
+            raise ConfigError(f"column {name!r} is binary; decode it to text first.")
+    return schema
+
+
+def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Schema:
+    """Return the columns that redaction writes: text, or for nested values their own type."""
+    fields = [pa.field(name, _output_type(schema.field(name).type)) for name in targets.names]
+    return pa.schema([*fields, *(DETAILS if details else ())])
+
+
+def _output_type(kind: pa.DataType) -> pa.DataType:
+    return kind if pa.types.is_nested(kind) else pa.string()
+
+
+def check_on_driver(engine: Engine, function: RedactCells) -> None:
+    """Fail early where the driver can tell; a Spark client may have no Presidio of its own."""
+    try:
+        get_analyzer(function.config)
+        function.operators.check()
+    except (ImportError, MissingModelError):
+        if engine.name != "spark":
+            raise
