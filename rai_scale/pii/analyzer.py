@@ -97,7 +97,8 @@ class CellAnalyzer:
         if self._patterns is None:
             return True
         try:
-            return any(r.analyze(text, r.supported_entities, None) for r in self._patterns)
+            with _timeouts_raise():
+                return any(r.analyze(text, r.supported_entities, None) for r in self._patterns)
         except Exception:  # the full analysis meets the same error, and reports it for this row
             return True
 
@@ -239,12 +240,13 @@ class _CatchTimeouts(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self.state = threading.local()
+        self.least = logging.NOTSET
 
     def filter(self, record: logging.LogRecord) -> bool:
         if "timed out" in str(record.msg):
             self.state.seen = True
             return False
-        return True
+        return record.levelno >= self.least
 
 
 _TIMEOUTS = _CatchTimeouts()
@@ -255,6 +257,9 @@ def _timeouts_raise() -> Iterator[None]:
     logger = logging.getLogger("presidio-analyzer")
     if _TIMEOUTS not in logger.filters:
         logger.addFilter(_TIMEOUTS)
+    if not logger.isEnabledFor(logging.WARNING):  # a silenced warning would hide the time-out
+        _TIMEOUTS.least = logger.getEffectiveLevel()
+        logger.setLevel(logging.WARNING)
     _TIMEOUTS.state.seen = False
     yield
     if _TIMEOUTS.state.seen:

@@ -10,7 +10,6 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingModelError, check_columns
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
@@ -99,8 +98,6 @@ def redact(
     columns = (columns,) if isinstance(columns, str) else tuple(columns)
     targets = Targets(columns, tuple(json_columns), tuple((whole_columns or {}).items()))
     schema = check_targets(targets, engine.schema(frame))
-    if on_error not in (None, "raise", "null"):
-        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
     function = RedactCells(
         config=config,
         operators=Operators(operators),
@@ -108,11 +105,18 @@ def redact(
         documents=targets.documents,
         wholes=targets.wholes,
         details=details,
-        raises=(on_error or ("null" if details else "raise")) == "raise",
+        raises=does_raise(on_error or ("null" if details else "raise")),
     )
-    check_on_driver(engine, function)
+    check_on_driver(engine.name, function)
     outputs = output_schema(targets, schema, details)
     return engine.with_columns(frame, function, outputs, inputs=targets.names, label="redact")
+
+
+def does_raise(on_error: str) -> bool:
+    """Return whether a cell that fails stops the run."""
+    if on_error not in ("raise", "null"):
+        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
+    return on_error == "raise"
 
 
 def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
@@ -163,11 +167,11 @@ def _output_type(kind: pa.DataType) -> pa.DataType:
     return kind if pa.types.is_nested(kind) else pa.string()
 
 
-def check_on_driver(engine: Engine, function: RedactCells) -> None:
+def check_on_driver(engine: str, function: RedactCells) -> None:
     """Fail early where the driver can tell; a Spark client may have no Presidio of its own."""
     try:
         get_analyzer(function.config)
         function.operators.check()
     except (ImportError, MissingModelError):
-        if engine.name != "spark":
+        if engine != "spark":
             raise

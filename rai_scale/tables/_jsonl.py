@@ -25,6 +25,7 @@ class _Verbatim(str):
 
 
 _DECODER = json.JSONDecoder(parse_float=_Verbatim, parse_int=_Verbatim, parse_constant=_Verbatim)
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> Any:
@@ -115,15 +116,11 @@ def _compact(value: Any) -> str:
     if isinstance(value, _Verbatim):
         return str(value)
     if isinstance(value, dict):
-        items = (f"{_quoted(key)}:{_compact(item)}" for key, item in value.items())
+        items = (f"{_ENCODE(key)}:{_compact(item)}" for key, item in value.items())
         return "{" + ",".join(items) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_compact, value)) + "]"
-    return _quoted(value)
-
-
-def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODE(value)
 
 
 def _is_utf8(text: str) -> bool:

@@ -8,32 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.spark import functions_of, quoted, spark_schema
 from rai_scale.errors import TableError, did_you_mean
-from rai_scale.tables._arrow import CORRUPT, Piece, Reader, Scan, by_kind, partition_values
-from rai_scale.tables._csv import csv_schema, headers_of
+from rai_scale.tables._arrow import Piece, Reader, Scan
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import Footers, read_footers, scan_parquet
+from rai_scale.tables._spark_csv import read_csv
+from rai_scale.tables._spark_files import empty, groups, paths, union, with_keys
 from rai_scale.tables._text import TEXT_SCHEMA, decode_files
-from rai_scale.tables.formats import delimiter_of
 from rai_scale.tables.paths import without_scheme
-from rai_scale.tables.source import FileInfo, TableSource
+from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-
-_CSV = {
-    "header": "true",
-    "multiLine": "true",  # a quoted field may span lines
-    "mode": "PERMISSIVE",
-    "quote": '"',
-    "escape": '"',
-    "emptyValue": "",
-    "nullValue": "\x01",  # apart from a quoted empty field
-    "columnNameOfCorruptRecord": CORRUPT,
-}
 
 # without the carriage return of CRLF; the function also turns what is not UTF-8 into U+FFFD
 _LINE = r"regexp_replace(value, '\\r\\z', '') AS text"
@@ -47,7 +36,7 @@ def read(source: TableSource, engine: Engine, session: Any) -> Any:
         return _delta(source, session)
     if source.format == "jsonl":
         return read_jsonl(_lines(source, session), engine, source.partition_columns)
-    readers = {"parquet": _parquet, "csv": _csv, "lines": _lines, "text": _text}
+    readers = {"parquet": _parquet, "csv": read_csv, "lines": _lines, "text": _text}
     return readers[source.format](source, session)
 
 
@@ -64,34 +53,6 @@ def _delta(source: TableSource, session: Any) -> Any:
     return frame
 
 
-def _groups(source: TableSource, kind: Any) -> list[Any]:
-    return by_kind(source.files, lambda f: (kind(f), tuple(partition_values(f.path))))
-
-
-def _paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
-    paths = (source.file_path(f) for f in files)
-    return [re.sub(r"([\\*?\[\]{}])", r"\\\1", path) for path in paths]
-
-
-def _with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]) -> Any:
-    texts = [StructField(key, StringType()) for key in keys]
-    folded = {key.casefold() for key in keys}
-    kept = [field for field in fields if field.name.casefold() not in folded]
-    reader = reader.option("basePath", source.folder) if keys else reader
-    return reader.schema(StructType([*kept, *texts]))
-
-
-def _union(frames: Sequence[Any]) -> Any:
-    result = frames[0]
-    for frame in frames[1:]:
-        result = result.unionByName(frame)
-    return result
-
-
-def _empty(session: Any, schema: pa.Schema) -> Any:
-    return session.createDataFrame([], spark_schema(schema))
-
-
 def _parquet(source: TableSource, session: Any) -> Any:
     if source.snapshot is None:
         return session.read.option("mergeSchema", "true").parquet(source.location)
@@ -100,13 +61,13 @@ def _parquet(source: TableSource, session: Any) -> Any:
     if not footers.only_native_casts() or any(map(_unknown_to_spark, footers.files)):
         return _in_workers(scan_parquet(source, footers), session)
     frames = []
-    for (found, keys), files in _groups(source, schemas.get):
-        paths = _paths(source, files)
-        frame = session.read.parquet(*(paths if not keys else paths[:1]))
+    for (found, keys), files in groups(source, schemas.get):
+        full = paths(source, files)
+        frame = session.read.parquet(*(full if not keys else full[:1]))
         if keys:
-            frame = _with_keys(session.read, source, frame.schema, keys).parquet(*paths)
+            frame = with_keys(session.read, source, frame.schema, keys).parquet(*full)
         frames.append(frame.select(*_parquet_columns(frame, found, keys, footers)))
-    return _union(frames)
+    return union(frames)
 
 
 def _parquet_columns(
@@ -152,49 +113,6 @@ class _ReadPieces:
                     yield from table.combine_chunks().to_batches()
 
 
-def _csv(source: TableSource, session: Any) -> Any:
-    if source.snapshot is None:
-        names = session.read.options(**_CSV).csv(source.location).columns
-        schema = csv_schema([names], ())
-        frame = session.read.options(**_CSV).schema(spark_schema(schema)).csv(source.location)
-        return frame.select(*_csv_columns(frame, names, schema))
-    headers = headers_of(source)
-    schema = csv_schema(list(headers.values()), source.partition_columns)
-    frames = []
-    kinds: list[Any] = by_kind(
-        headers, lambda f: (headers[f], delimiter_of(f.path), tuple(partition_values(f.path)))
-    )
-    for (names, delimiter, keys), files in kinds:
-        # the value of the folder wins over a column of the file, which still has its place
-        folded = {key.casefold() for key in keys}
-        names = [f"file: {name}" if name.casefold() in folded else name for name in names]
-        fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
-        reader = session.read.options(**_CSV).option("sep", delimiter)
-        frame = _with_keys(reader, source, fields, keys).csv(_paths(source, files))
-        frames.append(frame.select(*_csv_columns(frame, names, schema)))
-    return _union(frames) if frames else _empty(session, schema)
-
-
-def _csv_columns(frame: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[Any]:
-    """Null the half-filled cells of corrupt lines."""
-    have = {name.casefold() for name in frame.columns}
-    cells = {name.casefold() for name in names}
-    functions = functions_of(frame)
-    null, corrupt = functions.lit(None), functions.col(CORRUPT)
-    good = corrupt.isNull()
-    for name in schema.names:
-        if name == CORRUPT:
-            # Spark refuses a query of this column alone, so it is tied to another
-            first = functions.col(quoted(names[0]))
-            value = functions.when(good & first.isNull(), null).otherwise(corrupt)
-        elif name.casefold() not in have:
-            value = null
-        else:
-            cell = functions.col(quoted(name))
-            value = functions.when(good, cell) if name.casefold() in cells else cell
-        yield value.cast("string").alias(name)
-
-
 def _lines(source: TableSource, session: Any) -> Any:
     names = ["text", *source.partition_columns]
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
@@ -202,15 +120,15 @@ def _lines(source: TableSource, session: Any) -> Any:
     if source.snapshot is None:
         return reader.text(source.location).selectExpr(_LINE)
     frames = []
-    for (_, keys), files in _groups(source, lambda f: None):
+    for (_, keys), files in groups(source, lambda f: None):
         fields = [StructField("value", StringType())]
-        frame = _with_keys(reader, source, fields, keys).text(_paths(source, files))
+        frame = with_keys(reader, source, fields, keys).text(paths(source, files))
         values = [quoted(k) if k in keys else "NULL" for k in source.partition_columns]
         texts = [
             f"CAST({v} AS string) AS {quoted(n)}" for v, n in zip(values, names[1:], strict=True)
         ]
         frames.append(frame.selectExpr(_LINE, *texts))
-    return _union(frames) if frames else _empty(session, schema)
+    return union(frames) if frames else empty(session, schema)
 
 
 def _text(source: TableSource, session: Any) -> Any:
@@ -218,9 +136,9 @@ def _text(source: TableSource, session: Any) -> Any:
     if source.snapshot is None:
         files = reader.option("recursiveFileLookup", "true").load(source.location)
     elif not source.files:
-        return _empty(session, TEXT_SCHEMA)
+        return empty(session, TEXT_SCHEMA)
     else:
-        files = reader.load(_paths(source, source.files))
+        files = reader.load(paths(source, source.files))
     decode = _DecodeFiles(without_scheme(source.folder).rstrip("/") + "/")
     return files.select("path", "content").mapInArrow(decode, spark_schema(TEXT_SCHEMA))
 

@@ -38,7 +38,12 @@ NASTY = (
     b'010,a,b,c,d\r\n011,x y , q z\n\n012,a"b,c\n013,\xff\xfe,z\n014,"crlf\r\nin",e\n'
     b'015,\\"x,y\\\n016,"q\n"",r",t,u\n017,NULL,NaN\n"018",\xc3\xa9\xf0\x9f\x98\x80,c'
 )
+WINDOWS = b'id,name,note\r\n101,"x\r\ny",\r\n\r\n102,,""\r\n103,a,\x01\r\n104,a\r\n'
 NASTY_ROWS = [
+    ("101", "x\r\ny", None, None),
+    ("102", None, "", None),
+    ("103", "a", "\x01", None),
+    (None, None, None, "104,a"),
     ("007", 'O"Brien, J', "line1\nline2", None),
     ("008", None, "", None),
     (None, None, None, "009,a"),
@@ -55,14 +60,15 @@ NASTY_ROWS = [
 
 
 def test_csv_keeps_every_byte_as_text(cluster_case, tmp_path):
-    put(tmp_path / "n [1].csv", NASTY)
+    put(tmp_path / "part [0].csv", NASTY)
+    put(tmp_path / "part [1].csv", WINDOWS)
     frame = read_table(str(tmp_path), cluster_case.engine)
     assert cluster_case.engine.schema(frame).names == ["id", "name", "note", "_corrupt_record"]
     assert set(cluster_case.engine.schema(frame).types) == {pa.string()}
     found = [tuple(row.values()) for row in rows_of(cluster_case, frame)]
     assert sorted(found, key=str) == sorted(NASTY_ROWS, key=str)
     counts = cluster_case.engine.group_counts(frame, ["_corrupt_record"])
-    assert counts.num_rows == 4
+    assert counts.num_rows == 5
 
 
 def test_csv_of_different_headers_and_partitions(cluster_case, tmp_path):

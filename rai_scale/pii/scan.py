@@ -1,0 +1,215 @@
+"""Say which types of personal data stand in which columns of a lake, in what share of rows."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale._version import __version__
+from rai_scale.engines.choose import engine_named, engine_of
+from rai_scale.engines.counts import merge_counts
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, RaiScaleError
+from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.redact import analyzer_config
+from rai_scale.pii.scan_cells import COUNTS, ERRORS, ROWS, SCORE_UNIT, VALUES, ScanCells
+from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.verdict import judge
+from rai_scale.tables.read import read_table
+from rai_scale.tables.source import TableSource, find_tables
+
+_LOG = logging.getLogger(__name__)
+SAMPLE_ROWS = 10_000
+SCORE_THRESHOLD = 0.35
+CORRUPT = "_corrupt_record"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table to scan: a frame, or how to read one."""
+
+    name: str
+    frame: Any = None
+    found: TableSource | None = None
+
+    def read(self, engine: Engine) -> Any:
+        """Return the frame."""
+        return self.frame if self.found is None else read_table(self.found, engine)
+
+
+def scan(
+    source: Any,
+    *,
+    engine: str | Engine | None = None,
+    sample_rows: int | None = SAMPLE_ROWS,
+    seed: int = 0,
+    analyzer: AnalyzerConfig | None = None,
+    **analyzer_options: Any,
+) -> ScanResult:
+    """Find the personal data of a lake, a table or a frame; executes.
+
+    Parameters
+    ----------
+    source : str, mapping of str to frame, or frame
+        A path or address (a folder of tables is a lake), on Spark also ``catalog.schema.*``; or
+        frames by name; or one frame.
+    engine : {"local", "dask", "spark"} or Engine, optional
+        For a path; ``local`` by default. A frame brings its own.
+    sample_rows : int or None
+        About so many rows per table are looked at, chosen by a keyed hash of their content: the
+        same rows on every engine. None: all rows. Shares of a sample carry an interval, and a type
+        that stands in fewer than ``3 / sample_rows`` of the rows may be missed.
+    seed : int
+        Key of the hash.
+    analyzer : AnalyzerConfig, optional
+        Or its fields as keyword arguments. The scan's own defaults: ``score_threshold`` 0.35 and
+        ``column_context`` True (a column's name is context for its values).
+
+    Returns
+    -------
+    ScanResult
+        One entry per table, clean and unreadable ones included.
+
+    Raises
+    ------
+    TableError, ConfigError, MissingExtraError, MissingModelError
+    """
+    config = scan_config(analyzer, analyzer_options)
+    if sample_rows is not None and sample_rows < 1:
+        raise ConfigError(f"sample_rows must be at least 1, or None for all; found {sample_rows}.")
+    runner, sources, skipped = resolve(source, engine)
+    if runner.name != "spark":
+        get_analyzer(config)  # a missing model or entity is said once, before any table is read
+    started, clock = datetime.now(UTC), time.monotonic()
+    tables = []
+    for item in sources:
+        tables.append(scan_table(item, runner, config, sample_rows, seed))
+        _LOG.info("scanned %s: %s", item.name, tables[-1].status)
+    return ScanResult(
+        tables=tuple(tables),
+        skipped=skipped,
+        run={
+            "run_id": uuid.uuid4().hex[:12],
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 1),
+            "engine": runner.name,
+            "package_version": __version__,
+            "model": config.model,
+            "source": source if isinstance(source, str) else f"{len(sources)} frame(s)",
+            "status": "ok"
+            if all(t.status in ("findings", "clean") for t in tables)
+            else "warnings",
+        },
+        config=config,
+        sample_rows=sample_rows,
+        seed=seed,
+    )
+
+
+def scan_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
+    """Return the analyzer's configuration, with the scan's own defaults."""
+    defaults = {"score_threshold": SCORE_THRESHOLD, "column_context": True}
+    return analyzer_config(config, options if config is not None else {**defaults, **options})
+
+
+def resolve(
+    source: Any, engine: str | Engine | None
+) -> tuple[Engine, list[Source], tuple[str, ...]]:
+    """Return the engine, the tables, and the files that are no tables."""
+    if isinstance(source, str):
+        runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
+        lake = find_tables(source, engine=runner)
+        return runner, [Source(t.name, found=t) for t in lake], lake.skipped
+    frames = dict(source) if isinstance(source, Mapping) else {"frame": source}
+    if not frames:
+        raise ConfigError("there is no table to scan.")
+    engines = [engine_of(frame) for frame in frames.values()]
+    if len({e.name for e in engines}) > 1:
+        raise ConfigError("frames of different engines cannot be scanned in one call.")
+    return engines[0], [Source(name, frame=frame) for name, frame in frames.items()], ()
+
+
+def scan_table(
+    source: Source, engine: Engine, config: AnalyzerConfig, sample_rows: int | None, seed: int
+) -> TableScan:
+    """Scan one table; one that cannot be read is reported, not raised."""
+    found = source.found
+    bad = found.unreadable if found else ()
+    kind = found.format if found else "frame"
+    files = (len(found.files) + len(bad)) if found else 0
+    try:
+        frame = source.read(engine)
+        schema = engine.schema(frame)
+        total = None
+        if sample_rows is not None:
+            total = engine.group_counts(frame, [])["count"][0].as_py()
+        fraction = 1.0 if not total or sample_rows is None else sample_rows / total
+        counts = count_cells(frame, engine, schema, config, fraction, seed)
+    except RaiScaleError as error:
+        if getattr(error, "error", "") in ("MissingModelError", "MissingExtraError", "ConfigError"):
+            raise
+        note = f"{type(error).__name__}: {getattr(error, 'error', '')}".rstrip(": ")
+        _LOG.warning("table %s cannot be read: %s", source.name, note)
+        return TableScan(source.name, kind, None, 0, files, "unreadable", note, (), bad)
+    read = counts.pop(("", ""))[ROWS][0]
+    columns = tuple(judge_columns(schema, counts))
+    status = "findings" if any(column.findings for column in columns) else "clean"
+    note = None
+    if bad:
+        status, note = "partly unreadable", f"{len(bad)} of {files} files cannot be read"
+    rows = read if total is None else total
+    return TableScan(source.name, kind, rows, read, files, status, note, columns, bad)
+
+
+Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
+
+
+def count_cells(
+    frame: Any,
+    engine: Engine,
+    schema: pa.Schema,
+    config: AnalyzerConfig,
+    fraction: float,
+    seed: int,
+) -> Counted:
+    """Return (count, sum of scores) per column, path and entity; one pass over the rows."""
+    function = ScanCells(
+        config=config,
+        analysed=frozenset(f.name for f in schema if values_read(f.type)),
+        fraction=fraction,
+        seed=seed,
+    )
+    small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
+    counted: Counted = defaultdict(dict)
+    counted[("", "")][ROWS] = (0, 0.0)
+    for row in merge_counts(small, ["column", "path", "entity"]).to_pylist():
+        value = (row["count"], row["score"] / SCORE_UNIT)
+        counted[(row["column"], row["path"])][row["entity"]] = value
+    return counted
+
+
+def values_read(kind: pa.DataType) -> bool:
+    """Return whether values of the type can hold text, or numbers that identify."""
+    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_nested(kind))
+
+
+def judge_columns(schema: pa.Schema, counts: Counted) -> Iterator[ColumnScan]:
+    """Yield each column and leaf, in the order of the table."""
+    for field in schema:
+        paths = sorted(path for column, path in counts if column == field.name)
+        for path in paths or [field.name]:
+            found = dict(counts.get((field.name, path), {}))
+            values = found.pop(VALUES, (0, 0.0))[0]
+            errors = found.pop(ERRORS, (0, 0.0))[0]
+            read = values_read(field.type)
+            findings = tuple(judge(path, values, found, read))
+            yield ColumnScan(path, str(field.type), values, errors, findings)

@@ -1,0 +1,115 @@
+"""The table function of the scan: a batch of rows to a few counts, which add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.leaves import Leaf, cell_text, leaves_of, parse_document
+from rai_scale.pii.sampling import chosen
+
+SCORE_UNIT = 1_000_000
+"""Scores are summed as integers of this unit, so that sums are equal whatever the order."""
+
+COUNTS = pa.schema(
+    [
+        ("column", pa.string()),
+        ("path", pa.string()),
+        ("entity", pa.string()),
+        ("count", pa.int64()),
+        ("score", pa.int64()),
+    ]
+)
+ROWS, VALUES, ERRORS = "#rows", "#values", "#errors"
+"""What is counted beside entities: rows read, cells with a value, cells that failed."""
+
+
+class Key(NamedTuple):
+    """What a count is of."""
+
+    column: str
+    path: str
+    entity: str
+
+
+@dataclass(frozen=True)
+class ScanCells:
+    """Count in how many rows of a batch each entity stands, per column and leaf.
+
+    ``analysed`` are the columns whose values are looked at; of the others only the presence of a
+    value is counted.
+    """
+
+    config: AnalyzerConfig
+    analysed: frozenset[str]
+    fraction: float
+    seed: int
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return rows of :data:`COUNTS`."""
+        table = chosen(table, self.fraction, self.seed)
+        counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
+        scores: Counter[Key] = Counter()
+        for name in table.column_names:
+            self._column(name, table[name], counts, scores)
+        rows = [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
+        columns = zip(*rows, strict=True) if rows else ([] for _ in COUNTS)
+        return pa.table(
+            [pa.array(list(c), f.type) for c, f in zip(columns, COUNTS, strict=True)], COUNTS
+        )
+
+    def _column(
+        self, name: str, column: pa.ChunkedArray, counts: Counter[Key], scores: Counter[Key]
+    ) -> None:
+        if name not in self.analysed:
+            counts[Key(name, name, VALUES)] += len(column) - column.null_count
+            return
+        per_path: dict[str, list[tuple[int, str]]] = {}
+        for row, leaf in row_leaves(name, column.to_pylist()):
+            per_path.setdefault(leaf.path, []).append((row, leaf.text))
+        for path, cells in per_path.items():
+            counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
+            self._cells(name, path, cells, counts, scores)
+
+    def _cells(
+        self,
+        name: str,
+        path: str,
+        cells: Sequence[tuple[int, str]],
+        counts: Counter[Key],
+        scores: Counter[Key],
+    ) -> None:
+        context = path.replace("[]", "").rsplit(".", 1)[-1]
+        analyses = get_analyzer(self.config).analyze([text for _, text in cells], context)
+        best: dict[tuple[int, str], float] = {}
+        failed = set()
+        for (row, _), analysis in zip(cells, analyses, strict=True):
+            if analysis.error:
+                failed.add(row)
+            for result in analysis.results:
+                at = (row, result.entity_type)
+                best[at] = max(best.get(at, 0.0), float(result.score))
+        counts[Key(name, path, ERRORS)] += len(failed)
+        for (_, entity), score in best.items():
+            counts[Key(name, path, entity)] += 1
+            scores[Key(name, path, entity)] += round(score * SCORE_UNIT)
+
+
+def row_leaves(name: str, values: Sequence[Any]) -> Iterator[tuple[int, Leaf]]:
+    """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened."""
+    for row, value in enumerate(values):
+        nested = value if isinstance(value, dict | list) else None
+        if nested is None and isinstance(value, str):
+            nested = parse_document(value)
+        if nested is not None:
+            yield from ((row, leaf) for leaf in leaves_of(nested, name))
+            continue
+        text = cell_text(value)
+        if text:
+            yield row, Leaf(name, text)

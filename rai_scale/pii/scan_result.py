@@ -1,0 +1,192 @@
+"""The result of a scan, for programs (tables, JSON) and for people (a page)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.verdict import Finding
+from rai_scale.results import Result
+
+COLUMNS = {
+    "table": "string",
+    "column": "string",
+    "type": "string",
+    "entity": "string",
+    "verdict": "string",
+    "confidence": "float64",
+    "decided_by": "string",
+    "rows_with": "Int64",
+    "share": "float64",
+    "share_low": "float64",
+    "share_high": "float64",
+    "mean_score": "float64",
+    "values": "Int64",
+    "errors": "Int64",
+    "table_status": "string",
+    "rows": "Int64",
+    "rows_scanned": "Int64",
+}
+
+
+@dataclass(frozen=True)
+class ColumnScan:
+    """A column, or a leaf of one, and what was found in it."""
+
+    column: str
+    type: str
+    non_null: int
+    errors: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class TableScan:
+    """A table and its columns; ``unreadable`` are (file, type of error)."""
+
+    table: str
+    format: str
+    rows: int | None
+    rows_scanned: int
+    files: int
+    status: str
+    note: str | None
+    columns: tuple[ColumnScan, ...]
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return {
+            "table": self.table,
+            "format": self.format,
+            "rows": self.rows,
+            "rows_scanned": self.rows_scanned,
+            "files": self.files,
+            "status": self.status,
+            "note": self.note,
+            "columns": [
+                {
+                    "column": c.column,
+                    "type": c.type,
+                    "non_null": c.non_null,
+                    "errors": c.errors,
+                    "findings": [f.to_dict() for f in c.findings],
+                }
+                for c in self.columns
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class ScanResult(Result):
+    """All tables of a scan; ``gates`` are the checks that a job has added."""
+
+    tables: tuple[TableScan, ...]
+    skipped: tuple[str, ...]
+    run: dict[str, Any]
+    config: AnalyzerConfig
+    sample_rows: int | None
+    seed: int
+    gates: tuple[dict[str, Any], ...] = ()
+    title: str = "Scan for personal data"
+
+    def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
+        """Yield every finding with its column and table."""
+        for table in self.tables:
+            for column in table.columns:
+                for finding in column.findings:
+                    yield table, column, finding
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row per table, column and entity; a table without findings has one row."""
+        rows = []
+        for table in self.tables:
+            base = {
+                "table": table.table,
+                "table_status": table.status,
+                "rows": table.rows,
+                "rows_scanned": table.rows_scanned,
+            }
+            found = [
+                {
+                    **base,
+                    "column": c.column,
+                    "type": c.type,
+                    "values": c.non_null,
+                    "errors": c.errors,
+                    **f.to_dict(),
+                }
+                for c in table.columns
+                for f in c.findings
+            ]
+            rows += found or [base]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole result as plain values; the page is made of this."""
+        return {
+            "title": self.title,
+            "run": self.run,
+            "summary": self.summary(),
+            "gates": list(self.gates),
+            "tables": [table.to_dict() for table in self.tables],
+            "skipped": self._skipped(),
+            "method": {
+                "entities": list(self.config.entities or ["all that Presidio knows"]),
+                "score_threshold": self.config.score_threshold,
+                "sample_rows": self.sample_rows,
+                "seed": self.seed,
+                "share_of": "the rows with a value in the column",
+                "interval": "95 % Wilson interval",
+                "limits": self._limits(),
+            },
+        }
+
+    def summary(self) -> dict[str, int]:
+        """Return how many tables, columns and rows there are, and how many need a look."""
+        personal = {(t.table, c.column) for t, c, f in self.findings() if f.verdict == "personal"}
+        return {
+            "tables": len(self.tables),
+            "columns": sum(len(t.columns) for t in self.tables),
+            "rows": sum(t.rows or 0 for t in self.tables),
+            "columns_with_findings": len(personal),
+            "tables_clean": sum(t.status == "clean" for t in self.tables),
+            "tables_unreadable": sum(t.status == "unreadable" for t in self.tables),
+            "files_unreadable": sum(len(t.unreadable) for t in self.tables),
+            "error_cells": sum(c.errors for t in self.tables for c in t.columns),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return the summary's numbers."""
+        return {name: float(value) for name, value in self.summary().items()}
+
+    def to_html(self) -> str:
+        """Return the report as a self-contained page."""
+        from rai_scale.reports.html import render_scan
+
+        return render_scan(self.to_dict())
+
+    def _skipped(self) -> list[dict[str, str]]:
+        unknown = [{"file": name, "reason": "unknown kind of file"} for name in self.skipped]
+        return unknown + [
+            {"file": f"{table.table}/{name}", "reason": f"cannot be read ({error})"}
+            for table in self.tables
+            for name, error in table.unreadable
+        ]
+
+    def _limits(self) -> list[str]:
+        limits = [
+            "A recognizer can miss personal data and can see it where there is none; a clean column "
+            "is a column in which nothing was recognised.",
+            "Columns of dates, decimals and floating-point numbers are judged by their names only.",
+        ]
+        if self.sample_rows is not None:
+            limits.append(
+                f"At most about {self.sample_rows:,} rows of a table were looked at; a type that "
+                f"stands in fewer than 1 of {max(1, self.sample_rows // 3):,} rows may be missed."
+            )
+        return limits

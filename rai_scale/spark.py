@@ -1,0 +1,102 @@
+"""Redaction as a pandas UDF, for ``withColumn`` and for SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.frames import column_to_arrow
+from rai_scale.engines.partition import BatchFunction
+from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.pii.operators import Operators
+from rai_scale.pii.redact import analyzer_config, check_on_driver, does_raise
+from rai_scale.pii.redact_cells import RedactCells
+
+if TYPE_CHECKING:
+    from rai_scale.pii.config import AnalyzerConfig
+
+
+def redact_udf(
+    operators: Mapping[str, Any] | None = None,
+    *,
+    column: str | None = None,
+    on_error: str = "raise",
+    analyzer: AnalyzerConfig | None = None,
+    **analyzer_options: Any,
+) -> Any:
+    """Return a pandas UDF (string to string) that redacts each text as Presidio does.
+
+    Classic Spark and Connect: ``df.withColumn("note", redact_udf(model="...")("note"))``, or
+    ``spark.udf.register("redact", redact_udf(model="..."))`` for SQL. The answer is that of
+    :func:`rai_scale.redact`, which also writes findings and row status; a UDF cannot.
+
+    Parameters
+    ----------
+    operators : mapping of str to mapping or OperatorConfig
+        Presidio's operators per entity; ``<ENTITY>`` by default.
+    column : str, optional
+        Name that stands in error messages and, with ``column_context=True``, as context word. A
+        UDF is not told which column it is called on.
+    on_error : {"raise", "null"}
+        What a text that fails (say, over 1,000,000 characters) does.
+    analyzer : AnalyzerConfig, optional
+        Language, spaCy model, entities and so on; or give them as keyword arguments.
+
+    Raises
+    ------
+    ConfigError, MissingExtraError
+        At once.
+    WorkerError
+        As the cause of Spark's own error, for a text that fails; it holds no value. Also for an
+        input that is not text: cast it to string first.
+    """
+    try:
+        from pyspark.sql.functions import pandas_udf
+    except ImportError:
+        raise MissingExtraError("pyspark", "spark") from None
+    config = analyzer_config(analyzer, analyzer_options)
+    if config.column_context and column is None:
+        raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
+    name = column or "text"
+    job = RedactCells(
+        config=config,
+        operators=Operators(operators),
+        texts=(name,),
+        raises=does_raise(on_error),
+    )
+    check_on_driver("spark", job)
+    batch = BatchFunction(job, (name,), pa.schema([(name, pa.string())]), False, "redact_udf")
+    udf = pandas_udf(_on_series(batch), "string")
+    # Spark may evaluate a deterministic function twice, and would then mix two random draws
+    return udf.asNondeterministic() if job.operators.draws() else udf
+
+
+def _on_series(batch: BatchFunction) -> Callable[[Iterator[pd.Series]], Iterator[pd.Series]]:
+    def redact(texts: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        partition = _partition()
+        for series in texts:
+            table = batch.guard(partial(_text_table, series, batch.inputs[0]), partition)
+            done = [result.column(0) for result in batch.run(table, partition)]
+            yield pd.Series([v for part in done for v in part.to_pylist()], dtype=object)
+
+    return redact
+
+
+def _text_table(series: pd.Series, name: str) -> pa.Table:
+    array = column_to_arrow(series)
+    if pa.types.is_null(array.type):
+        array = array.cast(pa.string())
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        raise ConfigError(f"redact_udf reads text; found {array.type}. Cast the column to string.")
+    return pa.table({name: array})
+
+
+def _partition() -> str:
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return "?" if context is None else str(context.partitionId())

@@ -1,0 +1,93 @@
+"""CSV by Spark's own reader, brought to the rules of the other engines.
+
+What no standard defines still differs: a quote inside of a half-quoted field (``"a" b``) stays here
+and is dropped by pyarrow; a bare carriage return ends a line there and not here; and one at the end
+of a quoted last field is taken as part of the line end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.types import StringType, StructField
+
+from rai_scale.engines.spark import functions_of, quoted, spark_schema
+from rai_scale.tables._arrow import CORRUPT, by_kind, partition_values
+from rai_scale.tables._csv import csv_schema, headers_of
+from rai_scale.tables._spark_files import empty, paths, union, with_keys
+from rai_scale.tables.formats import delimiter_of
+from rai_scale.tables.source import TableSource
+
+_OPTIONS = {
+    "header": "true",
+    "multiLine": "true",  # a quoted field may span lines
+    "lineSep": "\n",  # or Spark guesses it, and then changes CRLF inside of quoted fields
+    "mode": "PERMISSIVE",
+    "quote": '"',
+    "escape": '"',
+    "emptyValue": "",
+    "nullValue": "\x01\x02null\x03",  # apart from a quoted empty field
+    "columnNameOfCorruptRecord": CORRUPT,
+}
+
+
+def read_csv(source: TableSource, session: Any) -> Any:
+    """Read CSV files, those of one header together."""
+    reader = session.read.options(**_OPTIONS)
+    if source.snapshot is None:
+        names = [name.removesuffix("\r") for name in reader.csv(source.location).columns]
+        schema = csv_schema([names], ())
+        frame = reader.schema(spark_schema(schema)).csv(source.location)
+        return _cleaned(frame, names, schema)
+    headers = headers_of(source)
+    schema = csv_schema(list(headers.values()), source.partition_columns)
+    kinds: list[Any] = by_kind(
+        headers, lambda f: (headers[f], delimiter_of(f.path), tuple(partition_values(f.path)))
+    )
+    frames = []
+    for (header, delimiter, keys), files in kinds:
+        # the value of the folder wins over a column of the file, which still has its place
+        folded = {key.casefold() for key in keys}
+        names = [f"file: {name}" if name.casefold() in folded else name for name in header]
+        fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
+        reader = session.read.options(**_OPTIONS).option("sep", delimiter)
+        frame = with_keys(reader, source, fields, keys).csv(paths(source, files))
+        frames.append(_cleaned(frame, names, schema))
+    return union(frames) if frames else empty(session, schema)
+
+
+def _cleaned(frame: Any, names: Sequence[str], schema: pa.Schema) -> Any:
+    """Leave out blank lines and the end of CRLF lines; null the half-filled cells of bad ones."""
+    functions = functions_of(frame)
+    last = functions.col(quoted(names[-1]))
+    corrupt = functions.col(CORRUPT)
+    blank = corrupt.isin("", "\r")
+    if len(names) == 1:
+        blank = functions.coalesce(blank, last == "\r")
+    kept = frame.where(~functions.coalesce(blank, functions.lit(False)))
+    return kept.select(*_columns(frame, names, schema))
+
+
+def _columns(frame: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[Any]:
+    functions = functions_of(frame)
+    have = {name.casefold() for name in frame.columns}
+    cells = {name.casefold() for name in names}
+    null, corrupt = functions.lit(None), functions.col(CORRUPT)
+    good = corrupt.isNull()
+    for name in schema.names:
+        cell = functions.col(quoted(name))
+        if name == CORRUPT:
+            # Spark refuses a query of this column alone, so it is tied to another
+            first = functions.col(quoted(names[0]))
+            ended = functions.regexp_replace(corrupt, r"\r\z", "")
+            value = functions.when(good & first.isNull(), null).otherwise(ended)
+        elif name.casefold() not in have:
+            value = null
+        elif name.casefold() == names[-1].casefold():
+            ended = functions.regexp_replace(cell, r"\r\z", "")
+            value = functions.when(good & (cell != "\r"), ended)
+        else:
+            value = functions.when(good, cell) if name.casefold() in cells else cell
+        yield value.cast("string").alias(name)
