@@ -11,13 +11,14 @@ from rai_scale.engines.arrow_types import canonical_table
 
 
 def pandas_dtype(kind: pa.DataType, text: object) -> object:
-    """Return the pandas dtype of a new column: plain for text, floats and bool, else Arrow's.
+    """Return the pandas dtype of a new column: plain for text and floats, else Arrow's.
 
-    ``text`` is the frame's own dtype for strings, so that a new column looks like its neighbours.
+    ``text`` is the frame's own dtype for strings, so that a new column looks like its neighbours;
+    where that is Arrow's, floats are Arrow's too, which tell NaN from null.
     """
     if pa.types.is_string(kind):
         return text
-    if pa.types.is_float64(kind):
+    if pa.types.is_float64(kind) and not isinstance(text, pd.ArrowDtype):
         return "float64"
     return pd.ArrowDtype(kind)
 

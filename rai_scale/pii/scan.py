@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -21,9 +21,17 @@ from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.redact import analyzer_config
-from rai_scale.pii.scan_cells import COUNTS, ERRORS, ROWS, SCORE_UNIT, VALUES, ScanCells
+from rai_scale.pii.scan_cells import (
+    COUNTS,
+    ERRORS,
+    ROWS,
+    SCORE_UNIT,
+    VALUES,
+    WORDS,
+    ScanCells,
+)
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
-from rai_scale.pii.verdict import judge
+from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource, find_tables
 
@@ -44,6 +52,13 @@ class Source:
     def read(self, engine: Engine) -> Any:
         """Return the frame."""
         return self.frame if self.found is None else read_table(self.found, engine)
+
+
+class Sample(NamedTuple):
+    """About how many rows are looked at (None: all), and the key that chooses them."""
+
+    rows: int | None
+    seed: int
 
 
 def scan(
@@ -92,7 +107,7 @@ def scan(
     started, clock = datetime.now(UTC), time.monotonic()
     tables = []
     for item in sources:
-        tables.append(scan_table(item, runner, config, sample_rows, seed))
+        tables.append(scan_table(item, runner, config, Sample(sample_rows, seed)))
         _LOG.info("scanned %s: %s", item.name, tables[-1].status)
     return ScanResult(
         tables=tuple(tables),
@@ -138,9 +153,7 @@ def resolve(
     return engines[0], [Source(name, frame=frame) for name, frame in frames.items()], ()
 
 
-def scan_table(
-    source: Source, engine: Engine, config: AnalyzerConfig, sample_rows: int | None, seed: int
-) -> TableScan:
+def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: Sample) -> TableScan:
     """Scan one table; one that cannot be read is reported, not raised."""
     found = source.found
     bad = found.unreadable if found else ()
@@ -150,20 +163,26 @@ def scan_table(
         frame = source.read(engine)
         schema = engine.schema(frame)
         total = None
-        if sample_rows is not None:
-            total = engine.group_counts(frame, [])["count"][0].as_py()
-        fraction = 1.0 if not total or sample_rows is None else sample_rows / total
-        counts = count_cells(frame, engine, schema, config, fraction, seed)
+        if sample.rows is not None:
+            total = int(engine.group_counts(frame, [])["count"][0].as_py())
+        function = ScanCells(
+            config=config,
+            analysed=frozenset(f.name for f in schema if values_read(f.type)),
+            fraction=sample.rows / total if sample.rows and total else 1.0,
+            seed=sample.seed,
+        )
+        counts = count_cells(frame, engine, function)
     except RaiScaleError as error:
         if getattr(error, "error", "") in ("MissingModelError", "MissingExtraError", "ConfigError"):
             raise
-        note = f"{type(error).__name__}: {getattr(error, 'error', '')}".rstrip(": ")
-        _LOG.warning("table %s cannot be read: %s", source.name, note)
-        return TableScan(source.name, kind, None, 0, files, "unreadable", note, (), bad)
+        why = f"{type(error).__name__}: {getattr(error, 'error', '')}".rstrip(": ")
+        _LOG.warning("table %s cannot be read: %s", source.name, why)
+        return TableScan(source.name, kind, None, 0, files, "unreadable", why, (), bad)
     read = counts.pop(("", ""))[ROWS][0]
     columns = tuple(judge_columns(schema, counts))
-    status = "findings" if any(column.findings for column in columns) else "clean"
-    note = None
+    sure = any(f.verdict != "unlikely" for column in columns for f in column.findings)
+    status = "findings" if sure else "clean"
+    note: str | None = None
     if bad:
         status, note = "partly unreadable", f"{len(bad)} of {files} files cannot be read"
     rows = read if total is None else total
@@ -173,21 +192,8 @@ def scan_table(
 Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
 
 
-def count_cells(
-    frame: Any,
-    engine: Engine,
-    schema: pa.Schema,
-    config: AnalyzerConfig,
-    fraction: float,
-    seed: int,
-) -> Counted:
+def count_cells(frame: Any, engine: Engine, function: ScanCells) -> Counted:
     """Return (count, sum of scores) per column, path and entity; one pass over the rows."""
-    function = ScanCells(
-        config=config,
-        analysed=frozenset(f.name for f in schema if values_read(f.type)),
-        fraction=fraction,
-        seed=seed,
-    )
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counted: Counted = defaultdict(dict)
     counted[("", "")][ROWS] = (0, 0.0)
@@ -208,8 +214,15 @@ def judge_columns(schema: pa.Schema, counts: Counted) -> Iterator[ColumnScan]:
         paths = sorted(path for column, path in counts if column == field.name)
         for path in paths or [field.name]:
             found = dict(counts.get((field.name, path), {}))
-            values = found.pop(VALUES, (0, 0.0))[0]
-            errors = found.pop(ERRORS, (0, 0.0))[0]
-            read = values_read(field.type)
-            findings = tuple(judge(path, values, found, read))
-            yield ColumnScan(path, str(field.type), values, errors, findings)
+            values, words, errors = (
+                found.pop(name, (0, 0.0))[0] for name in (VALUES, WORDS, ERRORS)
+            )
+            seen = Seen(values, words, read=values_read(field.type))
+            yield ColumnScan(
+                path,
+                str(field.type),
+                values,
+                errors,
+                seen.is_field,
+                tuple(judge(path, seen, found)),
+            )

@@ -26,8 +26,8 @@ COUNTS = pa.schema(
         ("score", pa.int64()),
     ]
 )
-ROWS, VALUES, ERRORS = "#rows", "#values", "#errors"
-"""What is counted beside entities: rows read, cells with a value, cells that failed."""
+ROWS, VALUES, ERRORS, WORDS = "#rows", "#values", "#errors", "#words"
+"""What is counted beside entities: rows read, rows with a value, rows that failed, words."""
 
 
 class Key(NamedTuple):
@@ -75,6 +75,7 @@ class ScanCells:
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
         for path, cells in per_path.items():
             counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
+            counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in cells)
             self._cells(name, path, cells, counts, scores)
 
     def _cells(

@@ -41,6 +41,7 @@ class ColumnScan:
     type: str
     non_null: int
     errors: int
+    is_field: bool
     findings: tuple[Finding, ...]
 
 
@@ -180,8 +181,8 @@ class ScanResult(Result):
 
     def _limits(self) -> list[str]:
         limits = [
-            "A recognizer can miss personal data and can see it where there is none; a clean column "
-            "is a column in which nothing was recognised.",
+            "A recognizer can miss personal data and can see it where there is none; a clean "
+            "column is one in which nothing was recognised.",
             "Columns of dates, decimals and floating-point numbers are judged by their names only.",
         ]
         if self.sample_rows is not None:

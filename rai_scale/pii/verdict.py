@@ -16,11 +16,18 @@ NAME_WEIGHT = 0.6
 """What a column's name alone is worth: it is a promise, not a value."""
 
 WEAK = {"DATE_TIME": 0.5, "URL": 0.5, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
-"""Values of these types are often not personal; without a telling name they are at most possible."""
+"""Values of these types are often not personal; without a telling name: at most possible."""
+
+BY_MODEL = {"PERSON", "LOCATION", "NRP", "ORGANIZATION", "DATE_TIME"}
+"""Found by the language model, which guesses in cells that are no sentences."""
+
+FIELD_WORDS = 5.0
+"""A column of at most so many words per value is a field; its cells should be of one type."""
 
 PERSONAL, POSSIBLE = 0.7, 0.3
 
 Evidence = Literal["name", "values", "both"]
+Verdict = Literal["personal", "possible", "unlikely"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Finding:
     mean_score: float | None
     confidence: float
     decided_by: Evidence
-    verdict: Literal["personal", "possible", "unlikely"]
+    verdict: Verdict
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -56,56 +63,91 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def judge(
-    path: str, values: int, found: Mapping[str, tuple[int, float]], cells_read: bool
-) -> list[Finding]:
+@dataclass(frozen=True)
+class Seen:
+    """What was counted in a column or leaf: rows with a value, and words in all of them.
+
+    ``read`` is False where the type of the column (a date, say) leaves only the name to go by.
+    """
+
+    values: int
+    words: int
+    read: bool = True
+
+    @property
+    def is_field(self) -> bool:
+        """Whether cells are short, as in a form, and not sentences."""
+        return self.words <= FIELD_WORDS * self.values
+
+
+def judge(path: str, seen: Seen, found: Mapping[str, tuple[int, float]]) -> list[Finding]:
     """Judge one column or leaf.
 
     Parameters
     ----------
     path : str
         Name of the column or path of the leaf.
-    values : int
-        Rows with a value.
+    seen : Seen
     found : mapping of entity to (rows with it, sum of their best scores)
-    cells_read : bool
-        False where the type of the column (a date, say) leaves only the name to go by.
 
     Returns
     -------
     list of Finding
         Surest first. Confidence is ``1 - (1 - v)(1 - m)``: ``v`` the mean score times
-        ``hits / (hits + 1)`` (one hit alone may be an accident), ``m`` the weight of the name.
+        ``hits / (hits + 1)`` (one hit alone may be an accident) times :func:`consistency`, ``m``
+        the weight of the name.
     """
-    named = set(entities_of_name(path)) if values else set()
-    findings = [
-        _judge_one(entity, values, *found.get(entity, (0, 0.0)), entity in named, cells_read)
-        for entity in sorted(named | set(found))
-    ]
+    named = set(entities_of_name(path)) if seen.values else set()
+    top = max((hits for hits, _ in found.values()), default=0)
+    findings = []
+    for entity in sorted(named | set(found)):
+        hits, scores = found.get(entity, (0, 0.0))
+        by_values = 0.0
+        if hits:
+            by_values = scores / (hits + 1) * consistency(entity, hits, top, seen)
+            by_values *= 1.0 if entity in named else WEAK.get(entity, 1.0)
+        # where no value can be read, a telling name is all there is and must suffice
+        by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
+        confidence = 1 - (1 - by_values) * (1 - by_name)
+        evidence: Evidence = "values" if entity not in named else "both" if hits else "name"
+        findings.append(_finding(entity, (hits, scores), seen, confidence, evidence))
     return sorted(findings, key=lambda f: (-f.confidence, f.entity))
 
 
-def _judge_one(
-    entity: str, values: int, hits: int, scores: float, named: bool, cells_read: bool
+def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:
+    """Return how well the hits fit the column, from 0 to 1; sentences may hold anything.
+
+    In a field, what the language model sees in few cells is likely a guess (a product code read as
+    a name), and so is what stands in few cells beside a type that stands in most.
+    """
+    if not seen.is_field:
+        return 1.0
+    share = hits / max(1, seen.values)
+    fits = min(1.0, 2 * share) if entity in BY_MODEL else 1.0
+    beside = 2 * top >= seen.values and top >= 5 * hits
+    return fits * (0.3 if beside else 1.0)
+
+
+def _finding(
+    entity: str, hits: tuple[int, float], seen: Seen, confidence: float, evidence: Evidence
 ) -> Finding:
-    by_values = scores / hits * hits / (hits + 1) * WEAK.get(entity, 1.0) if hits else 0.0
-    # where no value can be read, a telling name is all there is and must suffice
-    by_name = (NAME_WEIGHT if cells_read else 0.8) if named else 0.0
-    confidence = 1 - (1 - by_values) * (1 - by_name)
-    measured = cells_read and (hits > 0 or not named or values > 0)
-    low, high = wilson(hits, values)
+    rows, scores = hits
+    low, high = wilson(rows, seen.values)
     return Finding(
         entity=entity,
-        rows_with=hits,
-        share=hits / values if measured else None,
-        share_low=low if measured else None,
-        share_high=high if measured else None,
-        mean_score=scores / hits if hits else None,
+        rows_with=rows,
+        share=rows / seen.values if seen.read else None,
+        share_low=low if seen.read else None,
+        share_high=high if seen.read else None,
+        mean_score=scores / rows if rows else None,
         confidence=round(confidence, 6),
-        decided_by="both" if named and hits else "name" if named else "values",
-        verdict="personal"
-        if confidence >= PERSONAL
-        else "possible"
-        if confidence >= POSSIBLE
-        else "unlikely",
+        decided_by=evidence,
+        verdict=verdict_of(confidence),
     )
+
+
+def verdict_of(confidence: float) -> Verdict:
+    """Return the word for a confidence."""
+    if confidence >= PERSONAL:
+        return "personal"
+    return "possible" if confidence >= POSSIBLE else "unlikely"
