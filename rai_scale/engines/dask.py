@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,28 @@ class DaskEngine(EngineBase):
             os.symlink(os.path.abspath(path), named)
             client.upload_file(named, load=False)
         return SharedFile(name, _in_worker_folder)
+
+
+@contextmanager
+def job_client(scheduler: str | None) -> Iterator[None]:
+    """Connect to a scheduler, or run a cluster of one-threaded processes while a job lasts.
+
+    Only jobs call this: they own their process, and threads would take turns at Python's lock.
+    """
+    from distributed import Client, LocalCluster
+
+    if scheduler:
+        with Client(scheduler):
+            yield
+        return
+    cores = len(os.sched_getaffinity(0))
+    with (
+        LocalCluster(
+            n_workers=cores, threads_per_worker=1, dashboard_address=None, silence_logs=40
+        ) as cluster,
+        Client(cluster),
+    ):
+        yield
 
 
 @dataclass(frozen=True)

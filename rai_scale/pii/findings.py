@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -22,6 +23,62 @@ FINDING = pa.struct(
     ]
 )
 DETAILS = pa.schema([(STATUS, pa.string()), (ERROR, pa.string()), (FINDINGS, pa.list_(FINDING))])
+
+
+CORRUPT = "_corrupt_record"
+"""Column of the raw text of a line that its format's reader could not take apart."""
+
+
+@dataclass(frozen=True)
+class QuarantineCorrupt:
+    """Make a line that could not be read a failed row, and drop its raw text."""
+
+    outputs = pa.schema([(CORRUPT, pa.string()), *list(DETAILS)[:2]])
+    inputs = (CORRUPT, STATUS, ERROR)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the columns of ``outputs``."""
+        good = pc.is_null(table[CORRUPT])
+        return pa.table(
+            [
+                pa.nulls(table.num_rows, pa.string()),
+                pc.if_else(good, table[STATUS], FAILED),
+                pc.if_else(good, table[ERROR], "CorruptRecord"),
+            ],
+            schema=self.outputs,
+        )
+
+
+@dataclass(frozen=True)
+class CountFindings:
+    """Count findings, and the rows that they are in, per column, entity and operator."""
+
+    schema = pa.schema(
+        [
+            ("column", pa.string()),
+            ("entity", pa.string()),
+            ("operator", pa.string()),
+            ("findings", pa.int64()),
+            ("cells", pa.int64()),
+        ]
+    )
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the counts of a staged batch; cells per column have no entity."""
+        findings: Counter[tuple[str, str | None, str | None]] = Counter()
+        cells: Counter[tuple[str, str | None, str | None]] = Counter()
+        for row in table[FINDINGS].to_pylist():
+            for found in row:
+                findings[found["column"], found["entity"], found["operator"]] += 1
+            for column in {found["column"] for found in row}:
+                cells[column, None, None] += 1
+        rows = [(*key, n, 0) for key, n in findings.items()]
+        rows += [(*key, 0, n) for key, n in cells.items()]
+        columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
+        return pa.table(
+            [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)], self.schema
+        )
 
 
 @dataclass(frozen=True)

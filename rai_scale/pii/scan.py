@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.redact import analyzer_config
 from rai_scale.pii.scan_cells import (
     COUNTS,
@@ -33,12 +35,15 @@ from rai_scale.pii.scan_cells import (
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import TableSource, find_tables
+from rai_scale.tables.source import Lake, TableSource, find_tables
 
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
 CORRUPT = "_corrupt_record"
+_MORE = 8
+_NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
+"""Errors in a worker that every table would meet."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ def scan(
 
     Parameters
     ----------
-    source : str, mapping of str to frame, or frame
+    source : str, path, Lake, mapping of str to frame, or frame
         A path or address (a folder of tables is a lake), on Spark also ``catalog.schema.*``; or
-        frames by name; or one frame.
+        what :func:`find_tables` found; or frames by name; or one frame.
     engine : {"local", "dask", "spark"} or Engine, optional
         For a path; ``local`` by default. A frame brings its own.
     sample_rows : int or None
@@ -99,6 +104,7 @@ def scan(
     TableError, ConfigError, MissingExtraError, MissingModelError
     """
     config = scan_config(analyzer, analyzer_options)
+    source = os.fspath(source) if isinstance(source, os.PathLike) else source
     if sample_rows is not None and sample_rows < 1:
         raise ConfigError(f"sample_rows must be at least 1, or None for all; found {sample_rows}.")
     runner, sources, skipped = resolve(source, engine)
@@ -119,7 +125,7 @@ def scan(
             "engine": runner.name,
             "package_version": __version__,
             "model": config.model,
-            "source": source if isinstance(source, str) else f"{len(sources)} frame(s)",
+            "source": source if isinstance(source, str) else f"{len(sources)} table(s)",
             "status": "ok"
             if all(t.status in ("findings", "clean") for t in tables)
             else "warnings",
@@ -140,9 +146,9 @@ def resolve(
     source: Any, engine: str | Engine | None
 ) -> tuple[Engine, list[Source], tuple[str, ...]]:
     """Return the engine, the tables, and the files that are no tables."""
-    if isinstance(source, str):
+    if isinstance(source, str | Lake):
         runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
-        lake = find_tables(source, engine=runner)
+        lake = find_tables(source, engine=runner) if isinstance(source, str) else source
         return runner, [Source(t.name, found=t) for t in lake], lake.skipped
     frames = dict(source) if isinstance(source, Mapping) else {"frame": source}
     if not frames:
@@ -160,43 +166,63 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
     kind = found.format if found else "frame"
     files = (len(found.files) + len(bad)) if found else 0
     try:
-        frame = source.read(engine)
-        schema = engine.schema(frame)
-        total = None
-        if sample.rows is not None:
-            total = int(engine.group_counts(frame, [])["count"][0].as_py())
-        function = ScanCells(
-            config=config,
-            analysed=frozenset(f.name for f in schema if values_read(f.type)),
-            fraction=sample.rows / total if sample.rows and total else 1.0,
-            seed=sample.seed,
-        )
-        counts = count_cells(frame, engine, function)
-    except RaiScaleError as error:
-        if getattr(error, "error", "") in ("MissingModelError", "MissingExtraError", "ConfigError"):
+        rows, read, columns = read_columns(source.read(engine), engine, config, sample)
+    except Exception as error:
+        if getattr(error, "error", "") in _NOT_THE_TABLE:
             raise
-        why = f"{type(error).__name__}: {getattr(error, 'error', '')}".rstrip(": ")
-        _LOG.warning("table %s cannot be read: %s", source.name, why)
+        # only our own messages are known to hold no value
+        why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
+        _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
         return TableScan(source.name, kind, None, 0, files, "unreadable", why, (), bad)
-    read = counts.pop(("", ""))[ROWS][0]
-    columns = tuple(judge_columns(schema, counts))
     sure = any(f.verdict != "unlikely" for column in columns for f in column.findings)
-    status = "findings" if sure else "clean"
-    note: str | None = None
-    if bad:
-        status, note = "partly unreadable", f"{len(bad)} of {files} files cannot be read"
-    rows = read if total is None else total
+    status = "partly unreadable" if bad else "findings" if sure else "clean"
+    note = " ".join(remarks(len(bad), files, columns)) or None
     return TableScan(source.name, kind, rows, read, files, status, note, columns, bad)
 
 
+def remarks(bad: int, files: int, columns: Sequence[ColumnScan]) -> Iterator[str]:
+    """Yield what a reader should know about how a table was read."""
+    if bad:
+        yield f"{bad} of {files} files cannot be read."
+    lines = next((c.non_null for c in columns if c.column == CORRUPT), 0)
+    if lines:
+        yield f"{lines} lines cannot be parsed; their text was searched as {CORRUPT}."
+
+
+def read_columns(
+    frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample
+) -> tuple[int, int, tuple[ColumnScan, ...]]:
+    """Return how many rows there are and were looked at, and the columns."""
+    schema = engine.schema(frame)
+    total = None
+    if sample.rows is not None:
+        total = int(engine.group_counts(frame, [])["count"][0].as_py())
+    function = ScanCells(
+        config=config,
+        analysed=frozenset(f.name for f in schema if values_read(f.type)),
+        fraction=sample.rows / total if sample.rows and total else 1.0,
+        seed=sample.seed,
+    )
+    counts = count_cells(frame, engine, function)
+    # equal rows are chosen together, so that of a table with few different rows none may be
+    while counts[ALL][ROWS][0] == 0 and total and function.fraction < 1:
+        function = replace(function, fraction=min(1.0, function.fraction * _MORE))
+        counts = count_cells(frame, engine, function)
+    read = counts.pop(ALL)[ROWS][0]
+    columns = judge_columns(schema, counts, config.entities)
+    kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
+    return read if total is None else total, read, kept
+
+
 Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
+ALL = ("", "")
 
 
 def count_cells(frame: Any, engine: Engine, function: ScanCells) -> Counted:
     """Return (count, sum of scores) per column, path and entity; one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counted: Counted = defaultdict(dict)
-    counted[("", "")][ROWS] = (0, 0.0)
+    counted[ALL][ROWS] = (0, 0.0)
     for row in merge_counts(small, ["column", "path", "entity"]).to_pylist():
         value = (row["count"], row["score"] / SCORE_UNIT)
         counted[(row["column"], row["path"])][row["entity"]] = value
@@ -208,7 +234,9 @@ def values_read(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_nested(kind))
 
 
-def judge_columns(schema: pa.Schema, counts: Counted) -> Iterator[ColumnScan]:
+def judge_columns(
+    schema: pa.Schema, counts: Counted, asked: Sequence[str] | None
+) -> Iterator[ColumnScan]:
     """Yield each column and leaf, in the order of the table."""
     for field in schema:
         paths = sorted(path for column, path in counts if column == field.name)
@@ -218,11 +246,15 @@ def judge_columns(schema: pa.Schema, counts: Counted) -> Iterator[ColumnScan]:
                 found.pop(name, (0, 0.0))[0] for name in (VALUES, WORDS, ERRORS)
             )
             seen = Seen(values, words, read=values_read(field.type))
+            # a flag is named after what it is about, and does not hold it
+            named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
+            named = tuple(entity for entity in named if asked is None or entity in asked)
             yield ColumnScan(
                 path,
+                field.name,
                 str(field.type),
                 values,
                 errors,
                 seen.is_field,
-                tuple(judge(path, seen, found)),
+                tuple(judge(named, seen, found)),
             )

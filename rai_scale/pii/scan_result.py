@@ -35,9 +35,10 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class ColumnScan:
-    """A column, or a leaf of one, and what was found in it."""
+    """A column, or a leaf of one (``top`` is the column), and what was found in it."""
 
     column: str
+    top: str
     type: str
     non_null: int
     errors: int

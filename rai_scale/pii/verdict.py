@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any, Literal
-
-from rai_scale.pii.names import entities_of_name
 
 Z = 1.959963984540054
 """95 % of a normal distribution lies within this many standard deviations."""
@@ -80,13 +78,15 @@ class Seen:
         return self.words <= FIELD_WORDS * self.values
 
 
-def judge(path: str, seen: Seen, found: Mapping[str, tuple[int, float]]) -> list[Finding]:
+def judge(
+    names: Collection[str], seen: Seen, found: Mapping[str, tuple[int, float]]
+) -> list[Finding]:
     """Judge one column or leaf.
 
     Parameters
     ----------
-    path : str
-        Name of the column or path of the leaf.
+    names : collection of str
+        The entities that the column or leaf is named after.
     seen : Seen
     found : mapping of entity to (rows with it, sum of their best scores)
 
@@ -97,7 +97,7 @@ def judge(path: str, seen: Seen, found: Mapping[str, tuple[int, float]]) -> list
         ``hits / (hits + 1)`` (one hit alone may be an accident) times :func:`consistency`, ``m``
         the weight of the name.
     """
-    named = set(entities_of_name(path)) if seen.values else set()
+    named = set(names) if seen.values else set()
     top = max((hits for hits, _ in found.values()), default=0)
     findings = []
     for entity in sorted(named | set(found)):

@@ -20,7 +20,7 @@ from rai_scale.tables.formats import (
     stem_of,
 )
 from rai_scale.tables.paths import Place, base_name, hidden, join, parent
-from rai_scale.tables.pointer import POINTER, read_pointer
+from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
 from rai_scale.tables.source import FileInfo, Lake, TableSource
 
 _VERSION = re.compile(r"^(\d{20})\.(json|checkpoint.*\.parquet)$")
@@ -94,6 +94,9 @@ class _Walk:
         if pointer is None:
             raise TableError(f"{place.url!r} was replaced while it was being listed; try again.")
         run, format = pointer
+        if format == LAKE:
+            self.visit(join(folder, run), _Owner(join(folder, run)))
+            return
         check_format(format)
         files = [
             FileInfo(f"{run}/{base_name(e['name'])}", int(e["size"]), _modified(e))
@@ -109,6 +112,9 @@ def discover(place: Place, format: str | None) -> Lake:
     place.fs.invalidate_cache()
     if not place.fs.isdir(place.path):
         return _one_file(place, format)
+    pointer = read_pointer(place)
+    if pointer is not None and pointer[1] == LAKE:
+        place = place.child(pointer[0])
     walk = _Walk(place, format)
     walk.visit("", _Owner())
     tables = walk.ready + _group_all(place, walk.files)

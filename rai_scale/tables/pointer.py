@@ -11,6 +11,8 @@ from rai_scale.tables.paths import Place, base_name, place_of
 
 POINTER = "_current.json"
 RUN_PREFIX = "_run-"
+LAKE = "lake"
+"""Format of a pointer whose run folder holds several tables."""
 
 
 def read_pointer(place: Place) -> tuple[str, str] | None:

@@ -30,7 +30,14 @@ from rai_scale.tables.pointer import (
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
-__all__ = ["WrittenTable", "current_path", "delete_table", "write_table"]
+__all__ = [
+    "WrittenTable",
+    "current_path",
+    "delete_table",
+    "remove_other_runs",
+    "write_parquet",
+    "write_table",
+]
 
 _LOG = logging.getLogger(__name__)
 _STAGE_PREFIX = "_stage-"
@@ -103,6 +110,23 @@ def write_table(
         return _write_parquet(data, engine, place, folder)
 
 
+def write_parquet(data: Any, engine: Engine, folder: str) -> WrittenTable:
+    """Execute ``data`` and write it as Parquet files into ``folder``, in place of what is there.
+
+    Not atomic: for a folder that nobody reads yet, such as one of a run under way.
+
+    Raises
+    ------
+    TableError, WorkerError
+        As :func:`write_table`.
+    """
+    target = place_of(folder, engine.name == "spark")
+    with _plain_failures(folder):
+        names = _write_files(data, engine, target)
+        rows = _count_rows(target, names)
+    return WrittenTable(target.url, "parquet", target.url, rows, tuple(names))
+
+
 def delete_table(location: str) -> None:
     """Delete a table that was written here, or a Delta table; nothing happens if it is absent.
 
@@ -144,12 +168,9 @@ def _check_target(place: Place, format: str) -> str | None:
 def _write_parquet(data: Any, engine: Engine, place: Place, folder: str) -> WrittenTable:
     target = place.child(folder)
     names = _write_files(data, engine, target)
-    rows = 0
-    for name in names:
-        with open_file(target.child(name)) as file:
-            rows += file.metadata.num_rows
+    rows = _count_rows(target, names)
     switch_pointer(place, folder, "parquet")
-    _remove_others(place, folder)
+    remove_other_runs(place, folder)
     return WrittenTable(place.url, "parquet", target.url, rows, tuple(names))
 
 
@@ -197,7 +218,16 @@ def _remove(place: Place) -> None:
         place.fs.rm(place.path, recursive=True)
 
 
-def _remove_others(place: Place, folder: str) -> None:
+def _count_rows(target: Place, names: list[str]) -> int:
+    rows = 0
+    for name in names:
+        with open_file(target.child(name)) as file:
+            rows += file.metadata.num_rows
+    return rows
+
+
+def remove_other_runs(place: Place, folder: str) -> None:
+    """Remove the folders of all runs but ``folder``; the pointer must be switched before."""
     for name in names_in(place):
         if name.startswith(RUN_PREFIX) and name != folder:
             try:

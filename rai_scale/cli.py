@@ -1,0 +1,168 @@
+"""The command line: one command per job; every command ends with the exit code of its job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from rai_scale._version import __version__
+from rai_scale.errors import RaiScaleError
+from rai_scale.jobs.config import load_config
+from rai_scale.jobs.run import ERROR, Outcome, run_job, set_up_logging
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+_OUT = Console(highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfigFile = Annotated[Path, typer.Argument(help="YAML configuration of the job.")]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="local, dask or spark; overrides the file.")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a key: --set analyzer.model=NAME.")
+]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")]
+WarningsOk = Annotated[
+    bool, typer.Option("--warnings-ok", help="Exit 0 where only warnings are left.")
+]
+
+
+@app.command()
+def scan(
+    config: ConfigFile,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+) -> None:
+    """Find the personal data of a lake; exit code 1 if a gate fails."""
+    from rai_scale.jobs.scan import ScanJob, run
+
+    _finish(_job(run, ScanJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
+@app.command()
+def redact(
+    config: ConfigFile,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+) -> None:
+    """Redact the tables of a lake; exit code 2 if rows were quarantined."""
+    from rai_scale.jobs.redact import RedactJob, run
+
+    _finish(_job(run, RedactJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
+@app.command(name="sample-lake")
+def sample_lake(
+    directory: Path,
+    rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal values.")] = 7,
+) -> None:
+    """Make a lake of invented people, with the dirt of real ones and its ground truth."""
+    from rai_scale.samples import make_sample_lake
+
+    try:
+        lake = make_sample_lake(directory, rows=rows, seed=seed)
+    except RaiScaleError as error:
+        _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
+    _OUT.print(f"{len(lake.tables)} tables with {lake.items:,} personal items in {directory}")
+
+
+@app.command()
+def demo(
+    directory: Path,
+    rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the sample lake.")] = 7,
+    engine: Annotated[str, typer.Option(help="local, dask or spark.")] = "local",
+    log_json: LogJson = False,
+) -> None:
+    """Find, decide, redact, prove: the main job on a sample lake, and one report over it."""
+    from rai_scale.jobs.demo import DemoJob, run
+
+    set_up_logging(log_json)
+    try:
+        settings = DemoJob.model_validate(
+            {"directory": str(directory), "rows": rows, "seed": seed, "engine": engine}
+        )
+    except ValueError:
+        _finish(Outcome(ERROR, f"unknown engine {engine!r}; choose local, dask or spark."))
+    _finish(run_job(run, settings))
+
+
+@app.command()
+def schemas(directory: Path = Path("conf/schema")) -> None:
+    """Export the JSON Schemas of the configurations."""
+    from rai_scale.jobs.schemas import export_schemas
+
+    for path in export_schemas(directory):
+        _OUT.print(str(path))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _OUT.print(__version__)
+
+
+def script(job: str) -> int:
+    """Run ``jobs/<job>.py``: ``--config FILE`` and the options of the command; warnings are ok."""
+    arguments = list(sys.argv[1:])
+    if "--config" in arguments:
+        arguments.remove("--config")
+    engine = [] if "--engine" in arguments else ["--engine", "spark"]
+    try:
+        app([job, *arguments, *engine, "--warnings-ok"], standalone_mode=False)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except Exception as error:
+        _ERR.print(f"{type(error).__name__}: {error}", style="red", markup=False)
+        return ERROR
+    return 0
+
+
+def _overrides(engine: str | None, sets: list[str] | None, warnings_ok: bool) -> list[str]:
+    found = list(sets or [])
+    if engine:
+        found.append(f"engine={engine}")
+    if warnings_ok:
+        found.append("warnings_ok=true")
+    return found
+
+
+def _job(run: Any, kind: Any, path: Path, sets: list[str], log_json: bool) -> Outcome:
+    set_up_logging(log_json)
+    try:
+        config = load_config(kind, path, sets)
+    except RaiScaleError as error:
+        return Outcome(ERROR, f"{type(error).__name__}: {error}")
+    return run_job(run, config)
+
+
+def _finish(outcome: Outcome) -> None:
+    console = _ERR if outcome.exit_code == ERROR else _OUT
+    console.print(outcome.message, markup=False)
+    for note in outcome.notes:
+        console.print(f"  {note}", markup=False)
+    if outcome.report:
+        console.print(f"report: {outcome.report}", markup=False)
+    raise typer.Exit(outcome.exit_code)
+
+
+def main() -> None:
+    """Entry point of the ``rai-scale`` command."""
+    try:
+        app()
+    except RaiScaleError as error:
+        _ERR.print(f"{type(error).__name__}: {error}", markup=False)
+        raise SystemExit(ERROR) from None
+
+
+if __name__ == "__main__":
+    main()

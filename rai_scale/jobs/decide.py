@@ -1,0 +1,109 @@
+"""From a scan to a redaction: a configuration for a person to read, change and run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.verdict import Finding
+
+_KEY = re.compile(r"(^|_)(id|key|uuid|guid)$|^path$", re.IGNORECASE)
+
+
+def redaction_plan(result: ScanResult) -> dict[str, dict[str, Any]]:
+    """Return what to do per table.
+
+    A field whose name and values say the same type is replaced as a whole, so that no cell depends
+    on what a recognizer sees in it. Other columns with personal data are analysed; JSON documents
+    and nested values leaf by leaf.
+    """
+    plan = {}
+    for table in result.tables:
+        treated = _treat_table(table)
+        if treated:
+            plan[table.table] = treated
+    return plan
+
+
+def redaction_yaml(result: ScanResult, source: str, engine: str) -> str:
+    """Return the plan as YAML, with what a person should look at as comments."""
+    config = {
+        "source": source,
+        "output": "out/redacted",
+        "engine": engine,
+        "analyzer": result.config.model_dump(mode="json", exclude_defaults=True),
+        "operators": {"DEFAULT": {"type": "replace"}},
+        "max_error_ratio": 0.01,
+        "tables": redaction_plan(result),
+    }
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    head = [
+        "# Written from a scan: read it before it is run. Tables that are not named here are not",
+        "# copied. A key is guessed from names and must not be personal.",
+    ]
+    doubts = [
+        f"#   {table.table}: {column.column} ({', '.join(_possible(column))})"
+        for table in result.tables
+        for column in table.columns
+        if _possible(column) and not _personal(column)
+    ]
+    if doubts:
+        head += ["# Possible, and not treated:", *doubts]
+    return "\n".join([*head, text])
+
+
+def _treat_table(table: TableScan) -> dict[str, Any]:
+    key = _guess_key(table)
+    treated: dict[str, Any] = {"key": key}
+    wholes: dict[str, str] = {}
+    texts: list[str] = []
+    documents: list[str] = []
+    for column in table.columns:
+        if column.top in key or not _personal(column):
+            continue
+        entity = _whole(column)
+        if column.column != column.top:
+            documents.append(column.top)
+        elif entity:
+            wholes[column.top] = entity
+        else:
+            texts.append(column.top)
+    # a JSON column may also have cells that are no documents; they are treated as text there
+    documents = list(dict.fromkeys(documents))
+    texts = [name for name in dict.fromkeys(texts) if name not in documents]
+    wholes = {name: entity for name, entity in wholes.items() if name not in documents}
+    if not (texts or documents or wholes):
+        return {}
+    named = {"columns": texts, "json_columns": documents, "whole_columns": wholes}
+    return treated | {name: value for name, value in named.items() if value}
+
+
+def _whole(column: ColumnScan) -> str | None:
+    """Return the entity of a field whose name speaks, if it has one."""
+    named = [f for f in column.findings if f.decided_by in ("both", "name")]
+    return named[0].entity if column.is_field and named else None
+
+
+def _personal(column: ColumnScan) -> list[str]:
+    return [f.entity for f in column.findings if f.verdict == "personal" and f.entity != "NRP"]
+
+
+def _possible(column: ColumnScan) -> list[str]:
+    """Return what a person should decide; origin and religion are needed to measure fairness."""
+    found = column.findings
+    return [f.entity for f in found if f.verdict == "possible" or _is_origin(f)]
+
+
+def _is_origin(finding: Finding) -> bool:
+    return finding.entity == "NRP" and finding.verdict == "personal"
+
+
+def _guess_key(table: TableScan) -> list[str]:
+    for column in table.columns:
+        full = 0 < 0.99 * table.rows_scanned <= column.non_null  # a corrupt line has no key
+        if column.column == column.top and _KEY.search(column.top) and full:
+            return [] if _personal(column) else [column.top]
+    return []

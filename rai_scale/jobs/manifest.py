@@ -1,0 +1,121 @@
+"""The manifest of a run: written last, it is the commit marker."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rai_scale._version import __version__
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.source import Lake
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run read, did and wrote; no personal value.
+
+    ``rows`` holds in = out + quarantined + skipped; rows of a file that cannot be opened are not
+    known, so such files are counted in ``inputs``.
+    """
+
+    run_id: str
+    job: str
+    status: str
+    exit_code: int
+    config_hash: str
+    engine: str
+    started: str
+    seconds: float
+    versions: dict[str, str]
+    inputs: list[dict[str, Any]]
+    rows: dict[str, int]
+    outputs: dict[str, str]
+    seeds: dict[str, int] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, output: str) -> None:
+        """Write the manifest into the output folder, whole or not at all."""
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        save_bytes(place_of(output).child(MANIFEST), text.encode())
+
+
+def finished_manifest(output: str, run_id: str) -> Manifest | None:
+    """Return the manifest of this very run if it has finished before."""
+    place = place_of(output).child(MANIFEST)
+    if not place.fs.exists(place.path):
+        return None
+    try:
+        with place.open(compression=None) as file:
+            found = Manifest(**json.loads(file.read()))
+    except (ValueError, TypeError):
+        return None
+    return found if found.run_id == run_id else None
+
+
+def run_id_of(job: str, config: str, lake: Lake, versions: dict[str, str]) -> str | None:
+    """Return an id that is equal for equal configuration, inputs and versions.
+
+    None where the driver cannot tell the state of an input: such a run is never skipped.
+    """
+    snapshots = [(table.name, table.snapshot) for table in lake]
+    if any(snapshot is None for _, snapshot in snapshots):
+        return None
+    seen = json.dumps([job, config, snapshots, versions], sort_keys=True)
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]
+
+
+def versions_of(config: AnalyzerConfig) -> dict[str, str]:
+    """Return the versions that an answer depends on; a folder of a model has its meta's version."""
+    found = {"rai_scale": __version__}
+    for package in ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not on the driver"
+    found[f"model {config.model}"] = _model_version(config.model)
+    return found
+
+
+def _model_version(model: str) -> str:
+    try:
+        import spacy.util
+
+        return str(spacy.util.get_model_meta(spacy.util.get_package_path(model)).get("version"))
+    except Exception:
+        return "not on the driver"
+
+
+def inputs_of(lake: Lake) -> list[dict[str, Any]]:
+    """Return what was read, by table."""
+    return [
+        {
+            "table": table.name,
+            "format": table.format,
+            "snapshot": table.snapshot,
+            "files": len(table.files),
+            "unreadable": [{"file": name, "error": error} for name, error in table.unreadable],
+        }
+        for table in lake
+    ]
+
+
+def save_bytes(place: Place, content: bytes) -> None:
+    """Write a small file, whole or not at all."""
+    parent = place.path.rsplit("/", 1)[0]
+    place.fs.makedirs(parent, exist_ok=True)
+    if not place.is_local:
+        place.fs.pipe_file(place.path, content)
+        return
+    part = f"{place.path}.{os.getpid()}.part"
+    with open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, place.path)

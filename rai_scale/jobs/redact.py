@@ -1,0 +1,222 @@
+"""The redaction job: one pass over the texts into a staging table, all outputs from there."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, GateFailed, did_you_mean
+from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.jobs.manifest import (
+    Manifest,
+    finished_manifest,
+    inputs_of,
+    run_id_of,
+    save_bytes,
+    versions_of,
+)
+from rai_scale.jobs.redact_table import FINDINGS_FOLDER, QUARANTINE_FOLDER, TableRun, redact_table
+from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
+from rai_scale.jobs.secrets import check_references, resolve_operators
+from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.pointer import LAKE, read_pointer, run_folder, switch_pointer
+from rai_scale.tables.source import Lake, TableSource, find_tables
+from rai_scale.tables.write import remove_other_runs
+
+_LOG = logging.getLogger(__name__)
+REPORT = "report.html"
+
+
+class TableRedaction(Frozen):
+    """What to do with one table; see :func:`rai_scale.redact` for the kinds of columns.
+
+    ``key`` names the columns that stand for a row in findings and quarantine; they must not be
+    personal.
+    """
+
+    columns: tuple[str, ...] = ()
+    json_columns: tuple[str, ...] = ()
+    whole_columns: dict[str, str] = Field(default_factory=dict)
+    key: tuple[str, ...] = ()
+
+
+class RedactJob(EngineConfig):
+    """Configuration of ``rai-scale redact``."""
+
+    source: str
+    output: str
+    format: Literal["parquet", "delta"] = "parquet"
+    tables: dict[str, TableRedaction] = Field(min_length=1)
+    analyzer: AnalyzerConfig = AnalyzerConfig()
+    operators: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {"DEFAULT": {"type": "replace"}}
+    )
+    max_error_ratio: float = Field(0.01, ge=0, le=1)
+
+    @field_validator("operators")
+    @classmethod
+    def _references(cls, specs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        check_references(specs)
+        return specs
+
+
+def run(config: RedactJob, engine: Engine) -> Outcome:
+    """Redact the tables of a lake into ``output``.
+
+    Parquet: a folder per run, and a pointer that is switched when all tables are whole, so that a
+    reader sees the old lake or the new one. Delta: one commit per table. Findings and quarantine
+    stand beside the tables; the manifest is written last.
+    """
+    lake = chosen_tables(find_tables(config.source, engine=engine), config.tables)
+    versions = versions_of(config.analyzer)
+    known_id = run_id_of("redact", config_hash(config), lake, versions)
+    run_id = known_id or uuid.uuid4().hex[:16]
+    before = finished_manifest(config.output, run_id)
+    output = place_of(config.output)
+    report = output.child(REPORT).url
+    if before is not None:
+        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+    started, clock = datetime.now(UTC), time.monotonic()
+    pointer = read_pointer(output)
+    folder = run_folder(run_id, pointer[0] if pointer else None)
+    operators = resolve_operators(config.operators)
+    try:
+        done = [
+            redact_table(table, engine, _table_run(config, table, operators, output.child(folder)))
+            for table in with_progress(list(lake), "redacting")
+        ]
+        check_error_ratio(done, config.max_error_ratio)
+    except BaseException:
+        with suppress(OSError):  # what is left is hidden, and replaced by the next run
+            output.child(folder).fs.rm(output.child(folder).path, recursive=True)
+        raise
+    switch_pointer(output, folder, LAKE)
+    remove_other_runs(output, folder)
+    head = {
+        "run_id": run_id,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 1),
+        "engine": engine.name,
+        "package_version": versions["rai_scale"],
+        "model": config.analyzer.model,
+        "model_version": versions[f"model {config.analyzer.model}"],
+        "source": config.source,
+        "config_hash": config_hash(config),
+        "status": "warnings" if any(table["warnings"] for table in done) else "ok",
+    }
+    return _finish(config, lake, versions, redaction_report(config, head, done))
+
+
+def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
+    """Return the tables that the configuration names; every name must exist."""
+    found = {table.name: table for table in lake}
+    for name in named:
+        if name not in found:
+            raise ConfigError(
+                f"tables: the source has no table {name!r}.{did_you_mean(name, found)} "
+                f"It has: {', '.join(found)}."
+            )
+    return Lake(tuple(found[name] for name in named), lake.skipped)
+
+
+def check_error_ratio(done: list[dict[str, Any]], allowed: float) -> None:
+    """Raise :class:`GateFailed` where too many rows of a table failed; nothing is published."""
+    for table in done:
+        ratio = table["rows_quarantined"] / max(1, table["rows_in"])
+        if ratio > allowed:
+            kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
+            raise GateFailed(
+                f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
+                f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
+            )
+
+
+def _table_run(
+    config: RedactJob, table: TableSource, operators: dict[str, Any], folder: Place
+) -> TableRun:
+    wanted = config.tables[table.name]
+    treated = {*wanted.columns, *wanted.json_columns, *wanted.whole_columns}
+    personal = sorted(treated & set(wanted.key))
+    if personal:
+        raise ConfigError(
+            f"tables.{table.name}.key: {personal} would stand in findings and quarantine as they "
+            "are; a key must not be redacted."
+        )
+    return TableRun(
+        columns=wanted.columns,
+        json_columns=wanted.json_columns,
+        whole_columns=wanted.whole_columns,
+        key=wanted.key,
+        analyzer=config.analyzer,
+        operators=operators,
+        folder=folder,
+        delta=place_of(config.output).child(table.name).url if config.format == "delta" else None,
+        run_id=folder.path.rsplit("_run-", 1)[-1],
+    )
+
+
+def redaction_report(
+    config: RedactJob, head: dict[str, Any], done: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the run as plain values; the page is made of this."""
+    numbers = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped", "cells_changed")
+    return {
+        "title": "Redaction of personal data",
+        "run": head,
+        "tables": [{k: v for k, v in table.items() if k != "warnings"} for table in done],
+        "totals": {name: sum(table[name] for table in done) for name in numbers},
+        "method": {
+            "entities": list(config.analyzer.entities or ["all that Presidio knows"]),
+            "score_threshold": config.analyzer.score_threshold,
+            "limits": [
+                "What no recognizer sees stays in the text; columns that are replaced as a whole "
+                "do not depend on recognizers.",
+                "A quarantined row is left out of the output and named by its key.",
+            ],
+        },
+    }
+
+
+def _finish(
+    config: RedactJob, lake: Lake, versions: dict[str, str], report: dict[str, Any]
+) -> Outcome:
+    from rai_scale.reports.html import render_redaction
+
+    output, head, totals = place_of(config.output), report["run"], report["totals"]
+    save_bytes(output.child(REPORT), render_redaction(report).encode())
+    exit_code = WARNINGS if head["status"] == "warnings" else OK
+    Manifest(
+        run_id=head["run_id"],
+        job="redact",
+        status=head["status"],
+        exit_code=exit_code,
+        config_hash=head["config_hash"],
+        engine=config.engine,
+        started=head["started"],
+        seconds=head["seconds"],
+        versions=versions,
+        inputs=inputs_of(lake),
+        rows={name: totals[f"rows_{name}"] for name in ("in", "out", "quarantined", "skipped")},
+        outputs={
+            **{table["table"]: table["output"] for table in report["tables"]},
+            "findings": FINDINGS_FOLDER,
+            "quarantine": QUARANTINE_FOLDER,
+            "report": REPORT,
+        },
+        details={"report": report},
+    ).save(config.output)
+    return Outcome(
+        exit_code,
+        f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "
+        f"{totals['cells_changed']:,} cells changed, {totals['rows_quarantined']:,} quarantined",
+        output.child(REPORT).url,
+    )

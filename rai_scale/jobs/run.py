@@ -1,0 +1,113 @@
+"""Run a job: open its engine, keep its log, turn what happens into an exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from rai_scale.engines.choose import engine_named
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import GateFailed, RaiScaleError
+from rai_scale.jobs.config import EngineConfig
+
+OK, FAILED_CHECK, WARNINGS, ERROR = 0, 1, 2, 3
+_LOG = logging.getLogger("rai_scale.jobs")
+
+AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, in words and as an exit code."""
+
+    exit_code: int
+    message: str
+    report: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> Outcome:
+    """Run a job on the engine of its configuration; never raises for what can be foreseen.
+
+    Exit codes: 0 finished; 1 a check or gate failed; 2 finished with warnings (0 where the
+    configuration has ``warnings_ok``); 3 it could not be run.
+    """
+    try:
+        with open_engine(config) as engine:
+            outcome = job(config, engine)
+    except GateFailed as error:
+        return Outcome(FAILED_CHECK, str(error))
+    except RaiScaleError as error:
+        return Outcome(ERROR, f"{type(error).__name__}: {error}")
+    except Exception as error:
+        # the message of another library may quote a value, its type cannot
+        _LOG.error("the job stopped: %s at %s", type(error).__name__, _place(error))
+        return Outcome(ERROR, f"the job stopped on an unforeseen {type(error).__name__}.")
+    if outcome.exit_code == WARNINGS and config.warnings_ok:
+        return Outcome(OK, outcome.message, outcome.report, outcome.notes)
+    return outcome
+
+
+@contextmanager
+def open_engine(config: EngineConfig) -> Iterator[Engine]:
+    """Yield the engine that a configuration names; a Dask client lasts as long as the job."""
+    engine = engine_named(config.engine, remote=config.spark_remote)
+    if config.engine != "dask":
+        yield engine
+        return
+    from rai_scale.engines.dask import job_client
+
+    with job_client(config.dask_scheduler):
+        yield engine
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per record: time, level, logger, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def set_up_logging(json_lines: bool = False, level: str = "INFO") -> None:
+    """Send this package's log to stderr, as text or as JSON lines; other loggers are left alone."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if json_lines else text)
+    logger = logging.getLogger("rai_scale")
+    logger.handlers = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+Item = TypeVar("Item")
+
+
+def with_progress(items: list[Item], what: str) -> Iterator[Item]:
+    """Yield items with a progress bar on a terminal; quiet in a batch job."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description=what, console=Console(stderr=True), transient=True)

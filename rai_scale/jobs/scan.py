@@ -1,0 +1,173 @@
+"""The scan job: a lake, a report, findings as tables, and gates that can fail a pipeline."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.jobs.decide import redaction_yaml
+from rai_scale.jobs.manifest import (
+    MANIFEST,
+    Manifest,
+    finished_manifest,
+    inputs_of,
+    run_id_of,
+    save_bytes,
+    versions_of,
+)
+from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome
+from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
+from rai_scale.pii.scan_result import ScanResult
+from rai_scale.tables.paths import place_of
+from rai_scale.tables.source import find_tables
+
+
+class Gate(Frozen):
+    """A check: at most ``max_columns`` columns may hold these entities with this verdict."""
+
+    name: str
+    entities: tuple[str, ...] = ()
+    tables: str = "*"
+    columns: str = "*"
+    verdict: Literal["personal", "possible"] = "personal"
+    max_columns: int = Field(0, ge=0)
+
+
+class ScanJob(EngineConfig):
+    """Configuration of ``rai-scale scan``."""
+
+    source: str
+    output: str
+    sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
+    seed: int = 0
+    analyzer: AnalyzerConfig = Field(default_factory=lambda: scan_config(None, {}))
+    gates: tuple[Gate, ...] = ()
+    max_unreadable_files: int | None = Field(None, ge=0)
+    write_redact_config: str | None = None
+
+
+def run(config: ScanJob, engine: Engine) -> Outcome:
+    """Scan, write ``findings.parquet``, ``findings.json``, ``report.html``, and the manifest last.
+
+    A run that has finished before, with the same configuration, inputs and versions, changes
+    nothing and ends as it did then.
+    """
+    lake = find_tables(config.source, engine=engine)
+    versions = versions_of(config.analyzer)
+    run_id = run_id_of("scan", config_hash(config), lake, versions)
+    output = place_of(config.output)
+    report = output.child("report.html").url
+    before = finished_manifest(config.output, run_id) if run_id else None
+    if before is not None:
+        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+    result = scan(
+        lake,
+        engine=engine,
+        sample_rows=config.sample_rows,
+        seed=config.seed,
+        analyzer=config.analyzer,
+    )
+    result = _completed(result, config, run_id, versions)
+    save_bytes(output.child("findings.parquet"), _parquet(result))
+    save_bytes(output.child("findings.json"), result.to_json().encode())
+    save_bytes(output.child("report.html"), result.to_html().encode())
+    if config.write_redact_config:
+        text = redaction_yaml(result, config.source, config.engine)
+        save_bytes(place_of(config.write_redact_config), text.encode())
+    exit_code = {"ok": OK, "warnings": WARNINGS, "failed": FAILED_CHECK}[result.run["status"]]
+    _manifest(result, config, exit_code, inputs_of(lake), versions).save(config.output)
+    return Outcome(exit_code, _summary(result), report, _failed_gates(result))
+
+
+def _completed(
+    result: ScanResult, config: ScanJob, run_id: str | None, versions: dict[str, str]
+) -> ScanResult:
+    gates = tuple(check_gates(result, config))
+    status = "failed" if any(not gate["passed"] for gate in gates) else result.run["status"]
+    known = {
+        "run_id": run_id or result.run["run_id"],
+        "model_version": versions[f"model {config.analyzer.model}"],
+        "config_hash": config_hash(config),
+        "source": config.source,
+        "status": status,
+    }
+    return replace(result, gates=gates, run={**result.run, **known})
+
+
+def check_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
+    """Return each gate with whether it held, and the columns that broke it."""
+    checked = []
+    for gate in config.gates:
+        broke = sorted(
+            {
+                f"{table.table}.{column.column}"
+                for table, column, finding in result.findings()
+                if (not gate.entities or finding.entity in gate.entities)
+                and fnmatchcase(table.table, gate.tables)
+                and fnmatchcase(column.column, gate.columns)
+                and finding.verdict in (gate.verdict, "personal")
+            }
+        )
+        detail = f"{len(broke)} columns, {gate.max_columns} allowed"
+        detail += f": {', '.join(broke[:10])}" if broke else ""
+        passed = len(broke) <= gate.max_columns
+        checked.append({"name": gate.name, "passed": passed, "detail": detail})
+    if config.max_unreadable_files is not None:
+        files = result.summary()["files_unreadable"]
+        passed = files <= config.max_unreadable_files
+        detail = f"{files} files, {config.max_unreadable_files} allowed"
+        checked.append({"name": "unreadable files", "passed": passed, "detail": detail})
+    return checked
+
+
+def _failed_gates(result: ScanResult) -> tuple[str, ...]:
+    return tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
+
+
+def _summary(result: ScanResult) -> str:
+    s = result.summary()
+    return (
+        f"{s['tables']} tables, {s['rows']:,} rows: {s['columns_with_findings']} of "
+        f"{s['columns']} columns hold personal data; {s['files_unreadable']} files unreadable"
+    )
+
+
+def _parquet(result: ScanResult) -> bytes:
+    buffer = io.BytesIO()
+    result.to_pandas().to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _manifest(
+    result: ScanResult,
+    config: ScanJob,
+    exit_code: int,
+    inputs: list[dict[str, Any]],
+    versions: dict[str, str],
+) -> Manifest:
+    rows = sum(table.rows or 0 for table in result.tables)
+    read = sum(table.rows_scanned for table in result.tables)
+    names = ("findings.parquet", "findings.json", "report.html", MANIFEST)
+    return Manifest(
+        run_id=result.run["run_id"],
+        job="scan",
+        status=result.run["status"],
+        exit_code=exit_code,
+        config_hash=config_hash(config),
+        engine=config.engine,
+        started=result.run["started"],
+        seconds=result.run["seconds"],
+        versions=versions,
+        inputs=inputs,
+        rows={"in": rows, "out": read, "quarantined": 0, "skipped": rows - read},
+        outputs={name: place_of(config.output).child(name).url for name in names},
+        seeds={"sample": config.seed},
+        details={"summary": result.summary(), "gates": list(result.gates)},
+    )

@@ -1,0 +1,73 @@
+"""Secrets by reference: ``env:NAME``, ``file:/path``, ``databricks:scope/key``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rai_scale.errors import ConfigError
+
+SECRET_PARAMETERS = ("key", "salt")
+"""Parameters of Presidio's operators that must not stand in a file."""
+
+_FORMS = "env:NAME, file:/path or databricks:scope/key"
+
+
+def is_reference(value: object) -> bool:
+    """Return whether a value refers to a secret."""
+    return isinstance(value, str) and value.startswith(("env:", "file:", "databricks:"))
+
+
+def resolve_secret(reference: str) -> str:
+    """Return the secret that a reference stands for.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there; the message holds the reference, never the secret.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if name not in os.environ:
+            raise ConfigError(f"secret {reference!r}: the environment variable is not set.")
+        return os.environ[name]
+    if kind == "file":
+        try:
+            return Path(name).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise ConfigError(f"secret {reference!r}: {type(error).__name__}.") from None
+    if kind == "databricks":
+        return _databricks(reference, name)
+    raise ConfigError(f"a secret is written as {_FORMS}.")
+
+
+def resolve_operators(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return operators with their keys and salts filled in."""
+    return {
+        entity: {
+            name: resolve_secret(value) if name in SECRET_PARAMETERS else value
+            for name, value in spec.items()
+        }
+        for entity, spec in specs.items()
+    }
+
+
+def check_references(specs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ``ValueError`` where a key or salt is written out instead of referred to."""
+    for entity, spec in specs.items():
+        for name in SECRET_PARAMETERS:
+            if name in spec and not is_reference(spec[name]):
+                raise ValueError(
+                    f"{entity}.{name} is a secret and must be a reference ({_FORMS}), not a value"
+                )
+
+
+def _databricks(reference: str, name: str) -> str:
+    scope, _, key = name.partition("/")
+    try:
+        from databricks.sdk.runtime import dbutils
+    except ImportError:
+        raise ConfigError(f"secret {reference!r}: this is not a Databricks session.") from None
+    return str(dbutils.secrets.get(scope=scope, key=key))
