@@ -10,15 +10,18 @@ import yaml
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
 
+MOSTLY = 0.5
+"""A field in which a type stands in at least this share of cells is taken to be of that type."""
+
 _KEY = re.compile(r"(^|_)(id|key|uuid|guid)$|^path$", re.IGNORECASE)
 
 
 def redaction_plan(result: ScanResult) -> dict[str, dict[str, Any]]:
     """Return what to do per table.
 
-    A field whose name and values say the same type is replaced as a whole, so that no cell depends
-    on what a recognizer sees in it. Other columns with personal data are analysed; JSON documents
-    and nested values leaf by leaf.
+    A field that is of one type, by its name or by most of its values, is replaced as a whole, so
+    that no cell depends on what a recognizer sees in it. Other columns with personal data are
+    analysed; JSON documents and nested values leaf by leaf.
     """
     plan = {}
     for table in result.tables:
@@ -67,14 +70,14 @@ def _treat_table(table: TableScan) -> dict[str, Any]:
         entity = _whole(column)
         if column.column != column.top:
             documents.append(column.top)
-        elif entity:
-            wholes[column.top] = entity
-        else:
+        elif not entity:
             texts.append(column.top)
+        if entity:
+            wholes[column.column] = entity
     # a JSON column may also have cells that are no documents; they are treated as text there
     documents = list(dict.fromkeys(documents))
     texts = [name for name in dict.fromkeys(texts) if name not in documents]
-    wholes = {name: entity for name, entity in wholes.items() if name not in documents}
+    wholes = {path: entity for path, entity in wholes.items() if path not in documents}
     if not (texts or documents or wholes):
         return {}
     named = {"columns": texts, "json_columns": documents, "whole_columns": wholes}
@@ -82,9 +85,11 @@ def _treat_table(table: TableScan) -> dict[str, Any]:
 
 
 def _whole(column: ColumnScan) -> str | None:
-    """Return the entity of a field whose name speaks, if it has one."""
+    """Return the entity of a field that is of one type, by its name or by most of its values."""
     named = [f for f in column.findings if f.decided_by in ("both", "name")]
-    return named[0].entity if column.is_field and named else None
+    mostly = [f for f in column.findings if f.verdict == "personal" and (f.share or 0) >= MOSTLY]
+    found = [f for f in (*named, *mostly) if f.entity != "NRP"]
+    return found[0].entity if column.is_field and found else None
 
 
 def _personal(column: ColumnScan) -> list[str]:

@@ -23,14 +23,20 @@ from rai_scale.jobs.manifest import (
     save_bytes,
     versions_of,
 )
-from rai_scale.jobs.redact_table import FINDINGS_FOLDER, QUARANTINE_FOLDER, TableRun, redact_table
+from rai_scale.jobs.redact_table import (
+    FINDINGS_FOLDER,
+    QUARANTINE_FOLDER,
+    STAGING_FOLDER,
+    TableRun,
+    redact_table,
+)
 from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import LAKE, read_pointer, run_folder, switch_pointer
 from rai_scale.tables.source import Lake, TableSource, find_tables
-from rai_scale.tables.write import remove_other_runs
+from rai_scale.tables.write import remove_folder, remove_other_runs
 
 _LOG = logging.getLogger(__name__)
 REPORT = "report.html"
@@ -56,7 +62,7 @@ class RedactJob(EngineConfig):
     output: str
     format: Literal["parquet", "delta"] = "parquet"
     tables: dict[str, TableRedaction] = Field(min_length=1)
-    analyzer: AnalyzerConfig = AnalyzerConfig()
+    analyzer: AnalyzerConfig = Field(default_factory=AnalyzerConfig)
     operators: dict[str, dict[str, Any]] = Field(
         default_factory=lambda: {"DEFAULT": {"type": "replace"}}
     )
@@ -95,9 +101,10 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
             for table in with_progress(list(lake), "redacting")
         ]
         check_error_ratio(done, config.max_error_ratio)
+        remove_folder(output.child(folder).child(STAGING_FOLDER))
     except BaseException:
         with suppress(OSError):  # what is left is hidden, and replaced by the next run
-            output.child(folder).fs.rm(output.child(folder).path, recursive=True)
+            remove_folder(output.child(folder))
         raise
     switch_pointer(output, folder, LAKE)
     remove_other_runs(output, folder)

@@ -27,7 +27,7 @@ from rai_scale.pii.redact import redact
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource
-from rai_scale.tables.write import write_parquet, write_table
+from rai_scale.tables.write import remove_folder, write_parquet, write_table
 
 FINDINGS_FOLDER, QUARANTINE_FOLDER, STAGING_FOLDER = "_findings", "_quarantine", "_staging"
 
@@ -66,7 +66,7 @@ def redact_table(source: TableSource, engine: Engine, run: TableRun) -> dict[str
     else:
         output = write_table(good, engine, run.delta, "delta", run_id=run.run_id)
     report = table_report(source, engine, run, staged)
-    staging.fs.rm(staging.path, recursive=True)
+    remove_folder(staging)
     return {**report, "output": output.path}
 
 

@@ -30,11 +30,14 @@ class Targets:
         JSON text or nested values: each text leaf is analysed by itself, the document stays whole.
     wholes : tuple of (str, str)
         Columns whose whole cell is one item of the given entity.
+    leaves : tuple of (str, str)
+        The same for leaves of documents, by path.
     """
 
     texts: tuple[str, ...]
     documents: tuple[str, ...]
     wholes: tuple[tuple[str, str], ...]
+    leaves: tuple[tuple[str, str], ...]
 
     @property
     def names(self) -> list[str]:
@@ -72,7 +75,8 @@ def redact(
         Columns of JSON text or nested values; each text leaf is treated by itself and named
         ``user.email`` in the findings. What is not valid JSON is treated as one text.
     whole_columns : mapping of str to str
-        Columns whose whole cell is personal, with its entity: ``{"full_name": "PERSON"}``.
+        Columns whose whole cell is personal, with its entity: ``{"full_name": "PERSON"}``; or
+        leaves of ``json_columns``: ``{"user.email": "EMAIL_ADDRESS", "items[].name": "PERSON"}``.
     operators : mapping of str to mapping or OperatorConfig
         Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
     details : bool
@@ -96,7 +100,7 @@ def redact(
     engine = engine_of(frame)
     config = analyzer_config(analyzer, analyzer_options)
     columns = (columns,) if isinstance(columns, str) else tuple(columns)
-    targets = Targets(columns, tuple(json_columns), tuple((whole_columns or {}).items()))
+    targets = make_targets(columns, tuple(json_columns), whole_columns or {})
     schema = check_targets(targets, engine.schema(frame))
     function = RedactCells(
         config=config,
@@ -104,6 +108,7 @@ def redact(
         texts=targets.texts,
         documents=targets.documents,
         wholes=targets.wholes,
+        leaves=targets.leaves,
         details=details,
         raises=does_raise(on_error or ("null" if details else "raise")),
     )
@@ -137,6 +142,16 @@ def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         known = ", ".join(AnalyzerConfig.model_fields)
         raise ConfigError(f"{'; '.join(lines)}. Options are: {known}.") from None
+
+
+def make_targets(
+    texts: tuple[str, ...], documents: tuple[str, ...], wholes: Mapping[str, str]
+) -> Targets:
+    """Tell whole columns from whole leaves of the documents."""
+    starts = tuple(start for name in documents for start in (f"{name}.", f"{name}["))
+    leaves = {path: entity for path, entity in wholes.items() if path.startswith(starts)}
+    cells = tuple((name, entity) for name, entity in wholes.items() if name not in leaves)
+    return Targets(texts, documents, cells, tuple(leaves.items()))
 
 
 def check_targets(targets: Targets, schema: pa.Schema) -> pa.Schema:

@@ -62,6 +62,7 @@ class RedactCells:
     texts: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     wholes: tuple[tuple[str, str], ...] = ()
+    leaves: tuple[tuple[str, str], ...] = ()
     details: bool = False
     raises: bool = True
 
@@ -114,8 +115,7 @@ class _Batch:
             if not text:
                 out.append(_untouched(value))
                 continue
-            found = Analysis((self.anonymizer.whole(text, entity),), None)
-            out.append(self.log_text(row, name, self.anonymize(text, found)))
+            out.append(self.log_text(row, name, self.replace(text, entity)))
         return pa.array(out, pa.string())
 
     def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:
@@ -137,7 +137,7 @@ class _Batch:
         for value in values:
             for path, text in leaves_of(value, name, strings_only):
                 texts[path].append(text)
-        results = {path: iter(self.redact(asked, path)) for path, asked in texts.items()}
+        results = {path: iter(self.leaf_texts(asked, path)) for path, asked in texts.items()}
         return [
             self.rebuild_one(row, name, v, results, strings_only) for row, v in enumerate(values)
         ]
@@ -154,6 +154,17 @@ class _Batch:
 
         new = map_leaves(value, name, change, strings_only)
         return None if failed else new
+
+    def leaf_texts(self, texts: list[str], path: str) -> list[Redacted]:
+        """Redact the texts of one leaf: as a whole where that is wanted, else as analysed."""
+        entity = dict(self.job.leaves).get(path)
+        if entity is None:
+            return self.redact(texts, path)
+        return [self.replace(text, entity) if text else Redacted(text, [], None) for text in texts]
+
+    def replace(self, text: str, entity: str) -> Redacted:
+        """Treat the whole text as one item."""
+        return self.anonymize(text, Analysis((self.anonymizer.whole(text, entity),), None))
 
     def redact(self, texts: list[str], context: str) -> list[Redacted]:
         """Analyse and anonymize; equal texts once, unless an operator draws at random."""

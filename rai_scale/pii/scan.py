@@ -30,6 +30,7 @@ from rai_scale.pii.scan_cells import (
     SCORE_UNIT,
     VALUES,
     WORDS,
+    CountRows,
     ScanCells,
 )
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
@@ -183,10 +184,10 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
 def remarks(bad: int, files: int, columns: Sequence[ColumnScan]) -> Iterator[str]:
     """Yield what a reader should know about how a table was read."""
     if bad:
-        yield f"{bad} of {files} files cannot be read."
+        yield f"Files that cannot be read: {bad} of {files}."
     lines = next((c.non_null for c in columns if c.column == CORRUPT), 0)
     if lines:
-        yield f"{lines} lines cannot be parsed; their text was searched as {CORRUPT}."
+        yield f"Lines that cannot be parsed: {lines}; their text was searched as {CORRUPT}."
 
 
 def read_columns(
@@ -194,9 +195,7 @@ def read_columns(
 ) -> tuple[int, int, tuple[ColumnScan, ...]]:
     """Return how many rows there are and were looked at, and the columns."""
     schema = engine.schema(frame)
-    total = None
-    if sample.rows is not None:
-        total = int(engine.group_counts(frame, [])["count"][0].as_py())
+    total = None if sample.rows is None else count_rows(frame, engine, schema)
     function = ScanCells(
         config=config,
         analysed=frozenset(f.name for f in schema if values_read(f.type)),
@@ -212,6 +211,16 @@ def read_columns(
     columns = judge_columns(schema, counts, config.entities)
     kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
     return read if total is None else total, read, kept
+
+
+def count_rows(frame: Any, engine: Engine, schema: pa.Schema) -> int:
+    """Return the number of rows."""
+    if CORRUPT in schema.names:  # Spark cannot count the lines of a CSV file without a column
+        one = engine.map_partitions(
+            frame, CountRows(), CountRows.schema, inputs=schema.names[:1], label="scan"
+        )
+        return sum(engine.collect(one)["rows"].to_pylist())
+    return engine.group_counts(frame, [])["count"][0].as_py() or 0
 
 
 Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]

@@ -58,7 +58,8 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     share = hits / n
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # the ends are exact: rounding must not put the share outside of its interval
+    return 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _write_parquet(data: Any, engine: Engine, place: Place, folder: str) -> Writ
 
 def _write_files(data: Any, engine: Engine, target: Place) -> list[str]:
     """Write ``data`` as Parquet files into ``target``, in place of what is there."""
-    _remove(target)
+    remove_folder(target)
     target.fs.makedirs(target.path, exist_ok=True)
     if engine.name == "spark":
         from rai_scale.tables._spark_write import write_files
@@ -209,11 +209,12 @@ def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> Writte
         names = _write_files(data, engine, stage)
         rows = write_files(place.url, engine.schema(data), [stage.child(n) for n in names])
     finally:
-        _remove(stage)
+        remove_folder(stage)
     return WrittenTable(place.url, "delta", place.url, rows)
 
 
-def _remove(place: Place) -> None:
+def remove_folder(place: Place) -> None:
+    """Remove a folder and all that is in it; nothing happens if it is absent."""
     if place.fs.exists(place.path):
         place.fs.rm(place.path, recursive=True)
 
@@ -231,7 +232,7 @@ def remove_other_runs(place: Place, folder: str) -> None:
     for name in names_in(place):
         if name.startswith(RUN_PREFIX) and name != folder:
             try:
-                _remove(place.child(name))
+                remove_folder(place.child(name))
             except OSError as error:  # the new table stands; a reader may hold the old one
                 _LOG.warning(
                     "old files in %s were not removed: %s",
