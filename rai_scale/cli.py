@@ -12,7 +12,7 @@ from rich.console import Console
 from rai_scale._version import __version__
 from rai_scale.errors import RaiScaleError
 from rai_scale.jobs.config import load_config
-from rai_scale.jobs.run import ERROR, Outcome, run_job, set_up_logging
+from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _OUT = Console(highlight=False, soft_wrap=True)
@@ -97,7 +97,9 @@ def demo(
 
 
 @app.command()
-def schemas(directory: Path = Path("conf/schema")) -> None:
+def schemas(
+    directory: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("conf/schema"),
+) -> None:
     """Export the JSON Schemas of the configurations."""
     from rai_scale.jobs.schemas import export_schemas
 
@@ -113,18 +115,28 @@ def version() -> None:
 
 def script(job: str) -> int:
     """Run ``jobs/<job>.py``: ``--config FILE`` and the options of the command; warnings are ok."""
-    arguments = list(sys.argv[1:])
-    if "--config" in arguments:
-        arguments.remove("--config")
-    engine = [] if "--engine" in arguments else ["--engine", "spark"]
+    arguments = [a.removeprefix("--config=") for a in sys.argv[1:] if a != "--config"]
+    if not any(a == "--engine" or a.startswith("--engine=") for a in arguments):
+        arguments += ["--engine", "spark"]
+    return run_command([job, *arguments, "--warnings-ok"])
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; what cannot be understood is code 3."""
     try:
-        app([job, *arguments, *engine, "--warnings-ok"], standalone_mode=False)
-    except typer.Exit as stop:
-        return int(stop.exit_code)
-    except Exception as error:
-        _ERR.print(f"{type(error).__name__}: {error}", style="red", markup=False)
+        # typer answers with the code of ``typer.Exit``
+        return int(app(arguments, standalone_mode=False) or OK)
+    except typer.Abort:
         return ERROR
-    return 0
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error, which names the command and its help
+        if show is not None:
+            show()
+        else:
+            known = isinstance(error, RaiScaleError | OSError)
+            detail = f": {error}" if known else " (unforeseen)."
+            _ERR.print(f"{type(error).__name__}{detail}", markup=False)
+        return ERROR
 
 
 def _overrides(engine: str | None, sets: list[str] | None, warnings_ok: bool) -> list[str]:
@@ -157,11 +169,7 @@ def _finish(outcome: Outcome) -> None:
 
 def main() -> None:
     """Entry point of the ``rai-scale`` command."""
-    try:
-        app()
-    except RaiScaleError as error:
-        _ERR.print(f"{type(error).__name__}: {error}", markup=False)
-        raise SystemExit(ERROR) from None
+    raise SystemExit(run_command(sys.argv[1:]))
 
 
 if __name__ == "__main__":

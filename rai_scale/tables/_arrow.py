@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.source import FileInfo, TableSource
+from rai_scale.tables.source import TableSource
 
 CORRUPT = "_corrupt_record"
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+
+
+Item = TypeVar("Item")
+Kind = TypeVar("Kind", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,9 @@ def select(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
     return schema if columns is None else pa.schema([schema.field(n) for n in columns])
 
 
-def by_kind(
-    files: Iterable[FileInfo], kind: Callable[[FileInfo], object]
-) -> list[tuple[object, list[FileInfo]]]:
-    """Group files by ``kind(file)``, in the order of their first file."""
-    groups: dict[object, list[FileInfo]] = {}
+def by_kind(files: Iterable[Item], kind: Callable[[Item], Kind]) -> list[tuple[Kind, list[Item]]]:
+    """Group files (or fragments) by ``kind(file)``, in the order of their first file."""
+    groups: dict[Kind, list[Item]] = {}
     for file in files:
         groups.setdefault(kind(file), []).append(file)
     return list(groups.items())

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pyarrow.dataset import get_partition_keys
 from pyspark.sql.types import StringType, StructField
 
+from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.spark import functions_of, quoted, spark_schema
-from rai_scale.errors import TableError, did_you_mean
-from rai_scale.tables._arrow import Piece, Reader, Scan
+from rai_scale.errors import RaiScaleError, TableError, did_you_mean
+from rai_scale.tables._arrow import Piece, Reader, Scan, by_kind
+from rai_scale.tables._delta import dataset_of
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import Footers, read_footers, scan_parquet
 from rai_scale.tables._spark_csv import read_csv
 from rai_scale.tables._spark_files import empty, groups, paths, union, with_keys
 from rai_scale.tables._text import TEXT_SCHEMA, decode_files
-from rai_scale.tables.paths import without_scheme
+from rai_scale.tables.paths import join, without_scheme
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -41,16 +44,54 @@ def read(source: TableSource, engine: Engine, session: Any) -> Any:
 
 
 def _delta(source: TableSource, session: Any) -> Any:
+    reader = session.read.format("delta")
+    if source.snapshot:  # the version that was found, whatever is written meanwhile
+        reader = reader.option("versionAsOf", source.snapshot.split(":")[1])
     try:
-        frame = session.read.format("delta").load(source.location)
+        frame = reader.load(source.location)
         _ = frame.schema  # Connect finds out only now
     except Exception as error:
-        raise TableError(
-            f"Delta table {source.name!r} cannot be read by this Spark session "
-            f"({type(error).__name__}). Start it with the Delta package of its version (io.delta:"
-            "delta-spark), use a runtime that has Delta, or read the table on local or dask."
-        ) from None
+        if "DATA_SOURCE_NOT_FOUND" not in str(error):
+            raise TableError(
+                f"Delta table {source.name!r} cannot be read: {type(error).__name__}."
+            ) from None
+        return _delta_files(source, session)
     return frame
+
+
+def _delta_files(source: TableSource, session: Any) -> Any:
+    """Read the files of a Delta table where the session has no Delta: deltalake knows the log."""
+    try:
+        dataset = dataset_of(source)
+    except RaiScaleError as error:
+        raise TableError(
+            f"this Spark session has no Delta, and without it: {error} Start the session with the "
+            "Delta package of its version (io.delta:delta-spark), or use a runtime that has Delta."
+        ) from None
+    schema = canonical_schema(dataset.schema)
+    pieces = by_kind(list(dataset.get_fragments()), _partition_of)
+    frames = []
+    for values, fragments in pieces:
+        full = [join(source.location, fragment.path) for fragment in fragments]
+        frame = session.read.option("mergeSchema", "true").parquet(*full)
+        frames.append(frame.select(*_delta_columns(frame, schema, dict(values))))
+    return union(frames) if frames else empty(session, schema)
+
+
+def _partition_of(fragment: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(get_partition_keys(fragment.partition_expression).items()))
+
+
+def _delta_columns(frame: Any, schema: pa.Schema, values: dict[str, Any]) -> Iterator[Any]:
+    functions = functions_of(frame)
+    for field in spark_schema(schema):
+        if field.name in values:
+            value = functions.lit(values[field.name])
+        elif field.name in frame.columns:
+            value = functions.col(quoted(field.name))
+        else:
+            value = functions.lit(None)
+        yield value.cast(field.dataType).alias(field.name)
 
 
 def _parquet(source: TableSource, session: Any) -> Any:

@@ -291,11 +291,8 @@ def test_delta(cluster_case, tmp_path):
     write_deltalake(place, data.slice(2), mode="append")
     (source,) = find_tables(str(tmp_path / "lake"), engine=engine)
     assert (source.name, source.format, source.snapshot) == ("d", "delta", "delta:1")
-    if engine.name == "spark":
-        with pytest.raises(
-            TableError, match=r"'d' cannot be read by this Spark session .*io.delta"
-        ):
-            read_table(source, engine)
+    if engine.name == "spark":  # this session has no Delta: deltalake reads the log instead
+        assert_same(engine.collect(read_table(source, engine)), data)
         with pytest.raises(TableError, match="no Delta"):
             write_table(cluster_case.make(data), engine, place, "delta", run_id="x")
         return
