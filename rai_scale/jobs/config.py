@@ -56,7 +56,7 @@ def load_config(
     try:
         text = Path(path).read_text(encoding="utf-8")
         values = yaml.safe_load(text)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -64,26 +64,38 @@ def load_config(
         raise ConfigError(f"{path}: not valid YAML{line}.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values.")
+    origins: dict[str, str] = {}
     environ = os.environ if environ is None else environ
     for name in sorted(environ):
         if name.startswith(ENVIRONMENT):
-            keys = name[len(ENVIRONMENT) :].lower().split("__")
-            _put(values, keys, environ[name], f"environment variable {name}")
+            keys = _as_written(values, name[len(ENVIRONMENT) :].split("__"))
+            origins[".".join(keys)] = f"environment variable {name}"
+            _put(values, keys, environ[name], origins[".".join(keys)])
     for item in sets:
         name, found, value = item.partition("=")
         if not found:
-            raise ConfigError(f"--set {item!r}: write it as a.b=value.")
-        _put(values, name.strip().split("."), value, f"--set {name}")
-    return check_config(kind, values, str(path))
+            raise ConfigError(f"--set {_shown(item, item)}: write it as a.b=value.")
+        keys = name.strip().split(".")
+        origins[".".join(keys)] = f"--set {name.strip()}"
+        _put(values, keys, value, origins[".".join(keys)])
+    return check_config(kind, values, str(path), origins)
 
 
-def check_config(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
-    """Check plain values; ``where`` names their origin in errors."""
+def check_config(
+    kind: type[Config],
+    values: Mapping[str, Any],
+    where: str,
+    origins: Mapping[str, str] | None = None,
+) -> Config:
+    """Check plain values; errors name their origin: ``where``, or that of an override by path."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(kind, item) for item in error.errors(include_url=False)]
-        raise ConfigError("\n".join(f"{where}: {line}" for line in lines)) from None
+        lines = []
+        for item in error.errors(include_url=False):
+            path = ".".join(map(str, item["loc"]))
+            lines.append(f"{(origins or {}).get(path, where)}: {_explain(kind, item)}")
+        raise ConfigError("\n".join(lines)) from None
 
 
 def config_hash(config: Frozen) -> str:
@@ -92,13 +104,27 @@ def config_hash(config: Frozen) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def _as_written(values: Any, names: list[str]) -> list[str]:
+    """Spell the upper-case names of a variable as the file does; else an entity stays upper."""
+    keys: list[str] = []
+    for name in names:
+        near = [key for key in values or () if str(key).lower() == name.lower()]
+        entity = keys[-1:] in (["operators"], ["deny_lists"])
+        keys.append(str(near[0]) if near else name.upper() if entity else name.lower())
+        inner = values.get(near[0]) if near else None
+        values = inner if isinstance(inner, dict) else None
+    return keys
+
+
 def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"{where}: the value is not valid YAML.") from None
     for key in keys[:-1]:
-        inner = values.setdefault(key, {})
+        if values.get(key) is None:
+            values[key] = {}
+        inner = values[key]
         if not isinstance(inner, dict):
             raise ConfigError(f"{where}: {key!r} holds a value, not further keys.")
         values = inner
@@ -128,7 +154,7 @@ def _siblings(kind: type[Frozen], location: tuple[Any, ...]) -> list[str]:
     for step in location[:-1]:
         fields = getattr(current, "model_fields", {})
         if step in fields:
-            current = _model_in(fields[step].annotation)
+            current = _model_in(fields[step].annotation) or current
     return sorted(getattr(current, "model_fields", {}))
 
 

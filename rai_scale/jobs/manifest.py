@@ -14,7 +14,7 @@ from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import Lake
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def finished_manifest(output: str, run_id: str) -> Manifest | None:
     except (ValueError, TypeError):
         return None
     return found if found.run_id == run_id else None
+
+
+def remove_manifest(output: str) -> None:
+    """Remove the manifest of the run before, as its output is about to be replaced."""
+    place = place_of(output).child(MANIFEST)
+    if place.fs.exists(place.path):
+        place.fs.rm_file(place.path)
 
 
 def run_id_of(job: str, config: str, lake: Lake, versions: dict[str, str]) -> str | None:

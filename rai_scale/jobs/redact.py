@@ -5,20 +5,27 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, GateFailed, did_you_mean
+from rai_scale.errors import (
+    ConfigError,
+    GateFailed,
+    MissingColumnError,
+    TableError,
+    did_you_mean,
+)
 from rai_scale.jobs.config import EngineConfig, config_hash
 from rai_scale.jobs.manifest import (
     Manifest,
     finished_manifest,
     inputs_of,
+    remove_manifest,
     run_id_of,
     save_bytes,
     versions_of,
@@ -26,15 +33,16 @@ from rai_scale.jobs.manifest import (
 from rai_scale.jobs.redact_table import (
     FINDINGS_FOLDER,
     QUARANTINE_FOLDER,
-    STAGING_FOLDER,
     TableRun,
-    redact_table,
+    redacted_frame,
+    stage_table,
+    write_outputs,
 )
 from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.pointer import LAKE, read_pointer, run_folder, switch_pointer
+from rai_scale.tables.pointer import LAKE, RUN_PREFIX, read_pointer, run_folder, switch_pointer
 from rai_scale.tables.source import Lake, TableSource, find_tables
 from rai_scale.tables.write import remove_folder, remove_other_runs
 
@@ -82,32 +90,28 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     reader sees the old lake or the new one. Delta: one commit per table. Findings and quarantine
     stand beside the tables; the manifest is written last.
     """
+    output = place_of(config.output, engine.name == "spark")
+    pointer = check_places(config, output)
     lake = chosen_tables(find_tables(config.source, engine=engine), config.tables)
     versions = versions_of(config.analyzer)
     known_id = run_id_of("redact", config_hash(config), lake, versions)
     run_id = known_id or uuid.uuid4().hex[:16]
     before = finished_manifest(config.output, run_id)
-    output = place_of(config.output)
-    report = output.child(REPORT).url
     if before is not None:
+        report = output.child(REPORT).url
         return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
     started, clock = datetime.now(UTC), time.monotonic()
-    pointer = read_pointer(output)
-    folder = run_folder(run_id, pointer[0] if pointer else None)
-    operators = resolve_operators(config.operators)
+    folder = run_folder(run_id, pointer)
     try:
-        done = [
-            redact_table(table, engine, _table_run(config, table, operators, output.child(folder)))
-            for table in with_progress(list(lake), "redacting")
-        ]
-        check_error_ratio(done, config.max_error_ratio)
-        remove_folder(output.child(folder).child(STAGING_FOLDER))
+        done = _redact_tables(config, engine, lake, output, folder)
+        remove_manifest(config.output)  # it speaks of the output that is replaced now
+        if config.format == "parquet":
+            switch_pointer(output, folder, LAKE)
     except BaseException:
         with suppress(OSError):  # what is left is hidden, and replaced by the next run
             remove_folder(output.child(folder))
         raise
-    switch_pointer(output, folder, LAKE)
-    remove_other_runs(output, folder)
+    remove_other_runs(output, folder if config.format == "parquet" else "")
     head = {
         "run_id": run_id,
         "started": started.isoformat(timespec="seconds"),
@@ -123,6 +127,62 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     return _finish(config, lake, versions, redaction_report(config, head, done))
 
 
+def check_places(config: RedactJob, output: Place) -> str | None:
+    """Return the folder of the current run of a Parquet output.
+
+    Raises
+    ------
+    ConfigError
+        If the output is the source, or holds a lake of the other format.
+    """
+    with suppress(TableError):  # no driver here: the source is read by Spark alone
+        if place_of(config.source).path == output.path:
+            raise ConfigError("output: is the source itself; choose another folder.")
+    pointer = read_pointer(output)
+    if pointer is not None and config.format == "delta":
+        raise ConfigError(
+            f"output: {output.url!r} holds Parquet tables of an earlier run; choose another folder."
+        )
+    return pointer[0] if pointer else None
+
+
+def _redact_tables(
+    config: RedactJob, engine: Engine, lake: Lake, output: Place, folder: str
+) -> list[dict[str, Any]]:
+    """Stage and write all tables; Delta is committed only when no table has failed."""
+    operators = resolve_operators(config.operators)
+    jobs = []
+    for table in lake:
+        run = _table_run(config, table, operators, output, folder)
+        with _naming(table.name):
+            jobs.append((table, run, redacted_frame(table, engine, run)))
+    done = []
+    for table, run, frame in with_progress(jobs, "redacting"):
+        with _naming(table.name):
+            done.append(stage_table(table, frame, engine, run))
+            check_error_ratio(done[-1], config.max_error_ratio)
+            if run.delta is None:
+                write_outputs(table, engine, run)
+        _LOG.info("redacted %s: %s rows", table.name, done[-1]["rows_out"])
+    if config.format == "delta":
+        remove_manifest(config.output)
+        for table, run, _ in jobs:
+            write_outputs(table, engine, run)
+    return done
+
+
+@contextmanager
+def _naming(table: str) -> Iterator[None]:
+    """Say which table it was: in the error where that is about its columns, else in the log."""
+    try:
+        yield
+    except (ConfigError, MissingColumnError) as error:
+        raise type(error)(f"table {table!r}: {error}") from None
+    except Exception as error:
+        _LOG.error("table %s failed: %s", table, type(error).__name__)
+        raise
+
+
 def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
     """Return the tables that the configuration names; every name must exist."""
     found = {table.name: table for table in lake}
@@ -135,20 +195,19 @@ def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
     return Lake(tuple(found[name] for name in named), lake.skipped)
 
 
-def check_error_ratio(done: list[dict[str, Any]], allowed: float) -> None:
+def check_error_ratio(table: dict[str, Any], allowed: float) -> None:
     """Raise :class:`GateFailed` where too many rows of a table failed; nothing is published."""
-    for table in done:
-        ratio = table["rows_quarantined"] / max(1, table["rows_in"])
-        if ratio > allowed:
-            kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
-            raise GateFailed(
-                f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
-                f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
-            )
+    ratio = table["rows_quarantined"] / max(1, table["rows_in"])
+    if ratio > allowed:
+        kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
+        raise GateFailed(
+            f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
+            f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
+        )
 
 
 def _table_run(
-    config: RedactJob, table: TableSource, operators: dict[str, Any], folder: Place
+    config: RedactJob, table: TableSource, operators: dict[str, Any], output: Place, folder: str
 ) -> TableRun:
     wanted = config.tables[table.name]
     treated = {*wanted.columns, *wanted.json_columns, *wanted.whole_columns}
@@ -165,9 +224,9 @@ def _table_run(
         key=wanted.key,
         analyzer=config.analyzer,
         operators=operators,
-        folder=folder,
-        delta=place_of(config.output).child(table.name).url if config.format == "delta" else None,
-        run_id=folder.path.rsplit("_run-", 1)[-1],
+        folder=output.child(folder),
+        delta=output if config.format == "delta" else None,
+        run_id=folder.removeprefix(RUN_PREFIX),
     )
 
 

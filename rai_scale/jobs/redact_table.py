@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, check_columns
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
     CORRUPT,
     DETAILS,
     ERROR,
     FAILED,
+    FINDING,
     STATUS,
     CountFindings,
     FailedRows,
@@ -41,39 +43,58 @@ class TableRun:
     whole_columns: dict[str, str]
     key: tuple[str, ...]
     analyzer: AnalyzerConfig
-    operators: dict[str, Any]
+    operators: dict[str, Any] = field(repr=False)  # with their keys and salts
     folder: Place
-    delta: str | None
+    delta: Place | None
     run_id: str
 
+    def staging(self, table: str) -> Place:
+        """Return where a table is staged."""
+        return self.folder.child(f"{STAGING_FOLDER}/{table}")
 
-def redact_table(source: TableSource, engine: Engine, run: TableRun) -> dict[str, Any]:
-    """Redact a table into the folder of the run; return its part of the report."""
-    staging = run.folder.child(f"{STAGING_FOLDER}/{source.name}")
-    write_parquet(redacted_frame(source, engine, run), engine, staging.url)
+
+def stage_table(source: TableSource, frame: Any, engine: Engine, run: TableRun) -> dict[str, Any]:
+    """Execute the expensive pass of :func:`redacted_frame`; return the report of the table."""
+    staging = run.staging(source.name)
+    write_parquet(frame, engine, staging.url)
+    staged = read_table(staging.url, engine, format="parquet")
+    output = run.folder.child(source.name) if run.delta is None else run.delta.child(source.name)
+    return {**table_report(source, engine, run, staged), "output": output.path}
+
+
+def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
+    """Take output, findings and quarantine from the staged table, and remove it.
+
+    Parquet goes into the folder of the run; each Delta table is one commit.
+    """
+    staging = run.staging(source.name)
     staged = read_table(staging.url, engine, format="parquet")
     schema = engine.schema(staged)
     kept = tuple(n for n in schema.names if n not in (*DETAILS.names, CORRUPT))
-    good = engine.map_partitions(
-        staged, GoodRows(kept), pa.schema([schema.field(n) for n in kept]), label="output"
-    )
-    found, failed = FindingRows(run.key), FailedRows(run.key)
-    for folder, rows in ((FINDINGS_FOLDER, found), (QUARANTINE_FOLDER, failed)):
-        taken = engine.map_partitions(staged, rows, rows.schema(schema), label=folder.strip("_"))
-        write_parquet(taken, engine, run.folder.child(f"{folder}/{source.name}").url)
-    if run.delta is None:
-        output = write_parquet(good, engine, run.folder.child(source.name).url)
-    else:
-        output = write_table(good, engine, run.delta, "delta", run_id=run.run_id)
-    report = table_report(source, engine, run, staged)
+    good, found, failed = GoodRows(kept), FindingRows(run.key), FailedRows(run.key)
+    outputs: list[tuple[str, Any, pa.Schema]] = [
+        (f"{FINDINGS_FOLDER}/{source.name}", found, found.schema(schema)),
+        (f"{QUARANTINE_FOLDER}/{source.name}", failed, failed.schema(schema)),
+        (source.name, good, pa.schema([schema.field(n) for n in kept])),
+    ]
+    for name, rows, columns in outputs:
+        taken = engine.map_partitions(staged, rows, columns, label=type(rows).__name__)
+        if run.delta is None:
+            write_parquet(taken, engine, run.folder.child(name).url)
+        else:
+            write_table(taken, engine, run.delta.child(name).url, "delta", run_id=run.run_id)
     remove_folder(staging)
-    return {**report, "output": output.path}
 
 
 def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
-    """Return the lazy frame that is staged."""
+    """Return the lazy frame that is staged; wrong columns and options are found here."""
+    table = read_table(source, engine)
+    check_columns(run.key, engine.schema(table).names)
+    taken = sorted({*run.key} & {*FINDING.names, ERROR})
+    if taken:
+        raise ConfigError(f"key {taken} has the name of a column of the findings; choose another.")
     frame = redact(
-        read_table(source, engine),
+        table,
         run.columns,
         json_columns=run.json_columns,
         whole_columns=run.whole_columns,

@@ -17,6 +17,7 @@ from rai_scale.jobs.manifest import (
     Manifest,
     finished_manifest,
     inputs_of,
+    remove_manifest,
     run_id_of,
     save_bytes,
     versions_of,
@@ -75,6 +76,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
         analyzer=config.analyzer,
     )
     result = _completed(result, config, run_id, versions)
+    remove_manifest(config.output)  # it speaks of the findings that are replaced now
     save_bytes(output.child("findings.parquet"), _parquet(result))
     save_bytes(output.child("findings.json"), result.to_json().encode())
     save_bytes(output.child("report.html"), result.to_html().encode())

@@ -54,6 +54,7 @@ class CellAnalyzer:
     def __init__(self, config: AnalyzerConfig) -> None:
         self.config = config
         self.engine = build_analyzer(config)
+        self.entities = frozenset(self.engine.get_supported_entities(config.language))
         check_entities(config, self.engine)
         self._patterns = _pattern_recognizers(self.engine, config)
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested

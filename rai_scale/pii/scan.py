@@ -195,6 +195,8 @@ def read_columns(
 ) -> tuple[int, int, tuple[ColumnScan, ...]]:
     """Return how many rows there are and were looked at, and the columns."""
     schema = engine.schema(frame)
+    if not schema.names:
+        return 0, 0, ()
     total = None if sample.rows is None else count_rows(frame, engine, schema)
     function = ScanCells(
         config=config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ COUNTS = pa.schema(
 )
 ROWS, VALUES, ERRORS, WORDS = "#rows", "#values", "#errors", "#words"
 """What is counted beside entities: rows read, rows with a value, rows that failed, words."""
+
+
+PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
+"""What Presidio writes in place of an item: the language model would take it for a name."""
 
 
 class Key(NamedTuple):
@@ -83,7 +88,8 @@ class ScanCells:
             counts[Key(name, name, VALUES)] += len(column) - column.null_count
             return
         per_path: dict[str, list[tuple[int, str]]] = {}
-        for row, leaf in row_leaves(name, column.to_pylist()):
+        known = get_analyzer(self.config).entities
+        for row, leaf in row_leaves(name, column.to_pylist(), known):
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
         for path, cells in per_path.items():
             counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
@@ -99,13 +105,14 @@ class ScanCells:
         scores: Counter[Key],
     ) -> None:
         context = path.replace("[]", "").rsplit(".", 1)[-1]
-        analyses = get_analyzer(self.config).analyze([text for _, text in cells], context)
+        analyzer = get_analyzer(self.config)
+        analyses = analyzer.analyze([text for _, text in cells], context)
         best: dict[tuple[int, str], float] = {}
         failed = set()
-        for (row, _), analysis in zip(cells, analyses, strict=True):
+        for (row, text), analysis in zip(cells, analyses, strict=True):
             if analysis.error:
                 failed.add(row)
-            for result in analysis.results:
+            for result in outside_placeholders(text, analysis.results, analyzer.entities):
                 at = (row, result.entity_type)
                 best[at] = max(best.get(at, 0.0), float(result.score))
         counts[Key(name, path, ERRORS)] += len(failed)
@@ -114,8 +121,31 @@ class ScanCells:
             scores[Key(name, path, entity)] += round(score * SCORE_UNIT)
 
 
-def row_leaves(name: str, values: Sequence[Any]) -> Iterator[tuple[int, Leaf]]:
-    """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened."""
+def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[str]) -> list[Any]:
+    """Return the results that do not overlap a placeholder of an earlier redaction.
+
+    Only the name of a known entity makes a placeholder: ``<SMITH>`` is none.
+    """
+    if "<" not in text:
+        return list(results)
+    taken = [m.span() for m in PLACEHOLDER.finditer(text) if m.group(1) in entities]
+    return [r for r in results if not any(r.start < end and start < r.end for start, end in taken)]
+
+
+def row_leaves(
+    name: str, values: Sequence[Any], entities: frozenset[str]
+) -> Iterator[tuple[int, Leaf]]:
+    """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
+
+    A text that is nothing but a placeholder of an earlier redaction is no value.
+    """
+    for row, leaf in _all_leaves(name, values):
+        whole = PLACEHOLDER.fullmatch(leaf.text)
+        if not (whole and whole.group(1) in entities):
+            yield row, leaf
+
+
+def _all_leaves(name: str, values: Sequence[Any]) -> Iterator[tuple[int, Leaf]]:
     for row, value in enumerate(values):
         nested = value if isinstance(value, dict | list) else None
         if nested is None and isinstance(value, str):

@@ -185,6 +185,7 @@ class ScanResult(Result):
             "A recognizer can miss personal data and can see it where there is none; a clean "
             "column is one in which nothing was recognised.",
             "Columns of dates, decimals and floating-point numbers are judged by their names only.",
+            "Placeholders of an earlier redaction, such as <PERSON>, count as no value.",
         ]
         if self.sample_rows is not None:
             limits.append(

@@ -13,7 +13,7 @@ Z = 1.959963984540054
 NAME_WEIGHT = 0.6
 """What a column's name alone is worth: it is a promise, not a value."""
 
-WEAK = {"DATE_TIME": 0.5, "URL": 0.5, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
+WEAK = {"DATE_TIME": 0.3, "URL": 0.3, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
 """Values of these types are often not personal; without a telling name: at most possible."""
 
 BY_MODEL = {"PERSON", "LOCATION", "NRP", "ORGANIZATION", "DATE_TIME"}

@@ -35,6 +35,10 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
         "personal": [t for t in with_findings if t["personal"]],
         "personal_columns": len(personal),
         "possible_columns": sum(c["verdict"] == "possible" for c in columns),
+        "possible_by_name": sum(
+            c["verdict"] == "possible" and c["decided_by"] == "name" for c in columns
+        ),
+        "sampled": any((t.get("rows_scanned") or 0) < (t.get("rows") or 0) for t in tables),
         "decided_by": _decided_by(personal),
         "failed_gates": [g for g in report.get("gates") or [] if not g["passed"]],
         "grid": _grid(with_findings),
@@ -79,12 +83,15 @@ def proof_view(report: Record, before: Record, after: Record) -> dict[str, Any]:
 
 def _table_view(table: Record, anchor: str) -> dict[str, Any]:
     columns = [_column_view(column) for column in table["columns"]]
-    found = [column for column in columns if column["findings"]]
+    found = [column for column in columns if column["sure"]]
+    unlikely = [column for column in columns if column["unlikely"]]
     return {
         **table,
         "anchor": anchor,
         "found": sorted(found, key=lambda c: (VERDICTS.index(c["verdict"]), -c["rows_with"])),
-        "failing": [c for c in columns if not c["findings"] and c.get("errors")],
+        "unlikely": unlikely,
+        "unlikely_findings": sum(len(column["unlikely"]) for column in unlikely),
+        "failing": [c for c in columns if not c["sure"] and c.get("errors")],
         "without": [c for c in columns if not c["findings"] and not c.get("errors")],
         "personal": sum(c["verdict"] == "personal" for c in found),
         "possible": sum(c["verdict"] == "possible" for c in found),
@@ -98,7 +105,8 @@ def _column_view(column: Record) -> dict[str, Any]:
     best = findings[0] if findings else {}
     return {
         **column,
-        "findings": findings,
+        "sure": [f for f in findings if f["verdict"] != "unlikely"],
+        "unlikely": [f for f in findings if f["verdict"] == "unlikely"],
         "verdict": best.get("verdict"),
         "decided_by": best.get("decided_by"),
         "rows_with": best.get("rows_with") or 0,
@@ -131,8 +139,7 @@ def _grid(tables: Iterable[Record]) -> dict[str, Any]:
 
 def _grid_cells(table: Record) -> dict[str, dict[str, Any]]:
     """Return per entity type the column with the surest verdict, then the largest share."""
-    findings = [f for column in table["found"] for f in column["findings"]]
-    findings = [f for f in findings if f["verdict"] != "unlikely"]
+    findings = [f for column in table["found"] for f in column["sure"]]
     findings.sort(key=lambda f: (f["verdict"] == "personal", f["share"] or 0))
     return {
         f["entity"]: {
