@@ -70,7 +70,7 @@ def redact_udf(
     )
     check_on_driver("spark", job)
     batch = BatchFunction(job, (name,), pa.schema([(name, pa.string())]), False, "redact_udf")
-    udf = pandas_udf(_on_series(batch), "string")
+    udf: Any = pandas_udf(_on_series(batch), "string")  # type: ignore[call-overload]
     # Spark may evaluate a deterministic function twice, and would then mix two random draws
     return udf.asNondeterministic() if job.operators.draws() else udf
 

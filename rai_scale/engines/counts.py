@@ -29,4 +29,8 @@ def merge_counts(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     totals = [name for name in table.column_names if name not in keys]
     grouped = table.group_by(list(keys)).aggregate([(name, "sum") for name in totals])
     grouped = grouped.select([*keys, *(f"{name}_sum" for name in totals)])
-    return grouped.rename_columns([*keys, *totals])
+    grouped = grouped.rename_columns([*keys, *totals])
+    if keys or "count" not in totals:
+        return grouped
+    at = grouped.schema.get_field_index("count")  # the total of no rows is 0, not null
+    return grouped.set_column(at, "count", pc.fill_null(grouped["count"], 0))

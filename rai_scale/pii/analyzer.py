@@ -1,8 +1,9 @@
 """Presidio's analyzer, built once per worker process and fed in batches.
 
 The answer for a text is that of ``AnalyzerEngine.analyze`` on that text alone; batches only spare
-work: spaCy runs over 256 texts at once, equal texts are analysed once, and where only patterns are
-asked for, spaCy runs only on texts where a pattern matched (it can only raise their scores).
+work: spaCy runs over 256 texts at once, equal texts are analysed once, patterns run ahead of spaCy,
+and where only patterns are asked for, spaCy runs only on texts where one matched (it can only raise
+their scores).
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import yaml
 
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.spare import Look, PatternsFirst, tagging_components
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 NLP_BATCH = 256
+WINDOW = 2_048  # texts whose pattern results are kept at a time
 _ANALYZERS: dict[str, CellAnalyzer] = {}
 _BUILDING = threading.Lock()
 
@@ -33,6 +36,10 @@ class Analysis(NamedTuple):
 
     results: tuple[RecognizerResult, ...]
     error: str | None
+
+
+class TextTooLong(Exception):
+    """A text is longer than spaCy takes."""
 
 
 class RegexTimeout(Exception):
@@ -56,7 +63,12 @@ class CellAnalyzer:
         self.engine = build_analyzer(config)
         self.entities = frozenset(self.engine.get_supported_entities(config.language))
         check_entities(config, self.engine)
-        self._patterns = _pattern_recognizers(self.engine, config)
+        self._patterns = PatternsFirst(
+            self.engine, config.language, list(config.entities) if config.entities else None
+        )
+        nlp_engine: Any = self.engine.nlp_engine
+        self._nlp = nlp_engine.get_nlp(config.language)
+        self._tagging = tagging_components(self._nlp)
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
@@ -70,49 +82,56 @@ class CellAnalyzer:
         """
         words = [context] if context and self.config.column_context else None
         distinct = list(dict.fromkeys(texts))
+        found: dict[str, Analysis] = {}
         with self._lock:
-            found = dict(zip(distinct, self._distinct(distinct, words), strict=True))
+            for start in range(0, len(distinct), WINDOW):
+                found.update(self._distinct(distinct[start : start + WINDOW], words))
         return [found[text] for text in texts]
 
-    def _distinct(self, texts: list[str], context: list[str] | None) -> list[Analysis]:
-        done: dict[int, Analysis] = {}
-        todo = []
-        for at, text in enumerate(texts):
-            if len(text) > self.config.max_chars:
-                done[at] = Analysis((), "TextTooLong")
-            elif text and self._may_match(text):
-                todo.append(at)
+    def _distinct(self, texts: list[str], context: list[str] | None) -> dict[str, Analysis]:
+        done: dict[str, Analysis] = {}
+        tagged: list[str] = []
+        untagged: list[str] = []
+        for text in texts:
+            try:
+                needs = self._look(text)
+            except Exception as error:
+                done[text] = Analysis((), type(error).__name__)
+                continue
+            if needs is None:
+                done[text] = Analysis((), None)
             else:
-                done[at] = Analysis((), None)
-        spacy_engine: Any = self.engine.nlp_engine
-        nlp = spacy_engine.get_nlp(self.config.language)
-        for start in range(0, len(todo), NLP_BATCH):
-            chunk = todo[start : start + NLP_BATCH]
-            with nlp.memory_zone():
-                found = self._batch([texts[at] for at in chunk], context)
-            done.update(zip(chunk, found, strict=True))
-        return [done[at] for at in range(len(texts))]
+                (tagged if needs.has_context else untagged).append(text)
+        for group, spared in ((tagged, []), (untagged, self._tagging)):
+            for start in range(0, len(group), NLP_BATCH):
+                chunk = group[start : start + NLP_BATCH]
+                done.update(zip(chunk, self._batch(chunk, context, spared), strict=True))
+        self._patterns.forget()
+        return done
 
-    def _may_match(self, text: str) -> bool:
-        """Return False only where no recognizer can find anything, whatever spaCy says."""
-        if self._patterns is None:
-            return True
-        try:
-            with _timeouts_raise():
-                return any(r.analyze(text, r.supported_entities, None) for r in self._patterns)
-        except Exception:  # the full analysis meets the same error, and reports it for this row
-            return True
+    def _look(self, text: str) -> Look | None:
+        """Return what patterns find in a text, or None where nothing can be found at all."""
+        if len(text) > self.config.max_chars:
+            raise TextTooLong
+        if not text:
+            return None
+        with _timeouts_raise():
+            look = self._patterns.look(text)
+        return look if look.matched or not self._patterns.only else None
 
-    def _batch(self, texts: list[str], context: list[str] | None) -> list[Analysis]:
+    def _batch(
+        self, texts: list[str], context: list[str] | None, spared: list[str]
+    ) -> list[Analysis]:
         done: list[Analysis] = []
-        pipe = self.engine.nlp_engine.process_batch(
-            texts, language=self.config.language, batch_size=NLP_BATCH
-        )
-        try:
-            for text, artifacts in pipe:
-                done.append(self._one(text, context, artifacts))
-        except Exception:  # one text broke the pipe: the others must not suffer
-            done += [self._one(text, context, None) for text in texts[len(done) :]]
+        with self._nlp.memory_zone(), self._nlp.select_pipes(disable=spared):
+            pipe = self.engine.nlp_engine.process_batch(
+                texts, language=self.config.language, batch_size=NLP_BATCH
+            )
+            try:
+                for text, artifacts in pipe:
+                    done.append(self._one(text, context, artifacts))
+            except Exception:  # one text broke the pipe: the others must not suffer
+                done += [self._one(text, context, None) for text in texts[len(done) :]]
         return done
 
     def _one(self, text: str, context: list[str] | None, artifacts: Any) -> Analysis:
@@ -221,27 +240,16 @@ def use_bundled_suffix_list() -> None:
     module.TLD_EXTRACTOR = module.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
-def _pattern_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig) -> list[Any] | None:
-    """Return the recognizers that are asked, if none of them needs spaCy; otherwise None."""
-    from presidio_analyzer import PatternRecognizer
-    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
-
-    asked = engine.registry.get_recognizers(
-        language=config.language,
-        entities=list(config.entities) if config.entities else None,
-        all_fields=not config.entities,
-    )
-    alone = all(isinstance(r, PatternRecognizer | PhoneRecognizer) for r in asked)
-    return asked if alone else None
-
-
 class _CatchTimeouts(logging.Filter):
-    """Notes that Presidio warned of a time-out in this thread."""
+    """Notes that Presidio warned of a time-out in this thread; holds back its DEBUG log.
+
+    That log quotes words of the text.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.state = threading.local()
-        self.least = logging.NOTSET
+        self.least = logging.INFO
 
     def filter(self, record: logging.LogRecord) -> bool:
         if "timed out" in str(record.msg):
@@ -259,7 +267,7 @@ def _timeouts_raise() -> Iterator[None]:
     if _TIMEOUTS not in logger.filters:
         logger.addFilter(_TIMEOUTS)
     if not logger.isEnabledFor(logging.WARNING):  # a silenced warning would hide the time-out
-        _TIMEOUTS.least = logger.getEffectiveLevel()
+        _TIMEOUTS.least = max(logging.INFO, logger.getEffectiveLevel())
         logger.setLevel(logging.WARNING)
     _TIMEOUTS.state.seen = False
     yield

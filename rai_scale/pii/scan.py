@@ -30,7 +30,6 @@ from rai_scale.pii.scan_cells import (
     SCORE_UNIT,
     VALUES,
     WORDS,
-    CountRows,
     ScanCells,
 )
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
@@ -197,7 +196,7 @@ def read_columns(
     schema = engine.schema(frame)
     if not schema.names:
         return 0, 0, ()
-    total = None if sample.rows is None else count_rows(frame, engine, schema)
+    total = None if sample.rows is None else engine.group_counts(frame, [])["count"][0].as_py()
     function = ScanCells(
         config=config,
         analysed=frozenset(f.name for f in schema if values_read(f.type)),
@@ -213,16 +212,6 @@ def read_columns(
     columns = judge_columns(schema, counts, config.entities)
     kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
     return read if total is None else total, read, kept
-
-
-def count_rows(frame: Any, engine: Engine, schema: pa.Schema) -> int:
-    """Return the number of rows."""
-    if CORRUPT in schema.names:  # Spark cannot count the lines of a CSV file without a column
-        one = engine.map_partitions(
-            frame, CountRows(), CountRows.schema, inputs=schema.names[:1], label="scan"
-        )
-        return sum(engine.collect(one)["rows"].to_pylist())
-    return engine.group_counts(frame, [])["count"][0].as_py() or 0
 
 
 Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]

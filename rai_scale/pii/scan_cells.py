@@ -44,18 +44,6 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CountRows:
-    """Count the rows of a batch."""
-
-    schema = pa.schema([("rows", pa.int64())])
-    cheap = True
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return one row."""
-        return pa.table([pa.array([table.num_rows], pa.int64())], schema=self.schema)
-
-
-@dataclass(frozen=True)
 class ScanCells:
     """Count in how many rows of a batch each entity stands, per column and leaf.
 

@@ -63,7 +63,9 @@ def _cleaned(frame: Any, names: Sequence[str], schema: pa.Schema) -> Any:
     functions = functions_of(frame)
     last = functions.col(quoted(names[-1]))
     corrupt = functions.col(CORRUPT)
-    blank = corrupt.isin("", "\r")
+    # Spark refuses a query that names no column but the corrupt one
+    first = functions.coalesce(functions.col(quoted(names[0])), functions.lit(""))
+    blank = corrupt.isin("", "\r") & first.isin("", "\r")
     if len(names) == 1:
         blank = functions.coalesce(blank, last == "\r")
     kept = frame.where(~functions.coalesce(blank, functions.lit(False)))

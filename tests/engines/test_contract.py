@@ -132,6 +132,8 @@ def test_group_counts(engine_case, partitions):
 def test_group_counts_without_keys_is_the_total(engine_case):
     frame = engine_case.make(ROWS.select(["id", "text"]), 3)
     assert engine_case.engine.group_counts(frame, []).to_pylist() == [{"count": 7}]
+    nothing = engine_case.make(ROWS.select(["id"]).slice(0, 0))
+    assert engine_case.engine.group_counts(nothing, []).to_pylist() == [{"count": 0}]
 
 
 def test_a_worker_error_names_capability_and_partition_and_never_a_value(engine_case):

@@ -1,0 +1,211 @@
+"""What each kind of cell becomes, and what happens to one that cannot be analysed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import rai_scale
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
+from rai_scale.pii.findings import FailedRows, FindingRows, GoodRows
+from tests.capabilities.presidio_alone import MODEL, stock_redact
+
+PERSON = "Anna Smith"
+SECRET = "anna.smith@example.com"
+TOO_LONG = SECRET + " " + "x" * (1_000_001 - len(SECRET) - 1)
+
+
+def redact(data, *columns, **options):
+    return rai_scale.redact(data, list(columns), model=MODEL, **options)
+
+
+@pytest.mark.parametrize(
+    ("column", "texts"),
+    [
+        (pa.array([4095260993934932, None, 7]), ["4095260993934932", None, "7"]),
+        (pa.array([1.5, None, float("nan"), -0.0]), ["1.5", None, "nan", "-0.0"]),
+        (pa.array([Decimal("2125555555.10"), None]), ["2125555555.10", None]),
+        (pa.array([dt.date(1976, 1, 16), None]), ["1976-01-16", None]),
+        (
+            pa.array([dt.datetime(2024, 1, 2, 3, 4, 5)], pa.timestamp("us")),
+            ["2024-01-02 03:04:05"],
+        ),
+        (pa.array([True, False, None]), ["True", "False", None]),
+        (pa.array(["", "  ", "\n", None]), ["", "  ", "\n", None]),
+    ],
+    ids=["integer", "float", "decimal", "date", "timestamp", "bool", "blank"],
+)
+def test_cells_that_are_not_text(cluster_case, column, texts):
+    table = pa.table({"id": range(len(column)), "v": column})
+    out = cluster_case.rows(redact(cluster_case.make(table, 2), "v"), by="id")
+    untouched = (None, "nan", "True", "False")
+    assert [row["v"] for row in out] == [t if t in untouched else stock_redact(t) for t in texts]
+
+
+def test_a_dirty_pandas_column():
+    values = [f"I am {PERSON}", None, np.nan, 2125555555, 1.5, "", pd.NA]
+    out = redact(pd.DataFrame({"v": values}, dtype=object), "v")["v"].tolist()
+    assert out[0] == stock_redact(values[0])
+    assert [v for v in out if not isinstance(v, str)] == [None, None, None]
+    assert out[3] == stock_redact("2125555555")
+    assert "PERSON" not in str(out[1:])  # not the PERSON called "nan"
+
+
+def test_over_long_text_is_an_error_row(engine_case):
+    table = pa.table({"id": [0, 1, 2], "v": [f"I am {PERSON}", TOO_LONG, None]})
+    out = redact(engine_case.make(table, 2), "v", details=True)
+    rows = engine_case.rows(out, by="id")
+    assert [row["_rai_status"] for row in rows] == ["ok", "error", "ok"]
+    assert rows[1]["_rai_error"] == "v: TextTooLong"
+    assert rows[1]["v"] is None
+    assert not rows[1]["_rai_findings"]
+    assert rows[0]["v"] == stock_redact(f"I am {PERSON}")
+
+
+def test_over_long_text_stops_the_run_without_details(engine_case):
+    table = pa.table({"id": [0, 1], "v": ["ok", TOO_LONG]})
+    with pytest.raises(WorkerError) as caught:
+        engine_case.engine.collect(redact(engine_case.make(table, 2), "v"))
+    assert "v: TextTooLong" in str(caught.value)
+    assert "details=True" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    chain, seen = caught.value, []
+    while chain is not None and len(seen) < 9:
+        seen.append(str(chain))
+        chain = chain.__cause__
+    assert SECRET not in "".join(seen)
+
+
+def test_on_error_null_gives_null():
+    out = redact(pa.table({"v": ["ok", TOO_LONG]}), "v", on_error="null")
+    assert out.to_pylist() == [{"v": "ok"}, {"v": None}]
+
+
+def test_max_chars_can_be_lowered():
+    out = redact(pa.table({"v": ["x" * 11, "x" * 10]}), "v", max_chars=10, details=True)
+    assert out["_rai_error"].to_pylist() == ["v: TextTooLong", None]
+
+
+def test_output_findings_and_quarantine_come_from_one_staged_table(cluster_case):
+    table = pa.table({"id": [0, 1, 2], "v": [f"I am {PERSON}", TOO_LONG, "hi"]})
+    staged = redact(cluster_case.make(table, 3), "v", details=True)
+    engine = engine_of(staged)
+    failed, findings = FailedRows(("id",)), FindingRows(("id",))
+    good = engine.map_partitions(staged, GoodRows(("id", "v")), table.schema, label="output")
+    schema = engine.schema(staged)
+    bad = engine.map_partitions(staged, failed, failed.schema(schema), label="quarantine")
+    found = engine.map_partitions(staged, findings, findings.schema(schema), label="findings")
+    assert {row["id"] for row in cluster_case.rows(good)} == {0, 2}
+    assert cluster_case.rows(bad) == [{"id": 1, "_rai_error": "v: TextTooLong"}]
+    rows = cluster_case.rows(found)
+    assert [(r["id"], r["column"], r["entity"], r["start"], r["end"]) for r in rows] == [
+        (0, "v", "PERSON", 5, 15)
+    ]
+    assert PERSON not in str(rows)
+
+
+def test_columns_that_cannot_be_read_are_refused():
+    table = pa.table({"raw": [b"x"], "tags": [["a"]], "name": ["x"]})
+    with pytest.raises(ConfigError, match=r"'raw' is binary; decode it"):
+        redact(table, "raw")
+    with pytest.raises(ConfigError, match=r"'tags' is nested .*json_columns"):
+        redact(table, "tags")
+    with pytest.raises(MissingColumnError, match="Did you mean 'name'"):
+        redact(table, "nmae")
+
+
+DOCUMENTS = [
+    {"user": {"email": SECRET, "id": 7}, "items": [{"note": f"for {PERSON}"}, {"note": None}]},
+    ["a", f"call {PERSON}", 3.5, True, {}],
+    {"phone": 2125555555, "é": "日本"},
+]
+
+
+def test_json_text_stays_json(engine_case):
+    cells = [json.dumps(d) for d in DOCUMENTS] + [f"I am {PERSON}", "{broken", None, "", "42"]
+    table = pa.table({"id": range(len(cells)), "doc": cells})
+    frame = engine_case.make(table, 3)
+    done = rai_scale.redact(frame, json_columns=["doc"], model=MODEL, details=True)
+    rows = engine_case.rows(done, by="id")
+    first = json.loads(rows[0]["doc"])
+    assert first["user"] == {"email": stock_redact(SECRET), "id": 7}
+    assert first["items"] == [{"note": stock_redact(f"for {PERSON}")}, {"note": None}]
+    assert json.loads(rows[1]["doc"]) == ["a", stock_redact(f"call {PERSON}"), 3.5, True, {}]
+    third = json.loads(rows[2]["doc"])
+    assert third["é"] == stock_redact("日本")
+    assert third["phone"] == redacted_or_same(2125555555)
+    assert rows[3]["doc"] == stock_redact(f"I am {PERSON}")
+    assert rows[4]["doc"] == stock_redact("{broken")
+    assert [row["doc"] for row in rows[5:]] == [None, "", stock_redact("42")]
+    paths = {f["column"] for row in rows for f in row["_rai_findings"] or []}
+    assert {"doc.user.email", "doc.items[].note", "doc[]", "doc"} <= paths
+    assert SECRET not in str(rows)
+
+
+def redacted_or_same(number: int) -> object:
+    text = stock_redact(str(number))
+    return number if text == str(number) else text
+
+
+def test_json_without_findings_is_left_as_it_was_written():
+    cell = '{ "a" : 1,\n "b": [ "nothing here" ] }'
+    out = rai_scale.redact(pa.table({"d": [cell]}), json_columns=["d"], model=MODEL)
+    assert out["d"].to_pylist() == [cell]
+
+
+def test_nested_columns_keep_their_type():
+    kind = pa.struct([("who", pa.string()), ("age", pa.int64()), ("mails", pa.list_(pa.string()))])
+    cells = [
+        {"who": f"I am {PERSON}", "age": 5, "mails": [SECRET, None]},
+        None,
+        {"who": None, "age": None, "mails": None},
+    ]
+    table = pa.table({"d": pa.array(cells, kind)})
+    out = rai_scale.redact(table, json_columns=["d"], model=MODEL, details=True)
+    assert out.schema.field("d").type == kind
+    rows = out.to_pylist()
+    assert rows[0]["d"] == {
+        "who": stock_redact(f"I am {PERSON}"),
+        "age": 5,
+        "mails": [stock_redact(SECRET), None],
+    }
+    assert [row["d"] for row in rows[1:]] == cells[1:]
+    assert {f["column"] for f in rows[0]["_rai_findings"]} == {"d.who", "d.mails[]"}
+
+
+def test_a_leaf_that_fails_fails_its_document_only():
+    cells = [json.dumps({"a": "x" * 40, "b": SECRET}), json.dumps({"a": "short"})]
+    out = rai_scale.redact(
+        pa.table({"d": cells}), json_columns=["d"], model=MODEL, max_chars=30, details=True
+    ).to_pylist()
+    assert out[0]["d"] is None
+    assert out[0]["_rai_error"] == "d.a: TextTooLong"
+    assert (out[1]["d"], out[1]["_rai_status"]) == (cells[1], "ok")
+
+
+@pytest.mark.parametrize("entities", [None, ["SLOW"]])
+@pytest.mark.parametrize("silenced", [False, True])
+def test_a_pattern_that_does_not_end_is_an_error_row(monkeypatch, entities, silenced):
+    import logging
+
+    import presidio_analyzer.pattern_recognizer as module
+
+    monkeypatch.setattr(module, "REGEX_TIMEOUT_SECONDS", 0.05)
+    if silenced:
+        monkeypatch.setattr(logging.getLogger("presidio-analyzer"), "level", logging.ERROR)
+        logging.getLogger("presidio-analyzer").manager._clear_cache()
+    slow = {"entity": "SLOW", "regex": "(a|aa)+$", "score": 0.5}
+    texts = ["hello", "a" * 80 + "!"]
+    out = redact(
+        pa.table({"v": texts}), "v", patterns=[slow], entities=entities, details=True
+    ).to_pylist()
+    assert out[0]["_rai_status"] == "ok"
+    assert out[1]["_rai_error"] == "v: RegexTimeout"
+    assert out[1]["v"] is None

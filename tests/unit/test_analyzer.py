@@ -1,0 +1,105 @@
+"""The analyzer of cells: order, shortcuts, errors of single texts, threads."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rai_scale.errors import ConfigError
+from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
+from rai_scale.pii.config import AnalyzerConfig
+from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
+
+CONFIG = AnalyzerConfig(model=MODEL)
+TEXTS = ["I am Anna Smith", "", "212-555-5555", "I am Anna Smith", "nothing", " "]
+
+
+def test_results_are_in_the_order_of_the_texts():
+    found = get_analyzer(CONFIG).analyze(TEXTS)
+    assert [spans(list(f.results)) for f in found] == [spans(stock_analyze(t)) for t in TEXTS]
+    assert {f.error for f in found} == {None}
+    assert get_analyzer(CONFIG).analyze([]) == []
+
+
+def test_equal_texts_are_analysed_once(monkeypatch):
+    analyzer = get_analyzer(CONFIG)
+    asked = []
+    whole = type(analyzer.engine).analyze
+
+    def count(self, text, *args, **kwargs):
+        asked.append(text)
+        return whole(self, text, *args, **kwargs)
+
+    monkeypatch.setattr(type(analyzer.engine), "analyze", count)
+    analyzer.analyze(["I am Anna Smith"] * 50)
+    assert asked == ["I am Anna Smith"]
+
+
+def test_spacy_runs_only_where_a_pattern_matched(monkeypatch):
+    analyzer = get_analyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL_ADDRESS", "IP_ADDRESS")))
+    piped = []
+    whole = type(analyzer.engine.nlp_engine).process_batch
+
+    def note(self, texts, *args, **kwargs):
+        texts = list(texts)
+        piped.extend(texts)
+        return whole(self, texts, *args, **kwargs)
+
+    monkeypatch.setattr(type(analyzer.engine.nlp_engine), "process_batch", note)
+    found = analyzer.analyze(["hello there", "write to a@example.com", "I am Anna Smith"])
+    assert piped == ["write to a@example.com"]
+    assert [len(f.results) for f in found] == [0, 1, 0]
+
+
+def test_a_text_that_breaks_the_pipe_does_not_harm_the_others(monkeypatch):
+    from spacy.language import Language
+
+    analyzer = get_analyzer(CONFIG)
+    whole = Language._ensure_doc
+
+    def breaks(self, doc_like):
+        if doc_like == "breaks":
+            raise MemoryError("quotes a value")
+        return whole(self, doc_like)
+
+    monkeypatch.setattr(Language, "_ensure_doc", breaks)
+    monkeypatch.setattr(Language, "make_doc", _failing_make_doc(Language.make_doc))
+    found = analyzer.analyze(["I am Anna Smith", "breaks", "call 212-555-5555"])
+    assert [f.error for f in found] == [None, "MemoryError", None]
+    assert spans(list(found[2].results)) == spans(stock_analyze("call 212-555-5555"))
+
+
+def _failing_make_doc(whole):
+    def make_doc(self, text):
+        if text == "breaks":
+            raise MemoryError("quotes a value")
+        return whole(self, text)
+
+    return make_doc
+
+
+def test_threads_share_an_analyzer():
+    analyzer = get_analyzer(CONFIG)
+    alone = analyzer.analyze(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(analyzer.analyze, [TEXTS] * 8))
+    assert all(
+        [spans(list(f.results)) for f in d] == [spans(list(f.results)) for f in alone] for d in done
+    )
+
+
+def test_entities_are_checked():
+    with pytest.raises(ConfigError, match=r"no recognizer finds the entity 'EMAIL'.*EMAIL_ADDRESS"):
+        CellAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL",)))
+    own = AnalyzerConfig(model=MODEL, entities=("TITLE",), deny_lists={"TITLE": ("Mr.",)})
+    assert spans(list(CellAnalyzer(own).analyze(["Mr. X"])[0].results)) == [("TITLE", 0, 3, 1.0)]
+
+
+def test_a_value_is_never_logged(caplog):
+    caplog.set_level(logging.DEBUG)
+    for name in ("presidio-analyzer", "presidio-anonymizer", "rai_scale"):
+        caplog.set_level(logging.INFO, logger=name)
+    get_analyzer(CONFIG).analyze(["I am Zebulon Quux", "x" * 1_000_001])
+    assert "Zebulon" not in caplog.text

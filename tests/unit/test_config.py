@@ -1,0 +1,208 @@
+"""Configurations: what is refused and how it is said, what overrides what, and what is exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from rai_scale.errors import ConfigError
+from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.redact import RedactJob
+from rai_scale.jobs.scan import ScanJob
+from rai_scale.jobs.schemas import JOBS, export_schemas
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+SCAN = {"source": "lake", "output": "out"}
+REDACT = {**SCAN, "tables": {"people": {"columns": ["note"], "key": ["id"]}}}
+KINDS = {"scan": (ScanJob, SCAN), "redact": (RedactJob, REDACT)}
+
+
+def load(tmp_path, kind, values, sets=(), environ=None):
+    path = tmp_path / "job.yaml"
+    text = values if isinstance(values, str) else yaml.safe_dump(values)
+    path.write_text(text)
+    return load_config(KINDS[kind][0], path, sets, environ or {})
+
+
+def message(tmp_path, kind, values, sets=(), environ=None):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, kind, values, sets, environ)
+    return str(caught.value).replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "path", "meant", "allowed"),
+    [
+        ("scan", {"sourc": "x"}, "sourc", "source", "sample_rows"),
+        ("scan", {"spark_remot": "x"}, "spark_remot", "spark_remote", "dask_scheduler"),
+        ("scan", {"analyzer": {"modle": "x"}}, "analyzer.modle", "model", "deny_lists"),
+        ("scan", {"gates": [{"name": "a", "tabels": "x"}]}, "gates.0.tabels", "tables", "verdict"),
+        (
+            "scan",
+            {"analyzer": {"patterns": [{"entity": "A", "regex": "b", "scor": 1}]}},
+            "analyzer.patterns.0.scor",
+            "score",
+            "context",
+        ),
+        (
+            "redact",
+            {"tables": {"people": {"colums": ["note"]}}},
+            "tables.people.colums",
+            "columns",
+            "json_columns, key, whole_columns",
+        ),
+        (
+            "redact",
+            {"tables": {"key": {"colums": ["note"]}}},  # a table that is called like a field
+            "tables.key.colums",
+            "columns",
+            "whole_columns",
+        ),
+    ],
+)
+def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allowed):  # noqa: PLR0917
+    said = message(tmp_path, kind, {**KINDS[kind][1], **changes})
+    assert said.startswith(f"/job.yaml: {path}: unknown key. Did you mean {meant!r}? Allowed: ")
+    assert allowed in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("scan", {"engine": "sprak"}, "engine: Input should be 'local', 'dask' or 'spark'; found 'sprak'."),
+        ("scan", {"sample_rows": 0}, "sample_rows: Input should be greater than or equal to 1; found 0."),
+        ("scan", {"analyzer": {"score_threshold": 1.5}}, "analyzer.score_threshold: Input should be less than or equal to 1; found 1.5."),
+        ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
+        ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
+        ("redact", {"tables": {}}, "tables: Dictionary should have at least 1 item after validation, not 0; found a dict."),
+        ("redact", {"tables": {"people": {"columns": "note"}}}, "tables.people.columns: Input should be a valid tuple; found 'note'."),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_says_file_path_value_and_what_is_allowed(tmp_path, kind, changes, said):
+    assert message(tmp_path, kind, {**KINDS[kind][1], **changes}) == f"/job.yaml: {said}"
+
+
+def test_every_error_is_said_at_once(tmp_path):
+    lines = message(tmp_path, "scan", {"output": "o", "engine": 1, "gates": [{}]}).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["engine", "source", "gates.0.name"]
+    assert lines[1] == "/job.yaml: source: is required and missing."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1\nb: 2\n", "not valid YAML at line 2"),
+        ("a: !!python/object:os.system {}\n", "not valid YAML at line 1"),
+        ("- a\n- b\n", "must be a mapping"),
+        ("", "must be a mapping"),
+        ("just text", "must be a mapping"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path, text, said):
+    assert message(tmp_path, "scan", text).startswith(f"/job.yaml: {said}")
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read \(FileNotFoundError\)"):
+        load_config(ScanJob, tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match=r"cannot be read \(IsADirectoryError\)"):
+        load_config(ScanJob, tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"source: caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"latin\.yaml: cannot be read \(UnicodeDecodeError\)"):
+        load_config(ScanJob, tmp_path / "latin.yaml")
+
+
+def test_set_wins_over_the_environment_and_that_over_the_file(tmp_path):
+    values = {**SCAN, "seed": 1, "sample_rows": 10, "analyzer": {"model": "a", "language": "es"}}
+    environ = {"RAI_SCALE__SEED": "2", "RAI_SCALE__ANALYZER__MODEL": "b", "RAI_SCALE_OTHER": "x"}
+    from_file = load(tmp_path, "scan", values)
+    assert (from_file.seed, from_file.analyzer.model) == (1, "a")
+    from_environment = load(tmp_path, "scan", values, environ=environ)
+    assert (from_environment.seed, from_environment.analyzer.model) == (2, "b")
+    sets = ["seed=3", "analyzer.model=c=d", "sample_rows=null", "seed=4"]
+    config = load(tmp_path, "scan", values, sets, environ)
+    assert (config.seed, config.analyzer.model, config.sample_rows) == (4, "c=d", None)
+    assert config.analyzer.language == "es"
+
+
+def test_overrides_reach_keys_that_the_file_leaves_out(tmp_path):
+    values = {**REDACT, "analyzer": None, "operators": {"DEFAULT": {"type": "replace"}}}
+    environ = {
+        "RAI_SCALE__OPERATORS__DEFAULT__TYPE": "redact",
+        "RAI_SCALE__OPERATORS__PHONE_NUMBER__TYPE": "keep",
+        "RAI_SCALE__ANALYZER__DENY_LISTS__TITLE": "[Mr., Mrs.]",
+    }
+    sets = ["analyzer.model=m", "tables.people.json_columns=[a, b]"]
+    config = load(tmp_path, "redact", values, sets, environ)
+    assert config.operators == {"DEFAULT": {"type": "redact"}, "PHONE_NUMBER": {"type": "keep"}}
+    assert config.analyzer.deny_lists == {"TITLE": ("Mr.", "Mrs.")}
+    assert config.analyzer.model == "m"
+    assert config.tables["people"].json_columns == ("a", "b")
+    assert config.tables["people"].columns == ("note",)
+
+
+def test_an_override_that_is_wrong_is_named(tmp_path):
+    assert message(tmp_path, "scan", SCAN, ["sed=1"]).startswith("--set sed: sed: unknown key.")
+    said = message(tmp_path, "scan", SCAN, environ={"RAI_SCALE__SEED": "many"})
+    assert said.startswith("environment variable RAI_SCALE__SEED: seed: ")
+    assert message(tmp_path, "scan", SCAN, ["seed"]) == "--set 'seed': write it as a.b=value."
+    assert "holds a value, not further keys" in message(tmp_path, "scan", SCAN, ["source.a=1"])
+    assert "not valid YAML" in message(tmp_path, "scan", SCAN, ["seed=[1"])
+
+
+@pytest.mark.parametrize(
+    ("operators", "sets"),
+    [
+        ({"DEFAULT": {"type": "encrypt", "key": "hunter2hunter2"}}, []),
+        ({"PERSON": {"type": "hash", "salt": "hunter2hunter2"}}, []),
+        ({"PERSON": {"type": "hash", "salt": 4242424242}}, []),
+        ({}, ["operators.PERSON={type: hash, salt: hunter2hunter2}"]),
+        ({}, ["operators.PERSON.salt=hunter2hunter2"]),
+        ({}, ["operators.PERSON.salt:hunter2hunter2"]),
+        ({}, ["operators.PERSON.salt=[hunter2hunter2"]),
+    ],
+)
+def test_a_secret_that_is_written_out_is_refused_and_not_shown(tmp_path, operators, sets):
+    said = message(tmp_path, "redact", {**REDACT, "operators": operators}, sets)
+    assert "hunter2" not in said
+    assert "42424242" not in said
+    if not sets:
+        assert "must be a reference (env:NAME, file:/path or databricks:scope/key)" in said
+
+
+def test_the_hash_is_of_the_values_and_not_of_how_they_are_written(tmp_path):
+    one = load(tmp_path, "scan", SCAN)
+    other = load(tmp_path, "scan", "# comment\noutput: out\nseed: 0\nsource: lake\n")
+    assert config_hash(one) == config_hash(other)
+    assert config_hash(load(tmp_path, "scan", SCAN, ["seed=1"])) != config_hash(one)
+    keyed = [{"PERSON": {"type": "hash", "salt": f"env:{name}"}} for name in ("A", "B")]
+    hashes = {config_hash(load(tmp_path, "redact", {**REDACT, "operators": o})) for o in keyed}
+    assert len(hashes) == 2
+
+
+def test_the_exported_schemas_are_up_to_date(tmp_path):
+    written = export_schemas(tmp_path)
+    assert {path.name for path in written} == {f"{name}.schema.json" for name in JOBS}
+    assert {path.name for path in (CONF / "schema").iterdir()} == {path.name for path in written}
+    for path in written:
+        here = CONF / "schema" / path.name
+        assert here.read_text() == path.read_text(), "run: rai-scale schemas"
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_the_configurations_that_are_shipped_fit_schema_and_model(name):
+    schema = json.loads((CONF / "schema" / f"{name}.schema.json").read_text())
+    values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    jsonschema.validate(values, schema)
+    assert load_config(KINDS[name][0], CONF / f"{name}.yaml", environ={}).engine == "local"
+    assert f"$schema=schema/{name}.schema.json" in (CONF / f"{name}.yaml").read_text()
+    with pytest.raises(jsonschema.ValidationError, match="Additional properties"):
+        jsonschema.validate({**values, "sourc": "x"}, schema)
+
+
+def test_every_shipped_configuration_is_tested():
+    assert {path.stem for path in CONF.glob("*.yaml")} == set(KINDS) == set(JOBS)

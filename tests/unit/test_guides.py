@@ -1,0 +1,48 @@
+"""What the guides state in numbers is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.pii import verdict
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.scan import SAMPLE_ROWS, SCORE_THRESHOLD
+
+ROOT = Path(__file__).resolve().parents[2]
+SCAN = (ROOT / "docs" / "scan.md").read_text()
+REDACTION = (ROOT / "docs" / "redaction.md").read_text()
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_formula_of_the_scan_guide_is_that_of_the_code():
+    stated = dict(re.findall(r"`([A-Z_]+)` (0\.\d)", SCAN))
+    assert {entity: float(weight) for entity, weight in stated.items()} == verdict.WEAK
+    assert f"| personal | at least {verdict.PERSONAL} |" in SCAN
+    assert f"| possible | at least {verdict.POSSIBLE} |" in SCAN
+    assert f"m = {verdict.NAME_WEIGHT} if" in SCAN
+    assert f"at most {verdict.FIELD_WORDS:.0f} words per value" in SCAN
+    assert all(f"`{entity}`" in SCAN for entity in verdict.BY_MODEL)
+
+
+def test_the_defaults_of_the_scan_guide_are_those_of_the_code():
+    assert f"`score_threshold: {SCORE_THRESHOLD}`" in SCAN
+    assert f"({SAMPLE_ROWS:,}; `null` for all)" in SCAN
+    assert f"1 row in {SAMPLE_ROWS // 3:,}" in SCAN
+
+
+def test_the_redaction_guide_names_every_option_and_the_manifest():
+    assert all(f"`{name}`" in REDACTION for name in AnalyzerConfig.model_fields)
+    assert f"  {MANIFEST} " in REDACTION
+    limit = AnalyzerConfig.model_fields["max_chars"].default
+    assert f"at most {limit:,} characters" in REDACTION
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_links_lead_somewhere(guide):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", guide.read_text())
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (guide.parent / link).exists()] == []

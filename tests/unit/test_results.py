@@ -1,0 +1,109 @@
+"""What every result offers."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import json
+import re
+
+import pytest
+
+from rai_scale.errors import MissingExtraError
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.scan_result import COLUMNS, ColumnScan, ScanResult, TableScan
+from rai_scale.pii.verdict import Seen, judge
+from rai_scale.results import Result
+
+
+@pytest.fixture
+def result():
+    seen = Seen(8, 8)
+    findings = judge(("EMAIL_ADDRESS",), seen, {"EMAIL_ADDRESS": (8, 8.0), "URL": (8, 4.0)})
+    email = ColumnScan("e<mail>", "e<mail>", "string", 8, 1, seen.is_field, tuple(findings))
+    size = ColumnScan("size", "size", "double", 9, 0, True, ())
+    return ScanResult(
+        tables=(
+            TableScan("people", "csv", 9, 9, 1, "findings", None, (email, size)),
+            TableScan(
+                "lost", "csv", None, 0, 1, "unreadable", "OSError", (), (("a.csv", "OSError"),)
+            ),
+            TableScan("shop", "frame", 5, 5, 0, "clean", None, ()),
+        ),
+        skipped=("photo.xyz",),
+        run={
+            "run_id": "r1",
+            "started": "2026-01-02T03:04:05+00:00",
+            "seconds": 1.5,
+            "engine": "local",
+            "source": "lake",
+            "status": "warnings",
+        },
+        config=AnalyzerConfig(model="m"),
+        sample_rows=None,
+        seed=0,
+    )
+
+
+def test_json_is_the_plain_form(result):
+    assert json.loads(result.to_json()) == json.loads(json.dumps(result.to_dict()))
+
+
+def test_json_keeps_letters_and_refuses_what_json_cannot_say():
+    class Named(Result):
+        def to_dict(self):
+            return {"table": "Straße 日本"}
+
+    class Endless(Result):
+        def to_dict(self):
+            return {"share": float("nan")}
+
+    assert "Straße 日本" in Named().to_json()
+    with pytest.raises(ValueError, match="JSON"):
+        Endless().to_json()
+
+
+def test_the_summary(result):
+    assert result.summary() == {
+        "tables": 3,
+        "columns": 2,
+        "rows": 14,
+        "columns_with_findings": 1,
+        "tables_clean": 1,
+        "tables_unreadable": 1,
+        "files_unreadable": 1,
+        "error_cells": 1,
+    }
+    assert result.metrics()["rows"] == 14.0
+
+
+def test_a_row_per_finding_and_one_per_table_without(result):
+    table = result.to_pandas()
+    assert {name: str(kind) for name, kind in table.dtypes.items()} == COLUMNS
+    assert table["table"].tolist() == ["people", "people", "lost", "shop"]
+    assert table["entity"].fillna("-").tolist() == ["EMAIL_ADDRESS", "URL", "-", "-"]
+    assert table["rows"].isna().tolist() == [False, False, True, False]
+
+
+def test_the_page_and_its_frame_in_a_notebook(result, tmp_path):
+    page = result.to_html()
+    assert "e&lt;mail&gt;" in page
+    assert "e<mail>" not in page
+    frame = re.fullmatch(r'<iframe srcdoc="([^"]*)" style="[^"]*"></iframe>', result._repr_html_())
+    assert html.unescape(frame.group(1)) == page
+    saved = result.save_html(tmp_path / "report.html")
+    assert saved.read_text(encoding="utf-8") == page
+    assert list(tmp_path.iterdir()) == [saved]
+
+
+def test_a_result_without_a_form_says_so():
+    for call in (Result().to_dict, Result().to_html):
+        with pytest.raises(TypeError, match="Result has no"):
+            call()
+    assert Result().metrics() == {}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="MLflow is installed")
+def test_mlflow_is_an_extra(result):
+    with pytest.raises(MissingExtraError, match="mlflow"):
+        result.log_mlflow()
