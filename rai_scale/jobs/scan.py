@@ -22,7 +22,7 @@ from rai_scale.jobs.manifest import (
     save_bytes,
     versions_of,
 )
-from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome
+from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
@@ -73,6 +73,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
         engine=engine,
         sample_rows=config.sample_rows,
         seed=config.seed,
+        progress=lambda tables: with_progress(tables, "scanning"),
         analyzer=config.analyzer,
     )
     result = _completed(result, config, run_id, versions)

@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -72,6 +72,7 @@ def scan(
     engine: str | Engine | None = None,
     sample_rows: int | None = SAMPLE_ROWS,
     seed: int = 0,
+    progress: Callable[[list[Any]], Iterable[Any]] = iter,
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
 ) -> ScanResult:
@@ -90,6 +91,8 @@ def scan(
         that stands in fewer than ``3 / sample_rows`` of the rows may be missed.
     seed : int
         Key of the hash.
+    progress : callable
+        Wraps the list of tables as it is worked off, to show how far the scan is.
     analyzer : AnalyzerConfig, optional
         Or its fields as keyword arguments. The scan's own defaults: ``score_threshold`` 0.35 and
         ``column_context`` True (a column's name is context for its values).
@@ -112,7 +115,7 @@ def scan(
         get_analyzer(config)  # a missing model or entity is said once, before any table is read
     started, clock = datetime.now(UTC), time.monotonic()
     tables = []
-    for item in sources:
+    for item in progress(sources):
         tables.append(scan_table(item, runner, config, Sample(sample_rows, seed)))
         _LOG.info("scanned %s: %s", item.name, tables[-1].status)
     return ScanResult(
