@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from rai_scale.engines.choose import engine_named
 from rai_scale.errors import RaiScaleError
 from rai_scale.jobs.redact_table import FINDINGS_FOLDER
 from rai_scale.tables.read import read_table
@@ -80,13 +79,13 @@ def prove(truth: Truth, redacted: str) -> dict[str, Any]:
 
 
 def _cells(table: Any, key: str) -> dict[str, dict[str, Any]]:
-    frame = read_table(table, engine_named("local")).df()
+    frame = read_table(table, "local").df()
     return {str(row[key]): row for row in frame.to_dict("records")}
 
 
 def _findings(lake: str, table: str, key: str) -> pd.DataFrame:
     try:
-        frame = read_table(f"{lake}/{FINDINGS_FOLDER}/{table}", engine_named("local")).df()
+        frame = read_table(f"{lake}/{FINDINGS_FOLDER}/{table}", "local").df()
     except RaiScaleError:
         return pd.DataFrame()
     renamed = frame.rename(columns={key: "key"}) if key in frame else frame.assign(key="")

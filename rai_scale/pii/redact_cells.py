@@ -111,11 +111,9 @@ class _Batch:
     def wholes(self, name: str, entity: str, values: Sequence[Any]) -> pa.Array:
         out = []
         for row, value in enumerate(values):
-            text = cell_text(value)
-            if not text:
-                out.append(_untouched(value))
-                continue
-            out.append(self.log_text(row, name, self.replace(text, entity)))
+            text = None if value is None else str(value)  # a bool or NaN is replaced like any other
+            done = self.log_text(row, name, self.replace(text, entity)) if text else text
+            out.append(done)
         return pa.array(out, pa.string())
 
     def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:

@@ -83,7 +83,7 @@ class TableScan:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScanResult(Result):
     """All tables of a scan; ``gates`` are the checks that a job has added."""
 
@@ -95,6 +95,11 @@ class ScanResult(Result):
     seed: int
     gates: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
+
+    def __repr__(self) -> str:
+        """Say how much was found; the whole is in ``to_pandas`` and ``to_dict``."""
+        numbers = ", ".join(f"{name}={value:,}" for name, value in self.summary().items())
+        return f"ScanResult({numbers})"
 
     def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
         """Yield every finding with its column and table."""

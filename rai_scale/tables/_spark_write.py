@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rai_scale.engines.spark import functions_of, quoted
@@ -11,7 +13,22 @@ from rai_scale.tables.paths import Place
 
 def write_files(data: Any, engine: Any, target: Place) -> None:
     """Write Parquet files into ``target``; an empty frame also writes one."""
-    _without_void(data).write.mode("overwrite").parquet(target.url)
+    with _timestamps_with_zone(data.sparkSession):
+        _without_void(data).write.mode("overwrite").parquet(target.url)
+
+
+@contextmanager
+def _timestamps_with_zone(session: Any) -> Iterator[None]:
+    """Write timestamps as the other engines do: Spark's INT96 loses that they are in UTC."""
+    name = "spark.sql.parquet.outputTimestampType"
+    with suppress(Exception):  # a platform may not let this be set
+        before = session.conf.get(name)
+        session.conf.set(name, "TIMESTAMP_MICROS")
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            session.conf.set(name, before)
 
 
 def write_delta(data: Any, location: str) -> None:

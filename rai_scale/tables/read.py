@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables._arrow import Scan
 from rai_scale.tables._csv import scan_csv
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def read_table(
-    source: TableSource | str, engine: Engine, session: Any = None, format: str | None = None
+    source: TableSource | str,
+    engine: Engine | str = "local",
+    session: Any = None,
+    format: str | None = None,
 ) -> Any:
     """Read a table lazily.
 
@@ -40,7 +44,7 @@ def read_table(
     ----------
     source : TableSource or str
         From :func:`find_tables`, or a path that holds one table.
-    engine : Engine
+    engine : Engine or {"local", "dask", "spark"}
     session : SparkSession, optional
         The session of the engine by default.
     format : str, optional
@@ -55,6 +59,8 @@ def read_table(
     TableError
         If no file can be read, or the engine cannot read the format.
     """
+    if isinstance(engine, str):
+        engine = engine_named(engine, session=session)
     if isinstance(source, str):
         source = one_table(source, format, engine)
     if engine.name == "spark":

@@ -1,9 +1,13 @@
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rai_scale.samples import planted_values
+from tests.jobs.small_lake import make_people, make_small_lake
 from tests.jobs.spark_submit import Cluster
 from tests.spark_sessions import NO_JAVA, has_java
 
@@ -28,3 +32,31 @@ def cluster(dist: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     bare = scratch / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     return Cluster(*dist, python=bare / "bin" / "python", scratch=scratch)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Give the package's logger back as it was: a command sets it up for a process of its own."""
+    logger = logging.getLogger("rai_scale")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, level, logger.propagate = before
+    logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample lake; every engine reads all of it."""
+    return make_small_lake(tmp_path_factory.mktemp("lake") / "lake")
+
+
+@pytest.fixture(scope="session")
+def planted(lake: Path) -> list[str]:
+    """The personal values of the lake that may appear in no output."""
+    return planted_values(lake)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """The smallest lake, of this test alone."""
+    return make_people(tmp_path / "people_lake")

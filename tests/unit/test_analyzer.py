@@ -10,6 +10,7 @@ import pytest
 from rai_scale.errors import ConfigError
 from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.spare import PatternsFirst, tagging_components
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
 
 CONFIG = AnalyzerConfig(model=MODEL)
@@ -103,3 +104,51 @@ def test_a_value_is_never_logged(caplog):
         caplog.set_level(logging.INFO, logger=name)
     get_analyzer(CONFIG).analyze(["I am Zebulon Quux", "x" * 1_000_001])
     assert "Zebulon" not in caplog.text
+
+
+def test_what_need_not_run_for_entities():
+    import spacy
+
+    nlp = spacy.load(MODEL)
+    assert tagging_components(nlp) == ["tagger", "attribute_ruler", "lemmatizer"]
+    nlp.get_pipe("attribute_ruler").add(patterns=[[{"ORTH": "x"}]], attrs={"NORM": "y"})
+    assert tagging_components(nlp) == []  # networks read the NORM of a word
+
+
+def test_an_unknown_pipeline_runs_whole():
+    import spacy
+
+    nlp = spacy.load(MODEL)
+    nlp.add_pipe("entity_ruler")
+    assert tagging_components(nlp) == []
+    nlp = spacy.load(MODEL, config={"components.ner.model.tok2vec.embed.attrs": ["LEMMA"]})
+    nlp.config["components"]["ner"]["model"]["tok2vec"]["embed"]["attrs"] = ["LEMMA"]
+    assert tagging_components(nlp) == []
+
+
+def test_words_are_tagged_only_where_context_can_raise_a_score(monkeypatch):
+    from spacy.pipeline import Tagger
+
+    analyzer = get_analyzer(CONFIG)
+    tagged = []
+    whole = Tagger.set_annotations
+
+    def note(self, docs, *args):
+        tagged.extend(doc.text for doc in docs)
+        return whole(self, docs, *args)
+
+    monkeypatch.setattr(Tagger, "set_annotations", note)
+    texts = ["I am Anna Smith", "my phone is 212-555-5555", "nothing"]
+    found = analyzer.analyze(texts)
+    assert tagged == ["my phone is 212-555-5555"]
+    assert [spans(list(f.results)) for f in found] == [spans(stock_analyze(t)) for t in texts]
+
+
+def test_each_pattern_is_matched_once(monkeypatch):
+    engine = CellAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL_ADDRESS",))).engine
+    first = PatternsFirst(engine, "en", ["EMAIL_ADDRESS"])
+    assert first.only
+    look = first.look("a@example.com")
+    assert look.matched
+    assert look.has_context
+    assert not first.look("nothing").matched

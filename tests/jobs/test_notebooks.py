@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from rai_scale.samples import planted_values
+from tests.conftest import engine_params
+from tests.spark_sessions import NO_JAVA, has_java
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
+
+
+@pytest.fixture(params=engine_params(["local", "spark", "connect"]))
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a user's environment would say, for each way to run the notebook."""
+    if request.param == "local":
+        return {"RAI_SCALE_NOTEBOOK_ENGINE": "local"}
+    spark = {"RAI_SCALE_NOTEBOOK_ENGINE": "spark", "PYSPARK_PYTHON": sys.executable}
+    if request.param == "connect":
+        session = request.getfixturevalue("connect_session")
+        return {**spark, "SPARK_REMOTE": f"sc://{session.client._builder.endpoint}"}
+    if not has_java():
+        pytest.skip(NO_JAVA)
+    return {**spark, "SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+def executed(path: Path, folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    """Run a notebook top to bottom; return the text that each cell has put out, by its id."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
+    home = {"RAI_SCALE_NOTEBOOK_HOME": str(folder / "home")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SPARK_")}
+    client.execute(env={**inherited, "SPARK_USER": "test", **home, **settings})
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(output.output_type != "error" for cell in code for output in cell.outputs)
+    return {cell.id: "\n".join(_text(output) for output in cell.outputs) for cell in code}
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    if output.output_type == "stream":
+        return str(output.text)
+    return str(output.data.get("text/plain", "")) + str(output.data.get("text/html", ""))
+
+
+def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(SCAN_AND_REDACT, tmp_path, settings)
+    engine = settings["RAI_SCALE_NOTEBOOK_ENGINE"]
+    assert f"engine {engine}" in out["settings"]
+    assert re.search(r"columns with personal data: [12]\d of \d\d", out["scan"])
+    assert "files that could not be read: 1" in out["scan"]
+    assert "cells that could not be analysed: 1" in out["scan"]
+    assert "<iframe srcdoc=" in out["report"]
+    assert "columns hold personal data" in out["report"]
+    assert "applicant_email" in out["findings"]
+    assert "'key': ['ticket_id']" in out["decide"]
+    assert "body" in out["decide"]
+    assert "_rai_findings" in out["redact"]
+    assert "error" in out["stage"]
+    assert "59" in out["stage"]
+    assert "PERSON&gt;" in out["compare"]
+    assert "SpacyRecognizer" in out["details"]
+    assert re.search(r"\d{3} items replaced", out["details"])
+    assert "body: TextTooLong" in out["quarantine"]
+    assert "59 rows written, 1 in quarantine" in out["write"]
+    assert re.search(r"EMAIL_ADDRESS +0\.\d+ +0\.0\n", out["prove"])
+    assert (tmp_path / "home" / "redact.yaml").read_text().startswith("# Written from a scan")
+    if engine == "spark":
+        assert "T0000001|" in out["udf"]
+        assert "<DATE_TIME>" in out["udf"]
+    else:
+        assert "for Spark only" in out["udf"]
+    planted = planted_values(tmp_path / "home" / "lake")
+    assert len(planted) > 200
+    shown = {cell for cell, text in out.items() if any(value in text for value in planted)}
+    assert "compare" in shown  # the cell that says that it shows values
+    assert shown <= {"compare", "udf"}  # what a recognizer misses stands in the texts of both
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_kept_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
