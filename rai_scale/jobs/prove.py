@@ -14,8 +14,8 @@ import pandas as pd
 
 from rai_scale.errors import RaiScaleError
 from rai_scale.jobs.redact_table import FINDINGS_FOLDER
+from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import find_tables
 from rai_scale.tables.write import current_path
 
 NOT_COUNTED = ("DATE_TIME", "URL")

@@ -41,9 +41,10 @@ from rai_scale.jobs.redact_table import (
 from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import LAKE, RUN_PREFIX, read_pointer, run_folder, switch_pointer
-from rai_scale.tables.source import Lake, TableSource, find_tables
+from rai_scale.tables.source import Lake, TableSource
 from rai_scale.tables.write import remove_folder, remove_other_runs
 
 _LOG = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progres
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
+from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of
-from rai_scale.tables.source import find_tables
 
 
 class Gate(Frozen):
@@ -93,7 +93,11 @@ def _completed(
     result: ScanResult, config: ScanJob, run_id: str | None, versions: dict[str, str]
 ) -> ScanResult:
     gates = tuple(check_gates(result, config))
-    status = "failed" if any(not gate["passed"] for gate in gates) else result.run["status"]
+    status = result.run["status"]
+    if result.summary()["error_cells"]:  # what could not be analysed cannot be called clean
+        status = "warnings"
+    if any(not gate["passed"] for gate in gates):
+        status = "failed"
     known = {
         "run_id": run_id or result.run["run_id"],
         "model_version": versions[f"model {config.analyzer.model}"],

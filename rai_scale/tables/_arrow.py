@@ -160,25 +160,6 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
-def probe(format: str, file: Place) -> str | None:
-    """Open a file as far as needed to plan its reading; return the type of error, or None."""
-    try:
-        if format == "parquet":
-            from rai_scale.tables._parquet import open_file
-
-            open_file(file).close()
-        elif format == "csv":
-            from rai_scale.tables._csv import header_of
-
-            header_of(file)
-        else:
-            with file.open() as stream:
-                stream.read(1)
-    except Exception as error:
-        return type(error).__name__
-    return None
-
-
 def open_piece(piece: Piece) -> Place:
     """Return the place of a piece's file, on the worker that reads it."""
     return place_of(piece.path)

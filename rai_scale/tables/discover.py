@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import probe
 from rai_scale.tables.formats import (
     check_format,
     format_of,
@@ -21,6 +20,7 @@ from rai_scale.tables.formats import (
 )
 from rai_scale.tables.paths import Place, base_name, hidden, join, parent
 from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
+from rai_scale.tables.probe import probe
 from rai_scale.tables.source import FileInfo, Lake, TableSource
 
 _VERSION = re.compile(r"^(\d{20})\.(json|checkpoint.*\.parquet)$")

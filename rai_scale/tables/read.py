@@ -11,7 +11,8 @@ from rai_scale.tables._csv import scan_csv
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import read_footers, scan_parquet
 from rai_scale.tables._text import scan_lines, scan_text
-from rai_scale.tables.source import TableSource, one_table
+from rai_scale.tables.find import one_table
+from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

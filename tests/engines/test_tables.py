@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.errors import TableError
+from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import find_tables
 from rai_scale.tables.write import current_path, delete_table, write_table
 
 
