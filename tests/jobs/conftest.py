@@ -1,4 +1,5 @@
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from rai_scale.samples import planted_values
-from tests.jobs.small_lake import make_people, make_small_lake
+from tests.jobs.small_lake import (
+    MODEL,
+    cli,
+    make_people,
+    make_small_lake,
+    redact_options,
+    write_config,
+)
 from tests.jobs.spark_submit import Cluster
 from tests.spark_sessions import NO_JAVA, has_java
 
@@ -60,3 +68,21 @@ def planted(lake: Path) -> list[str]:
 def people(tmp_path: Path) -> Path:
     """The smallest lake, of this test alone."""
     return make_people(tmp_path / "people_lake")
+
+
+@pytest.fixture(scope="session")
+def runs(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The local engine's scan and redaction of six tables, and the configurations of both."""
+    folder = tmp_path_factory.mktemp("runs")
+    fewer = shutil.ignore_patterns("products.csv", "loan_decisions.parquet")
+    shutil.copytree(lake, folder / "lake", ignore=fewer)
+    values = {"source": str(folder / "lake"), "output": str(folder / "scan"), "seed": 5}
+    values |= {"sample_rows": 20, "analyzer": {"model": MODEL, "column_context": True}}
+    values |= {"write_redact_config": str(folder / "redact.yaml")}
+    ran = cli("scan", write_config(folder / "scan.yaml", values), "--log-json")
+    (folder / "scan.log").write_text(ran.text)
+    assert ran.code == 2, ran.text
+    ran = cli("redact", folder / "redact.yaml", *redact_options(folder / "redacted"))
+    (folder / "redact.log").write_text(ran.text)
+    assert ran.code == 2, ran.text
+    return folder

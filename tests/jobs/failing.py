@@ -1,0 +1,95 @@
+"""Commands whose work fails inside the workers, with personal data in the message of the error.
+
+Run as a script of its own, so that all that it logs can be read, by ``spark-submit`` too. The
+failing functions are local, so that they travel to the workers by value.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import rai_scale.jobs.redact
+import rai_scale.pii.redact
+import rai_scale.pii.scan
+from rai_scale.cli import run_command
+from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.redact_cells import RedactCells
+from rai_scale.pii.scan_cells import ScanCells
+
+
+def failing_operator() -> Callable[[Any], dict]:
+    def fail(text: str) -> str:
+        if text in ("Example", "PII"):  # what the driver tries operators on
+            return text
+        raise ValueError(f"cannot replace {text}")
+
+    return lambda specs: {"DEFAULT": {"type": "custom", "lambda": fail}}
+
+
+def failing_batch(kind: type) -> type:
+    class FailingBatch(kind):  # type: ignore[misc]
+        def __call__(self, table: Any) -> Any:
+            raise ValueError(f"cannot treat {table.to_pylist()}")
+
+    return FailingBatch
+
+
+def failing_half(kind: type) -> type:
+    class FailingHalf(kind):  # type: ignore[misc]
+        def __call__(self, table: Any) -> Any:
+            done = super().__call__(table)
+            if any("second half" in str(row) for row in table.to_pylist()):
+                raise ValueError(f"cannot finish {table.to_pylist()} {done.to_pylist()}")
+            return done
+
+    return FailingHalf
+
+
+def failing_recognizer(kind: type) -> type:
+    class FailingRecognizer(kind):  # type: ignore[misc]
+        def __call__(self, table: Any) -> Any:
+            from presidio_analyzer import EntityRecognizer
+
+            class Fails(EntityRecognizer):
+                def load(self) -> None:
+                    pass
+
+                def analyze(self, text: str, entities: Any, nlp_artifacts: Any) -> Any:
+                    raise ValueError(f"cannot read {text}")
+
+            registry = get_analyzer(self.config).engine.registry
+            if not any(r.name == "fails" for r in registry.recognizers):
+                registry.add_recognizer(Fails(["PERSON"], name="fails"))
+            return super().__call__(table)
+
+    return FailingRecognizer
+
+
+def main(engine: str, folder: Path) -> None:
+    """Run each failing command; write the exit codes to ``codes.json``."""
+    patches: dict[str, tuple[Any, str, Any]] = {
+        "redact operator": (rai_scale.jobs.redact, "resolve_operators", failing_operator()),
+        "redact batch": (rai_scale.pii.redact, "RedactCells", failing_batch(RedactCells)),
+        "redact half": (rai_scale.pii.redact, "RedactCells", failing_half(RedactCells)),
+        "scan batch": (rai_scale.pii.scan, "ScanCells", failing_batch(ScanCells)),
+        "scan half": (rai_scale.pii.scan, "ScanCells", failing_half(ScanCells)),
+        "scan recognizer": (rai_scale.pii.scan, "ScanCells", failing_recognizer(ScanCells)),
+    }
+    codes = {}
+    for name, (module, attribute, replacement) in patches.items():
+        before = getattr(module, attribute)
+        setattr(module, attribute, replacement)
+        job = name.split()[0]
+        out = folder / name.replace(" ", "_")
+        arguments = [job, str(folder / f"{job}.yaml"), "--set", f"output={out}"]
+        codes[name] = run_command([*arguments, "--engine", engine])
+        setattr(module, attribute, before)
+        (folder / "codes.json").write_text(json.dumps(codes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

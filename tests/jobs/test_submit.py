@@ -1,0 +1,62 @@
+"""``spark-submit jobs/*.py`` where the executors have nothing but what `make dist` built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.jobs.small_lake import (
+    ROOT,
+    assert_same_tables,
+    beside_the_output,
+    cli,
+    file_leaks,
+    findings,
+    leaks,
+    redact_options,
+    write_config,
+)
+from tests.jobs.spark_submit import Cluster
+
+pytestmark = pytest.mark.spark
+
+
+def submit(cluster: Cluster, job: str, *arguments: object):
+    done = cluster.submit(ROOT / "jobs" / f"{job}.py", *map(str, arguments))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_scan(cluster, runs, planted, tmp_path):
+    sets = ["--set", f"output={tmp_path / 'scan'}", "--set", "write_redact_config=null"]
+    code, text = submit(cluster, "scan", "--config", runs / "scan.yaml", "--log-json", *sets)
+    assert code == 0, text[-4000:]  # warnings are not repeated by a scheduler
+    pd.testing.assert_frame_equal(
+        findings(tmp_path / "scan"), findings(runs / "scan"), check_exact=True
+    )
+    assert file_leaks(tmp_path / "scan", planted) == {}
+    assert leaks(text, planted) == 0
+    assert '"message": "scanned customers: findings"' in text
+
+
+def test_redact(cluster, runs, planted, tmp_path):
+    values = yaml.safe_load((runs / "redact.yaml").read_text())
+    values["tables"] = {name: values["tables"][name] for name in ("customers", "web_events")}
+    config = write_config(tmp_path / "r.yaml", values)
+    ran = cli("redact", config, *redact_options(tmp_path / "local"))
+    assert ran.code == 2, ran.text
+    out = tmp_path / "red"
+    code, text = submit(cluster, "redact", "--config", config, *redact_options(out))
+    assert code == 0, text[-4000:]
+    assert_same_tables(out, tmp_path / "local")
+    assert beside_the_output(out, planted) == {}
+    assert leaks(text, planted) == 0
+
+
+def test_what_cannot_be_run(cluster, tmp_path):
+    code, text = submit(cluster, "scan", "--config", Path(tmp_path / "none.yaml"))
+    assert code == 3
+    assert "none.yaml: cannot be read" in text
+    assert "Traceback" not in text
