@@ -1,13 +1,17 @@
 """Text leaves of cells: a plain cell has one, a JSON document or a nested value may have many.
 
-A leaf is named by its path: ``user.email``, ``items[].note``.
+A leaf is named by its path: ``user.email``, ``items[].note``. A key of a document that does not
+look like a name of a field may be personal itself: it is a leaf too, and reads ``*`` in paths.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+FIELD_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
 
 
 class Leaf(NamedTuple):
@@ -56,7 +60,7 @@ def map_leaves(
 ) -> Any:
     """Rebuild a nested value with ``change(path, text)`` in place of each leaf that differs."""
     if isinstance(value, dict):
-        return {k: map_leaves(v, f"{path}.{k}", change, strings_only) for k, v in value.items()}
+        return _map_fields(value, path, change, strings_only)
     if isinstance(value, list | tuple):
         return type(value)(map_leaves(v, f"{path}[]", change, strings_only) for v in value)
     text = cell_text(value)
@@ -64,3 +68,17 @@ def map_leaves(
         return value
     new = change(path, text)
     return value if new == text else new
+
+
+def _map_fields(
+    value: dict[str, Any], path: str, change: Callable[[str, str], str], strings_only: bool
+) -> dict[str, Any]:
+    """Rebuild the fields of a value; names of a typed value are schema and stay."""
+    fields: dict[str, Any] = {}
+    for key, inner in value.items():
+        is_name = strings_only or FIELD_NAME.fullmatch(key) is not None
+        name, new = (key, key) if is_name else ("*", change(f"{path}.*", key))
+        while new in fields:  # two keys became the same placeholder: keep both fields
+            new += "_"
+        fields[new] = map_leaves(inner, f"{path}.{name}", change, strings_only)
+    return fields

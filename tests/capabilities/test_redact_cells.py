@@ -209,3 +209,11 @@ def test_a_pattern_that_does_not_end_is_an_error_row(monkeypatch, entities, sile
     assert out[0]["_rai_status"] == "ok"
     assert out[1]["_rai_error"] == "v: RegexTimeout"
     assert out[1]["v"] is None
+
+
+def test_a_personal_key_of_a_document_is_redacted_and_named_nowhere():
+    frame = pd.DataFrame({"doc": ['{"jane.roe@example.com": {"visits": 3}, "kind": "x"}']})
+    row = rai_scale.redact(frame, json_columns=["doc"], details=True, model=MODEL).iloc[0]
+    assert json.loads(row["doc"]) == {"<EMAIL_ADDRESS>": {"visits": 3}, "kind": "x"}
+    assert "jane" not in str(row["_rai_findings"])
+    assert "doc.*" in {finding["column"] for finding in row["_rai_findings"]}

@@ -66,7 +66,8 @@ class Cluster:
         if not home.exists():
             home.mkdir()
             for path in Path(pyspark.__file__).parent.iterdir():
-                (home / path.name).symlink_to(path)
+                if path.name != "work":  # of an application that somebody ran without this
+                    (home / path.name).symlink_to(path)
         return home
 
     def environ(self) -> dict[str, str]:

@@ -70,3 +70,23 @@ def test_a_document_survives_its_text(document):
     assert parsed == document
     changed = map_leaves(document, "d", lambda _, text: text + "!")
     assert json.loads(to_json(changed)) == changed
+
+
+def test_a_key_that_is_no_field_name_is_a_leaf_and_never_part_of_a_path():
+    document = {"user": {"a@b.com": 1, "Anna Smith": {"x": "y"}, "first_name": "z"}}
+    assert leaves_of(document, "c") == [
+        ("c.user.*", "a@b.com"),
+        ("c.user.*", "1"),
+        ("c.user.*", "Anna Smith"),
+        ("c.user.*.x", "y"),
+        ("c.user.first_name", "z"),
+    ]
+
+
+def test_keys_that_become_the_same_keep_their_values():
+    changed = map_leaves({"a@b.com": "1", "c@d.com": "2"}, "c", lambda path, text: "<X>")
+    assert list(changed) == ["<X>", "<X>_"]
+
+
+def test_field_names_of_typed_values_stay():
+    assert map_leaves({"a b": "x"}, "c", lambda path, text: "<X>", True) == {"a b": "<X>"}
