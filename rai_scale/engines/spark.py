@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -88,18 +90,13 @@ class SparkEngine(EngineBase):
     def publish(self, path: str) -> SharedFile:
         """Send a file to each executor once, as a session artifact."""
         name = content_name(path)
-        folder = tempfile.mkdtemp(prefix="rai_scale_")
         try:
-            named = os.path.join(folder, name)
-            os.symlink(os.path.abspath(path), named)
-            self.session.addArtifacts(named, file=True)
+            self.session.addArtifacts(_named_copy(path, name), file=True)
         except NotImplementedError:
             raise ConfigError(
                 "a shared file needs Spark Connect or Spark 4: classic Spark "
                 f"{self.session.version} has no artifacts."
             ) from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         return SharedFile(name, _in_spark_files)
 
 
@@ -156,6 +153,27 @@ def _partition() -> str:
 
     context = TaskContext.get()
     return "?" if context is None else str(context.partitionId())
+
+
+@cache
+def _published() -> str:
+    folder = tempfile.mkdtemp(prefix="rai_scale_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _named_copy(path: str, name: str) -> str:
+    """Return the path of the file under this name, kept until this process ends.
+
+    Classic Spark resolves a symbolic link, and executors fetch the file from here later.
+    """
+    named = os.path.join(_published(), name)
+    if not os.path.exists(named):
+        try:
+            os.link(os.path.realpath(path), named)
+        except OSError:  # another file system
+            shutil.copyfile(path, named)
+    return named
 
 
 def _in_spark_files(name: str) -> str:
