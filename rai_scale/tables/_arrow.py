@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
-CORRUPT = "_corrupt_record"
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 

@@ -17,7 +17,6 @@ import pyarrow.csv as pa_csv
 
 from rai_scale.errors import TableError
 from rai_scale.tables._arrow import (
-    CORRUPT,
     Piece,
     Scan,
     conform,
@@ -27,7 +26,7 @@ from rai_scale.tables._arrow import (
     select,
     unique_names,
 )
-from rai_scale.tables.formats import delimiter_of
+from rai_scale.tables.formats import CORRUPT, delimiter_of
 from rai_scale.tables.paths import Place, base_name, place_of
 from rai_scale.tables.source import FileInfo, TableSource
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rai_scale.tables._arrow import CORRUPT, unique_names
+from rai_scale.tables._arrow import unique_names
+from rai_scale.tables.formats import CORRUPT
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

@@ -14,10 +14,10 @@ import pyarrow as pa
 from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.spark import functions_of, quoted, spark_schema
-from rai_scale.tables._arrow import CORRUPT, by_kind, partition_values
+from rai_scale.tables._arrow import by_kind, partition_values
 from rai_scale.tables._csv import csv_schema, headers_of
 from rai_scale.tables._spark_files import empty, paths, union, with_keys
-from rai_scale.tables.formats import delimiter_of
+from rai_scale.tables.formats import CORRUPT, delimiter_of
 from rai_scale.tables.source import TableSource
 
 _OPTIONS = {

@@ -6,6 +6,9 @@ import re
 
 from rai_scale.errors import TableError, did_you_mean
 
+CORRUPT = "_corrupt_record"
+"""Column of the raw text of a line that its format's reader could not take apart."""
+
 FORMATS = ("parquet", "delta", "csv", "jsonl", "text", "lines")
 
 _ENDINGS = {

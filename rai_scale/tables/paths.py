@@ -100,6 +100,21 @@ def _no_driver(url: str) -> MissingDriverError:
     )
 
 
+def save_bytes(place: Place, content: bytes) -> None:
+    """Write a small file, whole or not at all."""
+    parent = place.path.rsplit("/", 1)[0]
+    place.fs.makedirs(parent, exist_ok=True)
+    if not place.is_local:
+        place.fs.pipe_file(place.path, content)
+        return
+    part = f"{place.path}.{os.getpid()}.part"
+    with open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, place.path)
+
+
 def join(folder: str, relative: str) -> str:
     """Join with one slash; an empty ``relative`` is the folder itself."""
     return f"{folder.rstrip('/')}/{relative}" if relative else folder

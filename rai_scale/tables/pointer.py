@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 
 from rai_scale.errors import TableError
-from rai_scale.tables.paths import Place, base_name, place_of
+from rai_scale.tables.paths import Place, base_name, place_of, save_bytes
 
 POINTER = "_current.json"
 RUN_PREFIX = "_run-"
@@ -36,16 +35,7 @@ def read_pointer(place: Place) -> tuple[str, str] | None:
 def switch_pointer(place: Place, folder: str, format: str) -> None:
     """Make ``folder`` the current run, in one step that cannot be half done."""
     content = json.dumps({"run": folder, "format": format}).encode()
-    pointer = place.child(POINTER)
-    if not place.is_local:
-        place.fs.pipe_file(pointer.path, content)
-        return
-    written = f"{pointer.path}.{os.getpid()}.tmp"
-    with open(written, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(written, pointer.path)
+    save_bytes(place.child(POINTER), content)
 
 
 def run_folder(run_id: str, current: str | None) -> str:
