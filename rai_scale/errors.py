@@ -42,6 +42,17 @@ class TableError(RaiScaleError):
     """A table cannot be read or written."""
 
 
+class TooManyGroupsError(RaiScaleError):
+    """More distinct groups were found than were allowed to come to the driver."""
+
+    def __init__(self, keys: Iterable[str], limit: int) -> None:
+        self.keys = list(keys)
+        self.limit = limit
+        super().__init__(
+            f"more than {limit:,} distinct combinations of {', '.join(map(repr, self.keys))}."
+        )
+
+
 WITHHELD = "The original message is withheld because it may quote personal data."
 
 

@@ -53,6 +53,9 @@ class EngineBase:
         """See :class:`~rai_scale.engines.protocol.Engine`."""
         raise TypeError(f"{type(self).__name__} does not make frames")
 
+    def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
+        raise TypeError(f"{type(self).__name__} does not bring groups together")
+
     def with_columns(
         self,
         data: Any,
@@ -79,6 +82,21 @@ class EngineBase:
         names = self.schema(data).names if inputs is None else list(inputs)
         self._check(data, names)
         return self._apply(data, BatchFunction(function, tuple(names), outputs, False, label))
+
+    def map_groups(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        function: TableFunction,
+        outputs: pa.Schema,
+        *,
+        inputs: Sequence[str],
+        label: str,
+    ) -> Any:
+        """See :class:`~rai_scale.engines.protocol.Engine`."""
+        names = tuple(dict.fromkeys([*keys, *inputs]))
+        self._check(data, names)
+        return self._apply_groups(data, keys, BatchFunction(function, names, outputs, False, label))
 
     def map_tasks(
         self,

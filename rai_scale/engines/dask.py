@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dask
@@ -16,8 +17,16 @@ import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.base import EngineBase, cut
-from rai_scale.engines.counts import count_groups, counts_schema, merge_counts
-from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow
+from rai_scale.engines.counts import (
+    Sum,
+    check_limit,
+    columns_of,
+    count_groups,
+    counts_schema,
+    merge_counts,
+)
+from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
+from rai_scale.engines.groups import split_groups
 from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 
@@ -39,25 +48,38 @@ class DaskEngine(EngineBase):
         with dask.config.set({"dataframe.convert-string": False}):
             return data.map_partitions(_run_partition, batch, meta=meta)
 
-    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+    def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
+        gathered = data[list(batch.inputs)].shuffle(on=list(keys))
+        meta = arrow_to_frame(batch.outputs.empty_table(), text_dtype(data._meta))
+        with dask.config.set({"dataframe.convert-string": False}):
+            return gathered.map_partitions(_run_groups, batch, list(keys), meta=meta)
+
+    def group_counts(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        sums: Sequence[Sum] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
         """Count per partition and merge as a tree; see the protocol."""
-        self._check(data, [*keys, *sums])
-        names = list(dict.fromkeys([*keys, *sums])) or list(data.columns)[:1]
-        kept = data[names]
+        names = list(dict.fromkeys([*keys, *columns_of(sums)]))
+        self._check(data, names)
+        kept = data[names or list(data.columns)[:1]]
         schema = counts_schema(self.schema(kept), keys, sums)
         meta = arrow_to_frame(schema.empty_table(), pd.ArrowDtype(pa.string()))
         counted = kept.reduction(
             _count_partition,
             aggregate=_merge_partitions,
             meta=meta,
-            chunk_kwargs={"keys": list(keys), "sums": list(sums)},
-            aggregate_kwargs={"schema": schema, "keys": list(keys)},
+            chunk_kwargs={"keys": list(keys), "sums": list(sums), "limit": limit},
+            aggregate_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
             combine=_merge_partitions,
-            combine_kwargs={"schema": schema, "keys": list(keys)},
+            combine_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
             split_every=8,
         )
         with plain_errors():
-            return canonical_table(frame_to_arrow(counted.compute()), schema)
+            table = canonical_table(frame_to_arrow(counted.compute()), schema)
+        return check_limit(table, keys, limit)
 
     def collect(self, data: Any) -> pa.Table:
         """Compute all partitions; see the protocol."""
@@ -134,11 +156,32 @@ def _run_partition(
     return run_on_frame(batch, frame, partition)
 
 
-def _count_partition(frame: pd.DataFrame, keys: list[str], sums: list[str]) -> pd.DataFrame:
-    counted = count_groups(frame_to_arrow(frame), keys, sums)
+def _run_groups(
+    frame: pd.DataFrame,
+    batch: BatchFunction,
+    keys: list[str],
+    partition_info: dict | None = None,
+) -> pd.DataFrame:
+    partition = "?" if not partition_info else str(partition_info.get("number", "?"))
+    table = batch.guard(partial(frame_to_arrow, frame, batch.inputs), partition)
+    done = [batch.run_whole(group, partition) for group in split_groups(table, keys)]
+    return arrow_to_frame(pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(frame))
+
+
+def _count_partition(
+    frame: pd.DataFrame, keys: list[str], sums: list[Sum], limit: int | None
+) -> pd.DataFrame:
+    counted = _cut_off(count_groups(frame_to_arrow(frame), keys, sums), limit)
     return arrow_to_frame(counted, pd.ArrowDtype(pa.string()))
 
 
-def _merge_partitions(frame: pd.DataFrame, schema: pa.Schema, keys: list[str]) -> pd.DataFrame:
+def _merge_partitions(
+    frame: pd.DataFrame, schema: pa.Schema, keys: list[str], limit: int | None
+) -> pd.DataFrame:
     merged = merge_counts(canonical_table(frame_to_arrow(frame), schema), keys)
-    return arrow_to_frame(merged, pd.ArrowDtype(pa.string()))
+    return arrow_to_frame(_cut_off(merged, limit), pd.ArrowDtype(pa.string()))
+
+
+def _cut_off(table: pa.Table, limit: int | None) -> pa.Table:
+    """Keep one group too many: that is enough to know, and groups only become more."""
+    return table if limit is None else table.slice(0, limit + 1)

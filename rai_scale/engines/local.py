@@ -21,7 +21,9 @@ from loky import get_reusable_executor
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
 from rai_scale.engines.base import TASK_SCHEMA, EngineBase, RunTasks, cut
-from rai_scale.engines.frames import frame_schema, frame_to_arrow
+from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
+from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
+from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 
@@ -126,17 +128,47 @@ class LocalEngine(EngineBase):
         while waiting:
             yield waiting.popleft().result()
 
-    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
-        """Count by DuckDB; see :class:`~rai_scale.engines.protocol.Engine`."""
-        self._check(data, [*keys, *sums])
+    def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         if isinstance(data, pd.DataFrame):
-            data = frame_to_arrow(data, [*keys, *sums] or list(data.columns)[:1])
+            table = frame_to_arrow(data, batch.inputs)
+            done = self._run_groups(batch, split_groups(table, keys))
+            return arrow_to_frame(
+                pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(data)
+            )
+        if isinstance(data, pa.Table):
+            done = self._run_groups(batch, split_groups(data, keys))
+            return pa.concat_tables([batch.outputs.empty_table(), *done])
+        ordered = data.select(*map(_column, batch.inputs)).order(", ".join(map(_column, keys)))
+
+        def run() -> Iterator[pa.Table]:
+            return self._run_groups(batch, groups_of_sorted(scan(ordered), keys))
+
+        return relation_of(ArrowStream(batch.outputs, run))
+
+    def _run_groups(self, batch: BatchFunction, groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        tasks = (partial(batch.run_whole, group, str(i)) for i, group in enumerate(groups))
+        return self._in_workers(tasks, batch)
+
+    def group_counts(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        sums: Sequence[Sum] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Count by DuckDB; see :class:`~rai_scale.engines.protocol.Engine`."""
+        names = list(dict.fromkeys([*keys, *columns_of(sums)]))
+        self._check(data, names)
+        if isinstance(data, pd.DataFrame):
+            data = frame_to_arrow(data, names or list(data.columns)[:1])
         relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
-        totals = [f"sum({_column(n)})::DOUBLE AS {_column('sum_' + n)}" for n in sums]
+        # fsum keeps the digits that a naive sum of many rows loses
+        totals = [f"{_fsum(name)} AS {_column(sum_name(name))}" for name in sums]
         wanted = ", ".join([*map(_column, keys), 'count(*)::BIGINT AS "count"', *totals])
         grouped = relation.aggregate(wanted, ", ".join(map(_column, keys)))
+        grouped = grouped if limit is None else grouped.limit(limit + 1)
         with plain_errors():
-            return canonical_table(grouped.to_arrow_table())
+            return check_limit(canonical_table(grouped.to_arrow_table()), keys, limit)
 
     def collect(self, data: Any) -> pa.Table:
         """Return all rows; see :class:`~rai_scale.engines.protocol.Engine`."""
@@ -185,6 +217,11 @@ def _call(pickled: bytes) -> Any:
 def cut_rows(table: pa.Table) -> list[pa.Table]:
     """Cut a table into batches of at most ``BATCH_ROWS`` rows."""
     return [table.slice(i, BATCH_ROWS) for i in range(0, table.num_rows, BATCH_ROWS)]
+
+
+def _fsum(name: Sum) -> str:
+    product = " * ".join(f"{_column(n)}::DOUBLE" for n in factors(name))
+    return f"fsum(coalesce({product}, 'NaN'::DOUBLE))"
 
 
 def _column(name: str) -> str:

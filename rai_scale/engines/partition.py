@@ -47,6 +47,10 @@ class BatchFunction:
             result = self._guarded(batch, partition)
             yield overlay(batch, result) if self.aligned else result
 
+    def run_whole(self, table: pa.Table, partition: str) -> pa.Table:
+        """Return the function's table for all rows of ``table`` in one call."""
+        return self._guarded(table, partition)
+
     def guard(self, call: Callable[[], Any], partition: str) -> Any:
         """Return ``call()``; an error keeps its type and loses its message."""
         try:

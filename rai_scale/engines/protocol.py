@@ -51,11 +51,41 @@ class Engine(Protocol):
     ) -> Any:
         """Return a frame of the rows that the function makes of each batch; lazy."""
 
-    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+    def map_groups(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        function: TableFunction,
+        outputs: pa.Schema,
+        *,
+        inputs: Sequence[str],
+        label: str,
+    ) -> Any:
+        """Return a frame of the rows that the function makes of each group; lazy.
+
+        The function is called once per distinct combination of ``keys`` with all rows of that
+        group, which must fit in a worker's memory. ``inputs`` are the columns that it sees, the
+        keys among them. The order of the rows in a group is not defined.
+        """
+
+    def group_counts(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        sums: Sequence[str | tuple[str, ...]] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
         """Count rows per distinct combination of ``keys``, natively; executes.
 
-        Returns the keys, ``count`` (int64) and ``sum_<name>`` (float64) for each of ``sums``. A
-        null key is a group of its own; the order of the rows is not defined.
+        Returns the keys, ``count`` (int64) and ``sum_<name>`` (float64) for each of ``sums``; the
+        sum of a product is asked for by a tuple of names and called ``sum_<name>*<name>``. A null
+        key is a group of its own; a null among the summed values makes the sum NaN, so that it
+        is not overlooked; the order of the rows is not defined.
+
+        Raises
+        ------
+        TooManyGroupsError
+            If there are more than ``limit`` groups; no more than that come to the driver.
         """
 
     def collect(self, data: Any) -> pa.Table:

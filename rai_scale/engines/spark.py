@@ -9,8 +9,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib import import_module
+from operator import mul
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pyspark.sql.types import StructField, StructType
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
 from rai_scale.engines.base import EngineBase
+from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
 from rai_scale.engines.partition import BatchFunction, plain_errors
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.errors import ConfigError
@@ -61,13 +63,39 @@ class SparkEngine(EngineBase):
         source = data.toDF(*(f"_{i}" for i in range(len(data.columns))))
         return source.mapInArrow(run, numbered).toDF(*names)
 
-    def group_counts(self, data: Any, keys: Sequence[str], sums: Sequence[str] = ()) -> pa.Table:
+    def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
+        names = [field.name for field in spark_schema(batch.outputs)]
+        numbered = StructType(
+            [
+                StructField(f"_{i}", f.dataType, True)
+                for i, f in enumerate(spark_schema(batch.outputs))
+            ]
+        )
+        source = data.select(*map(quoted, batch.inputs))
+        source = source.toDF(*(f"_{i}" for i in range(len(batch.inputs))))
+        grouped = source.groupBy(*(f"_{batch.inputs.index(key)}" for key in keys))
+        if not hasattr(grouped, "applyInArrow"):
+            raise ConfigError(f"{batch.label} needs Spark 4; this is {self.session.version}.")
+        run = RunGroup(batch, tuple(numbered.names))
+        # Spark counts the parameters of what it is given, and takes two for (key, table)
+        return grouped.applyInArrow(lambda table: run(table), numbered).toDF(*names)  # noqa: PLW0108
+
+    def group_counts(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        sums: Sequence[Sum] = (),
+        limit: int | None = None,
+    ) -> pa.Table:
         """Count by Spark SQL; see the protocol."""
-        self._check(data, [*keys, *sums])
+        self._check(data, [*keys, *columns_of(sums)])
         F = functions_of(data)
-        totals = [F.sum(F.col(quoted(n))).cast("double").alias(f"sum_{n}") for n in sums]
+        totals = [F.sum(_product(F, name)).alias(sum_name(name)) for name in sums]
         rows = F.count(F.lit(1)).alias("count")
-        return self.collect(data.groupBy(*map(quoted, keys)).agg(rows, *totals))
+        counted = data.groupBy(*map(quoted, keys)).agg(rows, *totals)
+        return check_limit(
+            self.collect(counted if limit is None else counted.limit(limit + 1)), keys, limit
+        )
 
     def collect(self, data: Any) -> pa.Table:
         """Bring all rows to the driver; see the protocol."""
@@ -115,6 +143,25 @@ class RunBatches:
             table = pa.Table.from_batches([batch]).rename_columns(list(self.names))
             for done in self.batch.run(table, partition):
                 yield from done.rename_columns(list(self.numbered)).combine_chunks().to_batches()
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """The function that ``applyInArrow`` calls with all rows of a group."""
+
+    batch: BatchFunction
+    numbered: tuple[str, ...]
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the result of one group."""
+        table = table.rename_columns(list(self.batch.inputs))
+        done = self.batch.run_whole(table, _partition())
+        return done.rename_columns(list(self.numbered))
+
+
+def _product(F: Any, name: Sum) -> Any:
+    columns = [F.col(quoted(column)).cast("double") for column in factors(name)]
+    return F.coalesce(reduce(mul, columns), F.lit(float("nan")))
 
 
 def quoted(name: str) -> str:

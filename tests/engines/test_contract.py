@@ -6,13 +6,19 @@ import datetime as dt
 import os
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.frames import frame_to_arrow
-from rai_scale.errors import MissingColumnError, UnsupportedFrameError, WorkerError
+from rai_scale.errors import (
+    MissingColumnError,
+    TooManyGroupsError,
+    UnsupportedFrameError,
+    WorkerError,
+)
 
 UTC = dt.UTC
 LENGTH = pa.schema([("length", pa.int64())])
@@ -244,3 +250,76 @@ def test_pandas_keeps_index_dtypes_and_columns_that_are_not_read():
 def test_mixed_pandas_columns_become_text_where_they_are_read():
     frame = pd.DataFrame({"mixed": [1, "two", None, float("nan"), 2.5]})
     assert frame_to_arrow(frame)["mixed"].to_pylist() == ["1", "two", None, None, "2.5"]
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_group_counts_of_products(engine_case, partitions):
+    frame = engine_case.make(ROWS.select(["flag", "small", "id"]), partitions)
+    counts = engine_case.engine.group_counts(frame, ["flag"], [("small", "small"), ("small", "id")])
+    assert counts.column_names == ["flag", "count", "sum_small*small", "sum_small*id"]
+    found = {row["flag"]: row for row in counts.to_pylist()}
+    assert found[True]["sum_small*small"] == 1 + 16 + 25
+    assert found[True]["sum_small*id"] == 0 + 4 * 3 + 5 * 4
+
+
+def test_a_null_among_summed_values_is_not_overlooked(engine_case):
+    frame = engine_case.make(ROWS.select(["flag", "small"]), 3)
+    counts = engine_case.engine.group_counts(frame, ["flag"], ["small"])
+    found = {row["flag"]: row["sum_small"] for row in counts.to_pylist()}
+    assert found[True] == 10
+    assert np.isnan(found[None])
+
+
+def test_group_counts_stop_at_a_limit(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]), 3)
+    assert engine_case.engine.group_counts(frame, ["id"], limit=7).num_rows == 7
+    with pytest.raises(TooManyGroupsError, match="more than 6 distinct combinations of 'id'"):
+        engine_case.engine.group_counts(frame, ["id"], limit=6)
+
+
+def one_row_per_group(table: pa.Table) -> pa.Table:
+    keys = set(zip(table["text.a"].to_pylist(), table["flag"].to_pylist(), strict=True))
+    assert len(keys) == 1
+    text, flag = keys.pop()
+    ids = ",".join(map(str, sorted(table["id"].to_pylist())))
+    return pa.table({"text": [text], "flag": [flag], "ids.all": [ids]}, ONE_ROW)
+
+
+ONE_ROW = pa.schema([("text", pa.string()), ("flag", pa.bool_()), ("ids.all", pa.string())])
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_group_comes_whole(engine_case, partitions):
+    n = 23_000  # more than two batches
+    table = pa.table(
+        {
+            "id": range(n),
+            "text.a": pa.array([["a", "b", None][i % 3] for i in range(n)], pa.string()),
+            "flag": pa.array([[True, None][i % 2] for i in range(n)], pa.bool_()),
+            "rest": ["x"] * n,
+        }
+    )
+    engine, frame = engine_case.engine, engine_case.make(table, partitions)
+    keys = ["text.a", "flag"]
+    out = engine.map_groups(
+        frame, keys, one_row_per_group, ONE_ROW, inputs=["id", *keys], label="groups"
+    )
+    rows = engine.collect(out).to_pylist()
+    assert len(rows) == 6
+    found = {(row["text"], row["flag"]): row["ids.all"] for row in rows}
+    assert found["b", None] == ",".join(str(i) for i in range(1, n, 6))
+
+
+def test_a_failing_group_keeps_its_message(engine_case):
+    frame = engine_case.make(ROWS.select(["id", "text"]), 2)
+    out = engine_case.engine.map_groups
+    with pytest.raises(WorkerError) as error:
+        engine_case.engine.collect(
+            out(frame, ["id"], fail_with_value, LENGTH, inputs=["id", "text"], label="secret")
+        )
+    assert "дом" not in str(error.value)
+    assert error.value.label == "secret"
+
+
+def fail_with_value(table: pa.Table) -> pa.Table:
+    raise ValueError(f"bad value {table['text'].to_pylist()}")

@@ -1,0 +1,1 @@
+"""Exact counts, sums and moments of any table, as small states that merge."""

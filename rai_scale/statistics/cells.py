@@ -1,0 +1,148 @@
+"""Cells: how many rows share each combination of values; the state from which metrics come.
+
+Counting and computing are apart: whatever makes a :class:`Cells` (an engine, a merge of two runs,
+a noisy release) can be computed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rai_scale.engines.counts import sum_name
+from rai_scale.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows and sums of weights per distinct combination of keys.
+
+    Attributes
+    ----------
+    keys : pandas.DataFrame
+        One row per cell, sorted; no missing values.
+    count : numpy.ndarray of int64
+        Rows per cell.
+    sums : dict of str to numpy.ndarray of float64
+        Sums per cell: of a column under its name, of its squares under ``"name*name"``.
+    weight_name : str, optional
+        Which of ``sums`` is the sample weight.
+    """
+
+    keys: pd.DataFrame
+    count: np.ndarray
+    sums: dict[str, np.ndarray] = field(default_factory=dict)
+    weight_name: str | None = None
+
+    @property
+    def weight(self) -> np.ndarray | None:
+        """The sum of sample weights per cell, or None where rows count alike."""
+        return None if self.weight_name is None else self.sums[self.weight_name]
+
+    @property
+    def weight_sq(self) -> np.ndarray | None:
+        """The sum of squared sample weights per cell, or None."""
+        name = self.weight_name
+        return None if name is None else self.sums[f"{name}*{name}"]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were counted."""
+        return int(self.count.sum())
+
+    def select(self, chosen: np.ndarray) -> Cells:
+        """Return the cells where the boolean array ``chosen`` is true."""
+        return Cells(
+            self.keys[chosen].reset_index(drop=True),
+            self.count[chosen],
+            {name: values[chosen] for name, values in self.sums.items()},
+            self.weight_name,
+        )
+
+    def merge(self, other: Cells) -> Cells:
+        """Add the cells of other rows of the same table; associative and commutative."""
+        names = list(self.keys.columns)
+        both = pd.concat([self.keys, other.keys], ignore_index=True)
+        grouped = both.groupby(names, sort=True)
+        codes = grouped.ngroup().to_numpy()
+        first = np.unique(codes, return_index=True)[1]
+
+        def add(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+            total = np.zeros(len(first), mine.dtype)
+            np.add.at(total, codes, np.r_[mine, theirs])
+            return total
+
+        sums = {name: add(values, other.sums[name]) for name, values in self.sums.items()}
+        keys = both.iloc[first].reset_index(drop=True)
+        return Cells(keys, add(self.count, other.count), sums, self.weight_name)
+
+
+def count_cells(
+    engine: Engine,
+    data: Any,
+    keys: Sequence[str],
+    *,
+    weights: Sequence[str] = (),
+    limit: int | None = None,
+) -> Cells:
+    """Count the cells of ``keys`` natively, with sums and sums of squares of ``weights``.
+
+    The first of ``weights`` is the sample weight.
+
+    Raises
+    ------
+    TooManyGroupsError
+        If there are more than ``limit`` cells.
+    ConfigError
+        If a key or a weight is missing in some rows; the message says in how many.
+    """
+    sums = [s for name in weights for s in (name, (name, name))]
+    table = engine.group_counts(data, keys, sums, limit)
+    refuse_missing(table, keys)
+    for name in weights:
+        refuse_missing_sum(table, name)
+    frame = pd.DataFrame({key: plain_values(table[key]) for key in keys})
+    order = frame.sort_values(list(keys), kind="stable").index.to_numpy()
+    return Cells(
+        frame.iloc[order].reset_index(drop=True),
+        table["count"].to_numpy()[order],
+        {sum_name(s)[4:]: table[sum_name(s)].to_numpy()[order] for s in sums},
+        weights[0] if weights else None,
+    )
+
+
+def plain_values(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column without nulls as pandas would hold it; decimals become floats."""
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    return column.to_pandas().to_numpy()
+
+
+def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
+    """Raise if a key is null or NaN; say in how many rows, and what can be done."""
+    for key in keys:
+        missing = pc.is_null(counts[key], nan_is_null=True)
+        rows = pc.sum(pc.filter(counts["count"], missing)).as_py() or 0
+        if rows:
+            total = pc.sum(counts["count"]).as_py()
+            raise ConfigError(
+                f"column {key!r} is missing in {rows:,} of {total:,} rows. Give missing values a "
+                f"group of their own (for example fill them with 'unknown'), or leave those rows "
+                "out and say so."
+            )
+
+
+def refuse_missing_sum(counts: pa.Table, name: str) -> None:
+    """Raise if weights are missing, which shows as a sum that is NaN."""
+    bad = pc.is_null(counts[f"sum_{name}"], nan_is_null=True)
+    if pc.any(bad).as_py():
+        raise ConfigError(f"the weights in column {name!r} have missing values; fill or drop them.")
