@@ -10,8 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rai_scale._version import __version__
+from rai_scale.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from rai_scale.fairness.balance import balance
+    from rai_scale.fairness.calibration import calibration
+    from rai_scale.fairness.disparities import disparities
+    from rai_scale.fairness.exponentiated_gradient import exponentiated_gradient
+    from rai_scale.fairness.grid_search import grid_search
+    from rai_scale.fairness.metric_frame import metric_frame
+    from rai_scale.fairness.pareto import pareto
+    from rai_scale.fairness.reweighing import reweighing
+    from rai_scale.fairness.threshold_optimizer import fit_threshold_optimizer
+    from rai_scale.fairness.thresholds import threshold_curves
     from rai_scale.pii.config import AnalyzerConfig
     from rai_scale.pii.redact import redact
     from rai_scale.pii.scan import scan
@@ -19,17 +30,51 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnalyzerConfig": "rai_scale.pii.config",
-    "redact": "rai_scale.pii.redact",
-    "scan": "rai_scale.pii.scan",
+    "balance": "rai_scale.fairness.balance",
+    "calibration": "rai_scale.fairness.calibration",
+    "disparities": "rai_scale.fairness.disparities",
+    "exponentiated_gradient": "rai_scale.fairness.exponentiated_gradient",
+    "fit_threshold_optimizer": "rai_scale.fairness.threshold_optimizer",
+    "grid_search": "rai_scale.fairness.grid_search",
+    "metric_frame": "rai_scale.fairness.metric_frame",
+    "pareto": "rai_scale.fairness.pareto",
     "read_table": "rai_scale.tables.read",
+    "redact": "rai_scale.pii.redact",
+    "reweighing": "rai_scale.fairness.reweighing",
+    "scan": "rai_scale.pii.scan",
+    "threshold_curves": "rai_scale.fairness.thresholds",
 }
 
-__all__ = ["AnalyzerConfig", "__version__", "read_table", "redact", "scan"]
+_EXTRA_OF = {"fairlearn": "fairness", "sklearn": "fairness", "scipy": "fairness"}
+
+__all__ = [
+    "AnalyzerConfig",
+    "__version__",
+    "balance",
+    "calibration",
+    "disparities",
+    "exponentiated_gradient",
+    "fit_threshold_optimizer",
+    "grid_search",
+    "metric_frame",
+    "pareto",
+    "read_table",
+    "redact",
+    "reweighing",
+    "scan",
+    "threshold_curves",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").split(".")[0]
+            if missing not in _EXTRA_OF:
+                raise
+            raise MissingExtraError(missing, _EXTRA_OF[missing]) from None
     raise AttributeError(f"module 'rai_scale' has no attribute {name!r}")
 
 

@@ -1,0 +1,1 @@
+"""Fairlearn's numbers from group counts, at any size."""

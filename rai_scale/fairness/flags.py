@@ -1,0 +1,84 @@
+"""What misleads beside a number: groups where a metric says nothing, and small groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import fairlearn.metrics as fm
+import numpy as np
+import pandas as pd
+import sklearn.metrics as skm
+
+from rai_scale.fairness.from_cells import Roles
+from rai_scale.fairness.metrics import Metric, base_function
+from rai_scale.statistics.cells import Cells
+
+SMALL_GROUP = 30
+"""Below this number of rows a group is flagged: a rate of 0.5 then has an interval of +-0.18."""
+
+NEEDS_POSITIVES = (
+    *(fm.true_positive_rate, fm.false_negative_rate, skm.recall_score, skm.f1_score),
+    *(skm.average_precision_score, skm.roc_auc_score, skm.balanced_accuracy_score),
+)
+NEEDS_NEGATIVES = (
+    *(fm.true_negative_rate, fm.false_positive_rate),
+    *(skm.roc_auc_score, skm.balanced_accuracy_score),
+)
+NEEDS_SELECTED = (skm.precision_score,)
+
+
+def find_flags(
+    cells: Cells, roles: Roles, metrics: Sequence[Metric], counts: pd.Series, small: int
+) -> pd.DataFrame:
+    """Return one row per remark: the group's levels, ``metric``, ``flag`` and ``rows``.
+
+    ``metric`` is ``"*"`` where a remark holds for all of them.
+    """
+    tables = {"positive": _having(cells, roles, roles.y_true, counts, True)}
+    tables["negative"] = _having(cells, roles, roles.y_true, counts, False)
+    tables["selected"] = _having(cells, roles, roles.y_pred, counts, True)
+    found: list[tuple[object, str, str]] = []
+    for group, rows in counts.items():
+        if rows == 0:
+            found.append((group, "*", "no rows: NaN"))
+            continue
+        if rows < small:
+            found.append((group, "*", f"small group: fewer than {small} rows"))
+        for metric in metrics:
+            found += [(group, metric.name, text) for text in _of_metric(metric, group, tables)]
+    levels = [group if isinstance(group, tuple) else (group,) for group, _, _ in found]
+    frame = pd.DataFrame(levels, columns=list(counts.index.names))
+    frame["metric"] = [metric for _, metric, _ in found]
+    frame["flag"] = [flag for _, _, flag in found]
+    frame["rows"] = [int(counts.at[group]) for group, _, _ in found]
+    return frame
+
+
+def _of_metric(metric: Metric, group: object, rows: dict[str, pd.Series | None]) -> list[str]:
+    function = base_function(metric.function)
+    flags = []
+    for needed, name, text in [
+        (NEEDS_POSITIVES, "positive", "no row with a positive label"),
+        (NEEDS_NEGATIVES, "negative", "no row with a negative label"),
+        (NEEDS_SELECTED, "selected", "no row with a positive prediction"),
+    ]:
+        table = rows[name]
+        if function in needed and table is not None and table.at[group] == 0:
+            flags.append(f"{text}: the value says nothing")
+    return flags
+
+
+def _having(
+    cells: Cells, roles: Roles, column: str, counts: pd.Series, positive: bool
+) -> pd.Series | None:
+    """Rows per group whose label is the positive one (or not); None where labels are not two."""
+    if column not in cells.keys:
+        return None
+    labels = cells.keys[column].to_numpy()
+    levels = set(pd.unique(labels))
+    if len(levels) > 2 or not levels <= {0, 1, -1}:  # noqa: PLR2004
+        return None
+    rows = np.where((labels == 1) == positive, cells.count, 0)
+    keys = [cells.keys[name].to_numpy() for name in roles.groups]
+    grouped = pd.Series(rows).groupby(keys).sum().rename_axis(counts.index.names)
+    return grouped.reindex(counts.index, fill_value=0)

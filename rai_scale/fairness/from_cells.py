@@ -1,0 +1,105 @@
+"""Metrics from cells: Fairlearn computes, on a few cells with their numbers as weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fairlearn.metrics as fm
+import numpy as np
+import pandas as pd
+from fairlearn.metrics._disaggregated_result import DisaggregatedResult
+
+from rai_scale.fairness.metrics import Metric, base_function
+from rai_scale.statistics.cells import Cells
+
+COUNT = "\0count"
+ROLE = "\0role "
+"""Prefixes that no column of a table has, so that groups may be called anything."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns of a table play which part."""
+
+    y_true: str
+    y_pred: str
+    sensitive: tuple[str, ...]
+    control: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> list[str]:
+        """Control features first, as in Fairlearn's index."""
+        return [*self.control, *self.sensitive]
+
+    def keys(self, metrics: Sequence[Metric]) -> list[str]:
+        """Return the columns whose combinations make a cell."""
+        params = [column for metric in metrics for column in metric.params.values()]
+        return list(dict.fromkeys([*self.groups, self.y_true, self.y_pred, *params]))
+
+
+@dataclass(frozen=True)
+class CellMetric:
+    """A metric as Fairlearn calls it on the rows of a group, here on its cells."""
+
+    metric: Metric
+    y_true: str
+    y_pred: str
+
+    def __call__(self, frame: pd.DataFrame) -> Any:
+        """Return the metric of the group whose cells are in ``frame``."""
+        count = frame[COUNT].to_numpy()
+        metric = self.metric
+        if base_function(metric.function) is fm.count:
+            return int(count.sum())
+        columns = {"y_true": self.y_true, "y_pred": self.y_pred, **metric.params}
+        values = {name: _column(frame, column) for name, column in columns.items()}
+        if not metric.takes_weight:
+            return self._call({name: np.repeat(v, count, axis=0) for name, v in values.items()})
+        weight = count if metric.weight is None else frame[ROLE + metric.weight].to_numpy()
+        if len(count) == 1 and count[0] > 1:
+            # a function that counts its rows (R2 needs two) must see more than one
+            values = {name: np.repeat(v, 2, axis=0) for name, v in values.items()}
+            weight = _in_two(weight[0])
+        return self._call({**values, "sample_weight": weight})
+
+    def _call(self, values: dict[str, Any]) -> Any:
+        return self.metric.function(values.pop("y_true"), values.pop("y_pred"), **values)
+
+
+def _in_two(weight: Any) -> np.ndarray:
+    if isinstance(weight, np.integer):
+        return np.array([1, weight - 1])
+    return np.array([weight / 2, weight / 2])
+
+
+def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
+    values = frame[ROLE + name].to_numpy()
+    return np.stack(list(values)) if values.dtype == object else values
+
+
+def frame_of(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Return the cells as the frame that :class:`CellMetric` reads."""
+    named = {f"{ROLE}{key}": cells.keys[key].to_numpy() for key in cells.keys}
+    weights = {ROLE + m.weight: cells.sums[m.weight] for m in metrics if m.weight is not None}
+    groups = {name: cells.keys[name].to_numpy() for name in roles.groups}
+    return pd.DataFrame({**groups, **named, **weights, COUNT: cells.count})
+
+
+def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:
+    """Compute all metrics overall and by group, with Fairlearn's own grouping."""
+    return DisaggregatedResult.create(
+        data=frame_of(cells, roles, metrics),
+        annotated_functions={m.name: CellMetric(m, roles.y_true, roles.y_pred) for m in metrics},
+        sensitive_feature_names=list(roles.sensitive),
+        control_feature_names=list(roles.control) or None,
+    )
+
+
+def group_rows(cells: Cells, roles: Roles, index: pd.Index) -> pd.Series:
+    """Return the number of rows per group, 0 for combinations that do not occur."""
+    counts = pd.Series(cells.count).groupby(
+        [cells.keys[name].to_numpy() for name in roles.groups], sort=True
+    )
+    return counts.sum().rename_axis(index.names).reindex(index, fill_value=0).rename("count")

@@ -1,0 +1,167 @@
+"""``metric_frame``: a Fairlearn MetricFrame of a table of any size, from one pass of counting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from fairlearn.metrics import MetricFrame
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, check_columns
+from rai_scale.fairness.disparities import disparity_values
+from rai_scale.fairness.flags import SMALL_GROUP, find_flags
+from rai_scale.fairness.from_cells import Roles, group_rows
+from rai_scale.fairness.measure import Limits, Measured, measure
+from rai_scale.fairness.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
+
+MAX_CELLS = 2_000_000
+
+
+class CountedMetricFrame(MetricFrame):
+    """A :class:`fairlearn.metrics.MetricFrame` whose numbers come from counts.
+
+    Everything that Fairlearn's class offers works as documented there. In addition:
+
+    Attributes
+    ----------
+    counts : pandas.Series of int64
+        Rows per group, indexed as ``by_group``; 0 for combinations that do not occur.
+    flags : pandas.DataFrame
+        Remarks on groups where a value misleads: the levels, ``metric``, ``flag``, ``rows``.
+    bounds : pandas.DataFrame
+        How far each value of ``by_group`` may be from the exact one; 0.0 unless scores were
+        binned.
+    cells : Cells
+        The counted cells, from which more can be computed without another pass.
+    """
+
+    def __init__(self, measured: Measured, *, single: bool, small_group: int = SMALL_GROUP) -> None:
+        roles = measured.roles
+        self._sf_names = list(roles.sensitive)
+        self._cf_names = list(roles.control) or None
+        self._user_supplied_callable = single
+        self._result_cache: dict[str, Any] = {}
+        self._ci_quantiles: list[float] | None = None
+        self._n_boot: int | None = None
+        self._populate_results(measured.result)
+        self._measured = measured
+        index = measured.result.by_group.index
+        self.cells = measured.cells
+        self.counts = group_rows(measured.cells, roles, index)
+        self.flags = find_flags(measured.cells, roles, measured.metrics, self.counts, small_group)
+        exact = pd.DataFrame(0.0, index, [m.name for m in measured.metrics])
+        self.bounds = exact if measured.bounds is None else exact.add(measured.bounds, fill_value=0)
+
+    def disparities(
+        self, metrics: Metrics, *, method: str = "between_groups", **options: Any
+    ) -> Any:
+        """Return Fairlearn's single numbers over all groups, computed from the same cells.
+
+        Parameters
+        ----------
+        metrics : str, function, list or dict
+            Such as ``"equalized_odds_difference"`` or ``fairlearn.metrics`` functions.
+        method : {"between_groups", "to_overall"}
+            As in Fairlearn.
+        **options
+            Passed on to the functions, such as ``agg="mean"``.
+
+        Returns
+        -------
+        float, or pandas.Series for several metrics; with control features one per control level.
+        """
+        measured = self._measured
+        weight = next((m.weight for m in measured.metrics if m.weight is not None), None)
+        return disparity_values(
+            measured.cells, measured.roles, metrics, weight, method=method, options=options
+        )
+
+
+def metric_frame(
+    frame: Any,
+    *,
+    metrics: Metrics,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] | None = None,
+    sample_weight: str | None = None,
+    sample_params: Mapping[str, Any] | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: list[float] | None = None,
+    random_state: Any = None,
+    bootstrap_unit: str | None = None,
+    per_group: bool = False,
+    max_cells: int = MAX_CELLS,
+    bins: int | None = None,
+    small_group: int = SMALL_GROUP,
+) -> CountedMetricFrame:
+    """Measure a model by group, as ``fairlearn.metrics.MetricFrame`` does, at any size.
+
+    The engine counts the rows of each (control, sensitive, y_true, y_pred) combination in one
+    pass; Fairlearn computes from those counts. Executes at once.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
+    metrics : function, str, list of str, or dict of str to function or str
+        Fairlearn's and scikit-learn's metrics by function or name, and any function
+        ``f(y_true, y_pred, sample_weight)`` for which a weight is a number of equal rows.
+    y_true, y_pred : str
+        Columns of labels and of predictions (or scores, as the metrics need).
+    sensitive_features, control_features : str or list of str
+        Columns that make the groups; missing values are an error that says how many.
+    sample_weight : str, optional
+        Column of weights for every metric that takes them.
+    sample_params : dict, optional
+        As in Fairlearn, with columns in place of arrays.
+    n_boot, ci_quantiles, random_state
+        As in Fairlearn; the replicates are drawn from the counts.
+    bootstrap_unit : str, optional
+        Column of the person (or household) whose rows are resampled together.
+    per_group : bool
+        Run metrics that cannot be computed from counts on all rows of a group at once.
+    max_cells : int
+        The most cells that come to the driver. With more distinct scores, rank metrics are
+        computed from bins with a certified bound, and averages (log loss, Brier, MAE, MSE, R2)
+        from moments.
+    bins : int, optional
+        Bin scores into this many bins at once, without trying distinct scores first.
+    small_group : int
+        Groups with fewer rows are flagged.
+
+    Returns
+    -------
+    CountedMetricFrame
+
+    Raises
+    ------
+    MissingColumnError, ConfigError
+        If columns are not there, values are missing, or a metric cannot be computed.
+    """
+    engine = engine_of(frame)
+    roles = Roles(y_true, y_pred, _names(sensitive_features), _names(control_features or ()))
+    resolved, single = resolve_metrics(metrics, sample_weight, sample_params)
+    _check(roles, resolved, engine.schema(frame).names)
+    if not per_group:
+        refuse_uncounted(resolved)
+    measured = measure(engine, frame, roles, resolved, Limits(max_cells, bins))
+    result = CountedMetricFrame(measured, single=single, small_group=small_group)
+    return result
+
+
+def _names(features: str | Sequence[str]) -> tuple[str, ...]:
+    return (features,) if isinstance(features, str) else tuple(features)
+
+
+def _check(roles: Roles, metrics: Sequence[Metric], found: Sequence[str]) -> None:
+    weights = [m.weight for m in metrics if m.weight is not None]
+    check_columns([*roles.keys(metrics), *weights], found)
+    if not roles.sensitive:
+        raise ConfigError("sensitive_features is empty; name at least one column.")
+    double = {name for name in roles.groups if roles.groups.count(name) > 1}
+    if double:
+        raise ConfigError(f"{sorted(double)[0]!r} is named twice among the groups.")

@@ -1,0 +1,88 @@
+"""AUC and average precision of a score histogram, with the error that binning can have made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.statistics.histogram import ScoreCells, ScoreSteps
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A metric per group and overall, each with a bound.
+
+    Attributes
+    ----------
+    by_group : DataFrame
+        The group columns, ``value`` and ``bound``: the metric of the rows themselves is certainly
+        within ``value - bound`` and ``value + bound``. NaN where a group lacks a label it needs.
+    overall : tuple of (float, float)
+        Value and bound over all rows.
+    """
+
+    by_group: pd.DataFrame
+    overall: tuple[float, float]
+
+
+def auc_with_bound(cells: ScoreCells) -> Bounded:
+    """Return the area under the ROC curve, as ``sklearn.metrics.roc_auc_score`` has it.
+
+    The area is the share of (positive, negative) pairs in which the positive has the higher score,
+    a tie counting half (Hanley and McNeil 1982). Binning turns only pairs inside one bin into
+    ties, each wrong by at most a half, so ``bound = sum(pos * neg) / (2 P N)`` over the bins. The
+    histogram itself certifies it: nothing is assumed of the scores. 0 with distinct scores.
+    """
+    return _per_group(cells, _auc)
+
+
+def average_precision_with_bound(cells: ScoreCells) -> Bounded:
+    """Return the average precision, as ``sklearn.metrics.average_precision_score`` has it.
+
+    ``sum((R_i - R_{i-1}) * P_i)`` over the distinct scores. What a bin with p positives and q
+    negatives below T positives and F negatives can have contributed lies between
+    ``p - (F + q) * log((T + p + F + q) / (T + F + q))`` (all its negatives first, its positives
+    as fine as can be) and ``p * (T + p) / (T + p + F)`` (all its positives first, as one tie), over
+    P. The bound is the larger distance to these. 0 with distinct scores.
+    """
+    return _per_group(cells, _average_precision)
+
+
+def _per_group(
+    cells: ScoreCells, metric: Callable[[ScoreSteps, bool], tuple[float, float]]
+) -> Bounded:
+    found = [metric(cells.steps(i), cells.exact) for i in range(len(cells.groups))]
+    values = pd.DataFrame(found, columns=["value", "bound"], dtype="float64")
+    overall = metric(cells.steps(), cells.exact)
+    return Bounded(pd.concat([cells.groups, values], axis=1), overall)
+
+
+def _auc(steps: ScoreSteps, exact: bool) -> tuple[float, float]:
+    pos, neg = steps.positive_weight, steps.negative_weight
+    pairs = pos.sum() * neg.sum()
+    if not pairs:
+        return float("nan"), float("nan")
+    below = neg.sum() - np.cumsum(neg)
+    value = (pos * (below + neg / 2)).sum() / pairs
+    return float(value), 0.0 if exact else float((pos * neg).sum() / (2 * pairs))
+
+
+def _average_precision(steps: ScoreSteps, exact: bool) -> tuple[float, float]:
+    p, q = steps.positive_weight, steps.negative_weight
+    total = p.sum()
+    if not total:
+        return float("nan"), float("nan")
+    some = p > 0
+    above_p, above_q = (np.cumsum(p) - p)[some], (np.cumsum(q) - q)[some]
+    p, q = p[some], q[some]
+    value = (p * (above_p + p) / (above_p + p + above_q + q)).sum() / total
+    if exact:
+        return float(value), 0.0
+    best = (p * (above_p + p) / (above_p + p + above_q)).sum() / total
+    before = above_p + above_q + q  # of weight 0 only if no negative stands before
+    ratio = np.divide(before + p, before, out=np.ones_like(p), where=before > 0)
+    worst = (p - (above_q + q) * np.log(ratio)).sum() / total
+    return float(value), float(max(best - value, value - worst))
