@@ -50,7 +50,7 @@ def find_flags(
     frame = pd.DataFrame(levels, columns=list(counts.index.names))
     frame["metric"] = [metric for _, metric, _ in found]
     frame["flag"] = [flag for _, _, flag in found]
-    frame["rows"] = [int(counts.at[group]) for group, _, _ in found]
+    frame["rows"] = counts.reindex([group for group, _, _ in found]).to_numpy()
     return frame
 
 

@@ -13,8 +13,11 @@ from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.disparities import disparity_values
 from rai_scale.fairness.flags import SMALL_GROUP, find_flags
 from rai_scale.fairness.from_cells import Roles, group_rows
+from rai_scale.fairness.intervals import Bootstrap, bootstrap_of, replicates_of
 from rai_scale.fairness.measure import Limits, Measured, measure
 from rai_scale.fairness.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
+from rai_scale.fairness.replicates import Replicates
+from rai_scale.fairness.uncertainty_quantiles import interval_tables
 
 MAX_CELLS = 2_000_000
 
@@ -33,6 +36,8 @@ class CountedMetricFrame(MetricFrame):
     bounds : pandas.DataFrame
         How far each value of ``by_group`` may be from the exact one; 0.0 unless scores were
         binned.
+    replicates : Replicates or None
+        The bootstrap's values, where ``n_boot`` was given.
     cells : Cells
         The counted cells, from which more can be computed without another pass.
     """
@@ -47,12 +52,29 @@ class CountedMetricFrame(MetricFrame):
         self._n_boot: int | None = None
         self._populate_results(measured.result)
         self._measured = measured
+        self.replicates: Replicates | None = None
         index = measured.result.by_group.index
         self.cells = measured.cells
         self.counts = group_rows(measured.cells, roles, index)
         self.flags = find_flags(measured.cells, roles, measured.metrics, self.counts, small_group)
         exact = pd.DataFrame(0.0, index, [m.name for m in measured.metrics])
         self.bounds = exact if measured.bounds is None else exact.add(measured.bounds, fill_value=0)
+
+    def add_replicates(self, replicates: Replicates, asked: Bootstrap) -> None:
+        """Fill every ``*_ci`` from replicates, as Fairlearn's constructor does."""
+        self.replicates = replicates
+        self._n_boot, self._ci_quantiles = asked.n_boot, list(asked.quantiles)
+        for name, tables in interval_tables(replicates, asked.quantiles).items():
+            whole = name == "by_group_ci"
+            if isinstance(tables, dict):
+                self._result_cache[name] = {
+                    method: [self._extract_result(t, no_control_levels=False) for t in found]
+                    for method, found in tables.items()
+                }
+            else:
+                self._result_cache[name] = [
+                    self._extract_result(t, no_control_levels=whole) for t in tables
+                ]
 
     def disparities(
         self, metrics: Metrics, *, method: str = "between_groups", **options: Any
@@ -148,8 +170,12 @@ def metric_frame(
     _check(roles, resolved, engine.schema(frame).names)
     if not per_group:
         refuse_uncounted(resolved)
+    asked = bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit)
+    check_columns([] if bootstrap_unit is None else [bootstrap_unit], engine.schema(frame).names)
     measured = measure(engine, frame, roles, resolved, Limits(max_cells, bins))
     result = CountedMetricFrame(measured, single=single, small_group=small_group)
+    if asked is not None:
+        result.add_replicates(replicates_of(measured, asked, engine, frame), asked)
     return result
 
 
