@@ -1,0 +1,1 @@
+"""Explanations of models over tables of any size, the same on any number of workers."""
