@@ -1,0 +1,167 @@
+"""SynapseML's feature balance: association of a group with the positive label.
+
+Each function gives a value per group. What is reported for a pair of groups A and B (A after B in
+sort order) is the gap: the value of A minus the value of B, 0 where both are equal. Above 0, the
+positive label goes more with A. For ``n_pmi_y`` and ``n_pmi_xy`` below 0 does: they divide by a
+negative number.
+
+Source: SynapseML, ``FeatureBalanceMeasure``; Aka et al., Measuring Model Biases in the Absence of
+Ground Truth, 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rai_scale.fairness.balance.registry import INF, SYNAPSEML, log, measure, ratio
+
+FAMILY = "feature_balance"
+NO_LABELS = "no row has the positive label"
+
+
+@dataclass(frozen=True)
+class Association:
+    """Weights per group of rows (``x``) and positive rows (``xy``); ``n`` rows, ``y`` positive."""
+
+    x: np.ndarray
+    xy: np.ndarray
+    n: float
+    y: float
+
+    @property
+    def p_x(self) -> np.ndarray:
+        """Return P(X), the share of each group."""
+        return ratio(self.x, self.n)
+
+    @property
+    def p_y(self) -> np.ndarray:
+        """Return P(Y), the share of the positive label, once per group."""
+        return np.broadcast_to(ratio(self.y, self.n), self.x.shape)
+
+    @property
+    def p_xy(self) -> np.ndarray:
+        """Return P(X, Y), the share of positive rows of each group."""
+        return ratio(self.xy, self.n)
+
+
+def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a - b, and 0 where both are equal, infinite values included."""
+    done = np.zeros(np.broadcast(a, b).shape)
+    np.subtract(a, b, out=done, where=~(a == b))
+    return done
+
+
+@measure(FAMILY, "P(X, Y) / P(X)", source=SYNAPSEML, undefined="a group has no weight")
+def dp(a: Association) -> np.ndarray:
+    """Demographic parity: the rate of the positive label in the group."""
+    return ratio(a.p_xy, a.p_x)
+
+
+@measure(FAMILY, "P(X, Y) / (P(X) + P(Y))", source=SYNAPSEML, between=(-0.5, 0.5))
+def sdc(a: Association) -> np.ndarray:
+    """Sorensen-Dice coefficient, without the factor 2, as SynapseML has it."""
+    return ratio(a.p_xy, a.p_x + a.p_y)
+
+
+@measure(FAMILY, "P(X, Y) / (P(X) + P(Y) - P(X, Y))", source=SYNAPSEML)
+def ji(a: Association) -> np.ndarray:
+    """Jaccard index of being in the group and having the positive label."""
+    return ratio(a.p_xy, a.p_x + a.p_y - a.p_xy)
+
+
+@measure(
+    FAMILY,
+    "ln(P(X, Y) / P(Y))",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined="a group has no positive label",
+    log="e",
+)
+def llr(a: Association) -> np.ndarray:
+    """Log-likelihood ratio."""
+    return log(ratio(a.p_xy, a.p_y))
+
+
+@measure(
+    FAMILY,
+    "ln(P(X, Y) / P(X)), minus infinity where P(X, Y) = 0",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined="a group has no weight",
+    log="e",
+)
+def pmi(a: Association) -> np.ndarray:
+    """Pointwise mutual information; SynapseML leaves out P(Y), which cancels in the gap."""
+    rate = dp(a)
+    return np.where(rate == 0, -INF, log(rate))
+
+
+@measure(
+    FAMILY,
+    "pmi / ln P(Y), 0 where P(Y) = 0",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined="every row has the positive label",
+    log="e",
+)
+def n_pmi_y(a: Association) -> np.ndarray:
+    """Pointwise mutual information, normalised by P(Y); a larger gap means less association."""
+    return np.where(a.p_y == 0, 0.0, ratio(pmi(a), log(a.p_y)))
+
+
+@measure(
+    FAMILY,
+    "pmi / ln P(X, Y), 0 where P(X, Y) = 0",
+    source=SYNAPSEML,
+    undefined="every row is in one group with the positive label",
+    log="e",
+)
+def n_pmi_xy(a: Association) -> np.ndarray:
+    """Pointwise mutual information, normalised by P(X, Y); a larger gap means less association."""
+    return np.where(a.p_xy == 0, 0.0, ratio(pmi(a), log(a.p_xy)))
+
+
+@measure(
+    FAMILY,
+    "ln(P(X, Y)^2 / (P(X) P(Y))), 0 where P(X) P(Y) = 0",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined="a group has no positive label",
+    log="e",
+)
+def s_pmi(a: Association) -> np.ndarray:
+    """Squared pointwise mutual information."""
+    both = a.p_x * a.p_y
+    return np.where(both == 0, 0.0, log(ratio(a.p_xy**2, both)))
+
+
+@measure(
+    FAMILY,
+    "(n^2 (1 - 2 P(X) - 2 P(Y) + 2 P(X, Y) + 2 P(X) P(Y)) + n (2 P(X) + 2 P(Y) - 4 P(X, Y) - 1)) "
+    "/ (n^2 sqrt((P(X) - P(X)^2) (P(Y) - P(Y)^2)))",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined="all rows are of one group or of one label",
+)
+def krc(a: Association) -> np.ndarray:
+    """Kendall rank correlation as SynapseML defines it; not the tau-b of SciPy, not in -1..1."""
+    x, y, xy = a.p_x, a.p_y, a.p_xy
+    above = a.n**2 * (1 - 2 * x - 2 * y + 2 * xy + 2 * x * y)
+    above = above + a.n * (2 * x + 2 * y - 4 * xy - 1)
+    inside = np.maximum((x - x**2) * (y - y**2), 0)
+    return ratio(above, a.n**2 * np.sqrt(inside))
+
+
+@measure(
+    FAMILY,
+    "(P(X, Y) - P(X) P(Y)) / sqrt(P(X) P(Y))",
+    source=SYNAPSEML,
+    between=(-INF, INF),
+    undefined=NO_LABELS,
+)
+def t_test(a: Association) -> np.ndarray:
+    """The t statistic without the number of rows, as SynapseML has it; it has no p-value."""
+    both = a.p_x * a.p_y
+    return ratio(a.p_xy - both, np.sqrt(both))

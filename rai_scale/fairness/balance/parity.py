@@ -1,0 +1,66 @@
+"""LiFT's distances between two groups: how far from demographic parity and equalized odds.
+
+Distances, without a sign. With scores (probabilities) the rates are of expected predictions: the
+sum of the scores takes the place of the number of positive predictions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rai_scale.fairness.balance.cells import Outcome
+from rai_scale.fairness.balance.registry import LIFT, measure, ratio
+
+FAMILY = "parity"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """An outcome and the weights of the groups; ``a`` and ``b`` number the pairs' groups."""
+
+    outcome: Outcome
+    weight: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+    def distance(self, rate: np.ndarray) -> np.ndarray:
+        """Return |rate of A - rate of B| per pair."""
+        return np.abs(rate[self.a] - rate[self.b])
+
+
+@measure(
+    FAMILY,
+    "|P(Y = 1 | A) - P(Y = 1 | B)|",
+    source=LIFT,
+    between=(0, 1),
+    undefined="a group has no weight",
+)
+def demographic_parity(r: Rates) -> np.ndarray:
+    """Distance of the positive rates; Y is the label, the prediction or the expected one."""
+    return r.distance(ratio(r.outcome.selected, r.weight))
+
+
+@measure(
+    FAMILY,
+    "|P(Y' = 1 | Y = 1, A) - P(Y' = 1 | Y = 1, B)|",
+    source=LIFT,
+    between=(0, 1),
+    undefined="a group has no positive label",
+)
+def equalized_odds_positive(r: Rates) -> np.ndarray:
+    """Distance of the true positive rates."""
+    return r.distance(ratio(r.outcome.tp, r.outcome.tp + r.outcome.fn))
+
+
+@measure(
+    FAMILY,
+    "|P(Y' = 1 | Y = 0, A) - P(Y' = 1 | Y = 0, B)|",
+    source=LIFT,
+    between=(0, 1),
+    undefined="a group has no negative label",
+)
+def equalized_odds_negative(r: Rates) -> np.ndarray:
+    """Distance of the false positive rates."""
+    return r.distance(ratio(r.outcome.fp, r.outcome.fp + r.outcome.tn))

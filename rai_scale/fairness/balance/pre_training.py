@@ -1,0 +1,97 @@
+"""Clarify's pre-training measures of the labels: facet d (one value) against a (all others).
+
+Above 0, ``CI``, ``DPL`` and ``CDD`` say that facet d is the smaller, the less often positive, the
+more often rejected one. ``KL``, ``JS``, ``LP``, ``TVD`` and ``KS`` are distances without a sign,
+over all values of the label. Written from the formulas of the guide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rai_scale.fairness.balance.facets import Facets, conditional_disparity
+from rai_scale.fairness.balance.registry import CLARIFY, INF, measure, ratio, relative_entropy
+
+FAMILY = "pre_training"
+EMPTY = "a facet has no rows"
+
+
+def _labels(f: Facets) -> tuple[np.ndarray, np.ndarray]:
+    return ratio(f.a.classes, f.a.n), ratio(f.d.classes, f.d.n)
+
+
+@measure(FAMILY, "(n_a - n_d) / (n_a + n_d)", source=CLARIFY, undefined="there are no rows")
+def CI(f: Facets) -> float:
+    """Class imbalance of the facets; needs no label."""
+    return ratio(f.a.n - f.d.n, f.a.n + f.d.n)
+
+
+@measure(FAMILY, "n_a(1) / n_a - n_d(1) / n_d", source=CLARIFY, undefined=EMPTY)
+def DPL(f: Facets) -> float:
+    """Difference in proportions of (positive) labels."""
+    return ratio(f.a.label, f.a.n) - ratio(f.d.label, f.d.n)
+
+
+@measure(
+    FAMILY,
+    "sum_y P_a(y) ln(P_a(y) / P_d(y)), infinite where only P_d(y) = 0",
+    source=CLARIFY,
+    between=(0, INF),
+    undefined=EMPTY,
+    log="e",
+)
+def KL(f: Facets) -> float:
+    """Kullback-Leibler divergence of facet a's labels from facet d's, in nats."""
+    return relative_entropy(*_labels(f))
+
+
+@measure(
+    FAMILY,
+    "(KL(P_a, P) + KL(P_d, P)) / 2, P = (P_a + P_d) / 2",
+    source=CLARIFY,
+    between=(0, float(np.log(2))),
+    undefined=EMPTY,
+    log="e",
+)
+def JS(f: Facets) -> float:
+    """Jensen-Shannon divergence of the labels (not its root), in nats."""
+    a, d = _labels(f)
+    return (relative_entropy(a, (a + d) / 2) + relative_entropy(d, (a + d) / 2)) / 2
+
+
+@measure(
+    FAMILY,
+    "sqrt(sum_y (P_a(y) - P_d(y))^2)",
+    source=CLARIFY,
+    between=(0, float(np.sqrt(2))),
+    undefined=EMPTY,
+)
+def LP(f: Facets) -> float:
+    """Lp-norm distance of the labels at p = 2."""
+    a, d = _labels(f)
+    return float(np.sqrt(((a - d) ** 2).sum()))
+
+
+@measure(FAMILY, "1/2 sum_y |P_a(y) - P_d(y)|", source=CLARIFY, between=(0, 1), undefined=EMPTY)
+def TVD(f: Facets) -> float:
+    """Total variation distance of the labels."""
+    a, d = _labels(f)
+    return float(np.abs(a - d).sum() / 2)
+
+
+@measure(FAMILY, "max_y |P_a(y) - P_d(y)|", source=CLARIFY, between=(0, 1), undefined=EMPTY)
+def KS(f: Facets) -> float:
+    """Kolmogorov-Smirnov measure as Clarify has it: per label, not cumulated."""
+    a, d = _labels(f)
+    return float(np.abs(a - d).max())
+
+
+@measure(
+    FAMILY,
+    "1/n sum_i n_i DD_i, DD_i = n_di(0) / n_i(0) - n_di(1) / n_i(1) in stratum i",
+    source=f"{CLARIFY}; Wachter et al., Why Fairness Cannot Be Automated, 2020",
+    undefined="a stratum has only one of both outcomes: merge strata",
+)
+def CDD(f: Facets) -> float:
+    """Conditional demographic disparity of the labels over the control features' strata."""
+    return conditional_disparity(f)

@@ -1,0 +1,145 @@
+"""The result of a balance run, for programs (tables, JSON) and for people (a page)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.fairness.balance.registry import REGISTRY
+from rai_scale.results import Result
+
+HEADLINES = {
+    "feature_balance": ("dp",),
+    "distribution_balance": ("total_variation_dist",),
+    "aggregate_balance": ("theil_t_index",),
+    "pre_training": ("CI", "DPL", "CDD"),
+    "post_training": ("DPPL", "DI", "RD", "SD", "AD", "CDDPL"),
+    "overall": ("GE",),
+}
+"""What a run is compared by: the worst of all groups, without a sign."""
+
+TITLE = "Balance between groups"
+
+
+@dataclass(frozen=True, repr=False)
+class BalanceResult(Result):
+    """All measures of one run.
+
+    Attributes
+    ----------
+    measures : pandas.DataFrame
+        One row per measure: ``family``, ``feature`` (None for all rows together; ``a x b`` for
+        combinations), ``outcome`` (label, prediction, score, a benefit, or None), ``group``,
+        ``versus`` (None: all other rows), ``measure``, ``value`` (float64; NaN is undefined).
+    groups : pandas.DataFrame
+        One row per group: ``feature``, ``group``, ``rows``, ``share``, ``small``, and rates.
+    counts : pandas.DataFrame
+        The cells that everything was computed from: the keys, ``rows``, ``weight``, ``score``.
+    notes : tuple of str
+        Small groups, undefined measures and their reasons.
+    settings : dict
+        The columns and parameters of the run.
+    """
+
+    measures: pd.DataFrame
+    groups: pd.DataFrame
+    counts: pd.DataFrame
+    notes: tuple[str, ...]
+    settings: dict[str, Any]
+    title: str = TITLE
+
+    def __repr__(self) -> str:
+        """Say how much there is."""
+        rows = int(self.counts["rows"].sum())
+        return (
+            f"BalanceResult(rows={rows:,}, groups={len(self.groups)}, "
+            f"measures={len(self.measures):,}, notes={len(self.notes)})"
+        )
+
+    def to_pandas(self, family: str | None = None) -> pd.DataFrame:
+        """Return the long table, or one family with a column per measure.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such family.
+        """
+        if family is None:
+            return self.measures.copy()
+        if family not in REGISTRY:
+            raise ConfigError(
+                f"no family {family!r}.{did_you_mean(family, REGISTRY)} "
+                f"There are: {', '.join(REGISTRY)}."
+            )
+        part = self.measures[self.measures["family"] == family]
+        keys = ["feature", "outcome", "group", "versus"]
+        wide: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for *at, name, value in part[[*keys, "measure", "value"]].itertuples(index=False):
+            wide.setdefault(tuple(at), dict(zip(keys, at, strict=True)))[name] = value
+        names = [n for n in REGISTRY[family] if n in set(part["measure"])]
+        table = pd.DataFrame(list(wide.values()), columns=[*keys, *names], dtype=object)
+        return table.astype(dict.fromkeys(names, "float64"))
+
+    def metrics(self) -> dict[str, float]:
+        """Return the worst of all groups per feature, ``<feature>.max_abs_DPL``.
+
+        Without a sign, which would turn with the group that is farthest: the largest absolute
+        value, for the disparate impact the smallest. Undefined and infinite values are left out.
+        """
+        found: dict[str, float] = {}
+        for family, feature, name, value in self.measures[
+            ["family", "feature", "measure", "value"]
+        ].itertuples(index=False):
+            if name not in HEADLINES.get(family, ()) or not np.isfinite(value):
+                continue
+            worst, prefix = (min, "min_") if name == "DI" else (max, "")
+            if REGISTRY[family][name].low < 0:
+                prefix = "max_abs_"
+            key = f"{prefix}{name}" if feature is None else f"{feature}.{prefix}{name}"
+            found[key] = float(worst(abs(value), found.get(key, abs(value))))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values: None is undefined, infinite numbers are ``"inf"``, ``"-inf"``."""
+        used = {family: set(p["measure"]) for family, p in self.measures.groupby("family")}
+        return {
+            "title": self.title,
+            "settings": self.settings,
+            "rows": int(self.counts["rows"].sum()),
+            "groups": _records(self.groups),
+            "measures": _records(self.measures),
+            "notes": list(self.notes),
+            "definitions": [
+                entry.to_dict()
+                for family, entries in REGISTRY.items()
+                for entry in entries.values()
+                if entry.name in used.get(family, ())
+            ],
+        }
+
+    def to_html(self) -> str:
+        """Return the report as a self-contained page; it holds the names of the groups."""
+        from rai_scale.reports.balance import render_balance
+
+        return render_balance(self.to_dict())
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {name: plain(value) for name, value in zip(frame.columns, row, strict=True)}
+        for row in frame.itertuples(index=False)
+    ]
+
+
+def plain(value: Any) -> Any:
+    """Return a JSON value: numbers and texts stay, what JSON does not know becomes text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else str(value)
+    return value if value is None or isinstance(value, str | bool | int | float) else str(value)

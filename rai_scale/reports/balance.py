@@ -1,0 +1,120 @@
+"""The page of a balance run: a section per sensitive feature, its groups and its measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rai_scale.reports.checks import check_report
+from rai_scale.reports.html import _render
+
+BALANCE: dict[str, Any] = {
+    "title": None,
+    "settings": {"sensitive_features": None, "reference": None},
+    "rows": None,
+    "groups": [{"feature": None, "group": None, "rows": None, "share": None, "small": None}],
+    "measures": [
+        {
+            "family": None,
+            "feature": None,
+            "outcome": None,
+            "group": None,
+            "versus": None,
+            "measure": None,
+            "value": None,
+        }
+    ],
+    "notes": None,
+    "definitions": [{"family": None, "measure": None, "formula": None, "ideal": None}],
+}
+
+FAMILIES = {
+    "feature_balance": "Association with the positive label, gap between two groups (SynapseML)",
+    "distribution_balance": "Shares of the groups against the reference (SynapseML)",
+    "aggregate_balance": "Inequality of the groups' shares (SynapseML)",
+    "divergence": "Divergence from the reference (LiFT)",
+    "skew": "Skew: above 0, a group has more than its share of the reference (LiFT)",
+    "parity": "Distance between two groups (LiFT)",
+    "inequality": "Inequality of a rate over the groups (LiFT)",
+    "pre_training": "Labels of each group against all others (Clarify, pre-training)",
+    "post_training": "Predictions of each group against all others (Clarify, post-training)",
+    "overall": "All rows, whatever their group (Clarify)",
+}
+READINGS = {"label_rate": "labels", "prediction_rate": "predictions", "score_rate": "scores"}
+SHOWN = 60
+"""Rows of a table on the page; the rest stands in the tables of the result."""
+
+TINY = 1e-4
+
+
+def render_balance(report: Mapping[str, Any]) -> str:
+    """Return the page of a balance run, made of ``BalanceResult.to_dict()``.
+
+    The page names the groups, which are values of the sensitive features; it holds no row.
+
+    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    """
+    check_report(report, BALANCE, "balance")
+    return _render("balance.html.j2", report, sections=_sections(report))
+
+
+def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    measures = report["measures"]
+    names = list(dict.fromkeys(row["feature"] for row in measures))
+    return [_section(report, name, [r for r in measures if r["feature"] == name]) for name in names]
+
+
+def _section(report: Mapping[str, Any], name: Any, measures: Sequence[Any]) -> dict[str, Any]:
+    groups = [group for group in report["groups"] if group["feature"] == name]
+    rates = [k for k in (groups[0] if groups else {}) if k not in BALANCE["groups"][0]]
+    families = dict.fromkeys(row["family"] for row in measures)
+    return {
+        "name": name or "All rows",
+        "readings": list(_readings(groups)),
+        "rates": [rate.replace("_", " ") for rate in rates],
+        "groups": [{**group, "rates": [figure(group[r]) for r in rates]} for group in groups],
+        "tables": [_table(f, [r for r in measures if r["family"] == f]) for f in families],
+    }
+
+
+def _readings(groups: Sequence[Mapping[str, Any]]) -> Any:
+    """Yield in words which groups stand at the ends of each rate."""
+    for rate, what in READINGS.items():
+        known = [group for group in groups if isinstance(group.get(rate), float)]
+        if len(known) > 1:
+            low, high = (pick(known, key=lambda g: g[rate]) for pick in (min, max))
+            yield {"what": what, "low": low, "high": high, "rate": rate}
+
+
+def _table(family: str, measures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in measures:
+        at = (_text(row["outcome"]), _text(row["group"]), _text(row["versus"]))
+        rows.setdefault(at, {})[row["measure"]] = figure(row["value"])
+    columns = list(dict.fromkeys(row["measure"] for row in measures))
+    by = [i for i in range(3) if any(at[i] for at in rows)]
+    return {
+        "title": FAMILIES.get(family, family),
+        "by": [("of", "group", "versus")[i] for i in by],
+        "columns": columns,
+        "rows": [
+            ([at[i] for i in by], [found.get(name, "") for name in columns])
+            for at, found in list(rows.items())[:SHOWN]
+        ],
+        "left": max(0, len(rows) - SHOWN),
+    }
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def figure(value: Any) -> str:
+    """Return a number with four digits after the point; ``undefined``, not a blank, for None."""
+    if value is None:
+        return "undefined"
+    if isinstance(value, str):
+        return value
+    return f"{value:.1e}" if 0 < abs(value) < TINY else f"{value:.4f}"
