@@ -20,7 +20,6 @@ from rai_scale.fairness import formulas_rates as rates
 from rai_scale.fairness import formulas_scores as on_scores
 from rai_scale.fairness.formulas_cells import Formula
 
-
 Check = Callable[[Any], bool]
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.formulas_cells import (
     Array,

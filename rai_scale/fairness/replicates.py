@@ -96,8 +96,8 @@ def layout_of(
 
 def _index_of(keys: pd.DataFrame, names: list[str]) -> tuple[pd.Index, np.ndarray]:
     """Return the index that Fairlearn gives these features, and each cell's place in it."""
-    values = [np.unique(keys[name]) for name in names]
-    index: pd.Index = pd.Index(values[0], name=names[0])
+    values = [pd.Index(np.unique(keys[name])) for name in names]
+    index = values[0].rename(names[0])
     if len(names) > 1:
         index = pd.MultiIndex.from_product(values, names=names)
     return index, _find(keys[names], index)
@@ -210,9 +210,7 @@ def _slices(layout: Layout, codes: np.ndarray, part: np.ndarray, parts: int) -> 
     return [_slice(layout, codes, np.flatnonzero(part == p)) for p in range(parts)]
 
 
-def _values(
-    draw: Draw, slices: list[_Slice], columns: list[_Column], layout: Layout
-) -> np.ndarray:
+def _values(draw: Draw, slices: list[_Slice], columns: list[_Column], layout: Layout) -> np.ndarray:
     """Return the metrics of all slices, shape (b, slices, metrics)."""
     values = np.empty((len(draw.counts), len(slices), len(columns)))
     for s, part in enumerate(slices):

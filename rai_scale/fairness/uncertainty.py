@@ -105,9 +105,10 @@ def resample_weights(
     A cell that is drawn m times has a sum of m weights, each one of the cell's own with equal
     chance. Its mean ``m * S / n`` and its variance ``m * (Q / n - (S / n) ** 2)`` are exact (n
     rows, sum S, sum of squares Q), and so are the covariances between cells, which come from the
-    counts. Approximate is only the shape of the noise within a cell: a gamma distribution of that mean and
-    variance stands for the sum of m drawn weights. It is never negative, as a normal distribution
-    would be for small m. Equal weights within a cell give ``m * weight`` without noise.
+    counts. Approximate is only the shape of the noise within a cell: a gamma distribution of that
+    mean and variance stands for the sum of m drawn weights. It is never negative, as a normal
+    distribution would be for small m. Equal weights within a cell give ``m * weight`` without
+    noise.
 
     Parameters
     ----------
@@ -154,6 +155,11 @@ def resample_cells(
     """
     names = [cells.weight_name] if weights is None and cells.weight_name else list(weights or ())
     for name in names:
+        if name not in cells.sums or f"{name}*{name}" not in cells.sums:
+            raise ConfigError(
+                f"a bootstrap weighted by {name!r} needs the sums of these weights and of their "
+                "squares in each cell, and the cells do not have both."
+            )
         if (cells.sums[name] < 0).any():
             raise ConfigError(f"the weights in {name!r} are negative in part; weights are from 0.")
     rng, *noises = generator_of(random_state).spawn(1 + len(names))
