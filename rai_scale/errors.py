@@ -77,6 +77,40 @@ class WorkerError(RaiScaleError):
         )
 
 
+class BudgetExceededError(RaiScaleError):
+    """A release would cost more than what is left; raised before any data are read.
+
+    Parameters
+    ----------
+    scope
+        The namespace of the privacy unit, such as ``patients``.
+    limit
+        What refused: the hard cap of the scope or one of its grants.
+    measure
+        ``epsilon``, ``delta`` or ``rho``.
+    asked, spent, remaining
+        Amounts of that measure, as decimal text.
+    """
+
+    def __init__(  # noqa: PLR0917 - positional, so that the error can be pickled
+        self, scope: str, limit: str, measure: str, asked: str, spent: str, remaining: str
+    ) -> None:
+        super().__init__(scope, limit, measure, asked, spent, remaining)
+        self.scope = scope
+        self.limit = limit
+        self.measure = measure
+        self.asked = asked
+        self.spent = spent
+        self.remaining = remaining
+
+    def __str__(self) -> str:
+        return (
+            f"over the budget of scope {self.scope!r} ({self.limit}): asked {self.measure} "
+            f"{self.asked}, spent {self.spent}, remaining {self.remaining}. No data were read. "
+            "Ask for less, or show a release that is stored already."
+        )
+
+
 class GateFailed(RaiScaleError):
     """A check of the configuration did not hold (exit code 1)."""
 

@@ -1,0 +1,48 @@
+"""Give each row of a frame the values of its cell; row by row on the engine, without a join."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CellLookup:
+    """A table function: the columns of ``keys`` in, the columns of ``values`` out.
+
+    Parameters
+    ----------
+    keys : pandas.DataFrame
+        One row per cell, without missing values.
+    values : mapping of str to numpy.ndarray
+        One value per cell for each output column.
+    """
+
+    keys: pd.DataFrame
+    values: Mapping[str, np.ndarray]
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the values of each row; a cell that is not in ``keys`` is an error."""
+        names = list(self.keys.columns)
+        rows = pd.MultiIndex.from_arrays([_values(table[name]) for name in names])
+        cells = pd.MultiIndex.from_frame(self.keys).get_indexer(rows)
+        missing = int((cells < 0).sum())
+        if missing:
+            raise ConfigError(
+                f"{missing:,} rows of a batch are in cells of {', '.join(map(repr, names))} that "
+                "were not counted before. Fit on data that have every combination, or leave those "
+                "rows out."
+            )
+        return pa.table({name: pa.array(v[cells]) for name, v in self.values.items()})
+
+
+def _values(column: pa.ChunkedArray) -> np.ndarray:
+    decimal = pa.types.is_decimal(column.type)
+    return (column.cast(pa.float64()) if decimal else column).to_pandas().to_numpy()
