@@ -1,0 +1,1 @@
+"""The privacy core: what every capability with an epsilon stands on."""

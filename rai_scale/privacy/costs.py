@@ -1,0 +1,145 @@
+"""What one column of a release costs, and by which mechanism."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.privacy.budget import Amount, Number, exact, text, to_units
+
+Accounting = Literal["epsilon-delta", "zcdp"]
+ACCOUNTINGS: tuple[Accounting, ...] = ("epsilon-delta", "zcdp")
+KINDS = ("laplace", "gaussian", "discrete_laplace", "discrete_gaussian")
+_LABEL = 200
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """Additive noise, as far as the tighter accounting needs to know it.
+
+    Parameters
+    ----------
+    kind
+        ``laplace``, ``gaussian``, ``discrete_laplace`` or ``discrete_gaussian``.
+    scale
+        Laplace's scale b, or the Gaussian's standard deviation, in the units of the sum.
+    sensitivity
+        By how much one privacy unit can change one noisy number, in the same units; a whole number
+        for the discrete kinds. For ``gaussian`` and ``count=1`` the L2, for ``laplace`` and
+        ``count=1`` the L1 sensitivity of the whole vector will do as well.
+    count
+        How many noisy numbers one privacy unit can change at once (groups per unit).
+    """
+
+    kind: str
+    scale: float
+    sensitivity: float
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(
+                f"no mechanism is named {self.kind!r}.{did_you_mean(self.kind, KINDS)} "
+                f"Allowed: {', '.join(KINDS)}."
+            )
+        numbers = (self.scale, self.sensitivity, self.count)
+        if not all(math.isfinite(number) and number > 0 for number in numbers):
+            raise ConfigError("scale, sensitivity and count of a mechanism must be above 0.")
+        if self.kind.startswith("discrete") and int(self.sensitivity) != self.sensitivity:
+            raise ConfigError(f"the sensitivity of {self.kind} must be a whole number.")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The privacy loss of one column or query.
+
+    Parameters
+    ----------
+    label
+        Name of the column or query; never a value of the data.
+    epsilon, delta
+        The column is (epsilon, delta)-differentially private.
+    rho
+        The column is delta-approximate rho-zCDP; delta then is only what comes on top of rho, such
+        as a threshold's. Where it is missing, a scope that counts in zCDP
+        charges epsilon squared over 2.
+    mechanism
+        For the tighter figure of :mod:`rai_scale.privacy.accounting`.
+    """
+
+    label: str
+    epsilon: Number | None = None
+    delta: Number = 0
+    rho: Number | None = None
+    mechanism: Mechanism | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label or len(self.label) > _LABEL:
+            raise ConfigError(f"a cost needs a label of 1 to {_LABEL} characters.")
+        if self.epsilon is None and self.rho is None and not exact(self.delta, "delta"):
+            raise ConfigError(f"cost {self.label!r}: give epsilon, rho or delta.")
+
+    def charge(self, accounting: Accounting) -> Amount:
+        """Return what a scope of this accounting is charged, rounded up.
+
+        An (epsilon, delta)-private release is delta-approximate (epsilon^2 / 2)-zCDP (Bun and
+        Steinke 2016, Proposition 3.3 and section 8).
+
+        Raises
+        ------
+        ConfigError
+            If the cost is given in rho only and the scope counts epsilon, or costs nothing.
+        """
+        delta = to_units(self.delta, "delta", up=True)
+        if accounting == "zcdp":
+            amount = Amount(0, delta, to_units(self._rho(), "rho", up=True))
+        elif self.epsilon is None and self.rho is not None:
+            raise ConfigError(
+                f"cost {self.label!r} is given in rho, and the scope counts epsilon and delta. "
+                "Give both, or use a scope with accounting='zcdp'."
+            )
+        else:
+            amount = Amount(to_units(self.epsilon or 0, "epsilon", up=True), delta, 0)
+        if amount == Amount():
+            raise ConfigError(f"cost {self.label!r} is 0: a release that costs nothing is none.")
+        return amount
+
+    def _rho(self) -> Number:
+        if self.rho is not None:
+            return self.rho
+        return exact(self.epsilon or 0, "epsilon") ** 2 / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the cost as JSON values, amounts as decimal text; the form that is stored."""
+        return {
+            "label": self.label,
+            "epsilon": _text(self.epsilon, "epsilon"),
+            "delta": _text(self.delta, "delta"),
+            "rho": _text(self.rho, "rho"),
+            "mechanism": _mechanism(self.mechanism),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Cost:
+        """Return a cost from its stored form."""
+        mechanism = stored["mechanism"]
+        return cls(**{**stored, "mechanism": Mechanism(**mechanism) if mechanism else None})
+
+
+def _text(value: Number | None, measure: str) -> str | None:
+    return None if value is None else text(to_units(value, measure, up=True), measure)
+
+
+def _mechanism(mechanism: Mechanism | None) -> dict[str, Any] | None:
+    if mechanism is None:
+        return None
+    plain = asdict(mechanism)
+    return {**plain, "scale": float(plain["scale"]), "sensitivity": float(plain["sensitivity"])}
+
+
+def total(costs: Iterable[Cost], accounting: Accounting) -> Amount:
+    """Return the sum of the charges (basic composition)."""
+    return sum((cost.charge(accounting) for cost in costs), Amount())

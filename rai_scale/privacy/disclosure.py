@@ -1,0 +1,75 @@
+"""What may be said in a private run: an error, a count or a timing can be an oracle.
+
+Exact row counts, error ratios and timings are left out of manifests, logs and messages. An error
+of the engine becomes one message, whatever its cause; the cause goes to the restricted log, which
+is silent until somebody who may see the data gives it a handler.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rai_scale.errors import BudgetExceededError, RaiScaleError
+from rai_scale.privacy.problems import LedgerError
+
+RESTRICTED_LOG = "rai_scale.restricted"
+_MESSAGE = (
+    "the private query could not be computed. The reason may depend on the data and is written "
+    "only to the restricted log (logger 'rai_scale.restricted')."
+)
+_PUBLIC_FACTS = frozenset(
+    {
+        *("run_id", "job", "config_hash", "versions", "models", "seeds", "status", "query_names"),
+        *("epsilon", "delta", "rho", "scope", "analyst", "dataset", "snapshot", "reservations"),
+        *("inputs", "outputs", "engine", "metadata_hash", "ledger"),
+    }
+)
+
+
+class PrivateComputationError(RaiScaleError):
+    """The engine failed on the data; the one message says no more than that."""
+
+    def __init__(self) -> None:
+        super().__init__(_MESSAGE)
+
+
+def restricted_log() -> logging.Logger:
+    """Return the logger whose records may hold personal values; nothing reaches other handlers."""
+    logger = logging.getLogger(RESTRICTED_LOG)
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    return logger
+
+
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn any error of reading and computing into :class:`PrivateComputationError`.
+
+    Warnings that the engine raises meanwhile are dropped, because they may quote a value. Errors
+    of the ledger, which sees no data, pass.
+    """
+    failed = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (PrivateComputationError, BudgetExceededError, LedgerError):
+        raise
+    except Exception:
+        restricted_log().exception("private computation failed")
+        failed = True
+    if failed:  # raised outside of the handler, so that the cause is not chained to it
+        raise PrivateComputationError
+
+
+def private_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those entries of a manifest that do not depend on the rows.
+
+    Row counts, error ratios and timings are dropped, and so is every name that is not known here.
+    """
+    return {name: value for name, value in facts.items() if name in _PUBLIC_FACTS}

@@ -1,0 +1,295 @@
+"""The ledger: a budget that outlives the job, and every release under one charge."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pandas as pd
+from sqlalchemy import URL, Connection, Engine
+
+from rai_scale.errors import ConfigError
+from rai_scale.privacy import life, setup, views
+from rai_scale.privacy.accounting import pld_epsilon
+from rai_scale.privacy.address import ledger_engine
+from rai_scale.privacy.budget import Number, from_units
+from rai_scale.privacy.canonical import canonical_json, mask_literals
+from rai_scale.privacy.chain import Sealer, checked_head, found_ledger
+from rai_scale.privacy.costs import Accounting, Cost
+from rai_scale.privacy.database import Database
+from rai_scale.privacy.problems import LedgerBusyError
+from rai_scale.privacy.reservation import Release, Reservation, check_ipc
+from rai_scale.privacy.state import limits, matching, scope_names, scope_of
+from rai_scale.privacy.verify import Verification, verify
+
+Result = TypeVar("Result")
+Clock = Callable[[], datetime]
+LEASE_SECONDS = 60
+_POLL = 0.5
+
+
+class Ledger:
+    """A record of what was spent and released; made by :func:`open_ledger`.
+
+    Every method is one transaction. Methods that write are serialised over all processes and are
+    durable when they return.
+    """
+
+    def __init__(self, database: Database, sealer: Sealer, lease: int, clock: Clock | None) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._lease = lease
+        self._clock = clock
+        database.prepare(self._found)
+        database.read(lambda connection: checked_head(connection, sealer))
+
+    def __repr__(self) -> str:
+        return f"Ledger({self._database.name!r})"
+
+    def create_scope(
+        self,
+        name: str,
+        *,
+        epsilon: Number | None = None,
+        delta: Number = 0,
+        rho: Number | None = None,
+        accounting: Accounting = "epsilon-delta",
+    ) -> None:
+        """Make a namespace of privacy units with a hard cap that never refreshes or changes.
+
+        Parameters
+        ----------
+        name
+            Such as ``patients``: one name per population whose members are protected.
+        epsilon, delta
+            Cap of ``accounting="epsilon-delta"`` (basic composition; pure with ``delta=0``).
+        rho, delta
+            Cap of ``accounting="zcdp"`` (delta-approximate rho-zCDP).
+        """
+        self._write(
+            lambda step: setup.create_scope(
+                step, name, accounting=accounting, epsilon=epsilon, delta=delta, rho=rho
+            )
+        )
+
+    def grant(
+        self,
+        scope: str,
+        *,
+        analyst: str | None = None,
+        dataset: str | None = None,
+        epsilon: Number | None = None,
+        delta: Number = 0,
+        rho: Number | None = None,
+        window: timedelta | None = None,
+    ) -> None:
+        """Allow an analyst, or all of them together, to spend on a dataset, or on all together.
+
+        With the first grant of a scope only matching requests are allowed; each must fit every
+        grant that matches it, and the hard cap. A grant with a ``window`` counts the charges of
+        the last so many seconds; one without counts all. An amount of 0 takes a grant back.
+        """
+        self._write(
+            lambda step: setup.grant(
+                step,
+                scope,
+                analyst=analyst,
+                dataset=dataset,
+                epsilon=epsilon,
+                delta=delta,
+                rho=rho,
+                window=window,
+            )
+        )
+
+    def reserve(
+        self,
+        scope: str,
+        analyst: str,
+        dataset: str,
+        costs: Sequence[Cost],
+        *,
+        idempotency_key: str | None = None,
+        visible_to: Sequence[str] = (),
+        query: str | None = None,
+        keep_query: bool = False,
+        wait: float = 0.0,
+    ) -> Reservation:
+        """Charge the budget before any data are read, or find what was charged and released.
+
+        Parameters
+        ----------
+        scope, analyst, dataset
+            Who asks for what. The ledger takes the analyst's name as given.
+        costs
+            One per column or query of the release; their sum is charged.
+        idempotency_key
+            From :func:`~rai_scale.privacy.canonical.idempotency_key`. If its release is stored and
+            the analyst may see it, it is returned and nothing is charged; if a run under it died,
+            its charge is taken up.
+        visible_to
+            Analysts besides ``analyst`` who may see the release (``"*"``: all).
+        query
+            Kept as a hash; with ``keep_query`` also as text without its literals.
+        wait
+            Seconds to wait for another run that makes the same release.
+
+        Raises
+        ------
+        BudgetExceededError
+            If the hard cap or a grant does not allow it.
+        LedgerBusyError
+            If another run holds the same key.
+        """
+        request = life.Request(
+            scope=scope,
+            analyst=analyst,
+            dataset=dataset,
+            costs=tuple(costs),
+            key=idempotency_key,
+            visible_to=visible_to,
+            note=self._query_note(query, keep_query),
+        )
+        until = time.monotonic() + wait
+        while True:
+            try:
+                return self._write(lambda step: life.reserve(step, request))
+            except LedgerBusyError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
+
+    def mark_reading(self, reservation: Reservation) -> None:
+        """Note that data are read from now on; after this nothing is refunded."""
+        self._write(lambda step: life.mark_reading(step, reservation))
+
+    def renew(self, reservation: Reservation) -> None:
+        """Hold a reservation for another ``lease_seconds``, so that no other run takes it up."""
+        self._write(lambda step: life.renew(step, reservation))
+
+    def store_release(
+        self, reservation: Reservation, arrow: bytes, metadata: Mapping[str, Any]
+    ) -> Release:
+        """Store the release and return what is stored: show this and nothing else.
+
+        Where another run under the same charge was first, its release is returned and this one is
+        dropped. ``arrow`` is an Arrow IPC stream, ``metadata`` JSON values without personal ones.
+        """
+        check_ipc(arrow)
+        text = canonical_json(dict(metadata))
+        return self._write(lambda step: life.store(step, reservation, arrow, text))
+
+    def abandon(self, reservation: Reservation) -> None:
+        """End a run without a release: the charge stays, and a re-run may take it up at once."""
+        self._write(lambda step: life.let_go(step, reservation))
+
+    def cancel(self, reservation: Reservation | str) -> None:
+        """Refund a reservation (or its id) whose data were never read."""
+        found = reservation if isinstance(reservation, str) else reservation.id
+        self._write(lambda step: life.cancel(step, found))
+
+    def release(self, reservation: str, analyst: str) -> Release:
+        """Return a stored release, if the analyst may see it."""
+        return self._database.read(lambda c: life.shown_to(c, reservation, analyst))
+
+    def scopes(self) -> list[str]:
+        """Return the names of all scopes."""
+        return self._database.read(scope_names)
+
+    def remaining(
+        self, scope: str, analyst: str | None = None, dataset: str | None = None
+    ) -> dict[str, Decimal]:
+        """Return what is left per measure: of the hard cap, or for one analyst on one dataset."""
+        if (analyst is None) != (dataset is None):
+            raise ConfigError("give analyst and dataset, or neither of them.")
+
+        def work(connection: Connection) -> dict[str, Decimal]:
+            found = scope_of(connection, scope)
+            held = limits(connection, found, self._now(connection))
+            if analyst is None or dataset is None:
+                held = held[:1]
+            else:
+                held = matching(held, analyst, dataset)
+            return {
+                measure: from_units(min(limit.remaining(measure) for limit in held), measure)
+                for measure in found.measures
+            }
+
+        return self._database.read(work)
+
+    def budget(self, scope: str | None = None) -> pd.DataFrame:
+        """Return caps and grants with what was spent and remains: one row per limit and measure."""
+        return self._database.read(lambda c: views.budget(c, scope, self._now(c)))
+
+    def history(
+        self, scope: str | None = None, *, analyst: str | None = None, dataset: str | None = None
+    ) -> pd.DataFrame:
+        """Return what happened, oldest first; holds no values of the data."""
+        return self._database.read(lambda c: views.history(c, scope, analyst, dataset))
+
+    def pld_epsilon(self, scope: str, delta: float) -> float:
+        """Return the tighter epsilon of all that was charged in a scope; it is not enforced."""
+        costs = self._database.read(lambda c: views.standing_costs(c, scope))
+        return pld_epsilon(costs, delta)
+
+    def verify(self, anchor: str | None = None) -> Verification:
+        """Look for changed, removed and inserted rows; ``anchor`` is of an earlier verification."""
+        return self._database.read(lambda c: verify(c, self._sealer, anchor))
+
+    def _found(self, connection: Connection) -> None:
+        found_ledger(connection, self._sealer, self._now(connection), uuid.uuid4().hex)
+
+    def _now(self, connection: Connection) -> int:
+        if self._clock is None:
+            return self._database.now(connection)
+        return int(self._clock().astimezone(UTC).timestamp() * 1_000_000)
+
+    def _write(self, work: Callable[[life.Step], Result]) -> Result:
+        return self._database.write(
+            lambda connection: work(
+                life.Step(connection, self._sealer, self._now(connection), self._lease)
+            )
+        )
+
+    def _query_note(self, query: str | None, keep: bool) -> dict[str, Any]:
+        if query is None:
+            return {}
+        hashed = {"query_hash": self._sealer.digest("query", query.encode())}
+        masked = mask_literals(query) if keep else None
+        return hashed if masked is None else {**hashed, "query": masked}
+
+
+def open_ledger(
+    address: str | URL | Engine,
+    *,
+    force_ephemeral: bool = False,
+    lease_seconds: int = LEASE_SECONDS,
+    clock: Clock | None = None,
+) -> Ledger:
+    """Open a ledger, and make it where there is none.
+
+    Parameters
+    ----------
+    address
+        SQLAlchemy URL or engine: ``sqlite:////srv/rai/ledger.db`` or
+        ``postgresql://user@host/database``.
+    force_ephemeral
+        Accept a SQLite ledger that does not outlive the job.
+    lease_seconds
+        For how long a run that gives no sign of life keeps others from taking up its charge.
+    clock
+        Returns an aware datetime; by default the PostgreSQL server's time, or this machine's.
+
+    Raises
+    ------
+    ConfigError
+        If a budget cannot be kept at this address.
+    LedgerError
+        If the database fails, or the ledger does not fit the key in ``RAI_SCALE_LEDGER_KEY``.
+    """
+    engine = ledger_engine(address, force_ephemeral=force_ephemeral)
+    return Ledger(Database(engine), Sealer.from_environment(), lease_seconds, clock)
