@@ -106,18 +106,55 @@ def count_cells(
         If a key or a weight is missing in some rows; the message says in how many.
     """
     sums = [s for name in weights for s in (name, (name, name))]
+    names = list(keys)
+    data, keys = _renamed(engine, data, keys, ["count", *map(sum_name, sums)])
     table = engine.group_counts(data, keys, sums, limit)
     refuse_missing(table, keys)
     for name in weights:
         refuse_missing_sum(table, name)
-    frame = pd.DataFrame({key: plain_values(table[key]) for key in keys})
-    order = frame.sort_values(list(keys), kind="stable").index.to_numpy()
+    columns = [plain_values(table[key]) for key in keys]
+    frame = pd.DataFrame(dict(zip(names, columns, strict=True)))
+    order = frame.sort_values(names, kind="stable", key=_comparable).index.to_numpy()
     return Cells(
         frame.iloc[order].reset_index(drop=True),
         table["count"].to_numpy()[order],
         {sum_name(s)[4:]: table[sum_name(s)].to_numpy()[order] for s in sums},
         weights[0] if weights else None,
     )
+
+
+COPY = "_rai_key "
+
+
+@dataclass(frozen=True)
+class CopyColumns:
+    """Table function: columns again, under names that no result of counting has."""
+
+    names: tuple[str, ...]
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the copies."""
+        return pa.table({COPY + name: table[name] for name in self.names})
+
+
+def _renamed(
+    engine: Engine, data: Any, keys: Sequence[str], taken: Sequence[str]
+) -> tuple[Any, list[str]]:
+    """Return data and keys in which no key is called as a column of the counts."""
+    clash = [key for key in keys if key in taken]
+    if clash:
+        schema = engine.schema(data)
+        outputs = pa.schema([schema.field(key).with_name(COPY + key) for key in clash])
+        copy = CopyColumns(tuple(clash))
+        data = engine.with_columns(data, copy, outputs, inputs=clash, label="copies of keys")
+    return data, [COPY + key if key in clash else key for key in keys]
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    """Return values that sort; vectors sort as tuples."""
+    vectors = len(values) and isinstance(values.iloc[0], np.ndarray)
+    return values.map(tuple) if vectors else values
 
 
 def plain_values(column: pa.ChunkedArray) -> np.ndarray:
@@ -135,9 +172,9 @@ def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
         if rows:
             total = pc.sum(counts["count"]).as_py()
             raise ConfigError(
-                f"column {key!r} is missing in {rows:,} of {total:,} rows. Give missing values a "
-                f"group of their own (for example fill them with 'unknown'), or leave those rows "
-                "out and say so."
+                f"column {key.removeprefix(COPY)!r} is missing in {rows:,} of {total:,} rows. Give "
+                "missing values a group of their own (for example fill them with 'unknown'), or "
+                "leave those rows out and say so."
             )
 
 

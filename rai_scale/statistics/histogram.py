@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.statistics.score_bins import (
@@ -21,6 +20,7 @@ from rai_scale.statistics.score_bins import (
     score_range,
     with_bins,
 )
+from rai_scale.statistics.score_codes import binary_labels, group_levels
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -155,126 +155,98 @@ def score_cells(
     ConfigError
         For rows with a missing score, label or group, or more than two labels; says how many.
     """
-    names = [*groups, label, score, *([sample_weight] if sample_weight else [])]
-    schema = engine.schema(data)
-    check_columns(names, schema.names)
-    check_numeric(schema, score, "score")
-    if score in [*groups, label]:
-        raise ConfigError(f"the score column {score!r} cannot be the label or a group as well.")
-    keys = list(dict.fromkeys([*groups, label]))
-    weights = [sample_weight] if sample_weight else []
+    asked = ScoreColumns(tuple(groups), label, score, sample_weight, pos_label)
     if bins is None:
         try:
-            counted = engine.group_counts(data, [*keys, score], weights, limit=max_cells)
-            return _cells(counted, list(groups), label, score, pos_label, None)
+            return exact_cells(engine, data, asked, max_cells)
         except TooManyGroupsError:
             bins = DEFAULT_BINS
-    _, low, high = score_range(engine, data, score)
+    return binned_cells(engine, data, asked, bins)
+
+
+@dataclass(frozen=True)
+class ScoreColumns:
+    """The columns of a histogram; see :func:`score_cells`."""
+
+    groups: tuple[str, ...]
+    label: str
+    score: str
+    sample_weight: str | None = None
+    pos_label: Any = None
+    only_0_and_1: bool = False
+
+    def check(self, schema: pa.Schema) -> None:
+        """Raise :class:`ConfigError` for columns that cannot be counted."""
+        names = [*self.groups, self.label, self.score, *self.weights]
+        check_columns(names, schema.names)
+        check_numeric(schema, self.score, "score")
+        if self.score in self.keys:
+            raise ConfigError(f"the score column {self.score!r} is also the label or a group.")
+
+    @property
+    def weights(self) -> list[str]:
+        """The weight column, if there is one."""
+        return [self.sample_weight] if self.sample_weight else []
+
+    @property
+    def keys(self) -> list[str]:
+        """Group columns and label, each once."""
+        return list(dict.fromkeys([*self.groups, self.label]))
+
+
+def exact_cells(engine: Engine, data: Any, asked: ScoreColumns, max_cells: int) -> ScoreCells:
+    """Count distinct scores; raises ``TooManyGroupsError`` beyond ``max_cells``."""
+    asked.check(engine.schema(data))
+    counted = engine.group_counts(data, [*asked.keys, asked.score], asked.weights, limit=max_cells)
+    return _cells(counted, asked, None)
+
+
+def binned_cells(engine: Engine, data: Any, asked: ScoreColumns, bins: int) -> ScoreCells:
+    """Count bins of scores: one pass for their range, one to count."""
+    asked.check(engine.schema(data))
+    _, low, high = score_range(engine, data, asked.score)
     edges = bin_edges(low, high, bins)
-    kept = list(dict.fromkeys([*keys, *weights]))
-    binned = with_bins(engine, data, score, edges, kept=kept)
-    counted = engine.group_counts(binned, [*keys, BIN], weights)
-    return _cells(counted, list(groups), label, score, pos_label, edges)
+    kept = list(dict.fromkeys([*asked.keys, *asked.weights]))
+    binned = with_bins(engine, data, asked.score, edges, kept=kept)
+    return _cells(engine.group_counts(binned, [*asked.keys, BIN], asked.weights), asked, edges)
 
 
-def _cells(
-    counted: pa.Table,
-    groups: list[str],
-    label: str,
-    score: str,
-    pos_label: Any,
-    edges: np.ndarray | None,
-) -> ScoreCells:
-    """Make cells of counts; ``count`` is the column after the keys."""
-    keys = len(dict.fromkeys([*groups, label])) + 1
-    count = counted.column(keys).to_numpy().astype(np.int64, copy=False)
+def _cells(counted: pa.Table, asked: ScoreColumns, edges: np.ndarray | None) -> ScoreCells:
+    """Make cells of counts, whose columns are the keys, the score or bin, the count, the weight."""
+    keys = asked.keys
+    key_columns = counted.select(range(len(keys)))
+    scores = as_floats(counted.column(len(keys)))
+    count = counted.column(len(keys) + 1).to_numpy().astype(np.int64, copy=False)
     if not count.sum():
         raise ConfigError("there are no rows to count.")
     weight = count.astype(np.float64)
-    if counted.num_columns > keys + 1:
-        weight = as_floats(counted.column(keys + 1))
-        raise_missing(int(count[~np.isfinite(weight)].sum()), "weight", "sample_weight")
-    scores = as_floats(counted.column(keys - 1))
-    raise_missing(int(count[~np.isfinite(scores)].sum()), "score", score)
+    if asked.sample_weight:
+        weight = as_floats(counted.column(len(keys) + 2))
+        raise_missing(int(count[~np.isfinite(weight)].sum()), "weight", asked.sample_weight)
+    raise_missing(int(count[~np.isfinite(scores)].sum()), "score", asked.score)
     if edges is not None:
         scores = edges[scores.astype(np.int64) + 1]
     labels = binary_labels(
-        counted.column(keys - 2 if label not in groups else label), count, label, pos_label
+        key_columns[asked.label], count, asked.label, asked.pos_label, asked.only_0_and_1
     )
-    levels, code = group_levels(counted, groups, count)
+    levels, code = group_levels(key_columns, asked.groups, count)
     order = _by_group_score_label(code, scores, labels)
-    parts = (a[order] for a in (code, labels, scores, count, weight))
-    return ScoreCells(levels, *parts, exact=edges is None, edges=edges)
+    return ScoreCells(
+        groups=levels,
+        code=code[order],
+        label=labels[order],
+        score=scores[order],
+        count=count[order],
+        weight=weight[order],
+        exact=edges is None,
+        edges=edges,
+    )
 
 
 def _by_group_score_label(code: np.ndarray, score: np.ndarray, label: np.ndarray) -> np.ndarray:
-    # few groups sort by radix: much faster than one sort by three keys
-    order = np.argsort(score, kind="stable")
-    small = np.int16 if len(code) == 0 or code.max() < np.iinfo(np.int16).max // 2 else np.int64
-    within = code[order] if small is np.int64 else code[order].astype(small)
-    order = order[np.argsort(within, kind="stable")]
-    ties = np.flatnonzero(
-        (score[order][1:] == score[order][:-1]) & (code[order][1:] == code[order][:-1])
-    )
-    return order if len(ties) == 0 else order[np.lexsort((label[order], score[order], code[order]))]
-
-
-def binary_labels(
-    column: pa.ChunkedArray, count: np.ndarray, name: str, pos_label: Any = None
-) -> np.ndarray:
-    """Return 1 for the positive label and 0 for the other (int8).
-
-    Parameters
-    ----------
-    column : ChunkedArray
-        One label per cell.
-    count : ndarray of int64
-        Rows per cell, for messages.
-    name : str
-        The label column, for messages.
-    pos_label : optional
-        The positive label; 1 by default.
-    """
-    missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
-    raise_missing(int(count[missing].sum()), "label", name)
-    coded = column.combine_chunks().dictionary_encode()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    found = coded.dictionary.to_pylist()
-    positive = 1 if pos_label is None else pos_label
-    known = pos_label is not None and len(found) <= 2  # noqa: PLR2004
-    if not (known or set(found) <= {0, 1} or set(found) <= {-1, 1}):
-        raise ConfigError(
-            f"the label column {name!r} has {len(found)} distinct values. Two are needed: 0 and 1 "
-            "(or -1 and 1), or any two with pos_label naming the positive one."
-        )
-    is_positive = np.array([value == positive for value in found], dtype=np.int8)
-    return is_positive[coded.indices.to_numpy()]
-
-
-def group_levels(
-    table: pa.Table, groups: Sequence[str], count: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the distinct groups, sorted, and the row of each cell's group among them."""
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    values = []
-    for name in groups:
-        column = table[name]
-        missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
-        raise_missing(int(count[missing].sum()), "group", name)
-        coded = column.combine_chunks().dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        values.append(coded.dictionary.to_pandas())
-        codes = codes * len(values[-1]) + coded.indices.to_numpy()
-    found, code = np.unique(codes, return_inverse=True)
-    levels: dict[str, Any] = {}
-    rest = found
-    for name, distinct in zip(reversed(groups), reversed(values), strict=True):
-        rest, at = np.divmod(rest, len(distinct))
-        levels[name] = distinct.take(at).reset_index(drop=True)
-    frame = pd.DataFrame(levels, index=pd.RangeIndex(len(found)))[list(groups)]
-    if not groups:
-        return frame, code
-    order = frame.sort_values(list(groups), kind="stable").index.to_numpy()
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return frame.take(order).reset_index(drop=True), rank[code]
+    """Sort by the label, the score and the group: stable sorts, and few groups sort by radix."""
+    order = np.argsort(label, kind="stable")
+    order = order[np.argsort(score[order], kind="stable")]
+    few = code.max(initial=0) < np.iinfo(np.int16).max
+    groups = code[order].astype(np.int16 if few else np.int64)
+    return order[np.argsort(groups, kind="stable")]

@@ -87,10 +87,10 @@ def score_range(engine: Engine, data: Any, score: str) -> tuple[int, float, floa
 
 
 def bin_edges(low: float, high: float, bins: int) -> np.ndarray:
-    """Return ``bins + 1`` edges of equal width over [0, 1], or over [low, high] if it is not inside.
+    """Return ``bins + 1`` edges of equal width over [0, 1], or else over [low, high].
 
-    Bin ``i`` is ``(edges[i], edges[i + 1]]``; the first bin holds its lower edge too. So a score is
-    above an edge exactly if its bin is, as ``score > edge`` says of it.
+    [0, 1] is taken where all scores are in it. Bin ``i`` is ``(edges[i], edges[i + 1]]``; the first
+    bin holds its lower edge too. So ``score > edge`` holds exactly for the bins above the edge.
     """
     if not isinstance(bins, int) or not 1 <= bins <= 1 << 24:
         raise ConfigError(f"bins must be a whole number from 1 to {1 << 24:,}; found {bins!r}.")

@@ -1,0 +1,124 @@
+"""Fitted thresholds as plain data, applied to batches of rows on the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rai_scale.errors import ConfigError
+from rai_scale.statistics.keyed_hash import key_uniforms
+from rai_scale.statistics.score_bins import as_floats
+
+
+@dataclass(frozen=True)
+class GroupRules:
+    """The randomised threshold rule of each group, one entry per group.
+
+    With chance ``p0`` the first threshold decides, else (``p1``) the second; with chance
+    ``p_ignore`` neither does, and the answer is 1 with chance ``constant``.
+
+    Attributes
+    ----------
+    groups : dict of str to pa.Array
+        The groups' values by column.
+    p0, p1, p_ignore, constant, threshold0, threshold1 : ndarray of float64, shape (groups,)
+        See above.
+    below0, below1 : ndarray of bool, shape (groups,)
+        Whether the rule is ``score < threshold`` rather than ``score > threshold``.
+    """
+
+    groups: dict[str, pa.Array]
+    p0: np.ndarray
+    p1: np.ndarray
+    p_ignore: np.ndarray
+    constant: np.ndarray
+    threshold0: np.ndarray
+    threshold1: np.ndarray
+    below0: np.ndarray
+    below1: np.ndarray
+
+    def probabilities(self, scores: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return the chance of a positive prediction, as ``InterpolatedThresholder`` has it."""
+        at = group
+        first = _passes(scores, self.threshold0[at], self.below0[at])
+        second = _passes(scores, self.threshold1[at], self.below1[at])
+        mixed = self.p0[at] * first + self.p1[at] * second
+        kept = self.p_ignore[at] * self.constant[at] + (1 - self.p_ignore[at]) * mixed
+        return np.where(np.isnan(self.p_ignore[at]), mixed, kept)
+
+    def find(self, table: pa.Table) -> np.ndarray:
+        """Return the number of each row's group; -1 for a group that was not fitted."""
+        found = np.zeros(table.num_rows, dtype=np.int64)
+        fitted = np.zeros(len(self.p0), dtype=np.int64)
+        known = np.ones(table.num_rows, dtype=bool)
+        for name, values in self.groups.items():
+            distinct = values.unique()
+            at = _index_in(table[name], distinct)
+            known &= at >= 0
+            found = found * len(distinct) + at
+            fitted = fitted * len(distinct) + _index_in(pa.chunked_array([values]), distinct)
+        order = np.argsort(fitted)
+        place = np.searchsorted(fitted[order], found).clip(max=len(order) - 1)
+        known &= fitted[order][place] == found
+        return np.where(known, order[place], -1)
+
+
+def _passes(scores: np.ndarray, threshold: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.where(below, scores < threshold, scores > threshold)
+
+
+def _index_in(column: pa.ChunkedArray, distinct: pa.Array) -> np.ndarray:
+    try:
+        column = column if column.type.equals(distinct.type) else pc.cast(column, distinct.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ConfigError(
+            f"a group column is of type {column.type} here and was {distinct.type} when the "
+            "thresholds were fitted; cast it."
+        ) from None
+    found = pc.fill_null(pc.index_in(column, value_set=distinct), -1)
+    return found.to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class PredictRows:
+    """A table function: the chance of a positive prediction, or a prediction drawn with it.
+
+    The draw belongs to the row's key and the seed, whatever the engine and the partitions.
+    """
+
+    rules: GroupRules
+    score: str
+    output: str
+    unseen: str
+    key: tuple[str, ...] | None = None
+    seed: int = 0
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one column; null where the score is missing."""
+        scores = as_floats(table[self.score])
+        group = self.rules.find(table)
+        unknown = group < 0
+        if unknown.any() and self.unseen == "error":
+            raise ConfigError(
+                f"{int(unknown.sum()):,} rows of a batch belong to groups that were not fitted, or "
+                "to none. Filter them, fit with them, or pass unseen='zero' to give them "
+                "probability 0, as Fairlearn does."
+            )
+        chance = np.where(unknown, 0.0, self.rules.probabilities(scores, np.maximum(group, 0)))
+        missing = np.isnan(scores)
+        if self.key is None:
+            return pa.table({self.output: pa.array(chance, mask=missing)})
+        drawn = chance >= key_uniforms(table.select(list(self.key)), self.seed)
+        # Fairlearn draws from [0, 1) and compares with >=: a draw of 0 would pass a chance of 0
+        drawn &= chance > 0
+        return pa.table({self.output: pa.array(drawn.astype(np.int64), mask=missing)})
+
+
+def rule_columns(groups: Sequence[str], score: str, key: Sequence[str] = ()) -> list[str]:
+    """Return the columns that a rule reads, each once."""
+    return list(dict.fromkeys([*groups, score, *key]))
