@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.fairness.from_cells import COUNT, ROLE, Roles, frame_of
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.fairness.from_cells import COUNT, ROLE, Roles, check_roles, frame_of
 from rai_scale.fairness.metrics import DISPARITIES, Metric, Metrics, named_functions
 from rai_scale.statistics.cells import Cells, count_cells
 
@@ -25,16 +27,19 @@ def disparity_values(
 ) -> Any:
     """Call Fairlearn's disparity functions on cells; one value per control level if there are."""
     functions, single = named_functions(metrics, DISPARITIES)
-    frame = frame_of(cells, roles, [Metric("", _nothing, weight)])
     column = COUNT if weight is None else ROLE + weight
-    options = {"method": method, **(options or {})}
+    given = {"method": method, **(options or {})}
+    taken = _taken(functions, given)
+    cells = cells.select(cells.count > 0)  # a private frame has cells of declared values only
+    frame = _two_rows(frame_of(cells, roles, [Metric("", _nothing, weight)]), roles, column)
 
     def values(part: pd.DataFrame) -> pd.Series:
-        found = {name: _call(f, part, roles, column, options) for name, f in functions.items()}
+        found = {name: _call(f, part, roles, column, taken[name]) for name, f in functions.items()}
         return pd.Series(found, dtype=float)
 
     if roles.control:
-        table = frame.groupby(list(roles.control)).apply(values, include_groups=False)
+        levels: Any = frame.groupby(list(roles.control))
+        table = levels.apply(values, include_groups=False)
         return table.iloc[:, 0] if single else table
     series = values(frame)
     return float(series.iloc[0]) if single else series
@@ -44,6 +49,50 @@ def _nothing(y_true: np.ndarray, y_pred: np.ndarray) -> None:
     """Stand for no metric: only the weight's column is wanted."""
 
 
+def _taken(
+    functions: Mapping[str, Callable[..., Any]], given: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the options for each function: those that it knows; each must be known to one."""
+    known = {name: _parameters(function) for name, function in functions.items()}
+    for option in given.keys() - {"method"}:
+        if not any(option in names for names in known.values()):
+            choices = sorted({*set().union(*known.values())} - _ROLES)
+            raise ConfigError(
+                f"none of {', '.join(map(repr, functions))} takes {option!r}; their options are "
+                f"{', '.join(choices)}.{did_you_mean(option, choices)}"
+            )
+    refused = [name for name, names in known.items() if "sample_weight" not in names]
+    if refused:
+        raise ConfigError(
+            f"{', '.join(map(repr, refused))} cannot be computed from counts: without a parameter "
+            "sample_weight, equal rows cannot be given once with their number."
+        )
+    return {
+        name: {key: value for key, value in given.items() if key in names}
+        for name, names in known.items()
+    }
+
+
+_ROLES = {"y_true", "y_pred", "sensitive_features", "sample_weight"}
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    base = getattr(function, "_metric_fn", None)  # of fairlearn's make_derived_metric
+    if base is None:
+        return set(inspect.signature(function).parameters)
+    return {*inspect.signature(base).parameters, "method"}
+
+
+def _two_rows(frame: pd.DataFrame, roles: Roles, weight: str) -> pd.DataFrame:
+    """Split the cell of a group that has no other: functions that count rows must see two."""
+    groups = frame.groupby(roles.groups)[COUNT]
+    lonely = (groups.transform("size") == 1) & (frame[COUNT] > 1)
+    one = frame[lonely]
+    first = one[weight] / 2 if weight != COUNT else np.ones(len(one), np.int64)
+    halves = [one.assign(**{weight: first}), one.assign(**{weight: one[weight] - first})]
+    return pd.concat([frame[~lonely], *halves], ignore_index=True)
+
+
 def _call(
     function: Callable[..., Any],
     part: pd.DataFrame,
@@ -51,14 +100,12 @@ def _call(
     weight: str,
     options: dict[str, Any],
 ) -> float:
-    name = getattr(function, "__name__", "")
-    own = {key: v for key, v in options.items() if key != "method" or "group_m" not in name}
     return function(
-        np.stack(part[ROLE + roles.y_true].to_numpy()),
-        np.stack(part[ROLE + roles.y_pred].to_numpy()),
+        np.stack(list(part[ROLE + roles.y_true])),
+        np.stack(list(part[ROLE + roles.y_pred])),
         sensitive_features=part[list(roles.sensitive)],
         sample_weight=part[weight].to_numpy(),
-        **own,
+        **options,
     )
 
 
@@ -90,5 +137,7 @@ def disparities(
     )
     roles = Roles(y_true, y_pred, sensitive, control)
     weights = [] if sample_weight is None else [sample_weight]
-    cells = count_cells(engine_of(frame), frame, roles.keys([]), weights=weights)
+    engine = engine_of(frame)
+    check_roles(roles, [*roles.keys([]), *weights], engine.schema(frame).names)
+    cells = count_cells(engine, frame, roles.keys([]), weights=weights)
     return disparity_values(cells, roles, metrics, sample_weight, method=method, options=options)

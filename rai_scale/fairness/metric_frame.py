@@ -12,10 +12,10 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.disparities import disparity_values
 from rai_scale.fairness.flags import SMALL_GROUP, find_flags
-from rai_scale.fairness.from_cells import Roles, group_rows
+from rai_scale.fairness.from_cells import Roles, check_roles, group_rows
 from rai_scale.fairness.intervals import Bootstrap, bootstrap_of, replicates_of
 from rai_scale.fairness.measure import Limits, Measured, measure
-from rai_scale.fairness.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
+from rai_scale.fairness.metrics import Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.fairness.replicates import Replicates
 from rai_scale.fairness.uncertainty_quantiles import interval_tables
 
@@ -119,6 +119,7 @@ def metric_frame(
     max_cells: int = MAX_CELLS,
     bins: int | None = None,
     small_group: int = SMALL_GROUP,
+    **privacy: Any,
 ) -> CountedMetricFrame:
     """Measure a model by group, as ``fairlearn.metrics.MetricFrame`` does, at any size.
 
@@ -154,6 +155,11 @@ def metric_frame(
         Bin scores into this many bins at once, without trying distinct scores first.
     small_group : int
         Groups with fewer rows are flagged.
+    **privacy
+        ``privacy_unit``, ``epsilon``, ``groups`` (all values of each feature), ``ledger``, and the
+        other attributes of :class:`rai_scale.fairness.private_cells.Private`: noise is added once
+        to the declared cells, and every number comes from that release. The result is a
+        :class:`~rai_scale.fairness.private_frame.PrivateMetricFrame`.
 
     Returns
     -------
@@ -167,9 +173,25 @@ def metric_frame(
     engine = engine_of(frame)
     roles = Roles(y_true, y_pred, _names(sensitive_features), _names(control_features or ()))
     resolved, single = resolve_metrics(metrics, sample_weight, sample_params)
-    _check(roles, resolved, engine.schema(frame).names)
+    weights = [w for w in (sample_weight, *(m.weight for m in resolved)) if w is not None]
+    check_roles(roles, [*roles.keys(resolved), *weights], engine.schema(frame).names)
     if not per_group:
         refuse_uncounted(resolved)
+    if privacy:
+        from rai_scale.fairness.private_frame import private_metric_frame, private_options
+
+        if per_group or bins or bootstrap_unit:
+            raise ConfigError("per_group, bins and bootstrap_unit have no private form.")
+        return private_metric_frame(
+            frame,
+            roles,
+            resolved,
+            private_options(privacy),
+            single=single,
+            quantiles=ci_quantiles,
+            n_boot=n_boot,
+            random_state=random_state,
+        )
     asked = bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit)
     check_columns([] if bootstrap_unit is None else [bootstrap_unit], engine.schema(frame).names)
     measured = measure(engine, frame, roles, resolved, Limits(max_cells, bins))
@@ -181,13 +203,3 @@ def metric_frame(
 
 def _names(features: str | Sequence[str]) -> tuple[str, ...]:
     return (features,) if isinstance(features, str) else tuple(features)
-
-
-def _check(roles: Roles, metrics: Sequence[Metric], found: Sequence[str]) -> None:
-    weights = [m.weight for m in metrics if m.weight is not None]
-    check_columns([*roles.keys(metrics), *weights], found)
-    if not roles.sensitive:
-        raise ConfigError("sensitive_features is empty; name at least one column.")
-    double = {name for name in roles.groups if roles.groups.count(name) > 1}
-    if double:
-        raise ConfigError(f"{sorted(double)[0]!r} is named twice among the groups.")

@@ -1,0 +1,235 @@
+"""Cells with noise: counted once under a privacy budget, released once, computed on ever after.
+
+Every cell of the *declared* product of values gets noise, also those without rows: which cells
+occur would itself tell of a person. Neighbouring tables differ in all rows of one privacy unit;
+at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of (unit, row).
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.bounding import Bounding
+from rai_scale.privacy.canonical import idempotency_key
+from rai_scale.privacy.costs import Cost, Mechanism
+from rai_scale.privacy.disclosure import one_message
+from rai_scale.privacy.no_ledger import ledger_of
+from rai_scale.privacy.noise import Noise, gaussian_for, laplace_for, rho_for
+from rai_scale.privacy.once import release_once
+from rai_scale.privacy.reservation import Release, to_ipc
+from rai_scale.statistics.keyed_hash import key_hashes
+
+MAX_DECLARED = 1_000_000
+NOISY = "noisy_count"
+_UNIT, _CELL, _ORDER = "rai_unit", "rai_cell", "rai_order"
+
+
+@dataclass(frozen=True)
+class Private:
+    """What a private measure is asked for.
+
+    Attributes
+    ----------
+    privacy_unit : str
+        The column that names the person.
+    groups : dict of str to list
+        All values of each sensitive and control feature, from public knowledge.
+    labels : list
+        All labels that ``y_true`` and ``y_pred`` can hold.
+    epsilon, delta : float
+        ``delta = 0``: discrete Laplace noise, pure epsilon-DP; otherwise discrete Gaussian.
+    ledger : str, Ledger or "none"
+        Where the budget is kept.
+    max_rows : int
+        Rows of one unit that are counted.
+    scope, analyst, dataset : str
+        Under which the ledger charges.
+    snapshot : str, optional
+        Id of the data's version: the same measure on the same snapshot is released once.
+    """
+
+    privacy_unit: str
+    groups: Mapping[str, Sequence[Any]]
+    epsilon: float
+    ledger: Any = None
+    labels: Sequence[Any] = (0, 1)
+    delta: float = 0.0
+    max_rows: int = 1
+    scope: str = "default"
+    analyst: str = "analyst"
+    dataset: str = "data"
+    snapshot: str | None = None
+    visible_to: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The declared product of values: ``keys`` in order, and the values of each."""
+
+    keys: tuple[str, ...]
+    levels: tuple[tuple[Any, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """The number of cells."""
+        return math.prod(len(values) for values in self.levels)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per cell; its position is the cell's number."""
+        return pd.DataFrame(list(product(*self.levels)), columns=list(self.keys))
+
+
+def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declared:
+    """Return the declared product.
+
+    Raises
+    ------
+    ConfigError
+        If a key's values are not declared, or declared twice, or make too many cells.
+    """
+    for key in keys:
+        if key not in values:
+            raise ConfigError(
+                f"groups must list all values of {key!r}: which values occur in the data would "
+                "tell of persons. Take them from public knowledge, such as a code list."
+            )
+        if len(set(values[key])) != len(values[key]) or not len(values[key]):
+            raise ConfigError(f"the values of {key!r} in groups must be distinct, and some.")
+    found = Declared(tuple(keys), tuple(tuple(sorted(values[key])) for key in keys))
+    if found.size > MAX_DECLARED:
+        raise ConfigError(
+            f"the declared values make {found.size:,} cells, at most {MAX_DECLARED:,} are released."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class NumberCells:
+    """Table function: each row's unit, the number of its cell and its place in a random order.
+
+    Rows of undeclared values and rows without a unit are left out.
+    """
+
+    declared: Declared
+    unit: str
+    seed: int
+    outputs: pa.Schema
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row per row that counts."""
+        cell = np.zeros(table.num_rows, np.int64)
+        known = np.asarray(pc.is_valid(table[self.unit]))
+        for key, values in zip(self.declared.keys, self.declared.levels, strict=True):
+            column = table[key]
+            levels = pa.array(values).cast(column.type)
+            place = pc.fill_null(pc.index_in(column, value_set=levels), -1).to_numpy()
+            known &= place >= 0
+            cell = cell * len(values) + place
+        hashed = key_hashes(table.select([self.unit, *self.declared.keys]), self.seed)
+        order = (hashed >> np.uint64(1)).astype(np.int64)
+        columns = [table[self.unit], pa.array(cell), pa.array(order)]
+        return pa.table(columns, schema=self.outputs).filter(pa.array(known))
+
+
+def exact_counts(
+    engine: Any, frame: Any, declared: Declared, asked: Private, seed: int
+) -> np.ndarray:
+    """Return the bounded count of each declared cell, int64; not to be shown to anybody.
+
+    ``seed`` keys the hash that chooses which rows of a unit are counted; the same seed gives the
+    same counts on every engine and for any partitioning.
+    """
+    unit = engine.schema(frame).field(asked.privacy_unit).type
+    outputs = pa.schema([(_UNIT, unit), (_CELL, pa.int64()), (_ORDER, pa.int64())])
+    function = NumberCells(declared, asked.privacy_unit, seed, outputs)
+    inputs = list(dict.fromkeys([asked.privacy_unit, *declared.keys]))
+    rows = engine.map_partitions(frame, function, outputs, inputs=inputs, label="private cells")
+    place = f"row_number() OVER (PARTITION BY {_UNIT} ORDER BY {_ORDER}, {_CELL})"
+    kept = f"SELECT {_CELL}, {place} AS place FROM {SQL_ROWS}"  # noqa: S608
+    totals = (
+        f"SELECT {_CELL}, CAST(count(*) AS BIGINT) AS n FROM ({kept}) AS ranked "  # noqa: S608
+        f"WHERE place <= {int(asked.max_rows)} GROUP BY {_CELL}"
+    )
+    selected = f"SELECT {_UNIT}, {_CELL}, {_ORDER} FROM {SQL_DATA}"  # noqa: S608
+    table = engine.aggregate_sql(rows, selected, totals, keys=[_CELL], together=[_UNIT])
+    counts = np.zeros(declared.size, np.int64)
+    counts[table[_CELL].to_numpy()] = table["n"].to_numpy()
+    return counts
+
+
+def noise_for(asked: Private) -> tuple[Noise, Cost]:
+    """Return the noise of each cell and what the release costs; reads no data."""
+    epsilon, delta = (_budget(asked, name) for name in ("epsilon", "delta"))
+    if epsilon <= 0 or not 0 <= delta < 1:
+        raise ConfigError("epsilon must be above 0, and delta from 0 to below 1.")
+    sensitivity = Bounding(asked.max_rows).by_rows(1)
+    if delta:
+        rho = rho_for(epsilon, delta)
+        noise = gaussian_for(sensitivity, rho)
+        kind, distance = "discrete_gaussian", math.ceil(sensitivity.l2)
+    else:
+        rho, noise = None, laplace_for(sensitivity, epsilon)
+        kind, distance = "discrete_laplace", sensitivity.l1
+    mechanism = Mechanism(kind, noise.scale, distance)
+    return noise, Cost("metric_frame cells", epsilon, delta, rho, mechanism)
+
+
+def _budget(asked: Private, name: str) -> Fraction:
+    value = getattr(asked, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{name} must be a number.")
+    return Fraction(str(value))
+
+
+def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -> Release:
+    """Charge, count, add noise, store: the noisy count of every declared cell.
+
+    Raises
+    ------
+    BudgetExceededError
+        Before any data are read.
+    PrivateComputationError
+        If the engine failed on the data; the message is always the same.
+    """
+    noise, cost = noise_for(asked)
+    described = {
+        key: list(map(str, v)) for key, v in zip(declared.keys, declared.levels, strict=True)
+    }
+    parameters = {"epsilon": asked.epsilon, "delta": asked.delta, "max_rows": asked.max_rows}
+    query = f"cells of {', '.join(declared.keys)} per {asked.privacy_unit}"
+
+    def compute() -> tuple[bytes, dict[str, Any]]:
+        with one_message():
+            # the hash key rotates per release; a release is computed once
+            exact = exact_counts(engine, frame, declared, asked, secrets.randbits(63))
+            noisy = noise.draw(exact)
+        table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
+        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **parameters}
+        return to_ipc(table), facts
+
+    return release_once(
+        ledger_of(asked.ledger),
+        compute,
+        scope=asked.scope,
+        analyst=asked.analyst,
+        dataset=asked.dataset,
+        costs=[cost],
+        idempotency_key=idempotency_key(query, described, parameters, asked.snapshot),
+        visible_to=asked.visible_to,
+        query=query,
+    )
