@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import fairlearn.metrics as fm
 import numpy as np
@@ -34,9 +36,7 @@ def find_flags(
 
     ``metric`` is ``"*"`` where a remark holds for all of them.
     """
-    tables = {"positive": _having(cells, roles, roles.y_true, counts, True)}
-    tables["negative"] = _having(cells, roles, roles.y_true, counts, False)
-    tables["selected"] = _having(cells, roles, roles.y_pred, counts, True)
+    tables = [_tables(cells, roles, counts, positive_label(metric)) for metric in metrics]
     found: list[tuple[object, str, str]] = []
     for group, rows in counts.items():
         if rows == 0:
@@ -44,14 +44,34 @@ def find_flags(
             continue
         if rows < small:
             found.append((group, "*", f"small group: fewer than {small} rows"))
-        for metric in metrics:
-            found += [(group, metric.name, text) for text in _of_metric(metric, group, tables)]
+        for metric, table in zip(metrics, tables, strict=True):
+            found += [(group, metric.name, text) for text in _of_metric(metric, group, table)]
     levels = [group if isinstance(group, tuple) else (group,) for group, _, _ in found]
     frame = pd.DataFrame(levels, columns=list(counts.index.names))
     frame["metric"] = [metric for _, metric, _ in found]
     frame["flag"] = [flag for _, _, flag in found]
     frame["rows"] = counts.reindex([group for group, _, _ in found]).to_numpy()
     return frame
+
+
+def positive_label(metric: Metric) -> Any:
+    """Return the label that the metric is about: its ``pos_label``, bound by partial, or 1."""
+    function = metric.function
+    while isinstance(function, partial):
+        if function.keywords.get("pos_label") is not None:
+            return function.keywords["pos_label"]
+        function = function.func
+    return 1
+
+
+def _tables(
+    cells: Cells, roles: Roles, counts: pd.Series, label: Any
+) -> dict[str, pd.Series | None]:
+    return {
+        "positive": _having(cells, roles, roles.y_true, counts, (label, True)),
+        "negative": _having(cells, roles, roles.y_true, counts, (label, False)),
+        "selected": _having(cells, roles, roles.y_pred, counts, (label, True)),
+    }
 
 
 def _of_metric(metric: Metric, group: object, rows: dict[str, pd.Series | None]) -> list[str]:
@@ -69,16 +89,18 @@ def _of_metric(metric: Metric, group: object, rows: dict[str, pd.Series | None])
 
 
 def _having(
-    cells: Cells, roles: Roles, column: str, counts: pd.Series, positive: bool
+    cells: Cells, roles: Roles, column: str, counts: pd.Series, wanted: tuple[Any, bool]
 ) -> pd.Series | None:
     """Rows per group whose label is the positive one (or not); None where labels are not two."""
-    if column not in cells.keys:
+    label, positive = wanted
+    labels = cells.keys[column].to_numpy() if column in cells.keys else np.zeros(0)
+    if not len(labels) or isinstance(labels[0], np.ndarray):
         return None
-    labels = cells.keys[column].to_numpy()
     levels = set(pd.unique(labels))
-    if len(levels) > 2 or not levels <= {0, 1, -1}:  # noqa: PLR2004
+    known = label in levels or levels <= {0, 1, -1}
+    if len(levels) > 2 or not known:  # noqa: PLR2004
         return None
-    rows = np.where((labels == 1) == positive, cells.count, 0)
+    rows = np.where((labels == label) == positive, cells.count, 0)
     keys = [cells.keys[name].to_numpy() for name in roles.groups]
     grouped = pd.Series(rows).groupby(keys).sum().rename_axis(counts.index.names)
     return grouped.reindex(counts.index, fill_value=0)

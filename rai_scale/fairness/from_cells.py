@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
+from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.metrics import Metric, base_function
 from rai_scale.statistics.cells import Cells
 
@@ -37,6 +38,16 @@ class Roles:
         """Return the columns whose combinations make a cell."""
         params = [column for metric in metrics for column in metric.params.values()]
         return list(dict.fromkeys([*self.groups, self.y_true, self.y_pred, *params]))
+
+
+def check_roles(roles: Roles, asked: Sequence[str], found: Sequence[str]) -> None:
+    """Raise if columns ``asked`` for are not found, or groups are none or named twice."""
+    check_columns(asked, found)
+    if not roles.sensitive:
+        raise ConfigError("sensitive_features is empty; name at least one column.")
+    double = {name for name in roles.groups if roles.groups.count(name) > 1}
+    if double:
+        raise ConfigError(f"{sorted(double)[0]!r} is named twice among the groups.")
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _index(groups: pd.DataFrame, roles: Roles) -> pd.Index:
 def _from_averages(averages: Averages, roles: Roles) -> DisaggregatedResult:
     by_group = averages_table(averages, roles.groups)
     overall = averages_table(averages, roles.control)
-    return DisaggregatedResult(overall if roles.control else overall.iloc[0], by_group)
+    return DisaggregatedResult(overall if roles.control else overall.iloc[0].rename(None), by_group)
 
 
 def _combined(
@@ -170,4 +170,13 @@ def _combined(
             pd.Index(np.unique(overall.index.get_level_values(name))) for name in roles.control
         ]
         overall = overall.reindex(pd.MultiIndex.from_product(levels, names=list(roles.control)))
-    return DisaggregatedResult(overall[names], by_group[names])
+    return DisaggregatedResult(_of_one_type(overall[names]), _of_one_type(by_group[names]))
+
+
+def _of_one_type(table: Any) -> Any:
+    """Return the columns in their common type, as rows that are Series have them in Fairlearn."""
+    types = list(set(table.dtypes)) if isinstance(table, pd.DataFrame) else [table.dtype]
+    if len(types) == 1:
+        return table
+    numbers = all(pd.api.types.is_numeric_dtype(t) for t in types)
+    return table.astype(np.result_type(*types) if numbers else object)

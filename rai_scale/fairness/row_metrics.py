@@ -12,11 +12,12 @@ import pandas as pd
 import pyarrow as pa
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
-from rai_scale.fairness.from_cells import ROLE, Roles
+from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metrics import Metric
 from rai_scale.statistics.cells import plain_values
 
 EVERYTHING = "_rai_all"
+VALUES = "_rai_values"
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,14 @@ def _by(
     engine: Any, frame: Any, roles: Roles, metrics: Sequence[Metric], keys: Sequence[str]
 ) -> pd.DataFrame:
     schema = engine.schema(frame)
-    outputs = pa.schema([*(schema.field(key) for key in keys), (ROLE, pa.binary())])
+    outputs = pa.schema([*(schema.field(key) for key in keys), (VALUES, pa.binary())])
     function = RowMetrics(tuple(keys), roles, tuple(metrics), outputs)
     inputs = list(dict.fromkeys([*keys, *roles.keys(metrics)]))
     table = engine.collect(
         engine.map_groups(frame, keys, function, outputs, inputs=inputs, label="metrics of groups")
     )
     index = pd.DataFrame({key: plain_values(table[key]) for key in keys})
-    rows = [pd.Series(cloudpickle.loads(payload)) for payload in table[ROLE].to_pylist()]
+    rows = [pd.Series(cloudpickle.loads(payload)) for payload in table[VALUES].to_pylist()]
     found = pd.DataFrame(rows).set_index(
         pd.MultiIndex.from_frame(index) if len(keys) > 1 else pd.Index(index[keys[0]])
     )

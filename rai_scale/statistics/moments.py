@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from rai_scale.errors import ConfigError
 from rai_scale.statistics.cells import plain_values, refuse_missing
 
 if TYPE_CHECKING:
@@ -27,27 +28,41 @@ Terms = Callable[[pa.Table], np.ndarray]
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of T terms: ``count`` rows, ``weight``, ``mean`` (T,), ``comoment`` (T, T)."""
+    """Moments of T terms: ``count`` rows, ``weight``, ``mean`` (T,), ``comoment`` (T, T).
+
+    ``low`` (T,) is what ``mean`` lost by rounding: where the mean is large against the spread,
+    the distance of two means would otherwise be wrong from its tenth digit on.
+    """
 
     count: int
     weight: float
     weight_sq: float
     mean: np.ndarray
     comoment: np.ndarray
+    low: np.ndarray
 
     def merge(self, other: Moments) -> Moments:
         """Return the moments of both sets of rows; associative up to rounding."""
         weight = self.weight + other.weight
         share = other.weight / weight if weight else 0.0
-        distance = other.mean - self.mean
+        distance = (other.mean - self.mean) + (other.low - self.low)
         between = np.outer(distance, distance) * self.weight * share
+        mean, low = _two_sum(self.mean, self.low + distance * share)
         return Moments(
             self.count + other.count,
             weight,
             self.weight_sq + other.weight_sq,
-            self.mean + distance * share,
+            mean,
             self.comoment + other.comoment + between,
+            low,
         )
+
+
+def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rounded sum and its error (Knuth)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
 
 
 def moments_of(values: np.ndarray, weights: np.ndarray) -> Moments:
@@ -55,8 +70,11 @@ def moments_of(values: np.ndarray, weights: np.ndarray) -> Moments:
     total = float(weights.sum())
     mean = weights @ values / total if total else np.zeros(values.shape[1])
     centred = values - mean
+    low = weights @ centred / total if total else np.zeros(values.shape[1])
+    centred = centred - low
     comoment = (centred * weights[:, None]).T @ centred
-    return Moments(len(values), total, float((weights**2).sum()), mean, comoment)
+    mean, low = _two_sum(mean, low)
+    return Moments(len(values), total, float((weights**2).sum()), mean, comoment, low)
 
 
 def merge_all(moments: Sequence[Moments]) -> Moments:
@@ -116,7 +134,7 @@ def group_moments(
     Raises
     ------
     ConfigError
-        If a key is missing in some rows.
+        If a key or a weight is missing in some rows.
     """
     names = list(dict.fromkeys([*keys, *inputs, *([] if weight is None else [weight])]))
     found = engine.schema(data)
@@ -132,6 +150,10 @@ def group_moments(
     frame = pd.DataFrame({key: plain_values(table[key]) for key in keys})
     order = frame.sort_values(list(keys), kind="stable").index.to_numpy()
     states = read_moments(table.take(pa.array(order)))
+    if any(np.isnan(state.weight) for state in states):
+        raise ConfigError(
+            f"the weights in column {weight!r} have missing values; fill or drop them."
+        )
     return frame.iloc[order].reset_index(drop=True), states
 
 
@@ -141,6 +163,7 @@ _STATE = [
     pa.field("weight_sq", pa.float64()),
     pa.field("mean", pa.list_(pa.float64())),
     pa.field("comoment", pa.list_(pa.float64())),
+    pa.field("low", pa.list_(pa.float64())),
 ]
 
 
@@ -158,6 +181,7 @@ def _rows(
         "weight_sq": [m.weight_sq for m in moments],
         "mean": [m.mean.tolist() for m in moments],
         "comoment": [m.comoment.ravel().tolist() for m in moments],
+        "low": [m.low.tolist() for m in moments],
     }
     return pa.table({**{key: table[key] for key in keys}, **state}, schema=schema)
 
@@ -169,5 +193,6 @@ def read_moments(table: pa.Table) -> list[Moments]:
         np.array(c).reshape(len(m), len(m))
         for c, m in zip(table["comoment"].to_pylist(), means, strict=True)
     ]
+    lows = [np.array(m) for m in table["low"].to_pylist()]
     columns = (table[name].to_pylist() for name in ("count", "weight", "weight_sq"))
-    return [Moments(*state) for state in zip(*columns, means, squares, strict=True)]
+    return [Moments(*state) for state in zip(*columns, means, squares, lows, strict=True)]
