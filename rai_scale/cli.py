@@ -11,10 +11,12 @@ from rich.console import Console
 
 from rai_scale._version import __version__
 from rai_scale.errors import RaiScaleError
+from rai_scale.jobs.budget import app as budget_app
 from rai_scale.jobs.config import load_config
 from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(budget_app, name="budget")
 _OUT = Console(highlight=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -57,6 +59,49 @@ def redact(
     from rai_scale.jobs.redact import RedactJob, run
 
     _finish(_job(run, RedactJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
+@app.command()
+def fairness(
+    config: ConfigFile,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+) -> None:
+    """Measure a model by group; exit code 1 if a gate fails."""
+    from rai_scale.jobs.fairness import FairnessJob, run
+
+    _finish(_job(run, FairnessJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
+@app.command(name="private-sql")
+def private_sql(
+    config: ConfigFile,
+    *,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+    plan_only: Annotated[
+        bool, typer.Option("--dry-run", help="Read no data; print cost, noise, what would remain.")
+    ] = False,
+    advise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ERROR",
+            help="As --dry-run, and the epsilon that it takes for this expected error of counts, "
+            "or COLUMN=ERROR.",
+        ),
+    ] = None,
+) -> None:
+    """Release private tables; exit code 1 if the budget is too small."""
+    from rai_scale.jobs.private_sql import PrivateSqlJob, run
+
+    overrides = _overrides(engine, sets, warnings_ok)
+    if plan_only or advise is not None:
+        _finish(_dry_run(config, overrides, advise))
+    _finish(_job(run, PrivateSqlJob, config, overrides, log_json))
 
 
 @app.command(name="sample-lake")
@@ -155,6 +200,16 @@ def _job(run: Any, kind: Any, path: Path, sets: list[str], log_json: bool) -> Ou
     except RaiScaleError as error:
         return Outcome(ERROR, f"{type(error).__name__}: {error}")
     return run_job(run, config)
+
+
+def _dry_run(path: Path, sets: list[str], advise: str | None) -> Outcome:
+    from rai_scale.jobs.private_plan import dry_run
+    from rai_scale.jobs.private_sql import PrivateSqlJob
+
+    try:
+        return dry_run(load_config(PrivateSqlJob, path, sets), advise)
+    except RaiScaleError as error:
+        return Outcome(ERROR, f"{type(error).__name__}: {error}")
 
 
 def _finish(outcome: Outcome) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rai_scale.jobs.fairness import FairnessJob
+from rai_scale.jobs.private_sql import PrivateSqlJob
 from rai_scale.jobs.redact import RedactJob
 from rai_scale.jobs.scan import ScanJob
 from rai_scale.pii.config import Frozen
 
-JOBS: dict[str, type[Frozen]] = {"scan": ScanJob, "redact": RedactJob}
+JOBS: dict[str, type[Frozen]] = {
+    "scan": ScanJob,
+    "redact": RedactJob,
+    "fairness": FairnessJob,
+    "private_sql": PrivateSqlJob,
+}
 
 
 def export_schemas(directory: Path) -> list[Path]:

@@ -55,6 +55,38 @@ def test_the_written_redaction_runs(scanned, lake, tmp_path):
     assert set(emails) - {"", "nan"} == {"<EMAIL_ADDRESS>"}
 
 
+def test_fairness(lake, tmp_path):
+    out = tmp_path / "fairness"
+    ran = cli("fairness", CONF / "fairness.yaml", *as_options({"source": lake, "output": out}))
+    assert ran.code == 0, ran.text
+    assert "24 rows in" in ran.out
+    found = json.loads((out / "fairness.json").read_text())
+    assert len(found["gates"]) == 2
+    assert {row["metric"] for row in found["by_group"]} == set(found["settings"]["metrics"])
+    limit = "fail_if=[{metric: accuracy_score_group_min, below: 1.0}]"
+    sets = as_options({"source": lake, "output": out})
+    ran = cli("fairness", CONF / "fairness.yaml", *sets, "--set", limit)
+    assert ran.code == 1, ran.text
+    assert "accuracy_score_group_min: value 0." in ran.out
+
+
+def test_private_sql(lake, tmp_path):
+    """As its comments say: a scope, a dry run, a run, and one more that charges nothing."""
+    ledger = f"sqlite:///{tmp_path / 'out' / 'ledger.db'}"
+    scope = ("create-scope", "customers", "--epsilon", "10", "--delta", "1e-6")
+    assert cli("budget", *scope, "--ledger", ledger, "--force-ephemeral").code == 0
+    sets = {"ledger": ledger, "output": tmp_path / "out" / "private_sql"}
+    sets |= {f"tables.{name}": lake / name for name in ("customers", "support_tickets")}
+    ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(sets), "--dry-run")
+    assert (ran.code, "this costs 1.9999" in ran.out) == (0, True), ran.text
+    ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(sets))
+    assert ran.code == 2, ran.text  # one file of the tickets cannot be read
+    assert "3 releases: 3 charged now" in ran.out
+    again = {**sets, "output": tmp_path / "out" / "again"}
+    ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(again))
+    assert "0 charged now, 3 shown again" in ran.out
+
+
 def test_redact(lake, tmp_path):
     out = tmp_path / "redacted"
     # in 24 rows one broken line is more than 1 %

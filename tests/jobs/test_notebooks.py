@@ -15,6 +15,7 @@ from tests.spark_sessions import NO_JAVA, has_java
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
+FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
 
 
 @pytest.fixture(params=engine_params(["local", "spark", "connect"]))
@@ -81,6 +82,42 @@ def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: 
     shown = {cell for cell, text in out.items() if any(value in text for value in planted)}
     assert "compare" in shown  # the cell that says that it shows values
     assert shown <= {"compare", "udf"}  # what a recognizer misses stands in the texts of both
+
+
+def test_fairness_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(FAIRNESS, tmp_path, {**settings, "RAI_SCALE_CREDIT_CARD": ""})
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "a made-up table of the same shape, 30000 rows" in out["data"]
+    before = _number("equalized odds difference", out["measure"])
+    assert before > 0.2
+    assert _number("equalized odds difference", out["thresholds"]) < before / 2
+    value, low, high = _row(out["intervals"], "equalized_odds_difference")
+    assert (low < value < high, value) == (True, before)
+    assert "8 models" in out["grid"]
+    assert "chosen: " in out["pareto"]
+    assert "equalized_odds_difference does not hold" in out["report"]
+    assert "<iframe srcdoc=" in out["report"]
+
+
+def test_the_fairness_notebook_gives_the_figures_of_the_guide(
+    reference_data: Path, tmp_path: Path
+) -> None:
+    data = str(reference_data / "UCI_Credit_Card.csv")
+    settings = {"RAI_SCALE_NOTEBOOK_ENGINE": "local", "RAI_SCALE_CREDIT_CARD": data}
+    out = executed(FAIRNESS, tmp_path, settings)
+    assert "AUC 0.851931" in out["model"]
+    assert "balanced error 0.220682" in out["measure"]
+    assert "equalized odds difference 0.342283" in out["measure"]
+
+
+def _number(label: str, text: str) -> float:
+    return float(re.search(rf"{label} (\d\.\d+)", text)[1])
+
+
+def _row(text: str, name: str) -> list[float]:
+    """Return the numbers of the line of a printed table that begins with this name."""
+    line = next(line for line in text.splitlines() if re.match(rf"\d+ +{name} ", line))
+    return [float(cell) for cell in line.split()[2:]]
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)

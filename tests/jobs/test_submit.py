@@ -55,6 +55,24 @@ def test_redact(cluster, runs, planted, tmp_path):
     assert leaks(text, planted) == 0
 
 
+def test_fairness(cluster, lake, planted, tmp_path):
+    """Executors without Fairlearn: the engine counts, the driver computes."""
+    sets = ["--set", f"source={lake}", "--set", f"output={tmp_path / 'fair'}"]
+    code, text = submit(
+        cluster, "fairness", "--config", ROOT / "conf" / "fairness.yaml", "--log-json", *sets
+    )
+    assert code == 0, text[-4000:]
+    local = ["--set", f"source={lake}", "--set", f"output={tmp_path / 'local'}"]
+    assert cli("fairness", ROOT / "conf" / "fairness.yaml", *local).code == 0
+    for name in ("by_group", "disparities", "worst_groups"):
+        one, other = (
+            pd.read_parquet(tmp_path / at / f"{name}.parquet") for at in ("fair", "local")
+        )
+        pd.testing.assert_frame_equal(one, other, check_exact=True, obj=name)
+    assert file_leaks(tmp_path / "fair", planted) == {}
+    assert leaks(text, planted) == 0
+
+
 def test_what_cannot_be_run(cluster, tmp_path):
     code, text = submit(cluster, "scan", "--config", Path(tmp_path / "none.yaml"))
     assert code == 3

@@ -11,6 +11,8 @@ import yaml
 
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.fairness import FairnessJob
+from rai_scale.jobs.private_sql import PrivateSqlJob
 from rai_scale.jobs.redact import RedactJob
 from rai_scale.jobs.scan import ScanJob
 from rai_scale.jobs.schemas import JOBS, export_schemas
@@ -18,7 +20,24 @@ from rai_scale.jobs.schemas import JOBS, export_schemas
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SCAN = {"source": "lake", "output": "out"}
 REDACT = {**SCAN, "tables": {"people": {"columns": ["note"], "key": ["id"]}}}
-KINDS = {"scan": (ScanJob, SCAN), "redact": (RedactJob, REDACT)}
+FAIRNESS = {
+    "source": "lake",
+    "output": "out",
+    "y_true": "y",
+    "y_pred": "p",
+    "sensitive_features": ["sex"],
+}
+PRIVATE_SQL = {
+    **{"tables": {"people": "lake/people"}, "metadata": "people.yaml", "output": "out"},
+    **{"ledger": "env:LEDGER", "scope": "people", "analyst": "ann", "epsilon": 1},
+    "queries": [{"name": "all", "query": "SELECT COUNT(*) AS n FROM lake.people"}],
+}
+KINDS = {
+    "scan": (ScanJob, SCAN),
+    "redact": (RedactJob, REDACT),
+    "fairness": (FairnessJob, FAIRNESS),
+    "private_sql": (PrivateSqlJob, PRIVATE_SQL),
+}
 
 
 def load(tmp_path, kind, values, sets=(), environ=None):
@@ -76,6 +95,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("scan", {"engine": "sprak"}, "engine: Input should be 'local', 'dask' or 'spark'; found 'sprak'."),
         ("scan", {"sample_rows": 0}, "sample_rows: Input should be greater than or equal to 1; found 0."),
         ("scan", {"analyzer": {"score_threshold": 1.5}}, "analyzer.score_threshold: Input should be less than or equal to 1; found 1.5."),
+        ("fairness", {"depth": 4}, "depth: Input should be less than or equal to 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
         ("redact", {"tables": {}}, "tables: Dictionary should have at least 1 item after validation, not 0; found a dict."),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rai_scale.fairness.metric_frame import MAX_CELLS
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.pii import verdict
 from rai_scale.pii.config import AnalyzerConfig
@@ -14,6 +15,7 @@ from rai_scale.pii.scan import SAMPLE_ROWS, SCORE_THRESHOLD
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN = (ROOT / "docs" / "scan.md").read_text()
+FAIRNESS = (ROOT / "docs" / "fairness.md").read_text()
 REDACTION = (ROOT / "docs" / "redaction.md").read_text()
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -39,6 +41,20 @@ def test_the_redaction_guide_names_every_option_and_the_manifest():
     assert f"  {MANIFEST} " in REDACTION
     limit = AnalyzerConfig.model_fields["max_chars"].default
     assert f"at most {limit:,} characters" in REDACTION
+
+
+def test_the_snippets_of_the_fairness_guide_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for snippet in re.findall(r"```python\n(.*?)```", FAIRNESS, re.DOTALL):
+        exec(snippet, names)
+    assert (tmp_path / "fairness.html").read_text().startswith("<!doctype html>")
+    assert names["rows_needed"](0.1, 0.5) == int(re.search(r"# (\d+) rows", FAIRNESS)[1])
+    tables = re.findall(
+        r"`(\w+)`", FAIRNESS.split("writes one Parquet")[1].split("`fairness.json`")[0]
+    )
+    assert set(tables) == {*names["found"].tables, "drift"}
+    assert f"More than {MAX_CELLS:,} distinct cells" in FAIRNESS
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

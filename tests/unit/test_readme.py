@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from rai_scale._version import __version__
+from rai_scale.samples import make_sample_lake
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -105,3 +106,12 @@ def test_the_spark_submit_line_is_the_one_that_is_tested():
     for word in words:
         if word.startswith(("jobs/", "conf/")):
             assert (ROOT / word).is_file()
+
+
+def test_fairness(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_sample_lake("sample_lake", rows=40)
+    names: dict = {}
+    exec(snippet("assess_fairness(decisions"), names)
+    assert len(names["frame"].by_group) == 8
+    assert "Fairness of approved" in Path("fairness.html").read_text()

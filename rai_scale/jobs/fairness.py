@@ -1,0 +1,227 @@
+"""The fairness job: predictions in, measures by group, a report, and gates that can fail."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import logging
+from dataclasses import replace
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from rai_scale._version import __version__
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, MissingExtraError, did_you_mean
+from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.jobs.manifest import (
+    MANIFEST,
+    Manifest,
+    finished_manifest,
+    inputs_of,
+    remove_manifest,
+    run_id_of,
+)
+from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
+from rai_scale.pii.config import Frozen
+from rai_scale.tables.find import find_tables
+from rai_scale.tables.paths import place_of, save_bytes
+from rai_scale.tables.read import read_table
+from rai_scale.tables.source import Lake
+
+_LOG = logging.getLogger(__name__)
+
+
+class FairnessGate(Frozen):
+    """A check: the run fails if a disparity is ``above`` (or ``below``) a limit."""
+
+    metric: str
+    name: str | None = None
+    above: float | None = None
+    below: float | None = None
+    judged_by: Literal["point", "lower_bound", "upper_bound"] = "point"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> FairnessGate:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give exactly one of above and below")
+        return self
+
+
+class FairnessJob(EngineConfig):
+    """Configuration of ``rai-scale fairness``."""
+
+    source: str
+    table: str | None = None
+    output: str
+    y_true: str
+    y_pred: str
+    score: str | None = None
+    sensitive_features: tuple[str, ...] = Field(min_length=1)
+    control_features: tuple[str, ...] = ()
+    sample_weight: str | None = None
+    metrics: tuple[str, ...] = (
+        "selection_rate",
+        "true_positive_rate",
+        "false_positive_rate",
+        "precision_score",
+        "accuracy_score",
+    )
+    disparities: tuple[str, ...] = (
+        "demographic_parity_difference",
+        "demographic_parity_ratio",
+        "equal_opportunity_difference",
+        "equalized_odds_difference",
+    )
+    n_boot: int | None = Field(500, ge=20)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    random_state: int = Field(0, ge=0)
+    bootstrap_unit: str | None = None
+    small_group: int = Field(30, ge=1)
+    suppress_below: int = Field(0, ge=0)
+    reference: str = "largest"
+    depth: int = Field(2, ge=0, le=3)
+    searched: tuple[str, ...] | None = None
+    compare_with: str | None = None
+    fail_if: tuple[FairnessGate, ...] = ()
+    mlflow: bool = False
+    title: str | None = None
+
+
+def run(config: FairnessJob, engine: Engine) -> Outcome:
+    """Measure, write the tables, ``fairness.json``, ``report.html``, and the manifest last.
+
+    A run that has finished before, with the same configuration, inputs and versions, changes
+    nothing and ends as it did then.
+    """
+    try:
+        from rai_scale.fairness.assess import assess_fairness
+        from rai_scale.fairness.drift import read_run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "fairlearn", "fairness") from None
+
+    lake = Lake((_chosen(find_tables(config.source, engine=engine), config),))
+    earlier = None if config.compare_with is None else read_run(config.compare_with)
+    versions = _versions(earlier)
+    run_id = run_id_of("fairness", config_hash(config), lake, versions)
+    output = place_of(config.output)
+    report = output.child("report.html").url
+    before = finished_manifest(config.output, run_id) if run_id else None
+    if before is not None:
+        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+    result = assess_fairness(
+        read_table(lake[0], engine), compare_with=earlier, **_options(config, lake)
+    )
+    known = {"config_hash": config_hash(config), "source": config.source}
+    known |= {"run_id": run_id or result.run["run_id"], "table": lake[0].name}
+    result = replace(result, run={**result.run, **known})
+    remove_manifest(config.output)  # it speaks of the tables that are replaced now
+    names = [f"{name}.parquet" for name in result.tables]
+    for name, table in result.tables.items():
+        save_bytes(output.child(f"{name}.parquet"), _parquet(table))
+    save_bytes(output.child("fairness.json"), result.to_json().encode())
+    save_bytes(output.child("report.html"), result.to_html().encode())
+    exit_code = FAILED_CHECK if result.run["status"] == "failed" else OK
+    if config.mlflow:
+        result.log_mlflow()
+    _LOG.info("measured %s: %s", lake[0].name, result.run["status"])
+    outputs = [*names, "fairness.json", "report.html", MANIFEST]
+    manifest = _manifest(
+        result,
+        config=config,
+        exit_code=exit_code,
+        lake=lake,
+        versions=versions,
+        outputs=outputs,
+    )
+    manifest.save(config.output)
+    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
+    return Outcome(exit_code, _summary(result), report, failed)
+
+
+def _chosen(lake: Lake, config: FairnessJob) -> Any:
+    names = [table.name for table in lake]
+    if config.table is None and len(lake) == 1:
+        return lake[0]
+    for table in lake:
+        if table.name == config.table:
+            return table
+    if config.table is None:
+        raise ConfigError(f"{config.source} holds {len(lake)} tables; name one: table: {names[0]}.")
+    raise ConfigError(
+        f"{config.source} has no table {config.table!r}.{did_you_mean(config.table, names)} "
+        f"It holds: {', '.join(names[:20])}."
+    )
+
+
+def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
+    own = set(EngineConfig.model_fields) | {"source", "table", "output", "fail_if"}
+    own |= {"compare_with", "mlflow"}
+    options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
+    options["gates"] = [gate.model_dump() for gate in config.fail_if]
+    options["title"] = config.title or f"Fairness of {config.y_pred} in {lake[0].name}"
+    return options
+
+
+def _versions(earlier: dict[str, Any] | None) -> dict[str, str]:
+    """Return the versions that an answer depends on, and the earlier run it is compared with."""
+    found = {"rai_scale": __version__}
+    for package in ("fairlearn", "scikit-learn", "scipy", "numpy"):
+        found[package] = importlib.metadata.version(package)
+    if earlier is not None:
+        text = json.dumps(earlier, sort_keys=True)
+        found["compared with"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found
+
+
+def _summary(result: Any) -> str:
+    s = result.summary()
+    text = f"{s['rows']:,} rows in {s['groups']} groups"
+    if s["groups_hidden"]:
+        text += f", {s['groups_hidden']} of them hidden"
+    if s["gates"]:
+        text += f": {s['gates'] - s['gates_failed']} of {s['gates']} gates hold"
+    return text
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as Parquet; a column of several types becomes text."""
+    table = table.copy()
+    for name in table.select_dtypes("object"):
+        kinds = {type(value) for value in table[name].dropna()}
+        if len(kinds) > 1:
+            table[name] = table[name].map(lambda v: None if v is None else str(v))
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _manifest(
+    result: Any,
+    *,
+    config: FairnessJob,
+    exit_code: int,
+    lake: Lake,
+    versions: dict[str, str],
+    outputs: list[str],
+) -> Manifest:
+    plain = result.to_dict()
+    return Manifest(
+        run_id=result.run["run_id"],
+        job="fairness",
+        status=result.run["status"],
+        exit_code=exit_code,
+        config_hash=config_hash(config),
+        engine=config.engine,
+        started=result.run["started"],
+        seconds=result.run["seconds"],
+        versions=versions,
+        inputs=inputs_of(lake),
+        rows={"in": result.rows, "out": result.rows, "quarantined": 0, "skipped": 0},
+        outputs={name: place_of(config.output).child(name).url for name in outputs},
+        seeds={"bootstrap": config.random_state},
+        details={"summary": plain["summary"], "gates": plain["gates"]},
+    )

@@ -1,0 +1,175 @@
+"""The page of an Explainable Boosting Machine: its terms, their shapes, and how well it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.html import _render
+from rai_scale.reports.plots import (
+    figure,
+    heat_of,
+    largest_of,
+    line_plot,
+    signed,
+    signed_bar,
+    step_plot,
+)
+from rai_scale.reports.whiskers import Axis, axis_over, whisker
+
+Record = Mapping[str, Any]
+
+EBM: dict[str, Any] = {
+    "title": None,
+    "run": RUN,
+    "settings": {"features": None, "target": None, "task": None, "unit": None},
+    "summary": {"rows": None, "terms": None, "shards": None},
+    "importance": [{"term": None, "value": None}],
+    "shapes": [{"term": None, "kind": None}],
+    "performance": [{"group": None, "metric": None, "value": None}],
+    "method": {"limits": None},
+    "notes": None,
+}
+TERMS_SHOWN, SHAPES_SHOWN, PAIRS_SHOWN, LEVELS_SHOWN = 25, 24, 12, 12
+CURVES_SHOWN, CELLS_SHOWN = 8, 12
+UNIT = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
+
+
+def render_ebm(report: Record) -> str:
+    """Return the page of a trained EBM.
+
+    ``report`` has ``title``, ``run``, ``settings`` (``features``, ``target``, ``task``, ``unit``
+    of the scores in words), ``summary`` (``rows``, ``terms``, ``shards``), ``importance``
+    (``term``, ``value``), ``shapes`` (``term``, ``kind`` of steps | levels | heat, ``class``;
+    ``edges`` or ``levels``, ``values``, ``low``, ``high``; ``left``, ``right`` for a heat map),
+    ``performance`` (``group``, ``rows``, ``metric``, ``value``, ``low``, ``high``), ``method`` and
+    ``notes``. Optional: ``curves`` (``kind`` of roc | pr, ``group``, ``points``).
+
+    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    """
+    check_report(report, EBM, "ebm")
+    return _render("ebm.html.j2", report, view=ebm_view(report))
+
+
+def ebm_view(report: Record) -> dict[str, Any]:
+    """Return the parts of the page."""
+    importance = sorted(report["importance"], key=lambda row: -row["value"])
+    largest = largest_of(importance, "value")
+    axis = axis_over([0.0, largest])
+    order = {row["term"]: number for number, row in enumerate(importance)}
+    shapes = sorted(report["shapes"], key=lambda shape: order.get(shape["term"], len(order)))
+    single = [shape for shape in shapes if shape["kind"] != "heat"]
+    pairs = [shape for shape in shapes if shape["kind"] == "heat"]
+    return {
+        "axis": axis,
+        "importance": [
+            {
+                **row,
+                "text": figure(row["value"], largest),
+                "bar": signed_bar(axis, row["value"]),
+            }
+            for row in importance[:TERMS_SHOWN]
+        ],
+        "terms_left": max(0, len(importance) - TERMS_SHOWN),
+        "shapes": [_shape(shape) for shape in single[:SHAPES_SHOWN]],
+        "pairs": [_shape(shape) for shape in pairs[:PAIRS_SHOWN]],
+        "shapes_left": max(0, len(single) - SHAPES_SHOWN) + max(0, len(pairs) - PAIRS_SHOWN),
+        "performance": _performance(report["performance"]),
+        "roc": _curves(report, "roc"),
+        "pr": _curves(report, "pr"),
+    }
+
+
+def _shape(shape: Record) -> dict[str, Any]:
+    if shape["kind"] == "steps":
+        plot = step_plot(shape["edges"], shape["values"], shape.get("low"), shape.get("high"))
+        return {**shape, "plot": plot}
+    if shape["kind"] == "levels":
+        return {**shape, **_levels(shape)}
+    return {**shape, **_heat(shape)}
+
+
+def _levels(shape: Record) -> dict[str, Any]:
+    values = shape["values"]
+    low, high = (shape.get(name) or [None] * len(values) for name in ("low", "high"))
+    largest = max(map(abs, values), default=0.0)
+    axis = axis_over([0.0, *values, *low, *high])
+    rows = [
+        {
+            "level": level,
+            "value": value,
+            "text": signed(value, largest),
+            "chart": whisker(axis, {"value": value, "low": a, "high": b}, 0.0),
+        }
+        for level, value, a, b in zip(shape["levels"], values, low, high, strict=True)
+    ]
+    rows.sort(key=lambda row: -abs(row["value"]))
+    return {"axis": axis, "rows": rows[:LEVELS_SHOWN], "left": max(0, len(rows) - LEVELS_SHOWN)}
+
+
+def _heat(shape: Record) -> dict[str, Any]:
+    """Return a pair's scores thinned to a table that can be read."""
+    values = shape["values"]
+    rows, columns = _thin(len(shape["left"])), _thin(len(shape["right"]))
+    largest = max((abs(v) for row in values for v in row), default=0.0)
+    return {
+        "columns": [shape["right"][j] for j in columns],
+        "rows": [
+            {
+                "level": shape["left"][i],
+                "cells": [
+                    {
+                        "text": signed(values[i][j], largest * 10),  # one digit less
+                        "heat": heat_of(values[i][j], largest),
+                        "down": values[i][j] < 0,
+                    }
+                    for j in columns
+                ],
+            }
+            for i in rows
+        ],
+        "thinned": len(shape["left"]) > len(rows) or len(shape["right"]) > len(columns),
+    }
+
+
+def _thin(count: int) -> list[int]:
+    if count <= CELLS_SHOWN:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (CELLS_SHOWN - 1)) for i in range(CELLS_SHOWN)})
+
+
+def _performance(rows: Sequence[Record]) -> list[dict[str, Any]]:
+    views = []
+    for name in dict.fromkeys(row["metric"] for row in rows):
+        own = [row for row in rows if row["metric"] == name]
+        axis = axis_over([row.get(key) for row in own for key in ("value", "low", "high")])
+        largest = largest_of(own, "value", "high")
+        overall = next((row["value"] for row in own if not row["group"]), None)
+        views.append(
+            {
+                "metric": name,
+                "axis": axis,
+                "rows": [
+                    {
+                        **row,
+                        "text": figure(row["value"], largest),
+                        "chart": whisker(axis, row, overall),
+                    }
+                    for row in own
+                ],
+            }
+        )
+    return views
+
+
+def _curves(report: Record, kind: str) -> list[dict[str, Any]]:
+    """Return one plot per group, with the curve of all rows behind it."""
+    curves = [curve for curve in report.get("curves") or [] if curve["kind"] == kind]
+    whole = [curve["points"] for curve in curves if not curve["group"]]
+    plots = []
+    for curve in curves[: CURVES_SHOWN + 1]:
+        behind = whole if curve["group"] else []
+        plot = line_plot(curve["points"], lines=behind, x=UNIT, y=UNIT)
+        plots.append({**curve, "plot": plot})
+    return plots

@@ -1,0 +1,47 @@
+"""The sections of single rows: what moved each prediction, as signed bars from the base value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rai_scale.reports.plots import figure, largest_of, signed, signed_bar
+from rai_scale.reports.whiskers import axis_over
+
+Record = Mapping[str, Any]
+
+PARTS_SHOWN = 12
+"""Bars of a row; the others are summed."""
+
+
+def row_view(rows: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return the sections, with the largest contributions first and one scale per section."""
+    return [_section(row, number) for number, row in enumerate(rows, 1)]
+
+
+def _section(row: Record, number: int) -> dict[str, Any]:
+    parts = sorted(row["parts"], key=lambda part: -abs(part["value"] or 0))
+    shown, rest = parts[:PARTS_SHOWN], parts[PARTS_SHOWN:]
+    if rest:
+        total = sum(part["value"] for part in rest)
+        shown = [*shown, {"feature": f"{len(rest)} other features", "shown": "", "value": total}]
+    largest = largest_of(shown, "value")
+    numbers = largest_of([row], "prediction", "base_value")
+    ends = [part["value"] + side * (part.get("error") or 0) for part in shown for side in (-1, 1)]
+    axis = axis_over([0.0, *ends])
+    return {
+        **row,
+        "anchor": f"row-{number}",
+        "axis": axis,
+        "prediction_text": figure(row["prediction"], numbers),
+        "base_text": figure(row["base_value"], numbers),
+        "parts": [
+            {
+                **part,
+                "text": signed(part["value"], largest),
+                "error_text": figure(part["error"], largest) if part.get("error") else "",
+                "bar": signed_bar(axis, part["value"], part.get("error")),
+            }
+            for part in shown
+        ],
+    }

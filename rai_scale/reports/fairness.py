@@ -1,0 +1,207 @@
+"""The page of a fairness assessment: checks first, then each metric by group with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.fairness_tables import drift_view, four_fifths_view, level_of, worst_view
+from rai_scale.reports.fairness_words import (
+    DISPARITY_MEANINGS,
+    FIGURES,
+    METRIC_MEANINGS,
+    gap_reading,
+    gate_reading,
+)
+from rai_scale.reports.html import _render
+from rai_scale.reports.whiskers import Axis, axis_over, whisker
+
+Record = Mapping[str, Any]
+
+FAIRNESS: dict[str, Any] = {
+    "title": None,
+    "run": RUN,
+    "settings": {
+        "sensitive_features": None,
+        "control_columns": None,
+        "confidence": None,
+        "n_boot": None,
+        "small_group": None,
+    },
+    "summary": {"rows": None, "groups": None, "groups_small": None, "groups_hidden": None},
+    "by_group": [{"group": None, "metric": None, "value": None, "rows": None, "low": None}],
+    "overall": [{"metric": None, "value": None}],
+    "disparities": [{"disparity": None, "metrics": None, "value": None, "low": None}],
+    "notes": None,
+}
+GROUPS_SHOWN = 60
+"""Rows on the page; the rest stands in the tables of the result."""
+
+
+def render_fairness(report: Record) -> str:
+    """Return the page of an assessment, made of ``FairnessResult.to_dict()``.
+
+    The page names groups, which are values of the sensitive features; it holds no row.
+
+    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    """
+    check_report(report, FAIRNESS, "fairness")
+    return _render("fairness.html.j2", report, view=fairness_view(report))
+
+
+def fairness_view(report: Record) -> dict[str, Any]:
+    """Return the parts of the page."""
+    metrics = [_metric_view(report, name, i) for i, name in enumerate(_metrics(report), 1)]
+    gates = sorted(report.get("gates") or [], key=lambda gate: gate["passed"])
+    return {
+        "gates": [{**gate, "reading": gate_reading(gate)} for gate in gates],
+        "failed": [gate for gate in gates if not gate["passed"]],
+        "metrics": metrics,
+        "widest": _widest(metrics),
+        "disparities": _disparities(report),
+        "worst": worst_view(report),
+        "four_fifths": four_fifths_view(report),
+        "drift": drift_view(report),
+        "small": _small(report),
+        "misleading": _misleading(report),
+        "groups_shown": GROUPS_SHOWN,
+    }
+
+
+def _metrics(report: Record) -> list[str]:
+    return list(dict.fromkeys(row["metric"] for row in report["by_group"]))
+
+
+def _metric_view(report: Record, name: str, number: int) -> dict[str, Any]:
+    rows = [row for row in report["by_group"] if row["metric"] == name]
+    share = any(row.get("trials") is not None for row in rows)
+    overall = {level_of(report, r): r for r in report["overall"] if r["metric"] == name}
+    ends = [row[key] for row in rows for key in ("value", "low", "high")]
+    axis = axis_over([*ends, *(r["value"] for r in overall.values())])
+    levels = list(dict.fromkeys(level_of(report, row) for row in rows))
+    strata = []
+    for level in levels:
+        whole = overall.get(level, {})
+        own = [row for row in rows if level_of(report, row) == level]
+        strata.append(
+            _stratum(report, name, level, rows=own, overall=whole, axis=axis, share=share)
+        )
+    return {
+        "name": name,
+        "anchor": f"metric-{number}",
+        "meaning": METRIC_MEANINGS.get(name, ""),
+        "share": share,
+        "axis": axis,
+        "strata": strata,
+        "gap": max((s["gap"] or 0.0 for s in strata), default=0.0),
+        "intervals": sorted({row["interval"] for row in rows if row.get("interval")}),
+        "detectable": any(g["smallest_gap"] for s in strata for g in s["groups"]),
+        "binned": any((row.get("bound") or 0) > 0 for row in rows),
+    }
+
+
+def _stratum(
+    report: Record,
+    name: str,
+    level: str,
+    *,
+    rows: Sequence[Record],
+    overall: Record,
+    axis: Axis,
+    share: bool,
+) -> dict[str, Any]:
+    gaps = _gaps(report, level)
+    detectable = {
+        row["group"]: row["smallest_gap"]
+        for row in report.get("smallest_gaps") or []
+        if row["metric"] == name and level_of(report, row) == level
+    }
+    figure = FIGURES[share]
+    groups = []
+    for row in sorted(rows, key=lambda r: (r["value"] is None, r["value"] or 0)):
+        if row["rows"] == 0:
+            continue
+        groups.append(
+            {
+                **row,
+                "text": figure.value(row["value"]),
+                "range": figure.range(row["low"], row["high"]),
+                "chart": whisker(axis, row, overall.get("value")),
+                "small": (row["rows"] or 0) < report["settings"]["small_group"],
+                "smallest_gap": figure.gap(detectable.get(row["group"])),
+            }
+        )
+    difference = gaps.get(f"{name}_difference", {})
+    ratio = gaps.get(f"{name}_ratio", {})
+    confidence = report["settings"]["confidence"]
+    return {
+        "level": level,
+        "groups": groups,
+        "empty": sum(row["rows"] == 0 for row in rows),
+        "overall": figure.value(overall.get("value")),
+        "overall_range": figure.range(overall.get("low"), overall.get("high")),
+        "reading": gap_reading(difference, ratio, groups, figure, confidence),
+        "gap": difference.get("value"),
+        "sure": (difference.get("low") or 0) > 0,
+        "lowest": groups[0] if groups else None,
+        "highest": next((g for g in reversed(groups) if g["value"] is not None), None),
+    }
+
+
+def _gaps(report: Record, level: str) -> dict[str, Record]:
+    return {r["disparity"]: r for r in report["disparities"] if level_of(report, r) == level}
+
+
+def _widest(metrics: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return the gaps in shares, widest first: what the opening lines speak of."""
+    found = [
+        {"metric": metric, **stratum}
+        for metric in metrics
+        if metric["share"]
+        for stratum in metric["strata"]
+        if stratum["gap"]
+    ]
+    return sorted(found, key=lambda f: (not f["sure"], -f["gap"]))[:3]
+
+
+def _disparities(report: Record) -> list[dict[str, Any]]:
+    """Return the disparities that were asked for by name."""
+    asked = report["settings"].get("disparities") or []
+    shown = [row for row in report["disparities"] if row["disparity"] in asked]
+    found = []
+    for row in shown:
+        ratio = row["disparity"].endswith("_ratio")
+        found.append(
+            {
+                **row,
+                "level": level_of(report, row),
+                "meaning": DISPARITY_MEANINGS.get(row["disparity"], f"from {row['metrics']}"),
+                "ideal": "1" if ratio else "0",
+                "text": FIGURES[False].value(row["value"]),
+                "range": FIGURES[False].range(row["low"], row["high"]),
+                "chart": whisker(Axis(0.0, 1.0, (0.0, 0.5, 1.0)), row, 1.0 if ratio else 0.0),
+                "fits": row["value"] is not None and 0 <= row["value"] <= 1,
+            }
+        )
+    return found
+
+
+def _small(report: Record) -> list[str]:
+    least = report["settings"]["small_group"]
+    names = [
+        " at ".join(filter(None, [row["group"], level_of(report, row)]))
+        for row in report["by_group"]
+        if row["rows"] is not None and 0 < row["rows"] < least
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _misleading(report: Record) -> list[dict[str, str]]:
+    """Return remarks on single values, such as a true positive rate without positives."""
+    found = []
+    for row in report["by_group"]:
+        for flag in (row.get("flags") or "").split("; "):
+            if flag.endswith("says nothing"):
+                found.append({"group": row["group"], "metric": row["metric"], "flag": flag})
+    return found
