@@ -13,16 +13,18 @@ from rai_scale._version import __version__
 from rai_scale.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from rai_scale.fairness.assessment.assess import assess_fairness
+    from rai_scale.fairness.assessment.drift import drift
     from rai_scale.fairness.balance import balance
-    from rai_scale.fairness.calibration import calibration
     from rai_scale.fairness.disparities import disparities
-    from rai_scale.fairness.exponentiated_gradient import exponentiated_gradient
-    from rai_scale.fairness.grid_search import grid_search
     from rai_scale.fairness.metric_frame import metric_frame
-    from rai_scale.fairness.pareto import pareto
-    from rai_scale.fairness.reweighing import reweighing
-    from rai_scale.fairness.threshold_optimizer import fit_threshold_optimizer
-    from rai_scale.fairness.thresholds import threshold_curves
+    from rai_scale.fairness.mitigation.exponentiated_gradient import exponentiated_gradient
+    from rai_scale.fairness.mitigation.grid_search import grid_search
+    from rai_scale.fairness.mitigation.pareto import pareto
+    from rai_scale.fairness.mitigation.reweighing import reweighing
+    from rai_scale.fairness.thresholds.calibration import calibration
+    from rai_scale.fairness.thresholds.curves import threshold_curves
+    from rai_scale.fairness.thresholds.optimizer import fit_threshold_optimizer
     from rai_scale.pii.config import AnalyzerConfig
     from rai_scale.pii.redact import redact
     from rai_scale.pii.scan import scan
@@ -30,19 +32,21 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnalyzerConfig": "rai_scale.pii.config",
+    "assess_fairness": "rai_scale.fairness.assessment.assess",
     "balance": "rai_scale.fairness.balance",
-    "calibration": "rai_scale.fairness.calibration",
+    "calibration": "rai_scale.fairness.thresholds.calibration",
     "disparities": "rai_scale.fairness.disparities",
-    "exponentiated_gradient": "rai_scale.fairness.exponentiated_gradient",
-    "fit_threshold_optimizer": "rai_scale.fairness.threshold_optimizer",
-    "grid_search": "rai_scale.fairness.grid_search",
+    "drift": "rai_scale.fairness.assessment.drift",
+    "exponentiated_gradient": "rai_scale.fairness.mitigation.exponentiated_gradient",
+    "fit_threshold_optimizer": "rai_scale.fairness.thresholds.optimizer",
+    "grid_search": "rai_scale.fairness.mitigation.grid_search",
     "metric_frame": "rai_scale.fairness.metric_frame",
-    "pareto": "rai_scale.fairness.pareto",
+    "pareto": "rai_scale.fairness.mitigation.pareto",
     "read_table": "rai_scale.tables.read",
     "redact": "rai_scale.pii.redact",
-    "reweighing": "rai_scale.fairness.reweighing",
+    "reweighing": "rai_scale.fairness.mitigation.reweighing",
     "scan": "rai_scale.pii.scan",
-    "threshold_curves": "rai_scale.fairness.thresholds",
+    "threshold_curves": "rai_scale.fairness.thresholds.curves",
 }
 
 _EXTRA_OF = {"fairlearn": "fairness", "sklearn": "fairness", "scipy": "fairness"}
@@ -50,9 +54,11 @@ _EXTRA_OF = {"fairlearn": "fairness", "sklearn": "fairness", "scipy": "fairness"
 __all__ = [
     "AnalyzerConfig",
     "__version__",
+    "assess_fairness",
     "balance",
     "calibration",
     "disparities",
+    "drift",
     "exponentiated_gradient",
     "fit_threshold_optimizer",
     "grid_search",

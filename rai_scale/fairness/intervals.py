@@ -12,9 +12,9 @@ import pandas as pd
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.averages import Averages
 from rai_scale.fairness.measure import Measured
-from rai_scale.fairness.replicates import Replicates, layout_of, replicate_metrics
-from rai_scale.fairness.uncertainty import Draw, generator_of, resample_cells
-from rai_scale.fairness.uncertainty_persons import align, person_replicates
+from rai_scale.fairness.uncertainty.persons import align, person_replicates
+from rai_scale.fairness.uncertainty.replicates import Replicates, layout_of, replicate_metrics
+from rai_scale.fairness.uncertainty.resample import Draw, generator_of, resample_cells
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.moments import merge_all
 

@@ -16,8 +16,8 @@ from rai_scale.fairness.from_cells import Roles, check_roles, group_rows
 from rai_scale.fairness.intervals import Bootstrap, bootstrap_of, replicates_of
 from rai_scale.fairness.measure import Limits, Measured, measure
 from rai_scale.fairness.metrics import Metrics, refuse_uncounted, resolve_metrics
-from rai_scale.fairness.replicates import Replicates
-from rai_scale.fairness.uncertainty_quantiles import interval_tables
+from rai_scale.fairness.uncertainty.quantiles import interval_tables
+from rai_scale.fairness.uncertainty.replicates import Replicates
 
 MAX_CELLS = 2_000_000
 

@@ -214,10 +214,10 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -
     query = f"cells of {', '.join(declared.keys)} per {asked.privacy_unit}"
 
     def compute() -> tuple[bytes, dict[str, Any]]:
-        with one_message():
-            # the hash key rotates per release; a release is computed once
-            exact = exact_counts(engine, frame, declared, asked, secrets.randbits(63))
-            noisy = noise.draw(exact)
+        # the hash key rotates per release; a release is computed once
+        noisy = one_message(
+            lambda: noise.draw(exact_counts(engine, frame, declared, asked, secrets.randbits(63)))
+        )
         table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
         facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **parameters}
         return to_ipc(table), facts

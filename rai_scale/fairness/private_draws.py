@@ -12,7 +12,7 @@ from rai_scale.fairness.flags import NEEDS_NEGATIVES, NEEDS_POSITIVES, NEEDS_SEL
 from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metrics import Metric, base_function
 from rai_scale.fairness.private_cells import Declared
-from rai_scale.fairness.uncertainty import Draw, generator_of
+from rai_scale.fairness.uncertainty.resample import Draw, generator_of
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 

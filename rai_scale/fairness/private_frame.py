@@ -44,7 +44,7 @@ from rai_scale.fairness.private_draws import (
     usable_values,
     wilson_end,
 )
-from rai_scale.fairness.replicates import Replicates, layout_of, replicate_metrics
+from rai_scale.fairness.uncertainty.replicates import Replicates, layout_of, replicate_metrics
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 

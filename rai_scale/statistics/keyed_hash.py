@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,16 @@ def key_hashes(table: pa.Table, seed: int) -> np.ndarray:
         Independent of the order of columns and rows. A number hashes as its text does, so that 7
         is the same key as an integer of any width, as 7.0 and as ``"7"``.
     """
-    total = np.zeros(table.num_rows, dtype=np.uint64)
-    for name in sorted(table.column_names):
+    return text_hashes({name: _texts(table[name]) for name in table.column_names}, seed)
+
+
+def text_hashes(columns: Mapping[str, pa.Array], seed: int) -> np.ndarray:
+    """Hash rows by their texts in named columns; uint64, independent of the columns' order."""
+    total = np.zeros(len(next(iter(columns.values()), [])), dtype=np.uint64)
+    for name in sorted(columns):
         key = hashlib.sha256(f"{seed}\x00{name}".encode()).hexdigest()[:16]
-        total += _cell_hashes(table[name], key)  # wraps; a sum does not depend on the order
-    return _mix(total)
+        total += _cell_hashes(columns[name], key)  # wraps; a sum does not depend on the order
+    return mix(total)
 
 
 def key_uniforms(table: pa.Table, seed: int) -> np.ndarray:
@@ -35,12 +41,11 @@ def key_uniforms(table: pa.Table, seed: int) -> np.ndarray:
     return (key_hashes(table, seed) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _cell_hashes(column: pa.ChunkedArray, key: str) -> np.ndarray:
-    texts = _texts(column)
+def _cell_hashes(texts: pa.Array, key: str) -> np.ndarray:
     missing = np.asarray(pc.is_null(texts))
     values = pc.fill_null(texts, "").to_numpy(zero_copy_only=False).astype(object)
-    hashed = pd.util.hash_array(values, hash_key=key, categorize=False)
-    null = _mix(np.full(len(values), _NULL) + np.uint64(int(key, 16)))
+    hashed = pd.util.hash_array(values, hash_key=key, categorize=True)
+    null = mix(np.full(len(values), _NULL) + np.uint64(int(key, 16)))
     return np.where(missing, null, hashed)  # null is not the same as an empty text
 
 
@@ -69,7 +74,7 @@ def _plain(array: pa.Array) -> pa.Array:
     return pc.cast(array, pa.string())
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
+def mix(values: np.ndarray) -> np.ndarray:
     """Spread 64 bits (the finaliser of splitmix64, Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

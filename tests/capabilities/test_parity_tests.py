@@ -14,8 +14,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.formulas import vectorised
-from rai_scale.fairness.parity_tests import holm, permutation_test, two_proportion_z_tests
+from rai_scale.fairness.uncertainty.formulas import vectorised
+from rai_scale.fairness.uncertainty.parity_tests import (
+    holm,
+    permutation_test,
+    two_proportion_z_tests,
+)
 
 ACCURACY = vectorised(skm.accuracy_score)
 LABELS = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])

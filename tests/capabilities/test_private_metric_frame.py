@@ -19,7 +19,7 @@ from rai_scale.fairness.metrics import resolve_metrics
 from rai_scale.fairness.private_cells import Private, declare, exact_counts, noise_for
 from rai_scale.fairness.private_draws import noisy_draws, project, simulated
 from rai_scale.fairness.private_frame import frame_of_noisy
-from rai_scale.fairness.replicates import layout_of, replicate_metrics
+from rai_scale.fairness.uncertainty.replicates import layout_of, replicate_metrics
 from rai_scale.privacy.disclosure import PrivateComputationError
 from rai_scale.privacy.ledger import open_ledger
 from rai_scale.privacy.problems import PrivacyWarning

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, WorkerError
-from rai_scale.fairness.cell_lookup import CellLookup
-from rai_scale.fairness.engine_learner import exponentiated_gradient_on_engine
+from rai_scale.fairness.mitigation.cell_lookup import CellLookup
+from rai_scale.fairness.mitigation.engine_learner import exponentiated_gradient_on_engine
 from tests.conftest import make_case
 
 

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.cell_moments import counted
+from rai_scale.fairness.mitigation.cell_moments import counted
 
 PARITIES = [
     DemographicParity,

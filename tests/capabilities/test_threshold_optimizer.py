@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError, RaiScaleError, WorkerError
-from rai_scale.fairness.threshold_optimizer import fit_threshold_optimizer
-from rai_scale.fairness.threshold_solver import ThresholdProblemError
+from rai_scale.fairness.thresholds.optimizer import fit_threshold_optimizer
+from rai_scale.fairness.thresholds.solver import ThresholdProblemError
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
 
 COLUMNS = {"scores": "score", "y_true": "y", "sensitive_features": "group"}

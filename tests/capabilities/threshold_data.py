@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
 
-from rai_scale.fairness.score_column import ScoreColumn
+from rai_scale.fairness.thresholds.score_column import ScoreColumn
 
 
 def random_rows(rows: int, seed: int, ties: int | None = 2, groups: str = "abc") -> pd.DataFrame:

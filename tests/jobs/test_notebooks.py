@@ -16,6 +16,7 @@ from tests.spark_sessions import NO_JAVA, has_java
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
 FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
+PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
 
 
 @pytest.fixture(params=engine_params(["local", "spark", "connect"]))
@@ -108,6 +109,26 @@ def test_the_fairness_notebook_gives_the_figures_of_the_guide(
     assert "AUC 0.851931" in out["model"]
     assert "balanced error 0.220682" in out["measure"]
     assert "equalized odds difference 0.342283" in out["measure"]
+
+
+def test_private_sql_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(PRIVATE_SQL, tmp_path, settings)
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "remaining epsilon: 1.5 before, 0.5 after" in out["plan"]
+    assert re.search(r"people +units +0.333 +3.0 +9.000", out["release"])
+    assert "over the budget of scope 'patients' (grant of analyst 'bob'" in out["refused"]
+    assert "the privacy unit 'patient' in SELECT" in out["refused"]
+    assert "left for bob: 1\n" in out["refused"]
+    nights = [line for line in out["nightly"].splitlines() if line]
+    assert [int(re.search(r"(\d) charged now", nights[i])[1]) for i in (0, 1, 3)] == [2, 0, 2]
+    assert [line.rpartition(" ")[2] for line in nights] == ["1.1", "1.1", "True", "0.2", "False"]
+    assert "the difference is 1, so Mrs Grey" in out["differencing"]
+    assert "asked ten times more: 1 answer, epsilon spent 0" in out["differencing"]
+    assert "exact counts: 30 of 30 patients" in out["reconstruction"]
+    # epsilon 1 in all: about a coin's 15 of 30; 28 or more by chance in a million runs or more
+    assert int(re.search(r"private counts: (\d+) of 30", out["reconstruction"])[1]) < 28
+    assert "over the budget of scope 'ward'" in out["reconstruction"]
+    assert "whole: True" in out["verify"]
 
 
 def _number(label: str, text: str) -> float:

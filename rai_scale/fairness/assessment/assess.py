@@ -1,0 +1,238 @@
+"""One assessment of a model by group: everything that its report and its gates need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from rai_scale._version import __version__
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.assessment.disparity_bands import BOUNDED, disparity_table, parts_of
+from rai_scale.fairness.assessment.drift import drift, read_run
+from rai_scale.fairness.assessment.gate_checks import check_gate, judge
+from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
+from rai_scale.fairness.assessment.long_table import control_names
+from rai_scale.fairness.assessment.result import FairnessResult
+from rai_scale.fairness.assessment.sample_size import smallest_gaps
+from rai_scale.fairness.assessment.suppressed import hidden_of, shown_groups, without_hidden
+from rai_scale.fairness.assessment.tables import four_fifths, reference_table
+from rai_scale.fairness.assessment.worst_groups import worst_groups
+from rai_scale.fairness.flags import SMALL_GROUP
+from rai_scale.fairness.metric_frame import CountedMetricFrame, metric_frame
+from rai_scale.fairness.metrics import METRICS, function_named
+from rai_scale.statistics.suppression import note_of
+
+OF_SCORES = ("roc_auc_score", "average_precision_score", "log_loss", "brier_score_loss")
+"""Metrics that are computed from scores; all others from predictions."""
+
+DEFAULT_METRICS = (
+    *("selection_rate", "true_positive_rate", "false_positive_rate"),
+    *("precision_score", "accuracy_score"),
+)
+DEFAULT_DISPARITIES = (
+    *("demographic_parity_difference", "demographic_parity_ratio"),
+    *("equal_opportunity_difference", "equalized_odds_difference"),
+)
+NO_SEARCH = (
+    "The search over combinations of features is left out: from its groups and those that are "
+    "shown, a hidden group could be computed."
+)
+
+
+def assess_fairness(
+    frame: Any,
+    *,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] | None = None,
+    score: str | None = None,
+    sample_weight: str | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    disparities: Sequence[str] = DEFAULT_DISPARITIES,
+    n_boot: int | None = 500,
+    confidence: float = 0.95,
+    random_state: int | None = 0,
+    bootstrap_unit: str | None = None,
+    small_group: int = SMALL_GROUP,
+    suppress_below: int = 0,
+    reference: Any = "largest",
+    depth: int = 2,
+    searched: Sequence[str] | None = None,
+    gates: Sequence[Mapping[str, Any]] = (),
+    compare_with: Any = None,
+    title: str | None = None,
+) -> FairnessResult:
+    """Measure a model by group, with intervals, comparisons, gates and a report.
+
+    One pass of counting for predictions, one more where ``score`` is given. Executes at once.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+    y_true, y_pred, sensitive_features, control_features, sample_weight
+        As for :func:`rai_scale.metric_frame`.
+    score : str, optional
+        Column of scores, for ``roc_auc_score``, ``average_precision_score``, ``log_loss`` and
+        ``brier_score_loss``.
+    metrics, disparities : list of str
+        Names of metrics, and of disparities between groups, such as
+        ``equalized_odds_difference``. What a disparity is made of is measured as well.
+    n_boot : int, optional
+        Bootstrap replicates; None for no bounds of disparities.
+    confidence : float
+    random_state, bootstrap_unit, small_group
+        As for :func:`rai_scale.metric_frame`.
+    suppress_below : int
+        Hide groups with fewer rows, with complementary suppression; 0 hides none. Disparities and
+        gates are then about the groups that are shown.
+    reference : str or tuple
+        As for :func:`~rai_scale.fairness.assessment.tables.reference_table`.
+    depth : int
+        Search combinations of up to so many sensitive features (1 to 3) for the worst-off; 0: no
+        search.
+    searched : list of str, optional
+        Metrics of that search; by default the first of ``metrics`` that is an error or hit rate.
+    gates : list of dict
+        ``metric`` (a disparity), ``above`` or ``below``, ``judged_by``.
+    compare_with : path, dict, FairnessResult, optional
+        An earlier run, for drift.
+    title : str, optional
+
+    Returns
+    -------
+    FairnessResult
+
+    Raises
+    ------
+    MissingColumnError, ConfigError
+        If columns are not there, values are missing, or a name is unknown.
+    """
+    started, clock = datetime.now(UTC), perf_counter()
+    gates = [check_gate(gate, n_boot) for gate in gates]
+    named = list(dict.fromkeys([*disparities, *(gate["metric"] for gate in gates)]))
+    wanted = _metrics(metrics, named, score)
+    earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
+    shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
+    shared |= {"control_features": control_features, "sample_weight": sample_weight}
+    shared |= {"random_state": random_state, "bootstrap_unit": bootstrap_unit}
+    shared |= {"small_group": small_group, **_bootstrap(n_boot, confidence)}
+    frames = []
+    for column, names in ((y_pred, wanted[0]), (score, wanted[1])):
+        if names and column is not None:
+            frames.append(metric_frame(frame, metrics=names, y_pred=column, **shared))
+    tables = _tables(frames, named, confidence, suppress_below, bootstrap_unit is not None)
+    mf = frames[0]
+    hidden = hidden_of(mf, suppress_below)
+    notes = [note_of(hidden, suppress_below)] * bool((hidden != "").any())
+    if wanted[0]:
+        tables |= _comparisons(shown_groups(mf, hidden), reference, confidence, small_group)
+        if depth and notes:
+            notes.append(NO_SEARCH)
+        elif depth:
+            asked = _searched(searched, wanted[0])
+            tables["worst_groups"] = _worst(mf, asked, depth, small_group, confidence)
+    tables = without_hidden(tables, hidden)
+    settings = {
+        **{"y_true": y_true, "y_pred": y_pred, "score": score, "sample_weight": sample_weight},
+        "sensitive_features": list(mf._measured.roles.sensitive),
+        "control_features": list(mf._measured.roles.control),
+        "control_columns": control_names(mf),
+        **{"metrics": [*wanted[0], *wanted[1]], "disparities": named, "n_boot": n_boot},
+        **{"confidence": confidence, "random_state": random_state, "depth": depth},
+        **{"bootstrap_unit": bootstrap_unit, "small_group": small_group},
+        **{"suppress_below": suppress_below, "reference": reference},
+    }
+    checked = [judge(gate, tables["disparities"], control_names(mf)) for gate in gates]
+    run = {
+        **{"run_id": started.strftime("%Y%m%dT%H%M%SZ"), "engine": engine_of(frame).name},
+        **{"started": started.isoformat(timespec="seconds"), "package_version": __version__},
+        "status": "failed" if any(not gate["passed"] for gate in checked) else "ok",
+    }
+    title = title or f"Fairness of {y_pred} by {', '.join(settings['sensitive_features'])}"
+    rows = mf._measured.cells.rows
+    result = FairnessResult(title, run, settings, rows, tables, checked, notes)
+    if earlier is not None:
+        result.tables["drift"] = drift(earlier, result, confidence=confidence)
+    result.run["seconds"] = round(perf_counter() - clock, 3)
+    return result
+
+
+def _metrics(
+    metrics: Sequence[str], disparities: Sequence[str], score: str | None
+) -> tuple[list[str], list[str]]:
+    """Return the metrics of predictions and of scores, with those that disparities are made of."""
+    for name in metrics:
+        function_named(name, METRICS)
+    names = list(dict.fromkeys([*metrics, *(m for d in disparities for m in parts_of(d)[0])]))
+    if not names:
+        raise ConfigError("metrics and disparities are both empty; name at least one metric.")
+    scores = [name for name in names if name in OF_SCORES]
+    if scores and score is None:
+        raise ConfigError(f"{scores[0]!r} is a metric of scores: name the column with score=.")
+    return [name for name in names if name not in OF_SCORES], scores
+
+
+def _bootstrap(n_boot: int | None, confidence: float) -> dict[str, Any]:
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
+    quantiles = [(1 - confidence) / 2, (1 + confidence) / 2]
+    return {} if n_boot is None else {"n_boot": n_boot, "ci_quantiles": quantiles}
+
+
+def _tables(
+    frames: list[CountedMetricFrame],
+    named: list[str],
+    confidence: float,
+    suppress_below: int,
+    by_person: bool,
+) -> dict[str, pd.DataFrame]:
+    groups, overall, gaps = [], [], []
+    for mf in frames:
+        measured = [metric.name for metric in mf._measured.metrics]
+        own = [n for n in named if set(parts_of(n)[0]) <= set(measured)]
+        names = [f"{m}_{kind}" for m in measured if m in scalar_metrics(mf) for kind in BOUNDED]
+        groups.append(group_table(mf, confidence, by_person))
+        overall.append(overall_table(mf, confidence))
+        hidden = hidden_of(mf, suppress_below)
+        names = list(dict.fromkeys([*own, *names]))
+        gaps.append(disparity_table(mf, names, confidence=confidence, hidden=hidden))
+    flags = pd.concat([mf.flags for mf in frames], ignore_index=True).drop_duplicates()
+    tables = {"by_group": groups, "overall": overall, "disparities": gaps}
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    return {**joined, "flags": flags}
+
+
+def _comparisons(
+    mf: CountedMetricFrame, reference: Any, confidence: float, small_group: int
+) -> dict[str, pd.DataFrame]:
+    return {
+        "reference": reference_table(mf, reference, confidence=confidence),
+        "four_fifths": four_fifths(mf, confidence=confidence, min_rows=small_group),
+        "smallest_gaps": smallest_gaps(mf),
+    }
+
+
+def _searched(searched: Sequence[str] | None, measured: list[str]) -> list[str]:
+    if searched is not None:
+        return list(searched)
+    wanted = ("true_positive_rate", "false_negative_rate", "recall_score", "accuracy_score")
+    order = [name for name in wanted if name in measured] or measured
+    return list(dict.fromkeys([*order[:1], *(n for n in ["selection_rate"] if n in measured)]))
+
+
+def _worst(
+    mf: CountedMetricFrame, names: list[str], depth: int, min_rows: int, confidence: float
+) -> pd.DataFrame:
+    options: dict[str, Any] = {"depth": depth, "min_rows": min_rows, "confidence": confidence}
+    found = [worst_groups(mf, name, **options).assign(metric=name) for name in names]
+    return pd.concat(found, ignore_index=True)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) or hasattr(value, "__fspath__")

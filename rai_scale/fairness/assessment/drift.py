@@ -1,0 +1,189 @@
+"""What has changed between two runs, or from one time window to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.assessment.long_table import (
+    column_of,
+    control_names,
+    group_label,
+    group_names,
+    long_table,
+)
+from rai_scale.fairness.metric_frame import CountedMetricFrame, metric_frame
+from rai_scale.fairness.uncertainty.parity_tests import holm
+from rai_scale.fairness.uncertainty.proportions import newcombe, z_test
+
+if TYPE_CHECKING:
+    from rai_scale.fairness.assessment.result import FairnessResult
+
+    Run = CountedMetricFrame | FairnessResult | Mapping[str, Any] | str | Path
+
+_KEPT = ["value", "rows", "successes", "trials"]
+
+
+def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare two runs over the same groups, metric by metric.
+
+    Parameters
+    ----------
+    previous, current : CountedMetricFrame, FairnessResult, dict, or path of a ``fairness.json``
+        The runs must have the same control and sensitive features. Their rows are taken to be
+        independent: with the same people in both, the test errs on the side of no change.
+    confidence : float
+        Of each interval by itself.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per control level, ``group`` and ``metric`` of either run: ``previous``,
+        ``current``, ``change``, ``previous_rows``, ``current_rows``; for shares of rows ``low`` and
+        ``high`` (Newcombe's interval of the change), ``z``, ``p_value`` and ``p_holm`` (over all
+        rows of the table); ``status``: ``compared``, ``new group`` or ``gone``.
+
+    Raises
+    ------
+    ConfigError
+        If a file is no earlier run, or the features differ.
+    """
+    before, now = _run(previous), _run(current)
+    if before.keys != now.keys:
+        raise ConfigError(
+            f"the runs group by different features: {', '.join(before.keys)} before and "
+            f"{', '.join(now.keys)} now. Compare runs with the same features."
+        )
+    return _changes(before.table, now.table, [*now.control, "group", "metric"], confidence)
+
+
+def by_window(frame: Any, window: str, **options: Any) -> CountedMetricFrame:
+    """Measure by time window: :func:`rai_scale.metric_frame` with ``window`` as a control feature.
+
+    ``window`` is a column that holds the window of each row, such as its month (``2026-01``), in
+    a form that sorts by time. Overall values, differences and ratios are then per window;
+    :func:`window_changes` compares each window with the one before.
+    """
+    control = options.pop("control_features", None) or ()
+    control = (control,) if isinstance(control, str) else tuple(control)
+    return metric_frame(frame, control_features=[window, *control], **options)
+
+
+def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare each window of :func:`by_window` with the one before.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`drift`, with the window in the first column; ``p_holm`` is over all windows.
+    """
+    control = control_names(mf)
+    if not control:
+        raise ConfigError("there are no time windows; measure with by_window.")
+    window, *rest = control
+    table = long_table(mf)
+    levels = list(dict.fromkeys(table[window]))
+    keys = [*rest, "group", "metric"]
+    parts = []
+    for before, now in pairwise(levels):
+        one, other = (table[table[window] == level] for level in (before, now))
+        parts.append(_changes(one, other, keys, confidence).assign(**{window: now}))
+    if not parts:
+        raise ConfigError(f"column {window!r} has a single value; drift needs two windows.")
+    found = pd.concat(parts, ignore_index=True)
+    found["p_holm"] = holm(found["p_value"].to_numpy())
+    return found[[window, *(name for name in found if name != window)]]
+
+
+class _Of:
+    """The long table of a run and the features that make its groups."""
+
+    def __init__(self, table: pd.DataFrame, control: Sequence[str], sensitive: Sequence[str]):
+        self.control = list(control)
+        self.keys = [*control, *sensitive]
+        self.table = table
+
+
+def _run(run: Any) -> _Of:
+    if isinstance(run, CountedMetricFrame):
+        control = control_names(run)
+        return _Of(long_table(run), control, group_names(run)[len(control) :])
+    if isinstance(run, str | Path):
+        run = read_run(run)
+    elif not isinstance(run, Mapping):
+        run = run.to_dict()
+    try:
+        settings = run["settings"]
+        table = pd.DataFrame(run["by_group"])
+        for name in _KEPT:
+            table[name] = table[name].astype(float)
+        control, sensitive = (
+            [column_of(name) for name in settings[f"{kind}_features"]]
+            for kind in ("control", "sensitive")
+        )
+        return _Of(table, control, sensitive)
+    except (KeyError, TypeError):
+        raise ConfigError("this is not the result of a fairness run.") from None
+
+
+def read_run(path: str | Path) -> dict[str, Any]:
+    """Read the ``fairness.json`` of an earlier run.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there or is not such a result.
+    """
+    from rai_scale.tables.paths import place_of
+
+    try:
+        with place_of(str(path)).open() as file:
+            found = json.loads(file.read())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
+    except ValueError:
+        raise ConfigError(f"{path}: is not JSON.") from None
+    if not isinstance(found, dict) or "by_group" not in found:
+        raise ConfigError(f"{path}: is not the fairness.json of a run.")
+    return found
+
+
+def _changes(
+    before: pd.DataFrame, now: pd.DataFrame, keys: list[str], confidence: float
+) -> pd.DataFrame:
+    tables = []
+    for table in (before, now):
+        part = table[[*keys, *_KEPT]].copy()
+        for name in keys:  # a level is text in JSON
+            part[name] = part[name].map(group_label)
+        tables.append(part[part["rows"] > 0])
+    both = tables[0].merge(tables[1], how="outer", on=keys, suffixes=("_before", "_now"))
+    versus = (
+        both["successes_now"],
+        both["trials_now"],
+        both["successes_before"],
+        both["trials_before"],
+    )
+    low, high = newcombe(*versus, confidence)
+    z, p = z_test(*versus)
+    there = (both["rows_before"].notna(), both["rows_now"].notna())
+    status = np.select([~there[0], ~there[1]], ["new group", "gone"], "compared")
+    found = both[keys].assign(previous=both["value_before"], current=both["value_now"])
+    return found.assign(
+        change=both["value_now"] - both["value_before"],
+        low=low,
+        high=high,
+        z=z,
+        p_value=p,
+        p_holm=holm(p),
+        previous_rows=both["rows_before"].fillna(0).astype("int64"),
+        current_rows=both["rows_now"].fillna(0).astype("int64"),
+        status=status,
+    )

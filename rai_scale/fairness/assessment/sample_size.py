@@ -1,0 +1,134 @@
+"""How many rows a claim needs, and how small a gap a group of its size can show."""
+
+from __future__ import annotations
+
+from math import ceil, inf, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.assessment.long_table import control_names, long_table, strata
+
+if TYPE_CHECKING:
+    from rai_scale.fairness.metric_frame import CountedMetricFrame
+
+STEPS = 60
+
+
+def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Return how many rows per group are needed to see a gap between two rates.
+
+    ``n = (z_a sqrt(2 m (1 - m)) + z_b sqrt(p (1 - p) + q (1 - q)))^2 / gap^2`` with rates p and
+    q, their mean m, z_a of ``1 - alpha / 2`` and z_b of ``power``: Fleiss, Levin & Paik (2003),
+    Statistical Methods for Rates and Proportions, formula 4.14, without continuity correction.
+    Of ``base_rate + gap`` and ``base_rate - gap`` the one that needs more rows counts.
+
+    Parameters
+    ----------
+    gap : float
+        Absolute difference of the two rates, above 0.
+    base_rate : float
+        Rate of one of the groups, 0 to 1. Rows are those that the rate is a share of: for a true
+        positive rate the rows with a positive label.
+    power, alpha : float
+        Chance to find the gap, and to find one where there is none (two-sided).
+
+    Returns
+    -------
+    int
+        Rows of each of the two groups.
+
+    Raises
+    ------
+    ConfigError
+        If no second rate in 0..1 is that far away, or power does not exceed alpha.
+    """
+    _check(power, alpha)
+    others = [q for q in (base_rate + gap, base_rate - gap) if 0 <= q <= 1]
+    if not 0 <= base_rate <= 1 or gap <= 0 or not others:
+        raise ConfigError(
+            f"a gap of {gap!r} from a base rate of {base_rate!r} leaves 0 to 1; give a gap above "
+            "0 and a rate that it can be added to or taken from."
+        )
+    return max(ceil(_rows(base_rate, q, power, alpha)) for q in others)
+
+
+def _rows(p: float, q: float, power: float, alpha: float) -> float:
+    mean = (p + q) / 2
+    known = norm.ppf(1 - alpha / 2) * sqrt(2 * mean * (1 - mean))
+    return ((known + norm.ppf(power) * sqrt(p * (1 - p) + q * (1 - q))) / (p - q)) ** 2
+
+
+def smallest_gap(
+    base_rate: float, rows: float, other_rows: float, power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """Return the least gap from ``base_rate`` that a group of ``rows`` can show.
+
+    Solves the formula of :func:`rows_needed`, for groups of unequal size (Fleiss, Levin & Paik
+    2003, 4.20): pooled variance under equality, own variances under the gap. The larger of the
+    gaps upwards and downwards is returned; a direction in which no gap that stays in 0..1 would
+    be seen does not count, and NaN is returned where neither does.
+    """
+    _check(power, alpha)
+    if np.isnan(base_rate) or rows < 1 or other_rows < 1:
+        return np.nan
+    z = norm.ppf(1 - alpha / 2), norm.ppf(power)
+    gaps = [_gap(base_rate, up, (rows, other_rows), *z) for up in (1, -1)]
+    return max((gap for gap in gaps if 0 < gap < inf), default=np.nan)
+
+
+def _gap(base: float, up: int, sizes: tuple[float, float], known: float, found: float) -> float:
+    """Bisect for the gap in one direction; inf where it leaves 0..1, 0 where there is no room."""
+    room, (n, m) = 1 - base if up > 0 else base, sizes
+    if room <= 0:
+        return 0.0
+
+    def seen(gap: float) -> bool:
+        rate = base + up * gap
+        pooled = (n * rate + m * base) / (n + m)
+        null = sqrt(max(pooled * (1 - pooled), 0) * (1 / n + 1 / m))
+        own = sqrt(max(rate * (1 - rate), 0) / n + base * (1 - base) / m)
+        return gap >= known * null + found * own
+
+    if not seen(room):
+        return inf
+    low, high = 0.0, room
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if seen(middle) else (middle, high)
+    return high
+
+
+def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
+    """Return, per group and share, the smallest gap from all other groups that it could show.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The control levels, ``metric``, ``group``, ``rows`` (those the rate is a share of),
+        ``rate_of_others``, ``smallest_gap`` (NaN: no possible gap would be seen) and
+        ``rows_for_0.1``, the rows of each of two equal groups to see a gap of 0.1 from that rate.
+    """
+    control = control_names(mf)
+    found = []
+    for _, part in strata(long_table(mf), control):
+        shares = part[part["trials"].notna()]
+        x, n = shares["successes"].sum(), shares["trials"].sum()
+        for row in shares.to_dict("records"):
+            others = n - row["trials"]
+            base = (x - row["successes"]) / others if others else np.nan
+            gap = smallest_gap(base, row["trials"], others, power, alpha)
+            needed = np.nan if np.isnan(base) else rows_needed(0.1, base, power, alpha)
+            keys = {name: row[name] for name in (*control, "metric", "group")}
+            sizes = {"rows": int(row["trials"]), "rate_of_others": base}
+            found.append({**keys, **sizes, "smallest_gap": gap, "rows_for_0.1": needed})
+    own = ["metric", "group", "rows", "rate_of_others", "smallest_gap", "rows_for_0.1"]
+    return pd.DataFrame(found, columns=[*control, *own])
+
+
+def _check(power: float, alpha: float) -> None:
+    if not 0 < alpha < power < 1:
+        raise ConfigError(f"0 < alpha < power < 1 must hold; found alpha {alpha}, power {power}.")

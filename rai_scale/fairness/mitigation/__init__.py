@@ -1,0 +1,1 @@
+"""Reductions, reweighing and the choice among candidates."""

@@ -1,0 +1,237 @@
+"""Fairlearn's ExponentiatedGradient over counted rows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from fairlearn.reductions import ClassificationMoment, ExponentiatedGradient, Moment
+from fairlearn.reductions._exponentiated_gradient._constants import _ACCURACY_MUL
+from fairlearn.reductions._exponentiated_gradient._lagrangian import _Lagrangian
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.fairness.mitigation.cell_moments import counted
+from rai_scale.fairness.mitigation.reductions import (
+    ROW_LIMIT,
+    Categories,
+    Predict,
+    Roles,
+    Training,
+    collect_training,
+    layout_of,
+    moment_of,
+    publish_object,
+    training_of,
+)
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+
+@dataclass(frozen=True)
+class ExponentiatedGradientResult:
+    """A fitted randomised predictor: Fairlearn's own object, and how to apply it to a frame.
+
+    Attributes
+    ----------
+    mitigator : fairlearn.reductions.ExponentiatedGradient
+        With ``predictors_``, ``weights_``, ``best_gap_``, ``n_oracle_calls_`` and the others.
+    features : tuple of str
+        The columns that the predictors read, in order.
+    categories : dict
+        The categories of each categorical feature.
+    random_state : int, optional
+        Seed of :meth:`predict`.
+    """
+
+    mitigator: ExponentiatedGradient
+    features: tuple[str, ...]
+    categories: dict[str, list]
+    random_state: int | None = None
+
+    @property
+    def predictors_(self) -> pd.Series:
+        """The distinct best responses."""
+        return self.mitigator.predictors_
+
+    @property
+    def weights_(self) -> pd.Series:
+        """The probability with which each predictor answers."""
+        return self.mitigator.weights_
+
+    @property
+    def best_gap_(self) -> float:
+        """The duality gap of the solution."""
+        return self.mitigator.best_gap_
+
+    def expected(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the probability of answer 1 (or the mean answer, in regression) of each row."""
+        return _Expected(self.mitigator)(X)
+
+    def predict(self, X: pd.DataFrame, random_state: int | None = None) -> np.ndarray:
+        """Return Fairlearn's randomised answers for a pandas frame of the features."""
+        seed = self.random_state if random_state is None else random_state
+        return self.mitigator.predict(X, random_state=seed)
+
+    def apply(
+        self, frame: Any, output: str = "probability", *, engine: Engine | None = None
+    ) -> Any:
+        """Add :meth:`expected` (float64) for each row; lazy.
+
+        An answer is drawn from it by the caller: ``1`` where it is at least a uniform number.
+        """
+        engine = engine or engine_of(frame)
+        outputs = pa.schema([(output, pa.float64())])
+        slim = copy.copy(self.mitigator)
+        del slim.constraints_  # holds the training rows, which no worker needs
+        file = publish_object(engine, {output: _Expected(slim)})
+        function = Predict(file, self.features, self.categories, outputs)
+        return engine.with_columns(
+            frame, function, outputs, inputs=self.features, label="exponentiated_gradient"
+        )
+
+
+@dataclass(frozen=True)
+class _Expected:
+    mitigator: ExponentiatedGradient
+
+    def __call__(self, X: pd.DataFrame) -> np.ndarray:
+        answers = self.mitigator._pmf_predict(X)
+        if isinstance(self.mitigator.constraints, ClassificationMoment):
+            return answers[:, 1]
+        weights = self.mitigator.weights_
+        return answers[weights.index].dot(weights).to_numpy()
+
+
+def exponentiated_gradient(
+    frame: Any,
+    estimator: Any,
+    *,
+    features: Sequence[str],
+    y_true: str,
+    sensitive_features: Sequence[str],
+    control_features: Sequence[str] = (),
+    constraints: str | Moment = "EqualizedOdds",
+    objective: Moment | None = None,
+    eps: float = 0.01,
+    max_iter: int = 50,
+    nu: float | None = None,
+    eta0: float = 2.0,
+    run_linprog_step: bool = True,
+    sample_weight_name: str = "sample_weight",
+    random_state: int | None = None,
+    train_on: str = "rows",
+    row_order: str | None = None,
+    row_limit: int = ROW_LIMIT,
+    categorical_features: Categories = (),
+    engine: Engine | None = None,
+) -> ExponentiatedGradientResult:
+    """Fit Fairlearn's randomised predictor without its dense constraint matrix.
+
+    Fairlearn's own algorithm runs on the driver, over rows that carry their cell number and their
+    count. Each step trains the learner once; steps follow each other, so they are not parallel.
+    With ``train_on="distinct_rows"`` the engine counts equal rows and memory and time grow with
+    the distinct rows only. A learner that trains on the engine itself is fitted by
+    :func:`rai_scale.fairness.mitigation.engine_learner.exponentiated_gradient_on_engine`.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation or pyarrow Table
+        The training rows.
+    estimator : object
+        With ``fit(X, y, sample_weight=...)`` and ``predict(X)``; ``X`` is a pandas frame.
+    features, y_true, sensitive_features, control_features : (sequence of) str
+        Columns. Labels are 0 and 1, except with ``BoundedGroupLoss``.
+    constraints : str or fairlearn.reductions.Moment
+        A name such as ``"EqualizedOdds"``, or a moment with bounds of its own.
+    objective, eps, max_iter, nu, eta0, run_linprog_step, sample_weight_name
+        As in ``fairlearn.reductions.ExponentiatedGradient``.
+    random_state : int, optional
+        Seed of the result's ``predict``; the fit itself draws nothing.
+    train_on : {"rows", "distinct_rows"}
+        ``"distinct_rows"`` is right for learners to whom a row of weight 2 is two rows (linear
+        models, trees without limits on rows per leaf). It costs one more fit where ``nu`` is not
+        given, since ``nu`` is made from the first predictor's errors on all rows.
+    row_order, row_limit, categorical_features, engine
+        As in :func:`rai_scale.grid_search`.
+
+    Returns
+    -------
+    ExponentiatedGradientResult
+        ``weights_`` and ``predictors_`` as Fairlearn's on the same rows.
+
+    Raises
+    ------
+    ConfigError, MissingColumnError
+        If labels, people or options are not usable, or there are too many rows.
+
+    Notes
+    -----
+    Agarwal et al. 2018, "A Reductions Approach to Fair Classification", algorithm 1.
+    """
+    engine = engine or engine_of(frame)
+    roles = Roles(tuple(features), y_true, tuple(sensitive_features), tuple(control_features))
+    moment = moment_of(constraints)
+    counted(moment)  # refuses what has no counted form before any row travels
+    table = collect_training(
+        engine,
+        frame,
+        roles,
+        moment,
+        train_on=train_on,
+        row_order=row_order,
+        row_limit=row_limit,
+        categorical_features=categorical_features,
+    )
+    mitigator = ExponentiatedGradient(
+        estimator,
+        counted(moment),
+        objective=None if objective is None else counted(objective),
+        eps=eps,
+        max_iter=max_iter,
+        nu=nu,
+        eta0=eta0,
+        run_linprog_step=run_linprog_step,
+        sample_weight_name=sample_weight_name,
+    )
+    fit_counted(mitigator, training_of(table))
+    return ExponentiatedGradientResult(mitigator, roles.features, layout_of(table)[1], random_state)
+
+
+def fit_counted(mitigator: ExponentiatedGradient, data: Training) -> None:
+    """Fit Fairlearn's object on counted rows."""
+    if mitigator.nu is None and data.counts is not None:
+        mitigator.nu = _nu(mitigator, data)
+    mitigator.fit(data.X, data.y, **data.features_of_people())
+
+
+def _nu(mitigator: ExponentiatedGradient, data: Training) -> float:
+    """Return Fairlearn's default ``nu``, which it takes from rows that all count alike."""
+    assert data.counts is not None
+    errors = np.abs(first_response(mitigator, data) - data.y.to_numpy())
+    mean, rows = np.average(errors, weights=data.counts), np.sum(data.counts)
+    std = np.sqrt(np.sum((errors - mean) ** 2 * data.counts) / (rows - 1))
+    return float(_ACCURACY_MUL * std / np.sqrt(rows))
+
+
+def first_response(mitigator: ExponentiatedGradient, data: Training) -> np.ndarray:
+    """Return what the predictor of the algorithm's first step says of the rows."""
+    bound = 1 / mitigator.eps
+    lagrangian = _Lagrangian(
+        X=data.X,
+        y=data.y,
+        estimator=mitigator.estimator,
+        constraints=mitigator.constraints,
+        B=bound,
+        objective=copy.deepcopy(mitigator.objective),
+        sample_weight_name=mitigator.sample_weight_name,
+        **data.features_of_people(),
+    )
+    index = lagrangian.constraints.index
+    h, _ = lagrangian.best_h(pd.Series(bound / (1 + len(index)), index))
+    return np.asarray(h(data.X), dtype=np.float64).reshape(-1)

@@ -1,0 +1,240 @@
+"""Fairlearn's GridSearch with its grid points as parallel tasks of the engine."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fairlearn.reductions import GridSearch, Moment
+from fairlearn.reductions._grid_search._grid_generator import _GridGenerator
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.mitigation.cell_moments import counted
+from rai_scale.fairness.mitigation.grid_result import GridSearchResult
+from rai_scale.fairness.mitigation.reductions import (
+    ROW_LIMIT,
+    Categories,
+    Roles,
+    collect_training,
+    layout_of,
+    moment_of,
+    read_training,
+    training_of,
+)
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+    from rai_scale.engines.shared_file import SharedFile
+
+Selection = str | Callable[[list[float], pd.DataFrame], int]
+
+
+@dataclass(frozen=True)
+class FittedPoint:
+    """What a task brings back."""
+
+    predictor: Any
+    objective: float
+    gamma: pd.Series
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FitPoint:
+    """The task: Fairlearn's GridSearch on a grid of one point."""
+
+    file: SharedFile
+    estimator: Any
+    constraints: Moment
+    sample_weight_name: str
+
+    def __call__(self, point: pd.DataFrame) -> FittedPoint:
+        """Fit the point; ``point`` is one column of multipliers."""
+        data = self.file.load(read_training)
+        search = GridSearch(
+            self.estimator,
+            counted(self.constraints),
+            grid=point,
+            sample_weight_name=self.sample_weight_name,
+        )
+        search.fit(data.X, data.y, **data.features_of_people())
+        gamma = search.gammas_.iloc[:, 0]
+        seconds = search.oracle_execution_times_[0]
+        return FittedPoint(search.predictors_[0], search.objectives_[0], gamma, seconds)
+
+
+def grid_search(
+    frame: Any,
+    estimator: Any,
+    *,
+    features: Sequence[str],
+    y_true: str,
+    sensitive_features: Sequence[str],
+    control_features: Sequence[str] = (),
+    constraints: str | Moment = "EqualizedOdds",
+    grid_size: int = 10,
+    grid_limit: float = 2.0,
+    grid_offset: pd.Series | None = None,
+    grid: pd.DataFrame | None = None,
+    selection: Selection = "tradeoff_optimization",
+    constraint_weight: float = 0.5,
+    sample_weight_name: str = "sample_weight",
+    train_on: str = "rows",
+    row_order: str | None = None,
+    row_limit: int = ROW_LIMIT,
+    categorical_features: Categories = (),
+    engine: Engine | None = None,
+) -> GridSearchResult:
+    """Fit one estimator per point of a grid of Lagrange multipliers, in parallel.
+
+    The labels and weights of each point are Fairlearn's; each task runs Fairlearn's ``GridSearch``
+    on its point. The learner trains on one machine: the columns that are named here are brought to
+    the driver and published once to all workers as a Parquet file, where each task needs memory
+    for these rows. Fairlearn's dense constraint matrix is never built.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation or pyarrow Table
+        The training rows.
+    estimator : object
+        With ``fit(X, y, sample_weight=...)`` and ``predict(X)``; ``X`` is a pandas frame.
+    features, y_true, sensitive_features, control_features : (sequence of) str
+        Columns. Labels are 0 and 1, except with ``BoundedGroupLoss``.
+    constraints : str or fairlearn.reductions.Moment
+        A name such as ``"EqualizedOdds"``, or a moment with bounds of its own.
+    grid_size, grid_limit, grid_offset, grid, constraint_weight, sample_weight_name
+        As in ``fairlearn.reductions.GridSearch``.
+    selection : {"tradeoff_optimization"} or callable
+        Fairlearn's rule, the least ``(1 - constraint_weight) * objective + constraint_weight *
+        largest violation``; or a function of (objectives, gammas) that returns the position.
+    train_on : {"rows", "distinct_rows"}
+        ``"distinct_rows"`` lets the engine count equal rows and trains on each once, with its
+        count in its weight: right for learners to whom a row of weight 2 is two rows (linear
+        models, trees without limits on rows per leaf).
+    row_order : str, optional
+        A column by which rows are sorted before training. The grid starts from the group of the
+        first row, as in Fairlearn. Without it rows stay in the engine's order; on Spark they are
+        sorted by all columns, so that the answer does not depend on how the data are cut.
+    row_limit : int
+        The most rows that may be brought to one machine.
+    categorical_features : sequence of str, or mapping of str to sequence
+        Features that get the pandas category dtype, with their categories if a mapping. The
+        category dtypes of a pandas or dask frame are kept.
+    engine : Engine, optional
+        Found from the frame by default.
+
+    Returns
+    -------
+    GridSearchResult
+        ``predictors_``, ``lambda_vecs_``, ``gammas_``, ``objectives_``, ``best_idx_`` as
+        Fairlearn's on the same rows.
+
+    Raises
+    ------
+    ConfigError, MissingColumnError, WorkerError
+        If labels, people or options are not usable, there are too many rows, or a learner failed.
+
+    Notes
+    -----
+    Agarwal et al. 2018, "A Reductions Approach to Fair Classification", section 3.4.
+    """
+    engine = engine or engine_of(frame)
+    roles = Roles(tuple(features), y_true, tuple(sensitive_features), tuple(control_features))
+    moment = moment_of(constraints)
+    counted(moment)  # refuses what has no counted form before any row travels
+    search = GridSearch(
+        estimator,
+        copy.deepcopy(moment),
+        constraint_weight=_weight(constraint_weight),
+        grid_size=grid_size,
+        grid_limit=grid_limit,
+        grid_offset=grid_offset,
+        grid=grid,
+        sample_weight_name=sample_weight_name,
+    )
+    if isinstance(selection, str) and selection != search.selection_rule:
+        raise ConfigError(
+            f"selection is {selection!r}; use {search.selection_rule!r} or a function."
+        )
+    table = collect_training(
+        engine,
+        frame,
+        roles,
+        moment,
+        train_on=train_on,
+        row_order=row_order,
+        row_limit=row_limit,
+        categorical_features=categorical_features,
+    )
+    points = _grid(search, table)
+    task = (estimator, moment, sample_weight_name)
+    fitted = _fit_points(engine, table, task, [points[[name]] for name in points.columns])
+    _assemble(search, points, fitted, selection)
+    return GridSearchResult(search, roles.features, layout_of(table)[1])
+
+
+def _weight(constraint_weight: float) -> float:
+    if not 0 <= constraint_weight <= 1:
+        raise ConfigError(f"constraint_weight is {constraint_weight}; it lies between 0 and 1.")
+    return constraint_weight
+
+
+def _grid(search: GridSearch, table: pa.Table) -> pd.DataFrame:
+    """Return the multipliers, one column per point, as Fairlearn makes them."""
+    data = training_of(table)
+    moment = counted(copy.deepcopy(search.constraints))
+    moment.load_data(None, data.y, **data.features_of_people())
+    search.constraints_ = moment
+    if search.grid is not None:
+        return search.grid
+    spanned = moment.default_objective_lambda_vec is not None
+    return _GridGenerator(
+        search.grid_size,
+        search.grid_limit,
+        moment.pos_basis,
+        moment.neg_basis,
+        moment.neg_basis_present,
+        spanned,
+        search.grid_offset,
+    ).grid
+
+
+def _fit_points(
+    engine: Engine, table: pa.Table, task: tuple[Any, Moment, str], points: list[pd.DataFrame]
+) -> list[FittedPoint]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "training.parquet")
+        pq.write_table(table, path)
+        file = engine.publish(path)
+        return engine.map_tasks(FitPoint(file, *task), points, shared=[file])
+
+
+def _assemble(
+    search: GridSearch, points: pd.DataFrame, fitted: list[FittedPoint], selection: Selection
+) -> None:
+    """Give Fairlearn's object what its ``fit`` would have given it."""
+    names = list(points.columns)
+    search.predictors_ = [point.predictor for point in fitted]
+    search.objectives_ = [point.objective for point in fitted]
+    search.oracle_execution_times_ = [point.seconds for point in fitted]
+    search.lambda_vecs_ = pd.DataFrame({n: points[n] for n in names}, dtype=np.float64)
+    gammas = {name: point.gamma for name, point in zip(names, fitted, strict=True)}
+    search.gammas_ = pd.DataFrame(gammas, dtype=np.float64)
+    if callable(selection):
+        search.best_idx_ = int(selection(search.objectives_, search.gammas_))
+        return
+    worst = search.gammas_.max()
+    losses = [
+        search.objective_weight * objective + search.constraint_weight * worst[name]
+        for name, objective in zip(names, search.objectives_, strict=True)
+    ]
+    search.best_idx_ = losses.index(min(losses))

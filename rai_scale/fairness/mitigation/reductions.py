@@ -1,0 +1,293 @@
+"""What grid search and exponentiated gradient share: the training rows and the predictions.
+
+The learner trains on one machine, so its rows (features, label, sensitive and control features
+only) are brought to the driver, within ``row_limit``, as they are or as distinct rows with counts.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import fairlearn.reductions
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from fairlearn.reductions import ErrorRate, LossMoment, Moment
+
+from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.statistics.cells import count_cells
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+    from rai_scale.engines.shared_file import SharedFile
+
+ROW_LIMIT = 5_000_000
+COUNT = "_rai_count"
+CONSTRAINTS = (
+    "DemographicParity",
+    "EqualizedOdds",
+    "ErrorRateParity",
+    "FalsePositiveRateParity",
+    "TruePositiveRateParity",
+)
+TRAIN_ON = ("rows", "distinct_rows")
+Categories = Mapping[str, Sequence[Any]] | Sequence[str]
+
+
+def moment_of(constraints: str | Moment) -> Moment:
+    """Return a moment by its Fairlearn name, or the moment itself."""
+    if isinstance(constraints, ErrorRate):
+        raise ConfigError(
+            "ErrorRate is no constraint but an objective; did you mean ErrorRateParity?"
+        )
+    if isinstance(constraints, Moment):
+        return constraints
+    if constraints in CONSTRAINTS:
+        return getattr(fairlearn.reductions, constraints)()
+    raise ConfigError(
+        f"unknown constraints {constraints!r}; choose one of {', '.join(CONSTRAINTS)}, or pass a "
+        f"fairlearn moment such as BoundedGroupLoss(SquareLoss(0, 1))."
+        f"{did_you_mean(str(constraints), CONSTRAINTS)}"
+    )
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column is what."""
+
+    features: tuple[str, ...]
+    y_true: str
+    sensitive: tuple[str, ...]
+    control: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column once."""
+        names = [*self.features, *self.control, *self.sensitive, self.y_true]
+        return list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training rows on this machine, as Fairlearn takes them."""
+
+    X: pd.DataFrame
+    y: pd.Series
+    sensitive: pd.DataFrame
+    control: pd.DataFrame | None
+    counts: np.ndarray | None
+
+    def features_of_people(self) -> dict[str, Any]:
+        """Return the arguments of ``load_data`` beside ``X`` and ``y``."""
+        control = {} if self.control is None else {"control_features": self.control}
+        return {"sensitive_features": self.sensitive, "counts": self.counts, **control}
+
+
+@dataclass(frozen=True)
+class _Select:
+    """Keep some columns; cheap, so that the local engine starts no process for it."""
+
+    names: tuple[str, ...]
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return table.select(list(self.names))
+
+
+def collect_training(
+    engine: Engine,
+    frame: Any,
+    roles: Roles,
+    moment: Moment,
+    *,
+    train_on: str,
+    row_order: str | None,
+    row_limit: int,
+    categorical_features: Categories,
+) -> pa.Table:
+    """Bring the training rows to the driver, in a defined order.
+
+    Rows are sorted by ``row_order``; without it they stay as the engine gives them, and are sorted
+    by all their columns on Spark, whose rows have no order. Distinct rows are always sorted.
+
+    Raises
+    ------
+    ConfigError
+        If there are more than ``row_limit`` rows, labels other than 0 and 1, missing values in
+        a label, sensitive or control feature, or unknown options.
+    """
+    if train_on not in TRAIN_ON:
+        raise ConfigError(f"train_on is {train_on!r}; choose one of {', '.join(TRAIN_ON)}.")
+    names = list(dict.fromkeys([*roles.columns, *([row_order] if row_order else [])]))
+    schema = engine.schema(frame)
+    check_columns([*names, *categorical_features], schema.names)
+    rows = _check_people(engine, frame, roles, isinstance(moment, LossMoment))
+    if train_on == "distinct_rows":
+        table = engine.group_counts(frame, roles.columns, (), row_limit)
+        table = table.rename_columns([*roles.columns, COUNT])
+        table = table.sort_by([(name, "ascending") for name in roles.columns])
+    else:
+        _check_limit(rows, row_limit)
+        kept = pa.schema([schema.field(name) for name in names])
+        chosen = engine.map_partitions(
+            frame, _Select(tuple(names)), kept, inputs=names, label="reductions"
+        )
+        table = _ordered(engine.collect(chosen), row_order, engine.name).select(roles.columns)
+    _check_missing_labels(table, roles.y_true)
+    categories = categories_of(frame, table, roles.features, categorical_features)
+    about = {"roles": vars(roles), "categories": categories}
+    return table.replace_schema_metadata({"rai_scale": json.dumps(about)})
+
+
+def training_of(table: pa.Table) -> Training:
+    """Turn collected rows into what Fairlearn takes."""
+    roles, categories = layout_of(table)
+    control = _plain(table, roles.control) if roles.control else None
+    counts = table[COUNT].to_numpy() if COUNT in table.column_names else None
+    X = feature_frame(table, roles.features, categories)
+    people = _plain(table, roles.sensitive)
+    return Training(X, _plain(table, [roles.y_true])[roles.y_true], people, control, counts)
+
+
+def read_training(path: str) -> Training:
+    """Read the published file of training rows; called once per worker process."""
+    return training_of(pq.read_table(path))
+
+
+def layout_of(table: pa.Table) -> tuple[Roles, dict[str, list]]:
+    """Return the roles and the categories that :func:`collect_training` has noted."""
+    about = json.loads(table.schema.metadata[b"rai_scale"])
+    roles: dict[str, Any] = about["roles"]
+    for name in ("features", "sensitive", "control"):
+        roles[name] = tuple(roles[name])
+    return Roles(**roles), about["categories"]
+
+
+def feature_frame(
+    table: pa.Table, features: Sequence[str], categories: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
+    """Return the features as pandas would hold them; categories get the category dtype."""
+    frame = _plain(table, features)
+    for name in features:
+        if name in categories:
+            frame[name] = pd.Categorical(frame[name], categories=list(categories[name]))
+    return frame
+
+
+def categories_of(
+    frame: Any, table: pa.Table, features: Sequence[str], asked: Categories
+) -> dict[str, list]:
+    """Return the categories of each categorical feature: as given, from its dtype, or as found."""
+    meta = getattr(frame, "_meta", frame)  # dask keeps the dtypes of its partitions there
+    dtypes = dict(meta.dtypes) if isinstance(meta, pd.DataFrame) else {}
+    found: dict[str, list] = {}
+    for name in features:
+        dtype = dtypes.get(name)
+        given = list(asked[name]) if isinstance(asked, Mapping) and name in asked else None
+        if given is None and isinstance(dtype, pd.CategoricalDtype):
+            given = dtype.categories.tolist()
+            given = None if "__UNKNOWN_CATEGORIES__" in given else given  # dask's own mark
+        elif given is None and name not in asked:
+            continue
+        found[name] = given or sorted(pc.unique(table[name].drop_null()).to_pylist())
+    return found
+
+
+@dataclass(frozen=True)
+class Predict:
+    """A table function that adds what published predictors say; ``file`` holds them by name."""
+
+    file: SharedFile
+    features: tuple[str, ...]
+    categories: Mapping[str, Sequence[Any]]
+    outputs: pa.Schema
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one column per predictor."""
+        X = feature_frame(table, self.features, self.categories)
+        predictors = self.file.load(load_object)
+        values = [np.asarray(predictors[f.name](X)).reshape(-1) for f in self.outputs]
+        return pa.table(
+            [
+                pa.array(v.astype(f.type.to_pandas_dtype()))
+                for v, f in zip(values, self.outputs, strict=True)
+            ],
+            schema=self.outputs,
+        )
+
+
+def publish_object(engine: Engine, value: Any) -> SharedFile:
+    """Bring an object once to every worker; the file is kept while lazy frames may read it."""
+    handle, path = tempfile.mkstemp(dir=_published(), suffix=".pickle")
+    with os.fdopen(handle, "wb") as file:
+        cloudpickle.dump(value, file)
+    return engine.publish(path)
+
+
+def load_object(path: str) -> Any:
+    """Load what :func:`publish_object` wrote; both ends of the pickle are this program."""
+    with open(path, "rb") as file:
+        return cloudpickle.load(file)
+
+
+@cache
+def _published() -> str:
+    folder = tempfile.mkdtemp(prefix="rai_scale_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _plain(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    columns = {}
+    for name in names:
+        decimal = pa.types.is_decimal(table[name].type)
+        columns[name] = (table[name].cast(pa.float64()) if decimal else table[name]).to_pandas()
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def _ordered(table: pa.Table, row_order: str | None, engine: str) -> pa.Table:
+    if row_order is not None:
+        return table.sort_by(row_order)
+    if engine == "spark":
+        return table.sort_by([(name, "ascending") for name in table.column_names])
+    return table
+
+
+def _check_people(engine: Engine, frame: Any, roles: Roles, is_loss: bool) -> int:
+    """Check labels and people natively, before rows travel; return how many rows there are."""
+    if not roles.features or not roles.sensitive:
+        raise ConfigError("name at least one of features and one of sensitive_features.")
+    keys = [*roles.control, *roles.sensitive, *([] if is_loss else [roles.y_true])]
+    cells = count_cells(engine, frame, list(dict.fromkeys(keys)))
+    if not is_loss and not set(cells.keys[roles.y_true].unique()) <= {0, 1}:
+        raise ConfigError(f"column {roles.y_true!r} has labels other than 0 and 1; map them first.")
+    if cells.rows == 0:
+        raise ConfigError("the table has no rows to train on.")
+    return cells.rows
+
+
+def _check_limit(rows: int, row_limit: int) -> None:
+    if rows > row_limit:
+        raise ConfigError(
+            f"the table has {rows:,} rows, and a learner that trains on one machine gets at most "
+            f"row_limit = {row_limit:,}. Train on a sample, raise row_limit, use "
+            "train_on='distinct_rows' where the features are discrete, or a learner of the engine "
+            "(rai_scale.fairness.mitigation.engine_learner)."
+        )
+
+
+def _check_missing_labels(table: pa.Table, y_true: str) -> None:
+    missing = pc.sum(pc.is_null(table[y_true], nan_is_null=True)).as_py() or 0
+    if missing:
+        raise ConfigError(f"column {y_true!r} is missing in {missing:,} rows; drop or fill them.")

@@ -1,0 +1,124 @@
+"""Reweighing: weights that make the label independent of the sensitive features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.mitigation.cell_lookup import CellLookup
+from rai_scale.statistics.cells import Cells, count_cells
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+CELL_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Reweighing:
+    """Weights per (sensitive features, label).
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        The keys, ``count`` (int64, rows), ``mass`` (float64, rows or sum of sample weights) and
+        ``weight`` (float64). Where sample weights are given, ``weight`` is the factor by which
+        they are multiplied.
+    keys : tuple of str
+        The columns that a weight depends on.
+    """
+
+    table: pd.DataFrame
+    keys: tuple[str, ...]
+
+    def apply(self, frame: Any, output: str = "weight", *, engine: Engine | None = None) -> Any:
+        """Add the weight (float64) of each row; lazy.
+
+        A row of a cell that was not in the fitted data is an error when the frame is executed.
+        """
+        engine = engine or engine_of(frame)
+        values = {output: self.table["weight"].to_numpy()}
+        return engine.with_columns(
+            frame,
+            CellLookup(self.table[list(self.keys)], values),
+            pa.schema([(output, pa.float64())]),
+            inputs=self.keys,
+            label="reweighing",
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table of weights."""
+        return self.table
+
+
+def reweighing(
+    frame: Any,
+    *,
+    y_true: str,
+    sensitive_features: Sequence[str],
+    sample_weight: str | None = None,
+    engine: Engine | None = None,
+) -> Reweighing:
+    """Return the weights ``w(s, y) = P(s) P(y) / P(s, y)``, from native counts.
+
+    In the weighted data every group has the same share of each label, and groups and labels keep
+    their total weight.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation or pyarrow Table
+        The training rows.
+    y_true : str
+        Label column with any number of classes.
+    sensitive_features : sequence of str
+        Columns; groups are their combinations.
+    sample_weight : str, optional
+        Probabilities are then shares of this column's sum.
+    engine : Engine, optional
+        Found from the frame by default.
+
+    Returns
+    -------
+    Reweighing
+        The table of weights; ``apply(frame)`` adds them to a frame.
+
+    Raises
+    ------
+    ConfigError
+        If labels, sensitive features or weights are missing in some rows, there are no rows, or a
+        cell has no weight.
+    TooManyGroupsError
+        If there are more than 1,000,000 cells.
+
+    Notes
+    -----
+    Kamiran and Calders 2012, "Data preprocessing techniques for classification without
+    discrimination", section 5.2. A combination that does not occur has no weight, so that groups
+    of one label only stay as they are.
+    """
+    engine = engine or engine_of(frame)
+    sensitive = list(dict.fromkeys(sensitive_features))
+    if not sensitive or y_true in sensitive:
+        raise ConfigError("name at least one sensitive feature, other than the label.")
+    weights = [] if sample_weight is None else [sample_weight]
+    cells = count_cells(engine, frame, [*sensitive, y_true], weights=weights, limit=CELL_LIMIT)
+    if cells.rows == 0:
+        raise ConfigError("the table has no rows: there is nothing to weigh.")
+    return Reweighing(_weights(cells, sensitive, y_true), (*sensitive, y_true))
+
+
+def _weights(cells: Cells, sensitive: list[str], y_true: str) -> pd.DataFrame:
+    mass = cells.count.astype(np.float64) if cells.weight is None else cells.weight
+    if not (mass > 0).all():
+        raise ConfigError("a cell of sensitive features and label has no weight; drop its rows.")
+    table = cells.keys.assign(count=cells.count, mass=mass)
+    of_group = table.groupby(sensitive)["mass"].transform("sum")
+    of_label = table.groupby(y_true)["mass"].transform("sum")
+    return table.assign(weight=of_group * of_label / (table["mass"] * mass.sum()))

@@ -1,0 +1,1 @@
+"""Curves, calibration and optimal thresholds from counted scores."""

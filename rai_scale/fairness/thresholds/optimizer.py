@@ -1,0 +1,161 @@
+"""Fairlearn's threshold optimizer, fitted from counts and applied to frames of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from fairlearn.postprocessing._interpolated_thresholder import InterpolatedThresholder
+from fairlearn.utils._input_validation import _merge_columns
+from sklearn.utils.validation import check_array
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.fairness.thresholds.apply import GroupRules
+from rai_scale.fairness.thresholds.counts import RANGE_ROWS, GroupPoints, group_points
+from rai_scale.fairness.thresholds.points import ThresholdPoints, optimistic_points
+from rai_scale.fairness.thresholds.result import FittedThresholds, column_names
+from rai_scale.fairness.thresholds.score_column import ScoreColumn
+from rai_scale.fairness.thresholds.solver import (
+    Problem,
+    Solution,
+    ThresholdProblemError,
+    solve,
+)
+from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreColumns
+
+
+def fit_threshold_optimizer(
+    frame: Any,
+    *,
+    scores: str,
+    y_true: str,
+    sensitive_features: Sequence[str] | str,
+    constraints: str = "demographic_parity",
+    objective: str = "accuracy_score",
+    grid_size: int = 1000,
+    flip: bool = False,
+    tol: float | None = None,
+    bins: int | None = None,
+    max_cells: int = DEFAULT_MAX_CELLS,
+    range_rows: int = RANGE_ROWS,
+) -> FittedThresholds:
+    """Fit Fairlearn's ``ThresholdOptimizer`` to a frame of any size, from counts.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table.
+    scores : str
+        Numeric column without missing values: what ``ThresholdOptimizer`` takes of its estimator.
+    y_true : str
+        Column of labels 0 and 1.
+    sensitive_features : str or sequence of str
+        Columns that make the groups.
+    constraints, objective, grid_size, flip, tol
+        As in ``fairlearn.postprocessing.ThresholdOptimizer`` 0.15.
+    bins : int, optional
+        Put thresholds on the edges of that many bins of equal width: the constraint holds exactly
+        on the fitted data, and ``objective_bound`` says what the objective can have lost.
+    max_cells : int
+        Up to so many distinct (group, label, score) the fit is Fairlearn's to the last bit. Beyond
+        it, the workers reduce ranges of scores to their hulls, which merge to the same hull: rates
+        and objective agree to about 1e-12. Where several points lie on one straight edge, so that
+        Fairlearn's choice among them hangs on rounding, the thresholds may be others.
+    range_rows : int
+        About how many rows of a range come together on one worker in that case.
+
+    Raises
+    ------
+    ThresholdProblemError
+        For what Fairlearn does not allow, and for groups of one label only (says how many).
+    ConfigError
+        For rows with missing scores, labels or groups (says how many).
+    """
+    problem = Problem(constraints, objective, grid_size, flip, tol)
+    problem.check()
+    groups = column_names("sensitive_features", sensitive_features)
+    found = group_points(
+        engine_of(frame),
+        frame,
+        ScoreColumns(groups, y_true, scores, only_0_and_1=True),
+        max_cells=max_cells,
+        bins=bins,
+        range_rows=range_rows,
+    )
+    _check_labels(found.points)
+    levels, points = _in_fairlearn_order(found)
+    solution = solve(problem, points)
+    bound = 0.0
+    if found.mode == "binned":
+        best = solve(problem, {value: optimistic_points(p) for value, p in points.items()})
+        bound = max(0.0, best.objective_value - solution.objective_value)
+    thresholder = InterpolatedThresholder(
+        ScoreColumn(scores), solution.interpolation, True, "predict"
+    ).fit(None, None)
+    counts = pd.DataFrame(
+        {
+            "rows": [p.rows for p in points.values()],
+            "positives": [p.positives for p in points.values()],
+        }
+    )
+    return FittedThresholds(
+        thresholder=thresholder,
+        problem=problem,
+        scores=scores,
+        sensitive_features=groups,
+        curves=solution.curves,
+        overall_curve=solution.overall,
+        x_best=solution.x_best,
+        objective_value=solution.objective_value,
+        objective_bound=bound,
+        mode=found.mode,
+        counts=pd.concat([levels, counts], axis=1),
+        rules=_rules(solution, levels),
+    )
+
+
+def _check_labels(points: Sequence[ThresholdPoints]) -> None:
+    single = sum(not (p.positives and p.negatives) for p in points)
+    if single:
+        raise ThresholdProblemError(
+            f"{single} of {len(points)} groups have degenerate labels: all rows of the group have "
+            "the same label, so that no rate of the other label exists. Merge small groups or "
+            "filter them."
+        )
+
+
+def _in_fairlearn_order(
+    found: GroupPoints,
+) -> tuple[pd.DataFrame, dict[Hashable, ThresholdPoints]]:
+    """Return groups and points under Fairlearn's names; several columns are merged to one text."""
+    levels = found.levels
+    if levels.shape[1] == 1:
+        return levels, dict(zip(levels.iloc[:, 0].tolist(), found.points, strict=True))
+    merged = _merge_columns(check_array(levels, dtype=None, ensure_2d=False))
+    order = np.argsort(merged)
+    points: dict[Hashable, ThresholdPoints] = {str(merged[i]): found.points[i] for i in order}
+    return levels.take(order).reset_index(drop=True), points
+
+
+def _rules(solution: Solution, levels: pd.DataFrame) -> GroupRules:
+    chosen = list(solution.interpolation.values())
+    operations = [[rule[f"operation{i}"] for rule in chosen] for i in (0, 1)]
+    columns = pa.Table.from_pandas(levels, preserve_index=False)
+
+    def numbers(name: str) -> np.ndarray:
+        return np.array([rule.get(name, np.nan) for rule in chosen], dtype=np.float64)
+
+    return GroupRules(
+        groups={name: columns[name].combine_chunks() for name in columns.column_names},
+        p0=numbers("p0"),
+        p1=numbers("p1"),
+        p_ignore=numbers("p_ignore"),
+        constant=numbers("prediction_constant"),
+        threshold0=np.array([o.threshold for o in operations[0]]),
+        threshold1=np.array([o.threshold for o in operations[1]]),
+        below0=np.array([o.operator == "<" for o in operations[0]]),
+        below1=np.array([o.operator == "<" for o in operations[1]]),
+    )

@@ -1,0 +1,146 @@
+"""What a fit of thresholds gives: Fairlearn's predictor, its curves, and predictions on frames."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from fairlearn.postprocessing._interpolated_thresholder import InterpolatedThresholder
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.thresholds.apply import GroupRules, PredictRows, rule_columns
+from rai_scale.fairness.thresholds.solver import Problem
+
+
+@dataclass(frozen=True)
+class FittedThresholds:
+    """Fitted thresholds per group.
+
+    Attributes
+    ----------
+    thresholder : fairlearn.postprocessing.InterpolatedThresholder
+        Fairlearn's own predictor. Its estimator answers with the score column of a DataFrame, or
+        with an array of scores; :meth:`thresholder_of` puts a model in its place.
+    problem : Problem
+        What was asked for.
+    scores : str
+        The score column.
+    sensitive_features : tuple of str
+        The group columns.
+    curves : dict of DataFrame
+        Per group: x, y, p0, operation0, p1, operation1 on the grid of ``x``.
+    overall_curve : DataFrame or None
+        x and y of all groups together; None with ``tol``.
+    x_best : dict
+        The constrained metric per group.
+    objective_value : float
+        The objective on the fitted data.
+    objective_bound : float
+        The most that the objective can have lost by binning; 0.0 without bins.
+    mode : str
+        ``"exact"``, ``"hulls"`` or ``"binned"``.
+    counts : DataFrame
+        Rows and positives per group.
+    rules : GroupRules
+        The rule of each group as plain numbers.
+    """
+
+    thresholder: InterpolatedThresholder
+    problem: Problem
+    scores: str
+    sensitive_features: tuple[str, ...]
+    curves: dict[Hashable, pd.DataFrame]
+    overall_curve: pd.DataFrame | None
+    x_best: dict[Hashable, float]
+    objective_value: float
+    objective_bound: float
+    mode: str
+    counts: pd.DataFrame
+    rules: GroupRules
+
+    def __str__(self) -> str:
+        lost = "" if self.mode != "binned" else f", at most {self.objective_bound:.3g} lost by bins"
+        return (
+            f"thresholds of {len(self.x_best)} groups for {self.problem.constraints}: "
+            f"{self.problem.objective} {self.objective_value:.6g}{lost} ({self.mode})"
+        )
+
+    def thresholder_of(
+        self, estimator: Any, predict_method: str = "auto"
+    ) -> InterpolatedThresholder:
+        """Return Fairlearn's predictor around a fitted model that gives these scores."""
+        rules = self.thresholder.interpolation_dict
+        made = InterpolatedThresholder(estimator, rules, True, predict_method)
+        return made.fit(None, None)
+
+    def predict_proba(
+        self, frame: Any, *, output: str = "probability", unseen: str = "error"
+    ) -> Any:
+        """Add the chance of a positive prediction to a frame; lazy where the frame is.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            With the score and group columns; the same kind of frame comes back.
+        output : str
+            The new column, float64; null where the score is missing.
+        unseen : str
+            ``"error"`` for rows of groups that were not fitted, or ``"zero"``: probability 0, as
+            Fairlearn gives them.
+        """
+        function = PredictRows(self.rules, self.scores, output, _checked_unseen(unseen))
+        return self._with(frame, function, pa.float64())
+
+    def predict(
+        self,
+        frame: Any,
+        *,
+        random_state: int,
+        key: Sequence[str] | str,
+        output: str = "prediction",
+        unseen: str = "error",
+    ) -> Any:
+        """Add a drawn prediction (0 or 1) to a frame; lazy where the frame is.
+
+        Parameters
+        ----------
+        frame, unseen : see :meth:`predict_proba`
+        random_state : int
+            The seed.
+        key : str or sequence of str
+            Columns that name a row. The draw is a hash of the seed and these, so that a row gets
+            the same prediction on every engine, however the data are cut; rows of one key share
+            a draw.
+        output : str
+            The new column, int64; null where the score is missing.
+        """
+        names = column_names("key", key)
+        unseen = _checked_unseen(unseen)
+        function = PredictRows(self.rules, self.scores, output, unseen, names, int(random_state))
+        return self._with(frame, function, pa.int64())
+
+    def _with(self, frame: Any, function: PredictRows, kind: pa.DataType) -> Any:
+        inputs = rule_columns(self.sensitive_features, self.scores, function.key or ())
+        outputs = pa.schema([(function.output, kind)])
+        engine = engine_of(frame)
+        return engine.with_columns(
+            frame, function, outputs, inputs=inputs, label="threshold predictions"
+        )
+
+
+def column_names(what: str, names: Sequence[str] | str) -> tuple[str, ...]:
+    """Return the columns as a tuple; at least one."""
+    found = (names,) if isinstance(names, str) else tuple(names)
+    if not found:
+        raise ConfigError(f"{what} must name at least one column.")
+    return found
+
+
+def _checked_unseen(unseen: str) -> str:
+    if unseen not in ("error", "zero"):
+        raise ConfigError(f"unseen must be 'error' or 'zero'; found {unseen!r}.")
+    return unseen

@@ -1,0 +1,1 @@
+"""Replicates of cells, intervals, simultaneous bands, gates and tests."""

@@ -1,0 +1,174 @@
+"""Averages of explanations: numpy's and scipy's own numbers, per group, however rows are cut."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import f_oneway, norm
+
+from rai_scale.engines.choose import engine_named
+from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.explain.importance import holm, importance
+from rai_scale.explain.reasons import add_reasons, number_text
+
+RNG = np.random.default_rng(13)
+SITE = RNG.choice(["n", "s", "w"], 300, p=[0.5, 0.3, 0.2])
+ROWS = pd.DataFrame(
+    {
+        "age": RNG.integers(20, 80, 300),
+        "shap_age": RNG.normal(size=300) + (SITE == "w"),
+        "shap_income": RNG.normal(size=300) * 0.1 + 5,
+        "site": SITE,
+        "w": RNG.random(300) + 0.5,
+    }
+)
+LOCAL = engine_named("local")
+
+
+def cut(parts: int = 3, rows: pd.DataFrame = ROWS):
+    return LOCAL.from_arrow(pa.Table.from_pandas(rows, preserve_index=False), parts)
+
+
+def test_means_and_intervals_of_all_rows():
+    found = importance(cut()).overall.set_index("feature").loc["age"]
+    size = ROWS["shap_age"].abs()
+    error = size.std(ddof=1) / np.sqrt(300)
+    assert found["mean_abs"] == pytest.approx(size.mean(), rel=1e-13)
+    assert found["std_error"] == pytest.approx(error, rel=1e-12)
+    assert found["upper"] == pytest.approx(size.mean() + norm.ppf(0.975) * error, rel=1e-12)
+    assert found["mean"] == pytest.approx(ROWS["shap_age"].mean(), rel=1e-12)
+    assert found["rows"] == 300
+
+
+def test_groups_are_compared_as_scipy_does():
+    found = importance(cut(), by="site")
+    table = found.groups.set_index(["site", "feature"])
+    for name, group in ROWS.groupby("site"):
+        mean = table.loc[(name, "income"), "mean_abs"]
+        assert mean == pytest.approx(group["shap_income"].mean(), rel=1e-13)
+    tests = found.differences.set_index(["of", "feature"])
+    for kind, values in [("mean_abs", ROWS["shap_age"].abs()), ("mean", ROWS["shap_age"])]:
+        expected = f_oneway(*(values[s == SITE] for s in "nsw"), equal_var=False)
+        ours = tests.loc[(kind, "age")]
+        assert ours["statistic"] == pytest.approx(expected.statistic, rel=1e-9)
+        assert ours["p_value"] == pytest.approx(expected.pvalue, rel=1e-9)
+    assert tests.loc[("mean", "age"), "p_adjusted"] == found.p_value < 1e-6
+    assert tests.loc[("mean", "income"), "p_adjusted"] > 0.05
+    json.dumps(found.to_dict(), allow_nan=False)
+    whole = importance(cut()).overall
+    pd.testing.assert_frame_equal(found.overall, whole, rtol=1e-12)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(1, 7), st.integers(0, 100))
+def test_any_cut_and_order_gives_the_same(parts, seed):
+    shuffled = ROWS.sample(frac=1, random_state=seed)
+    found = importance(cut(parts, shuffled), by="site", sample_weight="w")
+    whole = importance(ROWS, by="site", sample_weight="w")
+    pd.testing.assert_frame_equal(found.groups, whole.groups, check_dtype=False, rtol=1e-12)
+    pd.testing.assert_frame_equal(found.differences, whole.differences, rtol=1e-9)
+
+
+def test_whole_weights_move_means_as_repeated_rows_do():
+    twice = pd.concat([ROWS, ROWS[ROWS["site"] == "n"]])
+    weighted = importance(ROWS.assign(w=1 + (SITE == "n")), sample_weight="w").overall
+    assert np.allclose(weighted["mean_abs"], importance(twice).overall["mean_abs"], rtol=1e-12)
+    equal = importance(ROWS.assign(w=2.0), sample_weight="w").overall
+    assert np.allclose(equal["std_error"], importance(ROWS).overall["std_error"], rtol=1e-12)
+
+
+def test_errors_of_sampled_explanations_widen_the_interval():
+    sampled = ROWS.assign(shap_error_age=0.4, shap_error_income=0.0)
+    found = importance(sampled).overall.set_index("feature")
+    plain = importance(ROWS).overall.set_index("feature")
+    assert list(found.index) == ["age", "income"]
+    size = found.loc["age", "mean_abs"]
+    rows_alone = plain.loc["age", "upper"] - size
+    assert found.loc["age", "upper"] - size == pytest.approx(np.hypot(rows_alone, 0.4), rel=1e-9)
+    assert found.loc["income", "upper"] == plain.loc["income", "upper"]
+
+
+def test_the_same_on_each_engine(cluster_case):
+    whole = importance(ROWS, by="site")
+    frame = cluster_case.make(pa.Table.from_pandas(ROWS, preserve_index=False), 3)
+    found = importance(frame, by="site")
+    pd.testing.assert_frame_equal(found.groups, whole.groups, check_dtype=False, rtol=1e-12)
+    said = cluster_case.rows(add_reasons(frame, top=1))
+    expected = add_reasons(ROWS, top=1)["reasons"]
+    assert sorted(row["reasons"] for row in said) == sorted(expected)
+
+
+def test_small_groups_and_groups_without_spread():
+    rows = pd.DataFrame({"shap_x": [1.0, 1.0, 1.0, 1.0, 3.0], "g": list("aabbc")})
+    found = importance(rows, by="g")
+    assert np.isnan(found.groups["std_error"].iloc[-1])
+    assert found.differences["p_value"].tolist() == [1.0, 1.0]
+    assert found.to_dict()["groups"][2]["std_error"] is None
+    alone = importance(rows.head(2), by="g")
+    assert np.isnan(alone.p_value)
+
+
+def test_holm_is_monotone_and_bounded():
+    adjusted = holm(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
+    assert np.allclose(adjusted, [0.04, np.nan, 0.09, 0.09, 0.9], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"prefix": "lime_"}, ConfigError, "begins with 'lime_'"),
+        ({"by": "sites"}, MissingColumnError, "Did you mean 'site'"),
+        ({"confidence": 1.0}, ConfigError, "between 0 and 1"),
+        ({"sample_weight": "hole"}, ConfigError, "missing values"),
+        ({"prefix": "hole_"}, ConfigError, "no explanation"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        importance(ROWS.assign(hole=np.nan, hole_age=ROWS["w"].where(ROWS["w"] > 0.6)), **options)
+
+
+def test_reasons_read_as_a_person_would_say_them():
+    rows = pd.DataFrame(
+        {
+            "income": [23000, 500], "age": [41.5, np.nan], "site": ["north", None],
+            "shap_income": [-0.1234, 0.0], "shap_age": [0.05, -2.0], "shap_site": [0.0, 0.125],
+        }
+    )  # fmt: skip
+    found = add_reasons(rows, top=2)["reasons"].tolist()
+    assert found == [
+        "income 23,000 lowers the score by 0.12; age 41.5 raises the score by 0.05",
+        "age (missing) lowers the score by 2; site (missing) raises the score by 0.12",
+    ]
+    keys = add_reasons(rows[["shap_age"]], column="why", score="the risk")["why"]
+    assert keys.tolist() == ["age raises the risk by 0.05", "age lowers the risk by 2"]
+
+
+def test_rows_without_reasons_or_explanation():
+    rows = pd.DataFrame({"shap_a": [0.0, np.nan], "shap_b": [0.0, np.nan]})
+    assert add_reasons(rows)["reasons"].tolist()[0] == "no feature moves the score"
+    assert add_reasons(rows)["reasons"].isna().tolist() == [False, True]
+    classes = pd.DataFrame({"shap_no_a": [1.0], "shap_yes_a": [-1.0], "a": [True]})
+    assert add_reasons(classes, prefix="shap_yes_")["reasons"][0] == "a yes lowers the score by 1"
+    with pytest.raises(ConfigError, match="already has"):
+        add_reasons(rows.assign(reasons=""))
+    with pytest.raises(ConfigError, match="at least 1"):
+        add_reasons(rows, top=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.0, "1,234,567"), (12345.678, "12,346"), (0.00012345, "0.0001234"),
+        (1e-12, "1e-12"), (float(Decimal("2.50")), "2.5"), (1e20, "1e+20"), (-3.0, "-3"),
+    ],
+)  # fmt: skip
+def test_numbers_are_readable(value, text):
+    assert number_text(value, 4) == text

@@ -1,0 +1,235 @@
+"""One person cannot change the exact aggregates by more than the noise covers, and audits notice."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta
+
+from rai_scale.privacy.bounding import Bounding
+from rai_scale.privacy.noise import Noise
+from rai_scale.privacy.thresholds import leaked, threshold_for
+from rai_scale.private_sql import fields
+from rai_scale.private_sql.api import exact_aggregates
+from rai_scale.private_sql.metadata import load_metadata
+from rai_scale.private_sql.plan import Plan, make_plan
+from rai_scale.private_sql.release import draw
+from tests.capabilities.private_cases import KEY, exact, people
+
+QUERY = (
+    "SELECT age, COUNT(*) AS n, COUNT(DISTINCT id) AS u, SUM(age) AS s, VAR(income) AS v, "
+    "COUNT(income) AS c FROM S.people GROUP BY age"
+)
+LIMITS: list[dict] = [
+    {},
+    {"groups_per_unit": 1},
+    {"rows_per_group": 1},
+    {"groups_per_unit": 2, "rows_per_group": 2},
+]
+SCHEMA = pa.schema([("id", pa.int64()), ("age", pa.int64()), ("income", pa.float64())])
+
+
+def table_of(rows: list[tuple]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
+
+
+def plan_of(query: str = QUERY, metadata: dict | None = None, **options) -> Plan:
+    options = {"epsilon": 1, "delta": 1e-6, **options}
+    return make_plan(query, load_metadata(metadata or people()), SCHEMA, **options)
+
+
+@cache
+def limited_plan(most: int, limits: int) -> Plan:
+    return plan_of(metadata=people(max_ids=most), **LIMITS[limits])
+
+
+def compute(plan: Plan, rows: list[tuple]) -> dict:
+    table = table_of(rows)
+    found = exact_aggregates(plan, table, KEY, SCHEMA)
+    n = len(plan.aggregates)
+    keys = [name for name in found.column_names if name.startswith("k")]
+    return {
+        tuple(r[k] for k in keys): np.array([r[f"a{i}"] for i in range(n)], dtype=object)
+        for r in found.to_pylist()
+    }
+
+
+def distances(plan: Plan, before: dict, after: dict) -> np.ndarray:
+    """Return groups changed, largest change, L1 and squared L2 per aggregate."""
+    zero = np.array([0] * len(plan.aggregates), dtype=object)
+    changes = [abs(after.get(k, zero) - before.get(k, zero)) for k in before.keys() | after.keys()]
+    each = np.array(changes or [zero], dtype=object)
+    return np.array([(each > 0).sum(0), each.max(0), each.sum(0), (each**2).sum(0)], dtype=object)
+
+
+wild_ages = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(-2, 3))
+wild_incomes = st.one_of(
+    st.none(), st.floats(), st.sampled_from([math.inf, -math.inf, math.nan, 1e308, 5000.0, -1000.0])
+)
+adversary = st.lists(st.tuples(wild_ages, wild_incomes), min_size=1, max_size=30)
+others = st.lists(st.tuples(st.integers(1, 3), st.integers(-2, 3), wild_incomes), max_size=15)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    adversary,
+    others,
+    st.integers(1, 5),
+    st.integers(0, 3),
+)
+def test_one_person_moves_the_aggregates_by_no_more_than_is_claimed(person, rest, most, limits):
+    plan = limited_plan(most, limits)
+    before = compute(plan, rest)
+    after = compute(plan, [*rest, *((99, age, income) for age, income in person)])
+    changed = distances(plan, before, after)
+    for i, column in enumerate(plan.budgeted.columns):
+        claim = column.sensitivity
+        assert changed[0, i] <= claim.groups
+        assert changed[1, i] <= claim.each
+        assert changed[2, i] <= claim.l1
+        assert changed[3, i] <= claim.l2_squared
+
+
+def test_a_person_with_thousands_of_rows_reaches_the_claim_and_no_more():
+    person = [(99, 100, 1e308)] * 3000
+    plan = plan_of(metadata=people(max_ids=3))
+    changed = distances(plan, {}, compute(plan, person))
+    claims = [c.sensitivity for c in plan.budgeted.columns]
+    labels = [c.aggregate.label for c in plan.budgeted.columns]
+    for label in ("rows", "sum(age)", "squares(income)"):
+        at = labels.index(label)
+        assert changed[1, at] == claims[at].each
+
+
+def test_a_person_without_an_id_counts_nowhere():
+    plan = plan_of()
+    rows = [(1, 5, 2.0)]
+    assert str(compute(plan, rows)) == str(compute(plan, [*rows, *[(None, 5, 2.0)] * 50]))
+
+
+def test_public_keys_leave_rows_of_other_groups_out_before_bounding():
+    metadata = people(max_ids=1)
+    rows = table_of([(1, 7, 1.0)] * 20 + [(1, 8, 1.0)])
+    query = "SELECT age, COUNT(*) AS n FROM S.people GROUP BY age"
+    assert exact(query, rows, metadata, keys={"age": [8]})["a0"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("bounding", "expected"),
+    [
+        (Bounding(6), (6, 6, 6, 36)),
+        (Bounding(6, rows_per_group=2), (6, 2, 6, 12)),
+        (Bounding(7, rows_per_group=3), (7, 3, 7, 19)),
+        (Bounding(6, groups_per_unit=2, rows_per_group=2), (2, 2, 4, 8)),
+        (Bounding(6, grouped=False), (1, 6, 6, 36)),
+    ],
+)
+def test_sensitivities_are_split_into_groups_and_rows(bounding, expected):
+    found = bounding.by_rows(1)
+    assert (found.groups, found.each, found.l1, found.l2_squared) == expected
+    assert bounding.by_rows(10).l1 == 10 * expected[2]
+
+
+@pytest.mark.parametrize("kind", ["laplace", "gaussian"])
+def test_threshold_leakage_by_closed_form_and_by_simulation(kind):
+    groups, delta = 3, Fraction(1, 20)
+    noise = Noise(kind, 4.0)
+    threshold = threshold_for(noise, groups, delta)
+    assert leaked(noise, groups, threshold) <= delta < leaked(noise, groups, threshold - 1)
+    runs = 20_000
+    drawn = 1 + noise.draw(np.zeros(runs * groups)).reshape(runs, groups)
+    named = (drawn >= threshold).any(axis=1).mean()
+    spread = math.sqrt(0.05 * 0.95 / runs)
+    assert abs(named - leaked(noise, groups, threshold)) < 5.2 * spread
+
+
+def test_rare_groups_of_one_person_stay_unnamed_end_to_end():
+    plan = plan_of("SELECT age, COUNT(*) AS n FROM S.people GROUP BY age", delta=0.05)
+    rows = [(i, a, 1.0) for i in range(2000) for a in (i * 10, i * 10 + 1)]  # groups of one each
+    found = exact_aggregates(plan, table_of(rows), KEY, SCHEMA)
+    assert found.num_rows == 4000
+    named = draw(plan, found)["k0"].to_numpy() // 10
+    share = len(set(named)) / 2000
+    assert share < 0.05 + 5.2 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+# --- an audit: neighbouring tables, an event, and a lower bound on epsilon
+
+
+def lower_bound(first: int, second: int, runs: int, delta: float, error: float = 1e-7) -> float:
+    """Return the Clopper-Pearson lower bound of epsilon from hits of one event on two tables."""
+    low = beta.ppf(error, first, runs - first + 1) if first else 0.0
+    high = beta.ppf(1 - error, second + 1, runs - second) if second < runs else 1.0
+    return math.log(max(low - delta, 1e-300) / high)
+
+
+def audit(claimed: Plan, used: Plan, person: list[tuple], *, runs: int = 40_000) -> float:
+    """Return the best lower bound over thresholds, chosen on the first half of the draws."""
+    rest = [(1, 50, 100.0), (2, 50, 100.0)]
+    outcomes = []
+    for rows in ([*rest, *person], rest):
+        found = exact_aggregates(used, table_of(rows), KEY, SCHEMA)
+        if found.num_rows == 0:  # a public group without rows counts 0
+            nothing = {n: [300 if n == "k0" else 0] for n in found.column_names}
+            found = pa.table(nothing, schema=found.schema)
+        repeated = pa.concat_tables([found] * (2 * runs))
+        bare = replace(used.budgeted, threshold=None, key_count=None)
+        plain = replace(used, budgeted=bare, public=None)
+        noisy = draw(plain, repeated)
+        scores = np.zeros(2 * runs)
+        for i, column in enumerate(used.budgeted.columns):
+            scores += noisy[f"a{i}"].to_numpy() / column.noise.scale
+        outcomes.append(scores)
+    with_person, without = outcomes
+    best = max(
+        np.quantile(np.r_[with_person[:runs], without[:runs]], np.linspace(0.02, 0.98, 25)),
+        key=lambda t: lower_bound(
+            int((with_person[:runs] >= t).sum()), int((without[:runs] >= t).sum()), runs, 0, 0.05
+        ),
+    )
+    hits = [int((o[runs:] >= best).sum()) for o in (with_person, without)]
+    return lower_bound(hits[0], hits[1], runs, 0.0)
+
+
+AUDITED = "SELECT COUNT(*) AS n, SUM(age) AS s FROM S.people"
+PERSON = [(99, 100, 1.0)] * 9
+
+
+@pytest.mark.parametrize("mechanism", ["laplace"])
+def test_an_honest_release_passes_the_audit(mechanism):
+    plan = plan_of(AUDITED, people(max_ids=3), epsilon=1, delta=0, mechanism=mechanism)
+    found = audit(plan, plan, PERSON)
+    assert 0.3 < found <= 1.0  # the person is the worst case: close to epsilon, never above
+
+
+def test_half_the_noise_is_noticed():
+    plan = plan_of(AUDITED, people(max_ids=3), epsilon=1, delta=0)
+    columns = [
+        replace(c, noise=Noise(c.noise.kind, c.noise.scale / 2)) for c in plan.budgeted.columns
+    ]
+    faulty = replace(plan, budgeted=replace(plan.budgeted, columns=columns))
+    assert audit(plan, faulty, PERSON) > 1.0
+
+
+def test_a_limit_that_is_off_by_one_is_noticed():
+    plan = plan_of(AUDITED, people(max_ids=1), epsilon=1, delta=0)
+    loose = replace(plan.exact, bounding=replace(plan.exact.bounding, rows_per_unit=2))
+    assert audit(plan, replace(plan, exact=loose), PERSON) > 1.0
+
+
+def test_a_grouped_column_that_is_not_clamped_is_noticed(monkeypatch):
+    query = "SELECT age, SUM(age) AS s FROM S.people GROUP BY age"
+    plan = plan_of(query, people(max_ids=1), epsilon=1, delta=0, keys={"age": [300]})
+    person = [(99, 300, 1.0)]
+    assert audit(plan, plan, person) <= 1.0
+    monkeypatch.setattr(fields.TableFacts, "bounds", lambda self, name: (0.0, 1e9))
+    assert audit(plan, plan, person) > 1.0
