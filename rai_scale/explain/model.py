@@ -52,10 +52,17 @@ class Model:
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return predictions (rows, outputs) float64: probabilities per class, or the value."""
-        values = np.asarray(_raw(self.model)(frame[list(self.features)]), dtype=np.float64)
+        given = model_input(self.model, frame[list(self.features)])
+        values = np.asarray(_raw(self.model)(given), dtype=np.float64)
         if values.ndim == 1 and self.outputs == 2:  # noqa: PLR2004
             values = np.column_stack([1 - values, values])
         return values.reshape(len(frame), self.outputs)
+
+
+def model_input(model: Any, given: Any) -> Any:
+    """Return a frame as it is, or its array for a model that was fitted without names."""
+    unnamed = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
+    return given.to_numpy() if unnamed and isinstance(given, pd.DataFrame) else given
 
 
 def _raw(model: Any) -> Callable[[pd.DataFrame], Any]:
@@ -103,12 +110,16 @@ def as_model(
     if isinstance(model, str | Path):
         model = load_model(model, trusted=trusted)
     names = tuple(features)
-    found = np.asarray(_raw(model)(sample[list(names)]))
+    found = np.asarray(_raw(model)(model_input(model, sample[list(names)])))
     if found.ndim not in (1, 2) or len(found) != len(sample):
         raise ConfigError(
             f"the model returned an array of shape {found.shape} for {len(sample)} rows; expected "
             "one row of predictions per row."
         )
+    if classes is None and hasattr(model, "classes_") and not hasattr(model, "predict_proba"):
+        return Model(model, names, tuple(np.asarray(model.classes_).tolist()))  # raw scores only
+    if found.dtype.kind not in "iufb":
+        raise ConfigError("the model predicts labels, not numbers; give one with predict_proba.")
     width = 1 if found.ndim == 1 else found.shape[1]
     if classes is None and hasattr(model, "predict_proba"):
         classes = getattr(model, "classes_", range(width))
@@ -224,7 +235,14 @@ class XGBoostModel:
         """Return what the booster predicts."""
         import xgboost
 
-        return self.booster.predict(xgboost.DMatrix(frame))
+        return self.booster.predict(xgboost.DMatrix(frame, enable_categorical=True))
+
+    def margin(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the scores before the link."""
+        import xgboost
+
+        matrix = xgboost.DMatrix(frame, enable_categorical=True)
+        return self.booster.predict(matrix, output_margin=True)
 
 
 @dataclass(frozen=True)
@@ -236,11 +254,24 @@ class OnnxModel:
 
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the last output."""
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(self.content, providers=["CPUExecutionProvider"])
+        session = _onnx_session(self.content)
         name = session.get_inputs()[0].name
-        return np.asarray(session.run(None, {name: frame.to_numpy(np.float32)})[-1])
+        return _onnx_table(session.run(None, {name: frame.to_numpy(np.float32)})[-1])
+
+
+@cache
+def _onnx_session(content: bytes) -> Any:
+    """Return a session, opened once per process: reading the model costs more than a batch."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def _onnx_table(output: Any) -> np.ndarray:
+    """Return an output as an array; skl2onnx gives a list of {class: probability} by default."""
+    if isinstance(output, list):
+        return np.array([[row[name] for name in sorted(row)] for row in output])
+    return np.asarray(output)
 
 
 def publish_object(engine: Engine, value: Any, name: str) -> SharedFile:

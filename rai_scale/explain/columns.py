@@ -1,0 +1,116 @@
+"""From Arrow batches to the pandas columns that a model was fitted on, and mixtures of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def model_frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
+    """Convert a batch to the columns and dtypes of ``like``.
+
+    Integers and booleans with nulls become floats with NaN; a category that ``like`` does not know
+    becomes missing; null text is NaN, as pandas' readers give it.
+    """
+    columns = {name: _as_dtype(table[name], like[name].dtype) for name in like.columns}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def _as_dtype(column: pa.ChunkedArray, dtype: Any) -> pd.Series:
+    if isinstance(dtype, pd.CategoricalDtype):
+        values = column.to_pandas(integer_object_nulls=True)
+        return pd.Series(pd.Categorical(values, dtype=dtype))
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+        if not pa.types.is_floating(column.type):
+            column = _numbers(column, dtype)
+        values = column.to_numpy()
+        if dtype.kind in "iub" and (column.null_count or np.isnan(values).any()):
+            return pd.Series(values.astype(np.float64))
+        return pd.Series(values.astype(dtype))
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
+        values = column.to_pandas(integer_object_nulls=True).astype(object)
+        return values.where(values.notna(), np.nan)
+    return column.to_pandas().astype(dtype)
+
+
+def _numbers(column: pa.ChunkedArray, dtype: np.dtype) -> pa.ChunkedArray:
+    """Return integers as they are if nothing is missing, and anything else as floats."""
+    whole = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
+    if whole and column.null_count == 0 and dtype.kind != "f":
+        return column.cast(pa.int64())
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    return pc.cast(column, pa.float64(), safe=False)
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """Rows whose features come partly from an explained row, partly from a background row.
+
+    Parameters
+    ----------
+    background : pandas.DataFrame
+        Of the model's features only.
+    """
+
+    background: pd.DataFrame
+
+    @cached_property
+    def _matrix(self) -> np.ndarray | None:
+        """The background as one float64 array, where every column is one of float64."""
+        kinds = {str(dtype) for dtype in self.background.dtypes}
+        return self.background.to_numpy() if kinds == {"float64"} else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the cached array behind: it is made of the frame."""
+        return {"background": self.background}
+
+    def mix(
+        self, rows: pd.DataFrame, of: np.ndarray, masks: np.ndarray, other: np.ndarray
+    ) -> pd.DataFrame:
+        """Return a frame of ``len(of)`` rows.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            Explained rows.
+        of, other : ndarray of int, shape (n,)
+            Which explained row and which background row each result is made of.
+        masks : ndarray of bool, shape (n, features)
+            True where the feature comes from the explained row.
+        """
+        names = self.background.columns
+        if self._matrix is not None and set(map(str, rows.dtypes)) == {"float64"}:
+            mixed = np.where(masks, rows.to_numpy()[of], self._matrix[other])
+            return pd.DataFrame(mixed, columns=names)
+        columns = [
+            _mix_column(rows[name], self.background[name], of, masks[:, j], other)
+            for j, name in enumerate(names)
+        ]
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _mix_column(
+    rows: pd.Series, background: pd.Series, of: np.ndarray, mask: np.ndarray, other: np.ndarray
+) -> Any:
+    if isinstance(background.dtype, np.dtype):
+        return np.where(mask, rows.to_numpy()[of], background.to_numpy()[other])
+    pool = pd.concat([background, rows.astype(background.dtype)], ignore_index=True).array
+    return pool.take(np.where(mask, len(background) + of, other))
+
+
+def in_blocks(rows: int, size: int) -> list[np.ndarray]:
+    """Cut row numbers into blocks of exactly ``size``; the last one repeats its last row.
+
+    A block always has the same shape, so that a matrix product in the model gives a row the same
+    bits whatever rows stand beside it.
+    """
+    starts: Sequence[int] = range(0, rows, size)
+    return [np.minimum(np.arange(start, start + size), rows - 1) for start in starts]

@@ -1,0 +1,133 @@
+"""Which shard a row belongs to: by a keyed hash of its cells, split evenly within each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rai_scale.errors import ConfigError
+from rai_scale.statistics.keyed_hash import key_uniforms
+
+BUCKET = "_rai_bucket"
+SHARD = "_rai_shard"
+BUCKETS = 4_096
+MIN_CLASS_ROWS = 10
+"""Rows of each class that a shard needs, so that some can be held out."""
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Table function: the bucket of each row, by a hash of ``columns`` under ``seed``."""
+
+    columns: tuple[str, ...]
+    seed: int
+
+    def of(self, table: pa.Table) -> np.ndarray:
+        """Return bucket numbers, int64 of shape (rows,)."""
+        return (key_uniforms(table.select(list(self.columns)), self.seed) * BUCKETS).astype(int)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the column of buckets."""
+        return pa.table({BUCKET: pa.array(self.of(table), pa.int32())})
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Table function: the shard of each row.
+
+    Attributes
+    ----------
+    buckets : Buckets
+    target : str
+    classes : tuple or None
+        Values of the target in a classification.
+    assigned : ndarray of int16, shape (classes or 1, BUCKETS)
+        The shard of each class and bucket.
+    """
+
+    buckets: Buckets
+    target: str
+    classes: tuple[Any, ...] | None
+    assigned: np.ndarray
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the column of shards."""
+        bucket = self.buckets.of(table)
+        code: Any = 0
+        if self.classes is not None:
+            column = table[self.target]
+            known = pa.array(self.classes, column.type)
+            code = pc.index_in(column, known).to_numpy()
+        return pa.table({SHARD: pa.array(self.assigned[code, bucket], pa.int32())})
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """How classes and buckets are dealt to shards, and what had to be changed for it.
+
+    Attributes
+    ----------
+    assigned : ndarray of int16, shape (classes, BUCKETS)
+    rows : ndarray of int64, shape (shards, classes)
+    notes : tuple of str
+    """
+
+    assigned: np.ndarray
+    rows: np.ndarray
+    notes: tuple[str, ...]
+
+
+def plan_shards(counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[str]) -> ShardPlan:
+    """Deal buckets to shards so that each shard has its share of every class.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (classes, BUCKETS)
+        Rows per class and bucket.
+    shards : int
+        As many as are wanted; fewer are made where rows or rows of a class do not suffice.
+    min_rows : int
+        Rows that each shard has at least, but for the halves of a bucket.
+    keys : list of str
+        Columns that were hashed, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If the keys have so few distinct values that shards would be uneven.
+    """
+    total, rarest, notes = int(counts.sum()), int(counts.sum(axis=1).min()), []
+    made = shards
+    if made > max(1, total // min_rows):
+        made = max(1, total // min_rows)
+        notes.append(
+            f"{made} instead of {shards} shards: each needs at least {min_rows:,} rows, and there "
+            f"are {total:,}."
+        )
+    if len(counts) > 1 and made > max(1, rarest // MIN_CLASS_ROWS):
+        made = max(1, rarest // MIN_CLASS_ROWS)
+        notes.append(
+            f"{made} instead of {shards} shards: each needs at least {MIN_CLASS_ROWS} rows of "
+            "every class."
+        )
+    assigned = _deal(counts, made)
+    rows = np.array([[c[a == s].sum() for c, a in zip(counts, assigned, strict=True)]
+                     for s in range(made)])  # fmt: skip
+    if made > 1 and (rows < np.minimum(counts.sum(axis=1) / made / 2, counts.sum(axis=1))).any():
+        raise ConfigError(
+            f"rows cannot be dealt to {made} shards evenly: {', '.join(map(repr, keys))} have too "
+            "few distinct values. Name key_columns that tell rows apart, or ask for fewer shards."
+        )
+    return ShardPlan(assigned, rows, tuple(notes))
+
+
+def _deal(counts: np.ndarray, shards: int) -> np.ndarray:
+    """Cut the buckets of each class where its rows reach a shard's share."""
+    before = np.cumsum(counts, axis=1) - counts / 2
+    share = before / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.minimum((share * shards).astype(np.int16), shards - 1)

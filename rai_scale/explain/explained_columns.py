@@ -1,0 +1,42 @@
+"""Which columns of a frame are explanations, found by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rai_scale.errors import ConfigError
+
+
+def value_columns(names: Sequence[str], prefix: str) -> list[str]:
+    """Return the columns of values that begin with ``prefix``, without errors and replicates.
+
+    Raises
+    ------
+    ConfigError
+        If there are none.
+    """
+    found = [name for name in names if name.startswith(prefix) and name != prefix]
+    parts = {n for value in found for n in [error_column(value, prefix)]}
+    parts |= {n for value in found for n in replicate_columns(names, value, prefix)}
+    found = [name for name in found if name not in parts]
+    if not found:
+        raise ConfigError(
+            f"no column begins with {prefix!r}; explain the frame first, or name the prefix."
+        )
+    return found
+
+
+def error_column(value: str, prefix: str) -> str:
+    """Return the column of errors that belongs to a column of values."""
+    method, _, rest = prefix.partition("_")
+    return f"{method}_error_{rest}{value.removeprefix(prefix)}"
+
+
+def replicate_columns(names: Sequence[str], value: str, prefix: str) -> list[str]:
+    """Return the columns of replicates that belong to a column of values, in their order."""
+    method, _, rest = prefix.partition("_")
+    tail = re.escape(rest + value.removeprefix(prefix))
+    pattern = re.compile(f"{re.escape(method)}_replicate([0-9]+)_{tail}")
+    found = {int(m[1]): name for name in names if (m := pattern.fullmatch(name))}
+    return [found[number] for number in sorted(found)]
