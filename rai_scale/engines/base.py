@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import TableFunction
     from rai_scale.engines.shared_file import SharedFile
 
+SQL_DATA = "rai_scale_data"
+SQL_ROWS = "rai_scale_rows"
+"""The names under which :meth:`Engine.aggregate_sql` finds the frame and its selected rows."""
+
 TASK_SCHEMA = pa.schema([("number", pa.int64()), ("payload", pa.binary())])
 
 
@@ -37,6 +41,7 @@ class EngineBase:
     """The verbs, checked; engines implement ``_apply``, ``schema``, ``group_counts`` and others."""
 
     name = ""
+    dialect = "duckdb"
 
     def schema(self, data: Any) -> pa.Schema:
         """See :class:`~rai_scale.engines.protocol.Engine`."""

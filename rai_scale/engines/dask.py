@@ -12,11 +12,12 @@ from typing import Any
 
 import dask
 import dask.dataframe as dd
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
-from rai_scale.engines.base import EngineBase, cut
+from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase, cut
 from rai_scale.engines.counts import (
     Sum,
     check_limit,
@@ -80,6 +81,39 @@ class DaskEngine(EngineBase):
         with plain_errors():
             table = canonical_table(frame_to_arrow(counted.compute()), schema)
         return check_limit(table, keys, limit)
+
+    def aggregate_sql(
+        self,
+        data: Any,
+        rows: str,
+        totals: str,
+        *,
+        keys: Sequence[str],
+        together: Sequence[str] = (),
+    ) -> pa.Table:
+        """Select per partition, shuffle by ``together``, add up and merge; see the protocol."""
+        empty = _run_sql(frame_to_arrow(data._meta), SQL_DATA, rows)
+        schema = _run_sql(empty, SQL_ROWS, totals).schema
+        text = pd.ArrowDtype(pa.string())
+        with dask.config.set({"dataframe.convert-string": False}):
+            kept = data.map_partitions(
+                _sql_partition, SQL_DATA, rows, meta=arrow_to_frame(empty, text)
+            )
+            if together:
+                kept = kept.shuffle(on=list(together))
+            merge = {"schema": schema, "keys": list(keys), "limit": None}
+            counted = kept.reduction(
+                _sql_partition,
+                aggregate=_merge_partitions,
+                meta=arrow_to_frame(schema.empty_table(), text),
+                chunk_kwargs={"table": SQL_ROWS, "sql": totals},
+                aggregate_kwargs=merge,
+                combine=_merge_partitions,
+                combine_kwargs=merge,
+                split_every=8,
+            )
+            with plain_errors():
+                return canonical_table(frame_to_arrow(counted.compute()), schema)
 
     def collect(self, data: Any) -> pa.Table:
         """Compute all partitions; see the protocol."""
@@ -166,6 +200,19 @@ def _run_groups(
     table = batch.guard(partial(frame_to_arrow, frame, batch.inputs), partition)
     done = [batch.run_whole(group, partition) for group in split_groups(table, keys)]
     return arrow_to_frame(pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(frame))
+
+
+def _sql_partition(frame: pd.DataFrame, table: str, sql: str) -> pd.DataFrame:
+    found = _run_sql(frame_to_arrow(frame), table, sql)
+    return arrow_to_frame(found, pd.ArrowDtype(pa.string()))
+
+
+def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
+    with duckdb.connect() as connection:
+        # a partition is one task: the scheduler has its own threads
+        connection.execute("SET threads = 1")
+        connection.register(table, data)
+        return canonical_table(connection.sql(sql).to_arrow_table())
 
 
 def _count_partition(

@@ -20,7 +20,7 @@ import pyarrow as pa
 from loky import get_reusable_executor
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
-from rai_scale.engines.base import TASK_SCHEMA, EngineBase, RunTasks, cut
+from rai_scale.engines.base import SQL_DATA, SQL_ROWS, TASK_SCHEMA, EngineBase, RunTasks, cut
 from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
@@ -169,6 +169,23 @@ class LocalEngine(EngineBase):
         grouped = grouped if limit is None else grouped.limit(limit + 1)
         with plain_errors():
             return check_limit(canonical_table(grouped.to_arrow_table()), keys, limit)
+
+    def aggregate_sql(
+        self,
+        data: Any,
+        rows: str,
+        totals: str,
+        *,
+        keys: Sequence[str],
+        together: Sequence[str] = (),
+    ) -> pa.Table:
+        """Run both SELECTs as one query of DuckDB; see the protocol."""
+        if isinstance(data, pd.DataFrame):
+            data = frame_to_arrow(data)
+        relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
+        with plain_errors():
+            found = relation.query(SQL_DATA, f"WITH {SQL_ROWS} AS ({rows}) {totals}")
+            return canonical_table(found.to_arrow_table())
 
     def collect(self, data: Any) -> pa.Table:
         """Return all rows; see :class:`~rai_scale.engines.protocol.Engine`."""

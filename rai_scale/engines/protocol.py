@@ -21,6 +21,7 @@ class Engine(Protocol):
     """What a capability may ask of an engine. ``data`` is the engine's own kind of frame."""
 
     name: str
+    dialect: str
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical Arrow schema of ``data`` without executing it."""
@@ -86,6 +87,25 @@ class Engine(Protocol):
         ------
         TooManyGroupsError
             If there are more than ``limit`` groups; no more than that come to the driver.
+        """
+
+    def aggregate_sql(
+        self,
+        data: Any,
+        rows: str,
+        totals: str,
+        *,
+        keys: Sequence[str],
+        together: Sequence[str] = (),
+    ) -> pa.Table:
+        """Run two SELECTs natively and return the whole numbers of the second; executes.
+
+        ``rows`` selects row by row from the table ``rai_scale_data``, which is ``data``;
+        ``totals`` groups the table ``rai_scale_rows``, which is the result of ``rows``, by
+        ``keys`` into 64-bit counts and sums that add up. Both are written in the engine's
+        ``dialect`` (``duckdb`` or ``spark``) by this package, never by a user. Rows that are equal
+        in the columns ``together``, which hold no nulls, are seen by one execution of ``totals``;
+        with none, all totals must add up over any cut of the rows.
         """
 
     def collect(self, data: Any) -> pa.Table:

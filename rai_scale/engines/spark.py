@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
@@ -20,7 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
-from rai_scale.engines.base import EngineBase
+from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase
 from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
 from rai_scale.engines.partition import BatchFunction, plain_errors
 from rai_scale.engines.shared_file import SharedFile, content_name
@@ -37,6 +38,7 @@ class SparkEngine(EngineBase):
     """
 
     name = "spark"
+    dialect = "spark"
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -96,6 +98,24 @@ class SparkEngine(EngineBase):
         return check_limit(
             self.collect(counted if limit is None else counted.limit(limit + 1)), keys, limit
         )
+
+    def aggregate_sql(
+        self,
+        data: Any,
+        rows: str,
+        totals: str,
+        *,
+        keys: Sequence[str],
+        together: Sequence[str] = (),
+    ) -> pa.Table:
+        """Run both SELECTs as one query of Spark SQL; see the protocol."""
+        view = f"rai_scale_{uuid.uuid4().hex}"
+        data.createOrReplaceTempView(view)
+        source = f"{SQL_DATA} AS (SELECT * FROM {view})"  # noqa: S608
+        try:
+            return self.collect(self.session.sql(f"WITH {source}, {SQL_ROWS} AS ({rows}) {totals}"))
+        finally:
+            self.session.catalog.dropTempView(view)
 
     def collect(self, data: Any) -> pa.Table:
         """Bring all rows to the driver; see the protocol."""

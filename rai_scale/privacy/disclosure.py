@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from rai_scale.errors import BudgetExceededError, RaiScaleError
 from rai_scale.privacy.problems import LedgerError
+
+Result = TypeVar("Result")
 
 RESTRICTED_LOG = "rai_scale.restricted"
 _MESSAGE = (
@@ -46,25 +47,22 @@ def restricted_log() -> logging.Logger:
     return logger
 
 
-@contextmanager
-def one_message() -> Iterator[None]:
-    """Turn any error of reading and computing into :class:`PrivateComputationError`.
+def one_message(compute: Callable[[], Result]) -> Result:
+    """Return ``compute()``; any error of it becomes :class:`PrivateComputationError`.
 
     Warnings that the engine raises meanwhile are dropped, because they may quote a value. Errors
     of the ledger, which sees no data, pass.
     """
-    failed = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
-    except (PrivateComputationError, BudgetExceededError, LedgerError):
+            return compute()
+    except (BudgetExceededError, LedgerError):
         raise
     except Exception:
         restricted_log().exception("private computation failed")
-        failed = True
-    if failed:  # raised outside of the handler, so that the cause is not chained to it
-        raise PrivateComputationError
+    # raised outside of the handler, so that the cause is not chained to it
+    raise PrivateComputationError
 
 
 def private_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

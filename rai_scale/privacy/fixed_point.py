@@ -52,9 +52,9 @@ class Grid:
         return math.floor(clamped * 2.0**-self.exponent + 0.5)
 
     def values(self, units: np.ndarray) -> np.ndarray:
-        """Return sums in units as numbers: int64 on a grid of whole numbers, else float64."""
-        if self.exponent >= 0:
-            return units.astype(np.int64) * 2**self.exponent
+        """Return sums in units as numbers: int64 where the step is 1, else float64."""
+        if self.exponent == 0:
+            return units.astype(np.int64)
         return units.astype(np.float64) * self.step
 
 

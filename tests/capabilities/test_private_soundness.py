@@ -110,6 +110,18 @@ def test_a_person_with_thousands_of_rows_reaches_the_claim_and_no_more():
         assert changed[1, at] == claims[at].each
 
 
+@pytest.mark.parametrize("bounds", [(-2.5, 2.7), (0.4, 0.9), (-(2.0**40), 3.3), (-7, -3)])
+@pytest.mark.parametrize("kind", ["int", "float"])
+@pytest.mark.parametrize("age", [-(2**62), 2**62, 0, 3, -3, None])
+def test_bounds_of_any_shape_hold(bounds, kind, age):
+    metadata = people(max_ids=1, age={"type": kind, "lower": bounds[0], "upper": bounds[1]})
+    query = "SELECT VAR(age) AS v FROM S.people"
+    plan = plan_of(query, metadata)
+    changed = distances(plan, {}, compute(plan, [(99, age, 1.0)]))
+    for i, column in enumerate(plan.budgeted.columns):
+        assert changed[1, i] <= column.sensitivity.each
+
+
 def test_a_person_without_an_id_counts_nowhere():
     plan = plan_of()
     rows = [(1, 5, 2.0)]

@@ -185,7 +185,7 @@ REFUSED = {
     "SELECT MAX(age) AS n FROM S.people": "MAX",
     "SELECT AVG(DISTINCT age) AS n FROM S.people": "AVG\\(DISTINCT",
     "SELECT COUNT(DISTINCT age) AS n FROM S.people": "COUNT\\(DISTINCT",
-    "SELECT SUM(city) AS n FROM S.people": "",
+    "SELECT SUM(city) AS n FROM S.people": ".",
     "SELECT COUNT(*) AS n FROM S.people JOIN S.people USING (id)": "JOIN",
     "SELECT COUNT(*) AS n FROM S.people, S.people": "JOIN",
     "SELECT COUNT(*) AS n FROM (SELECT age FROM S.people) AS x": "subquery",
@@ -193,11 +193,11 @@ REFUSED = {
     "SELECT ROW_NUMBER() OVER (ORDER BY age) AS r FROM S.people": "window",
     "SELECT COUNT(*) AS n FROM S.people UNION SELECT COUNT(*) AS n FROM S.people": "UNION",
     "SELECT DISTINCT age FROM S.people GROUP BY age": "DISTINCT",
-    "SELECT COUNT(*) AS n FROM S.people; SELECT COUNT(*) AS n FROM S.people": "",
+    "SELECT COUNT(*) AS n FROM S.people; SELECT COUNT(*) AS n FROM S.people": ".",
     "SELECT COUNT(*) - 1 + 2 AS n FROM S.people": "parentheses",
     "SELECT COUNT(*) AS n FROM S.others": "others",
     "SELECT COUNT(*) AS n FROM S.people WHERE nope = 1": "nope",
-    "DROP TABLE people": "",
+    "DROP TABLE people": ".",
 }
 
 
@@ -345,34 +345,38 @@ def corpus():
     ]
 
 
+class Keep(logging.Handler):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@pytest.fixture
+def logs():
+    """Handlers of the ordinary log and of the restricted log."""
+    ordinary, restricted = Keep(), Keep()
+    logging.getLogger().addHandler(ordinary)
+    restricted_log().addHandler(restricted)
+    yield ordinary.texts, restricted.texts
+    logging.getLogger().removeHandler(ordinary)
+    restricted_log().removeHandler(restricted)
+
+
 @pytest.mark.parametrize("fails", corpus())
-def test_errors_of_the_engine_are_one_message(fails, caplog):
-    with (
-        caplog.at_level(logging.DEBUG),
-        pytest.raises(PrivateComputationError) as caught,
-    ):
+def test_errors_of_the_engine_are_one_message(fails, logs):
+    with pytest.raises(PrivateComputationError) as caught:
         one_message(fails)
     assert str(caught.value) == str(PrivateComputationError())
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
-    assert "Jane" not in caplog.text
-
-
-def test_the_detail_is_in_the_restricted_log_only():
-    records: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            records.append(self.format(record))
-
-    handler = Keep()
-    restricted_log().addHandler(handler)
-    try:
-        with pytest.raises(PrivateComputationError):
-            one_message(lambda: int("Jane Doe"))
-    finally:
-        restricted_log().removeHandler(handler)
-    assert "Jane Doe" in records[0]
+    ordinary, restricted = logs
+    assert ordinary == []
+    assert "Traceback" in restricted[0]
 
 
 def test_an_engine_that_fails_shows_the_one_message_and_keeps_the_charge(ledger, monkeypatch):

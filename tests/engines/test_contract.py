@@ -323,3 +323,31 @@ def test_a_failing_group_keeps_its_message(engine_case):
 
 def fail_with_value(table: pa.Table) -> pa.Table:
     raise ValueError(f"bad value {table['text'].to_pylist()}")
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_sql_totals_add_up_over_any_cut(engine_case, partitions):
+    engine = engine_case.engine
+    frame = engine_case.make(ROWS.select(["id", "text", "small"]), partitions)
+    rows = (
+        "SELECT id % 2 AS u, text AS k, CAST(small AS BIGINT) AS v FROM rai_scale_data WHERE id < 6"
+    )
+    totals = (
+        "SELECT k, CAST(count(*) AS BIGINT) AS n, CAST(count(DISTINCT u) AS BIGINT) AS units, "
+        "CAST(coalesce(sum(v), 0) AS BIGINT) AS s FROM rai_scale_rows GROUP BY k"
+    )
+    found = engine.aggregate_sql(frame, rows, totals, keys=["k"], together=["u"])
+    assert found.schema.field("s").type == pa.int64()
+    by_key = {row["k"]: (row["n"], row["units"], row["s"]) for row in found.to_pylist()}
+    assert by_key["a"] == (1, 1, 1)
+    assert by_key[None] == (1, 1, 0)
+    assert len(by_key) == 6
+
+
+def test_sql_totals_without_keys_are_one_row(engine_case):
+    rows = "SELECT id FROM rai_scale_data"
+    totals = "SELECT CAST(count(*) AS BIGINT) AS n FROM rai_scale_rows"
+    for table, expected in ((ROWS, 7), (ROWS.slice(0, 0), 0)):
+        frame = engine_case.make(table.select(["id"]), 2)
+        found = engine_case.engine.aggregate_sql(frame, rows, totals, keys=[])
+        assert found.to_pylist() == [{"n": expected}]

@@ -1,0 +1,182 @@
+"""Private SQL: one call from query to release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from snsql.metadata import Metadata
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.bounding import HashKey
+from rai_scale.privacy.budget import Number
+from rai_scale.privacy.canonical import idempotency_key
+from rai_scale.privacy.disclosure import one_message
+from rai_scale.privacy.no_ledger import ledger_of
+from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.once import release_once
+from rai_scale.private_sql.dry_run import default_scope
+from rai_scale.private_sql.exact import ExactSql
+from rai_scale.private_sql.keys import Keys
+from rai_scale.private_sql.metadata import Given, load_metadata, table_facts, to_plain
+from rai_scale.private_sql.parse import parse
+from rai_scale.private_sql.plan import Plan, make_plan
+from rai_scale.private_sql.release import PrivateRelease, draw, encoded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VERSION = 1
+
+
+def private_sql(
+    query: str,
+    tables: Mapping[str, Any],
+    metadata: Given,
+    *,
+    epsilon: Number,
+    delta: Number = 0,
+    ledger: Any = None,
+    keys: Keys | None = None,
+    mechanism: Kind = "laplace",
+    groups_per_unit: int | None = None,
+    rows_per_group: int | None = None,
+    scope: str | None = None,
+    analyst: str = "unnamed",
+    dataset: str | None = None,
+    snapshot: str | None = None,
+    visible_to: tuple[str, ...] = (),
+    hash_key: bytes | None = None,
+    force_ephemeral: bool = False,
+) -> PrivateRelease:
+    """Answer a SmartNoise SQL query with differential privacy, on the engine of the table.
+
+    The guarantee holds for all rows of one privacy unit, added or removed, and for the result's
+    values; it does not cover how long the computation takes.
+
+    Parameters
+    ----------
+    query : str
+        What smartnoise-sql 1.0.10 accepts.
+    tables : mapping of str to frame
+        Frames by the name in the query (``people`` or ``schema.people``): pyspark, dask or pandas
+        DataFrame, DuckDB relation or pyarrow Table.
+    metadata : path, mapping or snsql Metadata
+        In smartnoise-sql's own form.
+    epsilon, delta : number
+        Budget of the whole release, all columns together. It is split evenly over the noisy
+        numbers that the query needs. Delta pays for naming groups that are found in the data, and
+        for Gaussian noise.
+    ledger : SQLAlchemy URL or object, Ledger, or ``"none"``
+        Where the budget is kept. ``"none"`` has to be said, and warns.
+    keys : mapping, DataFrame or sequence, optional
+        Public groups: all of them are in the result, none is hidden or found in the data.
+    mechanism : str
+        ``laplace`` (pure epsilon-DP, apart from naming groups) or ``gaussian`` (zCDP).
+    groups_per_unit, rows_per_group : int, optional
+        Tighter limits on a unit, besides the metadata's ``max_ids``.
+    scope, analyst, dataset : str
+        For the ledger: the namespace of the privacy units (by default ``table.unit``), who asks,
+        and for what (by default the table).
+    snapshot : str, optional
+        Id of the state of the data. A re-run on the same one shows the stored release and charges
+        nothing; without it every run is charged.
+    visible_to : tuple of str
+        Other analysts who may see the release.
+    hash_key : bytes, optional
+        Decides which rows of a unit above ``max_ids`` are kept; random by default.
+    force_ephemeral : bool
+        As in :func:`~rai_scale.privacy.ledger.open_ledger`.
+
+    Returns
+    -------
+    PrivateRelease
+        With ``to_pandas()`` and ``columns_info``.
+
+    Raises
+    ------
+    QueryRefusedError
+        If the query cannot be answered privately; nothing is charged.
+    BudgetExceededError
+        Before any data are read.
+    PrivateComputationError
+        If the engine fails: one message, whatever the reason.
+    """
+    book = ledger_of(ledger, force_ephemeral=force_ephemeral)
+    described = load_metadata(metadata)
+    frame = _frame_of(query, tables, described)
+    engine = engine_of(frame)
+    schema = one_message(lambda: engine.schema(frame))
+    plan = make_plan(
+        query,
+        described,
+        schema,
+        epsilon=epsilon,
+        delta=delta,
+        mechanism=mechanism,
+        keys=keys,
+        groups_per_unit=groups_per_unit,
+        rows_per_group=rows_per_group,
+    )
+    key = HashKey() if hash_key is None else HashKey(hash_key)
+
+    def compute() -> tuple[bytes, Mapping[str, Any]]:
+        return encoded(plan, draw(plan, exact_aggregates(plan, frame, key, schema)))
+
+    table = plan.parsed.facts.name
+    stored = release_once(
+        book,
+        lambda: one_message(compute),
+        scope=scope or default_scope(plan),
+        analyst=analyst,
+        dataset=dataset or table,
+        costs=plan.budgeted.costs,
+        idempotency_key=release_key(plan, described, snapshot, mechanism, dataset or table),
+        visible_to=visible_to,
+        query=plan.parsed.text,
+    )
+    return PrivateRelease(stored, plan, described)
+
+
+def exact_aggregates(plan: Plan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:
+    """Return the exact bounded aggregates: not private, to be seen by tests and noise only."""
+    engine = engine_of(frame)
+    return ExactSql(plan.exact, schema, engine.dialect, key).run(engine, frame)
+
+
+def release_key(
+    plan: Plan, metadata: Metadata, snapshot: str | None, mechanism: str, dataset: str
+) -> str | None:
+    """Return the key under which the ledger knows this release."""
+    columns = [
+        [c.aggregate.label, str(c.epsilon), str(c.delta), c.noise.scale]
+        for c in plan.budgeted.columns
+    ]
+    parameters = {
+        "version": _VERSION,
+        "columns": columns,
+        "mechanism": mechanism,
+        "threshold": [plan.budgeted.threshold, str(plan.budgeted.threshold_delta)],
+        "keys": None if plan.public is None else [list(key) for key in plan.public],
+        "groups_per_unit": plan.bounding.groups_per_unit,
+        "rows_per_group": plan.bounding.rows_per_group,
+        "dataset": dataset,
+    }
+    return idempotency_key(plan.parsed.text, to_plain(metadata), parameters, snapshot)
+
+
+def _frame_of(query: str, tables: Mapping[str, Any], metadata: Metadata) -> Any:
+    if not isinstance(tables, Mapping) or not tables:
+        raise ConfigError("tables= maps each table's name in the query to a frame.")
+    name = parse(query, metadata).facts.name
+    for given in (name, name.split(".")[-1]):
+        if given in tables:
+            return tables[given]
+    for given, frame in tables.items():
+        found = metadata[given]
+        if found is not None and table_facts(metadata, given).name == name:
+            return frame
+    raise ConfigError(
+        f"the query reads table {name!r}; tables= holds {', '.join(map(repr, tables))}."
+    )

@@ -1,0 +1,66 @@
+"""The columns of a frame as the expressions see them: five kinds, nulls for NaN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from rai_scale.private_sql.dialect import Dialect, without_nan
+from rai_scale.private_sql.problems import QueryRefusedError
+
+Kind = Literal["int", "float", "text", "bool", "date", "time"]
+_SAFE_DECIMAL = 15  # digits that a double holds
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A SQL expression that cannot raise, and its kind."""
+
+    sql: str
+    kind: Kind
+
+
+def kind_of(name: str, found: pa.DataType) -> Kind:
+    """Return the kind of a canonical Arrow type.
+
+    Raises
+    ------
+    QueryRefusedError
+        For nested and binary columns and durations.
+    """
+    if pa.types.is_boolean(found):
+        return "bool"
+    if pa.types.is_integer(found):
+        return "int"
+    if pa.types.is_floating(found) or pa.types.is_decimal(found):
+        return "float"
+    if pa.types.is_string(found):
+        return "text"
+    if pa.types.is_date(found):
+        return "date"
+    if pa.types.is_timestamp(found):
+        return "time"
+    raise QueryRefusedError(f"column {name!r} is of type {found}, which private SQL cannot use.")
+
+
+def as_found(dialect: Dialect, name: str, found: pa.DataType) -> Typed:
+    """Return a column in the type of its kind; a double may still be NaN."""
+    kind = kind_of(name, found)
+    sql = dialect.column(name)
+    if kind == "int":
+        return Typed(f"CAST({sql} AS BIGINT)", kind)
+    if pa.types.is_decimal(found) and found.precision > _SAFE_DECIMAL:
+        sql = dialect.as_text(sql)  # parsing text rounds correctly on every engine
+    if kind == "float":
+        return Typed(f"CAST({sql} AS DOUBLE)", kind)
+    if pa.types.is_timestamp(found):
+        return Typed(dialect.naive_time(sql) if found.tz else sql, kind)
+    return Typed(sql, kind)
+
+
+def normalised(dialect: Dialect, name: str, found: pa.DataType) -> Typed:
+    """Return a column of the frame in the form that is the same on every engine."""
+    column = as_found(dialect, name, found)
+    return Typed(without_nan(column.sql), "float") if column.kind == "float" else column

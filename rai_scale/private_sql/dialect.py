@@ -1,0 +1,103 @@
+"""The few places where DuckDB's and Spark's SQL differ; everything else is written alike in both.
+
+No text of a user gets into SQL unquoted: names are quoted, numbers are re-rendered, and texts come
+as quoted literals (DuckDB) or as hexadecimal digits (Spark, which reads back-slashes as escapes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """``name`` is an engine's ``dialect``: ``duckdb`` or ``spark``."""
+
+    name: str
+
+    @property
+    def spark(self) -> bool:
+        """Whether this is Spark SQL."""
+        return self.name == "spark"
+
+    def column(self, name: str) -> str:
+        """Return a quoted identifier."""
+        if self.spark:
+            return "`" + name.replace("`", "``") + "`"
+        return '"' + name.replace('"', '""') + '"'
+
+    def text(self, value: str) -> str:
+        """Return a literal for a text."""
+        if self.spark:
+            return f"CAST(X'{value.encode().hex()}' AS STRING)"
+        return "CAST('" + value.replace("'", "''") + "' AS VARCHAR)"
+
+    def integer(self, value: int) -> str:
+        """Return a 64-bit literal."""
+        return f"CAST({int(value)} AS BIGINT)"
+
+    def double(self, value: float) -> str:
+        """Return a literal of exactly this double."""
+        return f"CAST('{float(value)!r}' AS DOUBLE)"
+
+    def as_text(self, sql: str) -> str:
+        """Cast to text; used on decimals only, whose text is the same everywhere."""
+        return f"CAST({sql} AS {'STRING' if self.spark else 'VARCHAR'})"
+
+    def naive_time(self, sql: str) -> str:
+        """Return a time with a zone as a time without one, in UTC."""
+        if not self.spark:
+            return f"make_timestamp(epoch_us({sql}))"
+        seconds = f"CAST(unix_micros({sql}) AS DECIMAL(20, 0)) / CAST(1000000 AS DECIMAL(7, 0))"
+        return (
+            "(CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + "
+            f"make_dt_interval(0, 0, 0, CAST({seconds} AS DECIMAL(18, 6))))"
+        )
+
+    def time(self, iso: str, *, date: bool) -> str:
+        """Return a literal for a date or a time without a zone."""
+        kind = "DATE" if date else "TIMESTAMP_NTZ" if self.spark else "TIMESTAMP"
+        return f"CAST('{iso}' AS {kind})"
+
+    def hex_number(self, sql: str) -> str:
+        """Return 15 hexadecimal digits as a 64-bit number."""
+        if self.spark:
+            return f"CAST(conv({sql}, 16, 10) AS BIGINT)"
+        return f"CAST('0x' || {sql} AS BIGINT)"
+
+    def type_of(self, kind: str) -> str:
+        """Return the SQL type of a kind of values."""
+        plain = {"int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN", "date": "DATE"}
+        if kind == "text":
+            return "STRING" if self.spark else "VARCHAR"
+        return plain.get(kind) or ("TIMESTAMP_NTZ" if self.spark else "TIMESTAMP")
+
+    def sha256(self, sql: str) -> str:
+        """Return the hexadecimal SHA-256 of a text's UTF-8 bytes."""
+        return f"sha2({sql}, 256)" if self.spark else f"sha256({sql})"
+
+    def micros(self, sql: str) -> str:
+        """Return a time without a zone as microseconds since 1970."""
+        if not self.spark:
+            return f"epoch_us({sql})"
+        return f"unix_micros(to_utc_timestamp(CAST({sql} AS TIMESTAMP), current_timezone()))"
+
+    def whole(self, function: str, sql: str) -> str:
+        """Return ``floor`` or ``ceil`` as a double; large doubles are whole already."""
+        limit = self.double(2.0**53)
+        small = f"CAST({function}({sql}) AS DOUBLE)"
+        return f"(CASE WHEN abs({sql}) < {limit} THEN {small} ELSE {sql} END)"
+
+    def days(self, sql: str) -> str:
+        """Return a date as days since 1970."""
+        start = self.time("1970-01-01", date=True)
+        if self.spark:
+            return f"CAST(datediff({sql}, {start}) AS BIGINT)"
+        return f"CAST(date_diff('day', {start}, {sql}) AS BIGINT)"
+
+
+def without_nan(sql: str) -> str:
+    """Return a double with NaN as null and without a negative zero; NaN equals NaN in both."""
+    return f"(nullif({sql}, CAST('NaN' AS DOUBLE)) + CAST(0 AS DOUBLE))"

@@ -1,0 +1,190 @@
+"""What a release would cost and how noisy it would be, before any data are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.budget import Number, from_units
+from rai_scale.privacy.costs import total
+from rai_scale.privacy.no_ledger import NoLedger, ledger_of
+from rai_scale.privacy.noise import Kind
+from rai_scale.private_sql.budget import assign
+from rai_scale.private_sql.keys import Keys
+from rai_scale.private_sql.metadata import Given, load_metadata
+from rai_scale.private_sql.plan import Plan, describe, make_plan
+
+_ROUNDS = 40
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A plan as tables and text.
+
+    Attributes
+    ----------
+    columns : pandas.DataFrame
+        See :func:`~rai_scale.private_sql.plan.describe`.
+    threshold : int, optional
+        Noisy count of units from which a group is named.
+    epsilon, delta : float
+        Charge of the release.
+    remaining : dict, optional
+        What the ledger holds now, per measure.
+    remaining_after : dict, optional
+        What would be left; below 0 the release would be refused.
+    """
+
+    columns: pd.DataFrame
+    threshold: int | None
+    epsilon: float
+    delta: float
+    remaining: Mapping[str, float] | None = None
+    remaining_after: Mapping[str, float] | None = None
+
+    def __str__(self) -> str:
+        lines = [
+            self.columns.to_string(index=False),
+            f"charged: epsilon {self.epsilon:g}, delta {self.delta:g}",
+        ]
+        if self.threshold is not None:
+            lines.append(f"groups with a noisy count of units below {self.threshold} are hidden")
+        for measure, left in (self.remaining_after or {}).items():
+            before = (self.remaining or {})[measure]
+            lines.append(f"remaining {measure}: {before:g} before, {left:g} after")
+        return "\n".join(lines)
+
+
+def dry_run(
+    query: str,
+    metadata: Given,
+    *,
+    epsilon: Number,
+    delta: Number = 0,
+    keys: Keys | None = None,
+    mechanism: Kind = "laplace",
+    groups_per_unit: int | None = None,
+    rows_per_group: int | None = None,
+    ledger: Any = "none",
+    scope: str | None = None,
+    analyst: str = "unnamed",
+    dataset: str | None = None,
+    force_ephemeral: bool = False,
+) -> DryRun:
+    """Return the cost and the noise of a release; reads no data and charges nothing.
+
+    Parameters are those of :func:`~rai_scale.private_sql.api.private_sql`; the types of columns
+    are taken from the metadata.
+    """
+    plan = make_plan(
+        query,
+        load_metadata(metadata),
+        None,
+        epsilon=epsilon,
+        delta=delta,
+        mechanism=mechanism,
+        keys=keys,
+        groups_per_unit=groups_per_unit,
+        rows_per_group=rows_per_group,
+    )
+    costs = plan.budgeted.costs
+    plain = total(costs, "epsilon-delta")
+    found = (
+        describe(plan),
+        plan.budgeted.threshold,
+        float(from_units(plain.epsilon, "epsilon")),
+        float(from_units(plain.delta, "delta")),
+    )
+    if isinstance(ledger, str) and ledger == "none":
+        return DryRun(*found)
+    book = ledger_of(ledger, force_ephemeral=force_ephemeral)
+    if isinstance(book, NoLedger):
+        return DryRun(*found)
+    table = plan.parsed.facts.name
+    name = scope or default_scope(plan)
+    before = book.remaining(name, analyst, dataset or table)
+    charge = total(costs, "zcdp" if "rho" in before else "epsilon-delta")
+    after = {m: float(left - from_units(charge.of(m), m)) for m, left in before.items()}
+    return DryRun(*found, {m: float(v) for m, v in before.items()}, after)
+
+
+def default_scope(plan: Plan) -> str:
+    """Return the namespace of a table's units where none is given."""
+    return f"{plan.parsed.facts.name}.{plan.parsed.facts.unit or 'row'}"
+
+
+def advise(
+    query: str,
+    metadata: Given,
+    target_error: float | Mapping[str, float],
+    *,
+    delta: Number = 0,
+    keys: Keys | None = None,
+    mechanism: Kind = "laplace",
+    groups_per_unit: int | None = None,
+    rows_per_group: int | None = None,
+) -> float:
+    """Return the least epsilon whose expected error is at most the target; reads no data.
+
+    Parameters
+    ----------
+    target_error : float or mapping
+        Mean absolute error of the noise, in the columns' own units: for all aggregates, or per
+        aggregate by its name in :func:`dry_run`, such as ``{"rows": 5, "sum(age)": 100}``.
+
+    Raises
+    ------
+    ConfigError
+        If an aggregate is unknown or no epsilon up to 1000 reaches the target.
+    """
+    described = load_metadata(metadata)
+    options: dict[str, Any] = {"mechanism": mechanism, "delta": delta}
+    plan = make_plan(
+        query,
+        described,
+        None,
+        epsilon=1,
+        keys=keys,
+        groups_per_unit=groups_per_unit,
+        rows_per_group=rows_per_group,
+        **options,
+    )
+    labels = [a.label for a in plan.aggregates]
+    goals = _goals(target_error, labels)
+    count = plan.budgeted.key_count
+    key_count = None if count is None else plan.aggregates[count]
+
+    def reached(epsilon: float) -> bool:
+        budgeted = assign(
+            plan.aggregates,
+            plan.exact.grids,
+            plan.bounding,
+            epsilon=epsilon,
+            key_count=key_count,
+            **options,
+        )
+        columns = {c.aggregate.label: c for c in budgeted.columns}
+        return all(columns[name].expected_error <= goal for name, goal in goals.items())
+
+    low, high = 1e-6, 1e3
+    if not reached(high):
+        raise ConfigError("no epsilon up to 1000 reaches this error: lower max_ids.")
+    for _ in range(_ROUNDS):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def _goals(target: float | Mapping[str, float], labels: list[str]) -> dict[str, float]:
+    goals = dict(target) if isinstance(target, Mapping) else dict.fromkeys(labels, float(target))
+    unknown = [name for name in goals if name not in labels]
+    if unknown or not all(goal > 0 for goal in goals.values()):
+        raise ConfigError(
+            f"target_error names positive errors of {', '.join(map(repr, labels))}; found "
+            f"{', '.join(map(repr, goals))}."
+        )
+    return goals

@@ -1,0 +1,117 @@
+"""WHERE and GROUP BY expressions as SQL that means the same on every engine and never raises.
+
+Numbers are computed in double precision.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rai_scale.private_sql.columns import Typed
+from rai_scale.private_sql.dialect import Dialect
+from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_sql.rules import RULES, as_double, int_literal, is_literal, is_null
+
+_NUMBER = ("int", "float")
+_LONGEST = 50_000
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Compiles SmartNoise's trees for one dialect.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the engine.
+    columns : mapping of str to Typed
+        The columns that may be used; others are refused.
+    """
+
+    dialect: Dialect
+    columns: Mapping[str, Typed]
+
+    def boolean(self, node: Any) -> str:
+        """Return the SQL of a condition."""
+        found = self.compile(node)
+        if found.kind != "bool":
+            raise QueryRefusedError(f"a condition must be true or false: {node}.")
+        return found.sql
+
+    def compile(self, node: Any) -> Typed:
+        """Return the SQL of an expression; the type of the node chooses the rule."""
+        rule = RULES.get(type(node).__name__)
+        if rule is None:
+            raise QueryRefusedError(
+                f"{type(node).__name__} cannot be used on rows: {node}. It may fail on a row's "
+                "value, differ between engines, or draw at random."
+            )
+        found = rule(self, node)
+        if len(found.sql) > _LONGEST:
+            raise QueryRefusedError("an expression is nested too deeply.")
+        return found
+
+    def number(self, node: Any) -> str:
+        """Return the SQL of an expression as a double."""
+        found = self.compile(node)
+        if found.kind not in _NUMBER:
+            raise QueryRefusedError(f"a number is expected, found {found.kind}: {node}.")
+        return as_double(found)
+
+    def text(self, node: Any) -> str:
+        """Return the SQL of an expression that is a text."""
+        found = self.compile(node)
+        if found.kind != "text":
+            raise QueryRefusedError(f"a text is expected, found {found.kind}: {node}.")
+        return found.sql
+
+    def alike(self, nodes: list[Any]) -> list[Typed]:
+        """Compile expressions and bring them to one kind."""
+        found = [self.compile(node) for node in nodes]
+        kinds = {f.kind for n, f in zip(nodes, found, strict=True) if not is_null(n)}
+        if kinds <= {"int"} or (len(kinds) == 1 and kinds.isdisjoint(_NUMBER)):
+            return found
+        if kinds <= set(_NUMBER):
+            return [f if f.sql == "NULL" else Typed(as_double(f), "float") for f in found]
+        wanted = {f.kind for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
+        if len(wanted) == 1 and kinds <= wanted | {"text"}:
+            kind = wanted.pop()
+            return [
+                f if f.kind == kind else self._literal_as(n, kind)
+                for n, f in zip(nodes, found, strict=True)
+            ]
+        if len(wanted) > 1 and wanted <= set(_NUMBER) and kinds <= {*_NUMBER, "text"}:
+            found = [
+                f if f.kind in _NUMBER else self._literal_as(n, "float")
+                for n, f in zip(nodes, found, strict=True)
+            ]
+            return [Typed(as_double(f), "float") for f in found]
+        raise QueryRefusedError(
+            f"values of different kinds ({', '.join(sorted(kinds))}) are mixed: "
+            f"{', '.join(map(str, nodes))}. A conversion could fail on a row's value."
+        )
+
+    def _literal_as(self, node: Any, kind: str) -> Typed:
+        """Return a quoted literal as what it is compared with; decided before data are read."""
+        value = node.value
+        if value is None:
+            return Typed("NULL", kind)  # type: ignore[arg-type]
+        try:
+            if kind == "int":
+                return int_literal(self.dialect, int(str(value)))
+            if kind == "float":
+                return Typed(self.dialect.double(float(value)), "float")
+            if kind == "date":
+                day = datetime.date.fromisoformat(str(value))
+                return Typed(self.dialect.time(day.isoformat(), date=True), "date")
+            if kind == "time":
+                at = datetime.datetime.fromisoformat(str(value))
+                if at.tzinfo:
+                    at = at.astimezone(datetime.UTC).replace(tzinfo=None)
+                return Typed(self.dialect.time(at.isoformat(" "), date=False), "time")
+        except ValueError:
+            pass
+        raise QueryRefusedError(f"the literal {node} is no {kind}, with which it is compared.")

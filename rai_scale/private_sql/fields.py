@@ -1,0 +1,172 @@
+"""What a row becomes: its unit, its groups, and whole numbers, clamped and on the grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale.privacy.fixed_point import Grid
+from rai_scale.private_sql.columns import Kind, Typed, as_found, normalised
+from rai_scale.private_sql.dialect import Dialect, without_nan
+from rai_scale.private_sql.expressions import Compiler
+from rai_scale.private_sql.metadata import TableFacts
+from rai_scale.private_sql.parse import plain_name
+from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_sql.shape import Aggregate
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of the selected rows."""
+
+    name: str
+    value: Typed
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Makes the fields of a table's rows in one dialect.
+
+    Parameters
+    ----------
+    facts : TableFacts
+        Of the metadata.
+    schema : pyarrow.Schema
+        Canonical, of the table.
+    dialect : Dialect
+        Of the engine.
+    """
+
+    facts: TableFacts
+    schema: pa.Schema
+    dialect: Dialect
+
+    def compiler(self, *, filled: bool) -> Compiler:
+        """Return a compiler of expressions; ``filled`` puts ``missing_value`` for null.
+
+        As in SmartNoise, WHERE sees the values as they are, groups and aggregates the filled ones.
+        """
+        return Compiler(self.dialect, self._columns(filled=filled))
+
+    def unit(self) -> Field | None:
+        """Return the privacy unit's field."""
+        if self.facts.unit is None:
+            return None
+        name = plain_name(self.facts.unit)
+        if name not in self.schema.names:
+            raise QueryRefusedError(f"the table has no column {name!r}, the privacy unit.")
+        found = self.schema.field(name).type
+        if pa.types.is_decimal(found):
+            return Field("u", Typed(self.dialect.as_text(self.dialect.column(name)), "text"))
+        return Field("u", normalised(self.dialect, name, found))
+
+    def group(self, number: int, tree: Any) -> Field:
+        """Return the field of a GROUP BY expression."""
+        found = self.compiler(filled=True).compile(tree)
+        if found.sql == "NULL":
+            raise QueryRefusedError("GROUP BY NULL is no group.")
+        if found.kind == "float" and type(tree).__name__ != "Column":
+            found = Typed(without_nan(found.sql), "float")
+        return Field(f"k{number}", found)
+
+    def value(self, number: int, aggregate: Aggregate, grid: Grid | None) -> Field:
+        """Return the field of an aggregate over a column: a whole number or null."""
+        name = aggregate.column or ""
+        column = self.compiler(filled=True).columns.get(name)
+        if column is None:
+            raise QueryRefusedError(f"the table has no column {name!r} that could be used.")
+        if grid is None:
+            sql = f"CASE WHEN {column.sql} IS NULL THEN NULL ELSE {self.dialect.integer(1)} END"
+        else:
+            sql = self._fixed(name, column, grid, squared=aggregate.kind == "squares")
+        return Field(f"v{number}", Typed(sql, "int"))
+
+    def _fixed(self, name: str, column: Typed, grid: Grid, *, squared: bool) -> str:
+        """Clamp, square where asked, and round to whole units of the grid; NaN is null."""
+        low, high = self.facts.bounds(name)
+        if column.kind == "bool":
+            column = Typed(f"CASE WHEN {column.sql} THEN 1 WHEN NOT {column.sql} THEN 0 END", "int")
+        if column.kind == "int" and grid.exponent == 0:
+            return self._whole(f"CAST(({column.sql}) AS BIGINT)", low, high, squared=squared)
+        if column.kind not in ("int", "float"):
+            raise QueryRefusedError(
+                f"column {name!r} holds {column.kind} in the table: a conversion to numbers could "
+                "fail on a row's value."
+            )
+        double, integer = self.dialect.double, self.dialect.integer
+        x = self._double(name, column)
+        value = f"({x} * {x})" if squared else x
+        least, most = (low * low, high * high) if squared else (low, high)
+        scaled = f"{value} * {double(2.0**-grid.exponent)} + {double(0.5)}"
+        # NaN is above all numbers in both dialects; isnan of null is false in Spark, null in DuckDB
+        return (
+            f"CASE WHEN {x} >= {double(low)} AND {x} <= {double(high)} "
+            f"THEN CAST(floor({scaled}) AS BIGINT) "
+            f"WHEN {x} < {double(low)} THEN {integer(grid.units(least))} "
+            f"WHEN {x} > {double(high)} AND NOT isnan({x}) THEN {integer(grid.units(most))} END"
+        )
+
+    def _whole(self, x: str, low: float, high: float, *, squared: bool) -> str:
+        """Clamp whole numbers on a grid of 1: no detour over doubles."""
+        least, most = math.floor(low + 0.5), math.floor(high + 0.5)
+        first, last = map(self.dialect.integer, (least, most))
+        clamped = f"CASE WHEN {x} < {first} THEN {first} WHEN {x} > {last} THEN {last} ELSE {x} END"
+        return f"(({clamped}) * ({clamped}))" if squared else clamped
+
+    def _double(self, name: str, column: Typed) -> str:
+        """Return a column as a double, as cheaply as can be."""
+        described = next(c for c in self.facts.columns.values() if plain_name(c.name) == name)
+        if column.kind == "float" and getattr(described, "missing_value", None) is None:
+            return as_found(self.dialect, name, self.schema.field(name).type).sql
+        return f"CAST({column.sql} AS DOUBLE)"
+
+    def _columns(self, *, filled: bool) -> Mapping[str, Typed]:
+        found = {}
+        for described in self.facts.columns.values():
+            name = plain_name(described.name)
+            if name not in self.schema.names or described.typename() == "unknown":
+                continue
+            kind = self.schema.field(name).type
+            if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_duration(kind):
+                continue
+            column = normalised(self.dialect, name, kind)
+            missing = getattr(described, "missing_value", None)
+            found[name] = column if missing is None or not filled else self._fill(column, missing)
+        return found
+
+    def _fill(self, column: Typed, missing: Any) -> Typed:
+        literal = literal_sql(self.dialect, missing)
+        if {literal.kind, column.kind} == {"int", "float"}:
+            both = (f"CAST({side.sql} AS DOUBLE)" for side in (column, literal))
+            return Typed(f"coalesce({', '.join(both)})", "float")
+        if literal.kind != column.kind:
+            raise QueryRefusedError(
+                f"a missing_value in the metadata is {literal.kind}, its column {column.kind}."
+            )
+        return Typed(f"coalesce({column.sql}, {literal.sql})", column.kind)
+
+
+def literal_sql(dialect: Dialect, value: Any) -> Typed:
+    """Return a plain value as a literal."""
+    if isinstance(value, bool):
+        return Typed("TRUE" if value else "FALSE", "bool")
+    if isinstance(value, int):
+        return Typed(dialect.integer(value), "int")
+    if isinstance(value, float):
+        return Typed(dialect.double(value), "float")
+    return Typed(dialect.text(str(value)), "text")
+
+
+def key_sql(dialect: Dialect, value: Any, kind: Kind) -> str:
+    """Return a part of a public key as a literal of its group's kind."""
+    if value is None:
+        return f"CAST(NULL AS {dialect.type_of(kind)})"
+    if kind == "date":
+        return dialect.time(value.isoformat(), date=True)
+    if kind == "time":
+        return dialect.time(value.isoformat(" "), date=False)
+    return literal_sql(dialect, float(value) if kind == "float" else value).sql

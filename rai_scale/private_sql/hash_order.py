@@ -1,0 +1,83 @@
+"""The rows that are kept of each unit, as SQL: the canonical hash of ``privacy.bounding``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rai_scale.privacy.bounding import PRIME, Bounding, HashKey
+from rai_scale.private_sql.dialect import Dialect
+from rai_scale.private_sql.fields import Field
+
+_P = f"CAST({PRIME} AS BIGINT)"
+_BIG = 2.0**62
+
+
+@dataclass(frozen=True)
+class HashOrder:
+    """Bounds the rows of each unit.
+
+    Ordering all rows by one window is cheaper than it looks beside finding the units over their
+    limit first: the hash is whole-number arithmetic, and the join costs as much as it saves.
+    """
+
+    dialect: Dialect
+    key: HashKey
+    unit: Field
+    groups: Sequence[Field]
+    values: Sequence[Field]
+
+    def kept(self, source: str, bounding: Bounding) -> str:
+        """Return a FROM item with the kept rows of ``source``."""
+        most = bounding.rows_per_unit
+        if self.groups and bounding.rows_here < most:
+            part = ", ".join(["u", *(g.name for g in self.groups)])
+            source = self._cut(source, part, bounding.rows_here)
+        if self.groups and bounding.groups_here < most:
+            source = self._cut(source, "u", bounding.groups_here, purpose="group")
+        return self._cut(source, "u", most)
+
+    def _cut(self, source: str, part: str, most: int, *, purpose: str = "row") -> str:
+        """Keep the first ``most`` rows of each ``part``, or groups where that is the purpose."""
+        groups = purpose == "group"
+        fields = [*self.groups] if groups else [*self.groups, *self.values]
+        rank = "dense_rank" if groups else "row_number"
+        order = ", ".join(["h", *(f"{f.name} NULLS FIRST" for f in fields)])
+        names = ", ".join(["u", *(f.name for f in (*self.groups, *self.values))])
+        square = f"(t * t + {self._factor(f'{purpose} c')} * t) % {_P}"
+        hashed = f"SELECT *, {self._linear(purpose, fields)} AS t FROM {source}"  # noqa: S608
+        ordered = f"SELECT *, {square} AS h FROM ({hashed}) AS hashed"  # noqa: S608
+        window = f"{rank}() OVER (PARTITION BY {part} ORDER BY {order}) AS place"
+        ranked = f"SELECT *, {window} FROM ({ordered}) AS ordered"  # noqa: S608
+        return f"(SELECT {names} FROM ({ranked}) AS ranked WHERE place <= {int(most)}) AS kept"  # noqa: S608
+
+    def _factor(self, name: str) -> str:
+        return f"CAST({self.key.factor(name)} AS BIGINT)"
+
+    def _linear(self, purpose: str, fields: Sequence[Field]) -> str:
+        terms = [self._factor(f"{purpose} b")]
+        for i, f in enumerate([self.unit, *fields]):
+            terms.append(f"({self._factor(f'{purpose} a{i}')} * {self._number(f)}) % {_P}")
+        return f"({' + '.join(terms)}) % {_P}"
+
+    def _number(self, f: Field) -> str:
+        """Return a field's number in [0, P)."""
+        number = f"((({self._whole(f)}) % {_P} + {_P}) % {_P})"
+        return f"(CASE WHEN {f.name} IS NULL THEN CAST(0 AS BIGINT) ELSE {number} END)"
+
+    def _whole(self, f: Field) -> str:
+        dialect, name = self.dialect, f.name
+        if f.value.kind == "text":
+            keyed = f"{dialect.text(self.key.text)} || {name}"
+            return dialect.hex_number(f"substring({dialect.sha256(keyed)}, 1, 15)")
+        if f.value.kind == "float":
+            big, scaled = dialect.double(_BIG), f"{name} * {dialect.double(1024.0)}"
+            return (
+                f"CASE WHEN {scaled} > {big} OR {scaled} < -{big} THEN CAST(1 AS BIGINT) "
+                f"ELSE CAST(floor({scaled}) AS BIGINT) END"
+            )
+        if f.value.kind == "bool":
+            return f"CASE WHEN {name} THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END"
+        if f.value.kind == "date":
+            return dialect.days(name)
+        return dialect.micros(name) if f.value.kind == "time" else name

@@ -1,0 +1,73 @@
+"""Histograms over public bins or categories: every bin is shown, empty or not."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.budget import Number
+from rai_scale.private_sql.api import private_sql
+from rai_scale.private_sql.metadata import Given
+from rai_scale.private_sql.release import PrivateRelease
+
+
+def private_histogram(
+    frame: Any,
+    table: str,
+    column: str,
+    metadata: Given,
+    *,
+    epsilon: Number,
+    edges: Sequence[float] | None = None,
+    categories: Sequence[Any] | None = None,
+    **options: Any,
+) -> PrivateRelease:
+    """Count rows per public bin or category.
+
+    Parameters
+    ----------
+    frame, table : frame, str
+        The table and its name in the metadata.
+    column : str
+        Name in the metadata.
+    edges : sequence of float
+        Bins ``[edges[i], edges[i + 1])``, numbered from 0; values outside are left out.
+    categories : sequence
+        Declared values, instead of ``edges``.
+    epsilon, **options
+        As in :func:`~rai_scale.private_sql.api.private_sql`.
+
+    Returns
+    -------
+    PrivateRelease
+        With the columns ``bin`` (or ``category``) and ``n``; each bin is there.
+    """
+    if (edges is None) == (categories is None):
+        raise ConfigError("a histogram needs either edges or categories.")
+    name = column if re.fullmatch(r"[A-Za-z]\w*", column) else '"' + column + '"'
+    if '"' in column:
+        raise ConfigError("a column's name with a quotation mark cannot be used in a histogram.")
+    if edges is None:
+        keys: Sequence[Any] = list(categories or ())
+        group, label = name, "category"
+    else:
+        group, label = _bins(name, edges), "bin"
+        keys = range(len(edges) - 1)
+    query = f"SELECT {group} AS {label}, COUNT(*) AS n FROM {table} GROUP BY {group}"  # noqa: S608
+    options["keys"] = {label: keys}
+    return private_sql(query, {table: frame}, metadata, epsilon=epsilon, **options)
+
+
+def _bins(name: str, edges: Sequence[float]) -> str:
+    found = [float(edge) for edge in edges]
+    rising = all(a < b for a, b in itertools.pairwise(found))
+    if len(found) < 2 or not rising or not all(map(math.isfinite, found)):  # noqa: PLR2004
+        raise ConfigError("edges must be two or more finite numbers in rising order.")
+    texts = [f"{edge:f}" if float(f"{edge:f}") == edge else f"{edge!r}".upper() for edge in found]
+    whens = [f"WHEN {name} < {texts[0]} THEN -1"]
+    whens += [f"WHEN {name} < {high} THEN {i}" for i, high in enumerate(texts[1:])]
+    return f"CASE {' '.join(whens)} ELSE -1 END"

@@ -1,0 +1,90 @@
+"""Public key sets: groups that are named because everybody knows them, not because of the data."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.private_sql.columns import Kind
+
+Keys = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
+Key = tuple[Any, ...]
+
+
+def public_keys(given: Keys, names: Sequence[str], kinds: Sequence[Kind]) -> list[Key]:
+    """Return the declared groups, each once, in the order given.
+
+    Parameters
+    ----------
+    given
+        A mapping from each group's name to its values (their cross-product is declared), a
+        DataFrame with a column per group, or a sequence of keys (tuples where there are several
+        groups).
+    names, kinds
+        Of the query's groups.
+
+    Raises
+    ------
+    ConfigError
+        If the names do not fit, or a value is not of its group's kind.
+    """
+    if not names:
+        raise ConfigError("keys= declares groups, and the query has no GROUP BY.")
+    if isinstance(given, pd.DataFrame):
+        _check_names(list(map(str, given.columns)), names)
+        found = list(given[list(names)].itertuples(index=False, name=None))
+    elif isinstance(given, Mapping):
+        _check_names(list(given), names)
+        found = list(itertools.product(*(list(given[name]) for name in names)))
+    elif isinstance(given, str):
+        raise ConfigError("keys= is a mapping, a DataFrame or a sequence of keys, found a text.")
+    else:
+        found = [tuple(key) if isinstance(key, tuple | list) else (key,) for key in given]
+    if any(len(key) != len(names) for key in found):
+        raise ConfigError(f"each key of keys= has {len(names)} parts: {', '.join(names)}.")
+    plain = (
+        tuple(_plain(v, k, n) for v, k, n in zip(key, kinds, names, strict=True)) for key in found
+    )
+    unique = list(dict.fromkeys(plain))
+    if not unique:
+        raise ConfigError("keys= declares no group.")
+    return unique
+
+
+def _check_names(found: Sequence[str], names: Sequence[str]) -> None:
+    if sorted(found) != sorted(names):
+        wrong = next((n for n in found if n not in names), "")
+        raise ConfigError(
+            f"keys= names {', '.join(map(repr, found))}; the query's groups are "
+            f"{', '.join(map(repr, names))}.{did_you_mean(wrong, names)}"
+        )
+
+
+def _plain(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
+    """Return a value as the engines return a key of this kind."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind in ("int", "float") and isinstance(value, int | float) and not isinstance(value, bool):
+        if value != value:  # noqa: PLR0124
+            return None
+        if kind == "float":
+            return float(value) + 0.0
+        if float(value).is_integer() and abs(value) < 2**63:
+            return int(value)
+    if kind == "text" and isinstance(value, str):
+        return value
+    if kind == "date" and isinstance(value, datetime.date):
+        return value.date() if isinstance(value, datetime.datetime) else value
+    if kind == "time" and isinstance(value, datetime.datetime):
+        value = pd.Timestamp(value).to_pydatetime()
+        return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
+    raise ConfigError(f"a value of keys= for {name!r} is no {kind} ({type(value).__name__}).")

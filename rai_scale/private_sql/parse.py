@@ -1,0 +1,179 @@
+"""From SQL to SmartNoise's tree, and refusals of what it does not support, by name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from snsql._ast import ast
+from snsql._ast.ast import Query
+from snsql.metadata import Metadata
+from snsql.sql.parse import QueryParser
+
+from rai_scale.private_sql.metadata import TableFacts, table_facts
+from rai_scale.private_sql.problems import QueryRefusedError
+
+_WORDS = {
+    r"^\s*WITH\b": "a CTE (WITH)",
+    r"\bMEDIAN\s*\(": "MEDIAN",
+    r"\bOVER\s*\(": "a window function (OVER)",
+    r"\bUNION\b": "UNION",
+    r"\bINTERSECT\b": "INTERSECT",
+    r"\bEXCEPT\b": "EXCEPT",
+    r"\bJOIN\b": "a JOIN",
+    r"\bTRY_CAST\s*\(": "TRY_CAST",
+}
+_AGGREGATES = ("COUNT", "SUM", "AVG", "VAR", "VARIANCE", "STD", "STDDEV")
+_BRANCHES = ("CaseExpression", "IIFFunction", "ChooseFunction")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A query that passed all checks on its form.
+
+    Attributes
+    ----------
+    query : snsql Query
+        The tree, with symbols.
+    facts : TableFacts
+        Of its one table.
+    text : str
+        The canonical text: one for all spellings of white space and comments.
+    """
+
+    query: Query
+    facts: TableFacts
+    text: str
+
+
+def parse(text: str, metadata: Metadata) -> Parsed:
+    """Parse one query.
+
+    Raises
+    ------
+    QueryRefusedError
+        With the name of what is not supported.
+    ConfigError
+        If the metadata do not describe the table.
+    """
+    if not isinstance(text, str):
+        raise QueryRefusedError(f"a query is a text, found a {type(text).__name__}.")
+    words = _without_texts(text)
+    _refuse_words(words)
+    try:
+        bare = QueryParser().queries(text)
+    except ValueError as error:
+        raise QueryRefusedError(f"the query cannot be parsed: {error}") from None
+    if len(bare) != 1:
+        raise QueryRefusedError(f"exactly one query is expected, found {len(bare)}.")
+    facts = table_facts(metadata, _table_of(bare[0]))
+    _refuse_nodes(bare[0], facts)
+    try:
+        query = QueryParser(metadata).queries(text)[0]
+    except ValueError as error:
+        raise QueryRefusedError(f"the query cannot be used: {error}") from None
+    return Parsed(query, facts, str(bare[0]))
+
+
+def plain_name(name: str) -> str:
+    """Return a column's name without its table and quotes."""
+    parts = re.findall(r'"[^"]*"|\[[^\]]*\]|`[^`]*`|[^.]+', str(name))
+    return parts[-1].strip('"`[]')
+
+
+def _without_texts(text: str) -> str:
+    """Blank out comments, quoted texts and names, in which any word may stand."""
+    quoted = r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/"
+    return re.sub(quoted, " x ", text, flags=re.DOTALL)
+
+
+def _refuse_words(words: str) -> None:
+    for pattern, name in _WORDS.items():
+        if re.search(pattern, words, re.IGNORECASE):
+            raise QueryRefusedError(f"{name} is not supported in private SQL.")
+    if len(re.findall(r"\bSELECT\b", words, re.IGNORECASE)) > 1:
+        raise QueryRefusedError("a subquery is not supported in private SQL.")
+
+
+def _table_of(query: Query) -> str:
+    relations = list(query.source.relations)
+    if len(relations) != 1 or relations[0].joins:
+        raise QueryRefusedError("a JOIN is not supported in private SQL: name one table.")
+    primary = relations[0].primary
+    if not isinstance(primary, ast.Table):
+        raise QueryRefusedError("a subquery is not supported in private SQL.")
+    return str(primary.name)
+
+
+def nodes(tree: Any) -> list[Any]:
+    """Return all nodes of a tree, the root among them."""
+    if isinstance(tree, str) or not hasattr(tree, "children"):
+        return [tree]
+    return [tree, *(n for child in tree.children() if child is not None for n in nodes(child))]
+
+
+def _refuse_nodes(query: Query, facts: TableFacts) -> None:
+    if str(getattr(query.select, "quantifier", "") or "").upper() == "DISTINCT":
+        raise QueryRefusedError("SELECT DISTINCT is not supported in private SQL: use GROUP BY.")
+    if not any(isinstance(n, ast.AggFunction) for n in nodes(query.select)) and not query.agg:
+        raise QueryRefusedError("a query without an aggregate shows rows, which is refused.")
+    for node in nodes(query):
+        if isinstance(node, ast.RankingFunction):
+            raise QueryRefusedError("a window function is not supported in private SQL.")
+        if isinstance(node, ast.AggFunction):
+            _refuse_aggregate(node, facts)
+    for part, where in (
+        (query.select, "SELECT"),
+        (query.where, "WHERE"),
+        (query.agg, "GROUP BY"),
+        (query.having, "HAVING"),
+        (query.order, "ORDER BY"),
+    ):
+        if part is not None:
+            _refuse_unit(part, facts, where)
+
+
+def _refuse_aggregate(node: Any, facts: TableFacts) -> None:
+    inside = nodes(node.expression)
+    name = str(node.name).upper()
+    branch = next((type(n).__name__ for n in inside if type(n).__name__ in _BRANCHES), None)
+    if branch:
+        raise QueryRefusedError(f"CASE (or IIF, CHOOSE) in {name} is not supported in private SQL.")
+    if name not in _AGGREGATES:
+        raise QueryRefusedError(
+            f"{name} is not supported in private SQL. Use one of COUNT, SUM, AVG, VAR, STDDEV."
+        )
+    if not isinstance(node.expression, ast.Column | ast.AllColumns):
+        raise QueryRefusedError(f"{name} over an expression is not supported: name one column.")
+    distinct = str(node.quantifier or "").upper() == "DISTINCT"
+    if distinct and name != "COUNT":
+        raise QueryRefusedError(f"{name}(DISTINCT ...) is not supported in private SQL.")
+    if distinct and not _is_unit(node.expression, facts):
+        raise QueryRefusedError(
+            "COUNT(DISTINCT ...) is supported for the privacy unit only: distinct values of "
+            "another column do not add up over partitions. GROUP BY that column instead."
+        )
+
+
+def _is_unit(node: Any, facts: TableFacts) -> bool:
+    """Return whether a node names the privacy unit; upper case is no disguise."""
+    if not isinstance(node, ast.Column) or facts.unit is None:
+        return False
+    return plain_name(node.name).lower() == plain_name(facts.unit).lower()
+
+
+def _refuse_unit(part: Any, facts: TableFacts, where: str) -> None:
+    """Refuse the privacy unit anywhere but in COUNT."""
+    if isinstance(part, ast.AggFunction) and str(part.name).upper() == "COUNT":
+        return
+    if isinstance(part, ast.Column) and _is_unit(part, facts):
+        raise QueryRefusedError(
+            f"the privacy unit {facts.unit!r} in {where}: it may only be counted, as in "
+            f"COUNT(DISTINCT {facts.unit}); as a key, an output or a part of an expression it "
+            "would single out a person."
+        )
+    if not isinstance(part, str) and hasattr(part, "children"):
+        for child in part.children():
+            if child is not None:
+                _refuse_unit(child, facts, where)

@@ -1,0 +1,240 @@
+"""The plan of a release: all that follows from query, metadata and budget; no data are read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from snsql.metadata import Metadata
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.privacy.bounding import Bounding, HashKey
+from rai_scale.privacy.budget import Number
+from rai_scale.privacy.fixed_point import Grid, grid_for, squares
+from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.problems import PrivacyWarning
+from rai_scale.private_sql.budget import MECHANISMS, Budgeted, assign
+from rai_scale.private_sql.exact import ExactQuery, ExactSql
+from rai_scale.private_sql.keys import Key, Keys, public_keys
+from rai_scale.private_sql.metadata import TableFacts
+from rai_scale.private_sql.parse import Parsed, parse, plain_name
+from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_sql.shape import Aggregate, Shape, shape_of
+
+_INLINE = 2_000
+_TYPES = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be computed, with which noise, and what it costs.
+
+    Attributes
+    ----------
+    parsed : Parsed
+        The query.
+    shape : Shape
+        SmartNoise's rewriting, taken apart.
+    exact : ExactQuery
+        What the engine computes.
+    same : dict
+        From each aggregate of ``shape`` to the computed one that has the same value.
+    budgeted : Budgeted
+        Noise, threshold, costs.
+    public : list of tuples, optional
+        Declared groups.
+    """
+
+    parsed: Parsed
+    shape: Shape
+    exact: ExactQuery
+    same: dict[Aggregate, Aggregate]
+    budgeted: Budgeted
+    public: list[Key] | None
+
+    @property
+    def bounding(self) -> Bounding:
+        """What one unit contributes."""
+        return self.exact.bounding
+
+    @property
+    def aggregates(self) -> Sequence[Aggregate]:
+        """What is computed exactly, each once."""
+        return self.exact.aggregates
+
+    @property
+    def group_names(self) -> list[str]:
+        """Names of the groups: the output's name, or the column's."""
+        return names_of_groups(self.parsed, self.shape)
+
+
+def make_plan(
+    query: str,
+    metadata: Metadata,
+    schema: pa.Schema | None,
+    *,
+    epsilon: Number,
+    delta: Number,
+    mechanism: Kind = "laplace",
+    keys: Keys | None = None,
+    groups_per_unit: int | None = None,
+    rows_per_group: int | None = None,
+) -> Plan:
+    """Plan a release.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema, optional
+        Of the table; None takes the types of the metadata.
+
+    Raises
+    ------
+    QueryRefusedError
+        If the query cannot be answered privately.
+    ConfigError
+        If metadata, keys or budget do not fit.
+    """
+    if mechanism not in MECHANISMS:
+        raise ConfigError(
+            f"no mechanism is named {mechanism!r}.{did_you_mean(mechanism, MECHANISMS)} "
+            f"Allowed: {', '.join(MECHANISMS)}."
+        )
+    parsed = parse(query, metadata)
+    facts = parsed.facts
+    shape = shape_of(parsed, metadata)
+    bounding = Bounding(
+        facts.max_ids,
+        groups_per_unit,
+        rows_per_group,
+        enforced=facts.sample_max_ids and facts.unit is not None,
+        grouped=bool(shape.groups),
+    )
+    same = {a: _same(a, bounding) for a in shape.aggregates}
+    key_count = _key_count(facts, shape, bounding, keys)
+    wanted = [*same.values(), *([key_count] if key_count else [])]
+    aggregates = list(dict.fromkeys(wanted))
+    if not aggregates:
+        raise QueryRefusedError("nothing is counted: with keys= and no aggregate, nothing is read.")
+    grids = _grids(facts, aggregates)
+    public = None
+    schema = schema_of(facts) if schema is None else schema
+    where = None if parsed.query.where is None else parsed.query.where.condition
+    exact = ExactQuery(facts, where, shape.groups, aggregates, grids, bounding)
+    # compiled here, so that every refusal comes before the budget is charged
+    sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
+    if keys is not None:
+        public = public_keys(keys, names_of_groups(parsed, shape), sql.kinds)
+    budgeted = assign(
+        aggregates,
+        grids,
+        bounding,
+        epsilon=epsilon,
+        delta=delta,
+        mechanism=mechanism,
+        key_count=key_count,
+    )
+    if public is not None and len(public) <= _INLINE:
+        exact = replace(exact, public=public)
+    return Plan(parsed, shape, exact, same, budgeted, public)
+
+
+def _same(aggregate: Aggregate, bounding: Bounding) -> Aggregate:
+    """Return the aggregate that has the same value: one row per unit and group counts units."""
+    if aggregate.kind == "units" and bounding.rows_here == 1:
+        return Aggregate("rows")
+    return aggregate
+
+
+def _key_count(
+    facts: TableFacts, shape: Shape, bounding: Bounding, keys: Keys | None
+) -> Aggregate | None:
+    if not shape.groups or keys is not None:
+        return None
+    if facts.censor_dims:
+        return _same(Aggregate("units"), bounding)
+    warnings.warn(
+        "censor_dims: False shows every group that is found in the data, even a group of one "
+        "person: it says that the groups are public. Declare them with keys= instead.",
+        PrivacyWarning,
+        stacklevel=4,
+    )
+    return None
+
+
+def _grids(facts: TableFacts, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Grid]:
+    grids = {}
+    for aggregate in aggregates:
+        if aggregate.kind in ("sum", "squares") and aggregate.column is not None:
+            low, high = facts.bounds(_described(facts, aggregate.column))
+            whole = facts.whole(_described(facts, aggregate.column))
+            grid = grid_for(low, high, whole=whole)
+            grids[aggregate] = squares(grid, whole=whole) if aggregate.kind == "squares" else grid
+    return grids
+
+
+def _described(facts: TableFacts, column: str) -> str:
+    if column in facts.columns:
+        return column
+    raise QueryRefusedError(f"column {column!r} is not described in the metadata.")
+
+
+def schema_of(facts: TableFacts) -> pa.Schema:
+    """Return the schema that the metadata describe."""
+    fields = [
+        pa.field(name.strip('"`[]'), _TYPES[column.typename()])
+        for name, column in facts.columns.items()
+        if column.typename() in _TYPES
+    ]
+    return pa.schema(fields)
+
+
+def names_of_groups(parsed: Parsed, shape: Shape) -> list[str]:
+    """Return a name per group: the alias in SELECT, or the column's name, or its place."""
+    names = []
+    for i, tree in enumerate(shape.groups):
+        named = [n.name for n in parsed.query.select.namedExpressions if n.expression == tree]
+        alias = next((str(n) for n in named if n is not None), None)
+        own = plain_name(tree.name) if type(tree).__name__ == "Column" else f"group_{i + 1}"
+        names.append(plain_name(alias) if alias else own)
+    return names
+
+
+def describe(plan: Plan, alpha: float = 0.05) -> pd.DataFrame:
+    """Return one row per aggregate: its budget, noise and expected error; reads no data.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``aggregate``, ``epsilon``, ``delta``, ``mechanism``, ``noise_scale`` and
+        ``expected_error`` (mean absolute error of the noise) and ``half_width`` (of the interval
+        that holds the noise with probability ``1 - alpha``), in the column's unit; ``grid``;
+        ``groups_per_unit``, ``sensitivity_l1``.
+    """
+    rows: list[dict[str, Any]] = []
+    for column in plan.budgeted.columns:
+        noise = column.noise
+        rows.append(
+            {
+                "aggregate": column.aggregate.label,
+                "epsilon": float(column.epsilon),
+                "delta": float(column.delta),
+                "mechanism": f"discrete {noise.kind}",
+                "noise_scale": noise.scale * column.step,
+                "expected_error": column.expected_error,
+                "half_width": column.half_width(alpha),
+                "grid": column.step,
+                "groups_per_unit": column.sensitivity.groups,
+                "sensitivity_l1": column.sensitivity.l1 * column.step,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,249 @@
+"""One rule per node of SmartNoise's tree: to SQL that means the same everywhere and never raises.
+
+What has no rule here is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rai_scale.private_sql.columns import Typed
+from rai_scale.private_sql.dialect import UPPER, Dialect, without_nan
+from rai_scale.private_sql.parse import plain_name
+from rai_scale.private_sql.problems import QueryRefusedError
+
+if TYPE_CHECKING:
+    from rai_scale.private_sql.expressions import Compiler
+
+_COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_WHOLE = {"CEIL": "ceil", "CEILING": "ceil", "FLOOR": "floor"}
+_NUMBER = ("int", "float")
+_INT64 = 2**63
+_PARTS = ("year", "month", "day", "hour", "minute", "second", "weekday")
+
+
+def as_double(found: Typed) -> str:
+    """Return the SQL of a number as a double."""
+    return found.sql if found.kind == "float" else f"CAST({found.sql} AS DOUBLE)"
+
+
+def is_literal(node: Any) -> bool:
+    """Return whether a node is a literal."""
+    return type(node).__name__ == "Literal"
+
+
+def is_null(node: Any) -> bool:
+    """Return whether a node is the literal NULL."""
+    return is_literal(node) and node.value is None
+
+
+def int_literal(dialect: Dialect, value: int) -> Typed:
+    """Return a whole number, as a double where 64 bits do not hold it."""
+    if -_INT64 < value < _INT64:
+        return Typed(dialect.integer(value), "int")
+    return Typed(dialect.double(float(value)), "float")
+
+
+def _literal(c: Compiler, node: Any) -> Typed:
+    value = node.value
+    if value is None:
+        return Typed("NULL", "bool")
+    if isinstance(value, bool):
+        return Typed("TRUE" if value else "FALSE", "bool")
+    if isinstance(value, int):
+        return int_literal(c.dialect, value)
+    if isinstance(value, float):
+        return Typed(c.dialect.double(value), "float")
+    return Typed(c.dialect.text(str(value)), "text")
+
+
+def _column(c: Compiler, node: Any) -> Typed:
+    name = plain_name(node.name)
+    if name not in c.columns:
+        raise QueryRefusedError(f"column {name!r} is not described in the metadata.")
+    return c.columns[name]
+
+
+def _compare(c: Compiler, node: Any) -> Typed:
+    op = str(node.op).upper()
+    if op in ("AND", "OR"):
+        return Typed(f"({c.boolean(node.left)} {op} {c.boolean(node.right)})", "bool")
+    if op not in _COMPARE:
+        raise QueryRefusedError(f"operator {op} is not supported in private SQL.")
+    left, right = c.alike([node.left, node.right])
+    return Typed(f"({left.sql} {_COMPARE[op]} {right.sql})", "bool")
+
+
+def _predicate(c: Compiler, node: Any) -> Typed:
+    test = node.predicate
+    kind = type(test).__name__
+    no = "NOT " if test.is_not else ""
+    if kind == "InCondition":
+        asked = [node.expression, *test.expressions.seq]
+        if not all(is_literal(item) for item in asked[1:]):
+            raise QueryRefusedError("IN takes literals only in private SQL.")
+        value, *items = c.alike(asked)
+        return Typed(f"({value.sql} {no}IN ({', '.join(i.sql for i in items)}))", "bool")
+    if kind == "BetweenCondition":
+        value, low, high = c.alike([node.expression, test.lower, test.upper])
+        return Typed(f"({no}({value.sql} >= {low.sql} AND {value.sql} <= {high.sql}))", "bool")
+    word = str(test.value).upper()
+    if word == "NULL":
+        return Typed(f"({c.compile(node.expression).sql} IS {no}NULL)", "bool")
+    return Typed(
+        f"({c.boolean(node.expression)} IS {no}{'TRUE' if word == 'TRUE' else 'FALSE'})", "bool"
+    )
+
+
+def _arithmetic(c: Compiler, node: Any) -> Typed:
+    op = str(node.op)
+    right = node.right
+    if op in ("/", "%") and not (
+        is_literal(right) and isinstance(right.value, int | float) and right.value
+    ):
+        raise QueryRefusedError(
+            f"division by anything but a number other than 0 may fail on a row's value: {node}."
+        )
+    # the remainder of doubles is exact in both dialects, with the sign of the dividend
+    return Typed(without_nan(f"({c.number(node.left)} {op} {c.number(right)})"), "float")
+
+
+def _math(c: Compiler, node: Any) -> Typed:
+    name = str(node.name).upper()
+    x = c.number(node.expression)
+    if name in _WHOLE:
+        return Typed(c.dialect.whole(_WHOLE[name], x), "float")
+    if name == "ABS":
+        return Typed(f"abs({x})", "float")
+    if name == "SIGN":
+        return Typed(f"CAST(sign({x}) AS DOUBLE)", "float")
+    if name == "SQUARE":
+        return Typed(f"({x} * {x})", "float")
+    if name == "SQRT":
+        return Typed(f"(CASE WHEN {x} >= 0 THEN sqrt({x}) ELSE NULL END)", "float")
+    raise QueryRefusedError(
+        f"{name} on rows is refused: its last digits differ between engines. It may be used on "
+        "aggregates."
+    )
+
+
+def _round(c: Compiler, node: Any) -> Typed:
+    digits = node.decimals.value if node.decimals is not None else 0
+    x, power = c.number(node.expression), c.dialect.double(10.0 ** int(digits or 0))
+    if type(node).__name__ == "RoundFunction":  # halves away from 0
+        size = c.dialect.whole("floor", f"(abs({x}) * {power} + {c.dialect.double(0.5)})")
+        whole = f"CAST(sign({x}) AS DOUBLE) * {size}"
+    else:
+        whole = c.dialect.whole("floor", f"({x} * {power})")
+    return Typed(without_nan(f"({whole} / {power})"), "float")
+
+
+def _power(c: Compiler, node: Any) -> Typed:
+    x = c.number(node.expression)
+    if node.power.value not in (1, 2, 3):
+        raise QueryRefusedError("POWER on rows takes 1, 2 or 3: others differ between engines.")
+    return Typed("(" + " * ".join([x] * int(node.power.value)) + ")", "float")
+
+
+def _cast(c: Compiler, node: Any) -> Typed:
+    if str(node.dbtype).upper() == "FLOAT":
+        found = c.compile(node.expression)
+        if found.kind in _NUMBER:
+            return Typed(as_double(found), "float")
+    raise QueryRefusedError(
+        f"a CAST may fail on a row's value: {node}. Only a number AS FLOAT is total."
+    )
+
+
+def _case(c: Compiler, node: Any) -> Typed:
+    thens = [when.then for when in node.when_exprs]
+    values = c.alike([*thens, *([node.else_expr] if node.else_expr is not None else [])])
+    tests = []
+    for when in node.when_exprs:
+        if node.expression is None:
+            tests.append(c.boolean(when.expression))
+        else:
+            left, right = c.alike([node.expression, when.expression])
+            tests.append(f"{left.sql} = {right.sql}")
+    return _branches(tests, values)
+
+
+def _iif(c: Compiler, node: Any) -> Typed:
+    return _branches([c.boolean(node.test)], c.alike([node.yes, node.no]))
+
+
+def _branches(tests: list[str], values: list[Typed]) -> Typed:
+    whens = [f"WHEN {t} THEN {v.sql}" for t, v in zip(tests, values, strict=False)]
+    rest = values[len(tests)].sql if len(values) > len(tests) else "NULL"
+    kind = next((v.kind for v in values if v.sql != "NULL"), values[0].kind)
+    return Typed(f"(CASE {' '.join(whens)} ELSE {rest} END)", kind)
+
+
+def _coalesce(c: Compiler, node: Any) -> Typed:
+    found = c.alike(list(node.expressions))
+    kind = next((f.kind for f in found if f.sql != "NULL"), found[0].kind)
+    return Typed(f"coalesce({', '.join(f.sql for f in found)})", kind)
+
+
+def _letters(c: Compiler, node: Any) -> Typed:
+    up = type(node).__name__ == "UpperFunction"
+    pair = (UPPER.lower(), UPPER) if up else (UPPER, UPPER.lower())
+    return Typed(f"translate({c.text(node.expression)}, '{pair[0]}', '{pair[1]}')", "text")
+
+
+def _concat(c: Compiler, node: Any) -> Typed:
+    return Typed("(" + " || ".join(c.text(e) for e in node.expressions) + ")", "text")
+
+
+def _substring(c: Compiler, node: Any) -> Typed:
+    given = [n for n in (node.start, node.length) if n is not None]
+    if not all(is_literal(n) and isinstance(n.value, int) and n.value >= 1 for n in given):
+        raise QueryRefusedError("SUBSTRING takes whole numbers of 1 or more in private SQL.")
+    numbers = ", ".join(str(int(n.value)) for n in given)
+    return Typed(f"substring({c.text(node.source)}, {numbers})", "text")
+
+
+def _extract(c: Compiler, node: Any) -> Typed:
+    part = str(node.date_part).lower()
+    found = c.compile(node.expression)
+    if found.kind not in ("date", "time") or part not in _PARTS:
+        raise QueryRefusedError(f"EXTRACT needs a date or time and one of {', '.join(_PARTS)}.")
+    if found.kind == "date" and part in ("hour", "minute", "second"):
+        return Typed(
+            f"CASE WHEN {found.sql} IS NULL THEN NULL ELSE {c.dialect.integer(0)} END", "int"
+        )
+    if part == "weekday":  # Monday is 0, as in SmartNoise
+        sql = f"weekday({found.sql})" if c.dialect.spark else f"(isodow({found.sql}) - 1)"
+        return Typed(f"CAST({sql} AS BIGINT)", "int")
+    return Typed(f"CAST({part}({found.sql}) AS BIGINT)", "int")
+
+
+RULES: dict[str, Callable[[Compiler, Any], Typed]] = {
+    "Literal": _literal,
+    "Column": _column,
+    "BooleanCompare": _compare,
+    "PredicatedExpression": _predicate,
+    "LogicalNot": lambda c, n: Typed(f"(NOT {c.boolean(n.expression)})", "bool"),
+    "ColumnBoolean": lambda c, n: Typed(c.boolean(n.expression), "bool"),
+    "NestedBoolean": lambda c, n: Typed(f"({c.boolean(n.expression)})", "bool"),
+    "NestedExpression": lambda c, n: c.compile(n.expression),
+    "ArithmeticExpression": _arithmetic,
+    "MathFunction": _math,
+    "RoundFunction": _round,
+    "TruncFunction": _round,
+    "PowerFunction": _power,
+    "CastFunction": _cast,
+    "CaseExpression": _case,
+    "IIFFunction": _iif,
+    "CoalesceFunction": _coalesce,
+    "UpperFunction": _letters,
+    "LowerFunction": _letters,
+    "TrimFunction": lambda c, n: Typed(f"trim({c.text(n.expression)})", "text"),
+    "CharLengthFunction": lambda c, n: Typed(
+        f"CAST(length({c.text(n.expression)}) AS BIGINT)", "int"
+    ),
+    "ConcatFunction": _concat,
+    "SubstringFunction": _substring,
+    "ExtractFunction": _extract,
+}

@@ -1,0 +1,141 @@
+"""What a query needs: which groups, which exact aggregates, in SmartNoise's own order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from snsql._ast import ast
+from snsql.metadata import Metadata
+
+from rai_scale.private_sql.parse import Parsed, nodes, plain_name
+from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_sql.seam import rewrite
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An exact aggregate of the bounded rows.
+
+    Attributes
+    ----------
+    kind : str
+        ``rows``, ``units``, ``count`` (rows where ``column`` is not null), ``sum``, or ``squares``
+        (sum of squares).
+    column : str, optional
+        For the last three.
+    """
+
+    kind: str
+    column: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A name of the aggregate, for ledgers and tables."""
+        return self.kind if self.column is None else f"{self.kind}({self.column})"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A column of the result: its name and the aggregates that it is made of."""
+
+    name: str
+    parts: tuple[Aggregate, ...]
+    direct: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What SmartNoise's inner query needs.
+
+    Attributes
+    ----------
+    groups : list
+        Trees of the GROUP BY expressions, each once.
+    inner : list of (str, int or Aggregate)
+        The inner query's columns in order: their names, and the group's number or the aggregate.
+    outputs : list of Output
+        The columns of the result.
+    """
+
+    groups: list[Any]
+    inner: list[tuple[str, int | Aggregate]]
+    outputs: list[Output]
+
+    @property
+    def aggregates(self) -> list[Aggregate]:
+        """The aggregates, each once."""
+        return list(dict.fromkeys(a for _, a in self.inner if isinstance(a, Aggregate)))
+
+
+def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
+    """Take SmartNoise's rewriting of the query apart.
+
+    Raises
+    ------
+    QueryRefusedError
+        If SmartNoise does not accept the query.
+    """
+    _refuse_ambiguous(parsed.query)
+    subquery, outer = rewrite(parsed, metadata)
+    groups: list[Any] = []
+    if parsed.query.agg is not None:
+        for item in parsed.query.agg.groupingExpressions:
+            if item.expression not in groups:
+                groups.append(item.expression)
+    inner: list[tuple[str, int | Aggregate]] = []
+    for symbol, named in zip(
+        subquery._select_symbols, subquery.select.namedExpressions, strict=True
+    ):
+        if isinstance(named.expression, ast.AggFunction):
+            inner.append((symbol.name, _aggregate(named.expression, parsed)))
+        else:
+            inner.append((symbol.name, len(inner)))
+    if sum(isinstance(a, int) for _, a in inner) != len(groups):
+        raise QueryRefusedError("the groups of the query could not be told apart: name each once.")
+    found = {name.lower(): a for name, a in inner if isinstance(a, Aggregate)}
+    names = [str(symbol.name) for symbol in outer._select_symbols]
+    outputs = []
+    for name, named in zip(names, outer.select.namedExpressions, strict=True):
+        used = [
+            plain_name(n.name).lower() for n in nodes(named.expression) if isinstance(n, ast.Column)
+        ]
+        parts = tuple(dict.fromkeys(found[u] for u in used if u in found))
+        outputs.append(Output(name, parts, _is_direct(named.expression)))
+    return Shape(groups, inner, outputs)
+
+
+def _is_direct(tree: Any) -> bool:
+    """Return whether an output is one inner column as it is."""
+    while isinstance(tree, ast.NestedExpression):
+        tree = tree.expression
+    return isinstance(tree, ast.Column)
+
+
+def _aggregate(node: Any, parsed: Parsed) -> Aggregate:
+    name = str(node.name).upper()
+    inside = node.expression
+    if isinstance(inside, ast.AllColumns):
+        return Aggregate("rows")
+    column = plain_name(next(n.name for n in nodes(inside) if isinstance(n, ast.Column)))
+    if name == "COUNT" and column == parsed.facts.unit:
+        return Aggregate("units" if node.quantifier is not None else "rows")
+    if name == "COUNT":
+        return Aggregate("count", column)
+    return Aggregate("sum" if isinstance(inside, ast.Column) else "squares", column)
+
+
+def _refuse_ambiguous(tree: Any) -> None:
+    """Refuse chains like ``a - b + c``, which SmartNoise's grammar reads as ``a - (b + c)``."""
+    weaker = {"-": ("+", "-"), "/": ("*", "/", "%"), "%": ("*", "/", "%"), "*": ("/", "%")}
+    for node in nodes(tree):
+        if not isinstance(node, ast.ArithmeticExpression):
+            continue
+        right = node.right
+        if isinstance(right, ast.ArithmeticExpression) and str(right.op) in weaker.get(
+            str(node.op), ()
+        ):
+            raise QueryRefusedError(
+                f"write parentheses in {node}: SmartNoise's grammar reads such a chain from the "
+                "right."
+            )
