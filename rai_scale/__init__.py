@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rai_scale.pii.config import AnalyzerConfig
     from rai_scale.pii.redact import redact
     from rai_scale.pii.scan import scan
+    from rai_scale.private_queries.api import private_sql
+    from rai_scale.private_queries.histogram import private_histogram
     from rai_scale.tables.read import read_table
 
 _HOMES = {
@@ -42,6 +44,8 @@ _HOMES = {
     "grid_search": "rai_scale.fairness.mitigation.grid_search",
     "metric_frame": "rai_scale.fairness.metric_frame",
     "pareto": "rai_scale.fairness.mitigation.pareto",
+    "private_histogram": "rai_scale.private_queries.histogram",
+    "private_sql": "rai_scale.private_queries.api",
     "read_table": "rai_scale.tables.read",
     "redact": "rai_scale.pii.redact",
     "reweighing": "rai_scale.fairness.mitigation.reweighing",
@@ -49,7 +53,11 @@ _HOMES = {
     "threshold_curves": "rai_scale.fairness.thresholds.curves",
 }
 
-_EXTRA_OF = {"fairlearn": "fairness", "sklearn": "fairness", "scipy": "fairness"}
+_EXTRA_OF = {
+    **dict.fromkeys(["fairlearn", "sklearn", "scipy"], "fairness"),
+    **dict.fromkeys(["opendp", "snsql", "sqlalchemy", "dp_accounting"], "private"),
+    **dict.fromkeys(["interpret", "shap", "SALib", "lime"], "explain"),
+}
 
 __all__ = [
     "AnalyzerConfig",
@@ -64,6 +72,8 @@ __all__ = [
     "grid_search",
     "metric_frame",
     "pareto",
+    "private_histogram",
+    "private_sql",
     "read_table",
     "redact",
     "reweighing",

@@ -104,6 +104,34 @@ def private_sql(
     _finish(_job(run, PrivateSqlJob, config, overrides, log_json))
 
 
+@app.command()
+def explain(
+    config: ConfigFile,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+) -> None:
+    """Explain the predictions of a model for a table, and write a report."""
+    from rai_scale.jobs.explain import ExplainJob, run
+
+    _finish(_job(run, ExplainJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
+@app.command(name="train-ebm")
+def train_ebm(
+    config: ConfigFile,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+    warnings_ok: WarningsOk = False,
+) -> None:
+    """Train an Explainable Boosting Machine on a table, and write a report."""
+    from rai_scale.jobs.ebm import EBMJob, run
+
+    _finish(_job(run, EBMJob, config, _overrides(engine, sets, warnings_ok), log_json))
+
+
 @app.command(name="sample-lake")
 def sample_lake(
     directory: Path,

@@ -42,8 +42,8 @@ def _prediction(y: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
 
 
 def _log(y: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
-    eps = np.finfo(p.dtype).eps  # as scikit-learn clips
-    p = np.clip(p, eps, 1 - eps)
+    eps = np.finfo(p.dtype).eps  # as scikit-learn clips, by the precision of the scores
+    p = np.clip(p, eps, 1 - eps).astype(float)
     return [-np.log(np.where(y == 1, p, 1 - p))]
 
 
@@ -100,7 +100,8 @@ class RowTerms:
         for name in (self.y_true, self.y_pred):
             if table[name].null_count:
                 raise ConfigError(f"column {name!r} has missing values; fill or drop those rows.")
-        y, p = (plain_values(table[n]).astype(float) for n in (self.y_true, self.y_pred))
+        y, given = (plain_values(table[n]) for n in (self.y_true, self.y_pred))
+        y, p = y.astype(float), given.astype(float)
         if not np.isfinite(y).all() or not np.isfinite(p).all():
             raise ConfigError("labels and predictions must be finite numbers.")
         if any(function in PROBABILITIES for function in self.functions):
@@ -108,7 +109,9 @@ class RowTerms:
                 raise ConfigError(f"column {self.y_true!r} must hold the labels 0 and 1.")
             if ((p < 0) | (p > 1)).any():
                 raise ConfigError(f"column {self.y_pred!r} must hold probabilities from 0 to 1.")
-        return np.column_stack([t for f in self.functions for t in AVERAGES[f].terms(y, p)])
+        floats = given if np.issubdtype(given.dtype, np.floating) else p
+        terms = {f: floats if f is skm.log_loss else p for f in self.functions}
+        return np.column_stack([t for f in self.functions for t in AVERAGES[f].terms(y, terms[f])])
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ class Averages:
         ]
 
     def _one(self, metric: Metric, moments: Moments, part: slice) -> np.ndarray:
+        if metric.function is skm.r2_score and moments.count < 2:  # noqa: PLR2004
+            return np.array(np.nan)  # as in scikit-learn
         if metric.function is skm.r2_score:  # the centred moment keeps digits that y**2 loses
             variance = moments.comoment[part.start + 1, part.start + 1] / moments.weight
             return _r2(moments.mean[part.start], variance)

@@ -11,8 +11,22 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.fairness.from_cells import COUNT, ROLE, Roles, check_roles, frame_of
-from rai_scale.fairness.metrics import DISPARITIES, Metric, Metrics, named_functions
+from rai_scale.fairness.from_cells import (
+    COUNT,
+    ROLE,
+    WEIGHT,
+    Roles,
+    check_roles,
+    frame_of,
+    refuse_empty,
+)
+from rai_scale.fairness.metrics import (
+    DISPARITIES,
+    Metric,
+    Metrics,
+    call_metric,
+    named_functions,
+)
 from rai_scale.statistics.cells import Cells, count_cells
 
 
@@ -27,9 +41,10 @@ def disparity_values(
 ) -> Any:
     """Call Fairlearn's disparity functions on cells; one value per control level if there are."""
     functions, single = named_functions(metrics, DISPARITIES)
-    column = COUNT if weight is None else ROLE + weight
+    column = COUNT if weight is None else WEIGHT + weight
     given = {"method": method, **(options or {})}
     taken = _taken(functions, given)
+    refuse_empty(cells)
     cells = cells.select(cells.count > 0)  # a private frame has cells of declared values only
     frame = _two_rows(frame_of(cells, roles, [Metric("", _nothing, weight)]), roles, column)
 
@@ -100,7 +115,9 @@ def _call(
     weight: str,
     options: dict[str, Any],
 ) -> float:
-    return function(
+    return call_metric(
+        getattr(function, "__name__", "disparity"),
+        function,
         np.stack(list(part[ROLE + roles.y_true])),
         np.stack(list(part[ROLE + roles.y_pred])),
         sensitive_features=part[list(roles.sensitive)],

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
 
+from rai_scale.fairness.assessment.long_table import column_of
 from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metrics import Metric, base_function
 from rai_scale.statistics.cells import Cells
@@ -47,7 +48,7 @@ def find_flags(
         for metric, table in zip(metrics, tables, strict=True):
             found += [(group, metric.name, text) for text in _of_metric(metric, group, table)]
     levels = [group if isinstance(group, tuple) else (group,) for group, _, _ in found]
-    frame = pd.DataFrame(levels, columns=list(counts.index.names))
+    frame = pd.DataFrame(levels, columns=[column_of(str(name)) for name in counts.index.names])
     frame["metric"] = [metric for _, metric, _ in found]
     frame["flag"] = [flag for _, _, flag in found]
     frame["rows"] = counts.reindex([group for group, _, _ in found]).to_numpy()

@@ -12,11 +12,12 @@ import pandas as pd
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.metrics import Metric, base_function
+from rai_scale.fairness.metrics import Metric, base_function, call_metric
 from rai_scale.statistics.cells import Cells
 
 COUNT = "\0count"
 ROLE = "\0role "
+WEIGHT = "\0weight "
 """Prefixes that no column of a table has, so that groups may be called anything."""
 
 
@@ -68,7 +69,7 @@ class CellMetric:
         values = {name: _column(frame, column) for name, column in columns.items()}
         if not metric.takes_weight:
             return self._call({name: np.repeat(v, count, axis=0) for name, v in values.items()})
-        weight = count if metric.weight is None else frame[ROLE + metric.weight].to_numpy()
+        weight = count if metric.weight is None else frame[WEIGHT + metric.weight].to_numpy()
         if len(count) == 1 and count[0] > 1:
             # a function that counts its rows (R2 needs two) must see more than one
             values = {name: np.repeat(v, 2, axis=0) for name, v in values.items()}
@@ -76,7 +77,8 @@ class CellMetric:
         return self._call({**values, "sample_weight": weight})
 
     def _call(self, values: dict[str, Any]) -> Any:
-        return self.metric.function(values.pop("y_true"), values.pop("y_pred"), **values)
+        y_true, y_pred = values.pop("y_true"), values.pop("y_pred")
+        return call_metric(self.metric.name, self.metric.function, y_true, y_pred, **values)
 
 
 def _in_two(weight: Any) -> np.ndarray:
@@ -93,13 +95,20 @@ def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
 def frame_of(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> pd.DataFrame:
     """Return the cells as the frame that :class:`CellMetric` reads."""
     named = {f"{ROLE}{key}": cells.keys[key].to_numpy() for key in cells.keys}
-    weights = {ROLE + m.weight: cells.sums[m.weight] for m in metrics if m.weight is not None}
+    weights = {WEIGHT + m.weight: cells.sums[m.weight] for m in metrics if m.weight is not None}
     groups = {name: cells.keys[name].to_numpy() for name in roles.groups}
     return pd.DataFrame({**groups, **named, **weights, COUNT: cells.count})
 
 
+def refuse_empty(cells: Cells) -> None:
+    """Raise if there is not a single row."""
+    if not len(cells.count):
+        raise ConfigError("the table has no rows: there is nothing to measure.")
+
+
 def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:
     """Compute all metrics overall and by group, with Fairlearn's own grouping."""
+    refuse_empty(cells)
     return DisaggregatedResult.create(
         data=frame_of(cells, roles, metrics),
         annotated_functions={m.name: CellMetric(m, roles.y_true, roles.y_pred) for m in metrics},

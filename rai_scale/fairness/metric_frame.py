@@ -32,7 +32,8 @@ class CountedMetricFrame(MetricFrame):
     counts : pandas.Series of int64
         Rows per group, indexed as ``by_group``; 0 for combinations that do not occur.
     flags : pandas.DataFrame
-        Remarks on groups where a value misleads: the levels, ``metric``, ``flag``, ``rows``.
+        Remarks on groups where a value misleads: the levels, ``metric``, ``flag``, ``rows``. A
+        feature that has one of these names has an underscore after it.
     bounds : pandas.DataFrame
         How far each value of ``by_group`` may be from the exact one; 0.0 unless scores were
         binned.

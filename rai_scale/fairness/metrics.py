@@ -135,6 +135,53 @@ def _by_metric(
     return sample_params
 
 
+SAFE_MESSAGES = (
+    "If pos_label is not specified",
+    "Sample weights must contain at least one",
+    "Input contains",
+    "Input sample_weight contains",
+    "Classification metrics can't handle",
+    "Target is multiclass but average=",
+    "multi_class must be in",
+    "Only binary classification is supported",
+    "continuous format is not supported",
+    "multiclass format is not supported",
+)
+"""How those messages of Fairlearn and scikit-learn begin that hold no value of the data."""
+
+
+class MetricError(ConfigError, ValueError):
+    """A library's metric refused its labels with a message that may quote one of them."""
+
+
+def call_metric(name: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a metric; a library's message that may quote a value of the data is withheld.
+
+    Errors of the caller's own functions are theirs, and pass unchanged.
+
+    Raises
+    ------
+    MetricError
+        Instead of a ``ValueError`` of Fairlearn or scikit-learn whose message is not known.
+    """
+    try:
+        return function(*args, **options)
+    except ValueError as error:
+        module = str(getattr(base_function(function), "__module__", ""))
+        if module.split(".")[0] not in ("fairlearn", "sklearn") or _is_safe(error):
+            raise
+    raise MetricError(
+        f"metric {name!r} cannot be computed from these labels and predictions. The library's "
+        "message is withheld because it may quote a value. Check that it takes such labels, that "
+        "scores lie in its range, and that each group has the labels it needs (log_loss: pass "
+        "labels=[0, 1] by functools.partial)."
+    )
+
+
+def _is_safe(error: ValueError) -> bool:
+    return isinstance(error, ConfigError) or str(error).startswith(SAFE_MESSAGES)
+
+
 def _takes(function: Callable[..., Any], name: str) -> bool:
     try:
         found = inspect.signature(function).parameters.get(name)

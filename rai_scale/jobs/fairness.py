@@ -98,8 +98,8 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     nothing and ends as it did then.
     """
     try:
-        from rai_scale.fairness.assess import assess_fairness
-        from rai_scale.fairness.drift import read_run
+        from rai_scale.fairness.assessment.assess import assess_fairness
+        from rai_scale.fairness.assessment.drift import read_run
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "fairlearn", "fairness") from None
 

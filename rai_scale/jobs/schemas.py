@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rai_scale.jobs.ebm import EBMJob
+from rai_scale.jobs.explain import ExplainJob
 from rai_scale.jobs.fairness import FairnessJob
 from rai_scale.jobs.private_sql import PrivateSqlJob
 from rai_scale.jobs.redact import RedactJob
@@ -15,6 +17,8 @@ JOBS: dict[str, type[Frozen]] = {
     "scan": ScanJob,
     "redact": RedactJob,
     "fairness": FairnessJob,
+    "ebm": EBMJob,
+    "explain": ExplainJob,
     "private_sql": PrivateSqlJob,
 }
 

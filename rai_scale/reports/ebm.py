@@ -1,4 +1,4 @@
-"""The page of an Explainable Boosting Machine: its terms, their shapes, and how well it predicts."""
+"""The page of an Explainable Boosting Machine: terms, shapes, and how well it predicts."""
 
 from __future__ import annotations
 

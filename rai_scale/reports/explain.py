@@ -1,4 +1,4 @@
-"""The page of explanations: which features matter, how, for whom, and, if asked, for single rows."""
+"""The page of explanations: which features matter, how, for whom, and for single rows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ EXPLAIN: dict[str, Any] = {
     "importance": [{"feature": None, "value": None}],
     "notes": None,
 }
+CHANCE = 0.05
 FEATURES_SHOWN, COMPARED_SHOWN, GROUPS_SHOWN = 25, 8, 12
 """Rows on the page; the rest stands in the tables of the result."""
 
@@ -32,7 +33,8 @@ def render_explain(report: Record) -> str:
     ``report`` has ``title``, ``run``, ``settings`` (``features``, ``explained`` in words,
     ``confidence``), ``method`` (``name``, ``why``, ``limits``), ``summary`` (``rows``,
     ``features``), ``importance`` (``feature``, ``value``, ``low``, ``high``, ``class``) and
-    ``notes``. Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``),
+    ``notes``. Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``,
+    ``p_adjusted``),
     ``partial_dependence`` (``feature``, ``kind`` of numeric | levels, ``grid``, ``values``,
     ``lines``), ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``permutation`` (``feature``,
     ``value``, ``low``, ``high``) and ``rows`` (``name``, ``prediction``, ``base_value``, ``text``,
@@ -76,8 +78,10 @@ def _axis(rows: Sequence[Record]) -> Axis:
     return axis_over([0.0, *(row.get(key) for row in rows for key in ("value", "low", "high"))])
 
 
-def _charted(rows: Sequence[Record], axis: Axis, shown: int = FEATURES_SHOWN) -> dict[str, Any]:
-    largest = largest_of(rows, "value", "high")
+def _charted(
+    rows: Sequence[Record], axis: Axis, shown: int = FEATURES_SHOWN, largest: float | None = None
+) -> dict[str, Any]:
+    largest = largest_of(rows, "value", "high") if largest is None else largest
     return {
         "rows": [
             {
@@ -118,7 +122,7 @@ def _compared_by(by: str, label: str, rows: Sequence[Record]) -> dict[str, Any]:
     largest = largest_of(rows, "value", "high")
     for item in shown:
         item |= {"gap_text": figure(item["gap"], largest)}
-        own = _charted(item["groups"], axis, GROUPS_SHOWN)
+        own = _charted(item["groups"], axis, GROUPS_SHOWN, largest)
         item |= {"left": own["left"], "groups": own["rows"]}
         for row in item["groups"]:
             row["mean_text"] = signed(row.get("mean"), largest)
@@ -140,14 +144,14 @@ def _feature_groups(name: str, rows: Sequence[Record]) -> dict[str, Any]:
         return {"feature": name, "groups": list(rows), "gap": None, "apart": False}
     most = max(known, key=lambda row: row["value"])
     least = min(known, key=lambda row: row["value"])
-    ends = (most.get("low"), least.get("high"))
+    p_value = known[0].get("p_adjusted")
     return {
         "feature": name,
         "groups": sorted(rows, key=lambda row: -(row["value"] or 0)),
         "gap": most["value"] - least["value"],
         "most": most["group"],
         "least": least["group"],
-        "apart": None not in ends and ends[0] > ends[1],
+        "apart": p_value is not None and p_value < CHANCE,
     }
 
 

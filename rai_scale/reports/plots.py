@@ -1,4 +1,4 @@
-"""Lines, steps, signed bars and heat maps as inline SVG whose drawings stretch and whose text stays.
+"""Lines, steps and signed bars as inline SVG whose drawings stretch and whose text stays.
 
 A drawing has a view box of 1000 by 1000 that is stretched to its place; labels stand outside of it
 in per cent, so that they keep their size at any width.

@@ -107,7 +107,8 @@ def count_cells(
     """
     sums = [s for name in weights for s in (name, (name, name))]
     names = list(keys)
-    data, keys = _renamed(engine, data, keys, ["count", *map(sum_name, sums)])
+    check_weights(engine.schema(data), weights)
+    data, keys = renamed_keys(engine, data, keys, ["count", *map(sum_name, sums)])
     table = engine.group_counts(data, keys, sums, limit)
     refuse_missing(table, keys)
     for name in weights:
@@ -128,7 +129,7 @@ COPY = "_rai_key "
 
 @dataclass(frozen=True)
 class CopyColumns:
-    """Table function: columns again, under names that no result of counting has."""
+    """Table function: columns again, under names that no result of a verb has."""
 
     names: tuple[str, ...]
     cheap = True
@@ -138,10 +139,10 @@ class CopyColumns:
         return pa.table({COPY + name: table[name] for name in self.names})
 
 
-def _renamed(
+def renamed_keys(
     engine: Engine, data: Any, keys: Sequence[str], taken: Sequence[str]
 ) -> tuple[Any, list[str]]:
-    """Return data and keys in which no key is called as a column of the counts."""
+    """Return data and keys in which no key is called as a column of the result (``taken``)."""
     clash = [key for key in keys if key in taken]
     if clash:
         schema = engine.schema(data)
@@ -149,6 +150,35 @@ def _renamed(
         copy = CopyColumns(tuple(clash))
         data = engine.with_columns(data, copy, outputs, inputs=clash, label="copies of keys")
     return data, [COPY + key if key in clash else key for key in keys]
+
+
+def counts_of(
+    engine: Engine,
+    data: Any,
+    keys: Sequence[str],
+    sums: Sequence[str | tuple[str, ...]] = (),
+    limit: int | None = None,
+) -> pa.Table:
+    """Count as the engine does, with keys of any name.
+
+    Returns
+    -------
+    pyarrow.Table
+        The keys under their own names, the count and the sums: to be read by position, since a
+        key may be called ``count``.
+    """
+    data, renamed = renamed_keys(engine, data, keys, ["count", *map(sum_name, sums)])
+    table = engine.group_counts(data, renamed, sums, limit)
+    return table.rename_columns([*keys, *table.column_names[len(keys) :]])
+
+
+def check_weights(schema: pa.Schema, names: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for weights that are no numbers."""
+    for name in names:
+        kind = schema.field(name).type
+        known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        if not any(is_known(kind) for is_known in known):
+            raise ConfigError(f"the weights in column {name!r} must be numbers; found {kind}.")
 
 
 def _comparable(values: pd.Series) -> pd.Series:
@@ -182,4 +212,6 @@ def refuse_missing_sum(counts: pa.Table, name: str) -> None:
     """Raise if weights are missing, which shows as a sum that is NaN."""
     bad = pc.is_null(counts[f"sum_{name}"], nan_is_null=True)
     if pc.any(bad).as_py():
-        raise ConfigError(f"the weights in column {name!r} have missing values; fill or drop them.")
+        raise ConfigError(
+            f"the weights in column {name!r} have missing or infinite values; fill or drop them."
+        )

@@ -11,12 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
+from rai_scale.statistics.cells import check_weights, counts_of
 from rai_scale.statistics.score_bins import (
     BIN,
     as_floats,
     bin_edges,
     check_numeric,
     raise_missing,
+    raise_missing_weight,
     score_range,
     with_bins,
 )
@@ -180,6 +182,11 @@ class ScoreColumns:
         names = [*self.groups, self.label, self.score, *self.weights]
         check_columns(names, schema.names)
         check_numeric(schema, self.score, "score")
+        check_weights(schema, self.weights)
+        if len(set(self.groups)) < len(self.groups):
+            raise ConfigError("a column is named twice among the groups.")
+        if BIN in names:
+            raise ConfigError(f"no column may be called {BIN!r}; rename it.")
         if self.score in self.keys:
             raise ConfigError(f"the score column {self.score!r} is also the label or a group.")
 
@@ -197,7 +204,7 @@ class ScoreColumns:
 def exact_cells(engine: Engine, data: Any, asked: ScoreColumns, max_cells: int) -> ScoreCells:
     """Count distinct scores; raises ``TooManyGroupsError`` beyond ``max_cells``."""
     asked.check(engine.schema(data))
-    counted = engine.group_counts(data, [*asked.keys, asked.score], asked.weights, limit=max_cells)
+    counted = counts_of(engine, data, [*asked.keys, asked.score], asked.weights, max_cells)
     return _cells(counted, asked, None)
 
 
@@ -208,7 +215,7 @@ def binned_cells(engine: Engine, data: Any, asked: ScoreColumns, bins: int) -> S
     edges = bin_edges(low, high, bins)
     kept = list(dict.fromkeys([*asked.keys, *asked.weights]))
     binned = with_bins(engine, data, asked.score, edges, kept=kept)
-    return _cells(engine.group_counts(binned, [*asked.keys, BIN], asked.weights), asked, edges)
+    return _cells(counts_of(engine, binned, [*asked.keys, BIN], asked.weights), asked, edges)
 
 
 def _cells(counted: pa.Table, asked: ScoreColumns, edges: np.ndarray | None) -> ScoreCells:
@@ -222,7 +229,7 @@ def _cells(counted: pa.Table, asked: ScoreColumns, edges: np.ndarray | None) -> 
     weight = count.astype(np.float64)
     if asked.sample_weight:
         weight = as_floats(counted.column(len(keys) + 2))
-        raise_missing(int(count[~np.isfinite(weight)].sum()), "weight", asked.sample_weight)
+        raise_missing_weight(weight, asked.sample_weight)
     raise_missing(int(count[~np.isfinite(scores)].sum()), "score", asked.score)
     if edges is not None:
         scores = edges[scores.astype(np.int64) + 1]

@@ -17,7 +17,12 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError
-from rai_scale.statistics.cells import plain_values, refuse_missing
+from rai_scale.statistics.cells import (
+    check_weights,
+    plain_values,
+    refuse_missing,
+    renamed_keys,
+)
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -136,6 +141,9 @@ def group_moments(
     ConfigError
         If a key or a weight is missing in some rows.
     """
+    own = list(keys)
+    check_weights(engine.schema(data), [] if weight is None else [weight])
+    data, keys = renamed_keys(engine, data, own, [field.name for field in _STATE])
     names = list(dict.fromkeys([*keys, *inputs, *([] if weight is None else [weight])]))
     found = engine.schema(data)
     outputs = pa.schema([*(found.field(key) for key in keys), *_STATE])
@@ -147,12 +155,14 @@ def group_moments(
     )
     table = engine.collect(whole)
     refuse_missing(table, keys)
-    frame = pd.DataFrame({key: plain_values(table[key]) for key in keys})
-    order = frame.sort_values(list(keys), kind="stable").index.to_numpy()
+    frame = pd.DataFrame(
+        {name: plain_values(table[key]) for name, key in zip(own, keys, strict=True)}
+    )
+    order = frame.sort_values(own, kind="stable").index.to_numpy()
     states = read_moments(table.take(pa.array(order)))
-    if any(np.isnan(state.weight) for state in states):
+    if not all(np.isfinite(state.weight) for state in states):
         raise ConfigError(
-            f"the weights in column {weight!r} have missing values; fill or drop them."
+            f"the weights in column {weight!r} have missing or infinite values; fill or drop them."
         )
     return frame.iloc[order].reset_index(drop=True), states
 

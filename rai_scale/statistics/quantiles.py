@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError, TooManyGroupsError
+from rai_scale.statistics.cells import counts_of
 from rai_scale.statistics.score_bins import BIN, as_floats, bin_of, check_numeric
 
 if TYPE_CHECKING:
@@ -163,10 +164,10 @@ def distribution(
     """
     check_numeric(engine.schema(data), column, "quantile")
     try:
-        counted = engine.group_counts(data, [column], limit=max_distinct)
+        counted = counts_of(engine, data, [column], limit=max_distinct)
     except TooManyGroupsError:
         return _binned(engine, data, column, bins)
-    values, count = as_floats(counted[column]), counted["count"].to_numpy()
+    values, count = as_floats(counted.column(0)), counted.column(1).to_numpy()
     missing = np.isnan(values)
     order = np.argsort(values[~missing])
     values, count, lost = values[~missing][order], count[~missing][order], count[missing].sum()

@@ -52,6 +52,14 @@ def raise_missing(rows: int, what: str, name: str) -> None:
         )
 
 
+def raise_missing_weight(sums: np.ndarray, name: str) -> None:
+    """Raise :class:`ConfigError` where a sum shows a weight that is missing or infinite."""
+    if not np.isfinite(sums).all():
+        raise ConfigError(
+            f"the weight column {name!r} has missing or infinite values; fill or drop them."
+        )
+
+
 @dataclass(frozen=True)
 class _BatchRange:
     """Rows, missing scores, lowest and highest score of one batch."""

@@ -50,6 +50,11 @@ def binary_labels(
             f"the label column {name!r} has {len(found)} distinct values. Two are needed: 0 and 1 "
             "(or -1 and 1), or any two with pos_label naming the positive one."
         )
+    if len(found) == 2 and positive not in found:  # noqa: PLR2004
+        raise ConfigError(
+            f"pos_label={pos_label!r} is not among the two labels of column {name!r}, which holds "
+            f"{column.type}."
+        )
     is_positive = np.array([value == positive for value in found], dtype=np.int8)
     return is_positive[coded.indices.to_numpy()]
 

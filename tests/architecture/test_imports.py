@@ -25,7 +25,7 @@ EXTRAS = {
 EXTRA_HOMES = {
     "rai_scale/fairness/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/privacy/": {"opendp", "sqlalchemy"},
-    "rai_scale/private_sql/": {"opendp", "snsql"},
+    "rai_scale/private_queries/": {"opendp", "snsql"},
     "rai_scale/explain/": {"sklearn"},
 }
 """Packages that are themselves imported only when used, and may then import their extra."""
@@ -42,7 +42,7 @@ LAYERS = {
     "privacy": 6,
     "pii": 7,
     "fairness": 7,
-    "private_sql": 7,
+    "private_queries": 7,
     "explain": 7,
     "samples": 7,
     "spark": 8,

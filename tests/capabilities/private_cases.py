@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.privacy.bounding import HashKey
-from rai_scale.private_sql.api import exact_aggregates
-from rai_scale.private_sql.metadata import load_metadata
-from rai_scale.private_sql.plan import make_plan
+from rai_scale.private_queries.api import exact_aggregates
+from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries.plan import make_plan
 
 KEY = HashKey(b"a key of the tests")
 PEOPLE: dict[str, Any] = {

@@ -13,6 +13,7 @@ from interpret.glassbox import (
 )
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
 
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
 from rai_scale.explain import ebm as ebm_module
@@ -129,7 +130,7 @@ def test_sorted_data_do_no_harm():
     naive = merge_ebms(
         [
             train_ebm(part, features=FEATURES, target="y", shards=1, **options).model
-            for part in np.array_split(ordered, 4)
+            for part in (ordered[start : start + 1500] for start in range(0, 6000, 1500))
         ]
     )
     auc = {
@@ -214,3 +215,24 @@ def test_own_cuts_are_used(rows):
         feature_types={"a": [-1, 0, 1]}, **FAST,
     )  # fmt: skip
     assert found.model.bins_[0][0].tolist() == [-1, 0, 1]
+
+
+@pytest.mark.reference
+def test_credit_data_from_four_shards_are_as_good_as_from_one_machine(reference_data):
+    table = pd.read_csv(reference_data / "UCI_Credit_Card.csv")
+    target = "default.payment.next.month"
+    features = [name for name in table.columns if name not in ("ID", target)]
+    train, test = train_test_split(table, test_size=0.3, random_state=0, stratify=table[target])
+    train = train.reset_index(drop=True)
+    options = {"interactions": 10, "max_interaction_bins": 32}
+    alone = ExplainableBoostingClassifier(outer_bags=8, n_jobs=1, random_state=0, **options)
+    alone.fit(train[features], train[target])
+    found = train_ebm(
+        train, features=features, target=target, shards=4, key_columns=["ID"], **options
+    )
+    areas = [
+        roc_auc_score(test[target], model.predict_proba(test[features])[:, 1])
+        for model in (alone, found.model)
+    ]
+    assert len(found.shard_rows) == 4
+    assert areas[1] > areas[0] - 0.002, areas

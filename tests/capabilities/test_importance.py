@@ -11,11 +11,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import f_oneway, norm
+from scipy.stats import f_oneway, t
+from sklearn.ensemble import RandomForestClassifier
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explain.importance import holm, importance
+from rai_scale.explain.explain import explain
+from rai_scale.explain.group_tests import holm
+from rai_scale.explain.importance import importance
 from rai_scale.explain.reasons import add_reasons, number_text
 
 RNG = np.random.default_rng(13)
@@ -32,6 +35,11 @@ ROWS = pd.DataFrame(
 LOCAL = engine_named("local")
 
 
+@pytest.fixture(scope="module")
+def weighted():
+    return importance(ROWS, by="site", sample_weight="w")
+
+
 def cut(parts: int = 3, rows: pd.DataFrame = ROWS):
     return LOCAL.from_arrow(pa.Table.from_pandas(rows, preserve_index=False), parts)
 
@@ -42,7 +50,7 @@ def test_means_and_intervals_of_all_rows():
     error = size.std(ddof=1) / np.sqrt(300)
     assert found["mean_abs"] == pytest.approx(size.mean(), rel=1e-13)
     assert found["std_error"] == pytest.approx(error, rel=1e-12)
-    assert found["upper"] == pytest.approx(size.mean() + norm.ppf(0.975) * error, rel=1e-12)
+    assert found["upper"] == pytest.approx(size.mean() + t.ppf(0.975, 299) * error, rel=1e-12)
     assert found["mean"] == pytest.approx(ROWS["shap_age"].mean(), rel=1e-12)
     assert found["rows"] == 300
 
@@ -66,14 +74,13 @@ def test_groups_are_compared_as_scipy_does():
     pd.testing.assert_frame_equal(found.overall, whole, rtol=1e-12)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(1, 7), st.integers(0, 100))
-def test_any_cut_and_order_gives_the_same(parts, seed):
+def test_any_cut_and_order_gives_the_same(weighted, parts, seed):
     shuffled = ROWS.sample(frac=1, random_state=seed)
     found = importance(cut(parts, shuffled), by="site", sample_weight="w")
-    whole = importance(ROWS, by="site", sample_weight="w")
-    pd.testing.assert_frame_equal(found.groups, whole.groups, check_dtype=False, rtol=1e-12)
-    pd.testing.assert_frame_equal(found.differences, whole.differences, rtol=1e-9)
+    pd.testing.assert_frame_equal(found.groups, weighted.groups, check_dtype=False, rtol=1e-12)
+    pd.testing.assert_frame_equal(found.differences, weighted.differences, rtol=1e-9)
 
 
 def test_whole_weights_move_means_as_repeated_rows_do():
@@ -91,8 +98,47 @@ def test_errors_of_sampled_explanations_widen_the_interval():
     assert list(found.index) == ["age", "income"]
     size = found.loc["age", "mean_abs"]
     rows_alone = plain.loc["age", "upper"] - size
-    assert found.loc["age", "upper"] - size == pytest.approx(np.hypot(rows_alone, 0.4), rel=1e-9)
+    assert found.loc["age", "sampling_error"] == pytest.approx(
+        0.2
+    )  # an error is two standard errors
+    assert found.loc["age", "upper"] - size == pytest.approx(np.hypot(rows_alone, 0.4), rel=0.02)
     assert found.loc["income", "upper"] == plain.loc["income", "upper"]
+
+
+def test_replicates_say_how_far_the_mean_of_sampled_values_is_off():
+    shifts = np.array([-0.3, 0.1, 0.0, 0.2])  # of all rows alike, as designs are shared
+    copies = {f"shap_replicate{k + 1}_age": ROWS["shap_age"] + s for k, s in enumerate(shifts)}
+    sampled = ROWS.drop(columns="shap_income").assign(shap_error_age=0.1, **copies)
+    found = importance(sampled).overall
+    assert found["feature"].tolist() == ["age"]
+    rows_alone = ROWS["shap_age"].std() / np.sqrt(300)
+    expected = np.hypot(rows_alone, shifts.std(ddof=1) / 2)
+    assert found["mean_std_error"][0] == pytest.approx(expected, rel=1e-9)
+    sign = np.sign(ROWS["shap_age"]).mean()
+    assert found["sampling_error"][0] == pytest.approx(abs(sign) * shifts.std(ddof=1) / 2, rel=1e-9)
+    assert "age" in add_reasons(sampled, top=3)["reasons"][0]
+    assert ";" not in add_reasons(sampled, top=3)["reasons"][0]
+    with pytest.raises(ConfigError, match="others not"):
+        importance(sampled.assign(shap_income=1.0))
+
+
+def test_columns_of_a_class_of_sampled_explanations_are_found():
+    rows = pd.DataFrame(RNG.normal(size=(60, 7)), columns=list("abcdefg"))
+    label = np.digitize(rows["a"] * rows["b"] + rows["c"], [-0.4, 0.4])
+    forest = RandomForestClassifier(5, max_depth=4, random_state=0).fit(rows, label)
+    explained = explain(
+        cut(2, rows), forest, features=list(rows), background=rows[:8], method="kernel_shap",
+        max_evals=40, replicates=True,
+    )  # fmt: skip
+    found = importance(explained, prefix="shap_2_")
+    table = LOCAL.collect(explained).to_pandas()
+    assert found.features == tuple("abcdefg")
+    for name, size in found.metrics().items():
+        assert size == pytest.approx(table[f"shap_2_{name}"].abs().mean(), rel=1e-12)
+    copies = np.array([table[f"shap_replicate{k}_2_a"].mean() for k in range(1, 5)])
+    rows_alone = table["shap_2_a"].std() / np.sqrt(60)
+    expected = np.hypot(rows_alone, copies.std(ddof=1) / 2)
+    assert found.overall["mean_std_error"][0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_same_on_each_engine(cluster_case):
@@ -126,7 +172,7 @@ def test_holm_is_monotone_and_bounded():
         ({"prefix": "lime_"}, ConfigError, "begins with 'lime_'"),
         ({"by": "sites"}, MissingColumnError, "Did you mean 'site'"),
         ({"confidence": 1.0}, ConfigError, "between 0 and 1"),
-        ({"sample_weight": "hole"}, ConfigError, "missing values"),
+        ({"sample_weight": "hole"}, ConfigError, "weights in column .hole."),
         ({"prefix": "hole_"}, ConfigError, "no explanation"),
     ],
 )

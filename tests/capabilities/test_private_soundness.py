@@ -17,11 +17,11 @@ from scipy.stats import beta
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.noise import Noise
 from rai_scale.privacy.thresholds import leaked, threshold_for
-from rai_scale.private_sql import fields
-from rai_scale.private_sql.api import exact_aggregates
-from rai_scale.private_sql.metadata import load_metadata
-from rai_scale.private_sql.plan import Plan, make_plan
-from rai_scale.private_sql.release import draw
+from rai_scale.private_queries import fields
+from rai_scale.private_queries.api import exact_aggregates
+from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries.plan import Plan, make_plan
+from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, exact, people
 
 QUERY = (

@@ -18,9 +18,9 @@ from rai_scale.privacy.disclosure import (
 )
 from rai_scale.privacy.ledger import open_ledger
 from rai_scale.privacy.problems import PrivacyWarning
-from rai_scale.private_sql.api import private_sql
-from rai_scale.private_sql.dry_run import advise, dry_run
-from rai_scale.private_sql.histogram import private_histogram
+from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries.dry_run import advise, dry_run
+from rai_scale.private_queries.histogram import private_histogram
 from tests.capabilities.private_cases import people, pums
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")

@@ -87,6 +87,26 @@ def test_private_sql(lake, tmp_path):
     assert "0 charged now, 3 shown again" in ran.out
 
 
+def test_train_ebm_and_explain_the_model(lake, tmp_path):
+    """As their comments say: the second explains the model that the first writes."""
+    sets = {"source": lake, "output": tmp_path / "ebm"}
+    ran = cli("train-ebm", CONF / "ebm.yaml", *as_options(sets))
+    assert ran.code == 0, ran.text
+    assert "1 shard(s); auc 0." in ran.out
+    sets = {"source": lake, "output": tmp_path / "explain", "model": tmp_path / "ebm" / "model.pkl"}
+    ran = cli("explain", CONF / "explain.yaml", *as_options(sets))
+    assert ran.code == 0, ran.text
+    assert "24 rows explained by exact_shap" in ran.out
+    found = json.loads((tmp_path / "explain" / "explain.json").read_text())
+    assert {row["by"] for row in found["importance_by_group"]} == {"sex", "race"}
+    assert {curve["feature"] for curve in found["partial_dependence"]} == {
+        "income",
+        "score",
+        "age_group",
+    }
+    assert "rows" not in found
+
+
 def test_redact(lake, tmp_path):
     out = tmp_path / "redacted"
     # in 24 rows one broken line is more than 1 %

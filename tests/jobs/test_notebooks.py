@@ -17,6 +17,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
 FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
 PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
+EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
 
 
 @pytest.fixture(params=engine_params(["local", "spark", "connect"]))
@@ -129,6 +130,34 @@ def test_private_sql_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path
     assert int(re.search(r"private counts: (\d+) of 30", out["reconstruction"])[1]) < 28
     assert "over the budget of scope 'ward'" in out["reconstruction"]
     assert "whole: True" in out["verify"]
+
+
+@pytest.mark.parametrize("engine", engine_params(["local", "spark"]))
+def test_explain_runs_top_to_bottom(engine: str, tmp_path: Path) -> None:
+    """Once on this machine and once on classic Spark; engines are compared in tests of their own."""
+    if engine == "spark" and not has_java():
+        pytest.skip(NO_JAVA)
+    spark = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    chosen = {"RAI_SCALE_NOTEBOOK_ENGINE": engine, **(spark if engine == "spark" else {})}
+    out = executed(EXPLAIN, tmp_path, chosen)
+    assert f"engine {engine}" in out["settings"]
+    assert "a made-up table of the same shape, 6000 rows" in out["data"]
+    assert re.search(r"AUC 0\.8\d\d", out["model"])
+    assert "exact_shap - all 512 coalitions of 9 features" in out["shap"]
+    assert float(re.search(r"parts add up to (\S+)", out["shap"])[1]) < 1e-9
+    assert (
+        len(re.findall(r"0\.\d\d: \w+ .+ (raises|lowers) the probability by", out["reasons"])) == 3
+    )
+    assert "lime_EducationNum" in out["lime"]
+    assert "MaritalStatus" in out["importance"]
+    assert "Never-married" in out["dependence"]
+    assert "interpret PDPExplanation" in out["interpret"]
+    assert "mu_star" in out["morris"]
+    assert "ExplainableBoostingClassifier (24" in out["ebm"]
+    assert float(re.search(r"AUC of the EBM (\S+)", out["performance"])[1]) > 0.85
+    assert "AUC of tree 0." in out["glassbox"]
+    assert "1,200 rows explained by kernel_shap" in out["job"]
+    assert "<iframe srcdoc=" in out["report"]
 
 
 def _number(label: str, text: str) -> float:

@@ -11,6 +11,8 @@ import yaml
 
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.ebm import EBMJob
+from rai_scale.jobs.explain import ExplainJob
 from rai_scale.jobs.fairness import FairnessJob
 from rai_scale.jobs.private_sql import PrivateSqlJob
 from rai_scale.jobs.redact import RedactJob
@@ -32,10 +34,14 @@ PRIVATE_SQL = {
     **{"ledger": "env:LEDGER", "scope": "people", "analyst": "ann", "epsilon": 1},
     "queries": [{"name": "all", "query": "SELECT COUNT(*) AS n FROM lake.people"}],
 }
+EBM = {**SCAN, "features": ["age"], "target": "y"}
+EXPLAIN = {**SCAN, "features": ["age"], "model": "model.txt"}
 KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
     "fairness": (FairnessJob, FAIRNESS),
+    "ebm": (EBMJob, EBM),
+    "explain": (ExplainJob, EXPLAIN),
     "private_sql": (PrivateSqlJob, PRIVATE_SQL),
 }
 
@@ -95,6 +101,10 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("scan", {"engine": "sprak"}, "engine: Input should be 'local', 'dask' or 'spark'; found 'sprak'."),
         ("scan", {"sample_rows": 0}, "sample_rows: Input should be greater than or equal to 1; found 0."),
         ("scan", {"analyzer": {"score_threshold": 1.5}}, "analyzer.score_threshold: Input should be less than or equal to 1; found 1.5."),
+        ("ebm", {"holdout": 1}, "holdout: Input should be less than 1; found 1."),
+        ("explain", {"features": []}, "features: Tuple should have at least 1 item after validation, not 0; found a list."),
+        ("explain", {"row_pages": 201}, "row_pages: Input should be less than or equal to 200; found 201."),
+        ("explain", {"partial_dependence": ["agee"]}, "(top level): Value error, partial_dependence names no feature: 'agee'. Did you mean 'age'?; found a dict."),
         ("fairness", {"depth": 4}, "depth: Input should be less than or equal to 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),

@@ -108,6 +108,18 @@ def test_the_spark_submit_line_is_the_one_that_is_tested():
             assert (ROOT / word).is_file()
 
 
+def test_private_sql(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_sample_lake("sample_lake", rows=1000)
+    place = f'"sqlite:///{tmp_path}/ledger.db", force_ephemeral=True'
+    names: dict = {}
+    exec(snippet("private_sql.api", ('"sqlite:////srv/rai/ledger.db"', place)), names)
+    found = names["release"].to_pandas()
+    assert list(found.columns) == ["channel", "tickets"]
+    assert "email" in set(found["channel"])
+    assert float(names["ledger"].remaining("customers")["epsilon"]) == 9.5
+
+
 def test_fairness(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_sample_lake("sample_lake", rows=40)

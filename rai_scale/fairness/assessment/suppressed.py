@@ -121,6 +121,6 @@ def without_hidden(tables: dict[str, pd.DataFrame], hidden: pd.Series) -> dict[s
 
 
 def _why(table: pd.DataFrame, hidden: pd.Series, names: list[str]) -> np.ndarray:
-    own = names if names[0] in table and "flag" in table else [column_of(name) for name in names]
+    own = [column_of(name) for name in names]
     keys = pd.MultiIndex.from_frame(table[own]) if len(own) > 1 else pd.Index(table[own[0]])
     return hidden.reindex(keys).to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.long_table import LOWER_IS_BETTER, check_metric
+from rai_scale.fairness.assessment.long_table import LOWER_IS_BETTER, check_metric, column_of
 from rai_scale.fairness.from_cells import CellMetric, Roles, frame_of
 from rai_scale.fairness.metrics import Metric, base_function
 from rai_scale.fairness.uncertainty.parity_tests import holm
@@ -94,16 +94,18 @@ def _groups_of(
     cells: Cells, roles: Roles, metric: Metric, names: list[str], min_rows: int
 ) -> pd.DataFrame:
     rows = pd.Series(cells.count).groupby([cells.keys[n].to_numpy() for n in names]).sum()
-    rows = rows[rows >= min_rows].rename_axis(names)
+    own = [column_of(name) for name in names]
+    rows = rows[rows >= min_rows].rename_axis(own)
     table = rows.rename("rows").reset_index()
-    levels = list(table[names].itertuples(index=False, name=None))
+    levels = list(table[own].itertuples(index=False, name=None))
     found = pd.DataFrame({"features": [", ".join(names)] * len(table)})
     found["group"] = [_said(names, values) for values in levels]
     found["depth"] = len(names)
     found["rows"] = table["rows"].astype("int64")
     if is_proportion(metric, cells, roles):
-        counts = proportion_counts(cells, roles, [metric], names).reset_index()
-        counts = table.merge(counts, on=names, how="left")
+        counts = proportion_counts(cells, roles, [metric], names)
+        counts = counts.rename_axis([*own, "metric"]).reset_index()
+        counts = table.merge(counts, on=own, how="left")
         found["successes"], found["trials"] = counts["successes"], counts["trials"]
         found["value"] = counts["successes"] / counts["trials"].where(counts["trials"] > 0)
     else:

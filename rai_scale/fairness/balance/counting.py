@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.fairness.balance.cells import MAX_GROUPS, Cells, Columns
+from rai_scale.statistics.cells import counts_of
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -39,7 +40,7 @@ def count_cells(engine: Engine, frame: Any, columns: Columns) -> Cells:
     if score is not None:
         sums.append(score if weight is None else (score, weight))
     try:
-        table = engine.group_counts(frame, columns.keys, sums, limit=MAX_CELLS)
+        table = counts_of(engine, frame, columns.keys, sums, MAX_CELLS)
     except TooManyGroupsError:
         raise ConfigError(
             f"more than {MAX_CELLS:,} combinations of {', '.join(map(repr, columns.keys))}. "
@@ -120,7 +121,7 @@ def _check_numbers(engine: Engine, frame: Any, columns: Columns) -> None:
 
 def _cells(table: pa.Table, columns: Columns) -> Cells:
     count = len(columns.keys)
-    rows = table["count"].to_numpy().astype(float)
+    rows = table.column(count).to_numpy().astype(float)
     if not rows.sum():
         raise ConfigError("the frame has no rows, so there is no balance to measure.")
     keys = pd.DataFrame(
@@ -128,9 +129,22 @@ def _cells(table: pa.Table, columns: Columns) -> Cells:
     )
     for name in columns.keys:
         _check_key(name, keys[name], rows, name in columns.sensitive)
+    _check_found(keys, columns)
     sums = [table.column(i).to_numpy() for i in range(count + 1, table.num_columns)]
     weight = rows if columns.sample_weight is None else sums[0]
     return Cells(columns, keys, rows, weight, None if columns.score is None else sums[-1])
+
+
+def _check_found(keys: pd.DataFrame, columns: Columns) -> None:
+    """Raise if the positive value is nowhere among several: it was probably misspelt."""
+    outcomes = [name for name in (columns.label, columns.prediction) if name is not None]
+    if not any((keys[name] == columns.positive).any() for name in outcomes):
+        several = [name for name in outcomes if keys[name].nunique() > 1]
+        if several:
+            raise ConfigError(
+                f"positive={columns.positive!r} is in no row of {several[0]!r}, which has "
+                f"{keys[several[0]].nunique()} values. Pass the favourable one as positive."
+            )
 
 
 def _check_key(name: str, values: pd.Series, rows: np.ndarray, sensitive: bool) -> None:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
-from rai_scale.statistics.cells import count_cells
+from rai_scale.statistics.cells import count_cells, counts_of
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -134,7 +134,7 @@ def collect_training(
     check_columns([*names, *categorical_features], schema.names)
     rows = _check_people(engine, frame, roles, isinstance(moment, LossMoment))
     if train_on == "distinct_rows":
-        table = engine.group_counts(frame, roles.columns, (), row_limit)
+        table = counts_of(engine, frame, roles.columns, (), row_limit)
         table = table.rename_columns([*roles.columns, COUNT])
         table = table.sort_by([(name, "ascending") for name in roles.columns])
     else:

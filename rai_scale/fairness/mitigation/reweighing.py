@@ -28,7 +28,7 @@ class Reweighing:
     Attributes
     ----------
     table : pandas.DataFrame
-        The keys, ``count`` (int64, rows), ``mass`` (float64, rows or sum of sample weights) and
+        The keys (with an underscore after a name that clashes), ``count`` (int64, rows), ``mass`` (float64, rows or sum of sample weights) and
         ``weight`` (float64). Where sample weights are given, ``weight`` is the factor by which
         they are multiplied.
     keys : tuple of str
@@ -44,10 +44,13 @@ class Reweighing:
         A row of a cell that was not in the fitted data is an error when the frame is executed.
         """
         engine = engine or engine_of(frame)
+        if output in self.keys:
+            raise ConfigError(f"{output!r} is a column that the weights depend on; pass output=.")
         values = {output: self.table["weight"].to_numpy()}
+        keys = self.table.iloc[:, : len(self.keys)].set_axis(list(self.keys), axis=1)
         return engine.with_columns(
             frame,
-            CellLookup(self.table[list(self.keys)], values),
+            CellLookup(keys, values),
             pa.schema([(output, pa.float64())]),
             inputs=self.keys,
             label="reweighing",
@@ -118,7 +121,9 @@ def _weights(cells: Cells, sensitive: list[str], y_true: str) -> pd.DataFrame:
     mass = cells.count.astype(np.float64) if cells.weight is None else cells.weight
     if not (mass > 0).all():
         raise ConfigError("a cell of sensitive features and label has no weight; drop its rows.")
-    table = cells.keys.assign(count=cells.count, mass=mass)
-    of_group = table.groupby(sensitive)["mass"].transform("sum")
-    of_label = table.groupby(y_true)["mass"].transform("sum")
-    return table.assign(weight=of_group * of_label / (table["mass"] * mass.sum()))
+    groups, labels = (cells.keys.groupby(names).ngroup() for names in (sensitive, y_true))
+    of_group, of_label = (np.bincount(codes, mass)[codes] for codes in (groups, labels))
+    numbers = {"count": cells.count, "mass": mass}
+    numbers["weight"] = of_group * of_label / (mass * mass.sum())
+    keys = cells.keys.rename(columns={name: f"{name}_" for name in numbers})
+    return keys.assign(**numbers)

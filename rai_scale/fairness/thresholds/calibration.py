@@ -13,12 +13,13 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
 from rai_scale.fairness.uncertainty.proportions import wilson
+from rai_scale.statistics.cells import counts_of
 from rai_scale.statistics.histogram import DEFAULT_BINS, DEFAULT_MAX_CELLS, ScoreColumns
 from rai_scale.statistics.score_bins import (
     BIN,
     as_floats,
     bin_of,
-    raise_missing,
+    raise_missing_weight,
     score_range,
     with_bins,
 )
@@ -86,6 +87,8 @@ def calibration(
     strategy : str
         ``"uniform"``: bins of equal width over [0, 1]. ``"quantile"``: bins of as equal a number of
         rows as ties allow, by each group's own scores (weights do not move them).
+    pos_label : optional
+        The positive label, where labels are neither 0 and 1 nor -1 and 1.
     sample_weight : str, optional
         Numeric column that weights means, rates and errors. The interval is then that of
         ``sum(w)^2 / sum(w^2)`` rows (Kish), which is an approximation.
@@ -157,7 +160,7 @@ def _binned_sums(engine: Engine, frame: Any, columns: ScoreColumns, edges: np.nd
     binned = with_bins(engine, frame, columns.score, edges, kept=kept, keep_score=True)
     weight, score = columns.sample_weight, columns.score
     sums: list[Any] = [weight, (weight, score), (weight, weight)] if weight else [score]
-    counted = engine.group_counts(binned, [*columns.keys, BIN], sums)
+    counted = counts_of(engine, binned, [*columns.keys, BIN], sums)
     keys = len(columns.keys)
     numbers = [as_floats(counted.column(i)) for i in range(keys, counted.num_columns)]
     bins, count, *rest = numbers
@@ -170,7 +173,7 @@ def _exact_sums(engine: Engine, frame: Any, columns: ScoreColumns, max_cells: in
     weight = columns.sample_weight
     sums: list[Any] = [weight, (weight, weight)] if weight else []
     keys = len(columns.keys)
-    counted = engine.group_counts(frame, [*columns.keys, columns.score], sums, limit=max_cells)
+    counted = counts_of(engine, frame, [*columns.keys, columns.score], sums, max_cells)
     numbers = [as_floats(counted.column(i)) for i in range(keys, counted.num_columns)]
     place, count, *rest = numbers
     weights, squares = rest if weight else (count, count)
@@ -187,7 +190,7 @@ def _sums(
 ) -> _Sums:
     rows = count.astype(np.int64)
     if columns.sample_weight:
-        raise_missing(int(rows[~np.isfinite(totals[0])].sum()), "weight", columns.sample_weight)
+        raise_missing_weight(totals[0], columns.sample_weight)
     labels = binary_labels(keys[columns.label], rows, columns.label, columns.pos_label)
     levels, code = group_levels(keys, columns.groups, rows)
     return _Sums(levels, code, labels, place, rows, *totals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from rai_scale.errors import TooManyGroupsError
 from rai_scale.fairness.thresholds.hull import RANGE_FIELDS, RangeHull
 from rai_scale.fairness.thresholds.points import ThresholdPoints, binned_points, exact_points
+from rai_scale.statistics.cells import renamed_keys
 from rai_scale.statistics.histogram import (
     DEFAULT_BINS,
     ScoreColumns,
@@ -72,6 +73,9 @@ def _points_of_ranges(
     to the points below them, which moves a hull and does not bend it.
     """
     edges = _range_edges(engine, data, columns.score, range_rows)
+    own = list(columns.groups)
+    data, groups = renamed_keys(engine, data, own, [field.name for field in RANGE_FIELDS])
+    columns = replace(columns, groups=tuple(groups))
     keys = [*columns.groups, BIN]
     ranged = with_bins(engine, data, columns.score, edges, kept=columns.keys, keep_score=True)
     schema = engine.schema(ranged)
@@ -84,7 +88,8 @@ def _points_of_ranges(
         inputs=[*keys, columns.label, columns.score],
         label="threshold hulls",
     )
-    return merge_ranges(engine.collect(hulls), columns.groups)
+    found = merge_ranges(engine.collect(hulls), columns.groups)
+    return replace(found, levels=found.levels.set_axis(own, axis=1))
 
 
 def _range_edges(engine: Engine, data: Any, score: str, range_rows: int) -> np.ndarray:

@@ -46,6 +46,8 @@ def threshold_curves(
         By default 101 even steps over [0, 1], or over the range of the scores if they leave it.
     sample_weight : str, optional
         Numeric column that weights the rates.
+    pos_label : optional
+        The positive label, where labels are neither 0 and 1 nor -1 and 1.
     bins, max_cells : int
         As in :func:`rai_scale.statistics.histogram.score_cells`.
 

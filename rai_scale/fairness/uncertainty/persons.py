@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.uncertainty.resample import Draw, generator_of
+from rai_scale.statistics.cells import check_weights, counts_of, plain_values
 from rai_scale.statistics.keyed_hash import key_hashes, mix
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ def person_replicates(
             f"a bootstrap by person takes n_boot from 1 to {MOST_REPLICATES}; found {n_boot}."
         )
     seed = int(generator_of(random_state).integers(0, 2**63))
+    check_weights(engine.schema(data), weights)
     function = PersonReplicates(tuple(keys), unit, n_boot, seed, tuple(weights))
     inputs = list(dict.fromkeys([*keys, unit, *weights]))
     found = engine.schema(data)
@@ -187,11 +189,13 @@ def person_replicates(
         data, function, function.schema(found), inputs=inputs, label="bootstrap by person"
     )
     names = function.columns()
-    merged = engine.group_counts(batches, list(keys), names)
-    values = np.array([merged[f"sum_{name}"].to_numpy() for name in names])
+    merged = counts_of(engine, batches, list(keys), names)
+    first = len(keys) + 1
+    values = np.array([merged.column(first + i).to_numpy() for i in range(len(names))])
     counts = np.rint(values[:n_boot]).astype(np.int64)
     sums = {w: values[(i + 1) * n_boot :][:n_boot] for i, w in enumerate(weights)}
-    return merged.select(list(keys)).to_pandas(), Draw(counts, sums)
+    cells = {key: plain_values(merged.column(i)) for i, key in enumerate(keys)}
+    return pd.DataFrame(cells), Draw(counts, sums)
 
 
 def align(keys: pd.DataFrame, draw: Draw, wanted: pd.DataFrame) -> Draw:

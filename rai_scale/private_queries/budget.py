@@ -14,7 +14,7 @@ from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.fixed_point import Grid
 from rai_scale.privacy.noise import Kind, Noise, gaussian_for, laplace_for, rho_for
 from rai_scale.privacy.thresholds import threshold_for
-from rai_scale.private_sql.shape import Aggregate
+from rai_scale.private_queries.shape import Aggregate
 
 MECHANISMS = ("laplace", "gaussian")
 

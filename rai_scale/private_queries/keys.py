@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.private_sql.columns import Kind
+from rai_scale.private_queries.columns import Kind
 
 Keys = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
 Key = tuple[Any, ...]

@@ -8,9 +8,9 @@ from typing import Any
 from snsql._ast import ast
 from snsql.metadata import Metadata
 
-from rai_scale.private_sql.parse import Parsed, nodes, plain_name
-from rai_scale.private_sql.problems import QueryRefusedError
-from rai_scale.private_sql.seam import rewrite
+from rai_scale.private_queries.parse import Parsed, nodes, plain_name
+from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.seam import rewrite
 
 
 @dataclass(frozen=True)

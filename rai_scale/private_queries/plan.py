@@ -17,13 +17,13 @@ from rai_scale.privacy.budget import Number
 from rai_scale.privacy.fixed_point import Grid, grid_for, squares
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.problems import PrivacyWarning
-from rai_scale.private_sql.budget import MECHANISMS, Budgeted, assign
-from rai_scale.private_sql.exact import ExactQuery, ExactSql
-from rai_scale.private_sql.keys import Key, Keys, public_keys
-from rai_scale.private_sql.metadata import TableFacts
-from rai_scale.private_sql.parse import Parsed, parse, plain_name
-from rai_scale.private_sql.problems import QueryRefusedError
-from rai_scale.private_sql.shape import Aggregate, Shape, shape_of
+from rai_scale.private_queries.budget import MECHANISMS, Budgeted, assign
+from rai_scale.private_queries.exact import ExactQuery, ExactSql
+from rai_scale.private_queries.keys import Key, Keys, public_keys
+from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.parse import Parsed, parse, plain_name
+from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.shape import Aggregate, Shape, shape_of
 
 _INLINE = 2_000
 _TYPES = {

@@ -13,10 +13,10 @@ from rai_scale.privacy.budget import Number, from_units
 from rai_scale.privacy.costs import total
 from rai_scale.privacy.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
-from rai_scale.private_sql.budget import assign
-from rai_scale.private_sql.keys import Keys
-from rai_scale.private_sql.metadata import Given, load_metadata
-from rai_scale.private_sql.plan import Plan, describe, make_plan
+from rai_scale.private_queries.budget import assign
+from rai_scale.private_queries.keys import Keys
+from rai_scale.private_queries.metadata import Given, load_metadata
+from rai_scale.private_queries.plan import Plan, describe, make_plan
 
 _ROUNDS = 40
 
@@ -28,7 +28,7 @@ class DryRun:
     Attributes
     ----------
     columns : pandas.DataFrame
-        See :func:`~rai_scale.private_sql.plan.describe`.
+        See :func:`~rai_scale.private_queries.plan.describe`.
     threshold : int, optional
         Noisy count of units from which a group is named.
     epsilon, delta : float
@@ -77,7 +77,7 @@ def dry_run(
 ) -> DryRun:
     """Return the cost and the noise of a release; reads no data and charges nothing.
 
-    Parameters are those of :func:`~rai_scale.private_sql.api.private_sql`; the types of columns
+    Parameters are those of :func:`~rai_scale.private_queries.api.private_sql`; the types of columns
     are taken from the metadata.
     """
     plan = make_plan(

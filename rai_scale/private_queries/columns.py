@@ -7,8 +7,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from rai_scale.private_sql.dialect import Dialect, without_nan
-from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_queries.dialect import Dialect, without_nan
+from rai_scale.private_queries.problems import QueryRefusedError
 
 Kind = Literal["int", "float", "text", "bool", "date", "time"]
 _SAFE_DECIMAL = 15  # digits that a double holds

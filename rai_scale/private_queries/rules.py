@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.private_sql.columns import Typed
-from rai_scale.private_sql.dialect import UPPER, Dialect, without_nan
-from rai_scale.private_sql.parse import plain_name
-from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_queries.columns import Typed
+from rai_scale.private_queries.dialect import UPPER, Dialect, without_nan
+from rai_scale.private_queries.parse import plain_name
+from rai_scale.private_queries.problems import QueryRefusedError
 
 if TYPE_CHECKING:
-    from rai_scale.private_sql.expressions import Compiler
+    from rai_scale.private_queries.expressions import Compiler
 
 _COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WHOLE = {"CEIL": "ceil", "CEILING": "ceil", "FLOOR": "floor"}

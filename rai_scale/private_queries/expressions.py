@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rai_scale.private_sql.columns import Typed
-from rai_scale.private_sql.dialect import Dialect
-from rai_scale.private_sql.problems import QueryRefusedError
-from rai_scale.private_sql.rules import RULES, as_double, int_literal, is_literal, is_null
+from rai_scale.private_queries.columns import Typed
+from rai_scale.private_queries.dialect import Dialect
+from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.rules import RULES, as_double, int_literal, is_literal, is_null
 
 _NUMBER = ("int", "float")
 _LONGEST = 50_000

@@ -10,9 +10,9 @@ from typing import Any
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.budget import Number
-from rai_scale.private_sql.api import private_sql
-from rai_scale.private_sql.metadata import Given
-from rai_scale.private_sql.release import PrivateRelease
+from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries.metadata import Given
+from rai_scale.private_queries.release import PrivateRelease
 
 
 def private_histogram(
@@ -39,7 +39,7 @@ def private_histogram(
     categories : sequence
         Declared values, instead of ``edges``.
     epsilon, **options
-        As in :func:`~rai_scale.private_sql.api.private_sql`.
+        As in :func:`~rai_scale.private_queries.api.private_sql`.
 
     Returns
     -------

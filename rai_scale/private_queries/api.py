@@ -16,13 +16,13 @@ from rai_scale.privacy.disclosure import one_message
 from rai_scale.privacy.no_ledger import ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.once import release_once
-from rai_scale.private_sql.dry_run import default_scope
-from rai_scale.private_sql.exact import ExactSql
-from rai_scale.private_sql.keys import Keys
-from rai_scale.private_sql.metadata import Given, load_metadata, table_facts, to_plain
-from rai_scale.private_sql.parse import parse
-from rai_scale.private_sql.plan import Plan, make_plan
-from rai_scale.private_sql.release import PrivateRelease, draw, encoded
+from rai_scale.private_queries.dry_run import default_scope
+from rai_scale.private_queries.exact import ExactSql
+from rai_scale.private_queries.keys import Keys
+from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
+from rai_scale.private_queries.parse import parse
+from rai_scale.private_queries.plan import Plan, make_plan
+from rai_scale.private_queries.release import PrivateRelease, draw, encoded
 
 if TYPE_CHECKING:
     import pyarrow as pa

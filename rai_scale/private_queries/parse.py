@@ -11,8 +11,8 @@ from snsql._ast.ast import Query
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
-from rai_scale.private_sql.metadata import TableFacts, table_facts
-from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_queries.metadata import TableFacts, table_facts
+from rai_scale.private_queries.problems import QueryRefusedError
 
 _WORDS = {
     r"^\s*WITH\b": "a CTE (WITH)",

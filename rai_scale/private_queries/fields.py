@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.private_sql.columns import Kind, Typed, as_found, normalised
-from rai_scale.private_sql.dialect import Dialect, without_nan
-from rai_scale.private_sql.expressions import Compiler
-from rai_scale.private_sql.metadata import TableFacts
-from rai_scale.private_sql.parse import plain_name
-from rai_scale.private_sql.problems import QueryRefusedError
-from rai_scale.private_sql.shape import Aggregate
+from rai_scale.private_queries.columns import Kind, Typed, as_found, normalised
+from rai_scale.private_queries.dialect import Dialect, without_nan
+from rai_scale.private_queries.expressions import Compiler
+from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.parse import plain_name
+from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.shape import Aggregate
 
 
 @dataclass(frozen=True)

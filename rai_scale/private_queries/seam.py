@@ -17,9 +17,9 @@ from snsql.sql.privacy import Mechanisms
 from snsql.sql.private_reader import PrivateReader
 from snsql.sql.reader.base import SqlReader
 
-from rai_scale.private_sql.metadata import for_post_processing
-from rai_scale.private_sql.parse import Parsed
-from rai_scale.private_sql.problems import QueryRefusedError
+from rai_scale.private_queries.metadata import for_post_processing
+from rai_scale.private_queries.parse import Parsed
+from rai_scale.private_queries.problems import QueryRefusedError
 
 
 class _Identity:

@@ -12,9 +12,9 @@ import pyarrow as pa
 from snsql.metadata import Metadata
 
 from rai_scale.privacy.reservation import Release, to_ipc
-from rai_scale.private_sql.budget import NoisyColumn
-from rai_scale.private_sql.plan import Plan, describe
-from rai_scale.private_sql.seam import post_process
+from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.private_queries.plan import Plan, describe
+from rai_scale.private_queries.seam import post_process
 
 _ALPHA = 0.05
 
