@@ -47,9 +47,8 @@ def bootstrap_of(
         raise ConfigError("must specify both n_boot and ci_quantiles.")
     if isinstance(n_boot, bool) or not isinstance(n_boot, int | np.integer) or n_boot < 1:
         raise ConfigError(f"n_boot must be a positive integer; found {n_boot!r}.")
-    if not isinstance(quantiles, Iterable) or not all(
-        isinstance(q, float) and 0 < q < 1 for q in quantiles
-    ):
+    floats = isinstance(quantiles, Iterable) and all(isinstance(q, float) for q in quantiles)
+    if not floats or not all(0 < q < 1 for q in quantiles):
         raise ConfigError(f"ci_quantiles must be floats in (0, 1); found {quantiles!r}.")
     return Bootstrap(int(n_boot), list(quantiles), random_state, unit)
 

@@ -168,7 +168,7 @@ def call_metric(name: str, function: Callable[..., Any], *args: Any, **options: 
         return function(*args, **options)
     except ValueError as error:
         module = str(getattr(base_function(function), "__module__", ""))
-        if module.split(".")[0] not in ("fairlearn", "sklearn") or _is_safe(error):
+        if module.partition(".")[0] not in ("fairlearn", "sklearn") or is_safe(error):
             raise
     raise MetricError(
         f"metric {name!r} cannot be computed from these labels and predictions. The library's "
@@ -178,7 +178,8 @@ def call_metric(name: str, function: Callable[..., Any], *args: Any, **options: 
     )
 
 
-def _is_safe(error: ValueError) -> bool:
+def is_safe(error: ValueError) -> bool:
+    """Whether the message of an error is known to hold no value of the data."""
     return isinstance(error, ConfigError) or str(error).startswith(SAFE_MESSAGES)
 
 

@@ -74,16 +74,39 @@ class Fields:
         return Field(f"k{number}", found)
 
     def value(self, number: int, aggregate: Aggregate, grid: Grid | None) -> Field:
-        """Return the field of an aggregate over a column: a whole number or null."""
+        """Return the field of an aggregate over a column: a whole number or null.
+
+        Of distinct values it is the value itself, in the form that is the same on every engine.
+        """
         name = aggregate.column or ""
         column = self.compiler(filled=True).columns.get(name)
         if column is None:
             raise QueryRefusedError(f"the table has no column {name!r} that could be used.")
+        if aggregate.kind == "distinct":
+            return Field(f"v{number}", self._clamped(name, column))
         if grid is None:
             sql = f"CASE WHEN {column.sql} IS NULL THEN NULL ELSE {self.dialect.integer(1)} END"
         else:
             sql = self._fixed(name, column, grid, squared=aggregate.kind == "squares")
         return Field(f"v{number}", Typed(sql, "int"))
+
+    def _clamped(self, name: str, column: Typed) -> Typed:
+        """Clamp numbers to the metadata's bounds, if there are any, as for a sum."""
+        described = self._described(name)
+        found = [getattr(described, bound, None) for bound in ("lower", "upper")]
+        if column.kind not in ("int", "float") or None in found:
+            return column
+        literal = self.dialect.integer if column.kind == "int" else self.dialect.double
+        bounds = self.facts.bounds(described.name)
+        low, high = (literal(math.floor(b + 0.5) if column.kind == "int" else b) for b in bounds)
+        x = column.sql
+        return Typed(
+            f"CASE WHEN {x} < {low} THEN {low} WHEN {x} > {high} THEN {high} ELSE {x} END",
+            column.kind,
+        )
+
+    def _described(self, name: str) -> Any:
+        return next(c for c in self.facts.columns.values() if plain_name(c.name) == name)
 
     def _fixed(self, name: str, column: Typed, grid: Grid, *, squared: bool) -> str:
         """Clamp, square where asked, and round to whole units of the grid; NaN is null."""
@@ -119,7 +142,7 @@ class Fields:
 
     def _double(self, name: str, column: Typed) -> str:
         """Return a column as a double, as cheaply as can be."""
-        described = next(c for c in self.facts.columns.values() if plain_name(c.name) == name)
+        described = self._described(name)
         if column.kind == "float" and getattr(described, "missing_value", None) is None:
             return as_found(self.dialect, name, self.schema.field(name).type).sql
         return f"CAST({column.sql} AS DOUBLE)"

@@ -20,10 +20,10 @@ class Aggregate:
     Attributes
     ----------
     kind : str
-        ``rows``, ``units``, ``count`` (rows where ``column`` is not null), ``sum``, or ``squares``
-        (sum of squares).
+        ``rows``, ``units``, ``count`` (rows where ``column`` is not null), ``distinct`` (values of
+        ``column``, without null), ``sum``, or ``squares`` (sum of squares).
     column : str, optional
-        For the last three.
+        For the last four.
     """
 
     kind: str
@@ -118,10 +118,11 @@ def _aggregate(node: Any, parsed: Parsed) -> Aggregate:
     if isinstance(inside, ast.AllColumns):
         return Aggregate("rows")
     column = plain_name(next(n.name for n in nodes(inside) if isinstance(n, ast.Column)))
+    distinct = str(node.quantifier or "").upper() == "DISTINCT"
     if name == "COUNT" and column == parsed.facts.unit:
-        return Aggregate("units" if node.quantifier is not None else "rows")
+        return Aggregate("units" if distinct else "rows")
     if name == "COUNT":
-        return Aggregate("count", column)
+        return Aggregate("distinct" if distinct else "count", column)
     return Aggregate("sum" if isinstance(inside, ast.Column) else "squares", column)
 
 

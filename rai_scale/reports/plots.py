@@ -99,11 +99,10 @@ def step_plot(
 ) -> Plot:
     """Return a step function: ``values[i]`` between ``edges[i]`` and ``edges[i + 1]``."""
     points = _steps(edges, values)
-    bounds = (None, None)
-    if low is not None and high is not None:
-        bounds = ([v for _, v in _steps(edges, low)], [v for _, v in _steps(edges, high)])
+    under = None if low is None else [v for _, v in _steps(edges, low)]
+    over = None if high is None else [v for _, v in _steps(edges, high)]
     y = axis_over([*values, *(low or ()), *(high or ()), 0.0])
-    return line_plot(points, low=bounds[0], high=bounds[1], y=y)
+    return line_plot(points, low=under, high=over, y=y)
 
 
 def _steps(edges: Sequence[float], values: Sequence[float]) -> list[tuple[float, float]]:

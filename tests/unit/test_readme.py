@@ -113,7 +113,7 @@ def test_private_sql(tmp_path, monkeypatch):
     make_sample_lake("sample_lake", rows=1000)
     place = f'"sqlite:///{tmp_path}/ledger.db", force_ephemeral=True'
     names: dict = {}
-    exec(snippet("private_sql.api", ('"sqlite:////srv/rai/ledger.db"', place)), names)
+    exec(snippet("rai_scale.private_sql(", ('"sqlite:////srv/rai/ledger.db"', place)), names)
     found = names["release"].to_pandas()
     assert list(found.columns) == ["channel", "tickets"]
     assert "email" in set(found["channel"])

@@ -24,7 +24,7 @@ from rai_scale.fairness.assessment.tables import four_fifths, reference_table
 from rai_scale.fairness.assessment.worst_groups import worst_groups
 from rai_scale.fairness.flags import SMALL_GROUP
 from rai_scale.fairness.metric_frame import CountedMetricFrame, metric_frame
-from rai_scale.fairness.metrics import METRICS, function_named
+from rai_scale.fairness.metrics import METRICS, MetricError, function_named, is_safe
 from rai_scale.statistics.suppression import note_of
 
 OF_SCORES = ("roc_auc_score", "average_precision_score", "log_loss", "brier_score_loss")
@@ -115,8 +115,8 @@ def assess_fairness(
     """
     started, clock = datetime.now(UTC), perf_counter()
     gates = [check_gate(gate, n_boot) for gate in gates]
-    named = list(dict.fromkeys([*disparities, *(gate["metric"] for gate in gates)]))
-    wanted = _metrics(metrics, named, score)
+    named = list(dict.fromkeys([*_listed(disparities), *(gate["metric"] for gate in gates)]))
+    wanted = _metrics(_listed(metrics), named, score)
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
@@ -125,7 +125,7 @@ def assess_fairness(
     frames = []
     for column, names in ((y_pred, wanted[0]), (score, wanted[1])):
         if names and column is not None:
-            frames.append(metric_frame(frame, metrics=names, y_pred=column, **shared))
+            frames.append(_measured(frame, metrics=names, y_pred=column, **shared))
     tables = _tables(frames, named, confidence, suppress_below, bootstrap_unit is not None)
     mf = frames[0]
     hidden = hidden_of(mf, suppress_below)
@@ -161,6 +161,23 @@ def assess_fairness(
         result.tables["drift"] = drift(earlier, result, confidence=confidence)
     result.run["seconds"] = round(perf_counter() - clock, 3)
     return result
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
+    """Measure; where a library refuses the labels, say of which columns and what to do."""
+    try:
+        return metric_frame(frame, **asked)
+    except ValueError as error:
+        if isinstance(error, ConfigError) or not is_safe(error):
+            raise
+        raise MetricError(
+            f"{asked['y_true']!r} and {asked['y_pred']!r} cannot be measured: {error}. Map both to "
+            "the labels 0 and 1; a column of scores is named by score, not y_pred."
+        ) from None
 
 
 def _metrics(

@@ -118,7 +118,7 @@ def _run(run: Any) -> _Of:
     if isinstance(run, str | Path):
         run = read_run(run)
     elif not isinstance(run, Mapping):
-        run = run.to_dict()
+        run = run.to_dict() if hasattr(run, "to_dict") else {}
     try:
         settings = run["settings"]
         table = pd.DataFrame(run["by_group"])

@@ -208,9 +208,8 @@ def _reference_name(mf: CountedMetricFrame, reference: Any) -> str:
     groups = sorted(set(long_table(mf)["group"]))
     if name not in (*groups, "largest", "best"):
         raise ConfigError(
-            f"{name!r} is no group.{did_you_mean(name, ['largest', 'best', *groups])} "
-            "Give 'largest', 'best' or one of: "
-            f"{', '.join(groups[:20])}{', ...' if len(groups) > 20 else ''}."  # noqa: PLR2004
+            f"{name!r} is no group.{did_you_mean(name, ['largest', 'best'])} Give 'largest', "
+            f"'best' or one of the {len(groups)} groups, as the column 'group' names them."
         )
     return name
 

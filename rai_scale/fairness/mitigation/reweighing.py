@@ -28,9 +28,9 @@ class Reweighing:
     Attributes
     ----------
     table : pandas.DataFrame
-        The keys (with an underscore after a name that clashes), ``count`` (int64, rows), ``mass`` (float64, rows or sum of sample weights) and
-        ``weight`` (float64). Where sample weights are given, ``weight`` is the factor by which
-        they are multiplied.
+        The keys (with an underscore after a name that clashes), ``count`` (int64, rows), ``mass``
+        (float64, rows or sum of sample weights) and ``weight`` (float64). Where sample weights are
+        given, ``weight`` is the factor by which they are multiplied.
     keys : tuple of str
         The columns that a weight depends on.
     """

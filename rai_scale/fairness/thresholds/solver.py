@@ -51,6 +51,8 @@ class Problem:
             raise _not_one_of(f"objective for {self.constraints}", self.objective, allowed)
         if odds and self.tol is not None:
             raise ThresholdProblemError("tol cannot be used with equalized_odds; leave it out.")
+        if self.tol is not None and not self.tol >= 0:
+            raise ThresholdProblemError(f"tol must be 0 or more; found {self.tol!r}.")
         if not isinstance(self.grid_size, int) or self.grid_size < 1:
             raise ThresholdProblemError(
                 f"grid_size must be a whole number above 0; found {self.grid_size!r}."

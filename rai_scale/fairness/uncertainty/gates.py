@@ -43,6 +43,10 @@ def gate_fails(
         )
     if (above is None) == (below is None):
         raise ConfigError("a gate needs exactly one of 'above' and 'below'.")
+    limit = above if below is None else below
+    number = isinstance(limit, int | float) and not isinstance(limit, bool)
+    if not number or not np.isfinite(float(limit)):  # type: ignore[arg-type]
+        raise ConfigError(f"the limit of a gate is a finite number; found {limit!r}.")
     value = float(values[judged_by])
     if np.isnan(value):
         return True

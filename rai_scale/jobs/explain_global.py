@@ -1,0 +1,166 @@
+"""What an explain job says over all rows: dependence, sensitivity, permutation, importance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, TooManyGroupsError
+from rai_scale.explain.ice import ice
+from rai_scale.explain.importance import importance
+from rai_scale.explain.partial_dependence import partial_dependence
+from rai_scale.explain.permutation import permutation_importance
+from rai_scale.explain.plain import plain_list
+from rai_scale.explain.sensitivity import morris
+from rai_scale.statistics.quantiles import distribution
+
+if TYPE_CHECKING:
+    from rai_scale.jobs.explain import ExplainJob
+
+MOST_GROUPS = 200
+OUTER = (2.5, 97.5)
+"""Percentiles at which curves end: the extremes would be the values of single rows."""
+
+
+def dependence_curves(
+    config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Return the curves of the report, with lines of single rows, and the table of averages."""
+    options = {**asked, "of": list(config.partial_dependence), "grid": _grids(config, frame, asked)}
+    options["grid_points"] = config.grid_points
+    averages = partial_dependence(frame, model, **options)
+    lines = None
+    if config.ice_rows:
+        lines = ice(frame, model, rows=config.ice_rows, **options).lines
+    curves = []
+    for number, term in enumerate(averages.terms):
+        axis = term.axes[0]
+        for at, label in enumerate(averages.labels):
+            own = [] if lines is None or axis.categorical else lines[number][:, :, at].tolist()
+            curves.append(
+                {
+                    "feature": axis.feature,
+                    "class": label,
+                    "kind": "levels" if axis.categorical else "numeric",
+                    "grid": _grid(axis),
+                    "values": averages.mean[number][:, at].tolist(),
+                    "lines": own,
+                }
+            )
+    table = averages.to_pandas().rename(columns={"term": "feature"})
+    return curves, table.assign(value=table["value"].astype(str))
+
+
+def _grid(axis: Any) -> list[Any]:
+    return [str(v) for v in axis.values] if axis.categorical else plain_list(axis.values)
+
+
+def _grids(config: ExplainJob, frame: Any, asked: dict[str, Any]) -> dict[str, list[float]]:
+    """Return quantiles as the grid of each feature of numbers."""
+    engine, found = engine_of(frame), {}
+    for name in config.partial_dependence:
+        if not pd.api.types.is_numeric_dtype(asked["background"][name].dtype):
+            continue
+        if pd.api.types.is_bool_dtype(asked["background"][name].dtype):
+            continue
+        counted = distribution(engine, frame, name)
+        percents = np.linspace(*OUTER, config.grid_points)
+        few = len(counted.value) <= config.grid_points and not counted.error_bound
+        values = counted.value if few else np.unique(counted.percentile(percents))
+        found[name] = values.tolist()
+    return found
+
+
+def morris_table(config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]) -> pd.DataFrame:
+    """Return ``feature``, ``class``, ``mu_star``, ``low``, ``high`` and ``sigma``."""
+    found = morris(
+        frame, model, trajectories=config.morris, confidence=config.confidence, **asked
+    ).to_pandas()
+    half = found["mu_star_conf"]
+    found = found.assign(low=(found["mu_star"] - half).clip(lower=0), high=found["mu_star"] + half)
+    if "class" not in found:
+        found.insert(0, "class", "")
+    return found[["feature", "class", "mu_star", "low", "high", "sigma"]]
+
+
+def permutation_table(
+    config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
+) -> pd.DataFrame:
+    """Return ``feature``, ``value``, ``low`` and ``high``: the range over the repeats."""
+    assert config.permutation is not None
+    found = permutation_importance(
+        frame,
+        model,
+        features=asked["features"],
+        background=asked["background"],
+        classes=asked["classes"],
+        label=config.permutation.y_true,
+        scoring=config.permutation.scoring,
+        repeats=config.permutation.repeats,
+        random_state=config.seed,
+        seed=config.seed,
+    )
+    return pd.DataFrame(
+        {
+            "feature": found.features,
+            "value": found.importances_mean,
+            "low": found.importances.min(axis=1),
+            "high": found.importances.max(axis=1),
+        }
+    )
+
+
+def importance_tables(
+    config: ExplainJob, written: Any, prefix: str, labels: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return importance over all rows, and by each sensitive feature, from the written table.
+
+    Both have ``class``, ``feature``, ``value`` (mean size), ``low``, ``high`` and ``mean``; groups
+    also ``by``, ``group``, ``rows`` and ``p_adjusted`` of the test that their mean sizes differ.
+    """
+    overall, groups = [], []
+    for label in labels or ("",):
+        begin = f"{prefix}_{label}_" if label else f"{prefix}_"
+        asked: dict[str, Any] = {"prefix": begin, "confidence": config.confidence}
+        overall.append(_renamed(importance(written, **asked).overall, label))
+        for name in config.sensitive_features:
+            found = importance(written, by=name, **asked)
+            assert found.groups is not None
+            assert found.differences is not None
+            table = _renamed(found.groups.rename(columns={name: "group"}), label)
+            tests = found.differences.query("of == 'mean_abs'").set_index("feature")["p_adjusted"]
+            table["p_adjusted"] = table["feature"].map(tests)
+            groups.append(table.assign(by=name, group=table["group"].astype(str)))
+    ordered = pd.concat(overall).sort_values(
+        ["class", "value"], ascending=[True, False], kind="stable", ignore_index=True
+    )
+    return ordered, pd.concat(groups, ignore_index=True) if groups else pd.DataFrame()
+
+
+def _renamed(table: pd.DataFrame, label: str) -> pd.DataFrame:
+    names = {"mean_abs": "value", "lower": "low", "upper": "high"}
+    table = table.rename(columns=names).assign(**{"class": label})
+    kept = ["class", "feature", "value", "low", "high", "mean", "rows"]
+    return table[["group", *kept] if "group" in table else kept]
+
+
+def check_groups(engine: Engine, frame: Any, names: tuple[str, ...]) -> None:
+    """Raise :class:`ConfigError` where groups cannot be compared, before anything is written."""
+    for name in names:
+        try:
+            counted = engine.group_counts(frame, [name], limit=MOST_GROUPS)
+        except TooManyGroupsError:
+            raise ConfigError(
+                f"sensitive_features: {name!r} has more than {MOST_GROUPS} groups; use a coarser "
+                "column."
+            ) from None
+        missing = counted.filter(counted[name].is_null(nan_is_null=True))["count"].to_pylist()
+        if missing:
+            raise ConfigError(
+                f"sensitive_features: {name!r} is missing in {sum(missing):,} rows; fill it, or "
+                "give those rows a group of their own."
+            )

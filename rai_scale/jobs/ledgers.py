@@ -1,0 +1,65 @@
+"""The ledger that a configuration or a command line names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.jobs.secrets import is_reference, resolve_secret
+
+if TYPE_CHECKING:
+    from rai_scale.privacy.ledger import Ledger
+    from rai_scale.privacy.no_ledger import NoLedger
+
+_WITH_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
+_SQLITE_FILE = re.compile(r"^sqlite(\+\w+)?:///(?P<path>[^?]+)")
+WRITTEN_OUT = (
+    "a ledger's address with a password must be a reference (env:NAME, file:/path or "
+    "databricks:scope/key), not written out"
+)
+
+
+def holds_password(address: str) -> bool:
+    """Return whether an address that is written out holds a password."""
+    return not is_reference(address) and bool(_WITH_PASSWORD.search(address))
+
+
+def open_named(
+    address: str, *, force_ephemeral: bool = False, may_be_new: bool = False
+) -> Ledger | NoLedger:
+    """Open the ledger at an address, or at the one that a reference stands for.
+
+    Parameters
+    ----------
+    address
+        SQLAlchemy URL, ``none``, or a reference to it: ``env:NAME``, ``file:/path``,
+        ``databricks:scope/key``.
+    force_ephemeral
+        Accept a SQLite file that does not outlive the job.
+    may_be_new
+        Make the folder and the file where there is none yet. Only what makes scopes says so: a
+        wrong path must not look like a ledger on which nothing was spent.
+
+    Raises
+    ------
+    ConfigError
+        If a reference leads nowhere, or no ledger is there; the message never holds a password.
+    """
+    try:
+        from rai_scale.privacy.no_ledger import ledger_of
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "sqlalchemy", "private") from None
+    found = resolve_secret(address).strip() if is_reference(address) else address
+    file = _SQLITE_FILE.match(found)
+    if file and file["path"] != ":memory:":
+        path = Path(file["path"])
+        if may_be_new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise ConfigError(
+                f"there is no ledger at {path}. Is the path right? A new one is made with its "
+                f"first scope: rai-scale budget create-scope NAME --epsilon 1 --ledger {found}"
+            )
+    return ledger_of(found, force_ephemeral=force_ephemeral)

@@ -1,0 +1,161 @@
+"""The job that trains an EBM: its model is interpret's, and its page tells no row."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from rai_scale.jobs.ebm import HOLDOUT_SEED
+from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.statistics.keyed_hash import key_uniforms
+from tests.conftest import engine_params
+from tests.jobs.small_lake import cli, leaks, state, write_config
+
+FEATURES = ["age", "income", "job"]
+ROWS = 1200
+CODES = [f"canary-{number:04d}@example.org" for number in range(ROWS)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("ebm") / "lake"
+    folder.mkdir()
+    rng = np.random.default_rng(11)
+    frame = pd.DataFrame({"person": CODES, "sex": rng.choice(["F", "M"], ROWS)})
+    frame["age"] = rng.integers(18, 80, ROWS)
+    frame["income"] = rng.lognormal(10, 0.5, ROWS).round(2)
+    frame["job"] = rng.choice(["clerk", "nurse", None], ROWS)
+    signal = np.tanh((frame["age"] - 45) / 15) + (frame["job"] == "nurse")
+    frame["y"] = (signal + 0.5 * rng.normal(size=ROWS) > 0.5).astype(int)
+    frame["hours"] = 40 + 5 * signal + rng.normal(size=ROWS)
+    frame.to_parquet(folder / "people.parquet")
+    return folder
+
+
+def config(lake: Path, folder: Path, **changes: object) -> str:
+    base = {"source": str(lake), "output": str(folder / "out"), "features": FEATURES}
+    base |= {"target": "y", "keys": ["person"], "sensitive_features": ["sex"]}
+    base |= {"max_rounds": 60, "outer_bags": 2, "shards": 2, "min_rows_per_shard": 200}
+    return write_config(folder / "ebm.yaml", {**base, **changes})
+
+
+@pytest.fixture(scope="module")
+def done(lake, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return folder, cli("train-ebm", config(lake, folder), "--log-json")
+
+
+def read_model(folder: Path):
+    return pickle.loads((folder / "out" / "model.pkl").read_bytes())
+
+
+def test_the_model_is_measured_on_rows_that_it_has_not_seen(lake, done):
+    folder, ran = done
+    assert ran.code == 0, ran.text
+    frame = pd.read_parquet(lake / "people.parquet")
+    held = key_uniforms(pa.table({"person": CODES}), HOLDOUT_SEED) < 0.2
+    assert 180 < held.sum() < 300
+    assert f"{ROWS - held.sum():,} rows" in ran.out
+    model = read_model(folder)
+    found = pd.read_parquet(folder / "out" / "performance.parquet").query("metric == 'auc'")
+    found = found.set_index("group")["value"]
+    for group, rows in (("", held), ("F", held & (frame["sex"] == "F").to_numpy())):
+        score = model.predict_proba(frame.loc[rows, FEATURES])[:, 1]
+        assert found[group] == pytest.approx(roc_auc_score(frame.loc[rows, "y"], score), abs=1e-9)
+    assert found[""] > 0.85
+
+
+def test_tables_shapes_and_manifest(done):
+    folder, _ = done
+    out, model = folder / "out", read_model(folder)
+    importance = pd.read_parquet(out / "importance.parquet").set_index("term")["value"]
+    alone = dict(zip(model.term_names_, model.term_importances(), strict=True))
+    assert dict(importance) == alone
+    shapes = pd.read_parquet(out / "shapes.parquet").query("term == 'job'").set_index("bin")
+    data = model.explain_global().data(model.term_names_.index("job"))
+    assert dict(shapes["value"]) == dict(zip(data["names"], data["scores"], strict=True))
+    manifest = json.loads((out / MANIFEST).read_text())
+    assert manifest["job"] == "train-ebm"
+    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert "interpret-core" in manifest["versions"]
+    report = json.loads((out / "ebm.json").read_text())
+    assert report["summary"]["shards"] == 2
+    assert {curve["group"] for curve in report["curves"]} == {"", "F", "M"}
+
+
+def test_no_row_stands_in_report_or_log(lake, done):
+    folder, ran = done
+    frame = pd.read_parquet(lake / "people.parquet")
+    extremes = [f"{v:.2f}" for v in (frame["income"].min(), frame["income"].max())]
+    for name in ("report.html", "ebm.json", MANIFEST):
+        assert leaks((folder / "out" / name).read_text(), [*CODES, *extremes]) == 0
+    assert leaks(ran.text, CODES) == 0
+
+
+def test_a_finished_run_changes_nothing(done):
+    folder, _ = done
+    before = state(folder / "out")
+    again = cli("train-ebm", folder / "ebm.yaml")
+    assert (again.code, "already done" in again.out) == (0, True)
+    assert state(folder / "out") == before
+
+
+@pytest.mark.parametrize("name", engine_params(["spark"]))
+def test_the_same_model_on_spark(name, request, done, tmp_path):
+    request.getfixturevalue("spark_session")
+    folder, _ = done
+    sets = ["--engine", name, "--set", f"output={tmp_path / 'out'}"]
+    ran = cli("train-ebm", folder / "ebm.yaml", *sets)
+    assert ran.code == 0, ran.text
+    for table in ("importance", "shapes", "performance"):
+        found, expected = (
+            pd.read_parquet(each / "out" / f"{table}.parquet") for each in (tmp_path, folder)
+        )
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6, obj=table)
+
+
+def test_a_regression_without_rows_held_out(lake, tmp_path):
+    asked = {"target": "hours", "holdout": 0, "interactions": 0, "shards": 1}
+    ran = cli("train-ebm", config(lake, tmp_path, **asked))
+    assert ran.code == 0, ran.text
+    found = pd.read_parquet(tmp_path / "out" / "performance.parquet")
+    assert set(found["metric"]) == {"rmse", "mae", "r2"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "on the rows that it was trained on" in page
+    assert "the unit of hours" in page
+
+
+def test_the_trained_model_can_be_explained(lake, done, tmp_path):
+    folder, _ = done
+    values = {"source": str(lake), "output": str(tmp_path / "out"), "features": FEATURES}
+    values |= {"model": str(folder / "out" / "model.pkl"), "trusted": True, "keys": ["person"]}
+    values |= {"background_rows": 10}
+    ran = cli("explain", write_config(tmp_path / "explain.yaml", values))
+    assert ran.code == 0, ran.text
+    assert "1,200 rows explained by exact_shap; most by age, job, income" in ran.out
+
+
+WRONG = {
+    "no such feature": ({"features": ["age", "incme"]}, "Did you mean 'income'?"),
+    "no such target": ({"target": "yy"}, "columns not found: 'yy'"),
+    "the target is a feature": ({"features": ["age", "y"]}, "cannot be features"),
+    "too many classes": ({"target": "person", "task": "classification"}, "more than 100 classes"),
+    "no such group": ({"sensitive_features": ["sexx"]}, "Did you mean 'sex'?"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_refused(case, lake, tmp_path):
+    changes, said = WRONG[case]
+    ran = cli("train-ebm", config(lake, tmp_path, **changes))
+    assert ran.code == 3, ran.text
+    assert said in ran.err
+    assert not (tmp_path / "out").exists()
+    assert leaks(ran.text, CODES) == 0

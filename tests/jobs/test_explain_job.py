@@ -1,0 +1,220 @@
+"""The explain job: its numbers are shap's, on every engine, and no row stands in the report."""
+
+from __future__ import annotations
+
+import glob
+import json
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import shap
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from rai_scale.jobs.manifest import MANIFEST
+from tests.conftest import engine_params
+from tests.jobs.small_lake import cli, leaks, state, write_config
+
+FEATURES = ["age", "income", "hours"]
+CODES = [f"canary-{number:03d}@example.org" for number in range(300)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A table of 300 people, a table of background rows and a forest in a file."""
+    folder = tmp_path_factory.mktemp("explain")
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"person": CODES, "sex": rng.choice(["F", "M"], 300)})
+    frame["age"] = rng.integers(18, 80, 300).astype(float)
+    frame["income"] = rng.lognormal(10, 0.5, 300).round(2)
+    frame["hours"] = rng.integers(10, 60, 300).astype(float)
+    frame["y"] = (frame["age"] + 10 * rng.normal(size=300) + 10 * (frame["sex"] == "M") > 50) * 1
+    (folder / "lake").mkdir()
+    frame.to_parquet(folder / "lake" / "people.parquet")
+    (folder / "reference").mkdir()
+    frame[FEATURES].head(20).to_parquet(folder / "reference" / "rows.parquet")
+    forest = RandomForestClassifier(8, max_depth=5, random_state=0).fit(frame[FEATURES], frame["y"])
+    joblib.dump(forest, folder / "forest.joblib")
+    return folder
+
+
+def config(home: Path, folder: Path, **changes: object) -> str:
+    base = {"source": str(home / "lake"), "output": str(folder / "out"), "features": FEATURES}
+    base |= {"model": str(home / "forest.joblib"), "trusted": True, "keys": ["person"]}
+    base |= {"background": str(home / "reference"), "sensitive_features": ["sex"]}
+    return write_config(folder / "explain.yaml", {**base, **changes})
+
+
+def explained(folder: Path, key: str = "person") -> pd.DataFrame:
+    files = glob.glob(str(folder / "out" / "explained" / "_run-*" / "*.parquet"))
+    return pd.concat(map(pd.read_parquet, files)).sort_values(key, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def done(home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    asked = {"partial_dependence": ["age"], "morris": 10, "ice_rows": 5, "grid_points": 6}
+    asked["permutation"] = {"y_true": "y", "scoring": "roc_auc", "repeats": 2}
+    return folder, cli("explain", config(home, folder, **asked), "--log-json")
+
+
+def test_the_explained_table_is_that_of_shap(home, done):
+    folder, ran = done
+    assert ran.code == 0, ran.text
+    assert "300 rows explained by tree_shap; most by age" in ran.out
+    frame = pd.read_parquet(home / "lake" / "people.parquet").sort_values("person")
+    background = frame.loc[range(20), FEATURES]
+    forest = joblib.load(home / "forest.joblib")
+    alone = shap.TreeExplainer(forest, background).shap_values(frame[FEATURES])[..., 1]
+    found = explained(folder)
+    assert list(found.columns[:2]) == ["person", "sex"]
+    np.testing.assert_allclose(found[[f"shap_{n}" for n in FEATURES]], alone, atol=1e-9)
+    np.testing.assert_allclose(found["prediction"], forest.predict_proba(frame[FEATURES])[:, 1])
+
+
+def test_the_tables_and_the_manifest(done):
+    folder, _ = done
+    out, found = folder / "out", explained(folder)
+    importance = pd.read_parquet(out / "importance.parquet").set_index("feature")
+    by_group = pd.read_parquet(out / "importance_by_group.parquet").set_index(["feature", "group"])
+    for name in FEATURES:
+        size = found[f"shap_{name}"].abs()
+        assert importance.loc[name, "value"] == pytest.approx(size.mean(), abs=1e-12)
+        women = size[found["sex"] == "F"].mean()
+        assert by_group.loc[(name, "F"), "value"] == pytest.approx(women, abs=1e-12)
+    manifest = json.loads((out / MANIFEST).read_text())
+    assert manifest["rows"]["in"] == 300
+    assert manifest["details"]["method"]["name"] == "tree_shap"
+    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert {entry["table"] for entry in manifest["inputs"]} == {"people", "rows"}
+    assert len(manifest["versions"]["model"]) == 16
+    report = json.loads((out / "explain.json").read_text())
+    assert {row["feature"] for row in report["permutation"]} == set(FEATURES)
+    assert {row["feature"] for row in report["sensitivity"]} == set(FEATURES)
+    assert len(report["partial_dependence"][0]["lines"]) == 5
+
+
+def test_no_row_stands_in_the_report_unless_it_is_asked_for(home, done, tmp_path):
+    folder, ran = done
+    texts = [
+        (folder / "out" / name).read_text() for name in ("report.html", "explain.json", MANIFEST)
+    ]
+    assert [leaks(text, CODES) for text in (*texts, ran.text)] == [0, 0, 0, 0]
+    report = json.loads(texts[1])
+    incomes = pd.read_parquet(home / "lake" / "people.parquet")["income"]
+    assert leaks(texts[1], [str(v) for v in (incomes.min(), incomes.max())]) == 0
+    assert "rows" not in report
+    ran = cli("explain", config(home, tmp_path, row_pages=3))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert leaks(page, CODES) == 3
+    assert leaks(ran.text, CODES) == 0
+    assert "This page shows values of 3 single rows" in page
+    report = json.loads((tmp_path / "out" / "explain.json").read_text())
+    table = explained(tmp_path).set_index("person")
+    for row in report["rows"]:
+        values = {part["feature"]: part["value"] for part in row["parts"]}
+        own = table.loc[row["name"].removeprefix("person ")]
+        assert values["age"] == pytest.approx(own["shap_age"], abs=1e-12)
+        assert row["base_value"] + sum(values.values()) == pytest.approx(row["prediction"])
+        assert "the prediction by" in row["text"]
+
+
+def test_a_finished_run_changes_nothing_and_another_model_is_another_run(home, done, tmp_path):
+    folder, _ = done
+    before = state(folder / "out")
+    again = cli("explain", folder / "explain.yaml")
+    assert (again.code, "already done" in again.out) == (0, True)
+    assert state(folder / "out") == before
+    model = tmp_path / "model.joblib"
+    model.write_bytes((home / "forest.joblib").read_bytes())
+    path = config(home, tmp_path, model=str(model))
+    first = cli("explain", path)
+    forest = joblib.load(model)
+    forest.estimators_ = forest.estimators_[:4]
+    joblib.dump(forest, model)
+    second = cli("explain", path)
+    assert (first.code, second.code) == (0, 0)
+    assert "already done" not in second.out
+    assert "already done" in cli("explain", path).out
+
+
+@pytest.mark.parametrize("name", engine_params(["spark"]))
+def test_the_same_on_spark(name, request, home, done, tmp_path):
+    request.getfixturevalue("spark_session")
+    folder, _ = done
+    sets = ["--engine", name, "--set", f"output={tmp_path / 'out'}"]
+    ran = cli("explain", folder / "explain.yaml", *sets)
+    assert ran.code == 0, ran.text
+    pd.testing.assert_frame_equal(explained(tmp_path), explained(folder), rtol=1e-12, atol=1e-12)
+    for table in ("importance", "importance_by_group", "partial_dependence", "permutation"):
+        found, expected = (
+            pd.read_parquet(each / "out" / f"{table}.parquet") for each in (tmp_path, folder)
+        )
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-9, obj=table)
+
+
+def test_several_classes_reasons_and_all_columns_kept(home, tmp_path):
+    frame = pd.read_parquet(home / "lake" / "people.parquet")
+    label = pd.cut(frame["age"], [0, 35, 60, 99], labels=["young", "middle", "old"]).astype(str)
+    forest = RandomForestClassifier(5, max_depth=4, random_state=0)
+    joblib.dump(forest.fit(frame[FEATURES], label), tmp_path / "three.joblib")
+    asked = {"model": str(tmp_path / "three.joblib"), "keys": [], "reasons": 2}
+    ran = cli("explain", config(home, tmp_path, **asked, partial_dependence=["hours"]))
+    assert ran.code == 0, ran.text
+    found = explained(tmp_path)
+    assert set(frame.columns) < set(found.columns)
+    assert found["reasons_old"].str.contains("age").mean() > 0.8
+    importance = pd.read_parquet(tmp_path / "out" / "importance.parquet")
+    assert set(importance["class"]) == {"young", "middle", "old"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Class middle" in page
+
+
+WRONG = {
+    "not trusted": ({"trusted": False}, "can run code while it loads"),
+    "no such feature": ({"features": ["age", "incom", "hours"]}, "Did you mean 'income'?"),
+    "no such method": ({"method": "tre_shap"}, "Did you mean 'tree_shap'?"),
+    "no such class": ({"target": 7}, "no class 7"),
+    "no such model": ({"model": "none.txt"}, "there is no model file 'none.txt'"),
+    "no such table": ({"table": "peple"}, "Did you mean 'people'?"),
+    "no such scoring": ({"permutation": {"y_true": "y", "scoring": "roc_au"}}, "Did you mean 'roc_auc'?"),
+    "too many groups": ({"sensitive_features": ["person"]}, "more than 200 groups"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_refused_before_anything_is_written(case, home, tmp_path):
+    changes, said = WRONG[case]
+    ran = cli("explain", config(home, tmp_path, **changes))
+    assert ran.code == 3, ran.text
+    assert said in ran.err
+    assert not (tmp_path / "out").exists()
+    assert leaks(ran.text, CODES) == 0
+
+
+def test_groups_that_are_missing_are_refused(home, tmp_path):
+    frame = pd.read_parquet(home / "lake" / "people.parquet")
+    frame.loc[[3, 4], "sex"] = None
+    (tmp_path / "lake").mkdir()
+    frame.to_parquet(tmp_path / "lake" / "people.parquet")
+    ran = cli("explain", config(home, tmp_path, source=str(tmp_path / "lake")))
+    assert (ran.code, "'sex' is missing in 2 rows" in ran.err) == (3, True)
+
+
+def test_a_model_that_is_no_tree_is_enumerated(home, tmp_path):
+    frame = pd.read_parquet(home / "lake" / "people.parquet")
+    forest = RandomForestClassifier(3, max_depth=3, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(np.log1p), forest)
+    joblib.dump(pipeline.fit(frame[FEATURES], frame["y"]), tmp_path / "pipeline.joblib")
+    asked = {"model": str(tmp_path / "pipeline.joblib"), "method": "exact_shap"}
+    ran = cli("explain", config(home, tmp_path, **asked))
+    assert ran.code == 0, ran.text
+    found = explained(tmp_path)
+    parts = found[[f"shap_{name}" for name in FEATURES]].sum(axis=1)
+    np.testing.assert_allclose(found["base_value"] + parts, found["prediction"], atol=1e-12)
+    method = json.loads((tmp_path / "out" / "explain.json").read_text())["method"]
+    assert (method["name"], "all 8 coalitions" in method["why"]) == ("exact_shap", True)
