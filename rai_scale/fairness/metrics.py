@@ -146,6 +146,10 @@ SAFE_MESSAGES = (
     "Only binary classification is supported",
     "continuous format is not supported",
     "multiclass format is not supported",
+    "y_true contains only one label (0)",
+    "y_true contains only one label (1)",
+    "Unrecognised comparison method",
+    "agg must be",
 )
 """How those messages of Fairlearn and scikit-learn begin that hold no value of the data."""
 

@@ -139,7 +139,7 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     tables, found = _over_all_rows(config, frame, model, asked)
     if config.row_pages:
         found["rows"] = sampled_rows(config, frame, model, kept, {**asked, **local})
-    limits = LIME_LIMITS if plan.method == "lime" else SHAP_LIMITS
+    limits: tuple[str, ...] = LIME_LIMITS if plan.method == "lime" else SHAP_LIMITS
     limits += (GROUP_LIMIT,) if config.sensitive_features else ()
     method = {"name": plan.method, "why": plan.why, "limits": list(limits)}
     settings = {
@@ -167,6 +167,11 @@ def _without_missing(engine: Engine, written: Any, columns: tuple[str, ...]) -> 
     return engine.map_partitions(
         written, Explained(tuple(kept)), schema, inputs=schema.names, label="explain"
     )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain records."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _labels(columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -198,7 +203,7 @@ def _over_all_rows(
     if config.permutation is not None:
         tables["permutation"] = permutation_table(config, frame, model, asked)
     for name, table in tables.items():
-        found[name] = table.to_dict("records")
+        found[name] = records(table)
     if config.partial_dependence:
         curves, averages = dependence_curves(config, frame, model, asked)
         found["partial_dependence"] = curves

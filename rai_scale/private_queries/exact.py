@@ -17,6 +17,7 @@ from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
 from rai_scale.private_queries.columns import Kind
 from rai_scale.private_queries.dialect import Dialect
+from rai_scale.private_queries.distinct import LEVEL, counted, listed_sql
 from rai_scale.private_queries.fields import Field, Fields, key_sql
 from rai_scale.private_queries.hash_order import HashOrder
 from rai_scale.private_queries.metadata import TableFacts
@@ -88,11 +89,32 @@ class ExactSql:
 
     def run(self, engine: Engine, data: Any) -> pa.Table:
         """Execute; returns the groups' columns and one int64 column per aggregate."""
-        counted = any(a.kind == "units" for a in self._query.aggregates)
-        whole = self._unit is not None and (self._query.bounding.enforced or counted)
-        return engine.aggregate_sql(
-            data, self.rows, self.totals, keys=self.keys, together=["u"] if whole else []
-        )
+        by_unit = any(a.kind == "units" for a in self._query.aggregates)
+        whole = self._unit is not None and (self._query.bounding.enforced or by_unit)
+        together = ["u"] if whole else []
+        values = self._distinct
+        if engine.name != "dask" or not values:
+            return engine.aggregate_sql(
+                data, self.rows, self.totals, keys=self.keys, together=together
+            )
+        # on Dask a SELECT sees one partition: values are listed, merged and counted at the end
+        adding = {f"a{i}": self._total(a) for i, a in self._numbered if a.kind != "distinct"}
+        keys = [*self.keys, *values, LEVEL]
+        sql = listed_sql(self.keys, values, adding, self._kept())
+        listed = engine.aggregate_sql(data, self.rows, sql, keys=keys, together=together)
+        names = {
+            f"a{i}": self._values[a].name if a.kind == "distinct" else None
+            for i, a in self._numbered
+        }
+        return counted(listed, self.keys, values, names)
+
+    @property
+    def _numbered(self) -> list[tuple[int, Aggregate]]:
+        return list(enumerate(self._query.aggregates))
+
+    @property
+    def _distinct(self) -> list[str]:
+        return [f.name for a, f in self._values.items() if a.kind == "distinct"]
 
     @property
     def _fields(self) -> list[Field]:
@@ -123,13 +145,17 @@ class ExactSql:
             f"JOIN (VALUES {', '.join(lines)}) AS public_keys({', '.join(names)}) ON {on}"
         )
 
-    def _totals_sql(self) -> str:
-        source = SQL_ROWS
+    def _kept(self) -> str:
+        """Return a FROM item with the bounded rows."""
         if self._query.bounding.enforced and self._unit is not None:
             values = list(self._values.values())
             order = HashOrder(self._dialect, self._key, self._unit, self._groups, values)
-            source = order.kept(SQL_ROWS, self._query.bounding)
-        totals = [f"{self._total(a)} AS a{i}" for i, a in enumerate(self._query.aggregates)]
+            return order.kept(SQL_ROWS, self._query.bounding)
+        return SQL_ROWS
+
+    def _totals_sql(self) -> str:
+        source = self._kept()
+        totals = [f"{self._total(a)} AS a{i}" for i, a in self._numbered]
         grouped = f" GROUP BY {', '.join(self.keys)}" if self.keys else ""
         return f"SELECT {', '.join([*self.keys, *totals])} FROM {source}{grouped}"  # noqa: S608
 
@@ -139,6 +165,8 @@ class ExactSql:
         if aggregate.kind == "units":
             return "CAST(count(DISTINCT u) AS BIGINT)"
         name = self._values[aggregate].name
+        if aggregate.kind == "distinct":
+            return f"CAST(count(DISTINCT {name}) AS BIGINT)"
         if aggregate.kind == "count":
             return f"CAST(count({name}) AS BIGINT)"
         return f"CAST(coalesce(sum({name}), 0) AS BIGINT)"

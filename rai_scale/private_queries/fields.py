@@ -18,6 +18,8 @@ from rai_scale.private_queries.parse import plain_name
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.shape import Aggregate
 
+_LARGEST = 2.0**63
+
 
 @dataclass(frozen=True)
 class Field:
@@ -96,9 +98,12 @@ class Fields:
         found = [getattr(described, bound, None) for bound in ("lower", "upper")]
         if column.kind not in ("int", "float") or None in found:
             return column
-        literal = self.dialect.integer if column.kind == "int" else self.dialect.double
         bounds = self.facts.bounds(described.name)
-        low, high = (literal(math.floor(b + 0.5) if column.kind == "int" else b) for b in bounds)
+        if column.kind == "int":
+            whole = (math.floor(min(max(b, -_LARGEST), _LARGEST) + 0.5) for b in bounds)
+            low, high = (self.dialect.integer(min(b, 2**63 - 1)) for b in whole)
+        else:
+            low, high = map(self.dialect.double, bounds)
         x = column.sql
         return Typed(
             f"CASE WHEN {x} < {low} THEN {low} WHEN {x} > {high} THEN {high} ELSE {x} END",

@@ -71,7 +71,7 @@ def parse(text: str, metadata: Metadata) -> Parsed:
     _refuse_nodes(bare[0], facts)
     try:
         query = QueryParser(metadata).queries(text)[0]
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise QueryRefusedError(f"the query cannot be used: {error}") from None
     return Parsed(query, facts, str(bare[0]))
 

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from snsql.metadata import Metadata
 
+from rai_scale.errors import ConfigError
 from rai_scale.privacy.reservation import Release, to_ipc
 from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.private_queries.intervals import Intervals, Noisy
 from rai_scale.private_queries.plan import Plan, describe
 from rai_scale.private_queries.seam import post_process
 
@@ -101,12 +103,58 @@ class PrivateRelease:
         self.facts = dict(stored.metadata)
         self.reservation = stored.reservation
         self._plan = plan
-        self._frame = self._processed(stored.table(), metadata)
+        self._noisy = stored.table()
+        self._frame = self._processed(self._noisy, metadata)
         self.columns_info = self._info()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the result; a copy of the same table each time."""
         return self._frame.copy()
+
+    def intervals(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Return a confidence interval for each number, also for AVG, VAR, STDDEV and arithmetic.
+
+        Each interval holds the exact value of the bounded data, on the grid, with probability
+        ``1 - alpha`` at least. It is computed from the released numbers and costs nothing.
+        Averages of a group without values do not exist, and nothing is said of them.
+
+        Parameters
+        ----------
+        alpha : float
+            Above 0 and below 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The groups' columns, then ``<column>_low`` and ``<column>_high`` (float64); one row per
+            group that was released, before HAVING, ORDER BY and LIMIT. Missing for functions other
+            than ``+ - * /`` and SQRT.
+
+        Raises
+        ------
+        ConfigError
+            If alpha is no probability.
+        """
+        if not 0 < alpha < 1:
+            raise ConfigError(f"alpha must be above 0 and below 1, found {alpha!r}.")
+        plan, table = self._plan, self._noisy
+        place = {a: i for i, a in enumerate(plan.aggregates)}
+        noisy = {}
+        for name, item in plan.shape.inner:
+            if not isinstance(item, int):
+                at = place[plan.same[item]]
+                column = plan.budgeted.columns[at]
+                values = released_values(column, table[f"a{at}"].to_numpy())
+                noisy[name.lower()] = Noisy(column, values)
+        names = plan.group_names
+        found: dict[str, Any] = {n: table[f"k{i}"].to_pylist() for i, n in enumerate(names)}
+        for name, output in zip(self._frame.columns, plan.shape.outputs, strict=True):
+            if output.parts:
+                parts = len({plan.same[a] for a in output.parts})
+                bounds = Intervals(noisy, alpha / parts).of(output.tree) or (np.nan, np.nan)
+                for end, side in zip(("low", "high"), bounds, strict=True):
+                    found[f"{name}_{end}"] = np.broadcast_to(side, table.num_rows)
+        return pd.DataFrame(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result, its columns' noise and the public facts as plain values."""

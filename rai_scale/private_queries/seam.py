@@ -61,7 +61,14 @@ def rewrite(parsed: Parsed, metadata: Metadata) -> tuple[Any, Any]:
     """
     try:
         return _reader(metadata)._rewrite(parsed.text)
-    except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        AssertionError,
+        ArithmeticError,
+    ) as error:
         raise QueryRefusedError(f"SmartNoise SQL does not accept the query: {error}") from None
 
 

@@ -37,11 +37,12 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Output:
-    """A column of the result: its name and the aggregates that it is made of."""
+    """A column of the result: its name, the aggregates that it is made of, and how."""
 
     name: str
     parts: tuple[Aggregate, ...]
     direct: bool
+    tree: Any
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
             plain_name(n.name).lower() for n in nodes(named.expression) if isinstance(n, ast.Column)
         ]
         parts = tuple(dict.fromkeys(found[u] for u in used if u in found))
-        outputs.append(Output(name, parts, _is_direct(named.expression)))
+        outputs.append(Output(name, parts, _is_direct(named.expression), named.expression))
     return Shape(groups, inner, outputs)
 
 

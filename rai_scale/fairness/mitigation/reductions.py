@@ -274,6 +274,8 @@ def _check_people(engine: Engine, frame: Any, roles: Roles, is_loss: bool) -> in
         raise ConfigError(f"column {roles.y_true!r} has labels other than 0 and 1; map them first.")
     if cells.rows == 0:
         raise ConfigError("the table has no rows to train on.")
+    if cells.rows == 1:
+        raise ConfigError("the table has a single row; reductions need more.")
     return cells.rows
 
 

@@ -1,0 +1,153 @@
+"""Confidence intervals of columns that are computed from noisy numbers, by interval arithmetic.
+
+Where a column needs ``m`` noisy numbers, each gets an interval at ``1 - alpha / m`` (Bonferroni):
+all hold together with probability ``1 - alpha`` at least, and then so does any expression of them
+that is evaluated on intervals (Moore, Interval Analysis, 1966).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from snsql._ast import ast
+
+from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.private_queries.parse import plain_name
+
+_COUNTS = ("rows", "units", "count", "distinct")
+Bounds: TypeAlias = "tuple[np.ndarray, np.ndarray]"
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A noisy number per group: the released values and their noise."""
+
+    column: NoisyColumn
+    values: np.ndarray
+
+    @property
+    def counts(self) -> bool:
+        """Whether the exact value is a whole number from 0."""
+        return self.column.aggregate.kind in _COUNTS
+
+    def interval(self, alpha: float) -> Bounds:
+        """Return bounds that hold with probability ``1 - alpha`` in each group."""
+        width = self.column.half_width(alpha)
+        low, high = _outward(self.values - width, self.values + width)
+        return (np.maximum(low, 0.0), np.maximum(high, 0.0)) if self.counts else (low, high)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Evaluates an output's expression on intervals.
+
+    Parameters
+    ----------
+    noisy : mapping of str to Noisy
+        By the name of SmartNoise's inner column, in lower case.
+    alpha : float
+        Of each noisy number.
+    """
+
+    noisy: Mapping[str, Noisy]
+    alpha: float
+
+    def of(self, tree: Any) -> Bounds | None:
+        """Return the bounds of an expression, or None where a function has no rule here."""
+        tree = _bare(tree)
+        found = self._noisy(tree)
+        if found is not None:
+            return found.interval(self.alpha)
+        if isinstance(tree, ast.Literal):
+            return _constant(tree.value)
+        if isinstance(tree, ast.ArithmeticExpression):
+            return self._arithmetic(tree)
+        if isinstance(tree, ast.MathFunction) and str(tree.name).upper() == "SQRT":
+            inside = self.of(tree.expression)
+            if inside is None:
+                return None
+            return _outward(*(np.sqrt(np.maximum(side, 0.0)) for side in inside))
+        return None
+
+    def _noisy(self, tree: Any) -> Noisy | None:
+        if not isinstance(tree, ast.Column):
+            return None
+        return self.noisy.get(plain_name(tree.name).lower())
+
+    def _arithmetic(self, tree: Any) -> Bounds | None:
+        left, right = self.of(tree.left), self.of(tree.right)
+        if left is None or right is None:
+            return None
+        op = str(tree.op)
+        if op == "+":
+            return _outward(left[0] + right[0], left[1] + right[1])
+        if op == "-":
+            return _outward(left[0] - right[1], left[1] - right[0])
+        if op == "*":
+            return _square(left) if tree.left == tree.right else _product(left, right)
+        return self._quotient(tree, left, right) if op == "/" else None
+
+    def _quotient(self, tree: Any, left: Bounds, right: Bounds) -> Bounds:
+        over, under = (self._noisy(_bare(side)) for side in (tree.left, tree.right))
+        low, high = right
+        if under is not None and under.counts:  # there is no quotient where the count is 0
+            low, high = np.maximum(low, 1.0), np.maximum(high, 1.0)
+        found = _product(left, _inverse(low, high))
+        mean = over is not None and under is not None and _is_mean(over, under)
+        if not mean or over is None or over.column.grid is None:
+            return found
+        grid = over.column.grid  # a mean of clamped values is between their bounds
+        least, most = (grid.units(bound) * grid.step for bound in (grid.lower, grid.upper))
+        return np.clip(found[0], least, most), np.clip(found[1], least, most)
+
+
+def _is_mean(over: Noisy, under: Noisy) -> bool:
+    sums, counts = over.column.aggregate, under.column.aggregate
+    return (
+        sums.kind in ("sum", "squares") and counts.kind == "count" and sums.column == counts.column
+    )
+
+
+def _bare(tree: Any) -> Any:
+    while isinstance(tree, ast.NestedExpression):
+        tree = tree.expression
+    return tree
+
+
+def _constant(value: Any) -> Bounds | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return np.float64(value), np.float64(value)
+
+
+def _outward(low: Any, high: Any) -> Bounds:
+    """Widen by the rounding of one operation; what is undefined is unlimited."""
+    low = np.where(np.isnan(low), -np.inf, low)
+    high = np.where(np.isnan(high), np.inf, high)
+    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def _product(left: Bounds, right: Bounds) -> Bounds:
+    with np.errstate(all="ignore"):
+        found = np.stack(np.broadcast_arrays(*(a * b for a in left for b in right)))
+    wide = np.isnan(found).any(axis=0)
+    return _outward(
+        np.where(wide, -np.inf, found.min(axis=0)), np.where(wide, np.inf, found.max(axis=0))
+    )
+
+
+def _square(side: Bounds) -> Bounds:
+    low, high = side
+    ends = np.abs(low), np.abs(high)
+    least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(*ends) ** 2)
+    return _outward(least, np.maximum(*ends) ** 2)
+
+
+def _inverse(low: np.ndarray, high: np.ndarray) -> Bounds:
+    with np.errstate(all="ignore"):
+        ends = _outward(1 / np.asarray(high, float), 1 / np.asarray(low, float))
+    zero = (low <= 0) & (high >= 0)
+    return np.where(zero, -np.inf, ends[0]), np.where(zero, np.inf, ends[1])

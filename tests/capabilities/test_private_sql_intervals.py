@@ -1,0 +1,93 @@
+"""Intervals of AVG, VAR, STDDEV and arithmetic over noisy numbers hold the exact values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from rai_scale.errors import ConfigError
+from rai_scale.private_queries.api import private_sql
+from tests.capabilities.private_cases import people
+
+pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+
+GROUPS = 1500
+AGREED = 0.95 - 5.2 * np.sqrt(0.95 * 0.05 / GROUPS)
+"""A true coverage of 95 % is below this share of the groups once in ten million."""
+QUERY = (
+    "SELECT city, COUNT(*) AS n, AVG(age) AS a, VAR(age) AS v, STDDEV(age) AS d, "
+    "(SUM(age) - 3 * COUNT(*)) AS x FROM S.people GROUP BY city"
+)
+
+
+def release_of(rows: int, epsilon: float, mechanism: str):
+    total = GROUPS * rows
+    random = np.random.default_rng(rows)
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(total),
+            "age": random.integers(20, 60, total),
+            "city": np.arange(total) % GROUPS,
+        }
+    )
+    metadata = people(max_ids=1, city={"type": "int"})
+    release = private_sql(
+        QUERY,
+        {"people": pa.Table.from_pandas(frame)},
+        metadata,
+        epsilon=epsilon,
+        delta=1e-6,
+        mechanism=mechanism,
+        keys=range(GROUPS),
+        ledger="none",
+    )
+    return frame.groupby("city")["age"], release
+
+
+@pytest.mark.parametrize("mechanism", ["laplace", "gaussian"])
+@pytest.mark.parametrize(("rows", "epsilon"), [(2, 1.0), (60, 4.0), (60, 60.0)])
+def test_intervals_cover(rows, epsilon, mechanism):
+    groups, release = release_of(rows, epsilon, mechanism)
+    found = release.intervals().set_index("city")
+    exact = {
+        "n": groups.size(),
+        "a": groups.mean(),
+        "v": groups.var(ddof=0),
+        "d": groups.std(ddof=0),
+        "x": groups.sum() - 3 * groups.size(),
+    }
+    for name, value in exact.items():
+        low, high = found[f"{name}_low"], found[f"{name}_high"]
+        # the exact figures of pandas are themselves rounded
+        assert ((low <= value + 1e-9) & (value - 1e-9 <= high)).mean() >= AGREED, name
+    assert found["a_low"].min() >= -1e-9
+    assert found["a_high"].max() <= 100 + 1e-9
+    if epsilon == 60:  # noqa: PLR2004
+        assert (found["a_high"] - found["a_low"]).median() < 25
+
+
+def test_widths_follow_alpha_and_the_noise_of_one_number():
+    _, release = release_of(2, 1.0, "laplace")
+    half = release.columns_info.set_index("column").loc["n", "half_width_95"]
+    found, wider = release.intervals(), release.intervals(alpha=0.001)
+    inside = found["n_low"] > 0
+    assert inside.any()
+    width = (found["n_high"] - found["n_low"])[inside]
+    assert width.to_numpy() == pytest.approx(2 * half)
+    for name in ("n", "a", "v", "d", "x"):
+        assert (wider[f"{name}_low"] <= found[f"{name}_low"]).all()
+        assert (wider[f"{name}_high"] >= found[f"{name}_high"]).all()
+    with pytest.raises(ConfigError, match="alpha"):
+        release.intervals(alpha=5)
+
+
+def test_a_function_without_a_rule_has_no_interval():
+    table = pa.table({"id": range(50), "age": [30] * 50})
+    query = "SELECT LN(COUNT(*)) AS l, COUNT(*) / (COUNT(DISTINCT age) - 1) AS z FROM S.people"
+    options = {"epsilon": 1e5, "ledger": "none"}
+    found = private_sql(query, {"people": table}, people(max_ids=1), **options).intervals()
+    assert found[["l_low", "l_high"]].isna().all(axis=None)
+    assert found["z_low"].tolist() == [-np.inf]
+    assert found["z_high"].tolist() == [np.inf]
