@@ -81,7 +81,7 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
     nothing and ends as it did then.
     """
     try:
-        from rai_scale.explain.ebm import train_ebm
+        from rai_scale.explanations.ebm import train_ebm
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "interpret", "explain") from None
 
@@ -239,8 +239,8 @@ def _described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], 
 
 
 def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> Any:
-    from rai_scale.explain.ebm_score import score_ebm
-    from rai_scale.explain.performance import performance
+    from rai_scale.explanations.ebm_score import score_ebm
+    from rai_scale.explanations.performance import performance
 
     classes = list(getattr(result.model, "classes_", ()))
     if len(classes) > 2:  # noqa: PLR2004

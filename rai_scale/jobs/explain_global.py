@@ -10,12 +10,12 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TooManyGroupsError
-from rai_scale.explain.ice import ice
-from rai_scale.explain.importance import importance
-from rai_scale.explain.partial_dependence import partial_dependence
-from rai_scale.explain.permutation import permutation_importance
-from rai_scale.explain.plain import plain_list
-from rai_scale.explain.sensitivity import morris
+from rai_scale.explanations.ice import ice
+from rai_scale.explanations.importance import importance
+from rai_scale.explanations.partial_dependence import partial_dependence
+from rai_scale.explanations.permutation import permutation_importance
+from rai_scale.explanations.plain import plain_list
+from rai_scale.explanations.sensitivity import morris
 from rai_scale.statistics.quantiles import distribution
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import check_columns
-from rai_scale.explain.background import background_frame
-from rai_scale.explain.explain import plan_explanation
-from rai_scale.explain.model import load_model
-from rai_scale.explain.reasons import add_reasons
+from rai_scale.explanations.background import background_frame
+from rai_scale.explanations.explain import plan_explanation
+from rai_scale.explanations.model import load_model
+from rai_scale.explanations.reasons import add_reasons
 from rai_scale.jobs.explain_global import (
     check_groups,
     dependence_curves,

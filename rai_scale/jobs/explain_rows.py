@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.explain.background import sample_rows
-from rai_scale.explain.explain import plan_explanation
-from rai_scale.explain.reasons import add_reasons
+from rai_scale.explanations.background import sample_rows
+from rai_scale.explanations.explain import plan_explanation
+from rai_scale.explanations.reasons import add_reasons
 
 if TYPE_CHECKING:
     from rai_scale.jobs.explain import ExplainJob

@@ -120,7 +120,7 @@ def _bare(tree: Any) -> Any:
 def _constant(value: Any) -> Bounds | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return np.float64(value), np.float64(value)
+    return np.array(float(value)), np.array(float(value))
 
 
 def _outward(low: Any, high: Any) -> Bounds:

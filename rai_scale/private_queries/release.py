@@ -151,9 +151,10 @@ class PrivateRelease:
         for name, output in zip(self._frame.columns, plan.shape.outputs, strict=True):
             if output.parts:
                 parts = len({plan.same[a] for a in output.parts})
-                bounds = Intervals(noisy, alpha / parts).of(output.tree) or (np.nan, np.nan)
-                for end, side in zip(("low", "high"), bounds, strict=True):
-                    found[f"{name}_{end}"] = np.broadcast_to(side, table.num_rows)
+                bounds = Intervals(noisy, alpha / parts).of(output.tree)
+                low, high = (np.array(np.nan),) * 2 if bounds is None else bounds
+                found[f"{name}_low"] = np.broadcast_to(low, table.num_rows)
+                found[f"{name}_high"] = np.broadcast_to(high, table.num_rows)
         return pd.DataFrame(found)
 
     def to_dict(self) -> dict[str, Any]:

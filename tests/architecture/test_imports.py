@@ -26,7 +26,7 @@ EXTRA_HOMES = {
     "rai_scale/fairness/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/privacy/": {"opendp", "sqlalchemy"},
     "rai_scale/private_queries/": {"opendp", "snsql"},
-    "rai_scale/explain/": {"sklearn"},
+    "rai_scale/explanations/": {"sklearn"},
 }
 """Packages that are themselves imported only when used, and may then import their extra."""
 NOT_ON_CONNECT = {"rdd", "sparkContext", "_sc", "_jvm", "_jdf", "_jsc", "_jsparkSession"}
@@ -43,7 +43,7 @@ LAYERS = {
     "pii": 7,
     "fairness": 7,
     "private_queries": 7,
-    "explain": 7,
+    "explanations": 7,
     "samples": 7,
     "spark": 8,
     "jobs": 9,

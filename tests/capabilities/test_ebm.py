@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.explain import ebm as ebm_module
-from rai_scale.explain.ebm import train_ebm
+from rai_scale.explanations import ebm as ebm_module
+from rai_scale.explanations.ebm import train_ebm
 
 FEATURES = ["a", "b", "kind"]
 FAST = {

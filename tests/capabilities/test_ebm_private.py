@@ -12,9 +12,9 @@ from interpret.utils._privacy import calc_gdp_noise_multi
 from sklearn.metrics import roc_auc_score
 
 from rai_scale.errors import BudgetExceededError, ConfigError, MissingColumnError
-from rai_scale.explain.ebm_score import score_ebm
-from rai_scale.explain.private_ebm import train_private_ebm
-from rai_scale.explain.private_ebm_fit import half_epsilon, one_row_each
+from rai_scale.explanations.ebm_score import score_ebm
+from rai_scale.explanations.private_ebm import train_private_ebm
+from rai_scale.explanations.private_ebm_fit import half_epsilon, one_row_each
 from rai_scale.privacy.ledger import open_ledger
 
 PEOPLE = 3000

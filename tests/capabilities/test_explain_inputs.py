@@ -18,11 +18,11 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explain.columns import model_frame
-from rai_scale.explain.exact_shap import MOST_FEATURES
-from rai_scale.explain.explain import BACKGROUND_ROWS, explain, plan_explanation
-from rai_scale.explain.kernel import DESIGNS, EVALS_PER_FEATURE
-from rai_scale.explain.tree_shap import WOODELF_BACKGROUND, WOODELF_NODES
+from rai_scale.explanations.columns import model_frame
+from rai_scale.explanations.exact_shap import MOST_FEATURES
+from rai_scale.explanations.explain import BACKGROUND_ROWS, explain, plan_explanation
+from rai_scale.explanations.kernel import DESIGNS, EVALS_PER_FEATURE
+from rai_scale.explanations.tree_shap import WOODELF_BACKGROUND, WOODELF_NODES
 from tests.capabilities.explained import NAMES, brute_force, by_shap, make, split, values
 from tests.capabilities.noting_model import NotesLoads
 from tests.conftest import engine_params, make_case

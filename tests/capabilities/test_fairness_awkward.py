@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics as skm
 from fairlearn.metrics import MetricFrame
+from sklearn.linear_model import LogisticRegression
 
 import rai_scale
 from rai_scale.engines.choose import engine_of
@@ -312,6 +313,18 @@ def test_refusals(call, words):
     """Arguments that make no sense are refused in words."""
     with pytest.raises(ConfigError, match=words):
         call(people())
+
+
+def test_grid_of_one_group_or_one_row():
+    """Where Fairlearn divides by zero, the error says what is missing."""
+    asked = {"features": ["s"], "y_true": "y", "sensitive_features": ["g"]}
+    asked |= {"constraints": "DemographicParity", "grid_size": 4}
+    for frame, words in (
+        (people().assign(g="z"), "single group"),
+        (people().iloc[:1], "single row"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            rai_scale.grid_search(frame, LogisticRegression(), **asked)
 
 
 def test_one_name_instead_of_a_list():

@@ -64,7 +64,7 @@ def test_intervals_cover(rows, epsilon, mechanism):
         assert ((low <= value + 1e-9) & (value - 1e-9 <= high)).mean() >= AGREED, name
     assert found["a_low"].min() >= -1e-9
     assert found["a_high"].max() <= 100 + 1e-9
-    if epsilon == 60:  # noqa: PLR2004
+    if epsilon == 60:
         assert (found["a_high"] - found["a_low"]).median() < 25
 
 

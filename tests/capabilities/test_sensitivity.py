@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 from rai_scale.errors import ConfigError
-from rai_scale.explain.sensitivity import morris, sobol
+from rai_scale.explanations.sensitivity import morris, sobol
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(9)
@@ -101,7 +101,7 @@ def test_the_seed_0_repeats_and_a_constant_output_has_no_index():
 
 
 def test_tasks_give_the_same_on_each_engine(cluster_case, monkeypatch):
-    monkeypatch.setattr("rai_scale.explain.sensitivity.TASK_ROWS", 32)
+    monkeypatch.setattr("rai_scale.explanations.sensitivity.TASK_ROWS", 32)
     whole = morris(ROWS, MODEL, features=FEATURES, trajectories=20)
     frame = cluster_case.make(pa.Table.from_pandas(ROWS), 3)
     found = morris(frame, MODEL, features=FEATURES, trajectories=20)

@@ -17,8 +17,8 @@ from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from rai_scale.engines.choose import engine_named
-from rai_scale.explain.background import sample_rows
-from rai_scale.explain.explain import explain, plan_explanation
+from rai_scale.explanations.background import sample_rows
+from rai_scale.explanations.explain import explain, plan_explanation
 
 FEATURES = [f"f{i}" for i in range(6)]
 ROWS = 45

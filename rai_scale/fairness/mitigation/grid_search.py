@@ -196,6 +196,8 @@ def _grid(search: GridSearch, table: pa.Table) -> pd.DataFrame:
     search.constraints_ = moment
     if search.grid is not None:
         return search.grid
+    if not len(moment.pos_basis.columns):
+        raise ConfigError("there is a single group, so there is nothing to search; name more.")
     spanned = moment.default_objective_lambda_vec is not None
     return _GridGenerator(
         search.grid_size,

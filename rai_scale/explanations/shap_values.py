@@ -1,0 +1,121 @@
+"""Which way to Shapley values is taken for a model, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rai_scale.errors import ConfigError
+from rai_scale.explanations.coalitions import smallest_budget
+from rai_scale.explanations.exact_shap import MOST_FEATURES, ExactShap
+from rai_scale.explanations.kernel import MOST_EVALS, KernelShap, default_evals, evals_for_error
+from rai_scale.explanations.linear_shap import LinearShap, check_linear
+from rai_scale.explanations.local_values import LocalExplainer, MethodUnfit, Task
+from rai_scale.explanations.tree_shap import TreeShap, check_tree
+
+SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
+_MOST_ENUMERATED = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was picked.
+
+    Attributes
+    ----------
+    method : str
+        ``tree_shap``, ``linear_shap``, ``exact_shap``, ``kernel_shap`` or another local method.
+    why : str
+        The reason, for a person.
+    backend : str
+        The package that computes TreeSHAP.
+    evals : int
+        Coalitions per row, for sampling.
+    """
+
+    method: str
+    why: str
+    backend: str = ""
+    evals: int = 0
+
+
+def choose_shap(task: Task, method: str) -> Choice:
+    """Return the cheapest exact way for the model, or sampling.
+
+    Raises
+    ------
+    ConfigError
+        If the way that was asked for does not fit the model.
+    """
+    if task.options.perturbation == "tree_path_dependent":
+        return _asked(task, "tree_shap" if method == "shap" else method)
+    if method != "shap":
+        return _asked(task, method)
+    reasons = []
+    for name in ("tree_shap", "linear_shap"):
+        try:
+            return _fitting(task, name)
+        except MethodUnfit as unfit:
+            reasons.append(str(unfit))
+    choice = _enumerate_or_sample(task, None)
+    because = "; ".join(dict.fromkeys(reasons))
+    return Choice(choice.method, f"{choice.why}; {because}", "", choice.evals)
+
+
+def build_shap(task: Task, choice: Choice) -> LocalExplainer:
+    """Build the explainer that was chosen."""
+    if choice.method == "tree_shap":
+        return TreeShap(task, choice.backend)
+    if choice.method == "linear_shap":
+        return LinearShap(task)
+    if choice.method == "exact_shap":
+        return ExactShap(task)
+    return KernelShap(task, choice.evals)
+
+
+def _asked(task: Task, method: str) -> Choice:
+    if task.options.perturbation == "tree_path_dependent" and method != "tree_shap":
+        raise ConfigError(f"perturbation='tree_path_dependent' is for TreeSHAP, not for {method}.")
+    if method in ("exact_shap", "kernel_shap"):
+        return _enumerate_or_sample(task, method)
+    try:
+        return _fitting(task, method)
+    except MethodUnfit as unfit:
+        raise ConfigError(f"{method} does not fit: {unfit}.") from None
+
+
+def _fitting(task: Task, method: str) -> Choice:
+    if method == "linear_shap":
+        return Choice(method, check_linear(task))
+    backend, why = check_tree(task)
+    return Choice(method, why, backend)
+
+
+def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
+    features, asked = task.features, task.options
+    least, games = smallest_budget(features), 2**features
+    if asked.max_evals is not None and asked.target_error is not None:
+        raise ConfigError("give max_evals or target_error, not both.")
+    if method == "exact_shap" and features > _MOST_ENUMERATED:
+        raise ConfigError(f"{features} features have {games:,} coalitions, too many to enumerate.")
+    if asked.max_evals is not None and asked.max_evals < min(least, games):
+        raise ConfigError(
+            f"max_evals is {asked.max_evals}; {features} features need at least {min(least, games)}"
+        )
+    budgeted = method == "kernel_shap" or asked.max_evals or asked.target_error
+    if method == "exact_shap" or games <= least:
+        evals = games
+    elif asked.target_error is not None:
+        evals = evals_for_error(task)
+    elif budgeted:
+        evals = asked.max_evals or default_evals(features)
+    else:
+        evals = games if features <= MOST_FEATURES else default_evals(features)
+    if evals >= games:
+        return Choice("exact_shap", f"all {games:,} coalitions of {features} features")
+    if evals > MOST_EVALS:
+        raise ConfigError(
+            f"{evals:,} coalitions would be needed, and at most {MOST_EVALS:,} are sampled; ask "
+            "for fewer, or for a larger target_error."
+        )
+    why = f"{evals:,} of {games:,} coalitions of {features} features, sampled"
+    return Choice("kernel_shap", why, "", evals)
