@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import pyarrow as pa
 
-from rai_scale.engines.partition import BatchFunction, check_unique
+from rai_scale.engines.frames import check_unique
+from rai_scale.engines.partition import BatchFunction
 from rai_scale.errors import check_columns
 
 if TYPE_CHECKING:

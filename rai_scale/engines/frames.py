@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
+from rai_scale.errors import ConfigError
 
 
 def pandas_dtype(kind: pa.DataType, text: object) -> object:
@@ -21,6 +22,20 @@ def pandas_dtype(kind: pa.DataType, text: object) -> object:
     if pa.types.is_float64(kind) and not isinstance(text, pd.ArrowDtype):
         return "float64"
     return pd.ArrowDtype(kind)
+
+
+def check_unique(names: Sequence[object]) -> None:
+    """Raise :class:`ConfigError` where two columns share a name, or one has none."""
+    double = sorted({str(name) for name in names if list(names).count(name) > 1})
+    if double:
+        raise ConfigError(f"column names must be unique; found twice: {', '.join(double)}.")
+    odd = [name for name in names if not isinstance(name, str) or not name]
+    if odd:
+        kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
+        raise ConfigError(
+            f"column names must be texts that are not empty; {len(odd)} of them are not ({kinds}). "
+            "Rename them first: frame.columns = [str(name) for name in frame.columns]."
+        )
 
 
 def text_dtype(frame: pd.DataFrame) -> object:
@@ -54,6 +69,7 @@ def _missing(value: object) -> bool:
 
 def frame_to_arrow(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> pa.Table:
     """Convert (some columns of) a pandas frame to a table of canonical types; the index is left."""
+    check_unique(list(frame.columns))
     names = list(frame.columns if columns is None else columns)
     if not names:
         return pa.table({"": pa.nulls(len(frame))}).select([])

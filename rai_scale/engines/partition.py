@@ -6,7 +6,7 @@ An error of a user function loses its message here (it may quote a value), befor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ import pyarrow as pa
 from rai_scale.engines.arrow_types import canonical_table, overlay
 from rai_scale.engines.frames import arrow_to_frame, frame_to_arrow, text_dtype
 from rai_scale.engines.protocol import TableFunction
-from rai_scale.errors import ConfigError, RaiScaleError, WorkerError
+from rai_scale.errors import RaiScaleError, WorkerError
 
 BATCH_ROWS = 10_000
 """Spark cuts Arrow batches at this size; the other engines do the same."""
@@ -84,13 +84,6 @@ def run_on_frame(batch: BatchFunction, frame: pd.DataFrame, partition: str) -> p
     parts = [r.select(batch.outputs.names) for r in batch.run(table, partition)]
     result = arrow_to_frame(pa.concat_tables([batch.outputs.empty_table(), *parts]), text)
     return frame.assign(**{n: result[n].set_axis(frame.index) for n in batch.outputs.names})
-
-
-def check_unique(names: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` where two columns share a name."""
-    double = sorted({str(name) for name in names if list(names).count(name) > 1})
-    if double:
-        raise ConfigError(f"column names must be unique; found twice: {', '.join(double)}.")
 
 
 _WORKER_ERROR = re.compile(

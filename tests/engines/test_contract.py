@@ -14,6 +14,7 @@ import pytest
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.frames import frame_to_arrow
 from rai_scale.errors import (
+    ConfigError,
     MissingColumnError,
     TooManyGroupsError,
     UnsupportedFrameError,
@@ -351,3 +352,10 @@ def test_sql_totals_without_keys_are_one_row(engine_case):
         frame = engine_case.make(table.select(["id"]), 2)
         found = engine_case.engine.aggregate_sql(frame, rows, totals, keys=[])
         assert found.to_pylist() == [{"n": expected}]
+
+
+@pytest.mark.parametrize("names", [["a", "a"], [0, 1], ["a", ""]])
+def test_columns_of_pandas_need_names_of_their_own(names):
+    frame = pd.DataFrame([[1, 2]], columns=names)
+    with pytest.raises(ConfigError, match="column names must be"):
+        engine_of(frame).schema(frame)
