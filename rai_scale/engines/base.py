@@ -43,6 +43,7 @@ class EngineBase:
 
     name = ""
     dialect = "duckdb"
+    sql_sees_all = True
 
     def schema(self, data: Any) -> pa.Schema:
         """See :class:`~rai_scale.engines.protocol.Engine`."""

@@ -36,6 +36,7 @@ class DaskEngine(EngineBase):
     """The verbs over ``dask.dataframe.DataFrame``; lazy until counted or collected."""
 
     name = "dask"
+    sql_sees_all = False
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical schema of the frame's ``_meta``; object columns are text."""

@@ -22,6 +22,8 @@ class Engine(Protocol):
 
     name: str
     dialect: str
+    sql_sees_all: bool
+    """Whether one execution of ``totals`` in :meth:`aggregate_sql` sees all rows of a key."""
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical Arrow schema of ``data`` without executing it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rai_scale.jobs.private_sql import PrivateSqlJob
 
-_COUNTS = ("rows", "units", "count")
+_COUNTS = ("rows", "units", "count", "distinct")
 
 
 def dry_run(config: PrivateSqlJob, target_error: str | None = None) -> Outcome:

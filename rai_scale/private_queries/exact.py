@@ -93,7 +93,7 @@ class ExactSql:
         whole = self._unit is not None and (self._query.bounding.enforced or by_unit)
         together = ["u"] if whole else []
         values = self._distinct
-        if engine.name != "dask" or not values:
+        if engine.sql_sees_all or not values:
             return engine.aggregate_sql(
                 data, self.rows, self.totals, keys=self.keys, together=together
             )
