@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import io
 import json
 import logging
 from dataclasses import replace
 from typing import Any, Literal
 
-import pandas as pd
 from pydantic import Field, model_validator
 
-from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, MissingExtraError, did_you_mean
+from rai_scale.errors import MissingExtraError
 from rai_scale.jobs.config import EngineConfig, config_hash
 from rai_scale.jobs.manifest import (
     MANIFEST,
@@ -25,6 +21,7 @@ from rai_scale.jobs.manifest import (
     remove_manifest,
     run_id_of,
 )
+from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
 from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.find import find_tables
@@ -103,7 +100,9 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "fairlearn", "fairness") from None
 
-    lake = Lake((_chosen(find_tables(config.source, engine=engine), config),))
+    lake = Lake(
+        (chosen_table(find_tables(config.source, engine=engine), config.source, config.table),)
+    )
     earlier = None if config.compare_with is None else read_run(config.compare_with)
     versions = _versions(earlier)
     run_id = run_id_of("fairness", config_hash(config), lake, versions)
@@ -121,7 +120,7 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     remove_manifest(config.output)  # it speaks of the tables that are replaced now
     names = [f"{name}.parquet" for name in result.tables]
     for name, table in result.tables.items():
-        save_bytes(output.child(f"{name}.parquet"), _parquet(table))
+        save_bytes(output.child(f"{name}.parquet"), parquet_bytes(table))
     save_bytes(output.child("fairness.json"), result.to_json().encode())
     save_bytes(output.child("report.html"), result.to_html().encode())
     exit_code = FAILED_CHECK if result.run["status"] == "failed" else OK
@@ -142,21 +141,6 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     return Outcome(exit_code, _summary(result), report, failed)
 
 
-def _chosen(lake: Lake, config: FairnessJob) -> Any:
-    names = [table.name for table in lake]
-    if config.table is None and len(lake) == 1:
-        return lake[0]
-    for table in lake:
-        if table.name == config.table:
-            return table
-    if config.table is None:
-        raise ConfigError(f"{config.source} holds {len(lake)} tables; name one: table: {names[0]}.")
-    raise ConfigError(
-        f"{config.source} has no table {config.table!r}.{did_you_mean(config.table, names)} "
-        f"It holds: {', '.join(names[:20])}."
-    )
-
-
 def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
     own = set(EngineConfig.model_fields) | {"source", "table", "output", "fail_if"}
     own |= {"compare_with", "mlflow"}
@@ -168,9 +152,7 @@ def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
 
 def _versions(earlier: dict[str, Any] | None) -> dict[str, str]:
     """Return the versions that an answer depends on, and the earlier run it is compared with."""
-    found = {"rai_scale": __version__}
-    for package in ("fairlearn", "scikit-learn", "scipy", "numpy"):
-        found[package] = importlib.metadata.version(package)
+    found = package_versions("fairlearn", "scikit-learn", "scipy", "numpy")
     if earlier is not None:
         text = json.dumps(earlier, sort_keys=True)
         found["compared with"] = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -185,18 +167,6 @@ def _summary(result: Any) -> str:
     if s["gates"]:
         text += f": {s['gates'] - s['gates_failed']} of {s['gates']} gates hold"
     return text
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    """Return a table as Parquet; a column of several types becomes text."""
-    table = table.copy()
-    for name in table.select_dtypes("object"):
-        kinds = {type(value) for value in table[name].dropna()}
-        if len(kinds) > 1:
-            table[name] = table[name].map(lambda v: None if v is None else str(v))
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
 
 
 def _manifest(
