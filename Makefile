@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
 ROWS ?= 1000
+WORKERS ?= 2
 ARGS ?=
 UV ?= uv
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -30,13 +31,13 @@ $(STAMP): requirements/dev.lock pyproject.toml scripts/find_python.sh
 demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)
 	$(BIN)/rai-scale demo out/demo --rows $(ROWS)
 
-test: setup  ## Run all tests with coverage (ARGS='tests/unit --no-cov' for a part of them)
+test: setup  ## Run all tests with coverage (ARGS='tests/unit --no-cov' for a part; WORKERS=2)
 	@if java=$$(scripts/find_java.sh); then \
 		echo "test: $$java"; enough=(); \
 	else \
 		echo "test: $$java"; enough=(--cov-fail-under=0); \
 	fi; \
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered "$${enough[@]}" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered "$${enough[@]}" $(ARGS)
 
 lint: setup  ## Check style, format and types
 	$(BIN)/ruff check .
