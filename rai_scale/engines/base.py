@@ -60,6 +60,10 @@ class EngineBase:
         """See :class:`~rai_scale.engines.protocol.Engine`."""
         raise TypeError(f"{type(self).__name__} does not make frames")
 
+    def columns(self, data: Any) -> list[str]:
+        """See :class:`~rai_scale.engines.protocol.Engine`."""
+        return list(data.columns)
+
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         raise TypeError(f"{type(self).__name__} does not bring groups together")
 
@@ -86,7 +90,7 @@ class EngineBase:
         label: str,
     ) -> Any:
         """See :class:`~rai_scale.engines.protocol.Engine`."""
-        names = self.schema(data).names if inputs is None else list(inputs)
+        names = self.columns(data) if inputs is None else list(inputs)
         self._check(data, names)
         return self._apply(data, BatchFunction(function, tuple(names), outputs, False, label))
 
@@ -124,7 +128,7 @@ class EngineBase:
         return [cloudpickle.loads(p) for p in rows["payload"].to_pylist()]
 
     def _check(self, data: Any, names: Sequence[str]) -> None:
-        found = self.schema(data).names
+        found = self.columns(data)
         check_unique(found)
         check_columns(names, found)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.arrow_types import canonical_table
+from rai_scale.engines.arrow_types import canonical_schema, canonical_table
 from rai_scale.errors import ConfigError
 
 
@@ -94,5 +94,16 @@ def _to_series(column: pa.ChunkedArray, dtype: object) -> pd.Series:
 
 
 def frame_schema(frame: pd.DataFrame) -> pa.Schema:
-    """Return the canonical schema of a pandas (or dask ``_meta``) frame."""
-    return frame_to_arrow(frame).schema
+    """Return the canonical schema of a pandas (or dask ``_meta``) frame; reads objects only."""
+    check_unique(list(frame.columns))
+    kinds = [(name, column_to_arrow(_of_its_type(frame[name])).type) for name in frame.columns]
+    return canonical_schema(pa.schema(kinds))
+
+
+def _of_its_type(series: pd.Series) -> pd.Series:
+    """Return as few values as tell the type: none but of objects, one where all are texts."""
+    if series.dtype != object:
+        return series.iloc[:0]
+    if len(series) and pd.api.types.infer_dtype(series, skipna=True) == "string":
+        return series[series.notna()].iloc[:1]
+    return series

@@ -83,6 +83,10 @@ class LocalEngine(EngineBase):
             return canonical_schema(data.schema)
         return canonical_schema(data.limit(0).to_arrow_table().schema)
 
+    def columns(self, data: Any) -> list[str]:
+        """Return the names of the columns."""
+        return data.column_names if isinstance(data, pa.Table) else list(data.columns)
+
     def _apply(self, data: Any, batch: BatchFunction) -> Any:
         if isinstance(data, pd.DataFrame):
             return self._apply_frame(data, batch)

@@ -28,6 +28,9 @@ class Engine(Protocol):
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical Arrow schema of ``data`` without executing it."""
 
+    def columns(self, data: Any) -> list[str]:
+        """Return the names of the columns: cheaper than the schema, which may read objects."""
+
     def with_columns(
         self,
         data: Any,

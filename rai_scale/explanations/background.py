@@ -45,7 +45,7 @@ def background_frame(
     source = frame if background is None else background
     whole = background is not None and isinstance(background, pd.DataFrame)
     engine = engine_of(source)
-    check_columns(features, engine.schema(source).names)
+    check_columns(features, engine.columns(source))
     if whole:
         found = source[list(features)].reset_index(drop=True)
     else:

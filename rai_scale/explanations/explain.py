@@ -153,7 +153,7 @@ def plan_explanation(
     if long and replicates:
         raise ConfigError("replicates are columns of the wide form; leave long out.")
     engine = engine_of(frame)
-    check_columns([*features, *keys], engine.schema(frame).names)
+    check_columns([*features, *keys], engine.columns(frame))
     rows = background_frame(background, frame, features, background_rows, seed)
     known = as_model(model, features, rows.iloc[:8], classes=classes, trusted=trusted)
     task = Task(
@@ -168,7 +168,7 @@ def plan_explanation(
     labels = task.output.labels
     copies = FOLDS if replicates and choice.method == "kernel_shap" else 0
     layout = Layout(features, labels, made.prefix, made.sampled, choice.method, keys, long, copies)
-    layout.check(engine.schema(frame).names)
+    layout.check(engine.columns(frame))
     shared = publish_object(engine, known, "model.pkl")
     plan = Plan(shared, output, task.output.picked, labels, rows, task.options, choice, build)
     run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, seed)

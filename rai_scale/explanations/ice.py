@@ -67,7 +67,7 @@ def ice(
         frame, model, features, background=background, target=target, classes=classes,
         output=output, seed=seed, trusted=trusted,
     )  # fmt: skip
-    check_columns(key_columns, ready.engine.schema(frame).names)
+    check_columns(key_columns, ready.engine.columns(frame))
     rule = GridRule(
         grid if isinstance(grid, str) else "quantile",
         grid_points, percentiles, tuple(categorical), None if isinstance(grid, str) else grid,

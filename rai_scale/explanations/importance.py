@@ -69,7 +69,7 @@ def importance(
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence must be between 0 and 1; found {confidence}.")
     engine = engine_of(frame)
-    names = engine.schema(frame).names
+    names = engine.columns(frame)
     keys = [by] if isinstance(by, str) else list(by or [])
     check_columns([*keys, *([sample_weight] if sample_weight else [])], names)
     values = value_columns(names, prefix)

@@ -100,7 +100,7 @@ def partial_dependence(
         grid_points, percentiles, tuple(categorical), given,
     )  # fmt: skip
     if sample_weight is not None:
-        check_columns([sample_weight], ready.engine.schema(frame).names)
+        check_columns([sample_weight], ready.engine.columns(frame))
     terms = make_terms(
         ready.engine, frame, list(features if of is None else of), rule, ready.sample
     )

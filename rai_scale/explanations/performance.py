@@ -203,7 +203,7 @@ def performance(
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(KINDS)}.")
     if not scores:
         raise ConfigError("name at least one score column.")
-    check_columns([y_true, *scores, *groups, *weights], engine.schema(frame).names)
+    check_columns([y_true, *scores, *groups, *weights], engine.columns(frame))
     if task is None:
         task = _task_of(engine, frame, y_true, pos_label)
     counted: dict[str, ScoreCells | Residuals] = {}

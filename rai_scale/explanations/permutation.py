@@ -143,7 +143,7 @@ def permutation_importance(
         frame, model, features, background=background, classes=classes, seed=seed, trusted=trusted
     )
     engine, names = ready.engine, [label, *([sample_weight] if sample_weight else [])]
-    check_columns(names, engine.schema(frame).names)
+    check_columns(names, engine.columns(frame))
     columns = list(dict.fromkeys([*features, *names]))
     total = int(engine.group_counts(frame, [])["count"][0].as_py())
     table = sample_rows(engine, frame, columns, max_rows, seed)

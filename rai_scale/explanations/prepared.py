@@ -107,7 +107,7 @@ def prepare(
         raise ConfigError("features must be a list of one or more different column names.")
     names = list(features)
     engine = engine_of(frame)
-    check_columns(names, engine.schema(frame).names)
+    check_columns(names, engine.columns(frame))
     sample = background_frame(background, frame, names, SAMPLE_ROWS, seed)
     known = as_model(model, names, sample.iloc[:8], classes=classes, trusted=trusted)
     return Prepared(engine, make_output(known, output, target), sample)

@@ -53,7 +53,7 @@ def add_reasons(
         If there are no explanations, or the column is there already.
     """
     engine = engine_of(frame)
-    names = engine.schema(frame).names
+    names = engine.columns(frame)
     if top < 1:
         raise ConfigError(f"top must be at least 1; found {top}.")
     if column in names:

@@ -155,6 +155,6 @@ def disparities(
     roles = Roles(y_true, y_pred, sensitive, control)
     weights = [] if sample_weight is None else [sample_weight]
     engine = engine_of(frame)
-    check_roles(roles, [*roles.keys([]), *weights], engine.schema(frame).names)
+    check_roles(roles, [*roles.keys([]), *weights], engine.columns(frame))
     cells = count_cells(engine, frame, roles.keys([]), weights=weights)
     return disparity_values(cells, roles, metrics, sample_weight, method=method, options=options)

@@ -175,7 +175,7 @@ def metric_frame(
     roles = Roles(y_true, y_pred, _names(sensitive_features), _names(control_features or ()))
     resolved, single = resolve_metrics(metrics, sample_weight, sample_params)
     weights = [w for w in (sample_weight, *(m.weight for m in resolved)) if w is not None]
-    check_roles(roles, [*roles.keys(resolved), *weights], engine.schema(frame).names)
+    check_roles(roles, [*roles.keys(resolved), *weights], engine.columns(frame))
     if not per_group:
         refuse_uncounted(resolved)
     if privacy:
@@ -194,7 +194,7 @@ def metric_frame(
             random_state=random_state,
         )
     asked = bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit)
-    check_columns([] if bootstrap_unit is None else [bootstrap_unit], engine.schema(frame).names)
+    check_columns([] if bootstrap_unit is None else [bootstrap_unit], engine.columns(frame))
     measured = measure(engine, frame, roles, resolved, Limits(max_cells, bins))
     result = CountedMetricFrame(measured, single=single, small_group=small_group)
     if asked is not None:

@@ -146,7 +146,7 @@ def private_metric_frame(
 ) -> PrivateMetricFrame:
     """Release noisy cells and compute on them; see :func:`rai_scale.metric_frame`."""
     engine = engine_of(frame)
-    check_columns([asked.privacy_unit], engine.schema(frame).names)
+    check_columns([asked.privacy_unit], engine.columns(frame))
     _refuse(metrics, roles, asked)
     values = {**asked.groups, roles.y_true: asked.labels, roles.y_pred: asked.labels}
     declared = declare(roles.keys([]), values)

@@ -111,7 +111,7 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     given : frame or None
         The background's table.
     """
-    names = engine.schema(frame).names
+    names = engine.columns(frame)
     y_true = [] if config.permutation is None else [config.permutation.y_true]
     check_columns([*config.features, *config.keys, *config.sensitive_features, *y_true], names)
     check_groups(engine, frame, config.sensitive_features)

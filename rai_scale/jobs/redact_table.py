@@ -89,7 +89,7 @@ def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
 def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
     """Return the lazy frame that is staged; wrong columns and options are found here."""
     table = read_table(source, engine)
-    check_columns(run.key, engine.schema(table).names)
+    check_columns(run.key, engine.columns(table))
     taken = sorted({*run.key} & {*FINDING.names, ERROR})
     if taken:
         raise ConfigError(f"key {taken} has the name of a column of the findings; choose another.")
@@ -102,7 +102,7 @@ def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
         details=True,
         analyzer=run.analyzer,
     )
-    if CORRUPT not in engine.schema(frame).names:
+    if CORRUPT not in engine.columns(frame):
         return frame
     corrupt = QuarantineCorrupt()
     return engine.with_columns(

@@ -107,7 +107,8 @@ def count_cells(
     """
     sums = [s for name in weights for s in (name, (name, name))]
     names = list(keys)
-    check_weights(engine.schema(data), weights)
+    if weights:
+        check_weights(engine.schema(data), weights)
     data, keys = renamed_keys(engine, data, keys, ["count", *map(sum_name, sums)])
     table = engine.group_counts(data, keys, sums, limit)
     refuse_missing(table, keys)

@@ -28,8 +28,14 @@ def upper_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Points that lie clearly below the line between two others are taken out first; no scan keeps
     them, and none of the points on the hull is compared with them.
     """
-    kept = _without_interior(x, y)
-    xs, ys = x[kept].tolist(), y[kept].tolist()
+    kept = np.arange(len(x))
+    for thin in (_without_straight, _above_rough_hull, _without_interior):
+        kept = kept[thin(x[kept], y[kept])]
+    return kept[_scan(x[kept], y[kept])]
+
+
+def _scan(x: np.ndarray, y: np.ndarray) -> list[int]:
+    xs, ys = x.tolist(), y.tolist()
     stack: list[int] = []
     for i, (x2, y2) in enumerate(zip(xs, ys, strict=True)):
         while len(stack) >= 2:  # noqa: PLR2004
@@ -38,7 +44,32 @@ def upper_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
                 break
             stack.pop()
         stack.append(i)
-    return kept[stack]
+    return stack
+
+
+def _without_straight(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the indices of what is left of upright and level runs: their ends.
+
+    The scan takes the others out without rounding: one of its two products is an exact zero, or
+    both share a factor.
+    """
+    top = np.flatnonzero(np.r_[True, x[1:-1] != x[2:], True][: len(x)])
+    level = np.r_[False, (y[top][1:-1] == y[top][:-2]) & (y[top][1:-1] == y[top][2:]), False]
+    return top[~level[: len(top)]]
+
+
+def _above_rough_hull(x: np.ndarray, y: np.ndarray, every: int = 64) -> np.ndarray:
+    """Return the indices of what is not clearly below the hull of every 64th point.
+
+    Points of the first and the last x stay: there a line through the hull has more than one height.
+    """
+    if len(x) < every**2:
+        return np.arange(len(x))
+    rough = np.r_[np.arange(0, len(x) - 1, every), len(x) - 1]
+    hull = rough[_scan(x[rough], y[rough])]
+    line = np.interp(x, x[hull], y[hull])
+    ends = (x == x[0]) | (x == x[-1])
+    return np.flatnonzero(ends | (y >= line - 1e-9 * (1 + np.abs(line))))
 
 
 def _without_interior(x: np.ndarray, y: np.ndarray) -> np.ndarray:
