@@ -46,7 +46,7 @@ Timed = dict[str, float]
 
 def described(**table: Any) -> dict[str, Any]:
     columns = {
-        "person": {"type": "int", "private_id": True},
+        "person": {"type": "int", "private_id": True, "nullable": False},
         "ward": {"type": "int"},
         "cost": {"type": "float", "lower": 0.0, "upper": 500.0},
         "age": {"type": "int", "lower": 0, "upper": 100},

@@ -44,12 +44,12 @@ class Grid:
         return max(abs(self.units(self.lower)), abs(self.units(self.upper)))
 
     def units(self, value: float) -> int:
-        """Return a value in units: ``floor(value / step + 1/2)`` after clamping.
+        """Return a value in units: the nearest whole number (halves to even) after clamping.
 
-        The engines compute the same expression in the same double precision.
+        The engines round the same double in the same way.
         """
         clamped = min(max(value, self.lower), self.upper)
-        return math.floor(clamped * 2.0**-self.exponent + 0.5)
+        return round(clamped * 2.0**-self.exponent)
 
     def values(self, units: np.ndarray) -> np.ndarray:
         """Return sums in units as numbers: int64 where the step is 1, else float64."""

@@ -90,6 +90,18 @@ class Dialect:
         small = f"CAST({function}({sql}) AS DOUBLE)"
         return f"(CASE WHEN abs({sql}) < {limit} THEN {small} ELSE {sql} END)"
 
+    def rounded(self, sql: str) -> str:
+        """Return a double within 64 bits as the nearest whole number, halves to even."""
+        return f"CAST(rint({sql}) AS BIGINT)" if self.spark else f"CAST({sql} AS BIGINT)"
+
+    def saturated(self, sql: str) -> str:
+        """Return a double rounded in DuckDB; beyond 64 bits the end of the range, NaN as null."""
+        ends = (
+            f"CASE WHEN isnan({sql}) THEN NULL WHEN {sql} > CAST(0 AS DOUBLE) "
+            f"THEN {2**63 - 1} WHEN {sql} < CAST(0 AS DOUBLE) THEN -{2**63 - 1} END"
+        )
+        return f"coalesce(TRY_CAST({sql} AS BIGINT), {ends})"
+
     def days(self, sql: str) -> str:
         """Return a date as days since 1970."""
         start = self.time("1970-01-01", date=True)

@@ -109,6 +109,11 @@ class ExactSql:
         return counted(listed, self.keys, values, names)
 
     @property
+    def _all_have_units(self) -> bool:
+        """Whether the metadata promise what the unit's column would be read for."""
+        return not (self._query.bounding.enforced or self._query.facts.unit_nullable)
+
+    @property
     def _numbered(self) -> list[tuple[int, Aggregate]]:
         return list(enumerate(self._query.aggregates))
 
@@ -124,7 +129,7 @@ class ExactSql:
     def _rows_sql(self, condition: str | None) -> str:
         selected = ", ".join(f"{f.value.sql} AS {f.name}" for f in self._fields) or "1 AS one"
         conditions = [] if condition is None else [condition]
-        if self._unit is not None:
+        if self._unit is not None and not self._all_have_units:
             conditions.append(f"({self._unit.value.sql}) IS NOT NULL")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         rows = f"SELECT {selected} FROM {SQL_DATA}{where}"  # noqa: S608

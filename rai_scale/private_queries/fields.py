@@ -125,24 +125,36 @@ class Fields:
                 f"column {name!r} holds {column.kind} in the table: a conversion to numbers could "
                 "fail on a row's value."
             )
-        double, integer = self.dialect.double, self.dialect.integer
         x = self._double(name, column)
-        value = f"({x} * {x})" if squared else x
-        least, most = (low * low, high * high) if squared else (low, high)
-        scaled = f"{value} * {double(2.0**-grid.exponent)} + {double(0.5)}"
-        # NaN is above all numbers in both dialects; isnan of null is false in Spark, null in DuckDB
+        if squared:
+            return self._by_cases(x, f"({x} * {x})", low, high, grid, (low * low, high * high))
+        if self.dialect.spark:
+            return self._by_cases(x, x, low, high, grid, (low, high))
+        rounded = self.dialect.saturated(f"{x} * {self.dialect.double(2.0**-grid.exponent)}")
+        return self._between(rounded, grid.units(low), grid.units(high))
+
+    def _by_cases(
+        self, x: str, value: str, low: float, high: float, grid: Grid, ends: tuple[float, float]
+    ) -> str:
+        """Return ``value`` in units, and its ``ends`` where ``x`` is beyond the bounds."""
+        double, integer = self.dialect.double, self.dialect.integer
+        least, most = (integer(grid.units(end)) for end in ends)
+        inside = self.dialect.rounded(f"{value} * {double(2.0**-grid.exponent)}")
+        # NaN is above all numbers in both dialects
         return (
-            f"CASE WHEN {x} >= {double(low)} AND {x} <= {double(high)} "
-            f"THEN CAST(floor({scaled}) AS BIGINT) "
-            f"WHEN {x} < {double(low)} THEN {integer(grid.units(least))} "
-            f"WHEN {x} > {double(high)} AND NOT isnan({x}) THEN {integer(grid.units(most))} END"
+            f"CASE WHEN {x} > {double(high)} THEN CASE WHEN isnan({x}) THEN NULL ELSE {most} END "
+            f"WHEN {x} < {double(low)} THEN {least} ELSE {inside} END"
         )
+
+    def _between(self, x: str, first: int, last: int) -> str:
+        """Clamp whole numbers; ``greatest`` and ``least`` are fast, but skip nulls."""
+        least, most = self.dialect.integer(first), self.dialect.integer(last)
+        return f"CASE WHEN {x} IS NOT NULL THEN greatest(least({x}, {most}), {least}) END"
 
     def _whole(self, x: str, low: float, high: float, *, squared: bool) -> str:
         """Clamp whole numbers on a grid of 1: no detour over doubles."""
         least, most = math.floor(low + 0.5), math.floor(high + 0.5)
-        first, last = map(self.dialect.integer, (least, most))
-        clamped = f"CASE WHEN {x} < {first} THEN {first} WHEN {x} > {last} THEN {last} ELSE {x} END"
+        clamped = self._between(x, least, most)
         return f"(({clamped}) * ({clamped}))" if squared else clamped
 
     def _double(self, name: str, column: Typed) -> str:

@@ -34,6 +34,8 @@ class TableFacts:
         As in SmartNoise SQL.
     columns : dict
         SmartNoise's column objects by name.
+    unit_nullable : bool
+        Whether the privacy unit may be null (``nullable``, true unless the metadata say no).
     """
 
     name: str
@@ -43,6 +45,7 @@ class TableFacts:
     censor_dims: bool
     clamp_counts: bool
     columns: dict[str, Any]
+    unit_nullable: bool = True
 
     def bounds(self, column: str) -> tuple[float, float]:
         """Return the bounds that a column's values are clamped to.
@@ -123,6 +126,7 @@ def table_facts(metadata: Metadata, name: str) -> TableFacts:
         table.censor_dims,
         table.clamp_counts,
         columns,
+        not units or bool(getattr(columns[units[0]], "nullable", True)),
     )
 
 
