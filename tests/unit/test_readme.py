@@ -127,3 +127,12 @@ def test_fairness(tmp_path, monkeypatch):
     exec(snippet("assess_fairness(decisions"), names)
     assert len(names["frame"].by_group) == 8
     assert "Fairness of approved" in Path("fairness.html").read_text()
+
+
+def test_explanations(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_sample_lake("sample_lake", rows=400)
+    last = ("rai_scale.importance(explained)", "found = rai_scale.importance(explained)")
+    names: dict = {}
+    exec(snippet("rai_scale.train_ebm(", last), names)
+    assert set(names["found"]["feature"]) == {"age_group", "income", "score"}
