@@ -35,7 +35,8 @@ from rai_scale.privacy.no_ledger import NoLedger
 from rai_scale.private_queries.api import exact_aggregates, private_sql
 from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import make_plan
-from rai_scale.private_queries.release import PrivateRelease, draw, encoded
+from rai_scale.private_queries.release import draw, encoded
+from rai_scale.private_queries.result import PrivateRelease
 
 LIMIT = 4
 SUMS = "COUNT(*) AS n, SUM(cost) AS cost, SUM(age) AS age"
@@ -269,7 +270,7 @@ def against_bare_noise(groups: int, repeats: int) -> None:
         arrow, facts = encoded(plan, draw(plan, exact))
         held = book.reserve("s", "a", "d", plan.budgeted.costs)
         stored = book.store_release(held, arrow, facts)
-        return len(PrivateRelease(stored, plan, metadata).to_pandas())
+        return len(PrivateRelease(stored, plan).to_pandas())
 
     contenders = {"bare OpenDP draws": bare_draws, "noise, release, post-processing": ours}
     ours()

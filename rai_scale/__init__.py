@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rai_scale.explanations.glassbox import train_glassbox
     from rai_scale.explanations.ice import ice
     from rai_scale.explanations.importance import importance
+    from rai_scale.explanations.interpret_local import to_interpret_local
     from rai_scale.explanations.partial_dependence import partial_dependence
     from rai_scale.explanations.performance import performance
     from rai_scale.explanations.permutation import permutation_importance
@@ -76,6 +77,7 @@ _HOMES = {
     "score_ebm": "rai_scale.explanations.ebm_score",
     "sobol": "rai_scale.explanations.sensitivity",
     "threshold_curves": "rai_scale.fairness.thresholds.curves",
+    "to_interpret_local": "rai_scale.explanations.interpret_local",
     "train_ebm": "rai_scale.explanations.ebm",
     "train_glassbox": "rai_scale.explanations.glassbox",
     "train_private_ebm": "rai_scale.explanations.private_ebm",
@@ -119,6 +121,7 @@ __all__ = [
     "score_ebm",
     "sobol",
     "threshold_curves",
+    "to_interpret_local",
     "train_ebm",
     "train_glassbox",
     "train_private_ebm",

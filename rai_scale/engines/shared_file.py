@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 _LOADED: dict[tuple[str, str], Any] = {}
+_LOADING = threading.RLock()  # a loader may load another file
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class SharedFile:
         return self.locate(self.name)
 
     def load(self, loader: Callable[[str], Any]) -> Any:
-        """Return ``loader(path)``, called once per process and file."""
+        """Return ``loader(path)``, called once per process and file, whatever its threads."""
         key = (self.name, f"{loader.__module__}.{loader.__qualname__}")
-        if key not in _LOADED:
-            _LOADED[key] = loader(self.path())
-        return _LOADED[key]
+        with _LOADING:
+            if key not in _LOADED:
+                _LOADED[key] = loader(self.path())
+            return _LOADED[key]
 
 
 def content_name(path: str) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.explanations.columns import model_frame
-from rai_scale.statistics.keyed_hash import key_uniforms
+from rai_scale.explanations.row_sample import draw_rows
 
-ORDER = "_rai_order"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rai_scale.engines.protocol import Engine
 
 
 def background_frame(
@@ -35,7 +34,7 @@ def background_frame(
     rows : int
         Size of the sample.
     seed : int
-        The sample is the rows with the smallest hashes under this seed.
+        Of the sample, which is uniform over rows and depends on nothing else.
 
     Raises
     ------
@@ -60,51 +59,8 @@ def background_frame(
 def sample_rows(
     engine: Engine, data: Any, columns: Sequence[str], rows: int, seed: int
 ) -> pa.Table:
-    """Return the ``rows`` rows with the smallest keyed hashes, in the order of the hashes.
+    """Return ``rows`` rows drawn uniformly, each copy of equal rows on its own; reads twice.
 
-    Two passes: one counts, one brings a few more than ``rows`` rows to the driver.
+    See :func:`~rai_scale.explanations.row_sample.draw_rows`.
     """
-    schema = engine.schema(data)
-    fields = [schema.field(name) for name in columns]
-    outputs = pa.schema([*fields, (ORDER, pa.float64())])
-    total = _count(engine, data, columns[0])
-    share = (rows + 6 * np.sqrt(rows) + 20) / max(total, 1)
-    while True:
-        keep = KeepSmallest(share, seed)
-        kept = engine.collect(
-            engine.map_partitions(data, keep, outputs, inputs=columns, label="background")
-        )
-        if kept.num_rows >= min(rows, total) or share >= 1:
-            break
-        share *= 4
-    return kept.sort_by(ORDER).slice(0, rows).select(list(columns))
-
-
-def _count(engine: Engine, data: Any, column: str) -> int:
-    counted = engine.map_partitions(
-        data, count_rows, pa.schema([("rows", pa.int64())]), inputs=[column], label="background"
-    )
-    return int(sum(engine.collect(counted)["rows"].to_pylist()))
-
-
-def count_rows(table: pa.Table) -> pa.Table:
-    """Return the number of rows of a batch."""
-    return pa.table({"rows": pa.array([table.num_rows], pa.int64())})
-
-
-count_rows.cheap = True  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True)
-class KeepSmallest:
-    """A table function that keeps rows whose hash, as a number in [0, 1), is below ``share``."""
-
-    share: float
-    seed: int
-    cheap = True
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the kept rows with their hashes."""
-        order = key_uniforms(table, self.seed)
-        table = table.append_column(ORDER, pa.array(order))
-        return table.filter(pa.array(order < self.share))
+    return draw_rows(engine, data, columns, rows, seed)

@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 def model_frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
     """Convert a batch to the columns and dtypes of ``like``.
 
-    Integers and booleans with nulls become floats with NaN; a category that ``like`` does not know
-    becomes missing; null text is NaN, as pandas' readers give it.
+    A number that the dtype of ``like`` cannot hold is not bent to it: the column of the batch then
+    is int64 or float64 (2.75 or 300 where ``like`` has int8), as integers and booleans with nulls
+    become floats with NaN. A category that ``like`` does not know becomes missing; null text is
+    NaN, as pandas' readers give it.
     """
     columns = {name: _as_dtype(table[name], like[name].dtype) for name in like.columns}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
@@ -28,26 +30,36 @@ def _as_dtype(column: pa.ChunkedArray, dtype: Any) -> pd.Series:
         values = column.to_pandas(integer_object_nulls=True)
         return pd.Series(pd.Categorical(values, dtype=dtype))
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
-        if not pa.types.is_floating(column.type):
-            column = _numbers(column, dtype)
-        values = column.to_numpy()
-        if dtype.kind in "iub" and (column.null_count or np.isnan(values).any()):
-            return pd.Series(values.astype(np.float64))
-        return pd.Series(values.astype(dtype))
+        return pd.Series(_fitting(_numbers(column, dtype), dtype))
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         values = column.to_pandas(integer_object_nulls=True).astype(object)
         return values.where(values.notna(), np.nan)
-    return column.to_pandas().astype(dtype)
+    found = column.to_pandas()
+    try:
+        return found.astype(dtype)
+    except TypeError:  # pandas' own integers refuse what they cannot hold
+        return found.astype("Float64")
 
 
-def _numbers(column: pa.ChunkedArray, dtype: np.dtype) -> pa.ChunkedArray:
-    """Return integers as they are if nothing is missing, and anything else as floats."""
+def _fitting(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return numbers in ``dtype`` if it can hold them, else as they are.
+
+    A float may lose digits in a shorter one, as in any computation with those.
+    """
+    with np.errstate(all="ignore"):
+        cast = values.astype(dtype)
+        same = np.isfinite(cast) == np.isfinite(values) if dtype.kind == "f" else cast == values
+    return cast if same.all() else values
+
+
+def _numbers(column: pa.ChunkedArray, dtype: np.dtype) -> np.ndarray:
+    """Return integers as int64 if nothing is missing, and anything else as float64."""
     whole = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
     if whole and column.null_count == 0 and dtype.kind != "f":
-        return column.cast(pa.int64())
+        return column.cast(pa.int64()).to_numpy()
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    return pc.cast(column, pa.float64(), safe=False)
+    return pc.cast(column, pa.float64(), safe=False).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ def _mix_column(
 ) -> Any:
     if isinstance(background.dtype, np.dtype):
         return np.where(mask, rows.to_numpy()[of], background.to_numpy()[other])
-    pool = pd.concat([background, rows.astype(background.dtype)], ignore_index=True).array
+    pool = pd.concat([background, rows], ignore_index=True).array
     return pool.take(np.where(mask, len(background) + of, other))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.interpret_objects import pdp_explanation
+from rai_scale.explanations.interpret_objects import pair_explanation, pdp_explanation
 from rai_scale.explanations.plain import plain, plain_list
 from rai_scale.results import Result
 
@@ -87,6 +87,29 @@ class PartialDependence(Result):
             drawn = None if lines is None else lines.lines[n][:, :, at]
             entries.append((self.terms[n].axes[0], self.mean[n][:, at], self.std[n][:, at], drawn))
         return pdp_explanation(entries)
+
+    def to_interpret_pairs(self, label: str | None = None) -> Any:
+        """Return interpret's ``FeatureValueExplanation`` of the terms of two features.
+
+        Parameters
+        ----------
+        label : str, optional
+            The class; needed where there are several.
+
+        Raises
+        ------
+        ConfigError
+            If the class is not there, or no term has two features.
+        """
+        at = label_position(self.labels, label)
+        pairs = [
+            (*term.axes, self.average(number)[at])
+            for number, term in enumerate(self.terms)
+            if len(term.axes) > 1
+        ]
+        if not pairs:
+            raise ConfigError("there is no term of two features; ask for of=[('a', 'b')].")
+        return pair_explanation(pairs)
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ def score_ebm(
         if kind == "continuous":
             check_numeric(schema, name, "feature")
     names = output_names(model, contributions, prefix)
-    twice = set(names) & (set(schema.names) - {"prediction"})
+    twice = set(names) & set(schema.names if key_columns is None else key_columns)
     if twice:
         raise ConfigError(
-            f"the frame has columns {', '.join(sorted(twice))} already; give another prefix, or "
-            "rename them."
+            f"the frame has columns {', '.join(sorted(twice))} already; drop or rename them, give "
+            "another prefix, or name key_columns."
         )
     score = ScoreRows(publish_object(engine, model, "ebm.pkl"), tuple(names), contributions)
     outputs = pa.schema([(name, pa.float64()) for name in names])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -32,26 +33,28 @@ class ExactShap:
     def _weights(self) -> np.ndarray:
         return exact_weights(self.task.features)
 
-    @cached_property
-    def _parts(self) -> list[Evaluation]:
-        """All coalitions but the empty and the full one, a few hundred at a time."""
+    def _parts(self) -> Iterator[Evaluation]:
+        """Yield all coalitions but the empty and the full one, a few hundred at a time."""
         masks = all_coalitions(self.task.features)[1:-1]
         count = len(self.task.background)
-        return [
-            Evaluation(np.repeat(part, count, axis=0), np.tile(np.arange(count), len(part)))
-            for part in (masks[i : i + _COALITIONS] for i in range(0, len(masks), _COALITIONS))
-        ]
+        for start in range(0, len(masks), _COALITIONS):
+            part = masks[start : start + _COALITIONS]
+            other = np.tile(np.arange(count), len(part))
+            yield Evaluation(np.repeat(part, count, axis=0), other)
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local_values.LocalExplainer`."""
         task = self.task
         prediction = task.output.in_blocks(rows)
         base = np.broadcast_to(task.base, prediction.shape)
-        games = [base[:, None, :]]
-        for part in self._parts:
-            outputs = part.run(task, rows)
-            shape = (len(rows), -1, len(task.background), outputs.shape[-1])
-            games.append(outputs.reshape(shape).mean(axis=2))
-        game = np.concatenate([*games, prediction[:, None, :]], axis=1)
-        values = np.stack([self._weights @ one for one in game])
+        weights, count = self._weights[..., None], len(task.background)
+        values = weights[:, 0] * base[:, None] + weights[:, -1] * prediction[:, None]
+        for number, part in enumerate(self._parts()):
+            first = 1 + number * _COALITIONS
+            own = self._weights[:, first : first + len(part.other) // count]
+            for start in range(0, len(rows), part.rows_at_once):
+                outputs = part.run(task, rows.iloc[start : start + part.rows_at_once])
+                shape = (len(outputs), -1, count, outputs.shape[-1])
+                for at, game in enumerate(outputs.reshape(shape).mean(axis=2), start):
+                    values[at] += own @ game
         return LocalValues(prediction, base, values)

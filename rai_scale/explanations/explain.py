@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,9 +38,6 @@ PERTURBATIONS = ("interventional", "tree_path_dependent")
 BACKGROUND_ROWS = 100
 
 
-_LOADING = threading.Lock()
-
-
 @dataclass(frozen=True)
 class Explanation:
     """Explanations that were planned; nothing of the frame is read before :attr:`frame` is.
@@ -70,7 +66,7 @@ def explain(frame: Any, model: Any, **options: Any) -> Any:
     DataFrame of the caller's kind, lazy where the engine is
         The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
         ``shap_<feature>`` per feature, ``shap_error_<feature>`` where values are sampled, and
-        ``explained_by`` with the method that was picked.
+        ``explained_by`` with the method that was picked, or why the row has no values (NaN).
     """
     return plan_explanation(frame, model, **options).frame
 
@@ -111,7 +107,8 @@ def plan_explanation(
     background : pandas.DataFrame, or frame of an engine, optional
         What features are replaced by. A pandas frame is used whole, and its dtypes are those that
         the model is given; of other frames ``background_rows`` rows are sampled, which runs them.
-        Without it, the sample is drawn from ``frame``.
+        Without it, the sample is drawn from ``frame``. Enumeration and sampling refuse one with
+        which a row needs more than 10,000,000 predictions.
     target : class, optional
         The class that is explained; by default the second of two, or all of more.
     classes : list, optional
@@ -210,8 +207,7 @@ class ExplainRows:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the added columns, or with keys the rows of the new frame."""
-        with _LOADING:  # threads of one process share what is loaded
-            explainer = self.plan.load(load_explainer)
+        explainer = self.plan.load(load_explainer)
         layout = self.layout
         rows = model_frame(table, explainer.task.background)
         identity = table.select(list(layout.keys or layout.features))

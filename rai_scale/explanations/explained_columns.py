@@ -5,17 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_columns
 
 
-def value_columns(names: Sequence[str], prefix: str) -> list[str]:
-    """Return the columns of values that begin with ``prefix``, without errors and replicates.
+def value_columns(
+    names: Sequence[str], prefix: str, features: Sequence[str] | None = None
+) -> list[str]:
+    """Return the columns of values of ``features``.
+
+    Without ``features``, all that begin with ``prefix``, less errors and replicates: those of a
+    class ``high_risk`` begin with ``shap_high_`` as well.
 
     Raises
     ------
     ConfigError
         If there are none.
+    MissingColumnError
+        If a feature has none.
     """
+    if features is not None:
+        if isinstance(features, str) or not features:
+            raise ConfigError("features must be a list of one or more names, or left out.")
+        check_columns([prefix + name for name in features], names)
+        return [prefix + name for name in features]
     found = [name for name in names if name.startswith(prefix) and name != prefix]
     parts = {n for value in found for n in [error_column(value, prefix)]}
     parts |= {n for value in found for n in replicate_columns(names, value, prefix)}

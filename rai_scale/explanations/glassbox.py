@@ -62,7 +62,7 @@ def train_glassbox(
 ) -> GlassboxResult:
     """Train a linear, tree or APLR model on at most ``sample_rows_limit`` rows; runs the frame.
 
-    The rows are those with the smallest keyed hashes, so they do not depend on partitions. Missing
+    The rows are drawn by keyed hashes, uniformly, and do not depend on partitions. Missing
     numbers become the median, missing categories a category, categories indicator columns.
 
     Parameters

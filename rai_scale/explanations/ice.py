@@ -45,7 +45,7 @@ def ice(
         As in :func:`~rai_scale.explanations.partial_dependence.partial_dependence`; the grid is
         that of all rows.
     rows : int
-        How many rows are drawn: those with the smallest keyed hashes of features and keys.
+        How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
     key_columns : list of str
         Columns that come with each line.
 

@@ -34,6 +34,7 @@ def importance(
     frame: Any,
     *,
     prefix: str = "shap_",
+    features: Sequence[str] | None = None,
     by: str | Sequence[str] | None = None,
     sample_weight: str | None = None,
     confidence: float = 0.95,
@@ -46,6 +47,10 @@ def importance(
         Rows without an explanation (NaN) must be left out first.
     prefix : str
         How the columns of explanations begin; ``shap_<class>_`` for one of several classes.
+    features : list of str, optional
+        Those that were explained. Without it they are what follows the prefix in the columns'
+        names, which is wrong where the name of one class begins another's (``high``,
+        ``high_risk``), or a feature's name begins with ``error_``.
     by : str or list of str, optional
         Columns of cohorts or sensitive groups.
     sample_weight : str, optional
@@ -64,7 +69,7 @@ def importance(
     ConfigError
         If there are no explanations or no rows, or values are missing.
     MissingColumnError
-        If ``by`` or the weights are not columns.
+        If ``by``, the weights or the values of a feature are not columns.
     """
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence must be between 0 and 1; found {confidence}.")
@@ -72,7 +77,7 @@ def importance(
     names = engine.columns(frame)
     keys = [by] if isinstance(by, str) else list(by or [])
     check_columns([*keys, *([sample_weight] if sample_weight else [])], names)
-    values = value_columns(names, prefix)
+    values = value_columns(names, prefix, features)
     terms = make_terms(names, values, prefix)
     if isinstance(frame, pd.DataFrame):
         frame = engine.collect(frame)  # pandas would make nulls of NaN between the passes
@@ -84,15 +89,15 @@ def importance(
     )
     if not states:
         raise ConfigError("there are no rows.")
-    features = [name.removeprefix(prefix) for name in values]
+    shown = [name.removeprefix(prefix) for name in values]
     if not all(np.isfinite(state.mean).all() for state in states):
         raise ConfigError("some rows have no explanation (NaN); leave them out first.")
     groups = found if keys else found.iloc[:, :0]
-    overall = means(merge_all(states), features, confidence)
-    parts = [means(state, features, confidence) for state in states] if keys else []
+    overall = means(merge_all(states), shown, confidence)
+    parts = [means(state, shown, confidence) for state in states] if keys else []
     return Importance(
-        tuple(features), tuple(keys), confidence, overall,
-        _labelled(groups, parts), compare_groups(states, features) if keys else None,
+        tuple(shown), tuple(keys), confidence, overall,
+        _labelled(groups, parts), compare_groups(states, shown) if keys else None,
     )  # fmt: skip
 
 
@@ -136,8 +141,9 @@ class Terms:
 
 def make_terms(names: Sequence[str], values: Sequence[str], prefix: str) -> Terms:
     """Return the terms of an explained frame; replicates are taken before errors."""
-    errors = [e for v in values if (e := error_column(v, prefix)) in names]
-    copies = [replicate_columns(names, value, prefix) for value in values]
+    others = [name for name in names if name not in values]
+    errors = [e for v in values if (e := error_column(v, prefix)) in others]
+    copies = [replicate_columns(others, value, prefix) for value in values]
     if len(errors) not in (0, len(values)) or len({len(one) for one in copies}) > 1:
         raise ConfigError("some columns of explanations have errors or replicates, others not.")
     if copies[0]:

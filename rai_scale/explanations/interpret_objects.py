@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,23 @@ Entry = tuple["Axis", np.ndarray, np.ndarray, "np.ndarray | None"]
 _MOST_BARS = 100
 
 
+def interpret_class(module: str, name: str) -> Any:
+    """Return a class of interpret.
+
+    Raises
+    ------
+    MissingExtraError
+        If interpret is not installed, or plotly, without which its objects show nothing.
+    """
+    try:
+        found = getattr(import_module(module), name)
+    except ImportError:
+        raise MissingExtraError("interpret-core", "explain") from None
+    if find_spec("plotly") is None:
+        raise MissingExtraError("plotly", "explain")
+    return found
+
+
 def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) -> pd.DataFrame:
     """Return the table from which interpret's dashboard picks an entry."""
     kinds = ["categorical" if kind == "nominal" else kind for kind in kinds]
@@ -27,15 +46,12 @@ def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) 
 
 def pdp_explanation(entries: Sequence[Entry]) -> Any:
     """Return a ``PDPExplanation`` of (axis, mean, std, lines or None) per feature."""
-    try:
-        from interpret.blackbox._partialdependence import PDPExplanation
-    except ImportError:
-        raise MissingExtraError("interpret-core", "explain") from None
+    made = interpret_class("interpret.blackbox._partialdependence", "PDPExplanation")
     names = [axis.feature for axis, *_ in entries]
     kinds = ["nominal" if axis.categorical else "continuous" for axis, *_ in entries]
     specific = [_pdp_entry(*entry) for entry in entries]
     unique = [len(one["density"]["scores"]) for one in specific]
-    return PDPExplanation(
+    return made(
         "global",
         {"overall": None, "specific": specific, "mli": []},
         feature_names=names,
@@ -59,6 +75,30 @@ def _pdp_entry(
     }
 
 
+def pair_explanation(pairs: Sequence[tuple[Axis, Axis, np.ndarray]]) -> Any:
+    """Return a ``FeatureValueExplanation`` with a heat map per (axis, axis, means)."""
+    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    specific = [
+        {
+            "type": "interaction",
+            "left_names": list(left.values),
+            "right_names": list(right.values),
+            "scores": means,
+        }
+        for left, right, means in pairs
+    ]
+    names = [f"{left.feature} & {right.feature}" for left, right, _ in pairs]
+    kinds = ["interaction"] * len(names)
+    return made(
+        "global",
+        {"overall": None, "specific": specific, "mli": []},
+        feature_names=names,
+        feature_types=kinds,
+        name="Partial dependence of pairs",
+        selector=selector(names, kinds, [means.size for *_, means in pairs]),
+    )
+
+
 def _density(axis: Axis) -> dict[str, Any]:
     """Return categories with their rows, or a histogram of numbers."""
     if axis.counts is not None:
@@ -78,12 +118,9 @@ def bars(
     names: Sequence[str], scores: np.ndarray, specific: list[dict[str, Any]] | None, title: str
 ) -> Any:
     """Return a ``FeatureValueExplanation`` with one bar per feature."""
-    try:
-        from interpret.api.templates import FeatureValueExplanation
-    except ImportError:
-        raise MissingExtraError("interpret-core", "explain") from None
+    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
     kinds = ["continuous"] * len(names)
-    return FeatureValueExplanation(
+    return made(
         "global",
         {"overall": {"names": list(names), "scores": scores}, "specific": specific, "mli": []},
         feature_names=list(names),
@@ -95,10 +132,7 @@ def bars(
 
 def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> Any:
     """Return a ``MorrisExplanation`` of mu, mu_star, sigma and mu_star_conf."""
-    try:
-        from interpret.blackbox._sensitivity import MorrisExplanation
-    except ImportError:
-        raise MissingExtraError("interpret-core", "explain") from None
+    made = interpret_class("interpret.blackbox._sensitivity", "MorrisExplanation")
     keys = ("mu", "mu_star", "sigma", "mu_star_conf")
     specific = [{"type": "morris", **{k: found[k][i] for k in keys}} for i in range(len(names))]
     some = found["mu_star"] > 0
@@ -109,7 +143,7 @@ def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> An
         "convergence_index": float(ratio.max()) if len(ratio) else 0.0,
     }
     kinds = ["continuous"] * len(names)
-    return MorrisExplanation(
+    return made(
         "global",
         {"overall": overall, "specific": specific},
         feature_names=list(names),

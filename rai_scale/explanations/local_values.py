@@ -75,6 +75,8 @@ class LocalValues:
     replicates : ndarray, shape (rows, replicates, features, outputs), or None
         Independent estimates whose mean are the values. The spread of their averages over rows is
         the error of the average: errors of rows are not independent.
+    unexplained : ndarray of bool, shape (rows,), or None
+        Rows that the method could not explain, whose values are NaN.
     """
 
     prediction: np.ndarray
@@ -82,6 +84,7 @@ class LocalValues:
     values: np.ndarray
     error: np.ndarray | None = None
     replicates: np.ndarray | None = None
+    unexplained: np.ndarray | None = None
 
 
 class LocalExplainer(Protocol):

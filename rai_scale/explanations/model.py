@@ -20,7 +20,9 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError, RaiScaleError
+from rai_scale.explanations.boosters import wrapped_booster
+from rai_scale.explanations.model_files import load_model
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -91,7 +93,8 @@ def as_model(
     Parameters
     ----------
     model : object with predict or predict_proba, function of a pandas frame, or path
-        See :func:`load_model` for paths.
+        See :func:`~rai_scale.explanations.model_files.load_model` for paths; a ``Booster`` of
+        LightGBM or XGBoost is taken as it is.
     features : list of str
         The columns that it reads.
     sample : pandas.DataFrame
@@ -105,173 +108,78 @@ def as_model(
     Raises
     ------
     ConfigError
-        If it is no model, or its predictions do not have one row per row of ``sample``.
+        If it is no model, cannot predict ``sample``, gives labels instead of numbers, or its
+        predictions do not have one row per row of ``sample``.
     """
     if isinstance(model, str | Path):
         model = load_model(model, trusted=trusted)
+    model = wrapped_booster(model)
     names = tuple(features)
-    found = np.asarray(_raw(model)(model_input(model, sample[list(names)])))
+    found = _first_prediction(model, sample[list(names)])
     if found.ndim not in (1, 2) or len(found) != len(sample):
         raise ConfigError(
             f"the model returned an array of shape {found.shape} for {len(sample)} rows; expected "
             "one row of predictions per row."
         )
-    if classes is None and hasattr(model, "classes_") and not hasattr(model, "predict_proba"):
-        return Model(model, names, tuple(np.asarray(model.classes_).tolist()))  # raw scores only
-    if found.dtype.kind not in "iufb":
-        raise ConfigError("the model predicts labels, not numbers; give one with predict_proba.")
+    labels = hasattr(model, "predict") and not hasattr(model, "predict_proba")
+    if labels and hasattr(model, "classes_"):
+        _check_scores(model)  # raw scores only
+        return Model(model, names, _plain(model.classes_ if classes is None else classes))
+    _check_numbers(found)
     width = 1 if found.ndim == 1 else found.shape[1]
     if classes is None and hasattr(model, "predict_proba"):
         classes = getattr(model, "classes_", range(width))
-    if classes is None and width > 1:
-        classes = range(width)
+    if classes is None:
+        classes = getattr(model, "classes", None) or (range(width) if width > 1 else None)
     if classes is not None and width not in (len(classes), len(classes) - 1):
         raise ConfigError(f"the model gives {width} numbers per row for {len(classes)} classes.")
-    return Model(model, names, None if classes is None else tuple(np.asarray(classes).tolist()))
+    return Model(model, names, None if classes is None else _plain(classes))
 
 
-def load_model(path: str | Path, *, trusted: bool = False) -> Any:
-    """Load a model file by its ending: .txt (LightGBM), .json, .ubj (XGBoost), .onnx.
+def _plain(classes: Any) -> tuple[Any, ...]:
+    return tuple(np.asarray(classes).tolist())
 
-    ``trusted=True`` also allows .pkl, .joblib and MLflow models (a folder with ``MLmodel``, or a
-    ``models:/`` or ``runs:/`` address), which can run code while they load.
 
-    Raises
-    ------
-    ConfigError
-        If the format is unknown, or can run code and was not said to be trusted.
-    """
-    text, place = str(path), Path(path)
-    if text.startswith(("models:/", "runs:/")) or (place / "MLmodel").is_file():
-        return _code_format(text, trusted, "MLflow", _load_mlflow)
-    if place.suffix in (".pkl", ".pickle", ".joblib"):
-        return _code_format(text, trusted, "pickle", _load_pickle)
-    loaders = {
-        ".txt": _load_lightgbm,
-        ".json": _load_xgboost,
-        ".ubj": _load_xgboost,
-        ".onnx": _load_onnx,
-    }
-    if place.suffix not in loaders:
+def _first_prediction(model: Any, rows: pd.DataFrame) -> np.ndarray:
+    """Predict some rows of the background; a library's own message may quote their values."""
+    try:
+        return np.asarray(_raw(model)(model_input(model, rows)))
+    except RaiScaleError:
+        raise
+    except Exception as error:
+        given = ", ".join(f"{name} ({dtype})" for name, dtype in rows.dtypes.items())
         raise ConfigError(
-            f"no loader for a model file ending in {place.suffix!r}; known: "
-            f"{', '.join(loaders)}, and if trusted .pkl, .joblib, MLflow."
-        )
-    if not place.is_file():
-        raise ConfigError(f"there is no model file {text!r}.")
-    return loaders[place.suffix](text)
+            f"the model could not predict rows of the background ({type(error).__name__} at "
+            f"{_place(error)}). It was given {given}. If it was fitted on other types, such as "
+            "categories, give background as a pandas frame with the dtypes that it was fitted on."
+        ) from None
 
 
-def _code_format(path: str, trusted: bool, kind: str, load: Callable[[str], Any]) -> Any:
-    if not trusted:
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+
+
+def _check_scores(model: Any) -> None:
+    if not hasattr(model, "decision_function"):
         raise ConfigError(
-            f"a {kind} model can run code while it loads. If you know where it comes from, say "
-            "trusted=True (in a configuration: `trusted: true`)."
+            f"a {type(model).__name__} has classes and gives their labels only; give a model with "
+            "predict_proba or decision_function, or a function that returns probabilities."
         )
-    return load(path)
 
 
-def _load_lightgbm(path: str) -> Any:
-    try:
-        import lightgbm
-    except ImportError:
-        raise MissingExtraError("lightgbm", "explain") from None
-    return BoosterModel(lightgbm.Booster(model_file=path))
-
-
-def _load_xgboost(path: str) -> Any:
-    try:
-        import xgboost
-    except ImportError:
-        raise MissingExtraError("xgboost", "explain") from None
-    booster = xgboost.Booster()
-    booster.load_model(path)
-    return XGBoostModel(booster)
-
-
-def _load_onnx(path: str) -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingExtraError("onnxruntime", "explain") from None
-    return OnnxModel(Path(path).read_bytes(), onnxruntime.__version__)
-
-
-def _load_mlflow(path: str) -> Any:
-    try:
-        import mlflow.pyfunc
-    except ImportError:
-        raise MissingExtraError("mlflow", "explain") from None
-    return mlflow.pyfunc.load_model(path)
-
-
-def _load_pickle(path: str) -> Any:
-    if path.endswith(".joblib"):
-        import joblib
-
-        return joblib.load(path)
-    with open(path, "rb") as file:
-        return cloudpickle.load(file)
-
-
-@dataclass(frozen=True)
-class BoosterModel:
-    """A LightGBM booster; a binary or multiclass objective gives probabilities."""
-
-    booster: Any
-
-    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return what the booster predicts."""
-        return self.booster.predict(frame)
-
-
-@dataclass(frozen=True)
-class XGBoostModel:
-    """An XGBoost booster."""
-
-    booster: Any
-
-    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return what the booster predicts."""
-        import xgboost
-
-        return self.booster.predict(xgboost.DMatrix(frame, enable_categorical=True))
-
-    def margin(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the scores before the link."""
-        import xgboost
-
-        matrix = xgboost.DMatrix(frame, enable_categorical=True)
-        return self.booster.predict(matrix, output_margin=True)
-
-
-@dataclass(frozen=True)
-class OnnxModel:
-    """An ONNX model of one float tensor; its last output is taken (probabilities in skl2onnx)."""
-
-    content: bytes
-    version: str
-
-    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the last output."""
-        session = _onnx_session(self.content)
-        name = session.get_inputs()[0].name
-        return _onnx_table(session.run(None, {name: frame.to_numpy(np.float32)})[-1])
-
-
-@cache
-def _onnx_session(content: bytes) -> Any:
-    """Return a session, opened once per process: reading the model costs more than a batch."""
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-
-
-def _onnx_table(output: Any) -> np.ndarray:
-    """Return an output as an array; skl2onnx gives a list of {class: probability} by default."""
-    if isinstance(output, list):
-        return np.array([[row[name] for name in sorted(row)] for row in output])
-    return np.asarray(output)
+def _check_numbers(found: np.ndarray) -> None:
+    """Refuse labels: differences between them mean nothing, and would be explained as numbers."""
+    if found.dtype.kind in "iub":
+        raise ConfigError(
+            f"the model predicts whole numbers ({found.dtype}), as labels of classes are. Give an "
+            "object with predict_proba, or a function that returns probabilities; where they are "
+            "quantities, give a function that returns them as floats."
+        )
+    if found.dtype.kind != "f":
+        raise ConfigError("the model predicts labels, not numbers; give one with predict_proba.")
 
 
 def publish_object(engine: Engine, value: Any, name: str) -> SharedFile:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.explanations.boosters import BoosterModel, XGBoostModel
 from rai_scale.explanations.columns import in_blocks
-from rai_scale.explanations.model import BoosterModel, Model, XGBoostModel, model_input
+from rai_scale.explanations.model import Model, model_input
 
 OUTPUTS = ("probability", "raw")
 PREDICT_ROWS = 1024

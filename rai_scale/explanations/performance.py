@@ -11,6 +11,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
+from rai_scale.explanations.interpret_objects import interpret_class
 from rai_scale.explanations.performance_curves import doane_histogram, pr_points, roc_points
 from rai_scale.explanations.performance_regression import Residuals, regression_residuals
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
@@ -95,21 +96,19 @@ class Performance:
             "threshold": threshold if kind == "roc" else threshold[:-1],
             "auc": self._value(name, number, area),
         }
-        from interpret.perf._curve import PRExplanation, ROCExplanation
-
-        made = ROCExplanation if kind == "roc" else PRExplanation
+        name_of_class = "ROCExplanation" if kind == "roc" else "PRExplanation"
+        made = interpret_class("interpret.perf._curve", name_of_class)
         return made("perf", {"overall": inner, "specific": None}, name=label)
 
     def _regression_explanation(self, name: str, number: int | None, label: str) -> Any:
-        from interpret.perf._regression import RegressionExplanation
-
         residual, count = self.counted[name].density(number)
         inner = {
             "type": "perf_curve",
             "density": doane_histogram(residual, count),
             **{m: self._value(name, number, m) for m in ("mse", "rmse", "mae", "r2")},
         }
-        return RegressionExplanation("perf", {"overall": inner, "specific": None}, name=label)
+        made = interpret_class("interpret.perf._regression", "RegressionExplanation")
+        return made("perf", {"overall": inner, "specific": None}, name=label)
 
     def _cells(self, model: str | None, group: Any, kind: str, counts: bool = False) -> tuple:
         self._check_kind(kind)

@@ -123,8 +123,8 @@ def permutation_importance(
     sample_weight : str, optional
         Column of weights for the score.
     max_rows : int
-        A sample of so many rows is collected and scored at most, in the order of their keyed
-        hashes; the result says how many there were.
+        So many rows are collected and scored at most, drawn as for a background; the result says
+        how many there were.
     seed : int
         Of the sample.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,19 +19,17 @@ if TYPE_CHECKING:
     from rai_scale.engines.shared_file import SharedFile
 
 SAMPLE_ROWS = 100
-_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class SharedObject:
-    """An object that was published; loaded once per process, also where threads share it."""
+    """An object that was published; loaded once per process."""
 
     file: SharedFile
 
     def load(self) -> Any:
         """Return the object."""
-        with _LOADING:
-            return self.file.load(load_object)
+        return self.file.load(load_object)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def train_private_ebm(
         )
         inputs = list(dict.fromkeys([ALL, *fit.inputs]))
         made = engine.map_groups(marked, [ALL], fit, STATE, inputs=inputs, label="private ebm")
-        found = engine.collect(made)
+        found = one_message(lambda: engine.collect(made))
         if found.num_rows == 0:
             raise ConfigError("the private EBM could not be trained: there are no rows.")
         sink = pa.BufferOutputStream()
@@ -160,6 +160,7 @@ def train_private_ebm(
         return sink.getvalue().to_pybytes(), {"kind": "private_ebm", "features": list(features)}
 
     from rai_scale.privacy.costs import Cost
+    from rai_scale.privacy.disclosure import one_message
     from rai_scale.privacy.no_ledger import ledger_of
     from rai_scale.privacy.once import release_once
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ def add_reasons(
     top: int = 3,
     prefix: str = "shap_",
     *,
+    features: Sequence[str] | None = None,
     column: str = "reasons",
     score: str = "the score",
 ) -> Any:
@@ -36,6 +38,8 @@ def add_reasons(
         Reasons per row; those of no effect are left out.
     prefix : str
         How the columns of explanations begin; ``shap_<class>_`` for one of several classes.
+    features : list of str, optional
+        Those that were explained; see :func:`~rai_scale.explanations.importance.importance`.
     column : str
         Name of the added column.
     score : str
@@ -51,6 +55,8 @@ def add_reasons(
     ------
     ConfigError
         If there are no explanations, or the column is there already.
+    MissingColumnError
+        If a feature has no values.
     """
     engine = engine_of(frame)
     names = engine.columns(frame)
@@ -58,10 +64,10 @@ def add_reasons(
         raise ConfigError(f"top must be at least 1; found {top}.")
     if column in names:
         raise ConfigError(f"the frame already has a column {column!r}; name another one.")
-    values = value_columns(names, prefix)
-    features = [name.removeprefix(prefix) for name in values]
-    known = [name for name in features if name in names]
-    function = Reasons(tuple(values), tuple(features), tuple(known), top, column, score)
+    values = value_columns(names, prefix, features)
+    shown = [name.removeprefix(prefix) for name in values]
+    known = [name for name in shown if name in names]
+    function = Reasons(tuple(values), tuple(shown), tuple(known), top, column, score)
     outputs = pa.schema([(column, pa.string())])
     return engine.with_columns(frame, function, outputs, inputs=[*values, *known], label="reasons")
 

@@ -13,6 +13,8 @@ from rai_scale.explanations.local_values import LocalExplainer, MethodUnfit, Tas
 from rai_scale.explanations.tree_shap import TreeShap, check_tree
 
 SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
+MOST_CELLS = 10_000_000
+"""Coalitions times background rows at most: so often is the model asked about one explained row."""
 _MOST_ENUMERATED = 20
 
 
@@ -105,11 +107,13 @@ def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
     if method == "exact_shap" or games <= least:
         evals = games
     elif asked.target_error is not None:
+        _check_cells(default_evals(features), len(task.background))
         evals = evals_for_error(task)
     elif budgeted:
         evals = asked.max_evals or default_evals(features)
     else:
         evals = games if features <= MOST_FEATURES else default_evals(features)
+    _check_cells(min(evals, games), len(task.background))
     if evals >= games:
         return Choice("exact_shap", f"all {games:,} coalitions of {features} features")
     if evals > MOST_EVALS:
@@ -119,3 +123,13 @@ def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
         )
     why = f"{evals:,} of {games:,} coalitions of {features} features, sampled"
     return Choice("kernel_shap", why, "", evals)
+
+
+def _check_cells(evals: int, rows: int) -> None:
+    if evals * rows > MOST_CELLS:
+        raise ConfigError(
+            f"{evals:,} coalitions over {rows:,} background rows are {evals * rows:,} predictions "
+            f"for each explained row, and at most {MOST_CELLS:,} are made. Give a sample of the "
+            f"background, such as background.sample({max(1, min(1000, MOST_CELLS // evals))}, "
+            "random_state=0), or a smaller max_evals."
+        )

@@ -6,14 +6,14 @@ The whole background is used: shap's own default masker keeps 100 rows and says 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import MissingExtraError
 from rai_scale.explanations.additivity import not_additive, probe_rows
 from rai_scale.explanations.local_values import LocalValues, MethodUnfit, Task
 from rai_scale.explanations.output import averages_trees
@@ -31,6 +31,9 @@ _CHUNK = 64  # shap prints a progress bar where one call takes long
 @dataclass(frozen=True)
 class TreeShap:
     """Exact values of a tree ensemble's raw score, or of its averaged probabilities.
+
+    A row whose values do not add up to its prediction (missing values or categories that shap reads
+    differently from the model) has NaN, and is marked as unexplained.
 
     Parameters
     ----------
@@ -89,7 +92,10 @@ class TreeShap:
         """Return values, shape (rows, features, outputs)."""
         if self.backend == "woodelf":
             found = self._woodelf.shap_values(as_columns(self._inner.numbers(rows)), verbose=False)
-            return np.asarray(found, dtype=np.float64)[:, :, None]
+            return np.asarray(found, dtype=np.float64).reshape(len(rows), -1, 1)
+        return self._values_of_shap(rows)
+
+    def _values_of_shap(self, rows: pd.DataFrame) -> np.ndarray:
         given = self._inner.numbers(rows) if self.interventional else self._inner.transform(rows)
         parts = [given[start : start + _CHUNK] for start in range(0, len(given), _CHUNK)]
         found = [self._by_shap(part) for part in parts]
@@ -103,14 +109,12 @@ class TreeShap:
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local_values.LocalExplainer`."""
         found = self._explain(rows)
-        wrong = int(not_additive(found).sum())
-        if wrong:
-            raise ConfigError(
-                f"TreeSHAP's values of {wrong} of {len(rows)} rows do not add up to the "
-                "prediction (missing values or categories that shap reads differently); say "
-                "method='kernel_shap'."
-            )
-        return found
+        wrong = not_additive(found)
+        if wrong.any() and self.backend == "woodelf":
+            found.values[wrong] = self._values_of_shap(rows[wrong])
+            wrong = not_additive(found)
+        found.values[wrong] = np.nan
+        return replace(found, unexplained=wrong)
 
     def _explain(self, rows: pd.DataFrame) -> LocalValues:
         prediction = self.task.output.in_blocks(rows)
@@ -153,15 +157,20 @@ def check_tree(task: Task) -> tuple[str, str]:
 
 
 def _backend(task: Task, explainer: TreeShap, rows: pd.DataFrame, found: LocalValues) -> str:
-    """Return ``woodelf`` where it is installed, likely faster, and gives shap's values."""
+    """Return ``woodelf`` where it is installed, likely faster, and gives shap's values.
+
+    Values that are all 0 would show nothing. It misreads the probabilities of scikit-learn's trees.
+    """
     nodes = int(np.sum(getattr(explainer.shap_explainer.model, "num_nodes", WOODELF_NODES + 1)))
     small = len(task.background) < WOODELF_BACKGROUND or nodes > WOODELF_NODES
-    if small or not explainer.interventional or found.values.shape[2] != 1:
+    model = task.output.model
+    misread = model.classes is not None and averages_trees(explainer._inner.estimator)
+    size = float(np.abs(found.values).max())
+    if small or misread or size == 0 or not explainer.interventional or found.values.shape[2] != 1:
         return "shap"
     try:
         other = TreeShap(task, "woodelf").values(rows)
     except Exception:  # not installed, or a model that it cannot read
         return "shap"
-    size = max(1.0, float(np.abs(found.values).max()))
     same = other.shape == found.values.shape and np.abs(other - found.values).max() <= _SAME * size
     return "woodelf" if same else "shap"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rai_scale.explanations.boosters import BoosterModel, XGBoostModel
 from rai_scale.explanations.local_values import MethodUnfit
-from rai_scale.explanations.model import BoosterModel, XGBoostModel, model_input
+from rai_scale.explanations.model import model_input
 
 ONE_TO_ONE = frozenset(
     {
@@ -62,7 +63,7 @@ def unwrap(model: Any) -> Unwrapped:
         If a step of a pipeline mixes columns or makes several of one.
     """
     if isinstance(model, BoosterModel | XGBoostModel):
-        return Unwrapped(model.booster, lambda frame: frame)
+        return Unwrapped(model.estimator, lambda frame: frame)
     if not hasattr(model, "steps"):
         return Unwrapped(model, lambda frame: frame)
     for name, step in model.steps[:-1]:

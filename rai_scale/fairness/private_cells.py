@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
+from rai_scale.privacy.budget import Number, exact, to_units
 from rai_scale.privacy.canonical import idempotency_key
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
@@ -50,8 +51,11 @@ class Private:
         All values of each sensitive and control feature, from public knowledge.
     labels : list
         All labels that ``y_true`` and ``y_pred`` can hold.
-    epsilon, delta : float
+    epsilon, delta : number or its text
         ``delta = 0``: discrete Laplace noise, pure epsilon-DP; otherwise discrete Gaussian.
+    rho : number or its text, optional
+        In place of epsilon: discrete Gaussian noise, rho-zCDP. A scope that counts epsilon needs
+        ``delta`` besides, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
     ledger : str, Ledger or "none"
         Where the budget is kept.
     max_rows : int
@@ -59,21 +63,40 @@ class Private:
     scope, analyst, dataset : str
         Under which the ledger charges.
     snapshot : str, optional
-        Id of the data's version: the same measure on the same snapshot is released once.
+        Id of the data's version: the same measure on the same snapshot of the same ``dataset`` is
+        released once.
+
+    Raises
+    ------
+    ConfigError
+        If these cannot go together; no budget is charged and no data are read before.
     """
 
     privacy_unit: str
     groups: Mapping[str, Sequence[Any]]
-    epsilon: float
+    epsilon: Number | None = None
     ledger: Any = None
     labels: Sequence[Any] = (0, 1)
-    delta: float = 0.0
+    delta: Number = 0
     max_rows: int = 1
     scope: str = "default"
     analyst: str = "analyst"
-    dataset: str = "data"
+    dataset: str | None = None
     snapshot: str | None = None
     visible_to: Sequence[str] = field(default_factory=tuple)
+    rho: Number | None = None
+
+    def __post_init__(self) -> None:
+        if self.snapshot is not None and not self.dataset:
+            raise ConfigError(
+                "a snapshot needs dataset= as well, the name of the table that it is a state of: "
+                "another table with this snapshot would be shown the release of this one."
+            )
+        if (self.epsilon is None) == (self.rho is None):
+            raise ConfigError("give exactly one of epsilon and rho.")
+        if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
+            found = type(self.max_rows).__name__
+            raise ConfigError(f"max_rows must be a whole number from 1, found a {found}.")
 
 
 @dataclass(frozen=True)
@@ -173,27 +196,46 @@ def exact_counts(
 
 
 def noise_for(asked: Private) -> tuple[Noise, Cost]:
-    """Return the noise of each cell and what the release costs; reads no data."""
-    epsilon, delta = (_budget(asked, name) for name in ("epsilon", "delta"))
-    if epsilon <= 0 or not 0 <= delta < 1:
-        raise ConfigError("epsilon must be above 0, and delta from 0 to below 1.")
+    """Return the noise of each cell and what the release costs; reads no data.
+
+    Raises
+    ------
+    ConfigError
+        If a budget is no number or out of range.
+    """
+    delta = exact(asked.delta, "delta")
+    if not 0 <= delta < 1:
+        raise ConfigError("delta must lie from 0 to below 1.")
     sensitivity = Bounding(asked.max_rows).by_rows(1)
-    if delta:
+    label = "metric_frame cells"
+    epsilon: Fraction | None = None
+    if asked.rho is None:
+        epsilon = _above_zero(asked.epsilon, "epsilon")
+        if not delta:
+            noise = laplace_for(sensitivity, epsilon)
+            laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
+            return noise, Cost(label, epsilon, mechanism=laplace)
         rho = rho_for(epsilon, delta)
-        noise = gaussian_for(sensitivity, rho)
-        kind, distance = "discrete_gaussian", math.ceil(sensitivity.l2)
     else:
-        rho, noise = None, laplace_for(sensitivity, epsilon)
-        kind, distance = "discrete_laplace", sensitivity.l1
-    mechanism = Mechanism(kind, noise.scale, distance)
-    return noise, Cost("metric_frame cells", epsilon, delta, rho, mechanism)
+        rho = _above_zero(asked.rho, "rho")
+    noise = gaussian_for(sensitivity, rho)
+    gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
+    if epsilon is None and delta:
+        epsilon = _converted(rho, delta)
+    return noise, Cost(label, epsilon, delta, rho, gaussian)
 
 
-def _budget(asked: Private, name: str) -> Fraction:
-    value = getattr(asked, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{name} must be a number.")
-    return Fraction(str(value))
+def _above_zero(value: Number | None, measure: str) -> Fraction:
+    number = exact(value or 0, measure)
+    to_units(number, measure, up=True)
+    if number <= 0:
+        raise ConfigError(f"{measure} must be above 0.")
+    return number
+
+
+def _converted(rho: Fraction, delta: Fraction) -> Fraction:
+    """Return an epsilon such that rho-zCDP is (epsilon, delta)-DP, rounded up."""
+    return rho + Fraction(2 * math.sqrt(rho * -math.log(delta)) * (1 + 2.0**-40))
 
 
 def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -> Release:
@@ -210,7 +252,8 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -
     described = {
         key: list(map(str, v)) for key, v in zip(declared.keys, declared.levels, strict=True)
     }
-    parameters = {"epsilon": asked.epsilon, "delta": asked.delta, "max_rows": asked.max_rows}
+    parameters = {name: None if v is None else exact(v, name) for name, v in _asked(asked).items()}
+    kept = {"max_rows": asked.max_rows, "dataset": asked.dataset}
     query = f"cells of {', '.join(declared.keys)} per {asked.privacy_unit}"
 
     def compute() -> tuple[bytes, dict[str, Any]]:
@@ -219,7 +262,8 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -
             lambda: noise.draw(exact_counts(engine, frame, declared, asked, secrets.randbits(63)))
         )
         table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
-        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **parameters}
+        budget = {name: None if v is None else float(v) for name, v in parameters.items()}
+        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **budget, **kept}
         return to_ipc(table), facts
 
     return release_once(
@@ -227,9 +271,13 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -
         compute,
         scope=asked.scope,
         analyst=asked.analyst,
-        dataset=asked.dataset,
+        dataset=asked.dataset or "data",
         costs=[cost],
-        idempotency_key=idempotency_key(query, described, parameters, asked.snapshot),
+        idempotency_key=idempotency_key(query, described, {**parameters, **kept}, asked.snapshot),
         visible_to=asked.visible_to,
         query=query,
     )
+
+
+def _asked(asked: Private) -> dict[str, Number | None]:
+    return {"epsilon": asked.epsilon, "delta": asked.delta, "rho": asked.rho}

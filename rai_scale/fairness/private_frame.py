@@ -2,10 +2,13 @@
 
 Whatever is computed from a release costs nothing more (post-processing). Noisy counts of a group
 are projected onto counts of zero or more with the same total (the nearest in L2), because metrics
-need weights that are not negative. Intervals hold both the sampling of rows and the noise: the
-released cells are drawn anew (multinomial), noise of the release's scale is added, projected, and
-the metric computed. The spread of these replicates gives a normal interval around the value, and
-for proportions Wilson's (1927) with the number of rows that would have this spread.
+need weights that are not negative; overall values come from the noisy sums over all groups, so that
+groups without rows do not add to them. Values that are mostly noise are left out (NaN).
+
+Intervals of shares of rows, and of their differences and ratios between groups, hold noise and
+sampling of persons: :mod:`~rai_scale.fairness.private_shares`, ``private_gaps``. Other metrics, and
+comparisons with overall, have replicates: released cells are drawn anew (multinomial), noise of the
+release's scale is added, projected, and the metric computed.
 """
 
 from __future__ import annotations
@@ -14,20 +17,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
-from scipy.stats import norm
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.fairness.disparities import disparity_values
 from rai_scale.fairness.from_cells import Roles, disaggregate
-from rai_scale.fairness.intervals import Bootstrap
 from rai_scale.fairness.measure import Measured
 from rai_scale.fairness.metric_frame import CountedMetricFrame
-from rai_scale.fairness.metrics import Metric, base_function
+from rai_scale.fairness.metrics import Metric, Metrics, base_function
 from rai_scale.fairness.private_cells import (
     NOISY,
     Declared,
@@ -36,24 +37,16 @@ from rai_scale.fairness.private_cells import (
     noise_for,
     release_cells,
 )
-from rai_scale.fairness.private_draws import (
-    declared_index,
-    group_numbers,
-    noisy_draws,
-    project,
-    usable_values,
-    wilson_end,
-)
+from rai_scale.fairness.private_draws import declared_index, group_numbers, noisy_draws, project
+from rai_scale.fairness.private_intervals import fill_intervals
+from rai_scale.fairness.private_shares import Noisy, usable_by
+from rai_scale.fairness.private_values import mask_gaps, usable_groups
 from rai_scale.fairness.uncertainty.replicates import Replicates, layout_of, replicate_metrics
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 
 REPLICATES = 1_000
-PROPORTIONS = (
-    *(fm.true_positive_rate, fm.true_negative_rate, fm.false_positive_rate),
-    *(fm.false_negative_rate, fm.selection_rate, skm.accuracy_score, skm.zero_one_loss),
-    *(skm.precision_score, skm.recall_score, skm.f1_score, skm.balanced_accuracy_score),
-)
+MOSTLY_NOISE = "mostly noise: too few rows for this budget, left out"
 
 
 class PrivateMetricFrame(CountedMetricFrame):
@@ -62,52 +55,67 @@ class PrivateMetricFrame(CountedMetricFrame):
     Attributes
     ----------
     usable : pandas.DataFrame of bool
-        Per group and metric, whether the rows behind a value are many against the noise. Where
-        not, the interval is missing and ``flags`` says so; the value is mostly noise.
+        Per group and metric, whether the noisy rows behind a value are at least 30 ``max_rows``
+        and 10 standard deviations of their noise. Where not, the value and its interval are NaN,
+        and ``flags`` says why; differences and ratios are about the usable groups.
+    usable_overall : pandas.DataFrame of bool
+        The same of overall values: one row per control level, or one.
     release : dict
-        ``epsilon``, ``delta``, ``noise`` and ``scale`` of each noisy count.
+        ``epsilon``, ``delta``, ``rho``, ``max_rows``, and ``noise`` and ``scale`` of each noisy
+        count.
+    noisy : Noisy
+        The release itself, before it was projected.
     """
 
-    def __init__(self, measured: Measured, *, single: bool, usable: pd.DataFrame, release: dict):
+    def __init__(
+        self,
+        measured: Measured,
+        *,
+        single: bool,
+        noisy: Noisy,
+        usable: pd.DataFrame,
+        usable_overall: pd.DataFrame,
+        release: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(measured, single=single)
-        self.usable, self.release = usable, release
-        self.flags = pd.concat([self.flags, self._noise_flags()], ignore_index=True)
+        self.usable, self.usable_overall = usable, usable_overall
+        self.noisy, self.release = noisy, dict(release or {})
+        mask_gaps(self)
+        # what else find_flags says is of counts of 0, which are noise here
+        small = self.flags[self.flags["flag"].astype(str).str.startswith("small group")]
+        self.flags = pd.concat([small, self._noise_flags()], ignore_index=True)
 
     def _noise_flags(self) -> pd.DataFrame:
-        text = "mostly noise: too few rows for this epsilon"
+        names = self.flags.columns[: -len(("metric", "flag", "rows"))]
         rows = [
-            {**dict(zip(self.usable.index.names, _levels(group), strict=True)),
-             "metric": name, "flag": text, "rows": int(self.counts.loc[group])}
+            {**dict(zip(names, _levels(group), strict=True)),
+             "metric": name, "flag": MOSTLY_NOISE, "rows": int(self.counts.loc[group])}
             for name in self.usable
             for group in self.usable.index[~self.usable[name]]
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=self.flags.columns)
 
     def add_intervals(self, replicates: Replicates, quantiles: Sequence[float]) -> None:
-        """Fill every ``*_ci``; those by group and overall are normal intervals around the value."""
-        self.add_replicates(replicates, Bootstrap(len(replicates.by_group), list(quantiles)))
-        by_group = pd.DataFrame(self.by_group)
-        spread = np.nanstd(replicates.by_group, axis=0)
-        spread = np.where(self.usable.to_numpy(), spread, np.nan)
-        overall = np.nanstd(replicates.overall, axis=0)
-        tables: dict[str, list] = {"by_group_ci": [], "overall_ci": []}
-        for quantile in quantiles:
-            z = norm.ppf(quantile)
-            ends = by_group.astype(float) + z * spread
-            for i, metric in enumerate(self._measured.metrics):
-                if base_function(metric.function) in PROPORTIONS:
-                    middle = np.nanmean(replicates.by_group[..., i], axis=0)
-                    value = by_group.iloc[:, i].to_numpy(float)
-                    ends.iloc[:, i] = wilson_end(value, middle, spread[:, i], z)
-            tables["by_group_ci"].append(ends.iloc[:, 0] if self._user_supplied_callable else ends)
-            tables["overall_ci"].append(self._shifted(self.overall, z * overall))
-        self._result_cache.update(tables)
+        """Fill every ``*_ci``; NaN where a value is not usable."""
+        fill_intervals(self, replicates, quantiles)
 
-    @staticmethod
-    def _shifted(value: Any, by: np.ndarray) -> Any:
-        if isinstance(value, pd.Series | pd.DataFrame):
-            return value.astype(float) + (by.reshape(value.shape) if by.size == value.size else by)
-        return float(value) + float(np.ravel(by)[0])
+    def disparities(
+        self, metrics: Metrics, *, method: str = "between_groups", **options: Any
+    ) -> Any:
+        """Return Fairlearn's single numbers over the usable groups; NaN if fewer than two are."""
+        measured = self._measured
+        keep = usable_groups(self, metrics)
+        if not keep.any():
+            single = isinstance(metrics, str) or callable(metrics)
+            return np.nan if single else pd.Series(np.nan, index=list(metrics))  # type: ignore[arg-type]
+        numbers = group_numbers(self.noisy.declared, measured.roles)
+        cells = measured.cells.select(keep[numbers] & (measured.cells.count > 0))
+        found = disparity_values(
+            cells, measured.roles, metrics, None, method=method, options=options
+        )
+        if measured.roles.control:
+            return found.reindex(self.usable_overall.index)
+        return found
 
 
 def private_options(options: Mapping[str, Any]) -> Private:
@@ -122,9 +130,9 @@ def private_options(options: Mapping[str, Any]) -> Private:
     for name in options:
         if name not in known:
             raise ConfigError(f"metric_frame has no option {name!r}.{did_you_mean(name, known)}")
-    missing = [
-        name for name in ("privacy_unit", "epsilon", "groups", "ledger") if name not in options
-    ]
+    missing = [name for name in ("privacy_unit", "groups", "ledger") if name not in options]
+    if "epsilon" not in options and "rho" not in options:
+        missing.insert(1, "epsilon (or rho)")
     if missing:
         raise ConfigError(
             f"a private metric_frame needs {', '.join(missing)} as well (ledger='none' if no "
@@ -151,69 +159,115 @@ def private_metric_frame(
     values = {**asked.groups, roles.y_true: asked.labels, roles.y_pred: asked.labels}
     declared = declare(roles.keys([]), values)
     noise, _ = noise_for(asked)
+    _try_out(declared, roles, metrics, noise)
     release = release_cells(engine, frame, declared, asked)
-    noisy = release.table()[NOISY].to_numpy()
-    found = frame_of_noisy(noisy, declared, roles, metrics, noise, single=single)
-    found.release = dict(release.metadata)
-    draws = noisy_draws(
-        found.cells,
-        declared,
-        roles,
-        noise,
-        n_boot=n_boot or REPLICATES,
-        random_state=random_state,
-    )
-    layout = layout_of(
-        declared.frame, roles.sensitive, roles.control, y_true=roles.y_true, y_pred=roles.y_pred
-    )
-    replicates = replicate_metrics(draws, {m.name: m.function for m in metrics}, layout)
-    found.add_intervals(replicates, quantiles or [0.025, 0.975])
+    values = release.table()[NOISY].to_numpy()
+    noisy = Noisy(values.astype(float), declared, roles, noise, asked.max_rows)
+    found = frame_of_noisy(noisy, metrics, single=single)
+    found.release = {**release.metadata, "reservation": release.reservation}
+    draws = n_boot or REPLICATES
+    found.add_intervals(replicates_of(found, draws, random_state), quantiles or [0.025, 0.975])
     return found
 
 
 def _refuse(metrics: Sequence[Metric], roles: Roles, asked: Private) -> None:
-    odd = [m.name for m in metrics if not m.takes_weight or m.weight or m.params]
+    odd = [
+        metric.name
+        for metric in metrics
+        if not metric.takes_weight
+        or metric.weight
+        or metric.params
+        or base_function(metric.function) is skm.confusion_matrix
+    ]
     if odd:
         raise ConfigError(
-            f"{odd[0]!r} cannot be computed privately: only metrics of counts, without weights or "
-            "other sample parameters."
+            f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
+            "numbers, without weights or other sample parameters."
         )
     if asked.privacy_unit in roles.groups:
         raise ConfigError("the privacy unit cannot be a group.")
 
 
-def frame_of_noisy(
-    noisy: np.ndarray,
-    declared: Declared,
-    roles: Roles,
-    metrics: list[Metric],
-    noise: Noise,
-    *,
-    single: bool,
-) -> PrivateMetricFrame:
-    """Compute a frame from noisy counts of the declared cells, without intervals."""
-    groups = group_numbers(declared, roles)
-    counts = np.rint(project(noisy[None, :].astype(float), groups)[0]).astype(np.int64)
-    cells = Cells(declared.frame, counts)
-    seen = cells.select(counts > 0)
-    if not seen.rows:
-        raise ConfigError(
-            "the noise leaves no rows at all: the budget is too small for this table."
-        )
-    found = disaggregate(seen, roles, metrics)
+def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
+    """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
+    levels = zip(declared.keys, declared.levels, strict=True)
+    few = {
+        key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
+    }
+    one = declare(declared.keys, few)
+    counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
+    found = frame_of_noisy(Noisy(counts, one, roles, noise, 1), metrics, single=False)
+    replicates_of(found, 2, 0)
+
+
+def replicates_of(found: PrivateMetricFrame, n_boot: int, random_state: Any) -> Replicates:
+    """Return replicates of a frame; see :func:`noisy_draws`."""
+    noisy, roles = found.noisy, found.noisy.roles
+    draws = noisy_draws(
+        found.cells,
+        noisy.declared,
+        roles,
+        noisy.noise,
+        max_rows=noisy.max_rows,
+        n_boot=n_boot,
+        random_state=random_state,
+    )
+    keys = noisy.declared.frame
+    layout = layout_of(
+        keys, roles.sensitive, roles.control, y_true=roles.y_true, y_pred=roles.y_pred
+    )
+    return replicate_metrics(draws, {m.name: m.function for m in found._measured.metrics}, layout)
+
+
+def frame_of_noisy(noisy: Noisy, metrics: list[Metric], *, single: bool) -> PrivateMetricFrame:
+    """Compute a frame from the noisy counts of one release, without intervals."""
+    declared, roles = noisy.declared, noisy.roles
     index = declared_index(declared, roles.groups)
-    result = DisaggregatedResult(
-        _whole(found.overall, declared, roles), found.by_group.reindex(index)
+    names = [metric.name for metric in metrics]
+    enough, whole = (
+        np.column_stack([usable_by(noisy, metric, by)[0] for metric in metrics])
+        for by in (roles.groups, roles.control)
     )
-    measured = Measured(result, cells, roles, metrics, metrics)
-    usable = usable_values(cells, roles, metrics, noise, index)
-    return PrivateMetricFrame(measured, single=single, usable=usable, release={})
+    usable = pd.DataFrame(enough, index=index, columns=names)
+    levels = declared_index(declared, roles.control) if roles.control else pd.RangeIndex(1)
+    usable_overall = pd.DataFrame(whole, index=levels, columns=names)
+    counts = _counts(noisy.values, group_numbers(declared, roles))
+    cells = Cells(declared.frame, counts)
+    by_group = disaggregate(_some(cells), roles, metrics).by_group.reindex(index).where(usable)
+    overall = _overall(noisy, metrics)
+    if roles.control:
+        overall = overall.reindex(levels).where(usable_overall)
+    else:
+        overall = overall.where(usable_overall.iloc[0])
+    measured = Measured(DisaggregatedResult(overall, by_group), cells, roles, metrics, metrics)
+    return PrivateMetricFrame(
+        measured, single=single, noisy=noisy, usable=usable, usable_overall=usable_overall
+    )
 
 
-def _whole(overall: Any, declared: Declared, roles: Roles) -> Any:
-    return (
-        overall.reindex(declared_index(declared, list(roles.control))) if roles.control else overall
-    )
+def _counts(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.rint(project(values[None, :], groups)[0]).astype(np.int64)
+
+
+def _some(cells: Cells) -> Cells:
+    """Return the cells with rows; where noise leaves none, all of them: nothing is usable then."""
+    if cells.rows:
+        return cells.select(cells.count > 0)
+    return Cells(cells.keys, np.ones_like(cells.count))
+
+
+def _overall(noisy: Noisy, metrics: list[Metric]) -> Any:
+    """Compute overall values from the sums over all sensitive features."""
+    declared, roles = noisy.declared, noisy.roles
+    kept = [name for name in declared.keys if name not in roles.sensitive]
+    sums, _ = noisy.sums(np.ones(declared.size), kept)
+    frame = declared.frame[kept].drop_duplicates().sort_values(kept).reset_index(drop=True)
+    if roles.control:
+        levels = frame.groupby(list(roles.control), sort=True).ngroup().to_numpy()
+    else:
+        levels = np.zeros(len(frame), np.int64)
+    keys = frame.assign(**dict.fromkeys(roles.sensitive, 0))
+    return disaggregate(_some(Cells(keys, _counts(sums, levels))), roles, metrics).overall
 
 
 def _levels(group: Any) -> tuple[Any, ...]:

@@ -7,15 +7,18 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import cloudpickle
 import pyarrow as pa
-from pydantic import Field
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, MissingExtraError, check_columns
-from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.errors import MissingExtraError, check_columns
+from rai_scale.jobs.config import config_hash
+from rai_scale.jobs.ebm_config import EBMJob
+from rai_scale.jobs.ebm_private import run_private
+from rai_scale.jobs.ebm_report import described
+from rai_scale.jobs.ebm_simple import train_simple
 from rai_scale.jobs.manifest import (
     MANIFEST,
     Manifest,
@@ -34,57 +37,20 @@ from rai_scale.tables.source import Lake
 
 _LOG = logging.getLogger(__name__)
 MODEL = "model.pkl"
+TITLES = {"ebm": "An EBM", "linear": "A linear model", "tree": "A tree", "aplr": "An APLR model"}
 HOLDOUT_SEED = 1_000_003
 """Rows are held out by another hash than they are dealt to shards by."""
-LIMITS = (
-    "A shape says what the model does with a feature, not what the feature causes: features that "
-    "go together share what either could tell.",
-    "Where few rows were seen, a shape may be chance; its area shows how much the bagged models "
-    "differ, and not how wrong all of them may be.",
-    "Labels are taken as true. Where past decisions made them, the model has learned those.",
-    "A model file can run code when it is loaded: load it only where you know that this job wrote "
-    "it.",
-)
-
-
-class EBMJob(EngineConfig):
-    """Configuration of ``rai-scale train-ebm``."""
-
-    source: str
-    table: str | None = None
-    output: str
-    features: tuple[str, ...] = Field(min_length=1)
-    target: str
-    task: Literal["classification", "regression"] | None = None
-    shards: int | None = Field(None, ge=1)
-    min_rows_per_shard: int = Field(5_000, ge=1)
-    feature_types: dict[str, Literal["continuous", "nominal"] | tuple[float, ...]] = Field(
-        default_factory=dict
-    )
-    interactions: int | float | str | tuple[tuple[str, str], ...] = "3x"
-    max_bins: int = Field(1024, ge=2)
-    max_rounds: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
-    outer_bags: int | None = Field(None, ge=1)
-    sample_weight: str | None = None
-    keys: tuple[str, ...] = ()
-    holdout: float = Field(0.2, ge=0, lt=1)
-    sensitive_features: tuple[str, ...] = ()
-    seed: int = Field(0, ge=0)
-    title: str | None = None
 
 
 def run(config: EBMJob, engine: Engine) -> Outcome:
     """Train, write the model, its tables, ``ebm.json``, ``report.html``, and the manifest last.
 
     A run that has finished before, with the same configuration, inputs and versions, changes
-    nothing and ends as it did then.
+    nothing and ends as it did then. With ``privacy``, see
+    :func:`~rai_scale.jobs.ebm_private.run_private`.
     """
-    try:
-        from rai_scale.explanations.ebm import train_ebm
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "interpret", "explain") from None
-
+    if config.privacy is not None:
+        return run_private(config, engine)
     started, clock = datetime.now(UTC), time.monotonic()
     found = find_tables(config.source, engine=engine)
     lake = Lake((chosen_table(found, config.source, config.table),))
@@ -98,8 +64,8 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
         return Outcome(before.exit_code, text, report_place.url)
     frame = read_table(lake[0], engine)
     train, test = _split(config, engine, frame)
-    result = train_ebm(train, **_options(config))
-    tables, report = _described(config, result, test)
+    result = _train_ebm(config, train) if config.model == "ebm" else train_simple(config, train)
+    tables, report = described(config, result, test)
     report["run"] = {
         "run_id": run_id or config_hash(config),
         "started": started.isoformat(timespec="seconds"),
@@ -111,8 +77,10 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
         "package_version": versions["rai_scale"],
         "seconds": round(time.monotonic() - clock, 1),
     }
-    report["title"] = config.title or f"An EBM for {config.target} in {lake[0].name}"
-    _LOG.info("trained on %s: %s rows", lake[0].name, f"{sum(result.shard_rows):,}")
+    report["title"] = (
+        config.title or f"{TITLES[config.model]} for {config.target} in {lake[0].name}"
+    )
+    _LOG.info("trained on %s: %s rows", lake[0].name, f"{report['summary']['rows']:,}")
 
     from rai_scale.reports.ebm import render_ebm
 
@@ -174,6 +142,14 @@ def _used(config: EBMJob) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def _train_ebm(config: EBMJob, frame: Any) -> Any:
+    try:
+        from rai_scale.explanations.ebm import train_ebm
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "interpret", "explain") from None
+    return train_ebm(frame, **_options(config))
+
+
 def _options(config: EBMJob) -> dict[str, Any]:
     names = ["features", "target", "task", "shards", "min_rows_per_shard", "interactions"]
     names += ["max_bins", "sample_weight", "seed", "outer_bags"]
@@ -189,79 +165,10 @@ def _options(config: EBMJob) -> dict[str, Any]:
     return found
 
 
-def _described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the tables and the report of a trained model."""
-    from rai_scale.jobs.ebm_shapes import (
-        curves_of,
-        importance_table,
-        performance_table,
-        shapes_of,
-        shapes_table,
-    )
-
-    shapes = shapes_of(result.model)
-    tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
-    notes, curves, rows = list(result.notes), [], []
-    measured = _performance(config, result, test, notes)
-    if measured is not None:
-        tables["performance"] = performance_table(measured)
-        curves, rows = curves_of(measured), tables["performance"].to_dict("records")
-    where = f"on the {config.holdout:.0%} of rows that were held out"
-    where = where if config.holdout else "on the rows that it was trained on"
-    classes = [str(name) for name in getattr(result.model, "classes_", ())]
-    report = {
-        "settings": {
-            "features": list(config.features),
-            "target": config.target,
-            "task": result.task,
-            "classes": classes,
-            "unit": "log-odds"
-            if result.task == "classification"
-            else f"the unit of {config.target}",
-            "pairs": ", ".join(" & ".join(pair) for pair in result.pairs) or "none",
-            "shard_rows": ", ".join(f"{rows:,}" for rows in result.shard_rows),
-            "measured_on": where,
-            "seed": config.seed,
-        },
-        "summary": {
-            "rows": sum(result.shard_rows),
-            "terms": len(result.model.term_names_),
-            "shards": len(result.shard_rows),
-        },
-        "importance": tables["importance"].to_dict("records"),
-        "shapes": shapes,
-        "performance": rows,
-        "curves": curves,
-        "method": {"limits": list(LIMITS)},
-        "notes": notes,
-    }
-    return tables, report
-
-
-def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> Any:
-    from rai_scale.explanations.ebm_score import score_ebm
-    from rai_scale.explanations.performance import performance
-
-    classes = list(getattr(result.model, "classes_", ()))
-    if len(classes) > 2:  # noqa: PLR2004
-        notes.append("Performance is measured for two classes and for regressions only.")
-        return None
-    kept = list(dict.fromkeys([config.target, *config.sensitive_features]))
-    scored = score_ebm(test, result, contributions=False, key_columns=kept)
-    label = {"pos_label": classes[1]} if classes else {}
-    try:
-        return performance(
-            scored, y_true=config.target, score="prediction", task=result.task,
-            sensitive_features=list(config.sensitive_features), **label,
-        )  # fmt: skip
-    except ConfigError as error:
-        notes.append(f"Performance could not be measured: {error}")
-        return None
-
-
 def _summary(report: dict[str, Any]) -> str:
     s = report["summary"]
-    text = f"{s['terms']} terms from {s['rows']:,} rows, {s['shards']} shard(s)"
+    text = f"{s['terms']} terms from {s['rows']:,} rows"
+    text += f", {s['shards']} shard(s)" if "shards" in s else ""
     first = [row for row in report["performance"] if not row["group"]][:1]
     return text + "".join(f"; {row['metric']} {row['value']:.4f}" for row in first)
 

@@ -57,7 +57,9 @@ class ExplainJob(EngineConfig):
 
     ``row_pages`` writes so many rows with their values, and their keys, into report and result:
     personal data, if the table holds any. ``reasons`` adds a text with so many reasons to each
-    explained row.
+    explained row. ``partial_dependence`` names features, and pairs of them as lists of two; the
+    grid of a pair has at most ten points per feature. ``replicates`` adds the independent estimates
+    of sampled SHAP values, so that intervals of importance hold their error.
     """
 
     source: str
@@ -76,14 +78,16 @@ class ExplainJob(EngineConfig):
     background_rows: int = Field(100, ge=1)
     max_evals: int | None = Field(None, ge=1)
     target_error: float | None = Field(None, gt=0)
+    replicates: bool = False
     perturbation: Literal["interventional", "tree_path_dependent"] = "interventional"
     sensitive_features: tuple[str, ...] = ()
     importance: bool = True
     reasons: int = Field(0, ge=0, le=20)
-    partial_dependence: tuple[str, ...] = ()
+    partial_dependence: tuple[str | tuple[str, str], ...] = ()
     grid_points: int = Field(20, ge=2)
     ice_rows: int = Field(20, ge=0)
     morris: int = Field(0, ge=0)
+    sobol: int = Field(0, ge=0)
     permutation: Permutation | None = None
     row_pages: int = Field(0, ge=0, le=200)
     confidence: float = Field(0.95, gt=0, lt=1)
@@ -92,10 +96,15 @@ class ExplainJob(EngineConfig):
 
     @model_validator(mode="after")
     def _known_features(self) -> ExplainJob:
-        unknown = [name for name in self.partial_dependence if name not in self.features]
+        terms = [(t,) if isinstance(t, str) else t for t in self.partial_dependence]
+        unknown = [name for term in terms for name in term if name not in self.features]
         if unknown:
             hint = did_you_mean(unknown[0], self.features)
             raise ValueError(f"partial_dependence names no feature: {unknown[0]!r}.{hint}")
+        if any(len(set(term)) < len(term) for term in terms):
+            raise ValueError("partial_dependence: a pair must be of two different features")
+        if self.sobol & (self.sobol - 1):
+            raise ValueError("sobol is a number of base samples and must be a power of two")
         return self
 
 

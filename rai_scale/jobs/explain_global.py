@@ -1,78 +1,21 @@
-"""What an explain job says over all rows: dependence, sensitivity, permutation, importance."""
+"""What an explain job says over all rows: sensitivity, permutation, importance."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from rai_scale.engines.choose import engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TooManyGroupsError
-from rai_scale.explanations.ice import ice
 from rai_scale.explanations.importance import importance
-from rai_scale.explanations.partial_dependence import partial_dependence
 from rai_scale.explanations.permutation import permutation_importance
-from rai_scale.explanations.plain import plain_list
-from rai_scale.explanations.sensitivity import morris
-from rai_scale.statistics.quantiles import distribution
+from rai_scale.explanations.sensitivity import morris, sobol
 
 if TYPE_CHECKING:
     from rai_scale.jobs.explain import ExplainJob
 
 MOST_GROUPS = 200
-OUTER = (2.5, 97.5)
-"""Percentiles at which curves end: the extremes would be the values of single rows."""
-
-
-def dependence_curves(
-    config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
-) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Return the curves of the report, with lines of single rows, and the table of averages."""
-    options = {**asked, "of": list(config.partial_dependence), "grid": _grids(config, frame, asked)}
-    options["grid_points"] = config.grid_points
-    averages = partial_dependence(frame, model, **options)
-    lines = None
-    if config.ice_rows:
-        lines = ice(frame, model, rows=config.ice_rows, **options).lines
-    curves = []
-    for number, term in enumerate(averages.terms):
-        axis = term.axes[0]
-        for at, label in enumerate(averages.labels):
-            own = [] if lines is None or axis.categorical else lines[number][:, :, at].tolist()
-            curves.append(
-                {
-                    "feature": axis.feature,
-                    "class": label,
-                    "kind": "levels" if axis.categorical else "numeric",
-                    "grid": _grid(axis),
-                    "values": averages.mean[number][:, at].tolist(),
-                    "lines": own,
-                }
-            )
-    table = averages.to_pandas().rename(columns={"term": "feature"})
-    return curves, table.assign(value=table["value"].astype(str))
-
-
-def _grid(axis: Any) -> list[Any]:
-    return [str(v) for v in axis.values] if axis.categorical else plain_list(axis.values)
-
-
-def _grids(config: ExplainJob, frame: Any, asked: dict[str, Any]) -> dict[str, list[float]]:
-    """Return quantiles as the grid of each feature of numbers."""
-    engine, found = engine_of(frame), {}
-    for name in config.partial_dependence:
-        if not pd.api.types.is_numeric_dtype(asked["background"][name].dtype):
-            continue
-        if pd.api.types.is_bool_dtype(asked["background"][name].dtype):
-            continue
-        counted = distribution(engine, frame, name)
-        percents = np.linspace(*OUTER, config.grid_points)
-        few = len(counted.value) <= config.grid_points and not counted.error_bound
-        values = counted.value if few else np.unique(counted.percentile(percents))
-        found[name] = values.tolist()
-    return found
 
 
 def morris_table(config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]) -> pd.DataFrame:
@@ -85,6 +28,33 @@ def morris_table(config: ExplainJob, frame: Any, model: Any, asked: dict[str, An
     if "class" not in found:
         found.insert(0, "class", "")
     return found[["feature", "class", "mu_star", "low", "high", "sigma"]]
+
+
+def sobol_tables(
+    config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the shares of features, and those of pairs beyond their features' own.
+
+    The first has ``feature``, ``class``, ``value`` (the total index) with ``low`` and ``high``, and
+    ``first`` (the first-order index); the second ``first``, ``second``, ``class``, ``S2`` and
+    ``S2_conf``.
+    """
+    found = sobol(frame, model, base_samples=config.sobol, confidence=config.confidence, **asked)
+    single, pairs = found.to_pandas(), []
+    if "class" not in single:
+        single.insert(0, "class", "")
+    for label in found.labels:
+        pairs.append(found.pairs(label or None).assign(**{"class": label}))
+    single = single.assign(
+        value=single["ST"],
+        low=single["ST"] - single["ST_conf"],
+        high=single["ST"] + single["ST_conf"],
+        first=single["S1"],
+    )
+    return (
+        single[["feature", "class", "value", "low", "high", "first"]],
+        pd.concat(pairs, ignore_index=True),
+    )
 
 
 def permutation_table(
@@ -125,7 +95,8 @@ def importance_tables(
     overall, groups = [], []
     for label in labels or ("",):
         begin = f"{prefix}_{label}_" if label else f"{prefix}_"
-        asked: dict[str, Any] = {"prefix": begin, "confidence": config.confidence}
+        asked: dict[str, Any] = {"prefix": begin, "features": list(config.features)}
+        asked["confidence"] = config.confidence
         overall.append(_renamed(importance(written, **asked).overall, label))
         for name in config.sensitive_features:
             found = importance(written, by=name, **asked)

@@ -12,14 +12,20 @@ import pandas as pd
 from rai_scale.errors import check_columns
 from rai_scale.explanations.background import background_frame
 from rai_scale.explanations.explain import plan_explanation
-from rai_scale.explanations.model import load_model
+from rai_scale.explanations.model_files import load_model
 from rai_scale.explanations.reasons import add_reasons
+from rai_scale.jobs.explain_dependence import (
+    dependence_curves,
+    dependence_pairs,
+    pair_terms,
+    single_terms,
+)
 from rai_scale.jobs.explain_global import (
     check_groups,
-    dependence_curves,
     importance_tables,
     morris_table,
     permutation_table,
+    sobol_tables,
 )
 from rai_scale.jobs.explain_rows import Explained, sampled_rows
 
@@ -41,6 +47,12 @@ LIME_LIMITS = (
 GROUP_LIMIT = (
     "That the reasons differ between groups does not show unfair treatment, and equal reasons do "
     "not show fair treatment: groups may differ in the features themselves."
+)
+
+UNEXPLAINED_NOTE = (
+    "{:,} of {:,} rows have no explanation (column explained_by), because TreeSHAP's values do not "
+    "add up to their predictions: the model reads some values otherwise than shap does. They are "
+    "not in the importance; method: kernel_shap explains them."
 )
 
 
@@ -77,19 +89,22 @@ class Parts:
 
     def after_writing(self, config: ExplainJob, engine: Engine, written: Any) -> Parts:
         """Add what is computed from the written table, so that nothing is explained twice."""
-        rows = sum(engine.group_counts(written, ["explained_by"])["count"].to_pylist())
-        if not (config.importance and rows):
-            return replace(self, rows=rows)
+        counted = engine.group_counts(written, ["explained_by"]).to_pylist()
+        rows = sum(group["count"] for group in counted)
+        without = sum(g["count"] for g in counted if g["explained_by"] != self.method["name"])
+        notes = [*self.notes, UNEXPLAINED_NOTE.format(without, rows)] if without else self.notes
+        if not (config.importance and rows > without):
+            return replace(self, rows=rows, notes=notes)
         prefix = "lime" if self.method["name"] == "lime" else "shap"
-        if prefix == "lime":
-            written = _without_missing(engine, written, self.columns)
+        if prefix == "lime" or without:
+            written = _without_missing(engine, written, self.columns, prefix)
         overall, by_group = importance_tables(config, written, prefix, self.labels)
         found: dict[str, Any] = {**self.found, "importance": overall.to_dict("records")}
         tables = {**self.tables, "importance": overall}
         if len(by_group):
             found["importance_by_group"] = by_group.to_dict("records")
             tables["importance_by_group"] = by_group
-        return replace(self, rows=rows, tables=tables, found=found)
+        return replace(self, rows=rows, tables=tables, found=found, notes=notes)
 
     def report(self, config: ExplainJob) -> dict[str, Any]:
         """Return the report but for title and run."""
@@ -133,6 +148,7 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
         "max_evals": config.max_evals,
         "target_error": config.target_error,
         "perturbation": config.perturbation,
+        "replicates": config.replicates,
     }
     plan = plan_explanation(frame, model, key_columns=kept, **asked, **local)
     labels = _labels(plan.columns)
@@ -156,13 +172,14 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     for label in (labels or ("",)) if config.reasons else ():
         prefix = "lime_" if plan.method == "lime" else "shap_"
         column, prefix = (f"reasons_{label}", f"{prefix}{label}_") if label else ("reasons", prefix)
-        explained = add_reasons(explained, config.reasons, prefix, column=column)
+        named: dict[str, Any] = {"features": config.features, "column": column}
+        explained = add_reasons(explained, config.reasons, prefix, **named)
     return Parts(explained, method, plan.columns, labels, settings, tables=tables, found=found)
 
 
-def _without_missing(engine: Engine, written: Any, columns: tuple[str, ...]) -> Any:
-    """Return the rows that LIME could explain."""
-    kept = [name for name in columns if name.startswith("lime_")]
+def _without_missing(engine: Engine, written: Any, columns: tuple[str, ...], prefix: str) -> Any:
+    """Return the rows that could be explained."""
+    kept = [name for name in columns if name.startswith(f"{prefix}_")]
     schema = engine.schema(written)
     return engine.map_partitions(
         written, Explained(tuple(kept)), schema, inputs=schema.names, label="explain"
@@ -185,7 +202,8 @@ def _explained(config: ExplainJob, model: Any, labels: tuple[str, ...]) -> str:
     what = "the score before the link (log-odds)" if scores else "the probability"
     if labels:
         return f"{what} of each of the classes {', '.join(labels)}"
-    classes = config.classes or getattr(model, "classes_", None)
+    own = getattr(model, "classes_", getattr(model, "classes", None))
+    classes = config.classes or own
     if config.target is not None:
         return f"{what} of class {config.target}"
     if classes is not None and len(classes) == 2:  # noqa: PLR2004
@@ -202,10 +220,16 @@ def _over_all_rows(
         tables["sensitivity"] = morris_table(config, frame, model, asked)
     if config.permutation is not None:
         tables["permutation"] = permutation_table(config, frame, model, asked)
+    if config.sobol:
+        tables["variance"], tables["variance_pairs"] = sobol_tables(config, frame, model, asked)
     for name, table in tables.items():
         found[name] = records(table)
-    if config.partial_dependence:
+    if single_terms(config):
         curves, averages = dependence_curves(config, frame, model, asked)
         found["partial_dependence"] = curves
         tables["partial_dependence"] = averages
+    if pair_terms(config):
+        maps, averages = dependence_pairs(config, frame, model, asked)
+        found["dependence_pairs"] = maps
+        tables["dependence_pairs"] = averages
     return tables, found

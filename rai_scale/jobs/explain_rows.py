@@ -56,7 +56,7 @@ def sampled_rows(
     found, shown = explained.to_pandas(), table.to_pandas()
     labels = [n.removeprefix("prediction") for n in plan.columns if n.startswith("prediction")]
     prefix = "lime" if plan.method == "lime" else "shap"
-    texts = {label: _reasons(explained, prefix, label) for label in labels}
+    texts = {label: _reasons(explained, prefix, label, config.features) for label in labels}
     pages = []
     for number in range(len(found)):
         name = _name(config.keys, shown.iloc[number], number)
@@ -67,9 +67,11 @@ def sampled_rows(
     return pages
 
 
-def _reasons(explained: pa.Table, prefix: str, label: str) -> list[str | None]:
-    begin = f"{prefix}{label}_"
-    made = add_reasons(explained, 3, begin, column="_rai_reasons", score="the prediction")
+def _reasons(
+    explained: pa.Table, prefix: str, label: str, features: Sequence[str]
+) -> list[str | None]:
+    named = {"column": "_rai_reasons", "score": "the prediction"}
+    made = add_reasons(explained, 3, f"{prefix}{label}_", features=features, **named)
     return made["_rai_reasons"].to_pylist()
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import MissingExtraError
 from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
 from rai_scale.jobs.manifest import (
     MANIFEST,
     Manifest,
@@ -46,6 +47,44 @@ class FairnessGate(Frozen):
         if (self.above is None) == (self.below is None):
             raise ValueError("give exactly one of above and below")
         return self
+
+
+class FairnessPrivacy(Frozen):
+    """The private mode: noise once on the declared cells, everything else from that release.
+
+    Give ``epsilon`` (with ``delta``: Gaussian noise) or ``rho``.
+    """
+
+    unit: str
+    groups: dict[str, list[Any]] = Field(min_length=1)
+    labels: tuple[Any, ...] = (0, 1)
+    epsilon: float | None = Field(None, gt=0)
+    rho: float | None = Field(None, gt=0)
+    delta: float = Field(0, ge=0, lt=1)
+    max_rows: int = Field(1, ge=1)
+    ledger: str
+    force_ephemeral: bool = False
+    scope: str
+    analyst: str
+    dataset: str | None = Field(None, min_length=1)
+    snapshot: str | None = Field(None, min_length=1)
+    visible_to: tuple[str, ...] = ()
+    restricted_log: str | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> FairnessPrivacy:
+        if holds_password(self.ledger):
+            raise ValueError(WRITTEN_OUT)
+        if (self.epsilon is None) == (self.rho is None):
+            raise ValueError("give exactly one of epsilon and rho")
+        return self
+
+
+EXACT_ONLY = (
+    *("score", "sample_weight", "bootstrap_unit", "suppress_below", "reference", "depth"),
+    *("searched", "compare_with", "mlflow"),
+)
+"""Keys that have no private form."""
 
 
 class FairnessJob(EngineConfig):
@@ -86,14 +125,27 @@ class FairnessJob(EngineConfig):
     fail_if: tuple[FairnessGate, ...] = ()
     mlflow: bool = False
     title: str | None = None
+    privacy: FairnessPrivacy | None = None
+
+    @model_validator(mode="after")
+    def _private(self) -> FairnessJob:
+        default = type(self).model_fields
+        odd = [name for name in EXACT_ONLY if getattr(self, name) != default[name].default]
+        if self.privacy is not None and odd:
+            raise ValueError(f"{', '.join(odd)} cannot be used with privacy: leave it out")
+        return self
 
 
 def run(config: FairnessJob, engine: Engine) -> Outcome:
     """Measure, write the tables, ``fairness.json``, ``report.html``, and the manifest last.
 
     A run that has finished before, with the same configuration, inputs and versions, changes
-    nothing and ends as it did then.
+    nothing and ends as it did then. With ``privacy``, see :func:`run_private`.
     """
+    if config.privacy is not None:
+        from rai_scale.jobs.private_fairness import run_private
+
+        return run_private(config, config.privacy, engine)
     try:
         from rai_scale.fairness.assessment.assess import assess_fairness
         from rai_scale.fairness.assessment.drift import read_run
@@ -143,7 +195,7 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
 
 def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
     own = set(EngineConfig.model_fields) | {"source", "table", "output", "fail_if"}
-    own |= {"compare_with", "mlflow"}
+    own |= {"compare_with", "mlflow", "privacy"}
     options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
     options["gates"] = [gate.model_dump() for gate in config.fail_if]
     options["title"] = config.title or f"Fairness of {config.y_pred} in {lake[0].name}"

@@ -19,11 +19,13 @@ from rai_scale.reports.private_sql import render_private_sql
 from rai_scale.tables.paths import place_of, save_bytes
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rai_scale.jobs.private_queries import Planned
     from rai_scale.jobs.private_sql import PrivateSqlJob
     from rai_scale.privacy.ledger import Ledger
     from rai_scale.privacy.no_ledger import NoLedger
-    from rai_scale.private_queries.release import PrivateRelease
+    from rai_scale.private_queries.result import PrivateRelease
     from rai_scale.tables.source import Lake
 
 ROWS_SHOWN = 50
@@ -79,12 +81,15 @@ def write_outputs(
     output = place_of(config.output)
     described = [_described(config, each) for each in releases]
     for each, facts in zip(releases, described, strict=True):
-        table = _parquet(each.release, facts)
-        save_bytes(output.child(facts["table"]), table)
+        release = each.release
+        save_bytes(output.child(facts["table"]), _parquet(release.to_pandas(), facts))
+        bounds = release.intervals(1 - facts["confidence"], shown=True)
+        save_bytes(output.child(facts["intervals"]), _parquet(bounds, facts))
     save_bytes(output.child("releases.json"), _json({"releases": described}))
     page = render_private_sql(_report(config, releases, described, run=run, ledger=ledger))
     save_bytes(output.child("report.html"), page.encode())
-    names = [*(facts["table"] for facts in described), "releases.json", "report.html", MANIFEST]
+    tables = [facts[kind] for facts in described for kind in ("table", "intervals")]
+    names = [*tables, "releases.json", "report.html", MANIFEST]
     manifest = _manifest(config, releases, run=run, lake=lake, names=names)
     save_bytes(output.child(MANIFEST), _json(manifest))
 
@@ -92,24 +97,24 @@ def write_outputs(
 def _described(config: PrivateSqlJob, each: Released) -> dict[str, Any]:
     """Return what may be known of a release besides its table."""
     query, release = each.planned.query, each.release
-    columns = json.loads(release.columns_info.to_json(orient="records", double_precision=15))
     return {
         "name": query.name,
         "table": f"{query.name}.parquet",
+        "intervals": f"{query.name}.intervals.parquet",
         "query": query.query,
         "dataset": config.dataset or each.planned.plan.parsed.facts.name,
         "reservation": release.reservation,
         "epsilon": str(each.planned.epsilon),
         "delta": f"{each.planned.delta:f}",
         "confidence": 0.95,
-        "columns": columns,
+        "columns": release.columns(),
         **release.facts,
     }
 
 
-def _parquet(release: PrivateRelease, facts: dict[str, Any]) -> bytes:
-    """Return the released table; what its columns mean is in the schema's metadata."""
-    table = pa.Table.from_pandas(release.to_pandas(), preserve_index=False)
+def _parquet(frame: pd.DataFrame, facts: dict[str, Any]) -> bytes:
+    """Return a released table; what its columns mean is in the schema's metadata."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({"rai_scale.release": json.dumps(facts, sort_keys=True)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
@@ -126,10 +131,7 @@ def _report(
 ) -> dict[str, Any]:
     tables = []
     for each, facts in zip(releases, described, strict=True):
-        frame = each.release.to_pandas()
-        rows = pa.Table.from_pandas(frame.head(ROWS_SHOWN), preserve_index=False).to_pylist()
-        shown = [list(row.values()) for row in rows]
-        tables.append({**facts, "rows": shown, "more": max(0, len(frame) - ROWS_SHOWN)})
+        tables.append({**facts, **each.release.shown(ROWS_SHOWN)})
     budget = getattr(ledger, "budget", None)
     limits = [] if budget is None else json.loads(budget(config.scope).to_json(orient="records"))
     return {

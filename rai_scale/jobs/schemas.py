@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rai_scale.jobs.ebm import EBMJob
+from rai_scale.jobs.ebm_config import EBMJob
 from rai_scale.jobs.explain import ExplainJob
 from rai_scale.jobs.fairness import FairnessJob
 from rai_scale.jobs.private_sql import PrivateSqlJob

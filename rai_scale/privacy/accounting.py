@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError, MissingExtraError
@@ -32,8 +33,9 @@ def pld_epsilon(costs: Iterable[Cost], delta: float) -> float:
     Laplace and Gaussian noise, also discrete, is composed by its privacy loss distribution
     (dp-accounting, pessimistic on a grid of 1e-4). A cost without a mechanism counts as the worst
     mechanism of its epsilon, one known by its rho alone is composed as zCDP and added (Bun and
-    Steinke 2016). Deltas are taken off ``delta`` first, except where a cost says with epsilon and
-    delta what its Gaussian noise does; the delta of a threshold is a cost of its own there.
+    Steinke 2016). Deltas are taken off ``delta`` first, except those that, with an epsilon, only
+    say what noise does whose rho or Gaussian scale is known; the delta of a threshold is a cost
+    of its own there.
 
     Parameters
     ----------
@@ -57,20 +59,27 @@ def pld_epsilon(costs: Iterable[Cost], delta: float) -> float:
             rho += _rho(cost) * times
         else:
             parts.append(_distribution(cost).self_compose(times))
-    left = delta - _deltas({c: n for c, n in counted.items() if not _is_its_own_delta(c)})
-    share = left / 2 if rho and parts else left
-    if share < 0:
+    left = exact(delta, "delta") - sum(_on_top(cost) * n for cost, n in counted.items())
+    share = float(left / 2 if rho and parts else left)
+    if left < 0:
         return _additive(counted, delta)
     return min(_additive(counted, delta), _composed(parts, share) + _zcdp_epsilon(rho, share))
 
 
-def _deltas(counted: dict[Cost, int]) -> float:
-    return float(sum(exact(cost.delta, "delta") * times for cost, times in counted.items()))
+def _on_top(cost: Cost) -> Fraction:
+    """Return the delta that a cost adds to what is known of its noise."""
+    if _is_gaussian(cost) and cost.rho is None:
+        return Fraction(0)
+    return exact(cost.extra_delta, "delta")
+
+
+def _deltas(counted: dict[Cost, int]) -> Fraction:
+    return sum((exact(cost.delta, "delta") * n for cost, n in counted.items()), Fraction(0))
 
 
 def _additive(counted: dict[Cost, int], delta: float) -> float:
     """Return the sum of the epsilons (basic composition), or infinity where that says nothing."""
-    if _deltas(counted) > delta:
+    if _deltas(counted) > exact(delta, "delta"):
         return math.inf
     if any(cost.epsilon is None and cost.rho is not None for cost in counted):
         return math.inf
@@ -79,10 +88,6 @@ def _additive(counted: dict[Cost, int], delta: float) -> float:
 
 def _is_gaussian(cost: Cost) -> bool:
     return cost.mechanism is not None and "gaussian" in cost.mechanism.kind
-
-
-def _is_its_own_delta(cost: Cost) -> bool:
-    return _is_gaussian(cost) and cost.rho is None
 
 
 def _by_rho(cost: Cost) -> bool:

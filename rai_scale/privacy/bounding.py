@@ -67,7 +67,7 @@ class Bounding:
     groups_per_unit : int, optional
         Groups kept per unit.
     rows_per_group : int, optional
-        Rows kept per unit within a group.
+        Rows kept per unit within a group; without groups, within the table.
     enforced : bool
         False where the metadata say that the data hold no more than that (row privacy, or
         ``sample_max_ids: False``).

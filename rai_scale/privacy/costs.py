@@ -63,9 +63,11 @@ class Cost:
     epsilon, delta
         The column is (epsilon, delta)-differentially private.
     rho
-        The column is delta-approximate rho-zCDP; delta then is only what comes on top of rho, such
-        as a threshold's. Where it is missing, a scope that counts in zCDP
-        charges epsilon squared over 2.
+        The column is rho-zCDP. Beside an epsilon, ``epsilon`` and ``delta`` say the same of the
+        same noise once more, for scopes that count so: a scope that counts in zCDP charges rho
+        alone, and what comes on top of the noise, such as a threshold's delta, is a cost of its
+        own. Without an epsilon, the column is delta-approximate rho-zCDP. Where rho is missing,
+        a scope that counts in zCDP charges epsilon squared over 2, and delta.
     mechanism
         For the tighter figure of :mod:`rai_scale.privacy.accounting`.
     """
@@ -82,6 +84,11 @@ class Cost:
         if self.epsilon is None and self.rho is None and not exact(self.delta, "delta"):
             raise ConfigError(f"cost {self.label!r}: give epsilon, rho or delta.")
 
+    @property
+    def extra_delta(self) -> Number:
+        """The delta that comes on top of rho; all of it where there is no rho."""
+        return self.delta if self.rho is None or self.epsilon is None else 0
+
     def charge(self, accounting: Accounting) -> Amount:
         """Return what a scope of this accounting is charged, rounded up.
 
@@ -95,7 +102,8 @@ class Cost:
         """
         delta = to_units(self.delta, "delta", up=True)
         if accounting == "zcdp":
-            amount = Amount(0, delta, to_units(self._rho(), "rho", up=True))
+            extra = to_units(self.extra_delta, "delta", up=True)
+            amount = Amount(0, extra, to_units(self._rho(), "rho", up=True))
         elif self.epsilon is None and self.rho is not None:
             raise ConfigError(
                 f"cost {self.label!r} is given in rho, and the scope counts epsilon and delta. "

@@ -132,7 +132,8 @@ class Ledger:
             the analyst may see it, it is returned and nothing is charged; if a run under it died,
             its charge is taken up.
         visible_to
-            Analysts besides ``analyst`` who may see the release (``"*"``: all).
+            Analysts besides ``analyst`` who may see the release (``"*"``: all). The one who was
+            charged may name more in a re-run under the same key.
         query
             Kept as a hash; with ``keep_query`` also as text without its literals.
         wait

@@ -25,6 +25,7 @@ from rai_scale.privacy.costs import Cost, total
 from rai_scale.privacy.problems import LedgerBusyError, LedgerError
 from rai_scale.privacy.reservation import Release, Reservation, parse_metadata
 from rai_scale.privacy.schema import events, leases, releases
+from rai_scale.privacy.sharing import may_see, share
 from rai_scale.privacy.state import ANY, enforce, scope_of, standing
 from rai_scale.privacy.verify import release_digests
 
@@ -109,14 +110,16 @@ def _known(step: Step, request: Request, costs: list[dict[str, Any]]) -> Reserva
     chosen = standing(request.scope).where(
         events.c.request_key == request.key, events.c.dataset == request.dataset
     )
-    for row in step.connection.execute(chosen.order_by(events.c.seq)).all():
-        if not _may_see(row.analyst, row.body, request.analyst):
+    rows = step.connection.execute(chosen.order_by(events.c.seq)).all()
+    for row in sorted(rows, key=lambda row: row.analyst != request.analyst):  # one's own first
+        if not may_see(step.connection, row, request.analyst):
             continue
         if canonical_json(json.loads(row.body)["costs"]) != canonical_json(costs):
             raise LedgerError(
                 "this idempotency key was used with other costs. The key must cover epsilon, delta "
                 "and everything else that shapes the noise."
             )
+        share(step, row, request)
         release = stored(step.connection, row.reservation)
         if release:
             return _reservation(request, row.reservation, 1, charged=False, release=release)
@@ -151,12 +154,10 @@ def _next_attempt(step: Step, reservation: str) -> int:
             f"another run is making this very release; it holds it for {seconds} s more unless it "
             "renews. Wait for it (its release will be shown, nothing is charged)."
         )
-    last = select(func.max(events.c.attempt)).where(events.c.reservation == reservation)
+    last = select(func.max(events.c.attempt)).where(
+        events.c.reservation == reservation, events.c.kind.in_(("reserved", "resumed"))
+    )
     return int(step.connection.execute(last).scalar_one()) + 1
-
-
-def _may_see(owner: str, body: str, analyst: str) -> bool:
-    return analyst == owner or bool({analyst, ANY} & set(json.loads(body)["visible_to"]))
 
 
 def mark_reading(step: Step, held: Reservation) -> None:
@@ -244,7 +245,7 @@ def shown_to(connection: Connection, reservation: str, analyst: str) -> Release:
         select(events).where(events.c.kind == "reserved", events.c.reservation == reservation)
     ).one_or_none()
     release = stored(connection, reservation)
-    if row is None or release is None or not _may_see(row.analyst, row.body, analyst):
+    if row is None or release is None or not may_see(connection, row, analyst):
         raise ConfigError(f"there is no release {reservation!r} that {analyst!r} may see.")
     return release
 

@@ -22,7 +22,8 @@ from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import Plan, make_plan
-from rai_scale.private_queries.release import PrivateRelease, draw, encoded
+from rai_scale.private_queries.release import draw, encoded
+from rai_scale.private_queries.result import PrivateRelease
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +84,8 @@ def private_sql(
         Id of the state of the data. A re-run on the same one shows the stored release and charges
         nothing; without it every run is charged.
     visible_to : tuple of str
-        Other analysts who may see the release.
+        Other analysts who may see the release. The one who was charged may name more of them in a
+        re-run on the same snapshot.
     hash_key : bytes, optional
         Decides which rows of a unit above ``max_ids`` are kept; random by default.
     force_ephemeral : bool
@@ -92,7 +94,7 @@ def private_sql(
     Returns
     -------
     PrivateRelease
-        With ``to_pandas()`` and ``columns_info``.
+        With ``to_pandas()``, ``intervals()``, ``columns_info`` and ``save_html()``.
 
     Raises
     ------
@@ -124,11 +126,11 @@ def private_sql(
     def compute() -> tuple[bytes, Mapping[str, Any]]:
         return encoded(plan, draw(plan, exact_aggregates(plan, frame, key, schema)))
 
-    table = plan.parsed.facts.name
+    table, named = plan.parsed.facts.name, scope or default_scope(plan)
     stored = release_once(
         book,
         lambda: one_message(compute),
-        scope=scope or default_scope(plan),
+        scope=named,
         analyst=analyst,
         dataset=dataset or table,
         costs=plan.budgeted.costs,
@@ -136,7 +138,8 @@ def private_sql(
         visible_to=visible_to,
         query=plan.parsed.text,
     )
-    return PrivateRelease(stored, plan, described)
+    about = {"scope": named, "analyst": analyst, "engine": engine.name}
+    return PrivateRelease(stored, plan, about)
 
 
 def exact_aggregates(plan: Plan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:

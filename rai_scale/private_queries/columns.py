@@ -1,4 +1,7 @@
-"""The columns of a frame as the expressions see them: five kinds, nulls for NaN."""
+"""The columns of a frame as the expressions see them: six kinds, nulls for NaN.
+
+Dates and times outside of the years 1 to 9999 are null as well.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def as_found(dialect: Dialect, name: str, found: pa.DataType) -> Typed:
     if kind == "float":
         return Typed(f"CAST({sql} AS DOUBLE)", kind)
     if pa.types.is_timestamp(found):
-        return Typed(dialect.naive_time(sql) if found.tz else sql, kind)
+        time = dialect.naive_time(sql) if found.tz else dialect.in_years(sql, date=False)
+        return Typed(time, kind)
+    if kind == "date":
+        return Typed(dialect.in_years(sql, date=True), kind)
     return Typed(sql, kind)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_FIRST, _LAST = "0001-01-01", "9999-12-31"
+_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -47,14 +49,27 @@ class Dialect:
         return f"CAST({sql} AS {'STRING' if self.spark else 'VARCHAR'})"
 
     def naive_time(self, sql: str) -> str:
-        """Return a time with a zone as a time without one, in UTC."""
-        if not self.spark:
-            return f"make_timestamp(epoch_us({sql}))"
-        seconds = f"CAST(unix_micros({sql}) AS DECIMAL(20, 0)) / CAST(1000000 AS DECIMAL(7, 0))"
+        """Return a time with a zone as a time without one, in UTC; null as in :meth:`in_years`."""
+        micros = f"unix_micros({sql})" if self.spark else f"epoch_us({sql})"
+        seconds = f"CAST({micros} AS DECIMAL(20, 0)) / CAST(1000000 AS DECIMAL(7, 0))"
+        start = self.time("1970-01-01 00:00:00", date=False)
+        added = f"{start} + make_dt_interval(0, 0, 0, CAST({seconds} AS DECIMAL(18, 6)))"
+        naive = added if self.spark else f"make_timestamp({micros})"
         return (
-            "(CAST('1970-01-01 00:00:00' AS TIMESTAMP_NTZ) + "
-            f"make_dt_interval(0, 0, 0, CAST({seconds} AS DECIMAL(18, 6))))"
+            f"(CASE WHEN {micros} >= {self.integer(_FIRST_MICROS)} "
+            f"AND {micros} <= {self.integer(_LAST_MICROS)} THEN {naive} END)"
         )
+
+    def in_years(self, sql: str, *, date: bool) -> str:
+        """Return a date or a time without a zone; null outside of the years 1 to 9999.
+
+        Beyond them, and at infinity, engines and Python differ or raise.
+        """
+        if not date and not self.spark:
+            sql = f"TRY(CAST({sql} AS TIMESTAMP))"  # of seconds, it may be out of range
+        ends = (_FIRST, _LAST) if date else (f"{_FIRST} 00:00:00", f"{_LAST} 23:59:59.999999")
+        first, last = (self.time(end, date=date) for end in ends)
+        return f"(CASE WHEN {sql} >= {first} AND {sql} <= {last} THEN {sql} END)"
 
     def time(self, iso: str, *, date: bool) -> str:
         """Return a literal for a date or a time without a zone."""
@@ -82,7 +97,16 @@ class Dialect:
         """Return a time without a zone as microseconds since 1970."""
         if not self.spark:
             return f"epoch_us({sql})"
-        return f"unix_micros(to_utc_timestamp(CAST({sql} AS TIMESTAMP), current_timezone()))"
+        # by parts: all that goes over TIMESTAMP or timestampdiff depends on the session's zone
+        parts = [f"{self.days(f'CAST({sql} AS DATE)')} * {self.integer(86_400_000_000)}"]
+        for part, micros in (("hour", 3_600_000_000), ("minute", 60_000_000)):
+            parts.append(f"CAST({part}({sql}) AS BIGINT) * {self.integer(micros)}")
+        parts.append(f"CAST(extract(SECOND FROM {sql}) * 1000000 AS BIGINT)")
+        return f"({' + '.join(parts)})"
+
+    def trimmed(self, sql: str) -> str:
+        """Return a text without the blanks (U+0020 only) at its ends."""
+        return f"trim({sql})" if self.spark else f"trim({sql}, ' ')"
 
     def whole(self, function: str, sql: str) -> str:
         """Return ``floor`` or ``ceil`` as a double; large doubles are whole already."""

@@ -12,8 +12,15 @@ from typing import Any
 
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.dialect import Dialect
+from rai_scale.private_queries.literals import (
+    as_double,
+    int_literal,
+    is_literal,
+    is_null,
+    literal_like,
+)
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.rules import RULES, as_double, int_literal, is_literal, is_null
+from rai_scale.private_queries.rules import RULES
 
 _NUMBER = ("int", "float")
 _LONGEST = 50_000
@@ -68,9 +75,22 @@ class Compiler:
             raise QueryRefusedError(f"a text is expected, found {found.kind}: {node}.")
         return found.sql
 
+    def comparable(self, nodes: list[Any]) -> list[Typed]:
+        """Compile expressions to compare; TRUE and FALSE are 1 and 0 there, as in SmartNoise."""
+        found = [self.compile(node) for node in nodes]
+        kinds = {f.kind for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
+        if kinds == {"bool"}:
+            nodes = [literal_like(n, bool) for n in nodes]
+        elif kinds and kinds <= set(_NUMBER):
+            nodes = [literal_like(n, int) for n in nodes]
+        pairs = zip(nodes, found, strict=True)
+        return self._one_kind(nodes, [self.compile(n) if is_literal(n) else f for n, f in pairs])
+
     def alike(self, nodes: list[Any]) -> list[Typed]:
         """Compile expressions and bring them to one kind."""
-        found = [self.compile(node) for node in nodes]
+        return self._one_kind(nodes, [self.compile(node) for node in nodes])
+
+    def _one_kind(self, nodes: list[Any], found: list[Typed]) -> list[Typed]:
         kinds = {f.kind for n, f in zip(nodes, found, strict=True) if not is_null(n)}
         if kinds <= {"int"} or (len(kinds) == 1 and kinds.isdisjoint(_NUMBER)):
             return found
@@ -112,6 +132,6 @@ class Compiler:
                 if at.tzinfo:
                     at = at.astimezone(datetime.UTC).replace(tzinfo=None)
                 return Typed(self.dialect.time(at.isoformat(" "), date=False), "time")
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
         raise QueryRefusedError(f"the literal {node} is no {kind}, with which it is compared.")

@@ -127,17 +127,18 @@ class Fields:
             )
         x = self._double(name, column)
         if squared:
-            return self._by_cases(x, f"({x} * {x})", low, high, grid, (low * low, high * high))
+            return self._by_cases(x, f"({x} * {x})", grid, (low, high), (low * low, high * high))
         if self.dialect.spark:
-            return self._by_cases(x, x, low, high, grid, (low, high))
+            return self._by_cases(x, x, grid, (low, high), (low, high))
         rounded = self.dialect.saturated(f"{x} * {self.dialect.double(2.0**-grid.exponent)}")
         return self._between(rounded, grid.units(low), grid.units(high))
 
     def _by_cases(
-        self, x: str, value: str, low: float, high: float, grid: Grid, ends: tuple[float, float]
+        self, x: str, value: str, grid: Grid, bounds: tuple[float, float], ends: tuple[float, float]
     ) -> str:
         """Return ``value`` in units, and its ``ends`` where ``x`` is beyond the bounds."""
         double, integer = self.dialect.double, self.dialect.integer
+        low, high = bounds
         least, most = (integer(grid.units(end)) for end in ends)
         inside = self.dialect.rounded(f"{value} * {double(2.0**-grid.exponent)}")
         # NaN is above all numbers in both dialects

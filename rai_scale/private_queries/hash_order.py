@@ -30,10 +30,12 @@ class HashOrder:
     def kept(self, source: str, bounding: Bounding) -> str:
         """Return a FROM item with the kept rows of ``source``."""
         most = bounding.rows_per_unit
-        if self.groups and bounding.rows_here < most:
+        if not self.groups:
+            return self._cut(source, "u", bounding.rows_here)
+        if bounding.rows_here < most:
             part = ", ".join(["u", *(g.name for g in self.groups)])
             source = self._cut(source, part, bounding.rows_here)
-        if self.groups and bounding.groups_here < most:
+        if bounding.groups_here < most:
             source = self._cut(source, "u", bounding.groups_here, purpose="group")
         return self._cut(source, "u", most)
 

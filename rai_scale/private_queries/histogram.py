@@ -6,13 +6,14 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.budget import Number
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.metadata import Given
-from rai_scale.private_queries.release import PrivateRelease
+from rai_scale.private_queries.result import PrivateRelease
 
 
 def private_histogram(
@@ -67,7 +68,7 @@ def _bins(name: str, edges: Sequence[float]) -> str:
     rising = all(a < b for a, b in itertools.pairwise(found))
     if len(found) < 2 or not rising or not all(map(math.isfinite, found)):  # noqa: PLR2004
         raise ConfigError("edges must be two or more finite numbers in rising order.")
-    texts = [f"{edge:f}" if float(f"{edge:f}") == edge else f"{edge!r}".upper() for edge in found]
+    texts = [f"{Decimal(repr(edge)):f}" for edge in found]  # the grammar reads no exponents
     whens = [f"WHEN {name} < {texts[0]} THEN -1"]
     whens += [f"WHEN {name} < {high} THEN {i}" for i, high in enumerate(texts[1:])]
     return f"CASE {' '.join(whens)} ELSE -1 END"

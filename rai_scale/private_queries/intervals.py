@@ -7,6 +7,7 @@ that is evaluated on intervals (Moore, Interval Analysis, 1966).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,7 +16,7 @@ import numpy as np
 from snsql._ast import ast
 
 from rai_scale.private_queries.budget import NoisyColumn
-from rai_scale.private_queries.parse import plain_name
+from rai_scale.private_queries.parse import bound
 
 _COUNTS = ("rows", "units", "count", "distinct")
 Bounds: TypeAlias = "tuple[np.ndarray, np.ndarray]"
@@ -47,7 +48,7 @@ class Intervals:
     Parameters
     ----------
     noisy : mapping of str to Noisy
-        By the name of SmartNoise's inner column, in lower case.
+        By the bound name of SmartNoise's inner column.
     alpha : float
         Of each noisy number.
     """
@@ -69,13 +70,14 @@ class Intervals:
             inside = self.of(tree.expression)
             if inside is None:
                 return None
-            return _outward(*(np.sqrt(np.maximum(side, 0.0)) for side in inside))
+            low, high = _outward(*(np.sqrt(np.maximum(side, 0.0)) for side in inside))
+            return np.maximum(low, 0.0), high
         return None
 
     def _noisy(self, tree: Any) -> Noisy | None:
         if not isinstance(tree, ast.Column):
             return None
-        return self.noisy.get(plain_name(tree.name).lower())
+        return self.noisy.get(bound(tree.name))
 
     def _arithmetic(self, tree: Any) -> Bounds | None:
         left, right = self.of(tree.left), self.of(tree.right)
@@ -119,6 +121,8 @@ def _bare(tree: Any) -> Any:
 
 def _constant(value: Any) -> Bounds | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if abs(value) > sys.float_info.max:
         return None
     return np.array(float(value)), np.array(float(value))
 

@@ -65,8 +65,15 @@ def _check_names(found: Sequence[str], names: Sequence[str]) -> None:
         )
 
 
-def _plain(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
+def _plain(value: Any, kind: Kind, name: str) -> Any:
     """Return a value as the engines return a key of this kind."""
+    try:
+        return _converted(value, kind, name)
+    except (OverflowError, UnicodeEncodeError):
+        raise ConfigError(f"a value of keys= for {name!r} is out of the range of {kind}.") from None
+
+
+def _converted(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
     if hasattr(value, "item"):
         value = value.item()
     if value is None or value is pd.NaT or value is pd.NA:
@@ -78,9 +85,10 @@ def _plain(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
             return None
         if kind == "float":
             return float(value) + 0.0
-        if float(value).is_integer() and abs(value) < 2**63:
+        if float(value).is_integer() and -(2**63) <= value < 2**63:
             return int(value)
-    if kind == "text" and isinstance(value, str):
+    if kind == "text" and isinstance(value, str) and "\0" not in value:
+        value.encode()
         return value
     if kind == "date" and isinstance(value, datetime.date):
         return value.date() if isinstance(value, datetime.datetime) else value

@@ -14,6 +14,7 @@ from rai_scale.errors import ConfigError
 
 Given: TypeAlias = "Metadata | Mapping[str, Any] | str"
 _NUMBERS = ("int", "float")
+_QUOTES = '"`[]'
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ class TableFacts:
         Raises
         ------
         ConfigError
-            If the metadata give neither bounds nor a sensitivity.
+            If the metadata do not describe the column, or give neither bounds nor a sensitivity.
         """
-        found = self.columns[column]
+        found = self.find(column)
+        if found is None:
+            raise ConfigError(f"column {column!r} is not described in the metadata.")
         kind = found.typename()
         if kind == "boolean":
             return 0.0, 1.0
@@ -76,7 +79,13 @@ class TableFacts:
 
     def whole(self, column: str) -> bool:
         """Return whether a column's values are whole numbers."""
-        return self.columns[column].typename() in ("int", "boolean")
+        found = self.find(column)
+        return found is not None and found.typename() in ("int", "boolean")
+
+    def find(self, column: str) -> Any | None:
+        """Return SmartNoise's object of a column, its name with or without quotes."""
+        plain = column.strip(_QUOTES)
+        return next((c for n, c in self.columns.items() if n.strip(_QUOTES) == plain), None)
 
 
 def load_metadata(given: Given) -> Metadata:
@@ -116,7 +125,7 @@ def table_facts(metadata: Metadata, name: str) -> TableFacts:
     if table.max_ids < 1:
         raise ConfigError(f"max_ids must be 1 or more, found {table.max_ids}.")
     columns = dict(table.m_columns)
-    if len({column.lower() for column in columns}) < len(columns):
+    if len({column.lower().strip(_QUOTES) for column in columns}) < len(columns):
         raise ConfigError("column names in the metadata must differ in more than upper case.")
     return TableFacts(
         table.table_name(),

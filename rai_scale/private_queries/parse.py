@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from snsql._ast import ast
@@ -26,6 +27,12 @@ _WORDS = {
 }
 _AGGREGATES = ("COUNT", "SUM", "AVG", "VAR", "VARIANCE", "STD", "STDDEV")
 _BRANCHES = ("CaseExpression", "IIFFunction", "ChooseFunction")
+_CHANGING = (
+    "BareFunction",
+    "CurrentTimeFunction",
+    "CurrentDateFunction",
+    "CurrentTimestampFunction",
+)
 
 
 @dataclass(frozen=True)
@@ -65,21 +72,33 @@ def parse(text: str, metadata: Metadata) -> Parsed:
         bare = QueryParser().queries(text)
     except ValueError as error:
         raise QueryRefusedError(f"the query cannot be parsed: {error}") from None
+    except AttributeError:
+        raise QueryRefusedError(
+            "SmartNoise's parser fails on this query. ROUND and TRUNC need their digits, as in "
+            "ROUND(x, 0)."
+        ) from None
     if len(bare) != 1:
         raise QueryRefusedError(f"exactly one query is expected, found {len(bare)}.")
-    facts = table_facts(metadata, _table_of(bare[0]))
+    facts = table_facts(metadata, _simple_source(bare[0]))
+    _drop_distinct(bare[0])
     _refuse_nodes(bare[0], facts)
+    canonical = str(_plain_numbers(bare[0]))
     try:
-        query = QueryParser(metadata).queries(text)[0]
-    except (ValueError, ArithmeticError) as error:
+        query = QueryParser(metadata).queries(canonical)[0]
+    except (ValueError, ArithmeticError, AttributeError) as error:
         raise QueryRefusedError(f"the query cannot be used: {error}") from None
-    return Parsed(query, facts, str(bare[0]))
+    return Parsed(_plain_numbers(query), facts, canonical)
 
 
 def plain_name(name: str) -> str:
     """Return a column's name without its table and quotes."""
     parts = re.findall(r'"[^"]*"|\[[^\]]*\]|`[^`]*`|[^.]+', str(name))
     return parts[-1].strip('"`[]')
+
+
+def bound(name: Any) -> str:
+    """Return the name by which SmartNoise's trees look a value up."""
+    return str(name).lower().replace('"', "")
 
 
 def _without_texts(text: str) -> str:
@@ -96,14 +115,42 @@ def _refuse_words(words: str) -> None:
         raise QueryRefusedError("a subquery is not supported in private SQL.")
 
 
-def _table_of(query: Query) -> str:
+def _simple_source(query: Query) -> str:
+    """Return the table's name, and take it out of its parentheses."""
     relations = list(query.source.relations)
-    if len(relations) != 1 or relations[0].joins:
-        raise QueryRefusedError("a JOIN is not supported in private SQL: name one table.")
-    primary = relations[0].primary
+    while True:
+        if len(relations) != 1 or relations[0].joins:
+            raise QueryRefusedError("a JOIN is not supported in private SQL: name one table.")
+        primary = relations[0].primary
+        if not isinstance(primary, ast.AliasedRelation):
+            break
+        relations = [primary.relation]
     if not isinstance(primary, ast.Table):
         raise QueryRefusedError("a subquery is not supported in private SQL.")
+    query.source = ast.From(relations)
     return str(primary.name)
+
+
+def _plain_numbers(query: Query) -> Query:
+    """Write numbers as plain decimals: trees are read from their text, which has no exponents."""
+    for node in nodes(query):
+        if isinstance(node, ast.Literal) and isinstance(node.value, float):
+            node.text = f"{Decimal(repr(node.value)):f}"
+    return query
+
+
+def _drop_distinct(query: Query) -> None:
+    """Take DISTINCT away where rows differ anyway, because every group is among the columns."""
+    if str(getattr(query.select, "quantifier", "") or "").upper() != "DISTINCT":
+        return
+    groups = [] if query.agg is None else [g.expression for g in query.agg.groupingExpressions]
+    selected = [named.expression for named in query.select.namedExpressions]
+    if any(group not in selected for group in groups):
+        raise QueryRefusedError(
+            "SELECT DISTINCT is supported only where every group is selected: select all groups, "
+            "or leave DISTINCT out."
+        )
+    query.select.quantifier = None
 
 
 def nodes(tree: Any) -> list[Any]:
@@ -114,10 +161,15 @@ def nodes(tree: Any) -> list[Any]:
 
 
 def _refuse_nodes(query: Query, facts: TableFacts) -> None:
-    if str(getattr(query.select, "quantifier", "") or "").upper() == "DISTINCT":
-        raise QueryRefusedError("SELECT DISTINCT is not supported in private SQL: use GROUP BY.")
     if not any(isinstance(n, ast.AggFunction) for n in nodes(query.select)) and not query.agg:
         raise QueryRefusedError("a query without an aggregate shows rows, which is refused.")
+    for part in (query.select, query.having, query.order):
+        for node in nodes(part):
+            if type(node).__name__ in _CHANGING:
+                raise QueryRefusedError(
+                    f"{node} is not supported in private SQL: SmartNoise cannot compute it, or a "
+                    "release would change whenever it is shown."
+                )
     for node in nodes(query):
         if isinstance(node, ast.RankingFunction):
             raise QueryRefusedError("a window function is not supported in private SQL.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from rai_scale.privacy.fixed_point import Grid, grid_for, squares
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.problems import PrivacyWarning
 from rai_scale.private_queries.budget import MECHANISMS, Budgeted, assign
+from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.keys import Key, Keys, public_keys
 from rai_scale.private_queries.metadata import TableFacts
@@ -32,6 +34,16 @@ _TYPES = {
     "string": pa.string(),
     "boolean": pa.bool_(),
     "datetime": pa.timestamp("us"),
+}
+
+
+_MADE_UP: dict[ColumnKind, tuple[Any, Any]] = {
+    "int": (1, 2),
+    "float": (1.5, 2.5),
+    "text": ("a", "b"),
+    "bool": (True, False),
+    "date": (datetime.date(2001, 2, 3), datetime.date(2004, 5, 6)),
+    "time": (datetime.datetime(2001, 2, 3, 4, 5), datetime.datetime(2004, 5, 6, 7, 8)),
 }
 
 
@@ -124,7 +136,10 @@ def make_plan(
     wanted = [*same.values(), *([key_count] if key_count else [])]
     aggregates = list(dict.fromkeys(wanted))
     if not aggregates:
-        raise QueryRefusedError("nothing is counted: with keys= and no aggregate, nothing is read.")
+        raise QueryRefusedError(
+            "nothing is counted: a query without an aggregate needs groups that are found in the "
+            "data above a threshold (censor_dims, and no keys=)."
+        )
     grids = _grids(facts, aggregates)
     public = None
     schema = schema_of(facts) if schema is None else schema
@@ -132,6 +147,7 @@ def make_plan(
     exact = ExactQuery(facts, where, shape.groups, aggregates, grids, bounding)
     # compiled here, so that every refusal comes before the budget is charged
     sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
+    _check_answer(shape, sql.kinds)
     if keys is not None:
         public = public_keys(keys, names_of_groups(parsed, shape), sql.kinds)
     budgeted = assign(
@@ -146,6 +162,17 @@ def make_plan(
     if public is not None and len(public) <= _INLINE:
         exact = replace(exact, public=public)
     return Plan(parsed, shape, exact, same, budgeted, public)
+
+
+def _check_answer(shape: Shape, kinds: Sequence[ColumnKind]) -> None:
+    """Try SELECT, HAVING and ORDER BY on two made-up rows, before anything is charged."""
+    columns = []
+    for _, item in shape.inner:
+        if isinstance(item, int):
+            columns.append(_MADE_UP[kinds[item]])
+        else:
+            columns.append((11.0, 13.0) if item.kind in ("sum", "squares") else (7, 9))
+    shape.answer.check(columns, rows=2)
 
 
 def _same(aggregate: Aggregate, bounding: Bounding) -> Aggregate:
@@ -175,17 +202,11 @@ def _grids(facts: TableFacts, aggregates: Sequence[Aggregate]) -> dict[Aggregate
     grids = {}
     for aggregate in aggregates:
         if aggregate.kind in ("sum", "squares") and aggregate.column is not None:
-            low, high = facts.bounds(_described(facts, aggregate.column))
-            whole = facts.whole(_described(facts, aggregate.column))
+            low, high = facts.bounds(aggregate.column)
+            whole = facts.whole(aggregate.column)
             grid = grid_for(low, high, whole=whole)
             grids[aggregate] = squares(grid, whole=whole) if aggregate.kind == "squares" else grid
     return grids
-
-
-def _described(facts: TableFacts, column: str) -> str:
-    if column in facts.columns:
-        return column
-    raise QueryRefusedError(f"column {column!r} is not described in the metadata.")
 
 
 def schema_of(facts: TableFacts) -> pa.Schema:

@@ -5,11 +5,13 @@ What has no rule here is refused by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.dialect import UPPER, Dialect, without_nan
+from rai_scale.private_queries.dialect import UPPER, without_nan
+from rai_scale.private_queries.literals import as_double, is_literal, literal
 from rai_scale.private_queries.parse import plain_name
 from rai_scale.private_queries.problems import QueryRefusedError
 
@@ -19,50 +21,27 @@ if TYPE_CHECKING:
 _COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WHOLE = {"CEIL": "ceil", "CEILING": "ceil", "FLOOR": "floor"}
 _NUMBER = ("int", "float")
-_INT64 = 2**63
+_MOST_DIGITS = 15
+_LONGEST_TEXT = 1_000_000
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "weekday")
-
-
-def as_double(found: Typed) -> str:
-    """Return the SQL of a number as a double."""
-    return found.sql if found.kind == "float" else f"CAST({found.sql} AS DOUBLE)"
-
-
-def is_literal(node: Any) -> bool:
-    """Return whether a node is a literal."""
-    return type(node).__name__ == "Literal"
-
-
-def is_null(node: Any) -> bool:
-    """Return whether a node is the literal NULL."""
-    return is_literal(node) and node.value is None
-
-
-def int_literal(dialect: Dialect, value: int) -> Typed:
-    """Return a whole number, as a double where 64 bits do not hold it."""
-    if -_INT64 < value < _INT64:
-        return Typed(dialect.integer(value), "int")
-    return Typed(dialect.double(float(value)), "float")
-
-
-def _literal(c: Compiler, node: Any) -> Typed:
-    value = node.value
-    if value is None:
-        return Typed("NULL", "bool")
-    if isinstance(value, bool):
-        return Typed("TRUE" if value else "FALSE", "bool")
-    if isinstance(value, int):
-        return int_literal(c.dialect, value)
-    if isinstance(value, float):
-        return Typed(c.dialect.double(value), "float")
-    return Typed(c.dialect.text(str(value)), "text")
 
 
 def _column(c: Compiler, node: Any) -> Typed:
     name = plain_name(node.name)
-    if name not in c.columns:
+    if name in c.columns:
+        return c.columns[name]
+    quoted = str(node.name).endswith(('"', "]", "`"))
+    found = [] if quoted else [n for n in c.columns if n.lower() == name.lower()]
+    if len(found) != 1:
         raise QueryRefusedError(f"column {name!r} is not described in the metadata.")
-    return c.columns[name]
+    return c.columns[found[0]]
+
+
+def _bare(c: Compiler, node: Any) -> Typed:
+    name = str(node.name).upper()
+    if name == "PI":
+        return Typed(c.dialect.double(math.pi), "float")
+    raise QueryRefusedError(f"{name}() cannot be used on rows: it draws at random (BareFunction).")
 
 
 def _compare(c: Compiler, node: Any) -> Typed:
@@ -71,7 +50,7 @@ def _compare(c: Compiler, node: Any) -> Typed:
         return Typed(f"({c.boolean(node.left)} {op} {c.boolean(node.right)})", "bool")
     if op not in _COMPARE:
         raise QueryRefusedError(f"operator {op} is not supported in private SQL.")
-    left, right = c.alike([node.left, node.right])
+    left, right = c.comparable([node.left, node.right])
     return Typed(f"({left.sql} {_COMPARE[op]} {right.sql})", "bool")
 
 
@@ -83,10 +62,10 @@ def _predicate(c: Compiler, node: Any) -> Typed:
         asked = [node.expression, *test.expressions.seq]
         if not all(is_literal(item) for item in asked[1:]):
             raise QueryRefusedError("IN takes literals only in private SQL.")
-        value, *items = c.alike(asked)
+        value, *items = c.comparable(asked)
         return Typed(f"({value.sql} {no}IN ({', '.join(i.sql for i in items)}))", "bool")
     if kind == "BetweenCondition":
-        value, low, high = c.alike([node.expression, test.lower, test.upper])
+        value, low, high = c.comparable([node.expression, test.lower, test.upper])
         return Typed(f"({no}({value.sql} >= {low.sql} AND {value.sql} <= {high.sql}))", "bool")
     word = str(test.value).upper()
     if word == "NULL":
@@ -129,14 +108,19 @@ def _math(c: Compiler, node: Any) -> Typed:
 
 
 def _round(c: Compiler, node: Any) -> Typed:
-    digits = node.decimals.value if node.decimals is not None else 0
-    x, power = c.number(node.expression), c.dialect.double(10.0 ** int(digits or 0))
+    digits = node.decimals.value
+    if not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
+        raise QueryRefusedError(
+            f"ROUND and TRUNC take from -{_MOST_DIGITS} to {_MOST_DIGITS} digits on rows: {node}."
+        )
+    x, power = c.number(node.expression), c.dialect.double(10.0 ** abs(digits))
+    there, back = ("*", "/") if digits >= 0 else ("/", "*")
     if type(node).__name__ == "RoundFunction":  # halves away from 0
-        size = c.dialect.whole("floor", f"(abs({x}) * {power} + {c.dialect.double(0.5)})")
+        size = c.dialect.whole("floor", f"(abs({x}) {there} {power} + {c.dialect.double(0.5)})")
         whole = f"CAST(sign({x}) AS DOUBLE) * {size}"
     else:
-        whole = c.dialect.whole("floor", f"({x} * {power})")
-    return Typed(without_nan(f"({whole} / {power})"), "float")
+        whole = c.dialect.whole("floor", f"({x} {there} {power})")
+    return Typed(without_nan(f"({whole} {back} {power})"), "float")
 
 
 def _power(c: Compiler, node: Any) -> Typed:
@@ -147,12 +131,15 @@ def _power(c: Compiler, node: Any) -> Typed:
 
 
 def _cast(c: Compiler, node: Any) -> Typed:
-    if str(node.dbtype).upper() == "FLOAT":
-        found = c.compile(node.expression)
-        if found.kind in _NUMBER:
-            return Typed(as_double(found), "float")
+    wanted = str(node.dbtype).upper()
+    found = c.compile(node.expression)
+    if wanted == "FLOAT" and found.kind in _NUMBER:
+        return Typed(as_double(found), "float")
+    if wanted in ("VARCHAR", "NVARCHAR") and found.kind in ("int", "text"):
+        return found if found.kind == "text" else Typed(c.dialect.as_text(found.sql), "text")
     raise QueryRefusedError(
-        f"a CAST may fail on a row's value: {node}. Only a number AS FLOAT is total."
+        f"a CAST may fail on a row's value, or differ between engines: {node}. Supported are a "
+        "number AS FLOAT and a whole number AS VARCHAR."
     )
 
 
@@ -164,7 +151,7 @@ def _case(c: Compiler, node: Any) -> Typed:
         if node.expression is None:
             tests.append(c.boolean(when.expression))
         else:
-            left, right = c.alike([node.expression, when.expression])
+            left, right = c.comparable([node.expression, when.expression])
             tests.append(f"{left.sql} = {right.sql}")
     return _branches(tests, values)
 
@@ -193,13 +180,21 @@ def _letters(c: Compiler, node: Any) -> Typed:
 
 
 def _concat(c: Compiler, node: Any) -> Typed:
-    return Typed("(" + " || ".join(c.text(e) for e in node.expressions) + ")", "text")
+    parts = [c.text(e) for e in node.expressions]
+    # one row's long text, many times over, would be more than an engine can hold
+    length = " + ".join(f"CAST(length({part}) AS BIGINT)" for part in parts)
+    most = c.dialect.integer(_LONGEST_TEXT)
+    return Typed(f"(CASE WHEN {length} <= {most} THEN {' || '.join(parts)} END)", "text")
 
 
 def _substring(c: Compiler, node: Any) -> Typed:
     given = [n for n in (node.start, node.length) if n is not None]
-    if not all(is_literal(n) and isinstance(n.value, int) and n.value >= 1 for n in given):
-        raise QueryRefusedError("SUBSTRING takes whole numbers of 1 or more in private SQL.")
+    if not all(
+        is_literal(n) and isinstance(n.value, int) and 1 <= n.value <= _LONGEST_TEXT for n in given
+    ):
+        raise QueryRefusedError(
+            f"SUBSTRING takes whole numbers from 1 to {_LONGEST_TEXT:,} in private SQL."
+        )
     numbers = ", ".join(str(int(n.value)) for n in given)
     return Typed(f"substring({c.text(node.source)}, {numbers})", "text")
 
@@ -220,7 +215,7 @@ def _extract(c: Compiler, node: Any) -> Typed:
 
 
 RULES: dict[str, Callable[[Compiler, Any], Typed]] = {
-    "Literal": _literal,
+    "Literal": lambda c, n: literal(c.dialect, n.value),
     "Column": _column,
     "BooleanCompare": _compare,
     "PredicatedExpression": _predicate,
@@ -239,7 +234,8 @@ RULES: dict[str, Callable[[Compiler, Any], Typed]] = {
     "CoalesceFunction": _coalesce,
     "UpperFunction": _letters,
     "LowerFunction": _letters,
-    "TrimFunction": lambda c, n: Typed(f"trim({c.text(n.expression)})", "text"),
+    "BareFunction": _bare,
+    "TrimFunction": lambda c, n: Typed(c.dialect.trimmed(c.text(n.expression)), "text"),
     "CharLengthFunction": lambda c, n: Typed(
         f"CAST(length({c.text(n.expression)}) AS BIGINT)", "int"
     ),

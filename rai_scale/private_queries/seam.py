@@ -1,16 +1,13 @@
-"""SmartNoise rewrites the query and post-processes noisy aggregates; it never sees the data.
+"""SmartNoise rewrites the query into exact aggregates and what follows; it never sees the data.
 
-The seam is ``PrivateReader.execute(query, pre_aggregated=...)``. At it, every mechanism is the
-identity: noise was drawn before, once, for whole columns.
+Its trees are made with mechanisms that are the identity: noise is drawn elsewhere, once, for whole
+columns. :mod:`~rai_scale.private_queries.answer` evaluates the outer tree.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from snsql import Privacy
 from snsql.metadata import Metadata
 from snsql.sql.privacy import Mechanisms
@@ -60,7 +57,7 @@ def rewrite(parsed: Parsed, metadata: Metadata) -> tuple[Any, Any]:
         If SmartNoise does not accept the query; its reason depends on query and metadata only.
     """
     try:
-        return _reader(metadata)._rewrite(parsed.text)
+        return _reader(metadata)._rewrite_ast(parsed.query)
     except (
         ValueError,
         TypeError,
@@ -70,39 +67,3 @@ def rewrite(parsed: Parsed, metadata: Metadata) -> tuple[Any, Any]:
         ArithmeticError,
     ) as error:
         raise QueryRefusedError(f"SmartNoise SQL does not accept the query: {error}") from None
-
-
-def post_process(
-    text: str, metadata: Metadata, columns: list[list[Any]], rows: int
-) -> pd.DataFrame:
-    """Return HAVING, ORDER BY, LIMIT and arithmetic over noisy aggregates, as SmartNoise does.
-
-    Parameters
-    ----------
-    text : str
-        The query.
-    columns : list of lists
-        The inner query's columns in its order, with the noise in them.
-    rows : int
-        Their length.
-
-    Raises
-    ------
-    QueryRefusedError
-        If an expression over aggregates cannot be computed on the noisy values; the release stays
-        stored and paid.
-    """
-    table = np.empty((rows, len(columns)), dtype=object)
-    for at, values in enumerate(columns):
-        table[:, at] = values
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            names, *found = _reader(metadata).execute(text, pre_aggregated=table)
-    except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
-        raise QueryRefusedError(
-            "an expression over aggregates could not be computed on the noisy values "
-            f"({type(error).__name__}). The release is stored: nothing is charged again."
-        ) from None
-    unique = [n if n != "???" else f"column_{i + 1}" for i, n in enumerate(names)]
-    return pd.DataFrame({n: [row[i] for row in found] for i, n in enumerate(unique)})

@@ -8,7 +8,8 @@ from typing import Any
 from snsql._ast import ast
 from snsql.metadata import Metadata
 
-from rai_scale.private_queries.parse import Parsed, nodes, plain_name
+from rai_scale.private_queries.answer import Answer
+from rai_scale.private_queries.parse import Parsed, bound, nodes, plain_name
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.seam import rewrite
 
@@ -57,11 +58,14 @@ class Shape:
         The inner query's columns in order: their names, and the group's number or the aggregate.
     outputs : list of Output
         The columns of the result.
+    answer : Answer
+        What follows from the inner query's columns.
     """
 
     groups: list[Any]
     inner: list[tuple[str, int | Aggregate]]
     outputs: list[Output]
+    answer: Answer
 
     @property
     def aggregates(self) -> list[Aggregate]:
@@ -94,16 +98,14 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
             inner.append((symbol.name, len(inner)))
     if sum(isinstance(a, int) for _, a in inner) != len(groups):
         raise QueryRefusedError("the groups of the query could not be told apart: name each once.")
-    found = {name.lower(): a for name, a in inner if isinstance(a, Aggregate)}
-    names = [str(symbol.name) for symbol in outer._select_symbols]
+    answer = Answer(parsed, subquery, outer)
+    found = {bound(name): a for name, a in inner if isinstance(a, Aggregate)}
     outputs = []
-    for name, named in zip(names, outer.select.namedExpressions, strict=True):
-        used = [
-            plain_name(n.name).lower() for n in nodes(named.expression) if isinstance(n, ast.Column)
-        ]
+    for name, named in zip(answer.names, outer.select.namedExpressions, strict=True):
+        used = [bound(n.name) for n in nodes(named.expression) if isinstance(n, ast.Column)]
         parts = tuple(dict.fromkeys(found[u] for u in used if u in found))
         outputs.append(Output(name, parts, _is_direct(named.expression), named.expression))
-    return Shape(groups, inner, outputs)
+    return Shape(groups, inner, outputs, answer)
 
 
 def _is_direct(tree: Any) -> bool:
@@ -120,7 +122,7 @@ def _aggregate(node: Any, parsed: Parsed) -> Aggregate:
         return Aggregate("rows")
     column = plain_name(next(n.name for n in nodes(inside) if isinstance(n, ast.Column)))
     distinct = str(node.quantifier or "").upper() == "DISTINCT"
-    if name == "COUNT" and column == parsed.facts.unit:
+    if name == "COUNT" and column == plain_name(parsed.facts.unit or ""):
         return Aggregate("units" if distinct else "rows")
     if name == "COUNT":
         return Aggregate("distinct" if distinct else "count", column)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.heat import heat_table
 from rai_scale.reports.html import _render
 from rai_scale.reports.plots import (
     figure,
-    heat_of,
     largest_of,
     line_plot,
     signed,
@@ -22,9 +22,9 @@ Record = Mapping[str, Any]
 
 EBM: dict[str, Any] = {
     "title": None,
-    "run": RUN,
+    "run": {key: None for key in RUN if key != "started"},
     "settings": {"features": None, "target": None, "task": None, "unit": None},
-    "summary": {"rows": None, "terms": None, "shards": None},
+    "summary": {"terms": None},
     "importance": [{"term": None, "value": None}],
     "shapes": [{"term": None, "kind": None}],
     "performance": [{"group": None, "metric": None, "value": None}],
@@ -32,7 +32,7 @@ EBM: dict[str, Any] = {
     "notes": None,
 }
 TERMS_SHOWN, SHAPES_SHOWN, PAIRS_SHOWN, LEVELS_SHOWN = 25, 24, 12, 12
-CURVES_SHOWN, CELLS_SHOWN = 8, 12
+CURVES_SHOWN = 8
 UNIT = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
 
 
@@ -40,11 +40,13 @@ def render_ebm(report: Record) -> str:
     """Return the page of a trained EBM.
 
     ``report`` has ``title``, ``run``, ``settings`` (``features``, ``target``, ``task``, ``unit``
-    of the scores in words), ``summary`` (``rows``, ``terms``, ``shards``), ``importance``
-    (``term``, ``value``), ``shapes`` (``term``, ``kind`` of steps | levels | heat, ``class``;
-    ``edges`` or ``levels``, ``values``, ``low``, ``high``; ``left``, ``right`` for a heat map),
-    ``performance`` (``group``, ``rows``, ``metric``, ``value``, ``low``, ``high``), ``method`` and
-    ``notes``. Optional: ``curves`` (``kind`` of roc | pr, ``group``, ``points``).
+    of the scores in words), ``summary`` (``terms``; ``rows`` and ``shards`` where they may be
+    told), ``importance`` (``term``, ``value``), ``shapes`` (``term``, ``kind`` of steps | levels |
+    heat, ``class``; ``edges`` or ``levels``, ``values``, ``low``, ``high``; ``left``, ``right``
+    for a heat map), ``performance`` (``group``, ``rows``, ``metric``, ``value``, ``low``,
+    ``high``), ``method`` and ``notes``. Optional: ``curves`` (``kind`` of roc | pr, ``group``,
+    ``points``), ``rules`` (a tree as text), and in ``settings`` the ``kind`` of model and what
+    ``importance`` says.
 
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """
@@ -87,7 +89,7 @@ def _shape(shape: Record) -> dict[str, Any]:
         return {**shape, "plot": plot}
     if shape["kind"] == "levels":
         return {**shape, **_levels(shape)}
-    return {**shape, **_heat(shape)}
+    return {**shape, **heat_table(shape["left"], shape["right"], shape["values"])}
 
 
 def _levels(shape: Record) -> dict[str, Any]:
@@ -106,37 +108,6 @@ def _levels(shape: Record) -> dict[str, Any]:
     ]
     rows.sort(key=lambda row: -abs(row["value"]))
     return {"axis": axis, "rows": rows[:LEVELS_SHOWN], "left": max(0, len(rows) - LEVELS_SHOWN)}
-
-
-def _heat(shape: Record) -> dict[str, Any]:
-    """Return a pair's scores thinned to a table that can be read."""
-    values = shape["values"]
-    rows, columns = _thin(len(shape["left"])), _thin(len(shape["right"]))
-    largest = max((abs(v) for row in values for v in row), default=0.0)
-    return {
-        "columns": [shape["right"][j] for j in columns],
-        "rows": [
-            {
-                "level": shape["left"][i],
-                "cells": [
-                    {
-                        "text": signed(values[i][j], largest * 10),  # one digit less
-                        "heat": heat_of(values[i][j], largest),
-                        "down": values[i][j] < 0,
-                    }
-                    for j in columns
-                ],
-            }
-            for i in rows
-        ],
-        "thinned": len(shape["left"]) > len(rows) or len(shape["right"]) > len(columns),
-    }
-
-
-def _thin(count: int) -> list[int]:
-    if count <= CELLS_SHOWN:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (CELLS_SHOWN - 1)) for i in range(CELLS_SHOWN)})
 
 
 def _performance(rows: Sequence[Record]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rai_scale.reports.checks import RUN, check_report
 from rai_scale.reports.explain_rows import row_view
+from rai_scale.reports.heat import heat_table
 from rai_scale.reports.html import _render
 from rai_scale.reports.plots import figure, largest_of, line_plot, signed
 from rai_scale.reports.whiskers import Axis, axis_over, whisker
@@ -36,8 +37,10 @@ def render_explain(report: Record) -> str:
     ``notes``. Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``,
     ``p_adjusted``),
     ``partial_dependence`` (``feature``, ``kind`` of numeric | levels, ``grid``, ``values``,
-    ``lines``), ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``permutation`` (``feature``,
-    ``value``, ``low``, ``high``) and ``rows`` (``name``, ``prediction``, ``base_value``, ``text``,
+    ``lines``), ``dependence_pairs`` (``features``, ``left``, ``right``, ``values``, ``middle``),
+    ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``variance`` (``feature``, ``value``,
+    ``low``, ``high``, ``first``), ``permutation`` (``feature``, ``value``, ``low``, ``high``) and
+    ``rows`` (``name``, ``prediction``, ``base_value``, ``text``,
     ``parts`` of ``feature``, ``shown``, ``value``, ``error``), which show values of the data.
 
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
@@ -54,7 +57,12 @@ def explain_view(report: Record) -> dict[str, Any]:
         "first": importance[0]["rows"][:3] if importance else [],
         "compared": _compared(report),
         "dependence": _dependence(report.get("partial_dependence") or []),
-        "permutation": _permutation(report.get("permutation") or []),
+        "pairs": _pairs(report.get("dependence_pairs") or []),
+        "permutation": _bars(report.get("permutation") or []),
+        "variance": [
+            {"label": label, **(_bars(_of(report["variance"], label)) or {})}
+            for label in _labels(report.get("variance") or [])
+        ],
         "sensitivity": _sensitivity(report.get("sensitivity") or []),
         "rows": row_view(report.get("rows") or []),
     }
@@ -179,11 +187,18 @@ def _dependence(curves: Sequence[Record]) -> list[dict[str, Any]]:
     return sorted(views, key=lambda view: -view["span"])
 
 
+def _pairs(pairs: Sequence[Record]) -> list[dict[str, Any]]:
+    return [
+        {**pair, **heat_table(pair["left"], pair["right"], pair["values"], pair["middle"])}
+        for pair in pairs
+    ]
+
+
 def _dot(axis: Axis, value: float) -> dict[str, Any] | None:
     return whisker(axis, {"value": value}, None)
 
 
-def _permutation(rows: Sequence[Record]) -> dict[str, Any] | None:
+def _bars(rows: Sequence[Record]) -> dict[str, Any] | None:
     if not rows:
         return None
     ordered = sorted(rows, key=lambda row: -(row["value"] or 0))

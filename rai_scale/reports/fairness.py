@@ -35,6 +35,15 @@ FAIRNESS: dict[str, Any] = {
     "disparities": [{"disparity": None, "metrics": None, "value": None, "low": None}],
     "notes": None,
 }
+PRIVATE_FAIRNESS: dict[str, Any] = {
+    **FAIRNESS,
+    "run": {name: None for name in RUN if name != "started"},
+    "settings": {
+        **FAIRNESS["settings"],
+        "privacy": {"privacy_unit": None, "noise": None, "scale": None, "max_rows": None},
+    },
+}
+"""A private run does not say when it was, nor how long it took."""
 GROUPS_SHOWN = 60
 """Rows on the page; the rest stands in the tables of the result."""
 
@@ -46,7 +55,8 @@ def render_fairness(report: Record) -> str:
 
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """
-    check_report(report, FAIRNESS, "fairness")
+    private = (report.get("settings") or {}).get("privacy")
+    check_report(report, PRIVATE_FAIRNESS if private else FAIRNESS, "fairness")
     return _render("fairness.html.j2", report, view=fairness_view(report))
 
 
@@ -112,6 +122,7 @@ def _stratum(
     share: bool,
 ) -> dict[str, Any]:
     gaps = _gaps(report, level)
+    private = bool(report["settings"].get("privacy"))  # a noisy 0 does not say that nobody is there
     detectable = {
         row["group"]: row["smallest_gap"]
         for row in report.get("smallest_gaps") or []
@@ -120,7 +131,7 @@ def _stratum(
     figure = FIGURES[share]
     groups = []
     for row in sorted(rows, key=lambda r: (r["value"] is None, r["value"] or 0)):
-        if row["rows"] == 0:
+        if row["rows"] == 0 and not private:
             continue
         groups.append(
             {
@@ -138,7 +149,7 @@ def _stratum(
     return {
         "level": level,
         "groups": groups,
-        "empty": sum(row["rows"] == 0 for row in rows),
+        "empty": 0 if private else sum(row["rows"] == 0 for row in rows),
         "overall": figure.value(overall.get("value")),
         "overall_range": figure.range(overall.get("low"), overall.get("high")),
         "reading": gap_reading(difference, ratio, groups, figure, confidence),

@@ -18,7 +18,16 @@ PRIVATE_SQL: dict[str, Any] = {
     "title": None,
     "run": {"run_id": None, "engine": None, "status": None},
     "settings": {"scope": None, "analyst": None, "mechanism": None, "epsilon": None, "delta": None},
-    "releases": [{"name": None, "query": None, "columns": None, "rows": None, "more": None}],
+    "releases": [
+        {
+            "name": None,
+            "query": None,
+            "columns": None,
+            "rows": None,
+            "intervals": None,
+            "more": None,
+        }
+    ],
     "limits": None,
     "notes": None,
 }
@@ -30,8 +39,9 @@ def render_private_sql(report: Record) -> str:
 
     ``report`` has ``title``, ``run`` (``run_id``, ``engine``, ``status``), ``settings`` (``scope``,
     ``analyst``, ``mechanism``, ``epsilon``, ``delta``), ``releases`` (``name``, ``query``,
-    ``columns`` as of ``PrivateRelease.columns_info``, ``rows`` of released values, ``more`` rows
-    that are not shown), ``limits`` (the ledger's caps and grants) and ``notes``.
+    ``columns`` as of ``PrivateRelease.columns_info``, ``rows`` of released values, ``intervals`` of
+    these cells or None, ``more`` rows that are not shown), ``limits`` (the ledger's caps and
+    grants; None where they are not known) and ``notes``.
 
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """
@@ -41,10 +51,11 @@ def render_private_sql(report: Record) -> str:
 
 def private_sql_view(report: Record) -> dict[str, Any]:
     """Return the parts of the page."""
-    limits = [_limit(limit) for limit in report["limits"]]
+    limits = [_limit(limit) for limit in report["limits"] or []]
     return {
         "releases": [_release(each, i) for i, each in enumerate(report["releases"], 1)],
         "limits": limits,
+        "known": report["limits"] is not None,
         "tightest": [limit for limit in limits if limit["cap"]][:4],
     }
 
@@ -55,7 +66,10 @@ def _release(release: Record, number: int) -> dict[str, Any]:
         **release,
         "anchor": f"release-{number}",
         "columns": columns,
-        "rows": [_cells(row, columns) for row in release["rows"]],
+        "rows": [
+            _cells(row, bounds, columns)
+            for row, bounds in zip(release["rows"], release["intervals"], strict=True)
+        ],
         "worst": max((c["half_width_95"] or 0 for c in columns), default=0),
     }
 
@@ -67,15 +81,33 @@ def _column(column: Record) -> dict[str, Any]:
         "half_width_95": width,
         "number": column.get("made_of") != "group",
         "scale_text": figure(column.get("noise_scale")),
-        "width_text": figure(width),
+        "width_text": _width(width, column.get("interval")),
     }
 
 
-def _cells(row: Sequence[Any], columns: Sequence[Record]) -> list[dict[str, Any]]:
+def _width(width: float | None, interval: str | None) -> str:
+    if width is not None:
+        return f"±{figure(width)}"
+    return "in the table" if interval and interval.startswith("per row") else "–"
+
+
+def _cells(
+    row: Sequence[Any], bounds: Sequence[Any], columns: Sequence[Record]
+) -> list[dict[str, Any]]:
     return [
-        {"text": figure(value) if column["number"] else group(value), "number": column["number"]}
-        for value, column in zip(row, columns, strict=True)
+        {
+            "text": figure(value) if column["number"] else group(value),
+            "number": column["number"],
+            "bounds": None if pair is None else " to ".join(map(_end, pair)),
+        }
+        for value, pair, column in zip(row, bounds, columns, strict=True)
     ]
+
+
+def _end(value: float) -> str:
+    if value is not None and math.isinf(value):
+        return "no limit"
+    return figure(value)
 
 
 def _limit(limit: Record) -> dict[str, Any]:

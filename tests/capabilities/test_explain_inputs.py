@@ -94,6 +94,32 @@ def test_columns_get_the_dtypes_of_the_background():
     np.testing.assert_array_equal(found.b, [np.nan, 1])
 
 
+def test_a_number_that_the_background_cannot_hold_is_not_bent():
+    like = pd.DataFrame({"i": [1, 2], "short": np.array([1, 2], np.int8), "b": [True, False]})
+    like["signless"] = np.array([1, 2], np.uint8)
+    like["nullable"] = pd.array([1, 2], dtype="Int8")
+    like["single"] = np.array([1, 2], np.float32)
+    numbers = {"i": [2.75, 1.0], "short": [300, -1], "b": [2, 0], "signless": [-1, 256]}
+    numbers |= {"nullable": [300, None], "single": [1e39, 1.0]}
+    found = model_frame(pa.table(numbers), like)
+    for name in ("i", "short", "b", "signless", "single"):
+        assert found[name].tolist() == numbers[name]
+    assert found["nullable"][0] == 300
+    fitting = {"i": [2.0, 1.0], "short": [-128, 127], "b": [1, 0], "signless": [0, 255]}
+    fitting |= {"nullable": [3, None], "single": [0.5, 1.0]}
+    assert list(model_frame(pa.table(fitting), like).dtypes) == list(like.dtypes)
+
+
+def test_wide_numbers_are_explained_as_the_model_predicts_them():
+    background = pd.DataFrame({"f0": np.array([1, 2], np.int8), "f1": [3, 4]})
+    rows = pd.DataFrame({"f0": [300, 5], "f1": [2.75, 1.0]})
+    found = explain(
+        rows, lambda frame: frame.f0 * 2.0 + frame.f1, features=["f0", "f1"], background=background
+    )
+    assert found.prediction.tolist() == [602.75, 11.0]
+    assert values(found, names=["f0", "f1"]).tolist() == [[597.0, -0.75], [7.0, -2.5]]
+
+
 def test_a_function_and_a_model_file(tmp_path):
     frame, target = make()
     model = LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, target)
@@ -165,6 +191,40 @@ def test_what_cannot_be_explained_is_refused(changed, error, said):
         explain(frame[:3], model, **asked)
 
 
+def test_a_background_beyond_the_limit_is_refused_with_advice():
+    names = [f"f{i}" for i in range(12)]
+    background = pd.DataFrame(np.zeros((20_000, 12)), columns=names)
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        return frame.f0.to_numpy() * 2
+
+    said = r"4,096 coalitions over 20,000 background rows are 81,920,000 .*sample\(1000"
+    for options in ({}, {"method": "exact_shap"}):
+        with pytest.raises(ConfigError, match=said):
+            explain(background[:1], predict, features=names, background=background, **options)
+    with pytest.raises(ConfigError, match="at most 10,000,000"):
+        explain(background[:1], predict, features=names, background=background, max_evals=501)
+
+
+def test_names_of_added_columns_that_meet_are_refused():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 2)), columns=["b_c", "c"])
+
+    def predict(given: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([given.c, given.b_c, given.b_c])
+
+    asked = {"features": ["b_c", "c"], "background": frame, "classes": ["a", "a_b", "z"]}
+    with pytest.raises(ConfigError, match="'shap_a_b_c': .*'b_c' of class 'a'.*'c' of class 'a_b'"):
+        explain(frame, predict, **asked)
+    rows = frame.assign(id=range(9))
+    assert len(explain(rows, predict, key_columns=["id"], long=True, **asked)) == 54
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 8)), columns=list("abcdefgh"))
+    wide = wide.rename(columns={"a": "income", "b": "error_income"})
+    asked = {"features": list(wide), "background": wide}
+    with pytest.raises(ConfigError, match="the value of feature 'error_income', and the error of"):
+        explain(wide, lambda given: given.c.to_numpy(), method="kernel_shap", **asked)
+    assert len(explain(wide, lambda given: given.c.to_numpy(), **asked)) == 9
+
+
 def test_labels_and_scores_of_pairs_are_refused():
     frame, _ = make(3)
     asked = {"features": NAMES, "background": frame[:10]}
@@ -200,7 +260,7 @@ def test_columns_of_the_frame_are_not_replaced():
     assert list(kept.columns)[:2] == ["f0", "prediction"]
 
 
-@pytest.mark.parametrize("name", engine_params(["local", "dask", "spark"]))
+@pytest.mark.parametrize("name", engine_params(["local", "dask", "spark", "connect"]))
 def test_a_model_is_loaded_at_most_once_per_process(name, request, tmp_path):
     cluster_case = make_case(name, request)
     frame, _ = make()

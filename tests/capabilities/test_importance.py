@@ -141,6 +141,28 @@ def test_columns_of_a_class_of_sampled_explanations_are_found():
     assert found.overall["mean_std_error"][0] == pytest.approx(expected, rel=1e-9)
 
 
+def test_names_of_classes_and_features_may_begin_alike():
+    frame = pd.DataFrame(RNG.normal(size=(20, 3)), columns=["income", "error_income", "age"])
+
+    def predict(given: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([given["income"], given["age"] * 2, given["error_income"]])
+
+    features, labels = list(frame), ["high", "high_risk", "low"]
+    explained = explain(frame, predict, features=features, background=frame, classes=labels)
+    for label in labels:
+        found = importance(explained, prefix=f"shap_{label}_", features=features)
+        assert found.features == tuple(features)
+        for name, size in found.metrics().items():
+            assert size == pytest.approx(explained[f"shap_{label}_{name}"].abs().mean())
+    said = add_reasons(explained, 3, "shap_high_", features=features)["reasons"]
+    assert all(text.startswith("income ") and "risk" not in text for text in said)
+    assert "risk_age" in importance(explained, prefix="shap_high_").features
+    with pytest.raises(MissingColumnError, match="shap_low_wage"):
+        importance(explained, prefix="shap_low_", features=["wage"])
+    with pytest.raises(ConfigError, match="features must be a list"):
+        importance(explained, features=[])
+
+
 def test_the_same_on_each_engine(cluster_case):
     whole = importance(ROWS, by="site")
     frame = cluster_case.make(pa.Table.from_pandas(ROWS, preserve_index=False), 3)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.accounting import pld_epsilon
+from rai_scale.privacy.budget import Amount
 from rai_scale.privacy.costs import Cost, Mechanism
 
 DELTA = 1e-6
@@ -79,3 +80,35 @@ def test_the_tighter_figure_is_never_above_the_sum(epsilons, known):
     costs = [laplace(e) if known else Cost("n", epsilon=e) for e in epsilons]
     for delta in (0.0, DELTA):
         assert pld_epsilon(costs, delta) <= sum(epsilons) * (1 + 1e-12)
+
+
+def test_deltas_that_only_restate_gaussian_noise_are_not_taken_off_the_target():
+    """20 releases at delta 5e-8 use up a cap of 1e-6; their noise is that of 20 Gaussians."""
+    noise = Mechanism("discrete_gaussian", 30, 1)
+    each = {"epsilon": 0.2, "delta": DELTA / 20}
+    reference = PLDAccountant().compose(dp_event.GaussianDpEvent(30), 20).get_epsilon(DELTA)
+    for rho in (1 / 1800, None):
+        costs = [Cost("n", **each, rho=rho, mechanism=noise)] * 20
+        assert pld_epsilon(costs, DELTA) == pytest.approx(reference, rel=0.02)
+        assert pld_epsilon(costs, DELTA) < 1
+    known_by_rho = [Cost("n", **each, rho=1 / 1800)] * 20
+    assert reference < pld_epsilon(known_by_rho, DELTA) < 1.5 * reference
+    threshold = Cost("keys", delta=DELTA / 2)
+    halved = PLDAccountant().compose(dp_event.GaussianDpEvent(30), 20).get_epsilon(DELTA / 2)
+    found = pld_epsilon([*costs, threshold], DELTA)
+    assert found == pytest.approx(halved, rel=0.02)
+    on_top = [Cost("n", rho=1 / 1800, delta=DELTA / 20, mechanism=noise)] * 20
+    assert pld_epsilon(on_top, DELTA) == math.inf  # nothing of the target is left for the noise
+
+
+@pytest.mark.parametrize(
+    ("cost", "charged"),
+    [
+        (Cost("n", epsilon=1, delta=1e-6, rho=0.02), Amount(0, 0, 2 * 10**10)),
+        (Cost("n", delta=1e-6, rho=0.02), Amount(0, 10**12, 2 * 10**10)),
+        (Cost("n", epsilon=1, delta=1e-6), Amount(0, 10**12, 5 * 10**11)),
+        (Cost("n", delta=1e-6), Amount(0, 10**12, 0)),
+    ],
+)
+def test_what_a_scope_of_zcdp_is_charged(cost, charged):
+    assert cost.charge("zcdp") == charged

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import fairlearn.metrics as fm
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import sklearn.metrics as skm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metric_frame import metric_frame
-from rai_scale.fairness.metrics import resolve_metrics
 from rai_scale.fairness.private_cells import Private, declare, exact_counts, noise_for
-from rai_scale.fairness.private_draws import noisy_draws, project, simulated
-from rai_scale.fairness.private_frame import frame_of_noisy
-from rai_scale.fairness.uncertainty.replicates import layout_of, replicate_metrics
+from rai_scale.fairness.private_draws import project
 from rai_scale.privacy.disclosure import PrivateComputationError
 from rai_scale.privacy.ledger import open_ledger
 from rai_scale.privacy.problems import PrivacyWarning
@@ -44,7 +40,8 @@ def people(rows: int = 600, seed: int = 0) -> pd.DataFrame:
 
 
 def asked(**options) -> Private:
-    return Private("who", GROUPS, **{"epsilon": 1.0, **options})
+    budget = {} if "rho" in options else {"epsilon": 1.0}
+    return Private("who", GROUPS, **{**budget, **options})
 
 
 @pytest.fixture
@@ -116,8 +113,9 @@ def test_noise_has_the_scale_that_the_limit_needs():
 
 
 def test_a_rerun_on_the_same_snapshot_shows_the_same_release_and_charges_nothing(ledger):
-    first = private(people(), ledger, snapshot="v1")
-    again = private(LOCAL.from_arrow(pa.Table.from_pandas(people()), 3), ledger, snapshot="v1")
+    same = {"snapshot": "v1", "dataset": "visits"}
+    first = private(people(), ledger, epsilon="1", **same)
+    again = private(LOCAL.from_arrow(pa.Table.from_pandas(people()), 3), ledger, **same)
     pd.testing.assert_frame_equal(first.by_group, again.by_group)
     assert ledger.remaining("people")["epsilon"] == 2
     private(people(), ledger)
@@ -126,7 +124,18 @@ def test_a_rerun_on_the_same_snapshot_shows_the_same_release_and_charges_nothing
         private(people(), ledger, epsilon=1.5)
 
 
-def test_declared_groups_are_there_and_undeclared_are_not(ledger):
+def test_another_table_of_the_same_snapshot_is_another_release(ledger):
+    with pytest.raises(ConfigError, match="a snapshot needs dataset="):
+        private(people(), ledger, snapshot="3")
+    assert ledger.remaining("people")["epsilon"] == 3
+    first = private(people(), ledger, snapshot="3", dataset="one")
+    other = private(people(900, seed=1), ledger, snapshot="3", dataset="two")
+    assert first.release["reservation"] != other.release["reservation"]
+    assert other.counts.sum() > first.counts.sum() + 40
+    assert ledger.remaining("people")["epsilon"] == 1
+
+
+def test_what_is_mostly_noise_is_left_out_and_said_to_be_so(ledger):
     found = private(people(), ledger, groups={"sex": ["f", "m", "x", "nobody"]}, epsilon=3.0)
     assert list(found.by_group.index) == ["f", "m", "nobody", "x"]
     assert not found.usable.loc["nobody"].any()
@@ -134,10 +143,82 @@ def test_declared_groups_are_there_and_undeclared_are_not(ledger):
     noise = found.flags[found.flags.flag.str.startswith("mostly noise")]
     assert set(noise[noise.sex == "nobody"].metric) == set(found.by_group)
     low, high = found.by_group_ci
-    assert low.loc["nobody"].isna().all()
+    for table in (found.by_group, low, high):
+        assert table.loc["nobody"].isna().all()
     assert (low.loc["f"] < found.by_group.loc["f"]).all()
     assert (high.loc["f"] > found.by_group.loc["f"]).all()
-    assert 0 <= found.disparities("demographic_parity_difference") <= 1
+    shown = found.by_group["selection_rate"].dropna()
+    gap = found.difference()["selection_rate"]
+    assert gap == pytest.approx(shown.max() - shown.min())
+    assert gap == pytest.approx(found.disparities("demographic_parity_difference"), abs=1e-12)
+    low, high = (end["selection_rate"] for end in found.difference_ci())
+    assert 0 <= low <= gap <= high <= 1
+
+
+def test_a_gap_needs_two_usable_groups(ledger):
+    found = private(people(), ledger, groups={"sex": ["f", "none", "nobody"]}, epsilon=3.0)
+    assert list(found.usable.sum()) == [1, 1, 1]
+    assert np.isnan(found.disparities("demographic_parity_difference"))
+    assert found.disparities(["equalized_odds_ratio"]).isna().all()
+    for values in (found.difference(), found.ratio(), *found.difference_ci(), *found.ratio_ci()):
+        assert values.isna().all()
+    assert found.overall.notna().all()
+
+
+def test_control_features_have_gaps_of_their_own(ledger):
+    frame = people(3_000).assign(site=lambda d: np.where(d.who % 3 == 0, "a", "b"))
+    groups = {"sex": ["f", "nobody", "m"], "site": ["a", "b", "none"]}
+    options = {"groups": groups, "control_features": "site", "epsilon": 3.0, "max_rows": 3}
+    found = private(frame, ledger, **options)
+    assert list(found.overall.index) == ["a", "b", "none"]
+    assert found.overall.loc[["a", "b"]].notna().all(axis=None)
+    gaps, asked_for = found.difference(), found.disparities("demographic_parity_difference")
+    low, high = found.difference_ci()
+    for values in (found.overall, gaps, low, high):
+        assert values.loc["none"].isna().all()
+    assert np.isnan(asked_for.loc["none"])
+    rates = found.by_group["selection_rate"]
+    for site in ("a", "b"):
+        apart = abs(rates.loc[site, "f"] - rates.loc[site, "m"])
+        assert gaps.loc[site, "selection_rate"] == pytest.approx(apart)
+        assert asked_for.loc[site] == pytest.approx(apart, abs=1e-12)
+        assert low.loc[site, "selection_rate"] <= apart <= high.loc[site, "selection_rate"]
+
+
+def test_a_single_metric_is_a_number_as_in_fairlearn(ledger):
+    found = private(people(), ledger, metrics="selection_rate", epsilon=3.0)
+    assert isinstance(found.difference(), float)
+    assert isinstance(found.overall, float)
+    low, high = found.overall_ci
+    assert low < found.overall < high
+    assert list(found.by_group_ci[0].index) == ["f", "m", "x"]
+
+
+def test_where_noise_leaves_nothing_nothing_is_shown(ledger):
+    found = private(people(60), ledger, epsilon="0.0001")
+    assert found.by_group.isna().all(axis=None)
+    assert found.overall.isna().all()
+    assert not found.usable.any(axis=None)
+
+
+def test_a_scope_of_zcdp_pays_rho_and_no_delta_of_a_conversion(tmp_path):
+    book = open_ledger(f"sqlite:///{tmp_path / 'z.db'}", force_ephemeral=True)
+    book.create_scope("people", accounting="zcdp", rho="0.5")
+    found = private(people(), book, epsilon=None, rho="0.2")
+    assert found.release["noise"] == "gaussian"
+    assert found.release["scale"] == pytest.approx(1 / np.sqrt(0.4))
+    assert float(book.remaining("people")["rho"]) == pytest.approx(0.3)
+    private(people(), book, delta=1e-6)
+    _, cost = noise_for(asked(delta=1e-6))
+    assert float(book.remaining("people")["rho"]) == pytest.approx(0.3 - float(cost.rho))
+
+
+def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
+    _, cost = noise_for(asked(rho=0.1, delta="1e-6"))
+    assert float(cost.epsilon) == pytest.approx(0.1 + 2 * np.sqrt(0.1 * np.log(1e6)))
+    assert (cost.delta, cost.rho) == (Fraction(1, 10**6), Fraction(1, 10))
+    with pytest.raises(ConfigError, match="the scope counts epsilon"):
+        noise_for(asked(rho=0.1))[1].charge("epsilon-delta")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +228,12 @@ def test_declared_groups_are_there_and_undeclared_are_not(ledger):
         ({"groups": {"sex": ["f", "f"]}}, "must be distinct"),
         ({"privacy_unit": "sex"}, "cannot be a group"),
         ({"epsilon": 0}, "epsilon must be above 0"),
+        ({"epsilon": "much"}, "epsilon must be a finite number"),
+        ({"rho": 1}, "exactly one of epsilon and rho"),
+        ({"delta": 1}, "delta must lie"),
+        ({"max_rows": True}, "max_rows must be a whole number"),
+        ({"max_rows": 0}, "must be a whole number from 1"),
+        ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
         ({"epsilom": 1}, "Did you mean 'epsilon'"),
         ({"ledger": None}, "needs a ledger"),
         ({"per_group": True}, "have no private form"),
@@ -158,6 +245,12 @@ def test_what_cannot_be_private_is_refused(options, message, ledger):
     metrics = ["selection_rate"]
     with pytest.raises(ConfigError, match=message):
         private(frame, **{"ledger": ledger, "metrics": metrics, **options})
+    assert ledger.remaining("people")["epsilon"] == 3
+
+
+def test_what_a_library_refuses_is_refused_before_the_charge(ledger):
+    with pytest.raises(ValueError, match="pos_label"):
+        private(people(), ledger, metrics=["true_positive_rate"], labels=[0, 1, 2])
     assert ledger.remaining("people")["epsilon"] == 3
 
 
@@ -195,48 +288,3 @@ def test_projection_keeps_the_total_and_moves_all_that_stay_alike(values):
         shift = (given_values[0] - found)[kept]
         assert np.ptp(shift) < 1e-9
         assert (given_values[0][~kept] <= shift[0] + 1e-9).all()
-
-
-ROLES = Roles("y", "p", ("sex",), ())
-FUNCTIONS = {
-    "selection_rate": fm.selection_rate,
-    "tpr": fm.true_positive_rate,
-    "fpr": fm.false_positive_rate,
-    "accuracy": skm.accuracy_score,
-}
-
-
-@pytest.mark.parametrize(("rows", "epsilon"), [(3_000, 1.0), (20_000, 0.2)])
-def test_intervals_cover(rows, epsilon):
-    """150 releases x 12 values at 95 %: below 0.91 by chance less than once in a million."""
-    rng = np.random.default_rng(3)
-    shares = rng.dirichlet(np.full(12, 4.0))
-    truth = truth_of(shares)
-    metrics, _ = resolve_metrics(FUNCTIONS, None, None)
-    layout = layout_of(DECLARED.frame, ROLES.sensitive, y_true="y", y_pred="p")
-    noise, _ = noise_for(asked(epsilon=epsilon))
-    hits = tries = 0
-    for _ in range(150):
-        exact = rng.multinomial(rows, shares)
-        noisy = exact + simulated(noise, exact.shape, rng)
-        found = frame_of_noisy(noisy, DECLARED, ROLES, metrics, noise, single=False)
-        draws = noisy_draws(found.cells, DECLARED, ROLES, noise, n_boot=300, random_state=rng)
-        found.add_intervals(replicate_metrics(draws, FUNCTIONS, layout), [0.025, 0.975])
-        low, high = found.by_group_ci
-        inside = ((low <= truth) & (truth <= high)).to_numpy()
-        hits += int((inside & found.usable.to_numpy()).sum())
-        tries += int(found.usable.to_numpy().sum())
-    assert tries > 1_000
-    assert hits / tries > 0.91
-
-
-def truth_of(shares: np.ndarray) -> pd.DataFrame:
-    cells = DECLARED.frame.assign(share=shares)
-    frame = fm.MetricFrame(
-        metrics=FUNCTIONS,
-        y_true=cells.y,
-        y_pred=cells.p,
-        sensitive_features=cells.sex,
-        sample_params={name: {"sample_weight": cells.share} for name in FUNCTIONS},
-    )
-    return frame.by_group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sklearn.linear_model import LinearRegression
 
 from rai_scale.errors import ConfigError
 from rai_scale.explanations.sensitivity import morris, sobol
+from tests.conftest import make_case
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(9)
@@ -108,6 +110,19 @@ def test_tasks_give_the_same_on_each_engine(cluster_case, monkeypatch):
     assert found.bounds == whole.bounds
     for ours, theirs in zip(found.tables, whole.tables, strict=True):
         assert all(np.array_equal(ours[name], theirs[name]) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [*product(["local", "dask"], [1, 3, 7]), pytest.param("spark", 3, marks=pytest.mark.spark)],
+)
+def test_sobol_is_the_same_on_engines_and_partitions(name, parts, request, monkeypatch):
+    monkeypatch.setattr("rai_scale.explanations.sensitivity.TASK_ROWS", 64)
+    case, asked = make_case(name, request), {"features": FEATURES, "base_samples": 16}
+    whole = sobol(ROWS, MODEL, **asked)
+    shuffled = ROWS.sample(frac=1, random_state=parts)
+    found = sobol(case.make(pa.Table.from_pandas(shuffled), parts), MODEL, **asked)
+    pd.testing.assert_frame_equal(found.to_pandas(), whole.to_pandas(), check_exact=True)
 
 
 @pytest.mark.parametrize(

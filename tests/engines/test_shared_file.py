@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -86,6 +88,19 @@ class LoadTask:
     def __call__(self, _: int) -> tuple[int, int]:
         self.file.load(size_of)
         return os.getpid(), COUNTS[self.file.path()]
+
+
+def test_threads_load_it_once(tmp_path):
+    (tmp_path / "m.bin").write_bytes(b"1")
+    shared = engine_named("local").publish(str(tmp_path / "m.bin"))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: shared.load(slowly), range(8)))
+    assert all(one is found[0] for one in found)
+
+
+def slowly(path: str) -> object:
+    time.sleep(0.05)
+    return object()
 
 
 def test_equal_content_has_one_name(tmp_path):

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from rai_scale.jobs.ebm import HOLDOUT_SEED
 from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.privacy.ledger import open_ledger
 from rai_scale.statistics.keyed_hash import key_uniforms
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, leaks, state, write_config
@@ -142,13 +143,108 @@ def test_the_trained_model_can_be_explained(lake, done, tmp_path):
     assert "1,200 rows explained by exact_shap; most by age, job, income" in ran.out
 
 
+def simple(lake: Path, folder: Path, **changes: object) -> str:
+    base = {"source": str(lake), "output": str(folder / "out"), "features": FEATURES}
+    base |= {"target": "y", "keys": ["person"], "sensitive_features": ["sex"]}
+    return write_config(folder / "ebm.yaml", {**base, **changes})
+
+
+def test_a_linear_model_is_measured_as_scikit_learn_does(lake, tmp_path):
+    ran = cli("train-ebm", simple(lake, tmp_path, model="linear"))
+    assert ran.code == 0, ran.text
+    frame = pd.read_parquet(lake / "people.parquet")
+    held = key_uniforms(pa.table({"person": CODES}), HOLDOUT_SEED) < 0.2
+    rows = frame[held].assign(job=frame.job.fillna("missing"))
+    model = read_model(tmp_path)
+    found = pd.read_parquet(tmp_path / "out" / "performance.parquet").set_index(["metric", "group"])
+    auc = roc_auc_score(rows["y"], model.predict_proba(rows[FEATURES])[:, 1])
+    assert found.loc[("auc", ""), "value"] == pytest.approx(auc, abs=1e-9)
+    assert set(found.loc["auc"].index) == {"", "F", "M"}
+    table = pd.read_parquet(tmp_path / "out" / "importance.parquet").set_index("term")
+    assert table.loc["age", "coefficient"] == pytest.approx(model[-1].coef_[0, 0])
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "A linear model of 5 terms predicts" in page
+    assert "#shapes" not in page
+
+
+def test_a_tree_says_its_rules(lake, tmp_path):
+    asked = {"model": "tree", "target": "hours", "holdout": 0}
+    ran = cli("train-ebm", simple(lake, tmp_path, **asked))
+    assert ran.code == 0, ran.text
+    found = pd.read_parquet(tmp_path / "out" / "performance.parquet")
+    assert set(found["metric"]) == {"rmse", "mae", "r2"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "|--- age &lt;=" in page
+    assert leaks(page, CODES) == 0
+
+
+@pytest.fixture(scope="module")
+def private(lake, tmp_path_factory):
+    """A ledger of epsilon 3, and a run that takes 2 of it."""
+    folder = tmp_path_factory.mktemp("private")
+    ledger = f"sqlite:///{folder / 'ledger.db'}"
+    made = ("create-scope", "people", "--epsilon", "3", "--delta", "1e-4")
+    assert cli("budget", *made, "--ledger", ledger, "--force-ephemeral").code == 0
+    privacy = {"unit": "person", "classes": [0, 1], "epsilon": 2.0, "delta": 1e-5}
+    privacy["bounds"] = {"age": [18, 90], "job": ["clerk", "nurse"]}
+    privacy |= {"ledger": ledger, "force_ephemeral": True, "scope": "people", "analyst": "ann"}
+    base = {"source": str(lake), "output": str(folder / "out"), "features": ["age", "job"]}
+    base |= {"target": "y", "max_rounds": 20, "privacy": privacy}
+    path = write_config(folder / "ebm.yaml", base)
+    return folder, base, cli("train-ebm", path, "--log-json")
+
+
+def spent(base: dict) -> int:
+    history = open_ledger(base["privacy"]["ledger"], force_ephemeral=True).history("people")
+    return int((history["kind"] == "reserved").sum())
+
+
+def test_a_private_model_is_charged_once_and_tells_no_count(lake, private, tmp_path):
+    folder, base, ran = private
+    assert ran.code == 0, ran.text
+    assert "a private EBM of 2 terms; epsilon 2.0" in ran.out
+    model, frame = read_model(folder), pd.read_parquet(lake / "people.parquet")
+    assert roc_auc_score(frame["y"], model.predict_proba(frame[["age", "job"]])[:, 1]) > 0.7
+    out = folder / "out"
+    manifest = json.loads((out / MANIFEST).read_text())
+    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert not {"rows", "seconds", "started", "details"} & set(manifest)
+    for text in (*(p.read_text() for p in out.glob("*.[jh]*")), ran.text):
+        assert leaks(text, [*CODES, "1,200", "1200", '"seconds"', "Started"]) == 0
+    assert "epsilon 2, delta 1e-05, per person" in (out / "report.html").read_text()
+    before = state(out)
+    assert "nothing was charged" in cli("train-ebm", folder / "ebm.yaml").out
+    assert state(out) == before
+    other = write_config(tmp_path / "ebm.yaml", {**base, "output": str(tmp_path / "out")})
+    assert cli("train-ebm", other).code == 0  # the same release, shown again
+    assert spent(base) == 1
+    shapes = [pd.read_parquet(place / "shapes.parquet") for place in (out, tmp_path / "out")]
+    pd.testing.assert_frame_equal(*shapes)
+
+
+def test_a_private_model_beyond_the_budget_or_without_bounds(private, tmp_path):
+    _, base, _ = private
+    changed = {**base, "output": str(tmp_path / "out")}
+    path = write_config(tmp_path / "more.yaml", {**changed, "max_rounds": 21})
+    ran = cli("train-ebm", path)
+    assert (ran.code, "over the budget of scope 'people'" in ran.text) == (1, True), ran.text
+    del changed["privacy"]
+    privacy = {**base["privacy"], "bounds": {"age": [18, 90]}}
+    ran = cli("train-ebm", write_config(tmp_path / "b.yaml", {**changed, "privacy": privacy}))
+    assert (ran.code, "lacks 'job'" in ran.err) == (3, True)
+    assert spent(base) == 1
+    assert not (tmp_path / "out").exists()
+
+
 WRONG = {
+    "an option of EBMs": ({"model": "tree"}, "model: tree does not take shards"),
+    "private and held out": ({"privacy": {"unit": "person", "bounds": {}, "classes": [0, 1], "epsilon": 1, "delta": 0.1, "ledger": "none", "scope": "s", "analyst": "a"}}, "a private EBM does not take shards"),
     "no such feature": ({"features": ["age", "incme"]}, "Did you mean 'income'?"),
     "no such target": ({"target": "yy"}, "columns not found: 'yy'"),
     "the target is a feature": ({"features": ["age", "y"]}, "cannot be features"),
     "too many classes": ({"target": "person", "task": "classification"}, "more than 100 classes"),
     "no such group": ({"sensitive_features": ["sexx"]}, "Did you mean 'sex'?"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG)

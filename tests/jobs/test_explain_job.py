@@ -9,12 +9,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import shap
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from rai_scale.engines.choose import engine_named
+from rai_scale.explanations.layout import UNEXPLAINED
+from rai_scale.jobs.explain import ExplainJob
+from rai_scale.jobs.explain_parts import Parts
 from rai_scale.jobs.manifest import MANIFEST
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, leaks, state, write_config
@@ -174,7 +179,60 @@ def test_several_classes_reasons_and_all_columns_kept(home, tmp_path):
     assert "Class middle" in page
 
 
+@pytest.fixture(scope="module")
+def sampled(home, tmp_path_factory):
+    """A run with all that is sampled, on 60 of the people and seven features."""
+    folder = tmp_path_factory.mktemp("sampled")
+    (folder / "lake").mkdir()
+    people = pd.read_parquet(home / "lake" / "people.parquet").head(60)
+    noise = dict(zip("abcd", np.random.default_rng(1).normal(size=(4, 60)), strict=True))
+    people = people.assign(**noise)
+    people.to_parquet(folder / "lake" / "people.parquet")
+    features = [*FEATURES, *noise]
+    forest = RandomForestClassifier(4, max_depth=4, random_state=0)
+    joblib.dump(forest.fit(people[features], people["y"]), folder / "forest.joblib")
+    asked: dict = {"source": str(folder / "lake"), "method": "kernel_shap", "max_evals": 40}
+    asked |= {"model": str(folder / "forest.joblib"), "features": features, "background": None}
+    asked |= {"replicates": True, "sobol": 16, "row_pages": 2, "grid_points": 4, "ice_rows": 0}
+    asked |= {"background_rows": 10, "partial_dependence": ["hours", ["age", "hours"]]}
+    ran = cli("explain", config(home, folder, **asked))
+    assert ran.code == 0, ran.text
+    return folder, people[features], forest
+
+
+def test_pairs_variance_and_replicates(sampled):
+    folder, people, forest = sampled
+    report = json.loads((folder / "out" / "explain.json").read_text())
+    pair = report["dependence_pairs"][0]
+    assert pair["features"] == ["age", "hours"]
+    corner = people.assign(age=float(pair["left"][0]), hours=float(pair["right"][-1]))
+    expected = forest.predict_proba(corner)[:, 1].mean()
+    assert pair["values"][0][-1] == pytest.approx(expected, abs=1e-9)
+    table = pd.read_parquet(folder / "out" / "dependence_pairs.parquet")
+    assert table["mean"].tolist() == np.ravel(pair["values"]).tolist()
+    assert [curve["feature"] for curve in report["partial_dependence"]] == ["hours"]
+    shares = {row["feature"]: row for row in report["variance"]}
+    assert shares["age"]["value"] > shares["hours"]["value"]
+    assert shares["age"]["low"] <= shares["age"]["value"] <= shares["age"]["high"]
+    found = explained(folder)
+    copies = [found[f"shap_replicate{k}_age"] for k in range(1, 5)]
+    np.testing.assert_allclose(np.mean(copies, axis=0), found["shap_age"], atol=1e-12)
+
+
+def test_single_rows_stand_in_the_contents(sampled):
+    folder, *_ = sampled
+    page = (folder / "out" / "report.html").read_text()
+    contents = page[page.index('<nav class="contents"') : page.index("</nav>")]
+    assert [f'href="#row-{number}">person canary-' in contents for number in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
+
+
 WRONG = {
+    "a pair of one": ({"partial_dependence": [["age", "age"]]}, "two different features"),
+    "no power of two": ({"sobol": 100}, "a power of two"),
     "not trusted": ({"trusted": False}, "can run code while it loads"),
     "no such feature": ({"features": ["age", "incom", "hours"]}, "Did you mean 'income'?"),
     "no such method": ({"method": "tre_shap"}, "Did you mean 'tree_shap'?"),
@@ -218,3 +276,24 @@ def test_a_model_that_is_no_tree_is_enumerated(home, tmp_path):
     np.testing.assert_allclose(found["base_value"] + parts, found["prediction"], atol=1e-12)
     method = json.loads((tmp_path / "out" / "explain.json").read_text())["method"]
     assert (method["name"], "all 8 coalitions" in method["why"]) == ("exact_shap", True)
+
+
+def test_rows_without_explanation_are_counted_and_left_out_of_the_importance():
+    config = ExplainJob.model_construct(
+        importance=True, features=("a", "b"), sensitive_features=(), confidence=0.95
+    )
+    none = UNEXPLAINED.format("tree_shap")
+    table = pa.table(
+        {
+            "shap_a": [1.0, -3.0, float("nan")],
+            "shap_b": [0.0, 0.0, float("nan")],
+            "explained_by": ["tree_shap", "tree_shap", none],
+        }
+    )
+    planned = Parts(None, {"name": "tree_shap"}, ("shap_a", "shap_b", "explained_by"), (), {})
+    found = planned.after_writing(config, engine_named("local"), table)
+    assert found.rows == 3
+    assert found.notes[0].startswith("1 of 3 rows have no explanation")
+    assert found.tables["importance"].set_index("feature").loc["a", "value"] == 2.0
+    whole = planned.after_writing(config, engine_named("local"), table.slice(0, 2))
+    assert (whole.rows, whole.notes) == (2, [])

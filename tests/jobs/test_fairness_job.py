@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -196,12 +197,27 @@ def test_drift_and_suppression(lake, done, tmp_path):
     assert "fewer than 60 rows" in page
 
 
-def test_mlflow_is_asked_for_where_it_is_not(lake, tmp_path):
+def test_numbers_and_page_go_to_mlflow(lake, tmp_path, monkeypatch):
     pytest.importorskip("fairlearn")
-    try:
-        import mlflow  # noqa: F401
-    except ImportError:
-        ran = cli("fairness", config(lake, tmp_path, mlflow=True))
-        assert ran.code == 3
-        assert "mlflow is needed and not installed" in ran.err
-        assert not (tmp_path / "out" / MANIFEST).exists()
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
+    ran = cli("fairness", config(lake, tmp_path, mlflow=True))
+    mlflow.end_run()
+    assert ran.code == 0, ran.text
+    client = mlflow.MlflowClient()
+    run = client.search_runs([one.experiment_id for one in client.search_experiments()])[0]
+    found = tables(tmp_path / "out")["overall"].set_index("metric")["value"]
+    assert run.data.metrics["selection_rate_overall"] == pytest.approx(found["selection_rate"])
+    page = client.download_artifacts(run.info.run_id, "report.html")
+    assert Path(page).read_text() == (tmp_path / "out" / "report.html").read_text()
+
+
+def test_mlflow_is_asked_for_where_it_is_not(lake, tmp_path, monkeypatch):
+    pytest.importorskip("fairlearn")
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    ran = cli("fairness", config(lake, tmp_path, mlflow=True))
+    assert ran.code == 3
+    assert "mlflow is needed and not installed" in ran.err
+    assert not (tmp_path / "out" / MANIFEST).exists()

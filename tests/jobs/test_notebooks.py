@@ -38,7 +38,7 @@ def executed(path: Path, folder: Path, settings: dict[str, str]) -> dict[str, st
     """Run a notebook top to bottom; return the text that each cell has put out, by its id."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
-    home = {"RAI_SCALE_NOTEBOOK_HOME": str(folder / "home")}
+    home = {"RAI_SCALE_NOTEBOOK_HOME": str(folder / "home"), "RAI_SCALE_OFFLINE": "1"}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("SPARK_")}
     client.execute(env={**inherited, "SPARK_USER": "test", **home, **settings})
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

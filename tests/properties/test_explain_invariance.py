@@ -19,9 +19,11 @@ from sklearn.neural_network import MLPClassifier
 from rai_scale.engines.choose import engine_named
 from rai_scale.explanations.background import sample_rows
 from rai_scale.explanations.explain import explain, plan_explanation
+from tests.conftest import make_case
 
 FEATURES = [f"f{i}" for i in range(6)]
 ROWS = 45
+METHODS = ["tree_shap", "kernel_shap", "exact_shap", "woodelf"]
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +74,10 @@ def run(case_engine, frame, asked):
     return numbers(case_engine.collect(explain(frame, **asked)))
 
 
-@pytest.mark.parametrize("method", ["tree_shap", "kernel_shap", "exact_shap", "woodelf"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("partitions", [1, 3, 7])
-def test_partitions_and_order(data, method, partitions):
-    engine, asked = engine_named("local"), options(data, method)
-    whole = run(engine, data[1], asked)
-    order = np.random.default_rng(partitions).permutation(ROWS)
-    cut = engine.from_arrow(data[1].take(pa.array(order)), partitions)
-    found = run(engine, cut, asked)
-    assert np.abs(whole[:, 2:8]).max() > 0.01
-    np.testing.assert_allclose(found, whole, rtol=0, atol=1e-12)
+def test_partitions_and_order(data, request, method, partitions):
+    equal_on(make_case("local", request), data, method, partitions)
 
 
 @pytest.mark.parametrize("method", ["tree_shap", "kernel_shap"])
@@ -92,13 +88,31 @@ def test_a_row_alone_is_the_row_in_a_batch(data, method):
     np.testing.assert_allclose(alone, whole[17:18], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["tree_shap", "kernel_shap"])
-def test_engines(data, cluster_case, method):
+def equal_on(case, data, method, partitions: int) -> None:
     asked = options(data, method)
     whole = run(engine_named("local"), data[1], asked)
-    frame = cluster_case.make(data[1], 3)
-    found = run(cluster_case.engine, frame, asked)
+    order = np.random.default_rng(partitions).permutation(ROWS)
+    frame = case.make(data[1].take(pa.array(order)), partitions)
+    found = run(case.engine, frame, asked)
+    assert np.abs(whole[:, 2:8]).max() > 0.01
     np.testing.assert_allclose(found, whole, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["tree_shap", "kernel_shap"])
+def test_engines(data, cluster_case, method):
+    equal_on(cluster_case, data, method, 3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_partitions_and_order_on_dask(data, request, method, partitions):
+    equal_on(make_case("dask", request), data, method, partitions)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("method", ["exact_shap", "woodelf"])
+def test_other_methods_on_spark(data, request, method):
+    equal_on(make_case("spark", request), data, method, 3)
 
 
 def test_long_form_and_keys(data, cluster_case):
@@ -115,7 +129,7 @@ def test_long_form_and_keys(data, cluster_case):
 
 
 def test_sampled_background_does_not_depend_on_partitions(data, cluster_case):
-    table = data[1]
+    table = pa.concat_tables([data[1]] * 3)  # rows that are equal
     whole = sample_rows(engine_named("local"), table, FEATURES, 10, 3)
     cut = sample_rows(cluster_case.engine, cluster_case.make(table, 4), FEATURES, 10, 3)
     assert whole.num_rows == 10

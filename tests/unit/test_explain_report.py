@@ -61,6 +61,10 @@ def explanation() -> dict:
         "importance_by_group": groups,
         "partial_dependence": [job, age],
         "permutation": rows,
+        "dependence_pairs": [{"features": ["age", "job"], "left": [f"{n}" for n in range(20)],
+                              "right": ["clerk", "nurse"], "middle": 0.2,
+                              "values": [[n / 50, 0.2] for n in range(20)]}],
+        "variance": [{**row, "first": 0.1} for row in rows],
         "sensitivity": [{**row, "mu_star": row["value"], "sigma": 0.15} for row in rows],
         "rows": [{**page, "text": "age 39 raises the prediction by 0.2"}],
         "notes": ["A note."],
@@ -144,6 +148,7 @@ def test_the_explanation_says_what_the_numbers_say():
 
 def test_without_single_rows_and_options_the_page_says_so():
     optional = ("importance_by_group", "partial_dependence", "permutation", "sensitivity", "rows")
+    optional += ("dependence_pairs", "variance")
     bare = {key: value for key, value in explanation().items() if key not in optional}
     text = Outline(render_explain(bare)).text
     assert "and no row of the data" in text
@@ -162,6 +167,17 @@ def test_features_are_ordered_and_curves_share_one_scale():
     assert y.high >= 0.6
     assert [row["bent"] for row in view["sensitivity"]["rows"]] == [False, True, True]
     assert view["compared"][0]["features"][0]["feature"] == "job"  # the one beyond chance
+
+
+def test_pairs_are_coloured_by_their_distance_from_the_middle():
+    pair = explain_view(explanation())["pairs"][0]
+    assert (len(pair["rows"]), pair["thinned"]) == (12, True)
+    first, last = (pair["rows"][n]["cells"][0] for n in (0, -1))
+    assert [(c["text"], c["heat"], c["down"]) for c in (first, last)] == [
+        ("0.00", 5, True),
+        ("0.38", 4, False),
+    ]
+    assert [cell["heat"] for cell in pair["rows"][3]["cells"]][1] == 0
 
 
 def test_long_rows_keep_their_sum():

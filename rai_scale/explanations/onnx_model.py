@@ -1,0 +1,87 @@
+"""An ONNX model as a function of a pandas frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError
+
+TYPES: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": object,
+}
+"""Types of inputs that are known."""
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An ONNX model with one input for all features, or one input per feature, by name.
+
+    Its last output is taken: probabilities in what skl2onnx writes, values in a regression.
+    """
+
+    content: bytes
+    version: str
+
+    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the last output.
+
+        Raises
+        ------
+        ConfigError
+            If inputs are of another form or type, or an integer, boolean or text is missing.
+        """
+        session = onnx_session(self.content)
+        return _table(session.run(None, feeds(session.get_inputs(), frame))[-1])
+
+
+@cache
+def onnx_session(content: bytes) -> Any:
+    """Return a session, opened once per process: reading the model costs more than a batch."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def feeds(inputs: Sequence[Any], frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the arrays that the inputs take: (rows, features), or (rows, 1) per feature."""
+    if len(inputs) == 1:
+        columns = [_cast(frame[name], inputs[0].type) for name in frame]
+        return {inputs[0].name: np.column_stack(columns)}
+    names = [one.name for one in inputs]
+    if set(names) != set(frame.columns):
+        raise ConfigError(
+            f"the ONNX model has inputs {', '.join(names)} for features "
+            f"{', '.join(map(str, frame.columns))}; it must have one input for all of them, or one "
+            "per feature with its name."
+        )
+    return {one.name: _cast(frame[one.name], one.type).reshape(-1, 1) for one in inputs}
+
+
+def _cast(column: pd.Series, kind: str) -> np.ndarray:
+    if kind not in TYPES:
+        raise ConfigError(f"an ONNX input of type {kind} is not known; known: {', '.join(TYPES)}.")
+    dtype = TYPES[kind]
+    if not np.issubdtype(dtype, np.floating) and column.isna().any():
+        raise ConfigError(
+            f"feature {column.name!r} is missing in some rows, and the ONNX model takes it as "
+            f"{kind}, which has no missing value; fill it first."
+        )
+    return column.astype(str).to_numpy(object) if dtype is object else column.to_numpy(dtype)
+
+
+def _table(output: Any) -> np.ndarray:
+    """Return an output as an array; skl2onnx gives a list of {class: probability} by default."""
+    if isinstance(output, list):
+        return np.array([[row[name] for name in sorted(row)] for row in output])
+    return np.asarray(output)

@@ -1,0 +1,200 @@
+"""A uniform sample of rows that depends on the rows alone, not on how they are cut or ordered.
+
+The copies of one content have independent uniform priorities, and the rows with the smallest
+priorities are the sample. Priorities are made of the content's hash and the number of its copies
+(order statistics of uniforms by exponential spacings, Renyi 1953), so that no row needs a number of
+its own. Only contents whose smallest priority may be below a threshold come to the driver: a
+count-min sketch (Cormode and Muthukrishnan 2005) bounds how many copies a content can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import TooManyGroupsError
+from rai_scale.statistics.keyed_hash import key_hashes, mix
+
+CELL = "_rai_cell"
+HASH = "_rai_hash"
+CELLS = 262_144
+MOST_CONTENTS = 1_000_000
+"""So many distinct rows come to the driver at most, or eight times the sample if that is more."""
+_ROUNDS = 8
+_STEP = 0x9E3779B97F4A7C15
+_SPARE = 1 + 1e-9  # for the rounding of the two ways in which a priority is computed
+
+
+def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed: int) -> pa.Table:
+    """Return ``rows`` rows (or all, if there are fewer), drawn uniformly without replacement.
+
+    Parameters
+    ----------
+    data : frame of the engine
+        It is read twice; more often where it has very many rows.
+    columns : list of str
+        Columns that are drawn; their cells are hashed.
+    rows : int
+    seed : int
+
+    Returns
+    -------
+    pyarrow.Table
+        In the order of the priorities, so that its first rows are a sample as well.
+    """
+    names = list(columns)
+    if isinstance(data, pd.DataFrame):  # else NaN would become null between the passes
+        data = engine.collect(data[names])
+    sketch: tuple[np.ndarray, ...] = (_count(engine, data, names, Likely((), np.inf, seed)),)
+    total = int(sketch[0].sum())
+    share = (rows + 6 * np.sqrt(rows) + 20) / max(total, 1)
+    while True:
+        limit = np.inf if share >= 1 else -np.log1p(-share)
+        sketch, found = _contents(engine, data, names, Likely(sketch, limit, seed), 8 * rows)
+        hashes = found[HASH].to_numpy().view(np.uint64)
+        at, order = priorities(hashes, found["count"].to_numpy(), limit)
+        if len(at) >= min(rows, total) or limit == np.inf:
+            first = at[np.argsort(order, kind="stable")][:rows]
+            return found.drop_columns([HASH, "count"]).rename_columns(names).take(pa.array(first))
+        share *= 4
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Table function: the rows whose content may have a copy with a priority below a limit.
+
+    Columns are numbered (a column may be called ``count``), and the hash (int64) is the last one.
+
+    Attributes
+    ----------
+    sketch : tuple of ndarray of int64, shape (CELLS,)
+        Per round, how many rows are in each cell: no content of the cell has more copies.
+    limit : float
+        Of ``-log(1 - priority)``.
+    seed : int
+    """
+
+    sketch: tuple[np.ndarray, ...]
+    limit: float
+    seed: int
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the rows that may be drawn, with their hashes."""
+        hashes = key_hashes(table, self.seed)
+        named = [*_numbered(table.num_columns), HASH]
+        table = table.append_column(HASH, pa.array(hashes.view(np.int64))).rename_columns(named)
+        return table.filter(pa.array(self._likely(hashes)))
+
+    def _likely(self, hashes: np.ndarray) -> np.ndarray:
+        if not self.sketch or self.limit == np.inf:
+            return np.ones(len(hashes), dtype=bool)
+        rounds = [counts[cells(hashes, number)] for number, counts in enumerate(self.sketch)]
+        return _exponentials(hashes) <= np.min(rounds, axis=0) * self.limit * _SPARE
+
+    def cells(self, table: pa.Table) -> pa.Table:
+        """Return the cells of the next round of the rows that may be drawn."""
+        hashes = key_hashes(table, self.seed)
+        found = cells(hashes[self._likely(hashes)], len(self.sketch))
+        return pa.table({CELL: pa.array(found, pa.int32())})
+
+
+@dataclass(frozen=True)
+class CountCells:
+    """Table function: the cells of :meth:`Likely.cells`."""
+
+    likely: Likely
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the column of cells."""
+        return self.likely.cells(table)
+
+
+def cells(hashes: np.ndarray, number: int) -> np.ndarray:
+    """Return the cells of contents in a round of the sketch, int64."""
+    own = np.uint64(mix(np.array([number], dtype=np.uint64) + np.uint64(_STEP))[0])
+    return (mix(hashes ^ own) % np.uint64(CELLS)).astype(np.int64)
+
+
+def _numbered(columns: int) -> list[str]:
+    return [f"c{number}" for number in range(columns)]
+
+
+def _count(engine: Engine, data: Any, names: list[str], likely: Likely) -> np.ndarray:
+    """Return the rows per cell of the next round of the sketch."""
+    outputs = pa.schema([(CELL, pa.int32())])
+    function = CountCells(likely)
+    marked = engine.map_partitions(data, function, outputs, inputs=names, label="sample")
+    found = engine.group_counts(marked, [CELL])
+    counts = np.zeros(CELLS, dtype=np.int64)
+    counts[found[CELL].to_numpy()] = found["count"].to_numpy()
+    return counts
+
+
+def _contents(
+    engine: Engine, data: Any, names: list[str], likely: Likely, rows: int
+) -> tuple[tuple[np.ndarray, ...], pa.Table]:
+    """Return distinct rows that may be drawn with their counts, and the sketch that sufficed."""
+    schema, keys = engine.schema(data), [*_numbered(len(names)), HASH]
+    types = [*(schema.field(name).type for name in names), pa.int64()]
+    outputs = pa.schema(list(zip(keys, types, strict=True)))
+    for number in range(_ROUNDS):
+        kept = engine.map_partitions(data, likely, outputs, inputs=names, label="sample")
+        limit = max(MOST_CONTENTS, rows) if number < _ROUNDS - 1 else None
+        try:
+            found = engine.group_counts(kept, keys, limit=limit)
+            return likely.sketch, found.cast(outputs.append(pa.field("count", pa.int64())))
+        except TooManyGroupsError:
+            more = _count(engine, data, names, likely)
+            likely = Likely((*likely.sketch, more), likely.limit, likely.seed)
+    raise AssertionError("the last round has no limit")
+
+
+def priorities(
+    hashes: np.ndarray, counts: np.ndarray, limit: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the copies below the limit: numbers of contents and ``-log(1 - priority)``.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint64, shape (contents,)
+    counts : ndarray of int64, shape (contents,)
+        Copies; contents of one hash, such as 0.0 and -0.0, are one.
+    limit : float
+        Infinity for all copies.
+    """
+    hashes, at, copies = _as_one(hashes, counts)
+    kept = _exponentials(hashes) <= copies * limit
+    hashes, at, copies = hashes[kept], at[kept], copies[kept]
+    likely = copies if limit == np.inf else -np.expm1(-limit) * copies
+    made = np.minimum(copies, np.ceil(likely + 10 * np.sqrt(likely) + 30)).astype(np.int64)
+    first = np.cumsum(made) - made
+    of = np.repeat(np.arange(len(made)), made)
+    copy = np.arange(made.sum()) - first[of]
+    steps = _exponentials(hashes[of], copy) / (copies[of] - copy)
+    total = np.cumsum(steps)
+    order = total - (total - steps)[first][of] if len(of) else total
+    below = order < limit if np.isfinite(limit) else np.ones(len(order), dtype=bool)
+    return at[of[below]], order[below]
+
+
+def _as_one(hashes: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Add up contents of one hash; sorted by hash, with the number of one of them."""
+    distinct, at, group = np.unique(hashes, return_index=True, return_inverse=True)
+    total = np.zeros(len(distinct), dtype=np.int64)
+    np.add.at(total, group, counts)
+    return distinct, at, total
+
+
+def _exponentials(hashes: np.ndarray, copy: np.ndarray | int = 0) -> np.ndarray:
+    """Return exponentially distributed numbers of contents and copies; -log(1 - uniform)."""
+    step = np.asarray(copy).astype(np.uint64) * np.uint64(_STEP)
+    bits = mix(hashes + step + np.uint64(_STEP))
+    return -np.log1p(-((bits >> np.uint64(11)).astype(np.float64) * 2.0**-53))

@@ -1,0 +1,76 @@
+"""Literals of a query as SQL, decided before any data are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rai_scale.private_queries.columns import Typed
+from rai_scale.private_queries.dialect import Dialect
+from rai_scale.private_queries.problems import QueryRefusedError
+
+_INT64 = 2**63
+
+
+def as_double(found: Typed) -> str:
+    """Return the SQL of a number as a double."""
+    return found.sql if found.kind == "float" else f"CAST({found.sql} AS DOUBLE)"
+
+
+def is_literal(node: Any) -> bool:
+    """Return whether a node is a literal."""
+    return type(node).__name__ == "Literal"
+
+
+def is_null(node: Any) -> bool:
+    """Return whether a node is the literal NULL."""
+    return is_literal(node) and node.value is None
+
+
+def int_literal(dialect: Dialect, value: int) -> Typed:
+    """Return a whole number, as a double where 64 bits do not hold it."""
+    if -_INT64 < value < _INT64:
+        return Typed(dialect.integer(value), "int")
+    try:
+        return Typed(dialect.double(float(value)), "float")
+    except OverflowError:
+        raise QueryRefusedError("a literal is larger than any number of 64 bits.") from None
+
+
+def literal(dialect: Dialect, value: Any) -> Typed:
+    """Return a literal's value as SQL; a whole number beyond 64 bits is a double."""
+    if value is None:
+        return Typed("NULL", "bool")
+    if isinstance(value, bool):
+        return Typed("TRUE" if value else "FALSE", "bool")
+    if isinstance(value, int):
+        return int_literal(dialect, value)
+    if isinstance(value, float):
+        return Typed(dialect.double(value), "float")
+    return Typed(dialect.text(check_text(str(value))), "text")
+
+
+def check_text(value: str) -> str:
+    """Return a text that every engine can hold.
+
+    Raises
+    ------
+    QueryRefusedError
+        If a character is no UTF-8, or U+0000.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise QueryRefusedError("a literal holds a character that is no UTF-8.") from None
+    if "\0" in value:
+        raise QueryRefusedError("a literal holds the character U+0000.")
+    return value
+
+
+def literal_like(node: Any, kind: type[bool] | type[int]) -> Any:
+    """Return a literal 0 or 1 as a bool, TRUE or FALSE as an int, anything else as it is."""
+    value = node.value if is_literal(node) else None
+    if kind is bool and isinstance(value, int) and value in (0, 1):
+        return type(node)(bool(value))
+    if kind is int and isinstance(value, bool):
+        return type(node)(int(value))
+    return node

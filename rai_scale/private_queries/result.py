@@ -1,0 +1,265 @@
+"""The release as its reader sees it: one noise, shown as often as asked."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from snsql._ast import ast
+
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.budget import from_units
+from rai_scale.privacy.costs import total
+from rai_scale.privacy.reservation import Release
+from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.private_queries.intervals import Bounds, Intervals, Noisy
+from rai_scale.private_queries.parse import bound, nodes
+from rai_scale.private_queries.plan import Plan
+from rai_scale.private_queries.release import released_values
+from rai_scale.private_queries.shape import Output
+from rai_scale.results import Result
+
+_ALPHA = 0.05
+PER_ROW = "per row, see intervals()"
+
+
+class PrivateRelease(Result):
+    """A private result: computed once, the same whenever it is shown.
+
+    Attributes
+    ----------
+    arrow : bytes
+        The stored noisy aggregates, an Arrow IPC stream.
+    facts : dict
+        Public facts of the release.
+    reservation : str
+        Id of the charge in the ledger.
+    columns_info : pandas.DataFrame
+        One row per column of the result: ``column``; ``made_of`` (the noisy numbers it is computed
+        from, ``group`` or ``constant``); ``epsilon`` and ``delta`` of these numbers together;
+        ``mechanism``; and of a column that is one noisy number ``noise_scale``, ``half_width_95``
+        (the exact value of the bounded data is within this distance in 95 of 100 releases) and
+        ``grid``. These three are missing for AVG, VAR, STDDEV and arithmetic, whose noise differs
+        from row to row. ``interval`` says where an interval is to be had: ``half_width_95``,
+        ``per row, see intervals()`` or ``none``.
+    """
+
+    def __init__(
+        self, stored: Release, plan: Plan, about: Mapping[str, str | None] | None = None
+    ) -> None:
+        self.arrow = stored.arrow
+        self.facts = dict(stored.metadata)
+        self.reservation = stored.reservation
+        self._plan, self._about = plan, dict(about or {})
+        self._noisy = stored.table()
+        self._frame, self._rows = self._answered(self._noisy)
+        self.columns_info = self._info()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the result; a copy of the same table each time."""
+        return self._frame.copy()
+
+    def intervals(self, alpha: float = _ALPHA, *, shown: bool = False) -> pd.DataFrame:
+        """Return a confidence interval for each number, also for AVG, VAR, STDDEV and arithmetic.
+
+        Each interval holds the exact value of the bounded data, on the grid, with probability
+        ``1 - alpha`` at least. It is computed from the released numbers and costs nothing.
+        Averages of a group without values do not exist, and nothing is said of them.
+
+        Parameters
+        ----------
+        alpha : float
+            Above 0 and below 1.
+        shown : bool
+            Only the rows of :meth:`to_pandas`, in their order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The groups' columns, then ``<column>_low`` and ``<column>_high`` (float64); one row per
+            group that was released, before HAVING, ORDER BY and LIMIT. Missing for functions other
+            than ``+ - * /`` and SQRT.
+
+        Raises
+        ------
+        ConfigError
+            If alpha is no probability.
+        """
+        if not 0 < alpha < 1:
+            raise ConfigError(f"alpha must be above 0 and below 1, found {alpha!r}.")
+        table, noisy = self._noisy, self._noisy_numbers()
+        names = self._plan.group_names
+        found: dict[str, Any] = {n: table[f"k{i}"].to_pylist() for i, n in enumerate(names)}
+        for output in self._plan.shape.outputs:
+            if output.parts:
+                bounds = self._bounds(output, noisy, alpha)
+                low, high = (np.array(np.nan),) * 2 if bounds is None else bounds
+                found[f"{output.name}_low"] = np.broadcast_to(low, table.num_rows)
+                found[f"{output.name}_high"] = np.broadcast_to(high, table.num_rows)
+        frame = pd.DataFrame(found, index=range(table.num_rows))
+        return frame.iloc[self._rows].reset_index(drop=True) if shown else frame
+
+    def metrics(self) -> dict[str, float]:
+        """Return epsilon and delta of the release, and how many rows it shows."""
+        cost = total(self._plan.budgeted.costs, "epsilon-delta")
+        return {
+            "epsilon": float(from_units(cost.epsilon, "epsilon")),
+            "delta": float(from_units(cost.delta, "delta")),
+            "rows": float(len(self._frame)),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result, its columns' noise and the public facts as plain values."""
+        return {
+            "result": {str(n): [_plain(v) for v in self._frame[n]] for n in self._frame},
+            "columns": self.columns(),
+            "facts": self.facts,
+        }
+
+    def columns(self) -> list[dict[str, Any]]:
+        """Return ``columns_info`` as plain values."""
+        rows = self.columns_info.to_dict(orient="records")
+        return [{str(key): _plain(value) for key, value in row.items()} for row in rows]
+
+    def shown(self, limit: int) -> dict[str, Any]:
+        """Return what a page shows of the first rows: values, their intervals, how many are left.
+
+        ``intervals`` holds a pair or None per cell: pairs where the interval differs by row.
+        """
+        table = pa.Table.from_pandas(self._frame.head(limit), preserve_index=False)
+        bounds = self.intervals(shown=True).head(limit)
+        pairs = [
+            [None] * table.num_rows
+            if where != PER_ROW
+            else [list(pair) for pair in zip(bounds[f"{n}_low"], bounds[f"{n}_high"], strict=True)]
+            for n, where in zip(self._frame, self.columns_info["interval"], strict=True)
+        ]
+        return {
+            "rows": [list(row.values()) for row in table.to_pylist()],
+            "intervals": [list(row) for row in zip(*pairs, strict=True)],
+            "more": max(0, len(self._frame) - limit),
+        }
+
+    def to_html(self) -> str:
+        """Return the release as a self-contained page: values, intervals and what they cost."""
+        from rai_scale.reports.private_sql import render_private_sql
+
+        cost = self.metrics()
+        columns = self._plan.budgeted.columns
+        release = {
+            **{"name": "result", "query": self._plan.parsed.text, "columns": self.columns()},
+            **{"epsilon": cost["epsilon"], "delta": cost["delta"], "table": "to_pandas()"},
+            **self.facts,
+            **self.shown(50),
+        }
+        return render_private_sql(
+            {
+                "title": "Private table",
+                "run": {
+                    "run_id": self.reservation,
+                    "engine": self._about.get("engine"),
+                    "status": "ok",
+                },
+                "settings": {
+                    "scope": self._about.get("scope"),
+                    "analyst": self._about.get("analyst"),
+                    "mechanism": columns[0].noise.kind,
+                    "epsilon": cost["epsilon"],
+                    "delta": cost["delta"],
+                },
+                "releases": [release],
+                "limits": None,
+                "notes": [],
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"PrivateRelease({len(self._frame)} rows)\n{self._frame}"
+
+    def _answered(self, noisy: pa.Table) -> tuple[pd.DataFrame, list[int]]:
+        plan = self._plan
+        place = {a: i for i, a in enumerate(plan.aggregates)}
+        columns: list[list[Any]] = []
+        for _, item in plan.shape.inner:
+            if isinstance(item, int):
+                columns.append(noisy[f"k{item}"].to_pylist())
+                continue
+            at = place[plan.same[item]]
+            values = released_values(plan.budgeted.columns[at], noisy[f"a{at}"].to_numpy())
+            columns.append(values.tolist())
+        return plan.shape.answer.frame(columns, noisy.num_rows)
+
+    def _info(self) -> pd.DataFrame:
+        plan = self._plan
+        place = dict(zip(plan.aggregates, plan.budgeted.columns, strict=True))
+        noisy = self._noisy_numbers()
+        rows = []
+        for output in plan.shape.outputs:
+            made_of = list(dict.fromkeys(plan.same[a] for a in output.parts))
+            parts = [place[a] for a in made_of]
+            group = not parts and _reads(output)
+            row: dict[str, Any] = {
+                "column": output.name,
+                "made_of": ", ".join(a.label for a in made_of) or ["constant", "group"][group],
+                "epsilon": float(sum(p.epsilon for p in parts)),
+                "delta": float(sum(p.delta for p in parts)) + (self._threshold() if group else 0.0),
+                "mechanism": f"discrete {parts[0].noise.kind}" if parts else "none",
+            }
+            if group and plan.budgeted.threshold is not None:
+                row["mechanism"] = "threshold"
+            single = _single(parts if output.direct else [])
+            row["interval"] = "half_width_95" if parts and output.direct else "none"
+            if parts and not output.direct and self._bounds(output, noisy, _ALPHA) is not None:
+                row["interval"] = PER_ROW
+            rows.append({**row, **single})
+        return pd.DataFrame(rows)
+
+    def _noisy_numbers(self) -> dict[str, Noisy]:
+        plan = self._plan
+        place = {a: i for i, a in enumerate(plan.aggregates)}
+        found = {}
+        for name, item in plan.shape.inner:
+            if not isinstance(item, int):
+                at = place[plan.same[item]]
+                column = plan.budgeted.columns[at]
+                values = released_values(column, self._noisy[f"a{at}"].to_numpy())
+                found[bound(name)] = Noisy(column, values)
+        return found
+
+    def _bounds(self, output: Output, noisy: Mapping[str, Noisy], alpha: float) -> Bounds | None:
+        parts = len({self._plan.same[a] for a in output.parts})
+        return Intervals(noisy, alpha / parts).of(output.tree)
+
+    def _threshold(self) -> float:
+        """Return the delta of naming groups."""
+        return float(self.facts.get("threshold_delta", 0.0))
+
+
+def _reads(output: Output) -> bool:
+    return any(isinstance(node, ast.Column) for node in nodes(output.tree))
+
+
+def _single(parts: list[NoisyColumn]) -> Mapping[str, float]:
+    if len(parts) != 1:
+        return {"noise_scale": np.nan, "half_width_95": np.nan, "grid": np.nan}
+    part = parts[0]
+    return {
+        "noise_scale": part.noise.scale * part.step,
+        "half_width_95": part.half_width(_ALPHA),
+        "grid": part.step,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON can say it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if value is pd.NaT:
+        return None
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value

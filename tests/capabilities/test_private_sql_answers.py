@@ -1,0 +1,299 @@
+"""What a release shows: quoted names, missing groups, values without an answer, who may see it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.ledger import open_ledger
+from rai_scale.privacy.problems import PrivacyWarning
+from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries.histogram import private_histogram
+from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries.plan import make_plan
+from tests.capabilities.private_cases import people
+
+pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+
+LOUD = {"epsilon": 1e6, "delta": 1e-6, "ledger": "none"}
+ROWS = 60
+TABLE = pa.table(
+    {
+        "id": pa.array(range(ROWS), pa.int64()),
+        "age": pa.array([20 + i % 3 if i % 4 else None for i in range(ROWS)], pa.int64()),
+        "city": pa.array([["a", "b", None][i % 3] for i in range(ROWS)]),
+        "income": pa.array([float(i) for i in range(ROWS)]),
+    }
+)
+
+
+def ask(query: str, table: pa.Table = TABLE, metadata=None, **options):
+    metadata = metadata or people(max_ids=1)
+    return private_sql(query, {"people": table}, metadata, **{**LOUD, **options})
+
+
+def rows(query: str, *arguments, **options) -> list[list]:
+    found = ask(query, *arguments, **options).to_pandas()
+    return found.astype(object).where(found.notna(), None).to_numpy().tolist()
+
+
+# --- quoted names
+
+QUOTED = {
+    "": {
+        "S": {
+            "people": {
+                "max_ids": 1,
+                '"p id"': {"type": "int", "private_id": True},
+                '"x y"': {"type": "int", "lower": 0, "upper": 10},
+            }
+        }
+    }
+}
+SPACED = pa.table({"p id": range(30), "x y": [i % 3 for i in range(30)]})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('SELECT COUNT(DISTINCT "p id") AS n, COUNT("p id") AS m FROM S.people', [[30, 30]]),
+        ('SELECT SUM("x y") AS s, AVG("x y") AS a, COUNT("x y") AS c FROM S.people', [[30, 1, 30]]),
+        ('SELECT VAR("x y") AS v, COUNT(DISTINCT "x y") AS d FROM S.people', [[2 / 3, 3]]),
+        (
+            'SELECT "x y", COUNT(*) AS "my n" FROM S.people WHERE "x y" < 2 GROUP BY "x y" '
+            'HAVING "my n" > 5 ORDER BY "x y" DESC',
+            [[1, 10], [0, 10]],
+        ),
+    ],
+)
+def test_quoted_names(query, expected):
+    found = np.array(rows(query, SPACED, QUOTED), dtype=float)
+    assert found == pytest.approx(np.array(expected, dtype=float), rel=1e-3)
+
+
+def test_the_noise_of_quoted_columns_is_told():
+    query = 'SELECT SUM("x y") AS s, AVG("x y") AS a FROM S.people'
+    release = ask(query, SPACED, QUOTED, epsilon=2)
+    info = release.columns_info.set_index("column")
+    assert info["made_of"].tolist() == ["sum(x y)", "sum(x y), count(x y)"]
+    assert info.loc["s", "noise_scale"] == 10
+    assert release.intervals()[["a_low", "a_high"]].notna().all(axis=None)
+
+
+def test_the_unit_is_refused_under_its_quoted_name():
+    for query in ('SELECT "p id" FROM S.people', 'SELECT SUM("p id") AS s FROM S.people'):
+        with pytest.raises(ConfigError, match="privacy unit|shows rows"):
+            ask(query, SPACED, QUOTED)
+
+
+def test_two_names_that_become_one_are_refused():
+    metadata = {"": {"S": {"people": {**people()[""]["S"]["people"], '"age"': {"type": "int"}}}}}
+    with pytest.raises(ConfigError, match="upper case"):
+        ask("SELECT COUNT(*) AS n FROM S.people", metadata=metadata)
+
+
+# --- missing groups and values
+
+NULLS = "SELECT city, COUNT(*) AS n FROM S.people GROUP BY city "
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("ORDER BY city", [None, "a", "b"]),
+        ("ORDER BY city DESC", ["b", "a", None]),
+        ("HAVING city = 'a' OR n > 5 ORDER BY city", [None, "a", "b"]),
+        ("HAVING city <> 'a' ORDER BY city", ["b"]),
+        ("HAVING NOT (city = 'a') ORDER BY city", ["b"]),
+        ("HAVING NOT (city = 'a' AND n > 5) ORDER BY city", ["b"]),
+        ("HAVING city IS NULL", [None]),
+        ("HAVING city IN ('b', 'c')", ["b"]),
+    ],
+)
+def test_a_missing_group_is_unknown_in_comparisons_and_sorts_first(rest, expected):
+    assert [row[0] for row in rows(NULLS + rest)] == expected
+
+
+def test_order_holds_over_several_keys():
+    query = (
+        "SELECT age, city, COUNT(*) AS n FROM S.people GROUP BY age, city ORDER BY city DESC, age"
+    )
+    found = [row[:2] for row in rows(query)]
+    assert found == sorted(
+        sorted(found, key=lambda r: (r[0] is not None, r[0])),
+        key=lambda r: (r[1] is not None, r[1] or ""),
+        reverse=True,
+    )
+    assert len(found) == 6
+
+
+def test_a_cell_that_has_no_answer_is_missing_and_the_rest_is_shown():
+    """Age 20 has no rows, its square root of a negative number is no number."""
+    query = (
+        "SELECT age, COUNT(*) AS n, POWER(COUNT(*) - 3, 0.5) AS p, "
+        "COUNT(*) / SQRT(COUNT(*) - 3) AS r, age + COUNT(*) AS t "
+        "FROM S.people GROUP BY age ORDER BY age"
+    )
+    found = rows(query, keys=[None, 20, 99], delta=0)
+    assert [row[:2] for row in found] == [[None, 15], [20, 15], [99, 0]]
+    assert [row[2] is None for row in found] == [False, False, True]
+    assert [row[3] is None for row in found] == [False, False, True]
+    assert [row[4] for row in found] == [None, 35, 99]
+
+
+def test_powers_do_not_wrap_around():
+    assert rows("SELECT POWER(SUM(income), 7) AS p FROM S.people")[0][0] == pytest.approx(
+        1770.0**7, rel=1e-2
+    )
+
+
+def test_a_quotient_by_a_small_number_is_a_quotient():
+    """smartnoise-sql gives 0 where the divisor is between -1 and 1."""
+    found = rows("SELECT COUNT(*) / 0.5 AS a, COUNT(*) / (COUNT(*) - COUNT(*)) AS b FROM S.people")
+    assert found == [[120, 0]]
+
+
+def test_functions_of_numbers_are_numbers_and_sort_as_such():
+    query = "SELECT age, ROUND(COUNT(*) * 1.5, 1) AS r FROM S.people GROUP BY age ORDER BY r"
+    found = [row[1] for row in rows(query, keys=[20, 21, 55], delta=0)]
+    assert found == sorted(found)
+    assert found[0] == 0.0
+
+
+def test_any_answer_can_be_stored_as_a_table():
+    query = (
+        "SELECT age, IIF(COUNT(*) > 5, 'many', COUNT(*)) AS m, POWER(COUNT(*), 20) AS p, "
+        "COUNT(*) + 100000000000000000000 AS h FROM S.people GROUP BY age ORDER BY age"
+    )
+    release = ask(query, keys=[20, 99], delta=0)
+    found = pa.Table.from_pandas(release.to_pandas()).to_pylist()
+    assert [row["m"] for row in found] == ["many", "0"]
+    assert found[0]["p"] == pytest.approx(15.0**20)
+    assert found[0]["h"] == pytest.approx(1e20)
+    assert release.to_html()
+
+
+def test_distinct_and_parentheses_are_another_spelling(tmp_path):
+    plain = "SELECT city, COUNT(*) AS n FROM S.people GROUP BY city"
+    texts = [
+        plain,
+        plain.replace("SELECT", "SELECT DISTINCT"),
+        plain.replace("S.people", "(S.people)"),
+        plain.replace("S.people", "((S.people)) AS q"),
+    ]
+    plans = [make_plan(t, load_metadata(people()), None, epsilon=1, delta=1e-6) for t in texts]
+    assert {plan.parsed.text for plan in plans} == {plans[0].parsed.text}
+
+
+@pytest.mark.parametrize("edges", [[0, 1e-5, 1], [-1e-7, 0, 3e22], [5e-324, 0.1, 1e300]])
+def test_edges_of_any_size(edges):
+    values = [edges[0], (edges[0] + edges[1]) / 2, edges[1], edges[2]]
+    table = pa.table({"id": range(40), "income": pa.array(values * 10)})
+    release = private_histogram(table, "S.people", "income", people(max_ids=1), edges=edges, **LOUD)
+    inside = [10 * sum(a <= v < b for v in values) for a, b in itertools.pairwise(edges)]
+    assert release.to_pandas()["n"].tolist() == inside
+
+
+# --- a release is a result
+
+
+def test_a_release_says_for_each_column_where_its_interval_is():
+    query = (
+        "SELECT city, COUNT(*) AS n, AVG(age) AS a, LN(COUNT(*)) AS l, 7 AS seven "
+        "FROM S.people GROUP BY city HAVING n > 5 ORDER BY city DESC LIMIT 2"
+    )
+    release = ask(query, epsilon=300.0)
+    info = release.columns_info.set_index("column")
+    assert info["made_of"].tolist() == ["group", "rows", "sum(age), count(age)", "rows", "constant"]
+    per_row = "per row, see intervals()"
+    assert info["interval"].tolist() == ["none", "half_width_95", per_row, "none", "none"]
+    assert info.loc["a", "epsilon"] == pytest.approx(200)
+    assert info.loc["seven", ["epsilon", "delta"]].tolist() == [0, 0]
+    shown = release.intervals(shown=True)
+    assert shown["city"].tolist() == release.to_pandas()["city"].tolist() == ["b", "a"]
+    assert len(release.intervals()) == 3
+    assert (shown["a_low"] <= release.to_pandas()["a"]).all()
+
+
+def test_a_release_is_a_page_and_a_run_of_mlflow(tmp_path, monkeypatch):
+    query = "SELECT city, COUNT(*) AS n, AVG(income) AS a FROM S.people GROUP BY city ORDER BY city"
+    release = ask(query, epsilon=1.5, keys={"city": ["a", "b", "<z>"]}, delta=0)
+    page = release.save_html(tmp_path / "release.html").read_text()
+    assert "&lt;z&gt;" in page
+    assert "<z>" not in page
+    assert "in the table" in page
+    assert " to " in page
+    assert "No ledger was kept" not in page
+    assert "srcdoc" in release._repr_html_()
+    assert json.loads(release.to_json())["result"]["city"] == ["<z>", "a", "b"]
+    logged = {}
+    fake = SimpleNamespace(
+        log_metrics=logged.update, log_artifact=lambda path: logged.update(path=path)
+    )
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    release.log_mlflow()
+    assert logged["epsilon"] == pytest.approx(1.5)
+    assert logged["rows"] == 3
+    assert logged["path"].endswith("report.html")
+
+
+# --- sharing
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    book = open_ledger(f"sqlite:///{tmp_path}/ledger.db", force_ephemeral=True)
+    book.create_scope("S.people.id", epsilon=10, delta=1e-3)
+    return book
+
+
+def test_the_owner_shows_a_release_to_others_later(ledger):
+    query = "SELECT COUNT(*) AS n FROM S.people"
+    options = {"ledger": ledger, "epsilon": 1, "delta": 0, "snapshot": "v1"}
+
+    def spent() -> float:
+        return 10 - float(ledger.remaining("S.people.id")["epsilon"])
+
+    first = ask(query, analyst="ann", **options)
+    carols = ask(query, analyst="carol", **options)
+    assert spent() == 2
+    with pytest.warns(PrivacyWarning, match="another analyst") as heard:
+        ask(query, analyst="ann", visible_to=("bob", "carol"), **options)
+        assert ask(query, analyst="bob", visible_to=("dan",), **options).arrow == first.arrow
+    assert len(heard) == 1
+    ask(query, analyst="ann", visible_to=("bob",), **options)  # said before
+    ask(query, analyst="ann", visible_to=("eve",), **options)
+    assert ask(query, analyst="eve", **options).reservation == first.reservation
+    assert ask(query, analyst="carol", **options).reservation == carols.reservation  # her own
+    assert ledger.release(first.reservation, "bob").arrow == first.arrow
+    assert spent() == 2
+    ask(query, analyst="dan", **options)
+    assert spent() == 3
+    history = ledger.history()
+    assert history["kind"].tolist().count("shared") == 2
+    assert ledger.verify().problems == ()
+
+
+def test_sharing_uses_up_no_attempt(ledger):
+    cost = [
+        make_plan(
+            "SELECT COUNT(*) AS n FROM S.people", load_metadata(people()), None, epsilon=1, delta=0
+        )
+    ]
+    costs, key = cost[0].budgeted.costs, "k" * 64
+    who = ("S.people.id", "ann", "people", costs)
+    ledger.abandon(ledger.reserve(*who, idempotency_key=key))
+    for name in ("bob", "carol", "dan", "eve", "fay", "gil"):
+        held = ledger.reserve(*who, idempotency_key=key, visible_to=[name])
+        ledger.abandon(held)
+        if held.charged:
+            break
+    assert held.attempt == 1  # charged anew after five attempts, and not before
+    assert name == "fay"
