@@ -118,7 +118,8 @@ def train_ebm(
         Of the hash, and of interpret's draws.
     min_rows_per_shard : int
     key_columns : list of str, optional
-        What is hashed to choose a shard, such as a person's id; by default the whole row.
+        What is hashed to choose a shard, such as a person's id; by default the whole row, which is
+        refused for several shards where most rows repeat others.
     outer_bags : int, optional
         Bags per shard. By default so many that all shards together have 16, at least 2 in each.
     **ebm_params
@@ -148,7 +149,7 @@ def train_ebm(
     counts = _count(engine, frame, schema, buckets, target, classes)
     total, started = int(counts.sum()), time.perf_counter()
     wanted = shards or min(MAX_SHARDS, max(1, total // SHARD_ROWS))
-    dealt = plan_shards(counts, wanted, min_rows_per_shard, keys)
+    dealt = plan_shards(counts, wanted, min_rows_per_shard, keys, named=key_columns is not None)
     made, seconds = len(dealt.rows), {}
     used = list(dict.fromkeys([*features, target, *weights]))
     sample = sample_rows(engine, frame, list(dict.fromkeys([*used, *keys])), SAMPLE_ROWS, seed)

@@ -125,7 +125,13 @@ def merge_shards(models: Sequence[Any]) -> Any:
         return models[0]
     from interpret.glassbox import merge_ebms
 
+    nominal = all(np.isnan(model.feature_bounds_).all() for model in models)
+    for model in models if nominal else ():
+        # merge_ebms fails without any bound; those of categories are not read
+        model.feature_bounds_ = np.zeros_like(model.feature_bounds_)
     merged = merge_ebms(list(models))
+    if nominal:
+        merged.feature_bounds_ = np.full_like(merged.feature_bounds_, np.nan)
     for name, value in models[0].get_params().items():
         if not hasattr(merged, name):  # merge_ebms sets none, and repr and clone read all
             setattr(merged, name, value)

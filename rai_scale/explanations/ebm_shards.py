@@ -82,7 +82,9 @@ class ShardPlan:
     notes: tuple[str, ...]
 
 
-def plan_shards(counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[str]) -> ShardPlan:
+def plan_shards(
+    counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[str], *, named: bool = True
+) -> ShardPlan:
     """Deal buckets to shards so that each shard has its share of every class.
 
     Parameters
@@ -95,11 +97,14 @@ def plan_shards(counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[s
         Rows that each shard has at least, but for the halves of a bucket.
     keys : list of str
         Columns that were hashed, for the message.
+    named : bool
+        Whether the caller chose them; else they are all columns.
 
     Raises
     ------
     ConfigError
-        If the keys have so few distinct values that shards would be uneven.
+        If the keys have so few distinct values that shards would be uneven, or if whole rows repeat
+        so much that a shard would have other rows than its neighbour.
     """
     total, rarest, notes = int(counts.sum()), int(counts.sum(axis=1).min()), []
     made = shards
@@ -115,6 +120,11 @@ def plan_shards(counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[s
             f"{made} instead of {shards} shards: each needs at least {MIN_CLASS_ROWS} rows of "
             "every class."
         )
+    if made > 1 and not named and _repeats(counts):
+        raise ConfigError(
+            f"rows cannot be dealt to {made} shards: most rows repeat others, and equal rows would "
+            "all be in one shard. Name key_columns that tell rows apart, or ask for shards=1."
+        )
     assigned = _deal(counts, made)
     rows = np.array([[c[a == s].sum() for c, a in zip(counts, assigned, strict=True)]
                      for s in range(made)])  # fmt: skip
@@ -124,6 +134,13 @@ def plan_shards(counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[s
             "few distinct values. Name key_columns that tell rows apart, or ask for fewer shards."
         )
     return ShardPlan(assigned, rows, tuple(notes))
+
+
+def _repeats(counts: np.ndarray) -> bool:
+    """Return whether rows fill less than half of the buckets that distinct rows would fill."""
+    rows, buckets = counts.sum(axis=1), counts.shape[1]
+    expected = buckets * -np.expm1(rows * np.log1p(-1 / buckets))
+    return bool((counts > 0).sum() < expected.sum() / 2)
 
 
 def _deal(counts: np.ndarray, shards: int) -> np.ndarray:

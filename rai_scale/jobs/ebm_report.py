@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.ebm_simple import describe_simple
 
@@ -92,7 +95,7 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
         scored = score_ebm(test, result, contributions=False, key_columns=kept)
     else:
         scored = score_glassbox(test, result, key_columns=kept)
-    label = {"pos_label": classes[1]} if classes else {}
+    label = {"pos_label": _label_of(scored, config.target, classes[1])} if classes else {}
     try:
         return performance(
             scored, y_true=config.target, score="prediction", task=result.task,
@@ -101,3 +104,13 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
     except ConfigError as error:
         notes.append(f"Performance could not be measured: {error}")
         return None
+
+
+def _label_of(frame: Any, target: str, name: Any) -> Any:
+    """Return a class as the column holds it; APLR names its classes by texts."""
+    kind = engine_of(frame).schema(frame).field(target).type
+    if not isinstance(name, str) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return name
+    if pa.types.is_boolean(kind):
+        return name == "True"
+    return int(name) if pa.types.is_integer(kind) else float(name)

@@ -18,7 +18,7 @@ SAYS = {
     "linear": "Size of a coefficient; numbers are in units of their standard deviation. With more "
     "than two classes, the mean over classes.",
     "tree": "Share of the decrease of impurity that the splits on the feature bring.",
-    "aplr": "Standard deviation of what the feature adds to the prediction.",
+    "aplr": "APLR’s own measure: standard deviation of what the term adds to the score.",
 }
 LIMITS = (
     "A coefficient or a split says what the model does with a feature, not what the feature "
@@ -50,7 +50,8 @@ def train_simple(config: EBMJob, frame: Any) -> GlassboxResult:
 def simple_importance(result: GlassboxResult) -> pd.DataFrame:
     """Return ``term`` and ``value``, largest first; a linear model's also ``coefficient``."""
     prepare, model = result.model.named_steps["prepare"], result.model.named_steps["model"]
-    found = pd.DataFrame({"term": prepare.get_feature_names_out()})
+    names = list(prepare.get_feature_names_out())
+    found = pd.DataFrame({"term": names})
     if result.name == "linear":
         coefficients = np.atleast_2d(model.coef_)
         found["value"] = np.abs(coefficients).mean(axis=0)
@@ -59,8 +60,14 @@ def simple_importance(result: GlassboxResult) -> pd.DataFrame:
     elif result.name == "tree":
         found["value"] = model.feature_importances_
     else:
-        found["value"] = np.asarray(model.get_feature_importance(), dtype=np.float64)
+        terms = [_named(term, names) for term in model.get_unique_term_affiliations()]
+        found = pd.DataFrame({"term": terms, "value": model.get_feature_importance()})
     return found.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def _named(term: str, names: list[str]) -> str:
+    """Return ``X1 & X3`` of APLR with the names of those columns."""
+    return " & ".join(names[int(part.removeprefix("X")) - 1] for part in term.split(" & "))
 
 
 def rules_of(result: GlassboxResult) -> str | None:

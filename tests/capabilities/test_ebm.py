@@ -245,3 +245,17 @@ def test_credit_data_from_four_shards_are_as_good_as_from_one_machine(reference_
     ]
     assert len(found.shard_rows) == 4
     assert areas[1] > areas[0] - 0.002, areas
+
+
+def test_rows_that_repeat_need_keys_and_categories_alone_merge():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.choice(list("ab"), 4_000), "b": rng.choice(list("cdef"), 4_000)})
+    frame["y"] = (rng.random(4_000) < np.where(frame.a == "a", 0.2, 0.7)).astype(int)
+    options = {"features": ["a", "b"], "target": "y", "shards": 2, "interactions": 0, **FAST}
+    with pytest.raises(ConfigError, match="most rows repeat others"):
+        train_ebm(frame, **options)
+    found = train_ebm(frame.assign(id=range(4_000)), key_columns=["id"], **options)
+    assert len(found.shard_rows) == 2
+    rate = found.model.predict_proba(frame[["a", "b"]])[:, 1]
+    assert rate[frame.a == "a"].mean() + 0.1 < rate[frame.a == "b"].mean()
+    assert np.isnan(found.model.feature_bounds_).all()

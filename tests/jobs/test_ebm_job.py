@@ -178,6 +178,17 @@ def test_a_tree_says_its_rules(lake, tmp_path):
     assert leaks(page, CODES) == 0
 
 
+def test_a_piecewise_linear_model(lake, tmp_path):
+    pytest.importorskip("aplr")
+    asked = {"model": "aplr", "sensitive_features": []}
+    ran = cli("train-ebm", simple(lake, tmp_path, **asked))
+    assert ran.code == 0, ran.text
+    found = pd.read_parquet(tmp_path / "out" / "performance.parquet").query("metric == 'auc'")
+    assert found["value"].iloc[0] > 0.85
+    terms = pd.read_parquet(tmp_path / "out" / "importance.parquet")["term"]
+    assert {"age", "job_nurse"} <= set(terms)
+
+
 @pytest.fixture(scope="module")
 def private(lake, tmp_path_factory):
     """A ledger of epsilon 3, and a run that takes 2 of it."""
