@@ -15,6 +15,11 @@ from tests.spark_sessions import NO_JAVA, ConnectServer, classic_session, has_ja
 os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files, so that two processes end at about the same time."""
+    items.sort(key=lambda item: item.path.parent.name != "jobs")
+
+
 @pytest.fixture(scope="session")
 def spark_session():
     """A classic Spark session."""

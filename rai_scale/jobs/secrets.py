@@ -68,6 +68,6 @@ def _databricks(reference: str, name: str) -> str:
     scope, _, key = name.partition("/")
     try:
         from databricks.sdk.runtime import dbutils
-    except ImportError:
+    except (ImportError, ValueError):  # without the SDK, or with it and no credentials
         raise ConfigError(f"secret {reference!r}: this is not a Databricks session.") from None
     return str(dbutils.secrets.get(scope=scope, key=key))
