@@ -19,7 +19,7 @@ from rai_scale.private_queries.columns import Kind
 from rai_scale.private_queries.dialect import Dialect
 from rai_scale.private_queries.distinct import LEVEL, counted, listed_sql
 from rai_scale.private_queries.fields import Field, Fields, key_sql
-from rai_scale.private_queries.hash_order import HashOrder
+from rai_scale.private_queries.hash_order import NEW, HashOrder
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.shape import Aggregate
 
@@ -109,6 +109,19 @@ class ExactSql:
         return counted(listed, self.keys, values, names)
 
     @property
+    def _order(self) -> HashOrder | None:
+        """What bounds the rows, where they have to be bounded."""
+        if self._unit is None or not self._query.bounding.enforced:
+            return None
+        values = list(self._values.values())
+        return HashOrder(self._dialect, self._key, self._unit, self._groups, values)
+
+    @property
+    def _marked(self) -> bool:
+        units = any(a.kind == "units" for a in self._query.aggregates)
+        return units and self._order is not None and self._order.marks(self._query.bounding)
+
+    @property
     def _all_have_units(self) -> bool:
         """Whether the metadata promise what the unit's column would be read for."""
         return not (self._query.bounding.enforced or self._query.facts.unit_nullable)
@@ -152,11 +165,9 @@ class ExactSql:
 
     def _kept(self) -> str:
         """Return a FROM item with the bounded rows."""
-        if self._query.bounding.enforced and self._unit is not None:
-            values = list(self._values.values())
-            order = HashOrder(self._dialect, self._key, self._unit, self._groups, values)
-            return order.kept(SQL_ROWS, self._query.bounding)
-        return SQL_ROWS
+        if self._order is None:
+            return SQL_ROWS
+        return self._order.kept(SQL_ROWS, self._query.bounding, marked=self._marked)
 
     def _totals_sql(self) -> str:
         source = self._kept()
@@ -168,7 +179,8 @@ class ExactSql:
         if aggregate.kind == "rows":
             return "CAST(count(*) AS BIGINT)"
         if aggregate.kind == "units":
-            return "CAST(count(DISTINCT u) AS BIGINT)"
+            counted = f"coalesce(sum({NEW}), 0)" if self._marked else "count(DISTINCT u)"
+            return f"CAST({counted} AS BIGINT)"
         name = self._values[aggregate].name
         if aggregate.kind == "distinct":
             return f"CAST(count(DISTINCT {name}) AS BIGINT)"

@@ -11,6 +11,9 @@ from rai_scale.private_queries.fields import Field
 
 _P = f"CAST({PRIME} AS BIGINT)"
 _BIG = 2.0**62
+NEW = "is_new"
+"""1 in the first kept row of a unit in a group, else 0: their sum counts units."""
+_MOST_LAGS = 7
 
 
 @dataclass(frozen=True)
@@ -27,19 +30,28 @@ class HashOrder:
     groups: Sequence[Field]
     values: Sequence[Field]
 
-    def kept(self, source: str, bounding: Bounding) -> str:
-        """Return a FROM item with the kept rows of ``source``."""
+    def marks(self, bounding: Bounding) -> bool:
+        """Return whether kept rows can be marked by ``NEW``: cheaper than counting distinct units.
+
+        A row is compared with the kept ones before it, which must be few.
+        """
+        return not self.groups or bounding.rows_per_unit <= _MOST_LAGS + 1
+
+    def kept(self, source: str, bounding: Bounding, *, marked: bool = False) -> str:
+        """Return a FROM item with the kept rows of ``source``, with ``NEW`` where ``marked``."""
         most = bounding.rows_per_unit
         if not self.groups:
-            return self._cut(source, "u", bounding.rows_here)
+            return self._cut(source, "u", bounding.rows_here, marked=marked)
         if bounding.rows_here < most:
             part = ", ".join(["u", *(g.name for g in self.groups)])
             source = self._cut(source, part, bounding.rows_here)
         if bounding.groups_here < most:
             source = self._cut(source, "u", bounding.groups_here, purpose="group")
-        return self._cut(source, "u", most)
+        return self._cut(source, "u", most, marked=marked)
 
-    def _cut(self, source: str, part: str, most: int, *, purpose: str = "row") -> str:
+    def _cut(
+        self, source: str, part: str, most: int, *, purpose: str = "row", marked: bool = False
+    ) -> str:
         """Keep the first ``most`` rows of each ``part``, or groups where that is the purpose."""
         groups = purpose == "group"
         fields = [*self.groups] if groups else [*self.groups, *self.values]
@@ -49,9 +61,21 @@ class HashOrder:
         square = f"(t * t + {self._factor(f'{purpose} c')} * t) % {_P}"
         hashed = f"SELECT *, {self._linear(purpose, fields)} AS t FROM {source}"  # noqa: S608
         ordered = f"SELECT *, {square} AS h FROM ({hashed}) AS hashed"  # noqa: S608
-        window = f"{rank}() OVER (PARTITION BY {part} ORDER BY {order}) AS place"
-        ranked = f"SELECT *, {window} FROM ({ordered}) AS ordered"  # noqa: S608
-        return f"(SELECT {names} FROM ({ranked}) AS ranked WHERE place <= {int(most)}) AS kept"  # noqa: S608
+        over = f"OVER (PARTITION BY {part} ORDER BY {order})"
+        new = f", {self._new(over, most)} AS {NEW}" if marked else ""
+        ranked = f"SELECT *, {rank}() {over} AS place{new} FROM ({ordered}) AS ordered"  # noqa: S608
+        names += f", {NEW}" if marked else ""
+        # written as place <= most, Spark would sort once more before the shuffle, for few rows less
+        return f"(SELECT {names} FROM ({ranked}) AS ranked WHERE place - 1 < {int(most)}) AS kept"  # noqa: S608
+
+    def _new(self, over: str, most: int) -> str:
+        if not self.groups:
+            return f"CASE WHEN row_number() {over} = 1 THEN 1 ELSE 0 END"
+        seen = ["FALSE"]
+        for i in range(1, most):
+            same = [f"{g.name} IS NOT DISTINCT FROM lag({g.name}, {i}) {over}" for g in self.groups]
+            seen.append(f"(row_number() {over} > {i} AND {' AND '.join(same)})")
+        return f"CASE WHEN {' OR '.join(seen)} THEN 0 ELSE 1 END"
 
     def _factor(self, name: str) -> str:
         return f"CAST({self.key.factor(name)} AS BIGINT)"
