@@ -378,7 +378,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--rows", type=int, default=20, help="rows explained by kernel sampling")
     parser.add_argument("--many", type=int, default=40_000, help="rows of the other parts")
-    parser.add_argument("--trees", type=int, default=130, help="of the large forest on Spark")
+    parser.add_argument("--trees", type=int, default=370, help="of the forest of 200 MB on Spark")
     parser.add_argument("--partitions", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peak-of", type=int)

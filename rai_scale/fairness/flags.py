@@ -37,7 +37,9 @@ def find_flags(
 
     ``metric`` is ``"*"`` where a remark holds for all of them.
     """
-    tables = [_tables(cells, roles, counts, positive_label(metric)) for metric in metrics]
+    labels = [positive_label(metric) for metric in metrics]
+    of_label = {label: _tables(cells, roles, counts, label) for label in set(labels)}
+    tables = [of_label[label] for label in labels]
     found: list[tuple[object, str, str]] = []
     for group, rows in counts.items():
         if rows == 0:
