@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 
 import fairlearn.reductions as fr
@@ -217,6 +221,23 @@ def test_exponentiated_gradient_on_every_engine(request, name):
     np.testing.assert_allclose([row["probability"] for row in rows], expected, atol=1e-9)
     drawn = ours.predict(PEOPLE[X])
     np.testing.assert_array_equal(drawn, theirs.predict(PEOPLE[X], random_state=3))
+
+
+def test_threads_that_share_a_loaded_mixture_agree():
+    """Dask's threads load one object and use it at once; pandas indexes are not made for that."""
+    ours = gradient(PEOPLE)
+    saved, few = pickle.dumps(ours.mitigator), PEOPLE[X].head(3)
+    expected = ours.expected(few).tolist()
+    start = threading.Barrier(4)
+
+    def answer(mitigator):
+        start.wait()
+        return replace(ours, mitigator=mitigator).expected(few).tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(60):
+            answers = list(pool.map(answer, [pickle.loads(saved)] * 4))
+            assert answers == [expected] * 4
 
 
 @pytest.mark.parametrize("train_on", ["rows", "distinct_rows"])

@@ -101,11 +101,21 @@ class _Expected:
     mitigator: ExponentiatedGradient
 
     def __call__(self, X: pd.DataFrame) -> np.ndarray:
-        answers = self.mitigator._pmf_predict(X)
-        if isinstance(self.mitigator.constraints, ClassificationMoment):
+        mitigator = copy.copy(self.mitigator)
+        mitigator._hs = _unshared(mitigator._hs)
+        mitigator.weights_ = weights = _unshared(mitigator.weights_)
+        answers = mitigator._pmf_predict(X)
+        if isinstance(mitigator.constraints, ClassificationMoment):
             return answers[:, 1]
-        weights = self.mitigator.weights_
         return answers[weights.index].dot(weights).to_numpy()
+
+
+def _unshared(values: pd.Series) -> pd.Series:
+    """Return the same values under an index of their own.
+
+    An index makes its lookup table at the first lookup, and another thread may read it half made.
+    """
+    return pd.Series(values.to_numpy(), index=pd.Index(values.index.to_numpy()))
 
 
 def exponentiated_gradient(
