@@ -22,6 +22,7 @@ from rai_scale.fairness.assessment.long_table import (
     group_names,
     long_table,
 )
+from rai_scale.fairness.assessment.positive_label import declared_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
 from rai_scale.fairness.metric_frame import metric_frame
 from rai_scale.fairness.metrics import METRICS, function_named
@@ -50,6 +51,7 @@ def assess_private(
     sensitive_features: str | Sequence[str],
     privacy: Mapping[str, Any],
     control_features: str | Sequence[str] | None = None,
+    pos_label: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     disparities: Sequence[str] = DEFAULT_DISPARITIES,
     n_boot: int | None = 500,
@@ -67,6 +69,9 @@ def assess_private(
         As for :func:`rai_scale.metric_frame`.
     privacy : dict
         Options of :class:`~rai_scale.fairness.private_cells.Private`.
+    pos_label : str, number or bool, optional
+        The one of ``labels`` that counts as positive; the others count as negative. Rows with
+        labels that were not declared are left out, as without it.
     metrics, disparities, confidence, small_group, gates, title
         As for :func:`~rai_scale.fairness.assessment.assess.assess_fairness`; metrics of scores
         have no private form.
@@ -89,17 +94,23 @@ def assess_private(
     wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
     _refuse(wanted, confidence)
     tail = (1 - confidence) / 2
+    counted, rows = {y_true: y_true, y_pred: y_pred}, frame
+    options = dict(privacy)
+    if pos_label is not None:
+        declared = privacy.get("labels", (0, 1))
+        rows, counted = declared_against_rest(frame, list(counted), pos_label, declared)
+        options["labels"] = (0, 1)
     mf = metric_frame(
-        frame,
+        rows,
         metrics=wanted,
-        y_true=y_true,
-        y_pred=y_pred,
+        y_true=counted[y_true],
+        y_pred=counted[y_pred],
         sensitive_features=sensitive_features,
         control_features=control_features,
         n_boot=n_boot,
         ci_quantiles=[tail, 1 - tail],
         random_state=random_state,
-        **privacy,
+        **options,
     )
     assert isinstance(mf, PrivateMetricFrame)
     every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
@@ -114,6 +125,7 @@ def assess_private(
     facts = _facts(mf, privacy)
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": None, "sample_weight": None},
+        "pos_label": pos_label,
         **{"sensitive_features": list(roles.sensitive), "control_features": list(roles.control)},
         **{"control_columns": control_names(mf), "metrics": wanted, "disparities": named},
         **{"n_boot": n_boot, "confidence": confidence, "random_state": random_state},

@@ -95,6 +95,7 @@ class FairnessJob(EngineConfig):
     output: str
     y_true: str
     y_pred: str
+    pos_label: bool | int | float | str | None = None
     score: str | None = None
     sensitive_features: tuple[str, ...] = Field(min_length=1)
     control_features: tuple[str, ...] = ()
@@ -129,6 +130,9 @@ class FairnessJob(EngineConfig):
 
     @model_validator(mode="after")
     def _private(self) -> FairnessJob:
+        labels = () if self.privacy is None else (None, *self.privacy.labels)
+        if labels and self.pos_label not in labels:
+            raise ValueError("pos_label is not among the labels of privacy: list all of them")
         default = type(self).model_fields
         odd = [name for name in EXACT_ONLY if getattr(self, name) != default[name].default]
         if self.privacy is not None and odd:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rai_scale.jobs.fairness import FairnessJob, FairnessPrivacy
 
 _SHARED = ("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities")
-_ALSO = ("n_boot", "confidence", "random_state", "small_group")
+_ALSO = ("pos_label", "n_boot", "confidence", "random_state", "small_group")
 
 
 def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -> Outcome:

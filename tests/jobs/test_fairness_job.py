@@ -118,6 +118,45 @@ def test_the_same_tables_on_every_engine(name, request, done, tmp_path):
         pd.testing.assert_frame_equal(found[key], table, check_exact=True, obj=key)
 
 
+@pytest.fixture(scope="module")
+def words(lake, tmp_path_factory) -> Path:
+    """The predictions with words for labels."""
+    folder = tmp_path_factory.mktemp("words")
+    frame = pd.read_parquet(lake / "decisions.parquet")
+    told = {name: frame[name].map({1: "yes", 0: "no"}) for name in ("y", "p")}
+    frame.assign(**told).to_parquet(folder / "decisions.parquet")
+    return folder
+
+
+def test_a_positive_label_gives_the_tables_of_0_and_1(words, done, tmp_path):
+    folder, _ = done
+    ran = cli("fairness", config(words, tmp_path, pos_label="yes"))
+    assert ran.code == 0, ran.text
+    expected, found = tables(folder / "out"), tables(tmp_path / "out")
+    assert set(found) == set(expected)
+    for key, table in expected.items():
+        pd.testing.assert_frame_equal(found[key], table, check_exact=True, obj=key)
+    settings = json.loads((tmp_path / "out" / "fairness.json").read_text())["settings"]
+    assert settings["pos_label"] == "yes"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "yes (all others count as negative)" in page
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (None, "name the positive label with pos_label"),
+        ("ja", "pos_label='ja' is not among the labels of 'y' (string), 'p' (string)."),
+        (True, "An unquoted yes or no in YAML is true or false: put it in quotes."),
+    ],
+)
+def test_a_positive_label_that_is_not_there(words, tmp_path, label, said):
+    ran = cli("fairness", config(words, tmp_path, pos_label=label))
+    assert ran.code == 3, ran.text
+    assert said in ran.text
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("gate", "code"),
     [

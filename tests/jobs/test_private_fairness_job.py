@@ -175,11 +175,13 @@ def test_another_state_of_the_table_is_another_release(decisions, tmp_path):
         decisions.head(100).to_parquet(folder / "part-1.parquet")
 
 
-@pytest.mark.parametrize("name", engine_params(["local", "dask"]))
-def test_every_engine_counts_the_same(name, lake, decisions, tmp_path):
+@pytest.mark.parametrize("name", engine_params(["local", "dask", "spark"]))
+def test_every_engine_counts_the_same(name, request, lake, decisions, tmp_path):
     """With an epsilon at which the noise is 0, and no person over the limit, counts are exact."""
     new_ledger(tmp_path, NO_NOISE)
     run = shell if name == "dask" else cli
+    if name == "spark":
+        request.getfixturevalue("spark_session")
     path = config(lake, tmp_path, {"epsilon": NO_NOISE, "max_rows": 3})
     ran = run("fairness", path, "--engine", name)
     assert ran.code == 0, ran.text
@@ -208,6 +210,7 @@ WRONG = {
     "a metric of scores": ({"metrics": ["roc_auc_score"]}, {}, "has no private form"),
     "a comparison": ({"compare_with": "x.json"}, {}, "compare_with cannot be used"),
     "groups not declared": ({}, {"groups": {"sex": ["F", "M"]}}, "list all values of 'race'"),
+    "another positive label": ({"pos_label": "yes"}, {}, "not among the labels of privacy"),
     "both budgets": ({}, {"rho": 1.0}, "exactly one of epsilon and rho"),
     "no such unit": ({}, {"unit": "persn"}, "Did you mean 'person'"),
     "no such scope": ({}, {"scope": "peopl"}, "Did you mean 'people'?"),

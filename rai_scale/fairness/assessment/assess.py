@@ -17,6 +17,7 @@ from rai_scale.fairness.assessment.drift import drift, read_run
 from rai_scale.fairness.assessment.gate_checks import check_gate, judge
 from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
 from rai_scale.fairness.assessment.long_table import control_names
+from rai_scale.fairness.assessment.positive_label import one_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
 from rai_scale.fairness.assessment.sample_size import smallest_gaps
 from rai_scale.fairness.assessment.suppressed import hidden_of, shown_groups, without_hidden
@@ -51,6 +52,7 @@ def assess_fairness(
     y_pred: str,
     sensitive_features: str | Sequence[str],
     control_features: str | Sequence[str] | None = None,
+    pos_label: Any = None,
     score: str | None = None,
     sample_weight: str | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
@@ -77,6 +79,10 @@ def assess_fairness(
     frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
     y_true, y_pred, sensitive_features, control_features, sample_weight
         As for :func:`rai_scale.metric_frame`.
+    pos_label : str, number or bool, optional
+        The label that counts as positive; any other one, of whatever class, counts as negative.
+        All results are those of ``y_true`` and ``y_pred`` with 1 and 0 in their place. Costs one
+        more pass over these two columns. None: labels are taken as they are.
     score : str, optional
         Column of scores, for ``roc_auc_score``, ``average_precision_score``, ``log_loss`` and
         ``brier_score_loss``.
@@ -111,7 +117,8 @@ def assess_fairness(
     Raises
     ------
     MissingColumnError, ConfigError
-        If columns are not there, values are missing, or a name is unknown.
+        If columns are not there, values are missing, a name is unknown, or ``pos_label`` is none of
+        the labels that were found.
     """
     started, clock = datetime.now(UTC), perf_counter()
     gates = [check_gate(gate, n_boot) for gate in gates]
@@ -122,10 +129,14 @@ def assess_fairness(
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
     shared |= {"random_state": random_state, "bootstrap_unit": bootstrap_unit}
     shared |= {"small_group": small_group, **_bootstrap(n_boot, confidence)}
+    rows = frame
+    if pos_label is not None:
+        labels = [y_true, *([y_pred] if wanted[0] else [])]
+        rows = _with_labels(frame, labels, pos_label, shared=shared, score=score)
     frames = []
     for column, names in ((y_pred, wanted[0]), (score, wanted[1])):
         if names and column is not None:
-            frames.append(_measured(frame, metrics=names, y_pred=column, **shared))
+            frames.append(_measured(rows, metrics=names, y_pred=column, **shared))
     tables = _tables(frames, named, confidence, suppress_below, bootstrap_unit is not None)
     mf = frames[0]
     hidden = hidden_of(mf, suppress_below)
@@ -140,6 +151,7 @@ def assess_fairness(
     tables = without_hidden(tables, hidden)
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": score, "sample_weight": sample_weight},
+        "pos_label": pos_label,
         "sensitive_features": list(mf._measured.roles.sensitive),
         "control_features": list(mf._measured.roles.control),
         "control_columns": control_names(mf),
@@ -155,8 +167,8 @@ def assess_fairness(
         "status": "failed" if any(not gate["passed"] for gate in checked) else "ok",
     }
     title = title or f"Fairness of {y_pred} by {', '.join(settings['sensitive_features'])}"
-    rows = mf._measured.cells.rows
-    result = FairnessResult(title, run, settings, rows, tables, checked, notes)
+    counted = mf._measured.cells.rows
+    result = FairnessResult(title, run, settings, counted, tables, checked, notes)
     if earlier is not None:
         result.tables["drift"] = drift(earlier, result, confidence=confidence)
     result.run["seconds"] = round(perf_counter() - clock, 3)
@@ -165,6 +177,16 @@ def assess_fairness(
 
 def _listed(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
+
+
+def _with_labels(
+    frame: Any, labels: list[str], pos_label: Any, *, shared: Mapping[str, Any], score: str | None
+) -> Any:
+    features = (shared["sensitive_features"], shared["control_features"] or ())
+    groups = [name for names in features for name in _listed(names)]
+    others = [score, shared["sample_weight"], shared["bootstrap_unit"]]
+    kept = [name for name in others if name is not None]
+    return one_against_rest(frame, labels, pos_label, groups=groups, others=kept)
 
 
 def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
@@ -176,7 +198,8 @@ def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
             raise
         raise MetricError(
             f"{asked['y_true']!r} and {asked['y_pred']!r} cannot be measured: {error}. Map both to "
-            "the labels 0 and 1; a column of scores is named by score, not y_pred."
+            "the labels 0 and 1, or name the positive label with pos_label; a column of scores is "
+            "named by score, not y_pred."
         ) from None
 
 

@@ -53,9 +53,11 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
     Raises
     ------
     ConfigError
-        If a file is no earlier run, or the features differ.
+        If a file is no earlier run, or the features or the positive labels differ.
     """
     before, now = _run(previous), _run(current)
+    if None not in (before.pos_label, now.pos_label) and before.pos_label != now.pos_label:
+        raise ConfigError("the runs are about different labels: compare runs with one pos_label.")
     if before.keys != now.keys:
         raise ConfigError(
             f"the runs group by different features: {', '.join(before.keys)} before and "
@@ -105,8 +107,14 @@ def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
 class _Of:
     """The long table of a run and the features that make its groups."""
 
-    def __init__(self, table: pd.DataFrame, control: Sequence[str], sensitive: Sequence[str]):
-        self.control = list(control)
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        control: Sequence[str],
+        sensitive: Sequence[str],
+        pos_label: Any = None,
+    ):
+        self.control, self.pos_label = list(control), pos_label
         self.keys = [*control, *sensitive]
         self.table = table
 
@@ -128,7 +136,7 @@ def _run(run: Any) -> _Of:
             [column_of(name) for name in settings[f"{kind}_features"]]
             for kind in ("control", "sensitive")
         )
-        return _Of(table, control, sensitive)
+        return _Of(table, control, sensitive, settings.get("pos_label"))
     except (KeyError, TypeError):
         raise ConfigError("this is not the result of a fairness run.") from None
 

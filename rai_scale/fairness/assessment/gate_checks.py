@@ -52,8 +52,8 @@ def judge(
     ]
     by = _BOUND_OF[gate["judged_by"]]
     unknown = rows[rows[by].isna()]
-    decides = rows[by].idxmax() if gate["above"] is not None else rows[by].idxmin()
-    row = unknown.iloc[0] if len(unknown) else rows.loc[decides]
+    order = rows.sort_values(by, ascending=gate["above"] is None, kind="stable")
+    row = (unknown if len(unknown) else order).iloc[0]
     return {
         "name": gate["name"] or gate["metric"],
         "metric": gate["metric"],

@@ -26,6 +26,8 @@ from fairlearn.reductions._moments.moment import _ALL, _EVENT, _GROUP_ID, _LABEL
 
 from rai_scale.errors import ConfigError
 
+NO_CONTROL = "fairlearn's loss moments know no control features: leave them out."
+
 
 def counted(moment: Moment) -> Moment:
     """Return a moment equal to ``moment`` whose ``load_data`` takes ``counts`` as well.
@@ -204,7 +206,7 @@ class CountedLoss(LossMoment):
         """Number the groups of the rows and load Fairlearn's moment on the groups."""
         _once(self)
         if control_features is not None:
-            raise ConfigError("fairlearn's loss moments know no control features: leave them out.")
+            raise ConfigError(NO_CONTROL)
         sensitive = _frame(sensitive_features)
         self.rows = _CountedRows(y, [None if self.moment.no_groups else sensitive], counts)
         self.X, self._y = X, self.rows.y

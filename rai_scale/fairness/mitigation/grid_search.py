@@ -108,7 +108,8 @@ def grid_search(
     estimator : object
         With ``fit(X, y, sample_weight=...)`` and ``predict(X)``; ``X`` is a pandas frame.
     features, y_true, sensitive_features, control_features : (sequence of) str
-        Columns. Labels are 0 and 1, except with ``BoundedGroupLoss``.
+        Columns. Labels are 0 and 1, except with ``BoundedGroupLoss``, which takes no control
+        features.
     constraints : str or fairlearn.reductions.Moment
         A name such as ``"EqualizedOdds"``, or a moment with bounds of its own.
     grid_size, grid_limit, grid_offset, grid, constraint_weight, sample_weight_name
@@ -146,6 +147,11 @@ def grid_search(
     Notes
     -----
     Agarwal et al. 2018, "A Reductions Approach to Fair Classification", section 3.4.
+
+    Fairlearn's own ``GridSearch`` takes no control features since 0.13, because its ``ErrorRate``
+    refuses them; here they reach the constraints, and the error rate is that of all rows. With
+    control features Fairlearn's ``TruePositiveRateParity`` and ``FalsePositiveRateParity`` make
+    constraints of both labels, as ``EqualizedOdds`` does; these are kept.
     """
     engine = engine or engine_of(frame)
     roles = Roles(tuple(features), y_true, tuple(sensitive_features), tuple(control_features))

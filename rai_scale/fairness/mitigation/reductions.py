@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
 from rai_scale.statistics.cells import count_cells, counts_of
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def collect_training(
         If there are more than ``row_limit`` rows, labels other than 0 and 1, missing values in
         a label, sensitive or control feature, or unknown options.
     """
+    if roles.control and isinstance(moment, LossMoment):
+        raise ConfigError(NO_CONTROL)
     if train_on not in TRAIN_ON:
         raise ConfigError(f"train_on is {train_on!r}; choose one of {', '.join(TRAIN_ON)}.")
     names = list(dict.fromkeys([*roles.columns, *([row_order] if row_order else [])]))

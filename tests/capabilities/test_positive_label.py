@@ -1,0 +1,203 @@
+"""With pos_label every table is what recoding the labels to 1 and 0 by hand gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.fairness.assessment import positive_label
+from rai_scale.fairness.assessment.assess import assess_fairness
+from rai_scale.fairness.private_assess import assess_private
+from tests.conftest import make_case
+
+ROWS = 400
+NO_NOISE = 200_000.0  # noise other than 0 has a chance below 1e-300
+
+
+def decisions() -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    signal = rng.normal(0, 1, ROWS)
+    kinds = np.array(["maybe", "no", "yes"])
+    table = pd.DataFrame(
+        {
+            "person": [f"p{i // 2}" for i in range(ROWS)],
+            "sex": rng.choice(["F", "M"], ROWS),
+            "race": rng.choice(["A", "B", "C"], ROWS, p=[0.6, 0.32, 0.08]),
+            "site": rng.choice(["n", "s"], ROWS),
+            "weight": rng.integers(1, 4, ROWS) / 2,
+            "score": np.round(1 / (1 + np.exp(-signal)), 2),
+        }
+    )
+    table["y"] = kinds[np.digitize(signal + rng.normal(0, 1, ROWS), [-0.5, 0.1])]
+    table["p"] = kinds[np.digitize(signal, [-0.4, 0.2])]
+    return table
+
+
+WORDS = decisions()
+GATES = ({"metric": "equalized_odds_difference", "above": 0.2, "judged_by": "lower_bound"},)
+ASKED = {
+    "y_true": "y",
+    "y_pred": "p",
+    "sensitive_features": ["sex", "race"],
+    "control_features": ["site"],
+    "n_boot": 40,
+    "gates": GATES,
+}
+CASES = {
+    "scores": {"score": "score", "metrics": ["accuracy_score", "f1_score", "roc_auc_score"]},
+    "weights": {"sample_weight": "weight", "metrics": ["precision_score", "selection_rate"]},
+    "persons": {"bootstrap_unit": "person", "score": "score", "metrics": ["brier_score_loss"]},
+}
+
+
+def by_hand(positive="yes") -> pd.DataFrame:
+    return WORDS.assign(y=(WORDS["y"] == positive) * 1, p=(WORDS["p"] == positive) * 1)
+
+
+@cache
+def expected(case: str):
+    earlier = assess_fairness(by_hand().head(300), **ASKED, **CASES[case])
+    return earlier, assess_fairness(by_hand(), **ASKED, **CASES[case], compare_with=earlier)
+
+
+def assert_same(found, wanted) -> None:
+    assert set(found.tables) == set(wanted.tables)
+    for name, table in wanted.tables.items():
+        pd.testing.assert_frame_equal(found.tables[name], table, rtol=1e-12, obj=name)
+    told = [[(g["name"], g["passed"], g["detail"]) for g in run.gates] for run in (found, wanted)]
+    assert told[0] == told[1]
+    assert (found.rows, found.run["status"]) == (wanted.rows, wanted.run["status"])
+
+
+RUNS = [(name, case) for name in ("pandas", "local", "dask") for case in CASES]
+
+
+@pytest.mark.parametrize(
+    ("name", "case"), [*RUNS, pytest.param("spark", "scores", marks=pytest.mark.spark)]
+)
+def test_all_tables_are_those_of_labels_recoded_by_hand(request, name, case):
+    frame = make_case(name, request).make(pa.Table.from_pandas(WORDS), 3)
+    earlier, wanted = expected(case)
+    earlier = replace(earlier, settings={**earlier.settings, "pos_label": "yes"})
+    found = assess_fairness(frame, pos_label="yes", **ASKED, **CASES[case], compare_with=earlier)
+    assert_same(found, wanted)
+    assert {"worst_groups", "four_fifths", "reference", "flags", "drift"} <= set(found.tables)
+    assert found.settings["pos_label"] == "yes"
+
+
+KINDS = {
+    "numbers": ([2, 1, 3], 2),
+    "floats": ([0.5, 1.5, 2.5], 0.5),
+    "truth": ([True, False, False], True),
+    "zero": ([0, 1, 1], 0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["pandas", "local", "dask"])
+def test_labels_of_any_type(request, kind, name):
+    values, positive = KINDS[kind]
+    codes = dict(zip(["yes", "no", "maybe"], values, strict=True))
+    table = WORDS.assign(y=WORDS["y"].map(codes), p=WORDS["p"].map(codes))
+    table = table.rename(columns={"y": "count", "p": 'a "b".c'})
+    frame = make_case(name, request).make(pa.Table.from_pandas(table), 2)
+    roles = {"y_true": "count", "y_pred": 'a "b".c', "sensitive_features": "sex", "n_boot": None}
+    found = assess_fairness(frame, pos_label=positive, **roles)
+    hand = by_hand().rename(columns={"y": "count", "p": 'a "b".c'})
+    assert_same(found, assess_fairness(hand, **roles))
+
+
+def test_a_category_and_a_model_that_never_says_yes():
+    table = WORDS.assign(y=WORDS["y"].astype("category"), p="no")
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "n_boot": None}
+    for frame in (table, pa.Table.from_pandas(table)):
+        found = assess_fairness(frame, pos_label="yes", **roles)
+        assert_same(found, assess_fairness(by_hand().assign(p=0), **roles))
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "says"),
+    [
+        ({}, {"pos_label": "ja"}, r"pos_label='ja' is not among the labels of 'y' \(string\)"),
+        ({}, {"pos_label": True}, "put it in quotes"),
+        ({"p": 1}, {}, "among the labels of column 'p', which has labels that the other"),
+        ({"y": None}, {}, "'y' is missing in 400 of 400 rows"),
+        ({}, {"sensitive_features": ["sex", "y"]}, "'y' is a feature and a column of labels"),
+        ({"p": [f"{i}" for i in range(ROWS)]}, {}, "among the labels of column 'p'"),
+    ],
+)
+def test_what_cannot_be_the_positive_label(change, asked, says):
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"], "pos_label": "yes"}
+    with pytest.raises(ConfigError, match=says) as caught:
+        assess_fairness(WORDS.assign(**change), **{**roles, **asked})
+    assert "maybe" not in str(caught.value)
+
+
+def test_scores_are_no_labels(monkeypatch):
+    monkeypatch.setattr(positive_label, "MAX_LABELS", 50)
+    with pytest.raises(ConfigError, match="'y' and 'score' have more than 50 distinct"):
+        assess_fairness(
+            WORDS, y_true="y", y_pred="score", sensitive_features="sex", pos_label="yes"
+        )
+
+
+def test_a_column_that_is_not_there_and_runs_about_different_labels():
+    with pytest.raises(MissingColumnError, match="columns not found: 'pp'"):
+        assess_fairness(WORDS, y_true="y", y_pred="pp", sensitive_features="sex", pos_label="yes")
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "n_boot": None}
+    before = assess_fairness(WORDS, pos_label="no", **roles)
+    with pytest.raises(ConfigError, match="different labels"):
+        assess_fairness(WORDS, pos_label="yes", compare_with=before, **roles)
+
+
+def privately(frame, positive=None, labels=(0, 1)):
+    privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "labels": labels}
+    privacy |= {"ledger": "none", "epsilon": NO_NOISE, "max_rows": 2}
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "gates": GATES}
+    asked = {"metrics": ["selection_rate", "recall_score"], "n_boot": 40}
+    return assess_private(frame, pos_label=positive, privacy=privacy, **roles, **asked)
+
+
+@pytest.mark.parametrize("name", ["pandas", "local", "dask"])
+def test_the_private_mode(request, name):
+    """Without noise it is the same; rows with labels that were not declared do not count."""
+    frame = make_case(name, request).make(pa.Table.from_pandas(WORDS), 3)
+    found = privately(frame, "yes", ["no", "yes", "maybe"])
+    assert_same(found, privately(by_hand()))
+    assert found.tables["by_group"].query("metric == 'recall_score'")["value"].notna().all()
+    assert "yes (all others count as negative)" in found.to_html()
+    few = by_hand()[(WORDS["y"] != "maybe") & (WORDS["p"] != "maybe")]
+    assert_same(privately(frame, "yes", ["no", "yes"]), privately(few))
+
+
+def test_a_private_release_of_another_label_is_another_release(tmp_path):
+    from rai_scale.privacy.ledger import open_ledger
+
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", force_ephemeral=True)
+    ledger.create_scope("default", epsilon=4)
+    privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "ledger": ledger}
+    privacy |= {"epsilon": 1, "labels": ["no", "yes"], "dataset": "d", "snapshot": "1"}
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "privacy": privacy}
+    for pos_label, spent in (("yes", 1), ("no", 2), ("yes", 2)):
+        assess_private(WORDS, pos_label=pos_label, **roles)
+        rows = ledger.budget("default").query("measure == 'epsilon'")
+        assert rows["spent"].iloc[0] == spent
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "says"),
+    [
+        (["no", "yes"], "ja", "not among the declared labels"),
+        ([True, False], True, "put it in quotes"),
+        (["no", 1], 1, "cannot hold the declared labels"),
+    ],
+)
+def test_what_cannot_be_a_declared_label(labels, positive, says):
+    with pytest.raises(ConfigError, match=says):
+        privately(WORDS, positive, labels)
