@@ -5,6 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_DAY = 86_400_000
+_MICROS = {"s": 1_000_000, "ms": 1_000}
+
 
 def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911
     """Map a type to the one that stands for it on every engine.
@@ -12,7 +15,7 @@ def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911
     Spark knows no unsigned integers, dictionaries, nanoseconds or 64-bit offsets; what it cannot
     say, no function sees.
     """
-    if pa.types.is_dictionary(kind):
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return canonical_type(kind.value_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
         return pa.string()
@@ -53,13 +56,35 @@ def canonical_table(table: pa.Table, schema: pa.Schema | None = None) -> pa.Tabl
     return pa.table(columns, schema=target) if columns else table.select([])
 
 
+def canonical_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Cast a column to its canonical type; a time that is out of that type's range is null."""
+    return _cast(column, canonical_type(column.type))
+
+
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if column.type.equals(kind):
         return column
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
+    if pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
+    column = _in_range(column, kind)
     # safe=False only drops nanoseconds: widening casts cannot fail, and others are not asked for.
     return pc.cast(column, kind, safe=not pa.types.is_temporal(kind))
+
+
+def _in_range(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Put null for times that would wrap around in the cast to ``kind``."""
+    found = column.type
+    if pa.types.is_date64(found) and pa.types.is_date32(kind):
+        most = (2**31 - 1) * _DAY
+    elif getattr(found, "unit", None) in _MICROS and getattr(kind, "unit", None) == "us":
+        most = (2**63 - 1) // _MICROS[found.unit]
+    else:
+        return column
+    whole = column.cast(pa.int64())
+    near = pc.and_(pc.greater_equal(whole, -most), pc.less_equal(whole, most))
+    return pc.if_else(near, column, pa.scalar(None, found))
 
 
 def overlay(table: pa.Table, columns: pa.Table) -> pa.Table:

@@ -30,6 +30,7 @@ from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arro
 from rai_scale.engines.groups import split_groups
 from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.engines.sql_tables import named_in, scannable
 
 
 class DaskEngine(EngineBase):
@@ -204,7 +205,8 @@ def _run_groups(
 
 
 def _sql_partition(frame: pd.DataFrame, table: str, sql: str) -> pd.DataFrame:
-    found = _run_sql(frame_to_arrow(frame), table, sql)
+    names = named_in(frame.columns, sql) or list(frame.columns)[:1]
+    found = _run_sql(frame_to_arrow(frame, names), table, sql)
     return arrow_to_frame(found, pd.ArrowDtype(pa.string()))
 
 
@@ -212,7 +214,7 @@ def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
     with duckdb.connect() as connection:
         # a partition is one task: the scheduler has its own threads
         connection.execute("SET threads = 1")
-        connection.register(table, data)
+        connection.register(table, scannable(data, sql))
         return canonical_table(connection.sql(sql).to_arrow_table())
 
 

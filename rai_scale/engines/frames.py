@@ -52,15 +52,20 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
     """Convert one pandas column; an object column of mixed values becomes text.
 
     Null, None, NaN and NaT are null. A mixed column (say numbers among strings) is what a CSV with
-    dirt looks like in pandas; each value is taken as ``str(value)``.
+    dirt looks like in pandas; each value is taken as ``str(value)``. Lone surrogates, which no
+    UTF-8 can hold, become U+FFFD.
     """
     if len(series) == 0 and series.dtype == object:
         return pa.array([], pa.string())
     try:
         array = pa.Array.from_pandas(series)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        array = pa.array([None if _missing(v) else str(v) for v in series], pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
+        array = pa.array([None if _missing(v) else _text(str(v)) for v in series], pa.string())
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _missing(value: object) -> bool:

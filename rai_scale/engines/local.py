@@ -26,6 +26,7 @@ from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arro
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.engines.sql_tables import named_in, scannable
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,9 @@ class LocalEngine(EngineBase):
     ) -> pa.Table:
         """Run both SELECTs as one query of DuckDB; see the protocol."""
         if isinstance(data, pd.DataFrame):
-            data = frame_to_arrow(data)
-        relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
+            data = frame_to_arrow(data, named_in(data.columns, rows) or list(data.columns)[:1])
         with plain_errors():
+            relation = _scanned(data, rows)
             found = relation.query(SQL_DATA, f"WITH {SQL_ROWS} AS ({rows}) {totals}")
             return canonical_table(found.to_arrow_table())
 
@@ -238,6 +239,26 @@ def _call(pickled: bytes) -> Any:
 def cut_rows(table: pa.Table) -> list[pa.Table]:
     """Cut a table into batches of at most ``BATCH_ROWS`` rows."""
     return [table.slice(i, BATCH_ROWS) for i in range(0, table.num_rows, BATCH_ROWS)]
+
+
+def _scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDBPyRelation:
+    """Return a relation of what ``sql`` names, whose texts are UTF-8: null where they are not.
+
+    DuckDB checks what it reads from files, and believes Arrow.
+    """
+    if isinstance(data, pa.Table):
+        return duckdb.connect().from_arrow(scannable(data, sql))
+    if "ARROW_SCAN" not in data.explain():
+        return data
+    kinds = zip(data.columns, data.types, strict=True)
+    wanted = {n: str(kind) for n, kind in kinds if n in named_in([n], sql)}
+    if not wanted:
+        return data
+    checked = (
+        f"TRY(decode(encode({_column(n)}))) AS {_column(n)}" if kind == "VARCHAR" else _column(n)
+        for n, kind in wanted.items()
+    )
+    return data.project(", ".join(checked))
 
 
 def _fsum(name: Sum) -> str:

@@ -27,6 +27,8 @@ from rai_scale.engines.partition import BatchFunction, plain_errors
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.errors import ConfigError
 
+_FOUR = 4
+
 
 class SparkEngine(EngineBase):
     """The verbs over ``pyspark.sql.DataFrame``.
@@ -38,10 +40,10 @@ class SparkEngine(EngineBase):
     """
 
     name = "spark"
-    dialect = "spark"
 
     def __init__(self, session: Any) -> None:
         self.session = session
+        self.dialect = "spark" if int(session.version.split(".")[0]) >= _FOUR else "spark3"
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical schema; the plan is analysed, not run."""
@@ -131,8 +133,7 @@ class SparkEngine(EngineBase):
         schema = spark_schema(table.schema)
         if table.num_rows == 0:
             return self.session.createDataFrame([], schema)
-        arrow_frames = int(self.session.version.split(".")[0]) >= 4  # noqa: PLR2004
-        rows = table if arrow_frames else table.to_pandas()
+        rows = table if self.dialect == "spark" else table.to_pandas()
         return self.session.createDataFrame(rows, schema).repartition(partitions)
 
     def publish(self, path: str) -> SharedFile:

@@ -24,12 +24,12 @@ import pyarrow.compute as pc
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
-from rai_scale.privacy.budget import Number, exact, to_units
+from rai_scale.privacy.budget import Number, above_zero, exact, one_of
 from rai_scale.privacy.canonical import idempotency_key
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.privacy.no_ledger import ledger_of
-from rai_scale.privacy.noise import Noise, gaussian_for, laplace_for, rho_for
+from rai_scale.privacy.noise import Noise, epsilon_for, gaussian_for, laplace_for, rho_for
 from rai_scale.privacy.once import release_once
 from rai_scale.privacy.reservation import Release, to_ipc
 from rai_scale.statistics.keyed_hash import key_hashes
@@ -92,8 +92,7 @@ class Private:
                 "a snapshot needs dataset= as well, the name of the table that it is a state of: "
                 "another table with this snapshot would be shown the release of this one."
             )
-        if (self.epsilon is None) == (self.rho is None):
-            raise ConfigError("give exactly one of epsilon and rho.")
+        one_of(self.epsilon, self.rho)
         if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
             found = type(self.max_rows).__name__
             raise ConfigError(f"max_rows must be a whole number from 1, found a {found}.")
@@ -210,32 +209,19 @@ def noise_for(asked: Private) -> tuple[Noise, Cost]:
     label = "metric_frame cells"
     epsilon: Fraction | None = None
     if asked.rho is None:
-        epsilon = _above_zero(asked.epsilon, "epsilon")
+        epsilon = above_zero(asked.epsilon, "epsilon")
         if not delta:
             noise = laplace_for(sensitivity, epsilon)
             laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
             return noise, Cost(label, epsilon, mechanism=laplace)
         rho = rho_for(epsilon, delta)
     else:
-        rho = _above_zero(asked.rho, "rho")
+        rho = above_zero(asked.rho, "rho")
     noise = gaussian_for(sensitivity, rho)
     gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
     if epsilon is None and delta:
-        epsilon = _converted(rho, delta)
+        epsilon = epsilon_for(rho, delta)
     return noise, Cost(label, epsilon, delta, rho, gaussian)
-
-
-def _above_zero(value: Number | None, measure: str) -> Fraction:
-    number = exact(value or 0, measure)
-    to_units(number, measure, up=True)
-    if number <= 0:
-        raise ConfigError(f"{measure} must be above 0.")
-    return number
-
-
-def _converted(rho: Fraction, delta: Fraction) -> Fraction:
-    """Return an epsilon such that rho-zCDP is (epsilon, delta)-DP, rounded up."""
-    return rho + Fraction(2 * math.sqrt(rho * -math.log(delta)) * (1 + 2.0**-40))
 
 
 def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -> Release:

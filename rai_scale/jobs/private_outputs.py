@@ -104,12 +104,17 @@ def _described(config: PrivateSqlJob, each: Released) -> dict[str, Any]:
         "query": query.query,
         "dataset": config.dataset or each.planned.plan.parsed.facts.name,
         "reservation": release.reservation,
-        "epsilon": str(each.planned.epsilon),
+        **_budget(each.planned.epsilon, each.planned.rho),
         "delta": f"{each.planned.delta:f}",
         "confidence": 0.95,
         "columns": release.columns(),
         **release.facts,
     }
+
+
+def _budget(epsilon: object, rho: object) -> dict[str, str]:
+    """Return the budget as text, by the measure that it is given in."""
+    return {"epsilon": str(epsilon)} if rho is None else {"rho": str(rho)}
 
 
 def _parquet(frame: pd.DataFrame, facts: dict[str, Any]) -> bytes:
@@ -139,7 +144,7 @@ def _report(
         "run": {"run_id": run.run_id, "status": run.status, "engine": config.engine},
         "settings": {
             **{"scope": config.scope, "analyst": config.analyst, "mechanism": config.mechanism},
-            **{"epsilon": config.epsilon, "delta": config.delta},
+            **{"epsilon": config.epsilon, "rho": config.rho, "delta": config.delta},
         },
         "releases": tables,
         "limits": [row for row in limits if _concerns(config, row)],
@@ -176,7 +181,7 @@ def _manifest(
             "scope": config.scope,
             "analyst": config.analyst,
             "dataset": config.dataset,
-            "epsilon": str(config.epsilon),
+            **_budget(config.epsilon, config.rho),
             "delta": str(config.delta),
             "query_names": [each.planned.query.name for each in releases],
             "reservations": [each.release.reservation for each in releases],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rai_scale.jobs.private_sql import PrivateSqlJob
+    from rai_scale.privacy.costs import Accounting
 
 _COUNTS = ("rows", "units", "count", "distinct")
 
@@ -29,8 +30,9 @@ def dry_run(config: PrivateSqlJob, target_error: str | None = None) -> Outcome:
     Parameters
     ----------
     target_error
-        Also say which epsilon it takes for this expected error, which is the mean absolute error
-        of the noise: a number for all counts, or ``COLUMN=NUMBER`` as in ``sum(balance)=1000``.
+        Also say which epsilon (or rho, where that is given) it takes for this expected error, which
+        is the mean absolute error of the noise: a number for all counts, or ``COLUMN=NUMBER`` as in
+        ``sum(balance)=1000``.
     """
     try:
         with heard_warnings() as notes:
@@ -51,8 +53,9 @@ def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
     lines = ["Nothing was read or charged."]
     for planned in plans:
         query = planned.query
-        lines += ["", f"{query.name}: epsilon {planned.epsilon:f}, delta {planned.delta:f}"]
-        lines += [f"  {line}" for line in _table(describe(planned.plan)).splitlines()]
+        measure, amount = planned.amount
+        lines += ["", f"{query.name}: {measure} {amount:f}, delta {planned.delta:f}"]
+        lines += [f"  {line}" for line in _table(describe(planned.plan), measure).splitlines()]
         lines.append(f"  {_groups(planned)}")
         if target is not None:
             lines.append(f"  {_advice(config, metadata, planned, target)}")
@@ -60,9 +63,9 @@ def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
     return [*lines, "", *told], fits
 
 
-def _table(described: pd.DataFrame) -> str:
+def _table(described: pd.DataFrame, measure: str) -> str:
     shown = described[
-        ["aggregate", "epsilon", "mechanism", "noise_scale", "expected_error", "half_width"]
+        ["aggregate", measure, "mechanism", "noise_scale", "expected_error", "half_width"]
     ]
     shown = shown.rename(columns={"half_width": "95 % within"})
     return shown.to_string(index=False, float_format=lambda value: f"{value:.6g}")
@@ -89,8 +92,9 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
     if not goals:
         return f"advice: no column of this query is meant by {target}"
     what = ", ".join(f"{name} {goal:g}" for name, goal in goals.items())
+    measure, amount = planned.amount
     try:
-        epsilon = advise(
+        needed = advise(
             query.query,
             metadata,
             goals,
@@ -99,13 +103,14 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
             mechanism=config.mechanism,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,
+            measure="rho" if measure == "rho" else "epsilon",
         )
     except ConfigError as error:
         return f"advice: expected error of {what}: {error}"
-    share = float(planned.epsilon) / config.epsilon
+    share = float(amount) / float(config.rho or config.epsilon or 1)
     return (
-        f"advice: for an expected error of {what} it takes epsilon {epsilon:.4g}, which is epsilon "
-        f"{epsilon / share:.4g} for the job at this query's share"
+        f"advice: for an expected error of {what} it takes {measure} {needed:.4g}, which is "
+        f"{measure} {needed / share:.4g} for the job at this query's share"
     )
 
 
@@ -135,13 +140,14 @@ def _remaining(config: PrivateSqlJob, plans: list[Planned]) -> tuple[list[str], 
         own.setdefault(config.dataset or planned.plan.parsed.facts.name, []).append(planned)
     rows = ledger.budget(config.scope).to_dict(orient="records")
     limits = [{str(key): value for key, value in row.items()} for row in rows]
+    by_rho = any(limit["measure"] == "rho" for limit in limits)
     lines, fits = _without_a_grant(config, limits, list(own))
     for limit in limits:
         if limit["analyst"] not in ("*", config.analyst):
             continue
         meant = [p for name, each in own.items() if limit["dataset"] in ("*", name) for p in each]
         if meant:
-            line, left = _of_limit(limit, meant)
+            line, left = _of_limit(limit, meant, "zcdp" if by_rho else "epsilon-delta")
             lines.append(line)
             fits = fits and left
     return lines, fits
@@ -157,17 +163,15 @@ def _without_a_grant(
     return said, not without
 
 
-def _of_limit(limit: dict[str, Any], plans: list[Planned]) -> tuple[str, bool]:
+def _of_limit(
+    limit: dict[str, Any], plans: list[Planned], accounting: Accounting
+) -> tuple[str, bool]:
     from rai_scale.privacy.budget import from_units
     from rai_scale.privacy.costs import total
 
     measure = limit["measure"]
-    accounting: Any = "zcdp" if measure == "rho" else "epsilon-delta"
-    if measure == "delta":  # counted alike by both
-        cost = sum((c.charge("epsilon-delta").delta for c in _costs(plans)), 0)
-    else:
-        cost = total(_costs(plans), accounting).of(measure)
-    spent = from_units(cost, measure)
+    costs = [cost for planned in plans for cost in planned.plan.budgeted.costs]
+    spent = from_units(total(costs, accounting).of(measure), measure)
     now = Decimal(repr(limit["remaining"]))
     name = "hard cap of the scope"
     if limit["limit"] == "grant":
@@ -176,7 +180,3 @@ def _of_limit(limit: dict[str, Any], plans: list[Planned]) -> tuple[str, bool]:
     would = f"{left.normalize():f} would remain" if left >= 0 else "that does not fit"
     asked = f"{now.normalize():f} is left, this costs {spent:f}"
     return f"{measure}, {name}: {asked}, {would}.", left >= 0
-
-
-def _costs(plans: list[Planned]) -> list[Any]:
-    return [cost for planned in plans for cost in planned.plan.budgeted.costs]

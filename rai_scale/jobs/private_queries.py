@@ -24,10 +24,18 @@ class Planned:
     """A query, its part of the budget, its plan, and the name of its table in the configuration."""
 
     query: PrivateQuery
-    epsilon: Decimal
+    epsilon: Decimal | None
     delta: Decimal
     plan: Plan
     table: str
+    rho: Decimal | None = None
+
+    @property
+    def amount(self) -> tuple[str, Decimal]:
+        """The measure that the budget is given in, and this query's part."""
+        if self.rho is not None:
+            return "rho", self.rho
+        return "epsilon", self.epsilon or Decimal(0)
 
 
 def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +63,9 @@ def plan_queries(
 ) -> list[Planned]:
     """Plan all queries of a job, in order; reads no data.
 
-    Epsilon is shared by all queries. Delta is shared by those that spend it: the ones whose groups
-    are found in the data, and all of them where the noise is Gaussian.
+    Epsilon or rho is shared by all queries. Delta is shared by those that spend it: the ones whose
+    groups are found in the data, and all of them where Gaussian noise is given by epsilon, or where
+    rho is given and no query names groups, so that all of delta converts rho.
 
     Parameters
     ----------
@@ -71,21 +80,30 @@ def plan_queries(
     from rai_scale.privacy.budget import shares
 
     queries = config.queries
-    epsilons = shares(config.epsilon, [str(query.share) for query in queries])
+    measure = "epsilon" if config.rho is None else "rho"
+    budget = config.epsilon if config.rho is None else config.rho
+    amounts = [
+        {measure: part}
+        for part in shares(budget or 0, [str(query.share) for query in queries], measure)
+    ]
     whole = Decimal(str(config.delta))
     plans = [
-        _planned(config, query, metadata, schemas, epsilon=epsilon, delta=whole)
-        for query, epsilon in zip(queries, epsilons, strict=True)
+        _planned(config, query, metadata, schemas, amount=amount, delta=whole)
+        for query, amount in zip(queries, amounts, strict=True)
     ]
     spending = [i for i, p in enumerate(plans) if any(c.delta for c in p.plan.budgeted.costs)]
-    plans = [replace(planned, delta=Decimal(0)) for planned in plans]
-    if spending:
-        parts = shares(config.delta, [str(queries[i].share) for i in spending], "delta")
-        for i, part in zip(spending, parts, strict=True):
-            plans[i] = _planned(
-                config, queries[i], metadata, schemas, epsilon=epsilons[i], delta=part
-            )
-    return plans
+    naming = [i for i in spending if plans[i].plan.budgeted.threshold_delta]
+    paying = naming or spending if measure == "rho" else spending
+    deltas = dict.fromkeys(spending, Decimal(0))
+    if paying:
+        parts = shares(config.delta, [str(queries[i].share) for i in paying], "delta")
+        deltas |= dict(zip(paying, parts, strict=True))
+    return [
+        _planned(config, p.query, metadata, schemas, amount=amounts[i], delta=deltas[i])
+        if i in deltas
+        else replace(p, delta=Decimal(0))
+        for i, p in enumerate(plans)
+    ]
 
 
 def _planned(
@@ -94,7 +112,7 @@ def _planned(
     metadata: dict[str, Any],
     schemas: Mapping[str, pa.Schema] | None,
     *,
-    epsilon: Decimal,
+    amount: Mapping[str, Decimal],
     delta: Decimal,
 ) -> Planned:
     from rai_scale.private_queries.metadata import load_metadata
@@ -108,7 +126,8 @@ def _planned(
             query.query,
             described,
             None if schemas is None else schemas[table],
-            epsilon=epsilon,
+            epsilon=amount.get("epsilon"),
+            rho=amount.get("rho"),
             delta=delta,
             mechanism=config.mechanism,
             keys=query.keys,
@@ -117,7 +136,7 @@ def _planned(
         )
     except ConfigError as error:
         raise ConfigError(f"query {query.name!r}: {error}") from None
-    return Planned(query, epsilon, delta, plan, table)
+    return Planned(query, amount.get("epsilon"), delta, plan, table, amount.get("rho"))
 
 
 def _table_of(name: str, known: Sequence[str]) -> str:

@@ -63,7 +63,8 @@ class PrivateSqlJob(EngineConfig):
     analyst: str
     dataset: str | None = None
     visible_to: tuple[str, ...] = ()
-    epsilon: float = Field(gt=0)
+    epsilon: float | None = Field(None, gt=0)
+    rho: float | None = Field(None, gt=0)
     delta: float = Field(0, ge=0, lt=1)
     mechanism: Literal["laplace", "gaussian"] = "laplace"
     queries: tuple[PrivateQuery, ...] = Field(min_length=1)
@@ -79,6 +80,10 @@ class PrivateSqlJob(EngineConfig):
             raise ValueError(WRITTEN_OUT)
         if self.hash_key is not None and not is_reference(self.hash_key):
             raise ValueError("hash_key is a secret and must be a reference (env:NAME, file:/path)")
+        if (self.epsilon is None) == (self.rho is None):
+            raise ValueError("give exactly one of epsilon and rho")
+        if self.rho is not None and self.mechanism != "gaussian":
+            raise ValueError("rho is a budget of Gaussian noise: set mechanism: gaussian")
         names = [query.name.lower() for query in self.queries]
         if len(set(names)) < len(names):
             raise ValueError("names of queries must differ, and in more than upper case")
@@ -170,6 +175,7 @@ def _release(
             {planned.plan.parsed.facts.name: frame},
             metadata,
             epsilon=planned.epsilon,
+            rho=planned.rho,
             delta=planned.delta,
             ledger=ledger,
             keys=query.keys,

@@ -60,6 +60,33 @@ def exact(value: Number, name: str) -> Fraction:
         raise ConfigError(f"{name} must be a finite number, found {value!r} ({kind}).") from None
 
 
+def one_of(epsilon: Number | None, rho: Number | None) -> None:
+    """Refuse both and neither: a budget is given in one measure.
+
+    Raises
+    ------
+    ConfigError
+        If not exactly one of the two is given.
+    """
+    if (epsilon is None) == (rho is None):
+        raise ConfigError("give exactly one of epsilon and rho.")
+
+
+def above_zero(value: Number | None, measure: str) -> Fraction:
+    """Return a budget exactly.
+
+    Raises
+    ------
+    ConfigError
+        If it is not above 0, or out of range.
+    """
+    number = exact(0 if value is None else value, measure)
+    to_units(number, measure, up=True)
+    if number <= 0:
+        raise ConfigError(f"{measure} must be above 0.")
+    return number
+
+
 def to_units(value: Number, measure: str, *, up: bool) -> int:
     """Return a number of ``measure`` in its units, rounded ``up`` (costs) or down (caps).
 

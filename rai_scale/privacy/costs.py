@@ -107,7 +107,8 @@ class Cost:
         elif self.epsilon is None and self.rho is not None:
             raise ConfigError(
                 f"cost {self.label!r} is given in rho, and the scope counts epsilon and delta. "
-                "Give both, or use a scope with accounting='zcdp'."
+                "Give epsilon, or a delta at which rho is converted, or use a scope with "
+                "accounting='zcdp'."
             )
         else:
             amount = Amount(to_units(self.epsilon or 0, "epsilon", up=True), delta, 0)
@@ -151,3 +152,19 @@ def _mechanism(mechanism: Mechanism | None) -> dict[str, Any] | None:
 def total(costs: Iterable[Cost], accounting: Accounting) -> Amount:
     """Return the sum of the charges (basic composition)."""
     return sum((cost.charge(accounting) for cost in costs), Amount())
+
+
+def spent(costs: Iterable[Cost]) -> dict[str, float | None]:
+    """Return ``epsilon``, ``delta`` and ``rho`` of costs together, for people to read.
+
+    None stands for a measure that the costs do not say: epsilon of noise that is given in rho
+    alone, rho of noise that is given in epsilon alone.
+    """
+    costs = list(costs)
+    epsilon = rho = None
+    if all(cost.epsilon is not None or cost.rho is None for cost in costs):
+        epsilon = float(sum(exact(cost.epsilon or 0, "epsilon") for cost in costs))
+    if any(cost.rho for cost in costs) and all(cost.rho or not cost.epsilon for cost in costs):
+        rho = float(sum(exact(cost.rho or 0, "rho") for cost in costs))
+    delta = float(sum(exact(cost.delta, "delta") for cost in costs))
+    return {"epsilon": epsilon, "delta": delta, "rho": rho}

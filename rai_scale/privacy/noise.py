@@ -99,6 +99,14 @@ def rho_for(epsilon: Fraction, delta: Fraction) -> Fraction:
     return Fraction(root * root * (1 - 2.0**-40))
 
 
+def epsilon_for(rho: Fraction, delta: Fraction) -> Fraction:
+    """Return an epsilon such that rho-zCDP is (epsilon, delta)-DP, rounded up.
+
+    The other way of :func:`rho_for` (Bun and Steinke 2016, Proposition 1.3).
+    """
+    return rho + Fraction(2 * math.sqrt(rho * -math.log(delta)) * (1 + 2.0**-40))
+
+
 def _confirmed(kind: Kind, scale: Fraction, sensitivity: Sensitivity, budget: Fraction) -> Noise:
     rounded = float(scale)
     if Fraction(rounded) < scale:

@@ -36,7 +36,8 @@ def private_sql(
     tables: Mapping[str, Any],
     metadata: Given,
     *,
-    epsilon: Number,
+    epsilon: Number | None = None,
+    rho: Number | None = None,
     delta: Number = 0,
     ledger: Any = None,
     keys: Keys | None = None,
@@ -69,6 +70,11 @@ def private_sql(
         Budget of the whole release, all columns together. It is split evenly over the noisy
         numbers that the query needs. Delta pays for naming groups that are found in the data, and
         for Gaussian noise.
+    rho : number, optional
+        In place of epsilon, with ``mechanism="gaussian"``: the noise is rho-zCDP. Delta then pays
+        for naming groups only, and a scope that counts in zCDP is charged rho. Where no group is
+        named (no GROUP BY, or ``keys``), a scope that counts epsilon will do as well: it needs a
+        delta, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
     ledger : SQLAlchemy URL or object, Ledger, or ``"none"``
         Where the budget is kept. ``"none"`` has to be said, and warns.
     keys : mapping, DataFrame or sequence, optional
@@ -100,6 +106,8 @@ def private_sql(
     ------
     QueryRefusedError
         If the query cannot be answered privately; nothing is charged.
+    ConfigError
+        If metadata, keys or budget do not fit; nothing is charged.
     BudgetExceededError
         Before any data are read.
     PrivateComputationError
@@ -115,6 +123,7 @@ def private_sql(
         described,
         schema,
         epsilon=epsilon,
+        rho=rho,
         delta=delta,
         mechanism=mechanism,
         keys=keys,
@@ -166,6 +175,8 @@ def release_key(
         "rows_per_group": plan.bounding.rows_per_group,
         "dataset": dataset,
     }
+    if plan.budgeted.asked_rho is not None:
+        parameters["rho"] = str(plan.budgeted.asked_rho)
     return idempotency_key(plan.parsed.text, to_plain(metadata), parameters, snapshot)
 
 

@@ -1,6 +1,6 @@
 """The columns of a frame as the expressions see them: six kinds, nulls for NaN.
 
-Dates and times outside of the years 1 to 9999 are null as well.
+Dates and times outside of the years 1 to 9999 are null as well, and texts that are no UTF-8.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ def as_found(dialect: Dialect, name: str, found: pa.DataType) -> Typed:
         return Typed(time, kind)
     if kind == "date":
         return Typed(dialect.in_years(sql, date=True), kind)
+    if kind == "text":
+        return Typed(dialect.valid_text(sql), kind)
     return Typed(sql, kind)
 
 

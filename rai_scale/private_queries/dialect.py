@@ -15,14 +15,14 @@ UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Dialect:
-    """``name`` is an engine's ``dialect``: ``duckdb`` or ``spark``."""
+    """``name`` is an engine's ``dialect``: ``duckdb``, ``spark``, or ``spark3`` before Spark 4."""
 
     name: str
 
     @property
     def spark(self) -> bool:
         """Whether this is Spark SQL."""
-        return self.name == "spark"
+        return self.name != "duckdb"
 
     def column(self, name: str) -> str:
         """Return a quoted identifier."""
@@ -75,6 +75,18 @@ class Dialect:
         """Return a literal for a date or a time without a zone."""
         kind = "DATE" if date else "TIMESTAMP_NTZ" if self.spark else "TIMESTAMP"
         return f"CAST('{iso}' AS {kind})"
+
+    def valid_text(self, sql: str) -> str:
+        """Return a text, or null where its bytes are no UTF-8, with which functions may fail.
+
+        Spark believes Parquet files; the local engine and Dask check before DuckDB sees a text.
+        """
+        if self.name == "spark":
+            return f"try_validate_utf8({sql})"
+        if not self.spark:
+            return sql
+        raw = f"CAST({sql} AS BINARY)"  # what is no UTF-8, Spark 3 replaces when it decodes
+        return f"(CASE WHEN encode(decode({raw}, 'UTF-8'), 'UTF-8') = {raw} THEN {sql} END)"
 
     def hex_number(self, sql: str) -> str:
         """Return 15 hexadecimal digits as a 64-bit number."""

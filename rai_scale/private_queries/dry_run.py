@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.budget import Number, from_units
-from rai_scale.privacy.costs import total
+from rai_scale.privacy.costs import spent, total
 from rai_scale.privacy.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.private_queries.budget import assign
@@ -31,8 +31,9 @@ class DryRun:
         See :func:`~rai_scale.private_queries.plan.describe`.
     threshold : int, optional
         Noisy count of units from which a group is named.
-    epsilon, delta : float
-        Charge of the release.
+    epsilon, delta, rho : float
+        Charge of the release. Epsilon is None where the budget is given in rho and not converted,
+        rho where the noise is Laplace's.
     remaining : dict, optional
         What the ledger holds now, per measure.
     remaining_after : dict, optional
@@ -41,16 +42,16 @@ class DryRun:
 
     columns: pd.DataFrame
     threshold: int | None
-    epsilon: float
+    epsilon: float | None
     delta: float
+    rho: float | None = None
     remaining: Mapping[str, float] | None = None
     remaining_after: Mapping[str, float] | None = None
 
     def __str__(self) -> str:
-        lines = [
-            self.columns.to_string(index=False),
-            f"charged: epsilon {self.epsilon:g}, delta {self.delta:g}",
-        ]
+        amounts = {"epsilon": self.epsilon, "rho": self.rho, "delta": self.delta}
+        charged = [f"{name} {v:g}" for name, v in amounts.items() if v is not None]
+        lines = [self.columns.to_string(index=False), f"charged: {', '.join(charged)}"]
         if self.threshold is not None:
             lines.append(f"groups with a noisy count of units below {self.threshold} are hidden")
         for measure, left in (self.remaining_after or {}).items():
@@ -63,7 +64,8 @@ def dry_run(
     query: str,
     metadata: Given,
     *,
-    epsilon: Number,
+    epsilon: Number | None = None,
+    rho: Number | None = None,
     delta: Number = 0,
     keys: Keys | None = None,
     mechanism: Kind = "laplace",
@@ -85,6 +87,7 @@ def dry_run(
         load_metadata(metadata),
         None,
         epsilon=epsilon,
+        rho=rho,
         delta=delta,
         mechanism=mechanism,
         keys=keys,
@@ -92,24 +95,20 @@ def dry_run(
         rows_per_group=rows_per_group,
     )
     costs = plan.budgeted.costs
-    plain = total(costs, "epsilon-delta")
-    found = (
-        describe(plan),
-        plan.budgeted.threshold,
-        float(from_units(plain.epsilon, "epsilon")),
-        float(from_units(plain.delta, "delta")),
-    )
+    cost = spent(costs)
+    found = (describe(plan), plan.budgeted.threshold, cost["epsilon"], cost["delta"] or 0.0)
+    charged = (*found, cost["rho"])
     if isinstance(ledger, str) and ledger == "none":
-        return DryRun(*found)
+        return DryRun(*charged)
     book = ledger_of(ledger, force_ephemeral=force_ephemeral)
     if isinstance(book, NoLedger):
-        return DryRun(*found)
+        return DryRun(*charged)
     table = plan.parsed.facts.name
     name = scope or default_scope(plan)
     before = book.remaining(name, analyst, dataset or table)
     charge = total(costs, "zcdp" if "rho" in before else "epsilon-delta")
     after = {m: float(left - from_units(charge.of(m), m)) for m, left in before.items()}
-    return DryRun(*found, {m: float(v) for m, v in before.items()}, after)
+    return DryRun(*charged, {m: float(v) for m, v in before.items()}, after)
 
 
 def default_scope(plan: Plan) -> str:
@@ -127,19 +126,22 @@ def advise(
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
+    measure: Literal["epsilon", "rho"] = "epsilon",
 ) -> float:
-    """Return the least epsilon whose expected error is at most the target; reads no data.
+    """Return the least epsilon (or rho) whose expected error is at most the target; reads no data.
 
     Parameters
     ----------
     target_error : float or mapping
         Mean absolute error of the noise, in the columns' own units: for all aggregates, or per
         aggregate by its name in :func:`dry_run`, such as ``{"rows": 5, "sum(age)": 100}``.
+    measure : str
+        ``rho`` advises a budget in rho, for Gaussian noise.
 
     Raises
     ------
     ConfigError
-        If an aggregate is unknown or no epsilon up to 1000 reaches the target.
+        If an aggregate is unknown or no epsilon (or rho) up to 1000 reaches the target.
     """
     described = load_metadata(metadata)
     options: dict[str, Any] = {"mechanism": mechanism, "delta": delta}
@@ -147,10 +149,10 @@ def advise(
         query,
         described,
         None,
-        epsilon=1,
         keys=keys,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
+        **_amount(measure, 1),
         **options,
     )
     labels = [a.label for a in plan.aggregates]
@@ -158,13 +160,13 @@ def advise(
     count = plan.budgeted.key_count
     key_count = None if count is None else plan.aggregates[count]
 
-    def reached(epsilon: float) -> bool:
+    def reached(amount: float) -> bool:
         budgeted = assign(
             plan.aggregates,
             plan.exact.grids,
             plan.bounding,
-            epsilon=epsilon,
             key_count=key_count,
+            **_amount(measure, amount),
             **options,
         )
         columns = {c.aggregate.label: c for c in budgeted.columns}
@@ -172,11 +174,15 @@ def advise(
 
     low, high = 1e-6, 1e3
     if not reached(high):
-        raise ConfigError("no epsilon up to 1000 reaches this error: lower max_ids.")
+        raise ConfigError(f"no {measure} up to 1000 reaches this error: lower max_ids.")
     for _ in range(_ROUNDS):
         middle = (low * high) ** 0.5
         low, high = (low, middle) if reached(middle) else (middle, high)
     return high
+
+
+def _amount(measure: str, amount: float) -> dict[str, Any]:
+    return {measure: amount}
 
 
 def _goals(target: float | Mapping[str, float], labels: list[str]) -> dict[str, float]:

@@ -22,7 +22,7 @@ def private_histogram(
     column: str,
     metadata: Given,
     *,
-    epsilon: Number,
+    epsilon: Number | None = None,
     edges: Sequence[float] | None = None,
     categories: Sequence[Any] | None = None,
     **options: Any,

@@ -2,13 +2,14 @@
 
 Where a column needs ``m`` noisy numbers, each gets an interval at ``1 - alpha / m`` (Bonferroni):
 all hold together with probability ``1 - alpha`` at least, and then so does any expression of them
-that is evaluated on intervals (Moore, Interval Analysis, 1966).
+that is evaluated on intervals (Moore, Interval Analysis, 1966). A function that rises maps the ends
+of its argument's interval; what is outside of its domain has no value, and nothing is said of it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,6 +19,16 @@ from snsql._ast import ast
 from rai_scale.private_queries.budget import NoisyColumn
 from rai_scale.private_queries.parse import bound
 
+_FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)
+_RISING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    **{"CEIL": np.ceil, "CEILING": np.ceil, "FLOOR": np.floor, "SIGN": np.sign},
+    **{"EXP": np.exp, "ATAN": np.arctan, "DEGREES": np.degrees},
+}
+_RISING_FROM_0: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    **{"SQRT": np.sqrt, "LN": np.log, "LOG": np.log, "LOG10": np.log10, "LOG2": np.log2},
+}
+_LEAST = {"SQRT": 0.0, "EXP": 0.0}
+_ULPS = 4  # by which a function of the C library may be off
 _COUNTS = ("rows", "units", "count", "distinct")
 Bounds: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 
@@ -66,13 +77,8 @@ class Intervals:
             return _constant(tree.value)
         if isinstance(tree, ast.ArithmeticExpression):
             return self._arithmetic(tree)
-        if isinstance(tree, ast.MathFunction) and str(tree.name).upper() == "SQRT":
-            inside = self.of(tree.expression)
-            if inside is None:
-                return None
-            low, high = _outward(*(np.sqrt(np.maximum(side, 0.0)) for side in inside))
-            return np.maximum(low, 0.0), high
-        return None
+        inside = self.of(tree.expression) if isinstance(tree, _FUNCTIONS) else None
+        return None if inside is None else _function(tree, inside)
 
     def _noisy(self, tree: Any) -> Noisy | None:
         if not isinstance(tree, ast.Column):
@@ -143,11 +149,54 @@ def _product(left: Bounds, right: Bounds) -> Bounds:
     )
 
 
+def _function(tree: Any, inside: Bounds) -> Bounds | None:
+    if isinstance(tree, ast.RoundFunction):
+        digits = tree.decimals.value
+        return _rising(lambda x: np.round(x, digits), inside)
+    if isinstance(tree, ast.PowerFunction):
+        return _power(inside, tree.power.value)
+    name = str(tree.name).upper()
+    if name == "SQUARE":
+        return _power(inside, 2)
+    if name == "ABS":
+        return _even(inside, np.abs(inside[0]), np.abs(inside[1]))
+    if name in _RISING_FROM_0:
+        low, high = (np.maximum(side, 0.0) for side in inside)
+        found = _rising(_RISING_FROM_0[name], (low, high))
+    elif name in _RISING:
+        found = _rising(_RISING[name], inside)
+    else:
+        return None
+    return np.maximum(found[0], _LEAST.get(name, -np.inf)), found[1]
+
+
+def _rising(function: Callable[[np.ndarray], np.ndarray], inside: Bounds) -> Bounds:
+    with np.errstate(all="ignore"):
+        found = function(np.asarray(inside[0], float)), function(np.asarray(inside[1], float))
+    for _ in range(_ULPS):
+        found = _outward(*found)
+    return found
+
+
+def _power(inside: Bounds, power: Any) -> Bounds | None:
+    """Return whole powers from 1; others of a whole number would be cut to a whole number."""
+    if isinstance(power, bool) or not isinstance(power, int) or power < 1:
+        return None
+    if power % 2 == 0:
+        inside = _even(inside, np.abs(inside[0]), np.abs(inside[1]))
+    low, high = _rising(lambda x: np.power(x, float(power)), inside)
+    return (low if power % 2 else np.maximum(low, 0.0)), high
+
+
 def _square(side: Bounds) -> Bounds:
+    return _outward(*_even(side, np.abs(side[0]) ** 2, np.abs(side[1]) ** 2))
+
+
+def _even(side: Bounds, first: np.ndarray, last: np.ndarray) -> Bounds:
+    """Return the bounds of a function that falls to 0 at 0 and then rises, from its two ends."""
     low, high = side
-    ends = np.abs(low), np.abs(high)
-    least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(*ends) ** 2)
-    return _outward(least, np.maximum(*ends) ** 2)
+    least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(first, last))
+    return least, np.maximum(first, last)
 
 
 def _inverse(low: np.ndarray, high: np.ndarray) -> Bounds:

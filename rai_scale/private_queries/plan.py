@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -95,7 +96,8 @@ def make_plan(
     metadata: Metadata,
     schema: pa.Schema | None,
     *,
-    epsilon: Number,
+    epsilon: Number | None = None,
+    rho: Number | None = None,
     delta: Number,
     mechanism: Kind = "laplace",
     keys: Keys | None = None,
@@ -155,6 +157,7 @@ def make_plan(
         grids,
         bounding,
         epsilon=epsilon,
+        rho=rho,
         delta=delta,
         mechanism=mechanism,
         key_count=key_count,
@@ -236,7 +239,7 @@ def describe(plan: Plan, alpha: float = 0.05) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``aggregate``, ``epsilon``, ``delta``, ``mechanism``, ``noise_scale`` and
+        ``aggregate``, ``epsilon``, ``delta``, ``rho``, ``mechanism``, ``noise_scale`` and
         ``expected_error`` (mean absolute error of the noise) and ``half_width`` (of the interval
         that holds the noise with probability ``1 - alpha``), in the column's unit; ``grid``;
         ``groups_per_unit``, ``sensitivity_l1``.
@@ -247,8 +250,9 @@ def describe(plan: Plan, alpha: float = 0.05) -> pd.DataFrame:
         rows.append(
             {
                 "aggregate": column.aggregate.label,
-                "epsilon": float(column.epsilon),
+                "epsilon": math.nan if column.epsilon is None else float(column.epsilon),
                 "delta": float(column.delta),
+                "rho": math.nan if column.rho is None else float(column.rho),
                 "mechanism": f"discrete {noise.kind}",
                 "noise_scale": noise.scale * column.step,
                 "expected_error": column.expected_error,

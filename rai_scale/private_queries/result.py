@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ import pyarrow as pa
 from snsql._ast import ast
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.budget import from_units
-from rai_scale.privacy.costs import total
+from rai_scale.privacy.costs import spent
 from rai_scale.privacy.reservation import Release
 from rai_scale.private_queries.budget import NoisyColumn
 from rai_scale.private_queries.intervals import Bounds, Intervals, Noisy
@@ -41,7 +41,9 @@ class PrivateRelease(Result):
         Id of the charge in the ledger.
     columns_info : pandas.DataFrame
         One row per column of the result: ``column``; ``made_of`` (the noisy numbers it is computed
-        from, ``group`` or ``constant``); ``epsilon`` and ``delta`` of these numbers together;
+        from, ``group`` or ``constant``); ``epsilon``, ``delta`` and ``rho`` of these numbers
+        together (missing where the budget does not say it: rho of Laplace noise, epsilon of a
+        budget in rho that is not converted);
         ``mechanism``; and of a column that is one noisy number ``noise_scale``, ``half_width_95``
         (the exact value of the bounded data is within this distance in 95 of 100 releases) and
         ``grid``. These three are missing for AVG, VAR, STDDEV and arithmetic, whose noise differs
@@ -82,8 +84,9 @@ class PrivateRelease(Result):
         -------
         pandas.DataFrame
             The groups' columns, then ``<column>_low`` and ``<column>_high`` (float64); one row per
-            group that was released, before HAVING, ORDER BY and LIMIT. Missing for functions other
-            than ``+ - * /`` and SQRT.
+            group that was released, before HAVING, ORDER BY and LIMIT. Missing where
+            an expression has more than ``+ - * /``, rising functions (SQRT, LN, LOG, LOG10, LOG2,
+            EXP, ATAN, DEGREES, CEIL, FLOOR, SIGN, ROUND), ABS, SQUARE and whole POWERs from 1.
 
         Raises
         ------
@@ -105,13 +108,10 @@ class PrivateRelease(Result):
         return frame.iloc[self._rows].reset_index(drop=True) if shown else frame
 
     def metrics(self) -> dict[str, float]:
-        """Return epsilon and delta of the release, and how many rows it shows."""
-        cost = total(self._plan.budgeted.costs, "epsilon-delta")
-        return {
-            "epsilon": float(from_units(cost.epsilon, "epsilon")),
-            "delta": float(from_units(cost.delta, "delta")),
-            "rows": float(len(self._frame)),
-        }
+        """Return epsilon, delta and rho of the release, as far as it has them, and its rows."""
+        cost = spent(self._plan.budgeted.costs)
+        known = {measure: amount for measure, amount in cost.items() if amount is not None}
+        return {**known, "rows": float(len(self._frame))}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result, its columns' noise and the public facts as plain values."""
@@ -149,11 +149,11 @@ class PrivateRelease(Result):
         """Return the release as a self-contained page: values, intervals and what they cost."""
         from rai_scale.reports.private_sql import render_private_sql
 
-        cost = self.metrics()
+        cost = spent(self._plan.budgeted.costs)
         columns = self._plan.budgeted.columns
         release = {
             **{"name": "result", "query": self._plan.parsed.text, "columns": self.columns()},
-            **{"epsilon": cost["epsilon"], "delta": cost["delta"], "table": "to_pandas()"},
+            **{**cost, "table": "to_pandas()"},
             **self.facts,
             **self.shown(50),
         }
@@ -169,8 +169,7 @@ class PrivateRelease(Result):
                     "scope": self._about.get("scope"),
                     "analyst": self._about.get("analyst"),
                     "mechanism": columns[0].noise.kind,
-                    "epsilon": cost["epsilon"],
-                    "delta": cost["delta"],
+                    **cost,
                 },
                 "releases": [release],
                 "limits": None,
@@ -206,8 +205,9 @@ class PrivateRelease(Result):
             row: dict[str, Any] = {
                 "column": output.name,
                 "made_of": ", ".join(a.label for a in made_of) or ["constant", "group"][group],
-                "epsilon": float(sum(p.epsilon for p in parts)),
+                "epsilon": _sum([p.epsilon for p in parts]),
                 "delta": float(sum(p.delta for p in parts)) + (self._threshold() if group else 0.0),
+                "rho": _sum([p.rho for p in parts]),
                 "mechanism": f"discrete {parts[0].noise.kind}" if parts else "none",
             }
             if group and plan.budgeted.threshold is not None:
@@ -242,6 +242,10 @@ class PrivateRelease(Result):
 
 def _reads(output: Output) -> bool:
     return any(isinstance(node, ast.Column) for node in nodes(output.tree))
+
+
+def _sum(amounts: list[Fraction | None]) -> float:
+    return math.nan if None in amounts else float(sum(a for a in amounts if a is not None))
 
 
 def _single(parts: list[NoisyColumn]) -> Mapping[str, float]:

@@ -38,7 +38,8 @@ def render_private_sql(report: Record) -> str:
     """Return the page of a private SQL run.
 
     ``report`` has ``title``, ``run`` (``run_id``, ``engine``, ``status``), ``settings`` (``scope``,
-    ``analyst``, ``mechanism``, ``epsilon``, ``delta``), ``releases`` (``name``, ``query``,
+    ``analyst``, ``mechanism``, ``epsilon``, ``delta``; ``epsilon`` is None where ``rho`` is given
+    instead, in settings and releases alike), ``releases`` (``name``, ``query``,
     ``columns`` as of ``PrivateRelease.columns_info``, ``rows`` of released values, ``intervals`` of
     these cells or None, ``more`` rows that are not shown), ``limits`` (the ledger's caps and
     grants; None where they are not known) and ``notes``.
@@ -54,6 +55,7 @@ def private_sql_view(report: Record) -> dict[str, Any]:
     limits = [_limit(limit) for limit in report["limits"] or []]
     return {
         "releases": [_release(each, i) for i, each in enumerate(report["releases"], 1)],
+        "budget": budget(report["settings"]),
         "limits": limits,
         "known": report["limits"] is not None,
         "tightest": [limit for limit in limits if limit["cap"]][:4],
@@ -65,6 +67,8 @@ def _release(release: Record, number: int) -> dict[str, Any]:
     return {
         **release,
         "anchor": f"release-{number}",
+        "budget": budget(release),
+        "by_rho": any(column.get("rho") is not None for column in columns),
         "columns": columns,
         "rows": [
             _cells(row, bounds, columns)
@@ -80,6 +84,7 @@ def _column(column: Record) -> dict[str, Any]:
         **column,
         "half_width_95": width,
         "number": column.get("made_of") != "group",
+        **{f"{name}_text": figure(column.get(name), 4) for name in ("epsilon", "rho")},
         "scale_text": figure(column.get("noise_scale")),
         "width_text": _width(width, column.get("interval")),
     }
@@ -119,6 +124,14 @@ def _limit(limit: Record) -> dict[str, Any]:
         "window": "for ever" if days is None else f"the last {days:g} days",
         **{f"{key}_text": figure(limit[key], 12) for key in ("cap", "spent", "remaining")},
     }
+
+
+def budget(amounts: Record) -> str:
+    """Return what was spent, by the measures that are known: ``rho 0.1 and delta 1e-06``."""
+    named = ("epsilon", "rho", "delta")
+    found = {name: float(amounts[name]) for name in named if amounts.get(name) is not None}
+    texts = [f"{name} {value:.6g}" for name, value in found.items() if value or name == "epsilon"]
+    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
 
 
 def group(value: Any) -> str:

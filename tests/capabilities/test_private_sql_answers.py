@@ -206,7 +206,7 @@ def test_edges_of_any_size(edges):
 
 def test_a_release_says_for_each_column_where_its_interval_is():
     query = (
-        "SELECT city, COUNT(*) AS n, AVG(age) AS a, LN(COUNT(*)) AS l, 7 AS seven "
+        "SELECT city, COUNT(*) AS n, AVG(age) AS a, SIN(COUNT(*)) AS l, 7 AS seven "
         "FROM S.people GROUP BY city HAVING n > 5 ORDER BY city DESC LIMIT 2"
     )
     release = ask(query, epsilon=300.0)

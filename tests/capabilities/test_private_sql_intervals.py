@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from snsql.sql.parse import QueryParser
 
 from rai_scale.errors import ConfigError
 from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries.intervals import Intervals
+from rai_scale.private_queries.nulls import null_safe
 from tests.capabilities.private_cases import people
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
@@ -85,9 +90,57 @@ def test_widths_follow_alpha_and_the_noise_of_one_number():
 
 def test_a_function_without_a_rule_has_no_interval():
     table = pa.table({"id": range(50), "age": [30] * 50})
-    query = "SELECT LN(COUNT(*)) AS l, COUNT(*) / (COUNT(DISTINCT age) - 1) AS z FROM S.people"
+    query = "SELECT SIN(COUNT(*)) AS l, COUNT(*) / (COUNT(DISTINCT age) - 1) AS z FROM S.people"
     options = {"epsilon": 1e5, "ledger": "none"}
     found = private_sql(query, {"people": table}, people(max_ids=1), **options).intervals()
     assert found[["l_low", "l_high"]].isna().all(axis=None)
     assert found["z_low"].tolist() == [-np.inf]
     assert found["z_high"].tolist() == [np.inf]
+
+
+class Around:
+    """A noisy number with the interval given."""
+
+    counts = False
+
+    def __init__(self, low: float, high: float) -> None:
+        self.ends = np.array([low]), np.array([high])
+
+    def interval(self, alpha: float):
+        return self.ends
+
+
+FUNCTIONS = [
+    *("LN(x)", "LOG(x)", "LOG10(x)", "LOG2(x)", "SQRT(x)", "EXP(x)", "ATAN(x)", "DEGREES(x)"),
+    *("CEIL(x)", "FLOOR(x)", "SIGN(x)", "ABS(x)", "SQUARE(x)", "POWER(x, 3)", "POWER(x, 4)"),
+    *("ROUND(x, 1)", "ROUND(x, -1)", "LN(ABS(x - 3) + 1)", "POWER(FLOOR(x / 2), 2)"),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(FUNCTIONS),
+    st.floats(-60, 60) | st.integers(-60, 60).map(float),
+    st.floats(0, 30),
+    st.floats(0, 1),
+)
+def test_functions_of_an_interval_hold_the_function_of_all_that_is_in_it(text, at, width, part):
+    tree = null_safe(QueryParser().parse_expression(text))
+    noisy = Around(at - width * part, at + width * (1 - part))
+    low, high = Intervals({"x": noisy}, 0.05).of(tree)
+    with np.errstate(all="ignore"):
+        value = float(tree.evaluate({"x": at}))
+    assert np.isnan(value) or low[0] <= value <= high[0]
+    whole = Intervals({"x": Around(-np.inf, np.inf)}, 0.05).of(tree)
+    assert np.isnan(value) or whole[0][0] <= value <= whole[1][0]
+
+
+def test_a_logarithm_has_an_interval_per_row():
+    table = pa.table({"id": range(500), "age": [30] * 500})
+    query = "SELECT LN(COUNT(*)) AS l, POWER(COUNT(*), 0.5) AS p FROM S.people"
+    release = private_sql(query, {"people": table}, people(max_ids=1), epsilon=1, ledger="none")
+    found = release.intervals()
+    assert 5.9 < found["l_low"][0] < found["l_high"][0] < 6.6
+    assert found[["p_low", "p_high"]].isna().all(axis=None)  # a whole number, cut off
+    info = release.columns_info.set_index("column")
+    assert list(info["interval"]) == ["per row, see intervals()", "none"]

@@ -347,6 +347,13 @@ WRONG = {
     "no such table": ({"tables": {"visitors": "visits"}}, "reads table 'clinic.visits'"),
     "an unknown key": ({"epsilonn": 1}, "Did you mean 'epsilon'?"),
     "no epsilon": ({"epsilon": 0}, "greater than 0"),
+    "two budgets": ({"rho": 1.0, "mechanism": "gaussian"}, "exactly one of epsilon and rho"),
+    "no budget": ({"epsilon": None}, "exactly one of epsilon and rho"),
+    "rho of Laplace noise": ({"epsilon": None, "rho": 1.0}, "set mechanism: gaussian"),
+    "rho of a scope in epsilon": (
+        {"epsilon": None, "rho": 1.0, "mechanism": "gaussian"},
+        "accounting='zcdp'",
+    ),
     "no delta": ({"delta": 0}, "query 'by_ward': "),
     "two queries of one name": ({"queries": [QUERIES[0], QUERIES[0]]}, "must differ"),
     "a path as a name": ({"queries": [{**QUERIES[0], "name": "../x"}]}, "it names a file"),
@@ -370,6 +377,30 @@ def test_what_cannot_be_run(lake, tmp_path, monkeypatch, case):
     assert "Traceback" not in ran.text
     assert spent(tmp_path) == 0
     assert not (tmp_path / "out").exists()
+
+
+def test_a_budget_in_rho(lake, tmp_path):
+    book = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", force_ephemeral=True)
+    book.create_scope("patients", rho="3", delta="1e-5", accounting="zcdp")
+    path = config(lake, tmp_path, epsilon=None, rho=2.0, mechanism="gaussian")
+    planned = cli("private-sql", path, "--advise", "8")
+    assert planned.code == 0, planned.text
+    assert "by_ward: rho 1.2, delta 0.000001" in planned.out
+    assert "declared: rho 0.4, delta 0\n" in planned.out  # delta is for naming groups
+    assert "rho, hard cap of the scope: 3 is left, this costs 2, 1 would remain." in planned.out
+    assert "delta, hard cap of the scope: 0.00001 is left, this costs 0.000001" in planned.out
+    assert " it takes rho " in planned.out
+    ran = cli("private-sql", path)
+    assert ran.code == 0, ran.text
+    left = book.remaining("patients")
+    assert (str(left["rho"]), float(left["delta"])) == ("1", 9e-6)
+    described = json.loads((tmp_path / "out" / "releases.json").read_text())["releases"]
+    assert next((each["rho"], each["delta"]) for each in described) == ("1.2", "0.000001")
+    manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
+    assert manifest["rho"] == "2.0" and "epsilon" not in manifest
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "for rho 2 and delta 1e-06 together" in page
+    assert "0 charged now, 3 shown again" in cli("private-sql", path, "--set", "title=again").out
 
 
 def test_without_a_ledger_it_says_so(lake, tmp_path):
