@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.list_keys import bytes_as_lists, lists_as_bytes
 from rai_scale.errors import TooManyGroupsError
 
 Sum = str | tuple[str, ...]
@@ -60,9 +61,10 @@ def _product(table: pa.Table, name: Sum) -> pa.ChunkedArray:
 def merge_counts(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Add up rows of equal keys; associative and commutative."""
     totals = [name for name in table.column_names if name not in keys]
-    grouped = table.group_by(list(keys)).aggregate([(name, "sum") for name in totals])
+    encoded = lists_as_bytes(table, keys)
+    grouped = encoded.group_by(list(keys)).aggregate([(name, "sum") for name in totals])
     grouped = grouped.select([*keys, *(f"{name}_sum" for name in totals)])
-    grouped = grouped.rename_columns([*keys, *totals])
+    grouped = bytes_as_lists(grouped.rename_columns([*keys, *totals]), table.schema)
     if keys or "count" not in totals:
         return grouped
     at = grouped.schema.get_field_index("count")  # the total of no rows is 0, not null

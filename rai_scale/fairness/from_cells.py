@@ -10,9 +10,11 @@ import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
+from fairlearn.metrics._metric_frame import _DUPLICATE_FEATURE_NAME
 
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.metrics import Metric, base_function, call_metric
+from rai_scale.fairness.refusals import ArgumentError
 from rai_scale.statistics.cells import Cells
 
 COUNT = "\0count"
@@ -48,7 +50,10 @@ def check_roles(roles: Roles, asked: Sequence[str], found: Sequence[str]) -> Non
         raise ConfigError("sensitive_features is empty; name at least one column.")
     double = {name for name in roles.groups if roles.groups.count(name) > 1}
     if double:
-        raise ConfigError(f"{sorted(double)[0]!r} is named twice among the groups.")
+        name = min(double)
+        raise ArgumentError(
+            _DUPLICATE_FEATURE_NAME.format(name), f"{name!r} is named twice among the groups."
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def frame_of(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> pd.DataFr
 def refuse_empty(cells: Cells) -> None:
     """Raise if there is not a single row."""
     if not len(cells.count):
-        raise ConfigError("the table has no rows: there is nothing to measure.")
+        raise ArgumentError("the table has no rows", "there is nothing to measure.")
 
 
 def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:

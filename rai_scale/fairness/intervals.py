@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from fairlearn.metrics._bootstrap import BOOTSTRAP_QUANTILE_ERROR
+from fairlearn.metrics._metric_frame import (
+    _BOOTSTRAP_CI_INVALID,
+    _BOOTSTRAP_N_BOOT_INT_GT_ZERO,
+    _BOOTSTRAP_NEED_N_AND_CI,
+)
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.averages import Averages
 from rai_scale.fairness.measure import Measured
+from rai_scale.fairness.metrics import Metric
+from rai_scale.fairness.refusals import ArgumentError
 from rai_scale.fairness.uncertainty.persons import align, person_replicates
 from rai_scale.fairness.uncertainty.replicates import Replicates, layout_of, replicate_metrics
 from rai_scale.fairness.uncertainty.resample import Draw, generator_of, resample_cells
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.moments import merge_all
+
+REPEATED_ROWS = 2_000_000
+"""The most rows of a table on which metrics that take no weight are resampled: a replicate calls
+them on as many rows, on the driver."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +51,21 @@ def bootstrap_of(
     ConfigError
         If only one of the two is given, or they are not what Fairlearn takes.
     """
-    if n_boot is None and not quantiles:
+    none = quantiles is None or (isinstance(quantiles, Sized) and len(quantiles) == 0)
+    if n_boot is None and none:
         if unit is not None:
             raise ConfigError("bootstrap_unit needs n_boot and ci_quantiles.")
         return None
-    if n_boot is None or not quantiles:
-        raise ConfigError("must specify both n_boot and ci_quantiles.")
+    if n_boot is None or quantiles is None or none:
+        raise ArgumentError(
+            _BOOTSTRAP_NEED_N_AND_CI,
+            f"found n_boot={n_boot!r} and ci_quantiles={quantiles!r}.",
+        )
     if isinstance(n_boot, bool) or not isinstance(n_boot, int | np.integer) or n_boot < 1:
-        raise ConfigError(f"n_boot must be a positive integer; found {n_boot!r}.")
+        raise ArgumentError(_BOOTSTRAP_N_BOOT_INT_GT_ZERO, f"found n_boot={n_boot!r}.")
     floats = isinstance(quantiles, Iterable) and all(isinstance(q, float) for q in quantiles)
     if not floats or not all(0 < q < 1 for q in quantiles):
-        raise ConfigError(f"ci_quantiles must be floats in (0, 1); found {quantiles!r}.")
+        raise ArgumentError(_BOOTSTRAP_CI_INVALID, f"found ci_quantiles={quantiles!r}.")
     return Bootstrap(int(n_boot), list(quantiles), random_state, unit)
 
 
@@ -64,7 +80,7 @@ def replicates_of(measured: Measured, asked: Bootstrap, engine: Any, frame: Any)
     _refuse_unfit(measured, asked)
     rng = generator_of(asked.random_state)
     found: Replicates | None = None
-    if measured.counted:
+    if measured.counted or _rest(measured):
         draws = _draws(measured, asked, engine, frame, rng)
         found = _from_cells(measured, draws)
     if measured.averages:
@@ -77,20 +93,52 @@ def replicates_of(measured: Measured, asked: Bootstrap, engine: Any, frame: Any)
 
 
 def _refuse_unfit(measured: Measured, asked: Bootstrap) -> None:
-    known = {m.name for m in measured.counted} | {
-        m.name for averages in measured.averages for m in averages.metrics
-    }
-    rows = [m.name for m in measured.metrics if m.name not in known]
-    if rows:
-        raise ConfigError(f"{rows[0]!r} runs on rows, so it cannot be resampled from counts.")
-    table = measured.result.by_group
-    odd = [name for name in table if not table[name].map(np.isscalar).all()]
-    if odd:
-        raise ConfigError(f"{odd[0]!r} is not a single number, so it has no interval.")
+    rest = _rest(measured)
+    if rest:
+        _refuse_unrepeated(measured, rest)
+    _refuse_no_numbers(measured.result.by_group)
     if asked.unit is not None and (measured.averages or measured.bounds is not None):
         raise ConfigError(
             "resampling by person needs cells that fit max_cells: pass predicted labels, or scores "
             "with fewer distinct values."
+        )
+
+
+def _refuse_no_numbers(table: pd.DataFrame) -> None:
+    for name, values in table.items():
+        cause = None
+        try:
+            np.quantile(values.to_numpy(), 0.5)
+        except (TypeError, ValueError) as error:  # as in Fairlearn, on matrices or texts
+            cause = error
+        if cause is not None or not values.map(np.isscalar).all():
+            raise ArgumentError(
+                BOOTSTRAP_QUANTILE_ERROR, f"{name!r} is not a single number: it has no interval."
+            ) from cause
+
+
+def _rest(measured: Measured) -> list[Metric]:
+    """Return the metrics that came neither from cells nor from moments, but from rows."""
+    known = {m.name for m in measured.counted} | {
+        m.name for averages in measured.averages for m in averages.metrics
+    }
+    return [m for m in measured.metrics if m.name not in known]
+
+
+def _refuse_unrepeated(measured: Measured, rest: list[Metric]) -> None:
+    name = rest[0].name
+    told_apart = set(measured.cells.keys) >= set(measured.roles.keys(rest))
+    if measured.averages or measured.bounds is not None or not told_apart:
+        raise ConfigError(
+            f"{name!r} runs on rows, and their values are too many to be resampled from counts. "
+            "Give it a parameter sample_weight, pass values with fewer distinct ones, or a higher "
+            "max_cells."
+        )
+    if measured.cells.rows > REPEATED_ROWS:
+        raise ConfigError(
+            f"{name!r} takes no sample_weight, so each replicate would call it on all "
+            f"{measured.cells.rows:,} rows on the driver; at most {REPEATED_ROWS:,} are resampled "
+            "so. Give it a parameter sample_weight, or leave out n_boot."
         )
 
 
@@ -124,19 +172,21 @@ def _with_squares(cells: Cells) -> Cells:
 
 
 def _from_cells(measured: Measured, draws: Iterator[Draw]) -> Replicates:
-    keys, roles = measured.cells.keys, measured.roles
+    keys, roles, rest = measured.cells.keys, measured.roles, _rest(measured)
+    metrics = [*measured.counted, *rest]
     layout = layout_of(
         keys, roles.sensitive, roles.control, y_true=roles.y_true, y_pred=roles.y_pred
     )
     return replicate_metrics(
         draws,
-        {metric.name: metric.function for metric in measured.counted},
+        {metric.name: metric.function for metric in metrics},
         layout,
         weights={metric.name: metric.weight for metric in measured.counted},
         params={
             metric.name: {name: keys[column].to_numpy() for name, column in metric.params.items()}
-            for metric in measured.counted
+            for metric in metrics
         },
+        repeated={metric.name for metric in rest},
     )
 
 

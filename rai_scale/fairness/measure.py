@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,10 +40,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many cells may come to the driver, and whether scores are binned at once."""
+    """How many cells may come to the driver, and whether scores are binned at once.
+
+    Where rows are to be ``resampled``, cells tell apart what metrics of rows read as well.
+    """
 
     max_cells: int
     bins: int | None = None
+    resampled: bool = False
 
 
 def measure(
@@ -51,7 +56,8 @@ def measure(
     """Measure all metrics; those that cannot be counted run on all rows of a group."""
     counted = [metric for metric in metrics if metric.takes_weight]
     rest = [metric for metric in metrics if not metric.takes_weight]
-    measured = _measure_counted(engine, frame, roles, counted, limits)
+    also = rest if limits.resampled else []
+    measured = _measure_counted(engine, frame, roles, counted, limits, also)
     if not rest:
         return measured
     found = measure_rows(engine, frame, roles, rest)
@@ -59,21 +65,44 @@ def measure(
     return replace(measured, result=_combined(metrics, roles, parts), metrics=metrics)
 
 
-def _measure_counted(
-    engine: Any, frame: Any, roles: Roles, metrics: list[Metric], limits: Limits
+def _measure_counted(  # noqa: PLR0917 - what to measure, and on what
+    engine: Any,
+    frame: Any,
+    roles: Roles,
+    metrics: list[Metric],
+    limits: Limits,
+    also: list[Metric],
 ) -> Measured:
-    weights = list(dict.fromkeys(m.weight for m in metrics if m.weight is not None))
-    keys = roles.keys(metrics) if metrics else roles.groups
-    if limits.bins is None:
+    if limits.bins is None or not metrics:
         try:
-            cells = count_cells(engine, frame, keys, weights=weights, limit=limits.max_cells)
+            cells = _count(engine, frame, roles, metrics, also, limits.max_cells)
         except TooManyGroupsError as error:
+            if not metrics:
+                raise
             _refuse_labels(metrics, error)
         else:
             return Measured(disaggregate(cells, roles, metrics), cells, roles, metrics, metrics)
     else:
         _refuse_labels(metrics, None)
     return _measure_scores(engine, frame, roles, metrics, limits.bins or DEFAULT_BINS)
+
+
+def _count(  # noqa: PLR0917 - what to count, and on what
+    engine: Any,
+    frame: Any,
+    roles: Roles,
+    metrics: list[Metric],
+    also: list[Metric],
+    limit: int,
+) -> Cells:
+    """Count cells; they tell apart what ``also`` reads, if that keeps them few enough."""
+    weights = list(dict.fromkeys(m.weight for m in metrics if m.weight is not None))
+    if also:
+        keys = roles.keys([*metrics, *also])
+        with suppress(TooManyGroupsError):
+            return count_cells(engine, frame, keys, weights=weights, limit=limit)
+    keys = roles.keys(metrics) if metrics else roles.groups
+    return count_cells(engine, frame, keys, weights=weights, limit=limit)
 
 
 def _refuse_labels(metrics: Sequence[Metric], error: TooManyGroupsError | None) -> None:

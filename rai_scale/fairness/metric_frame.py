@@ -147,7 +147,8 @@ def metric_frame(
     bootstrap_unit : str, optional
         Column of the person (or household) whose rows are resampled together.
     per_group : bool
-        Run metrics that cannot be computed from counts on all rows of a group at once.
+        Run metrics that cannot be computed from counts on all rows of a group at once. Their
+        replicates repeat the cells on the driver, of at most ``REPEATED_ROWS`` rows.
     max_cells : int
         The most cells that come to the driver. With more distinct scores, rank metrics are
         computed from bins with a certified bound, and averages (log loss, Brier, MAE, MSE, R2)
@@ -195,7 +196,8 @@ def metric_frame(
         )
     asked = bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit)
     check_columns([] if bootstrap_unit is None else [bootstrap_unit], engine.columns(frame))
-    measured = measure(engine, frame, roles, resolved, Limits(max_cells, bins))
+    limits = Limits(max_cells, bins, resampled=asked is not None)
+    measured = measure(engine, frame, roles, resolved, limits)
     result = CountedMetricFrame(measured, single=single, small_group=small_group)
     if asked is not None:
         result.add_replicates(replicates_of(measured, asked, engine, frame), asked)

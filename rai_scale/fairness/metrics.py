@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import fairlearn.metrics as fm
 import sklearn.metrics as skm
+from fairlearn.metrics._annotated_metric_function import (
+    _DEFAULT_NAME,
+    _METRIC_FUNCTION_NONE,
+    _METRIC_FUNCTION_NOT_CALLABLE,
+)
+from fairlearn.metrics._metric_frame import (
+    _SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
+    _SAMPLE_PARAMS_NOT_DICT,
+)
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.fairness.refusals import ArgumentError
 
 _BASE = [
     *(fm.true_positive_rate, fm.true_negative_rate, fm.false_positive_rate),
@@ -81,18 +92,37 @@ def named_functions(
     if isinstance(metrics, str):
         return {metrics: function_named(metrics, choices)}, True
     if callable(metrics):
-        name = getattr(metrics, "__name__", None)
-        return {name or repr(metrics): metrics}, True
+        return {_name_of(metrics): metrics}, True
+    if not isinstance(metrics, Iterable):
+        _refuse_metric("metrics", metrics)
     if not isinstance(metrics, Mapping):
         metrics = {str(name): name for name in metrics}
     for name, metric in metrics.items():
         if not (isinstance(metric, str) or callable(metric)):
-            raise ConfigError(f"metric {name!r} is a {type(metric).__name__}, not a function.")
+            _refuse_metric(f"metric {name!r}", metric)
     functions = {
         name: function_named(metric, choices) if isinstance(metric, str) else metric
         for name, metric in metrics.items()
     }
     return functions, False
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return the name that Fairlearn gives a single function; it warns of one without a name."""
+    name = getattr(function, "__name__", None)
+    if name is None:
+        warnings.warn(
+            f"the metric has no __name__ and is called {_DEFAULT_NAME!r}; pass a dict to name it.",
+            stacklevel=2,
+        )
+    return name or _DEFAULT_NAME
+
+
+def _refuse_metric(what: str, found: object) -> NoReturn:
+    raise ArgumentError(
+        _METRIC_FUNCTION_NONE if found is None else _METRIC_FUNCTION_NOT_CALLABLE,
+        f"{what} is a {type(found).__name__}, not a function or the name of one.",
+    )
 
 
 def resolve_metrics(
@@ -123,16 +153,28 @@ def _by_metric(
     if not sample_params:
         return {}
     if not isinstance(sample_params, Mapping):
-        raise ConfigError("sample_params is a dict of parameter names to columns (per metric).")
+        _refuse_params()
     if single and not all(isinstance(value, Mapping) for value in sample_params.values()):
         return {next(iter(functions)): sample_params}
     unknown = [name for name in sample_params if name not in functions]
     if unknown:
-        raise ConfigError(
+        names = list(map(str, functions))
+        raise ArgumentError(
+            _SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
             f"sample_params names {unknown[0]!r}, which is not among the metrics "
-            f"{', '.join(functions)}.{did_you_mean(str(unknown[0]), functions)}"
+            f"{', '.join(names)}.{did_you_mean(str(unknown[0]), names)}",
         )
+    if not all(isinstance(own, Mapping) for own in sample_params.values()):
+        _refuse_params()
     return sample_params
+
+
+def _refuse_params() -> NoReturn:
+    raise ArgumentError(
+        _SAMPLE_PARAMS_NOT_DICT,
+        "sample_params is a dict of parameter names to columns; with several metrics, one such "
+        "dict per metric.",
+    )
 
 
 SAFE_MESSAGES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ class Layout:
 
     Attributes
     ----------
-    y_true, y_pred : ndarray, shape (cells,)
+    y_true, y_pred : ndarray, shape (cells,) or (cells, outputs)
     group : ndarray of int64, shape (cells,)
         Position in ``groups``.
     groups : pandas.Index
@@ -85,13 +85,19 @@ def layout_of(
     y_true, y_pred : str
         Columns of ``keys``.
     """
-    labels = (keys[y_true].to_numpy(), keys[y_pred].to_numpy())
+    labels = (_labels(keys[y_true]), _labels(keys[y_pred]))
     groups, group = _index_of(keys, [*control_features, *sensitive_features])
     if not control_features:
         return Layout(*labels, group, groups)
     controls, control = _index_of(keys, list(control_features))
     levels = groups.to_frame(index=False)[list(control_features)]
     return Layout(*labels, group, groups, control, controls, _find(levels, controls))
+
+
+def _labels(values: pd.Series) -> np.ndarray:
+    """Return labels, or the scores of several classes, one row per cell."""
+    vectors = len(values) and isinstance(values.iloc[0], np.ndarray)
+    return np.stack(list(values)) if vectors else values.to_numpy()
 
 
 def _index_of(keys: pd.DataFrame, names: list[str]) -> tuple[pd.Index, np.ndarray]:
@@ -135,9 +141,14 @@ def _slice(layout: Layout, codes: np.ndarray, cells: np.ndarray) -> _Slice:
 
 
 def _label_codes(layout: Layout) -> np.ndarray:
-    true, _ = pd.factorize(layout.y_true, use_na_sentinel=False)
-    pred, predictions = pd.factorize(layout.y_pred, use_na_sentinel=False)
-    return true.astype(np.int64) * max(1, len(predictions)) + pred
+    true, pred = _codes(layout.y_true), _codes(layout.y_pred)
+    return true * (1 + pred.max(initial=0)) + pred
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    if values.ndim > 1:
+        return np.unique(values, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+    return pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
 
 
 def replicate_metrics(
@@ -147,6 +158,7 @@ def replicate_metrics(
     *,
     weights: Mapping[str, str | None] | None = None,
     params: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    repeated: Collection[str] = (),
 ) -> Replicates:
     """Compute metrics for each replicate.
 
@@ -165,10 +177,13 @@ def replicate_metrics(
         The weight of each metric, by the metric's name; metrics that are not named use counts.
     params : dict of str to dict of str to ndarray of shape (cells,), optional
         Further sample parameters of a metric, one value per cell.
+    repeated : collection of str, optional
+        Names of metrics that take no weight: they are called on each cell as often as it counts.
     """
     weights, params = weights or {}, params or {}
     columns = [
-        _column(metric, weights.get(name), params.get(name, {})) for name, metric in metrics.items()
+        _column(metric, weights.get(name), params.get(name, {}), layout, name in repeated)
+        for name, metric in metrics.items()
     ]
     codes = _label_codes(layout)
     groups = _slices(layout, codes, layout.group, len(layout.groups))
@@ -195,13 +210,23 @@ class _Column:
     formula: Formula | None
     weight: str | None
     params: Mapping[str, np.ndarray]
+    repeated: bool = False
 
 
-def _column(metric: Callable, weight: str | None, params: Mapping[str, np.ndarray]) -> _Column:
+def _column(
+    metric: Callable,
+    weight: str | None,
+    params: Mapping[str, np.ndarray],
+    layout: Layout,
+    repeated: bool,
+) -> _Column:
+    if repeated:
+        return _Column(metric, None, None, params, repeated)
     parts = base_metric(metric)
     if parts is not None and parts[0] is fairlearn_count:
         weight = None
-    formula = None if params else vectorised(metric)
+    vectors = layout.y_true.ndim > 1 or layout.y_pred.ndim > 1
+    formula = None if params or vectors else vectorised(metric)
     if formula is None:
         _refuse_unweighted(metric)
     return _Column(metric, formula, weight, params)
@@ -229,10 +254,11 @@ def _loop(draw: Draw, cells: np.ndarray, column: _Column, layout: Layout) -> np.
     masses = draw.masses(column.weight)[:, cells]
     values = np.full(len(masses), np.nan)
     for b, row in enumerate(masses):
-        some = cells[row > 0]
+        some = np.repeat(cells, row) if column.repeated else cells[row > 0]
         if len(some):
             params = {name: array[some] for name, array in column.params.items()}
-            params["sample_weight"] = row[row > 0]
+            if not column.repeated:
+                params["sample_weight"] = row[row > 0]
             values[b] = column.metric(layout.y_true[some], layout.y_pred[some], **params)
     return values
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rai_scale.errors import ConfigError
+from rai_scale.fairness.refusals import ArgumentError
 
 if TYPE_CHECKING:
     from rai_scale.statistics.cells import Cells
@@ -54,9 +55,9 @@ def generator_of(random_state: Any) -> np.random.Generator:
         return np.random.default_rng(random_state.randint(0, 2**32, size=4, dtype=np.uint32))
     if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
         return np.random.default_rng(int(random_state))
-    raise ConfigError(
-        f"random_state of type {type(random_state).__name__} cannot be used. Give None, a whole "
-        "number from 0, a numpy.random.Generator or a numpy.random.RandomState."
+    raise ArgumentError(
+        f"Unsupported random_state: {random_state}",
+        "give None, a whole number from 0, a numpy.random.Generator or a numpy.random.RandomState.",
     )
 
 
