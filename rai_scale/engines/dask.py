@@ -26,7 +26,13 @@ from rai_scale.engines.counts import (
     counts_schema,
     merge_counts,
 )
-from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
+from rai_scale.engines.frames import (
+    arrow_to_frame,
+    as_texts,
+    frame_schema,
+    frame_to_arrow,
+    text_dtype,
+)
 from rai_scale.engines.groups import split_groups
 from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
@@ -97,9 +103,10 @@ class DaskEngine(EngineBase):
         empty = _run_sql(frame_to_arrow(data._meta), SQL_DATA, rows)
         schema = _run_sql(empty, SQL_ROWS, totals).schema
         text = pd.ArrowDtype(pa.string())
+        texts = [f.name for f in self.schema(data) if pa.types.is_string(f.type)]
         with dask.config.set({"dataframe.convert-string": False}):
             kept = data.map_partitions(
-                _sql_partition, SQL_DATA, rows, meta=arrow_to_frame(empty, text)
+                _sql_partition, SQL_DATA, rows, texts, meta=arrow_to_frame(empty, text)
             )
             if together:
                 kept = kept.shuffle(on=list(together))
@@ -204,10 +211,16 @@ def _run_groups(
     return arrow_to_frame(pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(frame))
 
 
-def _sql_partition(frame: pd.DataFrame, table: str, sql: str) -> pd.DataFrame:
+def _sql_partition(
+    frame: pd.DataFrame, table: str, sql: str, texts: Sequence[str] = ()
+) -> pd.DataFrame:
     names = named_in(frame.columns, sql) or list(frame.columns)[:1]
-    found = _run_sql(frame_to_arrow(frame, names), table, sql)
-    return arrow_to_frame(found, pd.ArrowDtype(pa.string()))
+    data = frame_to_arrow(frame, names)
+    for at, field in enumerate(data.schema):
+        kept = pa.types.is_string(field.type) or pa.types.is_nested(field.type)
+        if field.name in texts and not kept:  # in another partition such objects may be texts
+            data = data.set_column(at, field.name, as_texts(frame[field.name]))
+    return arrow_to_frame(_run_sql(data, table, sql), pd.ArrowDtype(pa.string()))
 
 
 def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:

@@ -60,8 +60,13 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
     try:
         array = pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
-        array = pa.array([None if _missing(v) else _text(str(v)) for v in series], pa.string())
+        array = as_texts(series)
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def as_texts(series: pd.Series) -> pa.Array:
+    """Return ``str(value)`` of each value as UTF-8, and null for missing ones."""
+    return pa.array([None if _missing(v) else _text(str(v)) for v in series], pa.string())
 
 
 def _text(value: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.sql_tables import quoted
+
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
@@ -66,12 +68,13 @@ class Equal:
 
 
 def _spark(data: Any, values: Mapping[str, Any]) -> Any:
-    from rai_scale.engines.spark import functions_of, quoted
+    from rai_scale.engines.spark import functions_of
+    from rai_scale.engines.spark import quoted as spark_name
 
     F = functions_of(data)
     made = {}
     for name, value in values.items():
-        column = F.col(quoted(name))
+        column = F.col(spark_name(name))
         same = column == F.lit(value) if value is not None else F.when(~column.isNull(), False)
         made[name] = same.cast("long")
     return data.withColumns(made)
@@ -80,7 +83,7 @@ def _spark(data: Any, values: Mapping[str, Any]) -> Any:
 def _duckdb(data: Any, values: Mapping[str, Any]) -> Any:
     columns = []
     for name in data.columns:
-        column = made = '"' + name.replace('"', '""') + '"'
+        column = made = quoted(name)
         if name in values:
             same = f"{column} = {_literal(values[name])}"
             if values[name] is None:

@@ -26,7 +26,7 @@ from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arro
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
-from rai_scale.engines.sql_tables import named_in, scannable
+from rai_scale.engines.sql_tables import named_in, quoted, scannable
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class LocalEngine(EngineBase):
             schema = overlay_schema(kept.schema, batch.outputs) if batch.aligned else schema
             done = self._run(batch, lambda: iter(cut_rows(data)))
             return pa.concat_tables([schema.empty_table(), *done])
-        keep = data if batch.aligned else data.select(*map(_column, batch.inputs))
+        keep = data if batch.aligned else data.select(*map(quoted, batch.inputs))
         return relation_of(ArrowStream(schema, lambda: self._run(batch, lambda: scan(keep))))
 
     def _apply_frame(self, frame: pd.DataFrame, batch: BatchFunction) -> pd.DataFrame:
@@ -143,7 +143,7 @@ class LocalEngine(EngineBase):
         if isinstance(data, pa.Table):
             done = self._run_groups(batch, split_groups(data, keys))
             return pa.concat_tables([batch.outputs.empty_table(), *done])
-        ordered = data.select(*map(_column, batch.inputs)).order(", ".join(map(_column, keys)))
+        ordered = data.select(*map(quoted, batch.inputs)).order(", ".join(map(quoted, keys)))
 
         def run() -> Iterator[pa.Table]:
             return self._run_groups(batch, groups_of_sorted(scan(ordered), keys))
@@ -168,9 +168,9 @@ class LocalEngine(EngineBase):
             data = frame_to_arrow(data, names or list(data.columns)[:1])
         relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
         # fsum keeps the digits that a naive sum of many rows loses
-        totals = [f"{_fsum(name)} AS {_column(sum_name(name))}" for name in sums]
-        wanted = ", ".join([*map(_column, keys), 'count(*)::BIGINT AS "count"', *totals])
-        grouped = relation.aggregate(wanted, ", ".join(map(_column, keys)))
+        totals = [f"{_fsum(name)} AS {quoted(sum_name(name))}" for name in sums]
+        wanted = ", ".join([*map(quoted, keys), 'count(*)::BIGINT AS "count"', *totals])
+        grouped = relation.aggregate(wanted, ", ".join(map(quoted, keys)))
         grouped = grouped if limit is None else grouped.limit(limit + 1)
         with plain_errors():
             return check_limit(canonical_table(grouped.to_arrow_table()), keys, limit)
@@ -255,16 +255,12 @@ def _scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckD
     if not wanted:
         return data
     checked = (
-        f"TRY(decode(encode({_column(n)}))) AS {_column(n)}" if kind == "VARCHAR" else _column(n)
+        f"TRY(decode(encode({quoted(n)}))) AS {quoted(n)}" if kind == "VARCHAR" else quoted(n)
         for n, kind in wanted.items()
     )
     return data.project(", ".join(checked))
 
 
 def _fsum(name: Sum) -> str:
-    product = " * ".join(f"{_column(n)}::DOUBLE" for n in factors(name))
+    product = " * ".join(f"{quoted(n)}::DOUBLE" for n in factors(name))
     return f"fsum(coalesce({product}, 'NaN'::DOUBLE))"
-
-
-def _column(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

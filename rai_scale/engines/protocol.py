@@ -108,9 +108,9 @@ class Engine(Protocol):
         ``rows`` selects row by row from the table ``rai_scale_data``, which is ``data``;
         ``totals`` groups the table ``rai_scale_rows``, which is the result of ``rows``, by
         ``keys`` into 64-bit counts and sums that add up. Both are written in the engine's
-        ``dialect`` (``duckdb`` or ``spark``) by this package, never by a user. Rows that are equal
-        in the columns ``together``, which hold no nulls, are seen by one execution of ``totals``;
-        with none, all totals must add up over any cut of the rows.
+        ``dialect`` (``duckdb``, ``spark`` or ``spark3``) by this package, never by a user. Rows
+        that are equal in the columns ``together``, which hold no nulls, are seen by one execution
+        of ``totals``; with none, all totals must add up over any cut of the rows.
         """
 
     def collect(self, data: Any) -> pa.Table:

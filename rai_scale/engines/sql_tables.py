@@ -23,6 +23,11 @@ _UTF8 = (
 ROW = "rai_scale_row"
 
 
+def quoted(name: str) -> str:
+    """Return a name as an identifier of DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def named_in(names: Iterable[str], sql: str) -> list[str]:
     """Return the names that stand in a SQL text, in any case; a few more may be among them."""
     text = sql.lower()
@@ -61,6 +66,7 @@ def _column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return valid_text(column)
     if pa.types.is_decimal256(kind):  # unknown to DuckDB; its text is cast to a double like others
         return column.cast(pa.string())
-    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
-    converted = zoned or pa.types.is_date64(kind) or pa.types.is_float16(kind)
+    # the last of the nanoseconds is infinity to DuckDB, and not a time
+    odd = pa.types.is_timestamp(kind) and (kind.tz is not None or kind.unit == "ns")
+    converted = odd or pa.types.is_date64(kind) or pa.types.is_float16(kind)
     return canonical_column(column) if converted else column

@@ -12,7 +12,12 @@ import pandas as pd
 from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.assess import DEFAULT_DISPARITIES, DEFAULT_METRICS, OF_SCORES
+from rai_scale.fairness.assessment.assess import (
+    DEFAULT_DISPARITIES,
+    DEFAULT_METRICS,
+    OF_SCORES,
+    listed,
+)
 from rai_scale.fairness.assessment.disparity_bands import BOUNDED, parts_of
 from rai_scale.fairness.assessment.gate_checks import check_gate, judge
 from rai_scale.fairness.assessment.interval_table import overall_table
@@ -98,7 +103,11 @@ def assess_private(
     options = dict(privacy)
     if pos_label is not None:
         declared = privacy.get("labels", (0, 1))
-        rows, counted = declared_against_rest(frame, list(counted), pos_label, declared)
+        features = [*listed(sensitive_features), *listed(control_features or ())]
+        others = [name for name in (privacy.get("privacy_unit"), *features) if name is not None]
+        rows, counted = declared_against_rest(
+            frame, list(counted), pos_label, declared, others=others
+        )
         options["labels"] = (0, 1)
     mf = metric_frame(
         rows,

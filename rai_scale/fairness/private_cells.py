@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.engines.sql_tables import valid_text
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.budget import Number, above_zero, exact, one_of
@@ -144,7 +145,7 @@ def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declare
 class NumberCells:
     """Table function: each row's unit, the number of its cell and its place in a random order.
 
-    Rows of undeclared values and rows without a unit are left out.
+    Rows of undeclared values and rows without a unit are left out; a text that is no UTF-8 is none.
     """
 
     declared: Declared
@@ -154,6 +155,9 @@ class NumberCells:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per row that counts."""
+        for at, key in enumerate(table.column_names):
+            if pa.types.is_string(table[key].type):  # later it would be null, and all of them one
+                table = table.set_column(at, key, valid_text(table[key]).cast(pa.string()))
         cell = np.zeros(table.num_rows, np.int64)
         known = np.asarray(pc.is_valid(table[self.unit]))
         for key, values in zip(self.declared.keys, self.declared.levels, strict=True):

@@ -143,6 +143,8 @@ def advise(
     ConfigError
         If an aggregate is unknown or no epsilon (or rho) up to 1000 reaches the target.
     """
+    if measure not in ("epsilon", "rho"):
+        raise ConfigError(f"measure is {measure!r}; choose one of epsilon, rho.")
     described = load_metadata(metadata)
     options: dict[str, Any] = {"mechanism": mechanism, "delta": delta}
     plan = make_plan(

@@ -68,7 +68,7 @@ def _release(release: Record, number: int) -> dict[str, Any]:
         **release,
         "anchor": f"release-{number}",
         "budget": budget(release),
-        "by_rho": any(column.get("rho") is not None for column in columns),
+        "by_rho": any(column.get("rho") for column in columns),
         "columns": columns,
         "rows": [
             _cells(row, bounds, columns)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.counts import sum_name
+from rai_scale.engines.list_keys import is_list_of_numbers
 from rai_scale.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ def plain_values(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
-    """Raise if a key is null or NaN; say in how many rows, and what can be done."""
+    """Raise if a key is null, NaN or a list with a null; say in how many rows, what can be done."""
     for key in keys:
-        missing = pc.is_null(counts[key], nan_is_null=True)
+        missing = _is_missing(counts[key])
         rows = pc.sum(pc.filter(counts["count"], missing)).as_py() or 0
         if rows:
             total = pc.sum(counts["count"]).as_py()
@@ -207,6 +208,15 @@ def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
                 "missing values a group of their own (for example fill them with 'unknown'), or "
                 "leave those rows out and say so."
             )
+
+
+def _is_missing(column: pa.ChunkedArray) -> pa.Array:
+    missing = np.array(pc.is_null(column, nan_is_null=True))
+    if is_list_of_numbers(column.type):
+        lists, rows = column.drop_null().combine_chunks(), np.flatnonzero(~missing)
+        of = pc.list_parent_indices(lists).filter(pc.list_flatten(lists).is_null())
+        missing[rows[of.to_numpy()]] = True
+    return pa.array(missing)
 
 
 def refuse_missing_sum(counts: pa.Table, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -176,6 +177,14 @@ def test_the_private_mode(request, name):
     assert_same(privately(frame, "yes", ["no", "yes"]), privately(few))
 
 
+def test_no_value_of_another_column_makes_the_private_mode_fail():
+    """DuckDB's scan of such a time raises; the column is not asked for."""
+    far = pa.array([2**62] * ROWS, pa.int64()).view(pa.timestamp("s", "UTC"))
+    table = pa.Table.from_pandas(WORDS).append_column("far", far)
+    found = privately(duckdb.connect().from_arrow(table), "yes", ["no", "yes", "maybe"])
+    assert_same(found, privately(by_hand()))
+
+
 def test_a_private_release_of_another_label_is_another_release(tmp_path):
     from rai_scale.privacy.ledger import open_ledger
 
@@ -201,3 +210,9 @@ def test_a_private_release_of_another_label_is_another_release(tmp_path):
 def test_what_cannot_be_a_declared_label(labels, positive, says):
     with pytest.raises(ConfigError, match=says):
         privately(WORDS, positive, labels)
+
+
+def test_declared_labels_that_a_column_cannot_tell_apart():
+    frame = WORDS.assign(y=WORDS["y"] == "yes", p=WORDS["p"] == "yes")
+    with pytest.raises(ConfigError, match="cannot hold the declared labels"):
+        privately(frame, 1, [0.5, 1])

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.sql_tables import valid_text
+from rai_scale.fairness.private_cells import Private, declare, exact_counts
 from rai_scale.privacy.disclosure import PrivateComputationError
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.dialect import Dialect
@@ -87,6 +88,13 @@ def test_seconds_that_wrap_around_are_missing_in_a_pandas_frame_too():
     assert found["a0"].to_pylist() == [1]
 
 
+def test_the_last_nanosecond_is_a_time_in_an_arrow_table_too():
+    table = pa.table({"id": [1, 2], "seen": whole([5, 2**63 - 1], pa.timestamp("ns"))})
+    for frame in (table, table.to_pandas()):
+        found = exact("SELECT COUNT(seen) AS n FROM S.people", frame, METADATA)
+        assert found["a0"].to_pylist() == [2]
+
+
 # --- texts
 
 
@@ -157,6 +165,36 @@ def test_spark_finds_the_same_texts_in_parquet(spark_session, tmp_path, monkeypa
             assert exact(query, frame, WORDS).equals(found), query
     finally:
         spark_session.conf.unset("spark.sql.legacy.codingErrorAction")
+
+
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "relation", "dask"])
+def test_private_cells_leave_out_rows_whose_texts_are_no_utf8(kind):
+    """Units that are no UTF-8 would be one missing unit, whose rows displace each other."""
+    table = pa.table(
+        {"id": unchecked([*BAD[:3], b"p", b"q"]), "g": unchecked([*[b"a"] * 4, BAD[3]])}
+    )
+    frame = table
+    if kind != "arrow":
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    if kind == "relation":
+        frame = duckdb.connect().from_arrow(table)
+    if kind == "dask":
+        frame = pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2)
+    asked = Private("id", {"g": ["a"]}, epsilon=1)
+    declared = declare(["g"], {"g": ["a"]})
+    assert exact_counts(engine_of(frame), frame, declared, asked, 5).tolist() == [1]
+
+
+def test_a_unit_in_objects_of_dask_is_one_unit_in_every_partition():
+    """A number among texts is its text, also in a partition that holds numbers only."""
+    dask = pytest.importorskip("dask")
+    dd = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame({"id": pd.Series([7, 7, 7, 7, 7, "x"], dtype=object)})
+    words = people(max_ids=1, id={"type": "string", "private_id": True})
+    with dask.config.set({"dataframe.convert-string": False}):
+        parts = dd.from_pandas(frame, npartitions=3)
+        found = exact("SELECT COUNT(*) AS n FROM S.people", parts, words)
+    assert found["a0"].to_pylist() == [2]
 
 
 def test_a_release_over_such_texts_can_be_read():

@@ -132,6 +132,8 @@ def test_what_is_shown_names_rho(book):
     shown = dry_run(FOUND, METADATA, ledger=book, **options)
     assert "charged: rho 0.3, delta 1e-06" in str(shown) and shown.epsilon is None
     assert shown.remaining_after["rho"] == pytest.approx(0.5 - 0.6)
+    plain = private_sql(FOUND, {"people": TABLE}, METADATA, epsilon=1, delta=1e-6, ledger="none")
+    assert ">Rho</th>" not in plain.to_html()
 
 
 def test_advice_in_rho():
@@ -139,3 +141,5 @@ def test_advice_in_rho():
     rho = advise(FOUND, METADATA, {"sum(age)": 700}, measure="rho", **options)
     columns = dry_run(FOUND, METADATA, rho=rho, **options).columns.set_index("aggregate")
     assert columns.loc["sum(age)", "expected_error"] == pytest.approx(700, rel=1e-6)
+    with pytest.raises(ConfigError, match="choose one of epsilon, rho"):
+        advise(FOUND, METADATA, 5, measure="delta", **options)

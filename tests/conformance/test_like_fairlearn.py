@@ -206,9 +206,12 @@ def test_vectors_in_partitions_of_dask():
         np.testing.assert_allclose(found.by_group.at[group, "m"], wanted.by_group.at[group, "m"])
 
 
-def test_numbers_missing_in_vectors_of_dask():
+def test_numbers_missing_in_vectors():
     """They are refused, and not taken for numbers."""
     table = vectors().set_column(0, "number", pa.array([[1.0, None]] * 160))
+    question = Question({"m": skm.mean_squared_error}, "number", "guess", ("h",))
+    with pytest.raises(ConfigError, match="'number' is missing in 160 of 160 rows"):
+        question.ours(table)
     frame = engine_named("dask").from_arrow(table, 2)
     with pytest.raises(Exception, match=r"'number' has lists in which .* numbers"):
-        Question({"m": skm.mean_squared_error}, "number", "guess", ("h",)).ours(frame)
+        question.ours(frame)

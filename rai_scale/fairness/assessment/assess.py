@@ -122,8 +122,8 @@ def assess_fairness(
     """
     started, clock = datetime.now(UTC), perf_counter()
     gates = [check_gate(gate, n_boot) for gate in gates]
-    named = list(dict.fromkeys([*_listed(disparities), *(gate["metric"] for gate in gates)]))
-    wanted = _metrics(_listed(metrics), named, score)
+    named = list(dict.fromkeys([*listed(disparities), *(gate["metric"] for gate in gates)]))
+    wanted = _metrics(listed(metrics), named, score)
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
@@ -175,7 +175,8 @@ def assess_fairness(
     return result
 
 
-def _listed(names: str | Sequence[str]) -> list[str]:
+def listed(names: str | Sequence[str]) -> list[str]:
+    """Return the names of columns or metrics, of which one alone may stand without a list."""
     return [names] if isinstance(names, str) else list(names)
 
 
@@ -183,7 +184,7 @@ def _with_labels(
     frame: Any, labels: list[str], pos_label: Any, *, shared: Mapping[str, Any], score: str | None
 ) -> Any:
     features = (shared["sensitive_features"], shared["control_features"] or ())
-    groups = [name for names in features for name in _listed(names)]
+    groups = [name for names in features for name in listed(names)]
     others = [score, shared["sample_weight"], shared["bootstrap_unit"]]
     kept = [name for name in others if name is not None]
     return one_against_rest(frame, labels, pos_label, groups=groups, others=kept)

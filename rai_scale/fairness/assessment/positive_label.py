@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.indicators import with_indicators
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
+from rai_scale.privacy.disclosure import one_message
 from rai_scale.statistics.cells import COPY, counts_of, refuse_missing
 
 MAX_LABELS = 100_000
@@ -123,17 +124,19 @@ def _hint(found: Mapping[str, pa.Array], pos_label: Any) -> str:
 class DeclaredLabels:
     """Table function: 1 for the positive label, 0 for the other declared ones, null for the rest.
 
-    ``outputs`` gives the name of each column's copy.
+    ``copies`` gives the name of each column's copy; the columns ``others`` are kept.
     """
 
-    outputs: dict[str, str]
+    others: tuple[str, ...]
+    copies: dict[str, str]
     labels: tuple[Any, ...]
     pos_label: Any
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the copies."""
-        return pa.table({new: self._of(table[name]) for name, new in self.outputs.items()})
+        """Return the other columns and the copies."""
+        copies = {new: self._of(table[name]) for name, new in self.copies.items()}
+        return pa.table({**{name: table[name] for name in self.others}, **copies})
 
     def _of(self, column: pa.ChunkedArray) -> pa.Array:
         levels = pa.array(list(self.labels)).cast(column.type)
@@ -143,12 +146,18 @@ class DeclaredLabels:
 
 
 def declared_against_rest(
-    frame: Any, columns: Sequence[str], pos_label: Any, labels: Sequence[Any]
+    frame: Any,
+    columns: Sequence[str],
+    pos_label: Any,
+    labels: Sequence[Any],
+    *,
+    others: Sequence[str],
 ) -> tuple[Any, dict[str, str]]:
-    """Return the frame with copies of label columns as 1 and 0, and the copies' names.
+    """Return ``others`` of the frame and copies of label columns as 1 and 0, and the copies' names.
 
     Nothing is read: labels that are not declared are null, so that a private count leaves their
-    rows out. The copies are named by what they hold, since a ledger knows a release by its columns.
+    rows out, and no other column is read. The copies are named by what they hold, since a ledger
+    knows a release by its columns.
 
     Raises
     ------
@@ -159,7 +168,8 @@ def declared_against_rest(
     """
     engine = engine_of(frame)
     names = list(dict.fromkeys(columns))
-    check_columns(names, engine.columns(frame))
+    kept = list(dict.fromkeys(others))
+    check_columns([*names, *kept], engine.columns(frame))
     if pos_label not in labels:
         raise ConfigError(
             f"pos_label={pos_label!r} is not among the declared labels: labels must list all of "
@@ -170,16 +180,20 @@ def declared_against_rest(
         _check_declared(name, schema.field(name).type, labels)
     told = ", ".join(sorted(map(repr, labels)))
     copies = {name: f"{name} is {pos_label!r} of {told}" for name in names}
-    function = DeclaredLabels(copies, tuple(labels), pos_label)
-    outputs = pa.schema([(copy, pa.int64()) for copy in copies.values()])
-    return engine.with_columns(frame, function, outputs, inputs=names, label="labels"), copies
+    function = DeclaredLabels(tuple(kept), copies, tuple(labels), pos_label)
+    fields = [*map(schema.field, kept), *(pa.field(copy, pa.int64()) for copy in copies.values())]
+    inputs, outputs = list(dict.fromkeys([*names, *kept])), pa.schema(fields)
+    made = one_message(
+        lambda: engine.map_partitions(frame, function, outputs, inputs=inputs, label="labels")
+    )
+    return made, copies
 
 
 def _check_declared(name: str, kind: pa.DataType, labels: Sequence[Any]) -> None:
     try:
         levels = pa.array(list(labels))
         fits = not (pa.types.is_boolean(levels.type) and pa.types.is_string(kind))
-        levels.cast(kind)
+        fits = fits and len(levels.cast(kind).unique()) == len(labels)  # 1 and 2 are both true
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         fits = False
     if not fits:
