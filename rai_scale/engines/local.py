@@ -244,12 +244,11 @@ def cut_rows(table: pa.Table) -> list[pa.Table]:
 def _scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDBPyRelation:
     """Return a relation of what ``sql`` names, whose texts are UTF-8: null where they are not.
 
-    DuckDB checks what it reads from files, and believes Arrow.
+    DuckDB checks what it reads from files, and believes Arrow. What a relation reads cannot be told
+    (``explain`` shows its plan to a notebook's reader), so that all texts are checked.
     """
     if isinstance(data, pa.Table):
         return duckdb.connect().from_arrow(scannable(data, sql))
-    if "ARROW_SCAN" not in data.explain():
-        return data
     kinds = zip(data.columns, data.types, strict=True)
     wanted = {n: str(kind) for n, kind in kinds if n in named_in([n], sql)}
     if not wanted:

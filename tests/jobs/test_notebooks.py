@@ -43,13 +43,18 @@ def executed(path: Path, folder: Path, settings: dict[str, str]) -> dict[str, st
     client.execute(env={**inherited, "SPARK_USER": "test", **home, **settings})
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(output.output_type != "error" for cell in code for output in cell.outputs)
-    return {cell.id: "\n".join(_text(output) for output in cell.outputs) for cell in code}
+    return {cell.id: _shown(cell.outputs) for cell in code}
 
 
-def _text(output: nbformat.NotebookNode) -> str:
-    if output.output_type == "stream":
-        return str(output.text)
-    return str(output.data.get("text/plain", "")) + str(output.data.get("text/html", ""))
+def _shown(outputs: list[nbformat.NotebookNode]) -> str:
+    """Return what was printed, then what was logged, then what was displayed."""
+    parts = [
+        "".join(o.text for o in outputs if o.output_type == "stream" and o.name == name)
+        for name in ("stdout", "stderr")  # a busy kernel sends a line in pieces
+    ]
+    displayed = [o.data for o in outputs if o.output_type != "stream"]
+    parts += [data.get("text/plain", "") + data.get("text/html", "") for data in displayed]
+    return "\n".join(parts)
 
 
 def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
