@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_table, canonical_type
 from rai_scale.engines.local import ArrowStream, relation_of, scan
+from rai_scale.engines.sql_tables import quoted
 from rai_scale.tables._arrow import Scan, by_kind, partition_values
 from rai_scale.tables._parquet import Footers
 from rai_scale.tables.paths import Place, place_of
@@ -56,7 +57,7 @@ def _select(found: pa.Schema, keys: Sequence[str], footers: Footers, files: Sequ
     columns = []
     for field in footers.schema:
         kind = kinds.get(field.name.casefold())
-        column = _quoted(field.name)
+        column = quoted(field.name)
         if field.name in keys:
             columns.append(f"{column}::VARCHAR AS {column}")
         elif kind is None:
@@ -84,10 +85,6 @@ def _type_name(kind: pa.DataType) -> str:
 
 def _no_glob(path: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:
