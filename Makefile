@@ -37,7 +37,7 @@ test: setup  ## Run all tests with coverage (ARGS='tests/unit --no-cov' for a pa
 	else \
 		echo "test: $$java"; enough=(--cov-fail-under=0); \
 	fi; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered "$${enough[@]}" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered "$${enough[@]}" $(ARGS)
 
 lint: setup  ## Check style, format and types
 	$(BIN)/ruff check .
