@@ -24,7 +24,7 @@ $(STAMP): requirements/dev.lock pyproject.toml scripts/find_python.sh
 	@python=$$(scripts/find_python.sh "$(VENV)"); \
 	echo "setup: $(VENV) with $$($$python --version); the first time takes a few minutes"; \
 	$(BIN)/python -m pip --version > /dev/null 2>&1 || $$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
