@@ -60,6 +60,6 @@ lock:  ## Resolve the lock files again (needs uv; UPGRADE=--upgrade for newest v
 		-o requirements/worker.lock
 
 clean:  ## Remove everything that was made here, .venv included
-	rm -rf $(VENV) build dist out sample_lake spark-warehouse metastore_db artifacts .coverage \
+	rm -rf $(VENV) .azurite build dist out sample_lake spark-warehouse metastore_db artifacts .coverage \
 		.coverage.* .mypy_cache .ruff_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
