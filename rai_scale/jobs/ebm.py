@@ -26,9 +26,10 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
+    unread_files,
 )
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
-from rai_scale.jobs.run import OK, Outcome
+from rai_scale.jobs.run import OK, Outcome, code_with_unread
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
@@ -61,7 +62,7 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
     before = finished_manifest(config.output, run_id) if run_id else None
     if before is not None:
         text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report_place.url)
+        return Outcome(before.exit_code, text, report_place.url, unread=unread_files(lake))
     frame = read_table(lake[0], engine)
     train, test = _split(config, engine, frame)
     result = _train_ebm(config, train) if config.model == "ebm" else train_simple(config, train)
@@ -95,7 +96,9 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
     save_bytes(report_place, page.encode())
     names = [MODEL, *(f"{name}.parquet" for name in tables), "ebm.json", "report.html", MANIFEST]
     _manifest(config, report, lake, versions, names).save(config.output)
-    return Outcome(OK, _summary(report), report_place.url, tuple(report["notes"]))
+    return Outcome(
+        OK, _summary(report), report_place.url, tuple(report["notes"]), unread=unread_files(lake)
+    )
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def _manifest(
         run_id=run["run_id"],
         job="train-ebm",
         status=run["status"],
-        exit_code=OK,
+        exit_code=code_with_unread(OK, unread_files(lake)),
         config_hash=run["config_hash"],
         engine=config.engine,
         started=run["started"],

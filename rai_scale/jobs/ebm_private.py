@@ -13,7 +13,7 @@ from rai_scale.errors import BudgetExceededError, GateFailed, MissingExtraError
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.ebm_shapes import importance_table, shapes_of, shapes_table
 from rai_scale.jobs.ledgers import open_named
-from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of
+from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
 from rai_scale.jobs.private_outputs import finished_status
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
@@ -55,7 +55,7 @@ def run_private(config: EBMJob, engine: Engine) -> Outcome:
         run_id = run_id_of("train-ebm", config_hash(config), lake, versions)
         if finished_status(config.output, run_id) is not None:
             text = f"already done as run {run_id}; nothing was charged"
-            return Outcome(OK, text, report_url)
+            return Outcome(OK, text, report_url, unread=unread_files(lake))
         result = _train(config, engine, source)
     remove_manifest(config.output)  # it speaks of the model that is replaced now
     facts = {
@@ -66,7 +66,7 @@ def run_private(config: EBMJob, engine: Engine) -> Outcome:
     }
     _write(config, result, {**facts, "versions": versions}, source, list(notes))
     text = f"a private EBM of {len(config.features)} terms; epsilon {config.privacy.epsilon}"
-    return Outcome(OK, text, report_url, tuple(notes))
+    return Outcome(OK, text, report_url, tuple(notes), unread_files(lake))
 
 
 def _train(config: EBMJob, engine: Engine, source: TableSource) -> Any:

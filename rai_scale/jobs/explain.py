@@ -21,6 +21,7 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
+    unread_files,
 )
 from rai_scale.jobs.one_table import (
     chosen_table,
@@ -29,7 +30,7 @@ from rai_scale.jobs.one_table import (
     parquet_bytes,
     plain_json,
 )
-from rai_scale.jobs.run import OK, Outcome
+from rai_scale.jobs.run import OK, Outcome, code_with_unread
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
@@ -132,7 +133,7 @@ def run(config: ExplainJob, engine: Engine) -> Outcome:
     before = finished_manifest(config.output, run_id) if run_id else None
     if before is not None:
         text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report_url)
+        return Outcome(before.exit_code, text, report_url, unread=unread_files(lake))
     frame = read_table(table, engine)
     given = read_table(background[0], engine) if background else None
     parts = explain_parts(config, engine, frame, given)
@@ -160,7 +161,9 @@ def run(config: ExplainJob, engine: Engine) -> Outcome:
     }
     names = _save(config, plain_json(report), parts.tables)
     _manifest(config, report, lake, versions, names).save(config.output)
-    return Outcome(OK, _summary(report), report_url, tuple(report["notes"]))
+    return Outcome(
+        OK, _summary(report), report_url, tuple(report["notes"]), unread=unread_files(lake)
+    )
 
 
 def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:
@@ -205,7 +208,7 @@ def _manifest(
         run_id=run["run_id"],
         job="explain",
         status=run["status"],
-        exit_code=OK,
+        exit_code=code_with_unread(OK, unread_files(lake)),
         config_hash=run["config_hash"],
         engine=config.engine,
         started=run["started"],

@@ -21,9 +21,10 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
+    unread_files,
 )
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
-from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
+from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome, code_with_unread
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
@@ -165,8 +166,10 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     output = place_of(config.output)
     report = output.child("report.html").url
     before = finished_manifest(config.output, run_id) if run_id else None
+    unread = unread_files(lake)
     if before is not None:
-        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+        text = f"already done as run {run_id}; nothing changed"
+        return Outcome(before.exit_code, text, report, unread=unread)
     result = assess_fairness(
         read_table(lake[0], engine), compare_with=earlier, **_options(config, lake)
     )
@@ -179,7 +182,8 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
         save_bytes(output.child(f"{name}.parquet"), parquet_bytes(table))
     save_bytes(output.child("fairness.json"), result.to_json().encode())
     save_bytes(output.child("report.html"), result.to_html().encode())
-    exit_code = FAILED_CHECK if result.run["status"] == "failed" else OK
+    failed_gate = result.run["status"] == "failed"
+    exit_code = code_with_unread(FAILED_CHECK if failed_gate else OK, unread)
     if config.mlflow:
         result.log_mlflow()
     _LOG.info("measured %s: %s", lake[0].name, result.run["status"])
@@ -194,7 +198,7 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
     )
     manifest.save(config.output)
     failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
-    return Outcome(exit_code, _summary(result), report, failed)
+    return Outcome(exit_code, _summary(result), report, failed, unread)
 
 
 def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:

@@ -98,6 +98,11 @@ def _model_version(model: str) -> str:
         return "not on the driver"
 
 
+def unread_files(lake: Lake) -> int:
+    """Return how many files of the tables could not be opened."""
+    return sum(len(table.unreadable) for table in lake)
+
+
 def inputs_of(lake: Lake) -> list[dict[str, Any]]:
     """Return what was read, by table."""
     return [

@@ -12,7 +12,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import BudgetExceededError, GateFailed, MissingExtraError
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.ledgers import open_named
-from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of
+from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
 from rai_scale.jobs.private_outputs import finished_status
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
@@ -55,7 +55,8 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
     before = finished_status(config.output, run_id)
     if before is not None:
         message = f"already done as run {run_id}; nothing was charged"
-        return Outcome(FAILED_CHECK if before == "failed" else OK, message, report)
+        code = FAILED_CHECK if before == "failed" else OK
+        return Outcome(code, message, report, unread=unread_files(lake))
     with heard_warnings() as notes, restricted_file(privacy.restricted_log):
         ledger = open_named(privacy.ledger, force_ephemeral=privacy.force_ephemeral)
         frame = one_message(lambda: read_table(source, engine))
@@ -78,7 +79,7 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
     _write(config, result, versions=versions, source=source)
     code = FAILED_CHECK if run["status"] == "failed" else OK
     failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
-    return Outcome(code, _summary(result), report, (*failed, *notes))
+    return Outcome(code, _summary(result), report, (*failed, *notes), unread_files(lake))
 
 
 def _asked(privacy: FairnessPrivacy, source: TableSource) -> dict[str, Any]:

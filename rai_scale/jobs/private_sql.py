@@ -14,7 +14,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed, MissingExtraError
 from rai_scale.jobs.config import EngineConfig, config_hash
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
-from rai_scale.jobs.manifest import remove_manifest, run_id_of
+from rai_scale.jobs.manifest import remove_manifest, run_id_of, unread_files
 from rai_scale.jobs.private_outputs import Released, Run, finished_status, write_outputs
 from rai_scale.jobs.private_queries import Planned, plan_queries, read_metadata
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
@@ -112,11 +112,12 @@ def run(config: PrivateSqlJob, engine: Engine) -> Outcome:
         before = finished_status(config.output, run_id)
         if before is not None:
             code = WARNINGS if before == "warnings" else OK
-            return Outcome(code, f"already done as run {run_id}; nothing was charged", report)
+            text = f"already done as run {run_id}; nothing was charged"
+            return Outcome(code, text, report, unread=unread_files(lake))
         ledger = open_named(config.ledger, force_ephemeral=config.force_ephemeral)
         earlier = _reservations(ledger, config.scope)
         releases = _release_all(config, metadata=metadata, lake=lake, engine=engine, ledger=ledger)
-    unread = sum(len(source.unreadable) for source in lake)
+    unread = unread_files(lake)
     if unread:
         notes.append(f"{unread} file(s) could not be opened and were left out.")
     remove_manifest(config.output)  # it speaks of the tables that are replaced now
@@ -125,7 +126,7 @@ def run(config: PrivateSqlJob, engine: Engine) -> Outcome:
     charged = sum(each.release.reservation not in earlier for each in releases)
     message = f"{len(releases)} releases: {charged} charged now, {len(releases) - charged} shown"
     message += " again from the ledger"
-    return Outcome(WARNINGS if unread else OK, message, report, tuple(notes))
+    return Outcome(WARNINGS if unread else OK, message, report, tuple(notes), unread)
 
 
 def _release_all(

@@ -27,6 +27,7 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
+    unread_files,
     versions_of,
 )
 from rai_scale.jobs.redact_table import (
@@ -99,7 +100,8 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     before = finished_manifest(config.output, run_id)
     if before is not None:
         report = output.child(REPORT).url
-        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+        text = f"already done as run {run_id}; nothing changed"
+        return Outcome(before.exit_code, text, report, unread=unread_files(lake))
     started, clock = datetime.now(UTC), time.monotonic()
     folder = run_folder(run_id, pointer)
     try:
@@ -285,4 +287,5 @@ def _finish(
         f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "
         f"{totals['cells_changed']:,} cells changed, {totals['rows_quarantined']:,} quarantined",
         output.child(REPORT).url,
+        unread=unread_files(lake),
     )

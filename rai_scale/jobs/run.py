@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -24,19 +24,24 @@ AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, in words and as an exit code."""
+    """How a job ended, in words and as an exit code.
+
+    ``unread`` is how many things were not looked at (files, tables, columns, cells): such a run
+    ends as 2 at least, and ``warnings_ok`` does not turn that into 0.
+    """
 
     exit_code: int
     message: str
     report: str | None = None
     notes: tuple[str, ...] = field(default=())
+    unread: int = 0
 
 
 def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> Outcome:
     """Run a job on the engine of its configuration; never raises for what can be foreseen.
 
     Exit codes: 0 finished; 1 a check or gate failed; 2 finished with warnings (0 where the
-    configuration has ``warnings_ok``); 3 it could not be run.
+    configuration has ``warnings_ok`` and everything was looked at); 3 it could not be run.
     """
     try:
         with open_engine(config) as engine:
@@ -49,9 +54,18 @@ def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> O
         # the message of another library may quote a value, its type cannot
         _LOG.error("the job stopped: %s at %s", type(error).__name__, _place(error))
         return Outcome(ERROR, f"the job stopped on an unforeseen {type(error).__name__}.")
+    if outcome.unread:
+        note = f"not looked at: {outcome.unread:,} item(s); the report or the manifest names them"
+        code = code_with_unread(outcome.exit_code, outcome.unread)
+        return replace(outcome, exit_code=code, notes=(*outcome.notes, note))
     if outcome.exit_code == WARNINGS and config.warnings_ok:
-        return Outcome(OK, outcome.message, outcome.report, outcome.notes)
+        return replace(outcome, exit_code=OK)
     return outcome
+
+
+def code_with_unread(exit_code: int, unread: int) -> int:
+    """Return the exit code of a run in which so many things were not looked at."""
+    return WARNINGS if exit_code == OK and unread else exit_code
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
+    unread_files,
     versions_of,
 )
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
@@ -27,6 +28,7 @@ from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
+from rai_scale.tables.source import Lake
 
 
 class Gate(Frozen):
@@ -66,7 +68,8 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     report = output.child("report.html").url
     before = finished_manifest(config.output, run_id) if run_id else None
     if before is not None:
-        return Outcome(before.exit_code, f"already done as run {run_id}; nothing changed", report)
+        text = f"already done as run {run_id}; nothing changed"
+        return Outcome(before.exit_code, text, report, unread=before.details["unread"])
     result = scan(
         lake,
         engine=engine,
@@ -84,8 +87,8 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
         text = redaction_yaml(result, config.source, config.engine)
         save_bytes(place_of(config.write_redact_config), text.encode())
     exit_code = {"ok": OK, "warnings": WARNINGS, "failed": FAILED_CHECK}[result.run["status"]]
-    _manifest(result, config, exit_code, inputs_of(lake), versions).save(config.output)
-    return Outcome(exit_code, _summary(result), report, _failed_gates(result))
+    _manifest(result, config, exit_code, lake, versions).save(config.output)
+    return Outcome(exit_code, _summary(result), report, _failed_gates(result), unread_files(lake))
 
 
 def _completed(
@@ -155,7 +158,7 @@ def _manifest(
     result: ScanResult,
     config: ScanJob,
     exit_code: int,
-    inputs: list[dict[str, Any]],
+    lake: Lake,
     versions: dict[str, str],
 ) -> Manifest:
     rows = sum(table.rows or 0 for table in result.tables)
@@ -171,9 +174,13 @@ def _manifest(
         started=result.run["started"],
         seconds=result.run["seconds"],
         versions=versions,
-        inputs=inputs,
+        inputs=inputs_of(lake),
         rows={"in": rows, "out": read, "quarantined": 0, "skipped": rows - read},
         outputs={name: place_of(config.output).child(name).url for name in names},
         seeds={"sample": config.seed},
-        details={"summary": result.summary(), "gates": list(result.gates)},
+        details={
+            "summary": result.summary(),
+            "gates": list(result.gates),
+            "unread": unread_files(lake),
+        },
     )
