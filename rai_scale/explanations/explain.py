@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from rai_scale.explanations.columns import model_frame
 from rai_scale.explanations.layout import Layout
 from rai_scale.explanations.local_values import LocalExplainer, Options, Task
 from rai_scale.explanations.model import Model, as_model, load_object, publish_object
+from rai_scale.explanations.model_names import UNNAMED, is_unnamed
 from rai_scale.explanations.output import Output, make_output
 from rai_scale.explanations.shap_values import SHAP_METHODS, Choice
 from rai_scale.statistics.keyed_hash import key_hashes
@@ -99,7 +100,8 @@ def plan_explanation(
     model : object with predict or predict_proba, function of a pandas frame, or path
         See :func:`~rai_scale.explanations.model.load_model` for paths.
     features : list of str
-        Columns that the model reads, in its order.
+        Columns that the model reads. A model that says its columns is given them in its own order;
+        one that does not, in this order, and ``why`` says so.
     method : str
         ``shap`` picks the cheapest way that is exact for the model, or sampling. ``tree_shap``,
         ``linear_shap``, ``exact_shap`` and ``kernel_shap`` ask for one; ``lime`` is LIME, with
@@ -169,6 +171,8 @@ def plan_explanation(
     shared = publish_object(engine, known, "model.pkl")
     plan = Plan(shared, output, task.output.picked, labels, rows, task.options, choice, build)
     run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, seed)
+    if is_unnamed(known.model, features):
+        choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
     return _lay_over(engine, frame, run, choice)
 
 

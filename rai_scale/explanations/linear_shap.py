@@ -27,7 +27,7 @@ class LinearShap:
 
     @cached_property
     def _inner(self) -> Unwrapped:
-        return unwrap(self.task.output.model.model)
+        return unwrap(self.task.output.model)
 
     @cached_property
     def _mean(self) -> np.ndarray:
@@ -47,6 +47,7 @@ class LinearShap:
         prediction = self.task.output.in_blocks(rows)
         distance = self._inner.numbers(rows) - self._mean
         values = distance[:, :, None] * self._weights
+        values = values[:, self._inner.positions(rows.columns)]
         return LocalValues(prediction, np.broadcast_to(self.task.base, prediction.shape), values)
 
 
@@ -58,7 +59,7 @@ def check_linear(task: Task) -> str:
     MethodUnfit
         If it does not.
     """
-    inner = unwrap(task.output.model.model)
+    inner = unwrap(task.output.model)
     name = type(inner.estimator).__name__
     if not hasattr(inner.estimator, "coef_"):
         raise MethodUnfit(f"{name} is not linear")

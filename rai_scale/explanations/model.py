@@ -23,6 +23,7 @@ import pandas as pd
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.explanations.boosters import wrapped_booster
 from rai_scale.explanations.model_files import load_model
+from rai_scale.explanations.model_names import in_own_order
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -38,7 +39,7 @@ class Model:
     model : object
         As the caller gave it, or as it was loaded.
     features : tuple of str
-        Columns that it reads, in its order.
+        Columns that it reads, in the order in which it was fitted.
     classes : tuple or None
         Its classes, for a classifier; ``None`` for regression.
     """
@@ -56,8 +57,8 @@ class Model:
         """Return predictions (rows, outputs) float64: probabilities per class, or the value."""
         given = model_input(self.model, frame[list(self.features)])
         values = np.asarray(_raw(self.model)(given), dtype=np.float64)
-        if values.ndim == 1 and self.outputs == 2:  # noqa: PLR2004
-            values = np.column_stack([1 - values, values])
+        if self.outputs == 2 and values.size == len(frame):  # noqa: PLR2004
+            values = np.column_stack([1 - values.ravel(), values.ravel()])
         return values.reshape(len(frame), self.outputs)
 
 
@@ -96,7 +97,7 @@ def as_model(
         See :func:`~rai_scale.explanations.model_files.load_model` for paths; a ``Booster`` of
         LightGBM or XGBoost is taken as it is.
     features : list of str
-        The columns that it reads.
+        The columns that it reads; put into its own order where it says one.
     sample : pandas.DataFrame
         A few rows, on which it is tried once.
     classes : list, optional
@@ -108,32 +109,70 @@ def as_model(
     Raises
     ------
     ConfigError
-        If it is no model, cannot predict ``sample``, gives labels instead of numbers, or its
-        predictions do not have one row per row of ``sample``.
+        If it is no model, was fitted on other columns, cannot predict ``sample``, gives labels
+        instead of numbers, or its predictions do not have one row per row of ``sample``.
     """
+    _check_home(model)
     if isinstance(model, str | Path):
         model = load_model(model, trusted=trusted)
     model = wrapped_booster(model)
-    names = tuple(features)
+    names = in_own_order(model, features)
     found = _first_prediction(model, sample[list(names)])
     if found.ndim not in (1, 2) or len(found) != len(sample):
         raise ConfigError(
             f"the model returned an array of shape {found.shape} for {len(sample)} rows; expected "
             "one row of predictions per row."
         )
+    own = class_names(model)
     labels = hasattr(model, "predict") and not hasattr(model, "predict_proba")
-    if labels and hasattr(model, "classes_"):
+    if labels and own is not None:
         _check_scores(model)  # raw scores only
-        return Model(model, names, _plain(model.classes_ if classes is None else classes))
+        return Model(model, names, _plain(own if classes is None else classes))
+    if scores_outliers(model) and found.dtype.kind in "iu":
+        return Model(model, names, None)
     _check_numbers(found)
     width = 1 if found.ndim == 1 else found.shape[1]
     if classes is None and hasattr(model, "predict_proba"):
-        classes = getattr(model, "classes_", range(width))
+        classes = range(width) if own is None else own
     if classes is None:
         classes = getattr(model, "classes", None) or (range(width) if width > 1 else None)
     if classes is not None and width not in (len(classes), len(classes) - 1):
         raise ConfigError(f"the model gives {width} numbers per row for {len(classes)} classes.")
     return Model(model, names, None if classes is None else _plain(classes))
+
+
+def class_names(model: Any) -> Any:
+    """Return ``classes_``; ``None`` where there are none (CatBoost gives regressors an empty one).
+
+    A classifier of scikit-learn with several outputs has a list of them, which is no case of ours.
+    """
+    found = getattr(model, "classes_", None)
+    return None if found is None or len(found) == 0 else found
+
+
+def scores_outliers(model: Any) -> bool:
+    """Whether a model without classes predicts labels of outliers, and scores by a function."""
+    return (
+        hasattr(model, "predict")
+        and hasattr(model, "decision_function")
+        and not hasattr(model, "predict_proba")
+        and class_names(model) is None
+    )
+
+
+def _check_home(model: Any) -> None:
+    """Refuse models that predict from frames of Spark: workers cannot call them."""
+    model = getattr(model, "__self__", model)
+    home = type(model).__module__
+    if not home.startswith(("pyspark.ml", "pyspark.mllib", "xgboost.spark", "synapse.ml")):
+        return
+    raise ConfigError(
+        f"a {type(model).__name__} of {home.split('.')[0]} predicts from a Spark frame and runs on "
+        "the driver only, so that workers cannot ask it about mixed rows. Give the model that it "
+        "holds (get_booster() of xgboost.spark, getNativeModel() of synapse.ml saved as a .txt "
+        "file), an ONNX file of it, or a function of a pandas frame made of its numbers, such as "
+        "coefficients and intercept."
+    )
 
 
 def _plain(classes: Any) -> tuple[Any, ...]:

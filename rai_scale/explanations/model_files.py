@@ -10,7 +10,8 @@ from typing import Any
 import cloudpickle
 
 from rai_scale.errors import ConfigError, MissingExtraError
-from rai_scale.explanations.boosters import BoosterModel, XGBoostModel
+from rai_scale.explanations.boosters import BoosterModel, XGBoostModel, wrapped_booster
+from rai_scale.explanations.model_names import LOGGED_NAMES, own_names, schema_names
 from rai_scale.explanations.onnx_model import OnnxModel
 
 FLAVORS = ("sklearn", "lightgbm", "xgboost")
@@ -94,12 +95,16 @@ def _load_mlflow(path: str) -> Any:
         from mlflow.models import Model as Logged
     except ImportError:
         raise MissingExtraError("mlflow", "mlflow") from None
-    flavors = Logged.load(path).flavors
-    flavor = next((name for name in FLAVORS if name in flavors), "pyfunc")
+    logged = Logged.load(path)
+    flavor = next((name for name in FLAVORS if name in logged.flavors), "pyfunc")
     try:
-        return import_module(f"mlflow.{flavor}").load_model(path)
+        model = import_module(f"mlflow.{flavor}").load_model(path)
     except ModuleNotFoundError as error:
         raise _not_installed(error.name or flavor) from None
+    names = schema_names(logged)
+    if names and flavor != "pyfunc" and own_names(wrapped_booster(model), names) is None:
+        setattr(model, LOGGED_NAMES, names)
+    return model
 
 
 def _load_pickle(path: str) -> Any:

@@ -33,6 +33,11 @@ class OnnxModel:
     content: bytes
     version: str
 
+    @property
+    def input_names(self) -> list[str]:
+        """Names of its inputs."""
+        return [one.name for one in onnx_session(self.content).get_inputs()]
+
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the last output.
 

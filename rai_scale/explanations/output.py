@@ -12,7 +12,7 @@ import pandas as pd
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.explanations.boosters import BoosterModel, XGBoostModel
 from rai_scale.explanations.columns import in_blocks
-from rai_scale.explanations.model import Model, model_input
+from rai_scale.explanations.model import Model, class_names, model_input, scores_outliers
 
 OUTPUTS = ("probability", "raw")
 PREDICT_ROWS = 1024
@@ -75,8 +75,12 @@ def make_output(model: Model, kind: str, target: Any) -> Output:
         raise ConfigError(f"unknown output {kind!r}; choose one of {', '.join(OUTPUTS)}.")
     if kind == "raw":
         raw_function(model.model)
-    elif hasattr(model.model, "classes_") and not hasattr(model.model, "predict_proba"):
+    elif class_names(model.model) is not None and not hasattr(model.model, "predict_proba"):
         raise ConfigError("the classifier has no probabilities; say output='raw'.")
+    elif scores_outliers(model.model):
+        raise ConfigError(
+            "the model predicts labels of outliers; say output='raw' for its decision_function."
+        )
     if model.classes is None:
         if target is not None:
             raise ConfigError("target names a class, and this model is a regression.")
@@ -116,6 +120,8 @@ def raw_function(model: Any) -> Callable[[pd.DataFrame], Any]:  # noqa: PLR0911
         return lambda frame: model.predict(frame, raw_score=True)
     if home == "xgboost" and hasattr(model, "get_booster"):
         return lambda frame: model.predict(frame, output_margin=True)
+    if home == "catboost" and hasattr(model, "predict"):
+        return lambda frame: model.predict(frame, prediction_type="RawFormulaVal")
     if hasattr(model, "steps"):
         return _pipeline_raw(model)
     if hasattr(model, "decision_function"):

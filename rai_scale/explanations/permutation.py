@@ -229,7 +229,7 @@ class Plan:
     def score(self, model: Model, rows: pd.DataFrame) -> float:
         """Score rows."""
         more = {} if self.weight is None else {"sample_weight": self.weight}
-        given = model_input(model.model, rows)
+        given = model_input(model.model, rows[list(model.features)])
         return float(self.scorer(as_estimator(model), given, self.truth, **more))
 
 

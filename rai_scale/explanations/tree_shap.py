@@ -53,7 +53,7 @@ class TreeShap:
 
     @cached_property
     def _inner(self) -> Unwrapped:
-        return unwrap(self.task.output.model.model)
+        return unwrap(self.task.output.model)
 
     @cached_property
     def shap_explainer(self) -> Any:
@@ -90,6 +90,9 @@ class TreeShap:
 
     def values(self, rows: pd.DataFrame) -> np.ndarray:
         """Return values, shape (rows, features, outputs)."""
+        return self._values(rows)[:, self._inner.positions(rows.columns)]
+
+    def _values(self, rows: pd.DataFrame) -> np.ndarray:
         if self.backend == "woodelf":
             found = self._woodelf.shap_values(as_columns(self._inner.numbers(rows)), verbose=False)
             return np.asarray(found, dtype=np.float64).reshape(len(rows), -1, 1)
@@ -111,7 +114,8 @@ class TreeShap:
         found = self._explain(rows)
         wrong = not_additive(found)
         if wrong.any() and self.backend == "woodelf":
-            found.values[wrong] = self._values_of_shap(rows[wrong])
+            order = self._inner.positions(rows.columns)
+            found.values[wrong] = self._values_of_shap(rows[wrong])[:, order]
             wrong = not_additive(found)
         found.values[wrong] = np.nan
         return replace(found, unexplained=wrong)
@@ -130,7 +134,7 @@ def check_tree(task: Task) -> tuple[str, str]:
     MethodUnfit
         If the model is no tree ensemble, a link bends what is explained, or values do not add up.
     """
-    inner = unwrap(task.output.model.model)
+    inner = unwrap(task.output.model)
     name = type(inner.estimator).__name__
     if not type(inner.estimator).__module__.startswith(HOMES):
         raise MethodUnfit(f"{name} is not made of trees")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from rai_scale.explanations.boosters import BoosterModel, XGBoostModel
 from rai_scale.explanations.local_values import MethodUnfit
-from rai_scale.explanations.model import model_input
+from rai_scale.explanations.model import Model, model_input
 
 ONE_TO_ONE = frozenset(
     {
@@ -37,6 +37,11 @@ class Unwrapped:
 
     estimator: Any
     transform: Callable[[pd.DataFrame], Any]
+    features: tuple[str, ...]
+
+    def positions(self, names: Iterable[str]) -> list[int]:
+        """Return where the estimator's input has each of ``names``."""
+        return [self.features.index(name) for name in names]
 
     def numbers(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the estimator's input, float64.
@@ -54,25 +59,30 @@ class Unwrapped:
         return np.asarray(given, dtype=np.float64)
 
 
-def unwrap(model: Any) -> Unwrapped:
-    """Return the estimator inside ``model``.
+def unwrap(known: Model) -> Unwrapped:
+    """Return the estimator inside a model.
 
     Raises
     ------
     MethodUnfit
         If a step of a pipeline mixes columns or makes several of one.
     """
+    model, names = known.model, list(known.features)
     if isinstance(model, BoosterModel | XGBoostModel):
-        return Unwrapped(model.estimator, lambda frame: frame)
+        return Unwrapped(model.estimator, lambda frame: frame[names], known.features)
     if not hasattr(model, "steps"):
-        return Unwrapped(model, lambda frame: frame)
+        return Unwrapped(model, lambda frame: frame[names], known.features)
     for name, step in model.steps[:-1]:
         if not _one_to_one(step):
             raise MethodUnfit(f"step {name!r} of the pipeline is not column by column")
     final = model.steps[-1][1]
     if len(model.steps) == 1:
-        return Unwrapped(final, lambda frame: frame)
-    return Unwrapped(final, lambda frame: model[:-1].transform(model_input(model, frame)))
+        return Unwrapped(final, lambda frame: frame[names], known.features)
+    return Unwrapped(
+        final,
+        lambda frame: model[:-1].transform(model_input(model, frame[names])),
+        known.features,
+    )
 
 
 def _one_to_one(step: Any) -> bool:
