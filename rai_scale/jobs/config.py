@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.pii.config import Frozen
 
 ENVIRONMENT = "RAI_SCALE__"
@@ -55,13 +55,9 @@ def load_config(
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}: not valid YAML{line}.") from None
+    values = load_yaml(text, str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values.")
     origins: dict[str, str] = {}
@@ -117,10 +113,7 @@ def _as_written(values: Any, names: list[str]) -> list[str]:
 
 
 def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"{where}: the value is not valid YAML.") from None
+    value = load_yaml(text, where)
     for key in keys[:-1]:
         if values.get(key) is None:
             values[key] = {}

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from rai_scale._version import __version__
@@ -18,6 +17,7 @@ from rai_scale.jobs.config import EngineConfig, check_config, config_hash
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.jobs.prove import prove, read_truth
 from rai_scale.jobs.run import ERROR, OK, Outcome
+from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.pii.scan import scan_config
 from rai_scale.samples import make_sample_lake
 from rai_scale.tables.paths import place_of, save_bytes
@@ -101,7 +101,7 @@ def _scan(
 
 def _plan(place: Any, output: str, config: DemoJob) -> redact.RedactJob:
     with place.open(compression=None) as file:
-        values = yaml.safe_load(file.read())
+        values = load_yaml(file.read(), place.url)
     # one over-long cell or one corrupt line is a large part of a small table
     allowed = min(1.0, max(0.05, 2 / config.rows))
     values |= {"output": output, "engine": config.engine, "max_error_ratio": allowed}

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.tables.paths import place_of
 
 if TYPE_CHECKING:
@@ -50,9 +49,10 @@ def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
         return given
     try:
         with place_of(given).open() as file:
-            values = yaml.safe_load(file.read())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            text = file.read()
+    except OSError as error:
         raise ConfigError(f"metadata {given}: cannot be read ({type(error).__name__}).") from None
+    values = load_yaml(text, f"metadata {given}")
     if not isinstance(values, dict):
         raise ConfigError(f"metadata {given}: must be a mapping, in smartnoise-sql's form.")
     return values

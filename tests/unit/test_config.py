@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +15,7 @@ from rai_scale.jobs.config import config_hash, load_config
 from rai_scale.jobs.ebm import EBMJob
 from rai_scale.jobs.explain import ExplainJob
 from rai_scale.jobs.fairness import FairnessJob
+from rai_scale.jobs.private_queries import read_metadata
 from rai_scale.jobs.private_sql import PrivateSqlJob
 from rai_scale.jobs.redact import RedactJob
 from rai_scale.jobs.scan import ScanJob
@@ -134,6 +136,41 @@ def test_every_error_is_said_at_once(tmp_path):
 )
 def test_a_file_that_is_no_configuration(tmp_path, text, said):
     assert message(tmp_path, "scan", text).startswith(f"/job.yaml: {said}")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "lines"),
+    [
+        ("source: a\noutput: b\nsource: c\n", "'source'", (1, 3)),
+        ("source: a\ntables:\n  p: {}\n  q: {}\n  'p': {}\n", "'p'", (3, 5)),
+        ("source: a\ngates:\n- name: x\n  name: y\n", "'name'", (3, 4)),
+        ('{"source": "a",\n "output": "b", "source": "c"}', "'source'", (1, 2)),
+        ("keys:\n  1: a\n  0x1: b\n", "1", (2, 3)),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_wherever_yaml_is_read(tmp_path, text, key, lines):
+    """One of the two would count and the other be dropped: a table, a gate, a privacy unit."""
+    said = f"key {key} stands twice in one mapping, at line {lines[0]} and at line {lines[1]};"
+    assert message(tmp_path, "scan", text).startswith(f"/job.yaml: {said}")
+    (tmp_path / "metadata.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        read_metadata(str(tmp_path / "metadata.yaml"))
+
+
+def test_a_key_that_stands_twice_in_an_override_is_refused(tmp_path):
+    twice = "{model: a, model: b}"
+    said = message(tmp_path, "scan", SCAN, [f"analyzer={twice}"])
+    assert said.startswith("--set analyzer: key 'model' stands twice")
+    assert "stands twice" in message(tmp_path, "scan", SCAN, (), {"RAI_SCALE__ANALYZER": twice})
+
+
+def test_a_merge_may_be_overridden(tmp_path):
+    text = "source: a\noutput: b\nanalyzer: {<<: {model: x, language: en}, model: y}\n"
+    assert load(tmp_path, "scan", text).analyzer.model == "y"
+
+
+def test_a_date_that_does_not_exist_is_no_crash(tmp_path):
+    assert "not valid YAML (ValueError)" in message(tmp_path, "scan", "source: 2024-13-45\n")
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
