@@ -10,14 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import cloudpickle
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from loky import get_reusable_executor
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS, TASK_SCHEMA, EngineBase, RunTasks, cut
@@ -27,6 +26,7 @@ from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, quoted, scannable
+from rai_scale.engines.worker_pool import end_workers, submit
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,20 @@ class LocalEngine(EngineBase):
             yield from (task() for task in first)
             yield from (task() for task in tasks)
             return
-        pool = get_reusable_executor(max_workers=self.workers, timeout=60)
-        waiting: deque = deque(pool.submit(_call, cloudpickle.dumps(task)) for task in first)
-        for task in tasks:
-            if len(waiting) > 2 * self.workers:
+        waiting: deque = deque()
+        try:
+            for task in chain(first, tasks):
+                if len(waiting) > 2 * self.workers:
+                    yield waiting.popleft().result()
+                waiting.append(submit(self.workers, _call, cloudpickle.dumps(task)))
+            while waiting:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(_call, cloudpickle.dumps(task)))
-        while waiting:
-            yield waiting.popleft().result()
+        except (KeyboardInterrupt, SystemExit):
+            end_workers()
+            raise
+        finally:  # after an error or an early end nobody reads the rest
+            for future in waiting:
+                future.cancel()
 
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         if isinstance(data, pd.DataFrame):
