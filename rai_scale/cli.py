@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 
 from rai_scale._version import __version__
-from rai_scale.errors import RaiScaleError
+from rai_scale.errors import RaiScaleError, one_line
 from rai_scale.jobs.budget import app as budget_app
 from rai_scale.jobs.config import load_config
 from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(budget_app, name="budget")
-_OUT = Console(highlight=False, soft_wrap=True)
-_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, soft_wrap=True, emoji=False)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 ConfigFile = Annotated[Path, typer.Argument(help="YAML configuration of the job.")]
 Engine = Annotated[
@@ -145,7 +145,9 @@ def sample_lake(
         lake = make_sample_lake(directory, rows=rows, seed=seed)
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
-    _OUT.print(f"{len(lake.tables)} tables with {lake.items:,} personal items in {directory}")
+    _OUT.print(
+        f"{len(lake.tables)} tables with {lake.items:,} personal items in {directory}", markup=False
+    )
 
 
 @app.command()
@@ -208,7 +210,7 @@ def run_command(arguments: list[str]) -> int:
         else:
             known = isinstance(error, RaiScaleError | OSError)
             detail = f": {error}" if known else " (unforeseen)."
-            _ERR.print(f"{type(error).__name__}{detail}", markup=False)
+            _ERR.print(one_line(f"{type(error).__name__}{detail}"), markup=False)
         return ERROR
 
 
@@ -242,11 +244,11 @@ def _dry_run(path: Path, sets: list[str], advise: str | None) -> Outcome:
 
 def _finish(outcome: Outcome) -> None:
     console = _ERR if outcome.exit_code == ERROR else _OUT
-    console.print(outcome.message, markup=False)
-    for note in outcome.notes:
-        console.print(f"  {note}", markup=False)
+    lines = outcome.message.split("\n") + [f"  {one_line(note)}" for note in outcome.notes]
     if outcome.report:
-        console.print(f"report: {outcome.report}", markup=False)
+        lines.append(f"report: {outcome.report}")
+    for line in lines:
+        console.print(one_line(line), markup=False)
     raise typer.Exit(outcome.exit_code)
 
 

@@ -6,11 +6,31 @@ Messages say what failed, what was found and what to do. They never hold a value
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def one_line(text: str) -> str:
+    """Return a text in which nothing can begin a line, move a cursor or turn the direction of text.
+
+    Names of files and columns come from others; control characters, line separators, invisible
+    marks and lone surrogates are written as Python escapes them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN else c
+        for c in text
+    )
 
 
 class RaiScaleError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package; each of its arguments is one line of the message."""
+
+    def __str__(self) -> str:
+        return "\n".join(one_line(str(line)) for line in self.args)
 
 
 class ConfigError(RaiScaleError):
@@ -71,7 +91,7 @@ class WorkerError(RaiScaleError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return (
+        return one_line(
             f"{self.label} failed on partition {self.partition}: {self.error}. {self.detail} "
             "(rai_scale worker)"
         )
@@ -104,7 +124,7 @@ class BudgetExceededError(RaiScaleError):
         self.remaining = remaining
 
     def __str__(self) -> str:
-        return (
+        return one_line(
             f"over the budget of scope {self.scope!r} ({self.limit}): asked {self.measure} "
             f"{self.asked}, spent {self.spent}, remaining {self.remaining}. No data were read. "
             "Ask for less, or show a release that is stored already."

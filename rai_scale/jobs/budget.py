@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, one_line
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.run import FAILED_CHECK
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Privacy budgets in a ledger; see docs/budget.md. Exit code 1: verify found a problem.",
 )
-_OUT = Console(highlight=False, soft_wrap=True)
+_OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _WIDE = 1000
 """Columns of text: a table that is cut to a terminal's width says nothing in a log."""
 
@@ -178,7 +178,7 @@ def verify(
         keyed = "with a key" if found.keyed else "without a key"
         _OUT.print(f"{found.events} events, {keyed}: {said}", markup=False)
         for problem in found.problems:
-            _OUT.print(f"  {problem}", markup=False)
+            _OUT.print(f"  {one_line(problem)}", markup=False)
         _OUT.print(f"anchor: {found.anchor}", markup=False)
     if not found.ok:
         raise typer.Exit(FAILED_CHECK)
@@ -228,7 +228,7 @@ def _print_table(frame: pd.DataFrame) -> None:
         table.add_column(str(name), justify="right" if name in numbers else "left", no_wrap=True)
     for row in frame.itertuples(index=False):
         table.add_row(*_texts(row))
-    Console(highlight=False, width=_WIDE).print(table, markup=False)
+    Console(highlight=False, width=_WIDE, emoji=False).print(table, markup=False)
 
 
 def _texts(row: Sequence[Any]) -> list[str]:
@@ -238,4 +238,4 @@ def _texts(row: Sequence[Any]) -> list[str]:
 def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else one_line(str(value))

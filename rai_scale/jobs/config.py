@@ -91,7 +91,7 @@ def check_config(
         for item in error.errors(include_url=False):
             path = ".".join(map(str, item["loc"]))
             lines.append(f"{(origins or {}).get(path, where)}: {_explain(kind, item)}")
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError(*lines) from None
 
 
 def config_hash(config: Frozen) -> str:

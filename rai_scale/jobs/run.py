@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import GateFailed, RaiScaleError
+from rai_scale.errors import GateFailed, RaiScaleError, one_line
 from rai_scale.jobs.config import EngineConfig
 
 OK, FAILED_CHECK, WARNINGS, ERROR = 0, 1, 2, 3
@@ -88,6 +88,20 @@ def _place(error: BaseException) -> str:
     return "?" if trace is None else f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
 
 
+class TextLines(logging.Formatter):
+    """A line per record, whatever its values hold; lines of a traceback are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the first line."""
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """Return the traceback, none of whose lines can look like a record."""
+        return "\n".join(
+            f"    {one_line(line)}" for line in super().formatException(ei).split("\n")
+        )
+
+
 class JsonLines(logging.Formatter):
     """One JSON object per record: time, level, logger, message."""
 
@@ -99,13 +113,13 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps(entry)  # in ASCII: no character of another can break a line
 
 
 def set_up_logging(json_lines: bool = False, level: str = "INFO") -> None:
     """Send this package's log to stderr, as text or as JSON lines; other loggers are left alone."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    text = TextLines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if json_lines else text)
     logger = logging.getLogger("rai_scale")
     logger.handlers = [handler]

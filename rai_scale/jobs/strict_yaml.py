@@ -45,7 +45,7 @@ class _RepeatedKey(Exception):
 
 class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """Construct a mapping whose keys, as they are written, differ; a merge may be overridden."""
+        """Construct a mapping whose keys differ as written; what is merged may be overridden."""
         lines: dict[Any, int] = {}
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             merge = key_node.tag == "tag:yaml.org,2002:merge"

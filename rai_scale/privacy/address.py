@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from contextlib import suppress
 from importlib.util import find_spec
 
 from sqlalchemy import URL, Engine, create_engine, make_url
@@ -102,8 +105,22 @@ def _check_sqlite(url: URL, force: bool) -> None:
 def _sqlite(url: URL) -> Engine:
     if _in_memory(url):
         return create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    _only_for_its_owner(str(url.database))
     # a connection per transaction: nothing to break when the process forks
     return create_engine(url, poolclass=NullPool)
+
+
+def _only_for_its_owner(path: str) -> None:
+    """Make a new file readable by its owner alone; SQLite gives -wal and -shm the same mode.
+
+    A group that was given access to a file on purpose keeps it; others never need it.
+    """
+    with suppress(OSError):  # SQLite says why it cannot be opened
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+        for name in (path, f"{path}-wal", f"{path}-shm"):
+            mode = os.stat(name).st_mode
+            if stat.S_ISREG(mode) and mode & 0o007:
+                os.chmod(name, mode & 0o770)
 
 
 def _postgres(url: URL) -> Engine:

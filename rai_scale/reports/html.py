@@ -8,7 +8,7 @@ required part is a :class:`~rai_scale.errors.ConfigError` that names it.
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -85,16 +85,16 @@ def save_html(html: str, path: str | Path) -> Path:
     if path.is_dir():
         raise ConfigError(f"cannot write a report to {path}: it is a folder. Name a file in it.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+        # exclusive, and with the mode that the user's umask leaves
+        with open(temporary, "x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(html)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 

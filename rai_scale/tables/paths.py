@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,17 +104,21 @@ def _no_driver(url: str) -> MissingDriverError:
 
 def save_bytes(place: Place, content: bytes) -> None:
     """Write a small file, whole or not at all."""
-    parent = place.path.rsplit("/", 1)[0]
-    place.fs.makedirs(parent, exist_ok=True)
+    place.fs.makedirs(parent(place.path), exist_ok=True)
     if not place.is_local:
         place.fs.pipe_file(place.path, content)
         return
-    part = f"{place.path}.{os.getpid()}.part"
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, place.path)
+    part = join(parent(place.path), f".{base_name(place.path)}.{uuid.uuid4().hex}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, place.path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
 
 
 def join(folder: str, relative: str) -> str:
