@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.pii.operators import KEEP
 from rai_scale.tables.formats import CORRUPT
 
 STATUS, ERROR, FINDINGS = "_rai_status", "_rai_error", "_rai_findings"
@@ -49,7 +50,10 @@ class QuarantineCorrupt:
 
 @dataclass(frozen=True)
 class CountFindings:
-    """Count findings, and the rows that they are in, per column, entity and operator."""
+    """Count what was replaced or kept, per column, entity and operator, in the rows that are good.
+
+    ``cells`` counts the rows in which a column was changed; what is kept is not.
+    """
 
     schema = pa.schema(
         [
@@ -66,10 +70,10 @@ class CountFindings:
         """Return the counts of a staged batch; cells per column have no entity."""
         findings: Counter[tuple[str, str | None, str | None]] = Counter()
         cells: Counter[tuple[str, str | None, str | None]] = Counter()
-        for row in table[FINDINGS].to_pylist():
+        for row in _good(table)[FINDINGS].to_pylist():
             for found in row:
                 findings[found["column"], found["entity"], found["operator"]] += 1
-            for column in {found["column"] for found in row}:
+            for column in {found["column"] for found in row if found["operator"] != KEEP}:
                 cells[column, None, None] += 1
         rows = [(*key, n, 0) for key, n in findings.items()]
         rows += [(*key, 0, n) for key, n in cells.items()]
@@ -88,7 +92,7 @@ class GoodRows:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the output rows of a staged batch."""
-        return table.filter(pc.equal(table[STATUS], OK)).select(list(self.columns))
+        return _good(table).select(list(self.columns))
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class FailedRows:
 
 @dataclass(frozen=True)
 class FindingRows:
-    """One row per finding, with the key of its row; never the value."""
+    """One row per finding of a good row, with the key of its row; never the value."""
 
     keys: tuple[str, ...]
     cheap = True
@@ -120,9 +124,14 @@ class FindingRows:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the findings of a staged batch."""
+        table = _good(table)
         nested = table[FINDINGS].combine_chunks()
         rows = pc.list_parent_indices(nested)
         flat = pc.list_flatten(nested)
         fields = [pc.struct_field(flat, field.name) for field in FINDING]
         keys = [table[key].combine_chunks().take(rows) for key in self.keys]
         return pa.table([*keys, *fields], names=[*self.keys, *(f.name for f in FINDING)])
+
+
+def _good(table: pa.Table) -> pa.Table:
+    return table.filter(pc.equal(table[STATUS], OK))

@@ -6,79 +6,137 @@ look like a name of a field may be personal itself: it is a leaf too, and reads 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 FIELD_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
+LONG_PATH = 300
+"""A path of more characters is cut: below that depth its leaves share a name."""
+_PLAIN_DIGITS = 400
+"""A number of more places is left in the notation that it is written in."""
 
 
 class Leaf(NamedTuple):
-    """A text inside a cell."""
+    """A text inside a cell; ``rule`` is the rule that replaces it as a whole."""
 
     path: str
     text: str
+    rule: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the leaf is called in findings."""
+        return self.rule or self.path
+
+
+class Place(NamedTuple):
+    """A node of a nested value: its path, its rule, and the rules that may hold further down.
+
+    ``below`` are pairs of (what is left of a rule's path, the rule). Paths are compared with the
+    keys as they are written, so that a key may hold spaces, dots and accents.
+    """
+
+    path: str
+    rule: str | None = None
+    below: tuple[tuple[str, str], ...] = ()
+
+    def field(self, key: str, schema: bool = False) -> tuple[Place, bool]:
+        """Return the place under a key, and whether the key is the name of a field.
+
+        Names of a ``schema`` and keys that a rule names are names of fields.
+        """
+        known = schema or FIELD_NAME.fullmatch(key) is not None
+        if not self.below:
+            return Place(_longer(self.path, f".{key if known else '*'}"), self.rule), known
+        named = tuple(_left(self.below, f".{key}"))
+        known = known or bool(named)
+        left = named if known else tuple(_left(self.below, ".*"))
+        return self._inner(f".{key if known else '*'}", left), known
+
+    def item(self) -> Place:
+        """Return the place of the items of a list."""
+        return self._inner("[]", tuple(_left(self.below, "[]")))
+
+    def entry(self, key: object) -> tuple[Place, bool]:
+        """Return the place under a key of a typed map, which may be personal itself."""
+        named = tuple(_left(self.below, f".{key}"))
+        left = named or tuple(_left(self.below, ".*"))
+        return self._inner(f".{key}" if named else ".*", left), bool(named)
+
+    def _inner(self, step: str, left: tuple[tuple[str, str], ...]) -> Place:
+        here = next((rule for rest, rule in left if not rest), self.rule)
+        below = tuple((rest, rule) for rest, rule in left if rest)
+        return Place(_longer(self.path, step), here, below)
+
+
+def root(column: str, rules: Iterable[str] = ()) -> Place:
+    """Return the place of a column, with the rules (full paths) that begin with its name."""
+    starts = (f"{column}.", f"{column}[")
+    return Place(column, None, tuple((r[len(column) :], r) for r in rules if r.startswith(starts)))
+
+
+def _left(below: Iterable[tuple[str, str]], step: str) -> Iterable[tuple[str, str]]:
+    for path, rule in below:
+        rest = path[len(step) :]
+        if path.startswith(step) and rest[:1] in ("", ".", "["):
+            yield rest, rule
+
+
+def _longer(path: str, step: str) -> str:
+    if len(path) <= LONG_PATH:
+        return path + step
+    return path if path.endswith("…") else f"{path}…"
 
 
 def cell_text(value: Any) -> str | None:
-    """Return the text of a plain cell as ``str`` gives it; null, NaN, bool and bytes have none."""
+    """Return the text of a plain cell; null, NaN, bool and bytes have none.
+
+    A whole number has the same text whatever its type: pandas makes floats of integers as soon as
+    one of them is missing.
+    """
     if value is None or isinstance(value, bytes | bool) or value != value:  # noqa: PLR0124
         return None
-    return value if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value:
+        return repr(value).removesuffix(".0")
+    return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else str(value)
 
 
-def parse_document(text: str | None) -> Any:
-    """Return the JSON object or array that a text is, or None if it is neither."""
-    if not text or text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def whole_text(value: Any) -> str:
+    """Return the text of a cell that is replaced as a whole: equal values have equal texts.
+
+    Numbers have no exponent and no zeros behind the last place, whatever their type, and a time at
+    midnight is its date (pandas has no dates).
+    """
+    if isinstance(value, float | Decimal):
+        return plain_number(str(value))
+    if isinstance(value, dt.datetime) and value.tzinfo is None and value.time() == dt.time():
+        return str(value.date())
+    return str(value)
+
+
+def plain_number(text: str) -> str:
+    """Return a number as plain digits, or what is no finite number of moderate size as it is."""
+    number = Decimal(text)
+    if not number.is_finite() or abs(number.adjusted()) > _PLAIN_DIGITS:
+        return text
+    plain = f"{number:f}"
+    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return "0" if plain == "-0" else plain
+
+
+def valid_text(text: str) -> str:
+    """Return a text with U+FFFD for lone surrogates, which no UTF-8 can hold; of equal length."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def to_json(document: Any) -> str:
     """Return a document as compact JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-
-
-def leaves_of(value: Any, path: str, strings_only: bool = False) -> list[Leaf]:
-    """Return the leaves of a nested value, depth first."""
-    found: list[Leaf] = []
-
-    def note(path: str, text: str) -> str:
-        found.append(Leaf(path, text))
-        return text
-
-    map_leaves(value, path, note, strings_only)
-    return found
-
-
-def map_leaves(
-    value: Any, path: str, change: Callable[[str, str], str], strings_only: bool = False
-) -> Any:
-    """Rebuild a nested value with ``change(path, text)`` in place of each leaf that differs."""
-    if isinstance(value, dict):
-        return _map_fields(value, path, change, strings_only)
-    if isinstance(value, list | tuple):
-        return type(value)(map_leaves(v, f"{path}[]", change, strings_only) for v in value)
-    text = cell_text(value)
-    if text is None or (strings_only and not isinstance(value, str)):
-        return value
-    new = change(path, text)
-    return value if new == text else new
-
-
-def _map_fields(
-    value: dict[str, Any], path: str, change: Callable[[str, str], str], strings_only: bool
-) -> dict[str, Any]:
-    """Rebuild the fields of a value; names of a typed value are schema and stay."""
-    fields: dict[str, Any] = {}
-    for key, inner in value.items():
-        is_name = strings_only or FIELD_NAME.fullmatch(key) is not None
-        name, new = (key, key) if is_name else ("*", change(f"{path}.*", key))
-        while new in fields:  # two keys became the same placeholder: keep both fields
-            new += "_"
-        fields[new] = map_leaves(inner, f"{path}.{name}", change, strings_only)
-    return fields

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from copy import copy
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rai_scale.errors import ConfigError, MissingExtraError
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from presidio_anonymizer.entities import OperatorConfig
 
 DEFAULT = "DEFAULT"
+KEEP = "keep"
 
 
 class Operators:
@@ -34,6 +37,10 @@ class Operators:
     def name(self, entity: str) -> str:
         """Return the name of the operator for an entity."""
         return str(self._specs.get(entity, self._specs[DEFAULT])["type"])
+
+    def keeps(self, entity: str) -> bool:
+        """Return whether an entity is left as it is."""
+        return self.name(entity) == KEEP
 
     def draws(self) -> bool:
         """Return whether equal texts may be treated differently (random salts or vectors)."""
@@ -71,21 +78,30 @@ class Operators:
                 ) from None
 
 
+class Item(NamedTuple):
+    """What was replaced: a span of the original text, after conflicts were resolved."""
+
+    entity: str
+    start: int
+    end: int
+    score: float
+    recognizer: str | None
+
+
 class Anonymizer:
     """Presidio's anonymizer with its operators; built once per batch."""
 
     def __init__(self, operators: Operators) -> None:
-        try:
-            from presidio_anonymizer import AnonymizerEngine
-        except ImportError:
-            raise MissingExtraError("presidio-anonymizer", "pii") from None
         self.operators = operators
-        self._engine = AnonymizerEngine()
+        self._engine = _engine_type()()
+        self._engine.keeps = operators.keeps
         self._configs = operators.configs()
 
-    def apply(self, text: str, results: list[RecognizerResult]) -> str:
-        """Return the text as ``AnonymizerEngine.anonymize`` makes it."""
-        return self._engine.anonymize(text, results, self._configs).text  # type: ignore[arg-type]
+    def apply(self, text: str, results: list[RecognizerResult]) -> tuple[str, list[Item]]:
+        """Return the text as ``AnonymizerEngine.anonymize`` makes it, and its items in order."""
+        new = self._engine.anonymize(text, results, self._configs).text
+        spans = sorted(self._engine.resolved, key=lambda span: (span.start, span.end))
+        return new, _items(spans, results)
 
     def whole(self, text: str, entity: str) -> RecognizerResult:
         """Return a result that covers the whole text."""
@@ -94,6 +110,54 @@ class Anonymizer:
         return RecognizerResult(
             entity, 0, len(text), 1.0, recognition_metadata={"recognizer_name": "column"}
         )
+
+
+@cache
+def _engine_type() -> type[Any]:
+    try:
+        from presidio_anonymizer import AnonymizerEngine
+    except ImportError:
+        raise MissingExtraError("presidio-anonymizer", "pii") from None
+
+    class NotingEngine(AnonymizerEngine):
+        """Presidio's engine, which notes the spans that it has settled on.
+
+        Of two spans that overlap it replaces the one to the left only up to the other, by what
+        the operator makes of all of it. That is garbled where the operator keeps the text, which
+        then stands there twice: a kept span ends where the next one begins.
+        """
+
+        keeps: Any
+        resolved: list[Any]
+
+        def _operate(self, text: str, pii_entities: list[Any], *args: Any, **kwargs: Any) -> Any:
+            self.resolved = [copy(entity) for entity in pii_entities]
+            begin = len(text)
+            for entity in sorted(pii_entities, reverse=True):
+                if self.keeps(entity.entity_type):
+                    entity.end = min(entity.end, max(begin, entity.start))
+                begin = entity.start
+            return super()._operate(text, pii_entities, *args, **kwargs)
+
+    return NotingEngine
+
+
+def _items(entities: Iterable[Any], results: list[RecognizerResult]) -> list[Item]:
+    """Name the recognizer of each span: of the surest result that it was made of."""
+    exact = {(r.entity_type, r.start, r.end): r for r in sorted(results, key=lambda r: r.score)}
+    items = []
+    for e in entities:
+        best = exact.get((e.entity_type, e.start, e.end)) or max(
+            (
+                r
+                for r in results
+                if r.entity_type == e.entity_type and e.start <= r.start and r.end <= e.end
+            ),
+            key=lambda r: r.score,
+        )
+        recognizer = (best.recognition_metadata or {}).get("recognizer_name")
+        items.append(Item(e.entity_type, e.start, e.end, float(e.score), recognizer))
+    return items
 
 
 def _plain(entity: str, spec: Any) -> dict[str, Any]:

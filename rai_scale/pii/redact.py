@@ -10,10 +10,12 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, MissingModelError, check_columns
+from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_you_mean
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import DETAILS
+from rai_scale.pii.leaves import root
+from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redact_cells import RedactCells
 
@@ -43,6 +45,10 @@ class Targets:
     def names(self) -> list[str]:
         """All columns that are treated."""
         return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
+
+    def fitted(self, name: str, schema: pa.Schema) -> Fitted:
+        """Return the rules for the leaves of a column, fitted to its type."""
+        return Fitted(schema.field(name).type, root(name, dict(self.leaves)))
 
 
 def redact(
@@ -100,8 +106,9 @@ def redact(
     engine = engine_of(frame)
     config = analyzer_config(analyzer, analyzer_options)
     columns = (columns,) if isinstance(columns, str) else tuple(columns)
-    targets = make_targets(columns, tuple(json_columns), whole_columns or {})
-    schema = check_targets(targets, engine.schema(frame))
+    schema = engine.schema(frame)
+    targets = make_targets(columns, tuple(json_columns), whole_columns or {}, schema.names)
+    check_targets(targets, schema)
     function = RedactCells(
         config=config,
         operators=Operators(operators),
@@ -145,17 +152,20 @@ def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -
 
 
 def make_targets(
-    texts: tuple[str, ...], documents: tuple[str, ...], wholes: Mapping[str, str]
+    texts: tuple[str, ...],
+    documents: tuple[str, ...],
+    wholes: Mapping[str, str],
+    names: Sequence[str],
 ) -> Targets:
-    """Tell whole columns from whole leaves of the documents."""
+    """Tell whole columns from whole leaves of the documents; a name may stand for both."""
     starts = tuple(start for name in documents for start in (f"{name}.", f"{name}["))
-    leaves = {path: entity for path, entity in wholes.items() if path.startswith(starts)}
-    cells = tuple((name, entity) for name, entity in wholes.items() if name not in leaves)
-    return Targets(texts, documents, cells, tuple(leaves.items()))
+    leaves = tuple(item for item in wholes.items() if item[0].startswith(starts))
+    cells = tuple(item for item in wholes.items() if item[0] in names or item not in leaves)
+    return Targets(texts, documents, cells, leaves)
 
 
-def check_targets(targets: Targets, schema: pa.Schema) -> pa.Schema:
-    """Check the columns against the frame; return its schema."""
+def check_targets(targets: Targets, schema: pa.Schema) -> None:
+    """Check that every rule has something to act on, as far as the schema tells."""
     if not targets.names:
         raise ConfigError("name at least one column to redact.")
     check_columns(targets.names, schema.names)
@@ -167,19 +177,33 @@ def check_targets(targets: Targets, schema: pa.Schema) -> pa.Schema:
             raise ConfigError(
                 f"column {name!r} is nested ({schema.field(name).type}); name it in json_columns."
             )
+    for name in targets.names:
         if pa.types.is_binary(schema.field(name).type):
             raise ConfigError(f"column {name!r} is binary; decode it to text first.")
-    return schema
+    check_leaves(targets, schema)
+
+
+def check_leaves(targets: Targets, schema: pa.Schema) -> None:
+    """Raise :class:`ConfigError` for a rule whose leaf the schema does not have."""
+    fitted = [targets.fitted(name, schema) for name in targets.documents]
+    known = {rule for found in fitted for rule in (*found.met, *found.open)}
+    paths = [path for found in fitted for path in found.paths]
+    for rule, _ in targets.leaves:
+        if rule not in known:
+            raise ConfigError(
+                f"whole_columns: there is no {rule!r}.{did_you_mean(rule, paths)} Leaves are: "
+                f"{', '.join(paths)}."
+            )
 
 
 def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Schema:
     """Return the columns that redaction writes: text, or for nested values their own type."""
-    fields = [pa.field(name, _output_type(schema.field(name).type)) for name in targets.names]
+    fields = [pa.field(name, pa.string()) for name in (*targets.texts, *dict(targets.wholes))]
+    for name in targets.documents:
+        nested = pa.types.is_nested(schema.field(name).type)
+        kind = targets.fitted(name, schema).type if nested else pa.string()
+        fields.append(pa.field(name, kind))
     return pa.schema([*fields, *(DETAILS if details else ())])
-
-
-def _output_type(kind: pa.DataType) -> pa.DataType:
-    return kind if pa.types.is_nested(kind) else pa.string()
 
 
 def check_on_driver(engine: str, function: RedactCells) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from rai_scale.errors import RaiScaleError
 from rai_scale.pii.analyzer import Analysis, CellAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.documents import parse_document
 from rai_scale.pii.findings import DETAILS, FAILED, FINDING, OK
-from rai_scale.pii.leaves import cell_text, leaves_of, map_leaves, parse_document, to_json
-from rai_scale.pii.operators import Anonymizer, Operators
+from rai_scale.pii.leaves import Leaf, Place, cell_text, root, whole_text
+from rai_scale.pii.nested import Fitted, map_nested, nested_leaves
+from rai_scale.pii.operators import Anonymizer, Item, Operators
 
 
 class RedactionError(RaiScaleError):
@@ -71,11 +73,11 @@ class RedactCells:
         batch = _Batch(self, RowLog(table.num_rows))
         done: dict[str, pa.Array] = {}
         for name in self.texts:
-            done[name] = batch.texts(name, table[name].to_pylist())
+            done[name] = batch.texts(name, table[name])
         for name in self.documents:
             done[name] = batch.documents(name, table[name])
         for name, entity in self.wholes:
-            done[name] = batch.wholes(name, entity, table[name].to_pylist())
+            done[name] = batch.wholes(name, entity, table[name])
         if self.raises and batch.log.errors:
             kinds = sorted(set(batch.log.errors.values()))
             raise RedactionError(
@@ -92,13 +94,15 @@ class _Batch:
     def __init__(self, job: RedactCells, log: RowLog) -> None:
         self.job = job
         self.log = log
+        self.entities = dict(job.leaves)
         self.anonymizer = Anonymizer(job.operators)
 
     @property
     def analyzer(self) -> CellAnalyzer:
         return get_analyzer(self.job.config)
 
-    def texts(self, name: str, values: Sequence[Any]) -> pa.Array:
+    def texts(self, name: str, column: pa.ChunkedArray) -> pa.Array:
+        values = self.read(name, column)
         texts = [cell_text(value) for value in values]
         asked = [text for text in texts if text is not None]
         found = iter(self.redact(asked, name))
@@ -108,60 +112,75 @@ class _Batch:
         ]
         return pa.array(out, pa.string())
 
-    def wholes(self, name: str, entity: str, values: Sequence[Any]) -> pa.Array:
+    def wholes(self, name: str, entity: str, column: pa.ChunkedArray) -> pa.Array:
         out = []
-        for row, value in enumerate(values):
-            text = None if value is None else str(value)  # a bool or NaN is replaced like any other
+        for row, value in enumerate(self.read(name, column)):
+            # a bool or NaN is replaced like any other
+            text = None if value is None else whole_text(value)
             done = self.log_text(row, name, self.replace(text, entity)) if text else text
             out.append(done)
         return pa.array(out, pa.string())
 
     def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:
-        values = column.to_pylist()
-        if pa.types.is_nested(column.type):
-            # a number in a typed value cannot become text, so only strings are treated
-            return pa.array(self.rebuild(name, values, strings_only=True), column.type)
-        parsed = [parse_document(cell_text(value)) for value in values]
-        plain = [v if p is None else None for p, v in zip(parsed, values, strict=True)]
-        out = self.texts(name, plain).to_pylist()
-        for row, new in enumerate(self.rebuild(name, parsed, strings_only=False)):
-            if new is not None:
-                out[row] = values[row] if new == parsed[row] else to_json(new)
-        return pa.array(out, pa.string())
+        place = root(name, self.entities)
+        kind, opened = column.type, Text if not pa.types.is_nested(column.type) else Nested
+        cells: list[Any] = []
+        for row, value in enumerate(self.read(name, column)):
+            try:
+                cells.append(None if value is None else opened(value, kind, place))
+            except Exception as error:  # the message may quote the value
+                self.log.add(row, name, Redacted(None, [], type(error).__name__))
+                cells.append(None)
+        out = self.rebuild(cells)
+        return pa.array(out, Fitted(kind, place).type if opened is Nested else pa.string())
 
-    def rebuild(self, name: str, values: Sequence[Any], strings_only: bool) -> list[Any]:
-        """Return the nested values with their text leaves redacted; null where a leaf failed."""
-        texts: dict[str, list[str]] = defaultdict(list)
-        for value in values:
-            for path, text in leaves_of(value, name, strings_only):
-                texts[path].append(text)
-        results = {path: iter(self.leaf_texts(asked, path)) for path, asked in texts.items()}
+    def read(self, name: str, column: pa.ChunkedArray) -> list[Any]:
+        """Return the values; one that Python cannot hold fails its row, and is null."""
+        try:
+            return column.to_pylist()
+        except Exception:
+            return [self.read_one(row, name, value) for row, value in enumerate(column)]
+
+    def read_one(self, row: int, name: str, value: pa.Scalar) -> Any:
+        try:
+            return value.as_py()
+        except Exception as error:
+            self.log.add(row, name, Redacted(None, [], type(error).__name__))
+            return None
+
+    def rebuild(self, cells: Sequence[Cell | None]) -> list[Any]:
+        """Return the cells with their leaves redacted; null where a leaf failed."""
+        leaves = [[] if cell is None else cell.leaves for cell in cells]
+        done = iter(self.leaf_texts([leaf for found in leaves for leaf in found]))
+        out: list[Any] = []
+        for row, (cell, found) in enumerate(zip(cells, leaves, strict=True)):
+            new = [self.log_text(row, leaf.name, next(done)) for leaf in found]
+            failed = any(text is None for text in new)
+            out.append(None if cell is None or failed else cell.write(new))
+        return out
+
+    def leaf_texts(self, leaves: list[Leaf]) -> list[Redacted]:
+        """Redact leaves: as a whole where a rule says so, else as analysed."""
+        groups: dict[str, list[str]] = defaultdict(list)
+        for leaf in leaves:
+            if leaf.rule is None:
+                groups[self.context(leaf)].append(leaf.text)
+        found = {context: iter(self.redact(texts, context)) for context, texts in groups.items()}
         return [
-            self.rebuild_one(row, name, v, results, strings_only) for row, v in enumerate(values)
+            next(found[self.context(leaf)])
+            if leaf.rule is None
+            else self.replace(leaf.text, self.entities[leaf.rule])
+            for leaf in leaves
         ]
 
-    def rebuild_one(
-        self, row: int, name: str, value: Any, results: dict[str, Any], strings_only: bool
-    ) -> Any:
-        failed = []
-
-        def change(path: str, text: str) -> str:
-            done = next(results[path])
-            failed.extend([path] if done.error else [])
-            return self.log_text(row, path, done) or ""
-
-        new = map_leaves(value, name, change, strings_only)
-        return None if failed else new
-
-    def leaf_texts(self, texts: list[str], path: str) -> list[Redacted]:
-        """Redact the texts of one leaf: as a whole where that is wanted, else as analysed."""
-        entity = dict(self.job.leaves).get(path)
-        if entity is None:
-            return self.redact(texts, path)
-        return [self.replace(text, entity) if text else Redacted(text, [], None) for text in texts]
+    def context(self, leaf: Leaf) -> str:
+        """Return what the analyzer is told of a leaf: leaves of equal context go together."""
+        return leaf.path if self.job.config.column_context else ""
 
     def replace(self, text: str, entity: str) -> Redacted:
-        """Treat the whole text as one item."""
+        """Treat the whole text as one item; an empty one has nothing to replace."""
+        if not text:
+            return Redacted(text, [], None)
         return self.anonymize(text, Analysis((self.anonymizer.whole(text, entity),), None))
 
     def redact(self, texts: list[str], context: str) -> list[Redacted]:
@@ -183,25 +202,58 @@ class _Batch:
         if not analysis.results:
             return Redacted(text, [], None)
         try:
-            new = self.anonymizer.apply(text, list(analysis.results))
+            new, items = self.anonymizer.apply(text, list(analysis.results))
         except Exception as error:  # the message may quote the text
             return Redacted(None, [], type(error).__name__)
-        return Redacted(new, [self.finding(result) for result in analysis.results], None)
+        return Redacted(new, [self.finding(item) for item in items], None)
 
-    def finding(self, result: Any) -> dict[str, Any]:
-        recognizer = (result.recognition_metadata or {}).get("recognizer_name")
-        return {
-            "entity": result.entity_type,
-            "start": result.start,
-            "end": result.end,
-            "score": float(result.score),
-            "recognizer": recognizer,
-            "operator": self.job.operators.name(result.entity_type),
-        }
+    def finding(self, item: Item) -> dict[str, Any]:
+        return {**item._asdict(), "operator": self.job.operators.name(item.entity)}
 
     def log_text(self, row: int, name: str, done: Redacted) -> str | None:
         self.log.add(row, name, done)
         return done.text
+
+
+class Cell(Protocol):
+    """A cell that was opened: its leaves in order, and the cell with new texts for them."""
+
+    leaves: list[Leaf]
+
+    def write(self, texts: list[str]) -> Any:
+        """Return the cell with a text for each leaf."""
+
+
+class Text:
+    """A JSON text; what is no JSON object or array is one leaf."""
+
+    def __init__(self, value: Any, kind: pa.DataType, place: Place) -> None:
+        self.value = value
+        text = cell_text(value)
+        self.document = parse_document(text, place)
+        if self.document is not None:
+            self.leaves = list(self.document.leaves())
+        else:
+            self.leaves = [] if text is None else [Leaf(place.path, text)]
+
+    def write(self, texts: list[str]) -> Any:
+        """Return the text with new leaves."""
+        if self.document is not None:
+            return self.document.write(iter(texts))
+        return texts[0] if texts else _untouched(self.value)
+
+
+class Nested:
+    """A value of a nested type."""
+
+    def __init__(self, value: Any, kind: pa.DataType, place: Place) -> None:
+        self.value, self.kind, self.place = value, kind, place
+        self.leaves = nested_leaves(value, kind, place)
+
+    def write(self, texts: list[str]) -> Any:
+        """Return the value with new leaves."""
+        new = iter(texts)
+        return map_nested(self.value, self.kind, self.place, lambda _: next(new))
 
 
 def _untouched(value: Any) -> str | None:

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.leaves import Leaf, cell_text, leaves_of, parse_document
+from rai_scale.pii.leaves import Leaf, root
+from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
 
 SCORE_UNIT = 1_000_000
@@ -77,7 +78,7 @@ class ScanCells:
             return
         per_path: dict[str, list[tuple[int, str]]] = {}
         known = get_analyzer(self.config).entities
-        for row, leaf in row_leaves(name, column.to_pylist(), known):
+        for row, leaf in row_leaves(name, column.type, column.to_pylist(), known):
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
         for path, cells in per_path.items():
             counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
@@ -121,26 +122,14 @@ def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[
 
 
 def row_leaves(
-    name: str, values: Sequence[Any], entities: frozenset[str]
+    name: str, kind: pa.DataType, values: Sequence[Any], entities: frozenset[str]
 ) -> Iterator[tuple[int, Leaf]]:
     """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
 
     A text that is nothing but a placeholder of an earlier redaction is no value.
     """
-    for row, leaf in _all_leaves(name, values):
-        whole = PLACEHOLDER.fullmatch(leaf.text)
-        if not (whole and whole.group(1) in entities):
-            yield row, leaf
-
-
-def _all_leaves(name: str, values: Sequence[Any]) -> Iterator[tuple[int, Leaf]]:
     for row, value in enumerate(values):
-        nested = value if isinstance(value, dict | list) else None
-        if nested is None and isinstance(value, str):
-            nested = parse_document(value)
-        if nested is not None:
-            yield from ((row, leaf) for leaf in leaves_of(nested, name))
-            continue
-        text = cell_text(value)
-        if text:
-            yield row, Leaf(name, text)
+        for leaf in all_leaves(value, kind, root(name)):
+            whole = PLACEHOLDER.fullmatch(leaf.text)
+            if leaf.text and not (whole and whole.group(1) in entities):
+                yield row, leaf

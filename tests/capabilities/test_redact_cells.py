@@ -217,3 +217,113 @@ def test_a_personal_key_of_a_document_is_redacted_and_named_nowhere():
     assert json.loads(row["doc"]) == {"<EMAIL_ADDRESS>": {"visits": 3}, "kind": "x"}
     assert "jane" not in str(row["_rai_findings"])
     assert "doc.*" in {finding["column"] for finding in row["_rai_findings"]}
+
+
+def test_a_repeated_key_is_treated_each_time(engine_case):
+    cells = [
+        f'{{"note":"call {PERSON}","id":1.50,"note":"ok"}}',
+        f'{{"note":"ok","big":1e400,"note": "call {PERSON}"}}',
+        json.dumps({"log": f'{{"who":"{PERSON}","who":"x"}}'}),
+    ]
+    done = rai_scale.redact(
+        engine_case.make(pa.table({"id": [0, 1, 2], "doc": cells})),
+        json_columns=["doc"],
+        entities=["PERSON"],
+        model=MODEL,
+    )
+    new = [cell.replace(PERSON, "<PERSON>") for cell in cells]
+    assert [row["doc"] for row in engine_case.rows(done, "id")] == new
+
+
+def test_a_deep_document_is_treated_and_hides_no_other_row(engine_case):
+    deep = '{"a":' * 5_000 + f'"{SECRET}"' + "}" * 5_000
+    table = pa.table({"id": [0, 1, 2], "doc": [SECRET, deep, "{" * 5_000]})
+    done = rai_scale.redact(
+        engine_case.make(table), json_columns=["doc"], entities=["EMAIL_ADDRESS"], model=MODEL
+    )
+    assert [row["doc"] for row in engine_case.rows(done, "id")] == [
+        "<EMAIL_ADDRESS>",
+        deep.replace(SECRET, "<EMAIL_ADDRESS>"),
+        "{" * 5_000,
+    ]
+
+
+def test_a_rule_for_a_leaf_finds_it_whatever_its_key():
+    keys = ["code", "Full Name", "a.b", "prénom", "a b.c d"]
+    cells = [json.dumps({key: "qx-zz", "other": "qx-zz"}, ensure_ascii=False) for key in keys]
+    row = rai_scale.redact(
+        pa.table({"j": cells}),
+        json_columns=["j"],
+        whole_columns={f"j.{key}": "PERSON" for key in keys},
+        model=MODEL,
+        details=True,
+    ).to_pylist()
+    assert [json.loads(r["j"]) for r in row] == [{k: "<PERSON>", "other": "qx-zz"} for k in keys]
+    assert [f["column"] for r in row for f in r["_rai_findings"]] == [f"j.{key}" for key in keys]
+
+
+STRUCT = pa.struct([("ssn", pa.int64()), ("tags", pa.list_(pa.float64())), ("n", pa.int64())])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([{"ssn": 219099999, "tags": [2.0, None], "n": 1}, None], STRUCT),
+        pa.array([[("ssn", "219099999"), ("n", "1")], None], pa.map_(pa.string(), pa.string())),
+        pa.array(['{"ssn":219099999,"tags":[2.0,null],"n":1}', None]),
+    ],
+    ids=["struct", "map", "text"],
+)
+def test_a_rule_for_a_leaf_treats_any_type_of_value(cluster_case, column):
+    frame = cluster_case.make(pa.table({"id": [0, 1], "s": column}))
+    rules = {"s.ssn": "US_SSN"} | ({} if pa.types.is_map(column.type) else {"s.tags": "X"})
+    out = rai_scale.redact(frame, json_columns=["s"], whole_columns=rules, model=MODEL)
+    first, second = (row["s"] for row in cluster_case.rows(out, "id"))
+    found = json.loads(first) if isinstance(first, str) else dict(first)
+    assert found["ssn"] == "<US_SSN>"
+    assert found.get("tags") in (None, ["<X>", None])
+    assert str(found["n"]) == "1"
+    assert second is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("s.snn", r"no 's.snn'. Did you mean 's.ssn'\? Leaves are: s, s.ssn, s.raw, "),
+        ("s.inner.ssn", r"no 's.inner.ssn'"),
+        ("n.ssn", r"no 'n.ssn'"),
+        ("s.raw", r"'s.raw' is binary"),
+        ("t.ssn", r"columns not found: 't.ssn'"),
+    ],
+)
+def test_a_rule_that_can_match_nothing_is_refused(engine_case, rule, message):
+    kind = pa.struct([("ssn", pa.int64()), ("raw", pa.binary())])
+    table = pa.table({"s": pa.array([{"ssn": 1, "raw": b""}], kind), "n": [1]})
+    frame = engine_case.make(table) if engine_case.name != "pandas" else table
+    with pytest.raises((ConfigError, MissingColumnError), match=message):
+        rai_scale.redact(frame, json_columns=["s", "n"], whole_columns={rule: "X"}, model=MODEL)
+
+
+def test_a_cell_whose_rules_cannot_be_kept_is_set_aside():
+    table = pa.table({"j": ['{"code": "qx', '{"code": "qx"}', "plain"]})
+    rows = rai_scale.redact(
+        table, json_columns=["j"], whole_columns={"j.code": "X"}, model=MODEL, details=True
+    ).to_pylist()
+    assert [(r["j"], r["_rai_error"]) for r in rows] == [
+        (None, "j: InvalidDocument"),
+        ('{"code": "<X>"}', None),
+        ("plain", None),
+    ]
+
+
+def test_a_value_that_python_cannot_hold_fails_its_row_only():
+    far = pa.array([0, 2**60], pa.timestamp("us"))
+    rows = redact(pa.table({"v": far}), "v", details=True).to_pylist()
+    assert [row["v"] for row in rows] == [stock_redact("1970-01-01 00:00:00"), None]
+    assert [row["_rai_status"] for row in rows] == ["ok", "error"]
+    raw = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))  # fmt: skip
+    rows = redact(pa.table({"v": raw}), "v", details=True).to_pylist()
+    assert [(row["v"], row["_rai_error"]) for row in rows] == [
+        ("a", None),
+        (None, "v: UnicodeDecodeError"),
+    ]

@@ -67,8 +67,8 @@ def test_a_refused_operator_does_not_quote_its_parameters():
 def test_presidios_own_config_is_taken():
     given = {"PERSON": OperatorConfig("replace", {"new_value": "X"})}
     anonymizer = Anonymizer(Operators(given))
-    assert anonymizer.apply("Anna", [anonymizer.whole("Anna", "PERSON")]) == "X"
-    assert anonymizer.apply("Anna", [anonymizer.whole("Anna", "OTHER")]) == "<OTHER>"
+    assert anonymizer.apply("Anna", [anonymizer.whole("Anna", "PERSON")])[0] == "X"
+    assert anonymizer.apply("Anna", [anonymizer.whole("Anna", "OTHER")])[0] == "<OTHER>"
 
 
 @pytest.mark.parametrize("spec", ["mask", {}, {"kind": "mask"}, None, 3])
