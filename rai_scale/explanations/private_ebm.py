@@ -159,7 +159,7 @@ def train_private_ebm(
             writer.write_table(found)
         return sink.getvalue().to_pybytes(), {"kind": "private_ebm", "features": list(features)}
 
-    from rai_scale.privacy.costs import Cost
+    from rai_scale.privacy.costs import REPLACE, Cost
     from rai_scale.privacy.disclosure import one_message
     from rai_scale.privacy.no_ledger import ledger_of
     from rai_scale.privacy.once import release_once
@@ -170,7 +170,7 @@ def train_private_ebm(
         scope=scope,
         analyst=analyst,
         dataset=dataset,
-        costs=[Cost("private_ebm", epsilon=epsilon, delta=delta)],
+        costs=[Cost("private_ebm", epsilon=epsilon, delta=delta, neighbours=REPLACE)],
         idempotency_key=idempotency_key,
     )
     state = json.loads(release.table()["state"][0].as_py())

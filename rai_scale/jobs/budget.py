@@ -61,12 +61,19 @@ def create_scope(
     epsilon: Epsilon = None,
     delta: Delta = "0",
     rho: Rho = None,
+    neighbours: Annotated[
+        str,
+        typer.Option(help="add-remove (private SQL and counts) or replace (private EBMs)."),
+    ] = "add-remove",
     force_ephemeral: Force = False,
 ) -> None:
     """Make a scope with a cap that never refreshes; rho makes it count in zCDP."""
     book = _open(ledger, force_ephemeral, may_be_new=True)
     accounting: Any = "zcdp" if rho is not None else "epsilon-delta"
-    book.create_scope(name, epsilon=epsilon, delta=delta, rho=rho, accounting=accounting)
+    relation: Any = neighbours
+    book.create_scope(
+        name, epsilon=epsilon, delta=delta, rho=rho, accounting=accounting, neighbours=relation
+    )
     _print_table(book.budget(name))
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rai_scale.jobs.private_sql import PrivateSqlJob
-    from rai_scale.privacy.costs import Accounting
 
 _COUNTS = ("rows", "units", "count", "distinct")
 
@@ -135,19 +134,19 @@ def _remaining(config: PrivateSqlJob, plans: list[Planned]) -> tuple[list[str], 
     ledger = open_named(config.ledger, force_ephemeral=config.force_ephemeral)
     if not isinstance(ledger, Ledger):
         return ["No ledger: nothing would be charged."], True
-    own: dict[str, list[Planned]] = {}
+    own: dict[str, list[dict[str, Decimal]]] = {}
     for planned in plans:
-        own.setdefault(config.dataset or planned.plan.parsed.facts.name, []).append(planned)
+        price = ledger.price(config.scope, planned.plan.budgeted.costs)
+        own.setdefault(config.dataset or planned.plan.parsed.facts.name, []).append(price)
     rows = ledger.budget(config.scope).to_dict(orient="records")
     limits = [{str(key): value for key, value in row.items()} for row in rows]
-    by_rho = any(limit["measure"] == "rho" for limit in limits)
     lines, fits = _without_a_grant(config, limits, list(own))
     for limit in limits:
         if limit["analyst"] not in ("*", config.analyst):
             continue
         meant = [p for name, each in own.items() if limit["dataset"] in ("*", name) for p in each]
         if meant:
-            line, left = _of_limit(limit, meant, "zcdp" if by_rho else "epsilon-delta")
+            line, left = _of_limit(limit, meant)
             lines.append(line)
             fits = fits and left
     return lines, fits
@@ -163,15 +162,9 @@ def _without_a_grant(
     return said, not without
 
 
-def _of_limit(
-    limit: dict[str, Any], plans: list[Planned], accounting: Accounting
-) -> tuple[str, bool]:
-    from rai_scale.privacy.budget import from_units
-    from rai_scale.privacy.costs import total
-
+def _of_limit(limit: dict[str, Any], prices: list[dict[str, Decimal]]) -> tuple[str, bool]:
     measure = limit["measure"]
-    costs = [cost for planned in plans for cost in planned.plan.budgeted.costs]
-    spent = from_units(total(costs, accounting).of(measure), measure)
+    spent = sum((price[measure] for price in prices), Decimal(0))
     now = Decimal(repr(limit["remaining"]))
     name = "hard cap of the scope"
     if limit["limit"] == "grant":

@@ -32,6 +32,9 @@ class Amount:
     def __add__(self, other: Amount) -> Amount:
         return Amount(self.epsilon + other.epsilon, self.delta + other.delta, self.rho + other.rho)
 
+    def __sub__(self, other: Amount) -> Amount:
+        return Amount(self.epsilon - other.epsilon, self.delta - other.delta, self.rho - other.rho)
+
     def of(self, measure: str) -> int:
         """Return the units of one measure."""
         return int(getattr(self, measure))

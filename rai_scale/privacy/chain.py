@@ -61,6 +61,13 @@ class Sealer:
         content = canonical_json({name: row[name] for name in _CONTENT})
         return self.digest("event", content.encode())
 
+    def fits(self, row: Mapping[str, Any]) -> bool:
+        """Return whether an event still has the content that it was hashed with."""
+        try:
+            return bool(row["hash"] == self.event(row))
+        except ConfigError:  # a type that no event has
+            return False
+
     def seal(self, count: int, last: str) -> str:
         """Return the seal of a head."""
         return self.digest("head", f"{count}:{last}".encode())

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Literal
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.privacy.budget import Amount, Number, exact, text, to_units
+from rai_scale.privacy.budget import Amount, Number, exact, from_units, text, to_units
+from rai_scale.privacy.canonical import canonical_json
 
 Accounting = Literal["epsilon-delta", "zcdp"]
 ACCOUNTINGS: tuple[Accounting, ...] = ("epsilon-delta", "zcdp")
+Neighbours = Literal["add-remove", "replace"]
+ADD_REMOVE: Neighbours = "add-remove"
+REPLACE: Neighbours = "replace"
+NEIGHBOURS: tuple[Neighbours, ...] = (ADD_REMOVE, REPLACE)
 KINDS = ("laplace", "gaussian", "discrete_laplace", "discrete_gaussian")
 _LABEL = 200
+_UPWARDS = Context(prec=40, rounding=ROUND_CEILING)
+_ALL_OF_DELTA = 10**18
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,9 @@ class Cost:
         a scope that counts in zCDP charges epsilon squared over 2, and delta.
     mechanism
         For the tighter figure of :mod:`rai_scale.privacy.accounting`.
+    neighbours
+        What the column is private against: ``add-remove``, a person added or removed, or
+        ``replace``, a person replaced by another while the number of persons is public.
     """
 
     label: str
@@ -77,6 +88,7 @@ class Cost:
     delta: Number = 0
     rho: Number | None = None
     mechanism: Mechanism | None = None
+    neighbours: Neighbours = ADD_REMOVE
 
     def __post_init__(self) -> None:
         if not self.label or len(self.label) > _LABEL:
@@ -129,6 +141,7 @@ class Cost:
             "delta": _text(self.delta, "delta"),
             "rho": _text(self.rho, "rho"),
             "mechanism": _mechanism(self.mechanism),
+            "neighbours": self.neighbours,
         }
 
     @classmethod
@@ -149,9 +162,58 @@ def _mechanism(mechanism: Mechanism | None) -> dict[str, Any] | None:
     return {**plain, "scale": float(plain["scale"]), "sensitivity": float(plain["sensitivity"])}
 
 
-def total(costs: Iterable[Cost], accounting: Accounting) -> Amount:
-    """Return the sum of the charges (basic composition)."""
-    return sum((cost.charge(accounting) for cost in costs), Amount())
+def same_costs(stored: list[dict[str, Any]], asked: list[dict[str, Any]]) -> bool:
+    """Return whether two stored forms say the same; ledgers once held no neighbour relation."""
+
+    def bare(costs: list[dict[str, Any]]) -> str:
+        return canonical_json([{**cost, "neighbours": None} for cost in costs])
+
+    return bare(stored) == bare(asked)
+
+
+def total(
+    costs: Iterable[Cost], accounting: Accounting, neighbours: Neighbours = ADD_REMOVE
+) -> Amount:
+    """Return what a scope is charged for one release: the sum (basic composition).
+
+    In a scope whose neighbours are replacements, the costs of additions and removals are charged
+    at their price for a replacement, which is a removal and an addition (group privacy; Dwork and
+    Roth 2014, Theorem 2.2, with delta as in Vadhan 2017, Lemma 2.2; Bun and Steinke 2016,
+    Proposition 1.9): twice epsilon and (1 + exp(epsilon)) times delta, or four times rho.
+
+    Raises
+    ------
+    ConfigError
+        For costs of replacements in a scope that counts additions and removals, which no number
+        of epsilons pays for (the number of persons is public there); or where a delta of zCDP had
+        to be converted.
+    """
+    sums = dict.fromkeys(NEIGHBOURS, Amount())
+    for cost in costs:
+        sums[cost.neighbours] += cost.charge(accounting)
+    if neighbours == REPLACE:
+        return sums[REPLACE] + _for_replacement(sums[ADD_REMOVE])
+    if sums[REPLACE] != Amount():
+        raise ConfigError(
+            "this release is private against the replacement of a person, with the number of "
+            "persons public, and the scope counts persons added or removed: the two do not add "
+            "up. Use a scope that was made with neighbours='replace'."
+        )
+    return sums[ADD_REMOVE]
+
+
+def _for_replacement(amount: Amount) -> Amount:
+    if amount.rho and amount.delta:
+        raise ConfigError(
+            "a delta beside rho is not converted from persons added or removed to persons "
+            "replaced. Give a release without delta (declared groups), or use a scope that counts "
+            "epsilon and delta, or one with neighbours='add-remove'."
+        )
+    # from epsilon 100 on, any delta is all of it
+    power = _UPWARDS.exp(min(Decimal(100), from_units(amount.epsilon, "epsilon")))
+    factor = _UPWARDS.add(1, _UPWARDS.next_plus(power))  # exp rounds to the nearest
+    delta = min(_ALL_OF_DELTA, math.ceil(_UPWARDS.multiply(amount.delta, factor)))
+    return Amount(2 * amount.epsilon, delta, 4 * amount.rho)
 
 
 def spent(costs: Iterable[Cost]) -> dict[str, float | None]:

@@ -15,15 +15,15 @@ from sqlalchemy import URL, Connection, Engine
 from rai_scale.errors import ConfigError
 from rai_scale.privacy import life, setup, views
 from rai_scale.privacy.accounting import pld_epsilon
+from rai_scale.privacy.accounts import Accounts
 from rai_scale.privacy.address import ledger_engine
 from rai_scale.privacy.budget import Number, from_units
 from rai_scale.privacy.canonical import canonical_json, mask_literals
 from rai_scale.privacy.chain import Sealer, checked_head, found_ledger
-from rai_scale.privacy.costs import Accounting, Cost
+from rai_scale.privacy.costs import Accounting, Cost, Neighbours, total
 from rai_scale.privacy.database import Database
 from rai_scale.privacy.problems import LedgerBusyError
 from rai_scale.privacy.reservation import Release, Reservation, check_ipc
-from rai_scale.privacy.state import limits, matching, scope_names, scope_of
 from rai_scale.privacy.verify import Verification, verify
 
 Result = TypeVar("Result")
@@ -44,6 +44,7 @@ class Ledger:
         self._sealer = sealer
         self._lease = lease
         self._clock = clock
+        self._accounts = Accounts(sealer)
         database.prepare(self._found)
         database.read(lambda connection: checked_head(connection, sealer))
 
@@ -58,6 +59,7 @@ class Ledger:
         delta: Number = 0,
         rho: Number | None = None,
         accounting: Accounting = "epsilon-delta",
+        neighbours: Neighbours = "add-remove",
     ) -> None:
         """Make a namespace of privacy units with a hard cap that never refreshes or changes.
 
@@ -69,10 +71,21 @@ class Ledger:
             Cap of ``accounting="epsilon-delta"`` (basic composition; pure with ``delta=0``).
         rho, delta
             Cap of ``accounting="zcdp"`` (delta-approximate rho-zCDP).
+        neighbours
+            The one relation that the cap holds under: ``add-remove``, a person added or removed
+            (private SQL and counts); or ``replace``, a person replaced by another while the
+            number of persons is public (private EBMs; SQL and counts are charged there at their
+            price for a replacement, twice epsilon).
         """
         self._write(
             lambda step: setup.create_scope(
-                step, name, accounting=accounting, epsilon=epsilon, delta=delta, rho=rho
+                step,
+                name,
+                accounting=accounting,
+                epsilon=epsilon,
+                delta=delta,
+                rho=rho,
+                neighbours=neighbours,
             )
         )
 
@@ -145,6 +158,8 @@ class Ledger:
             If the hard cap or a grant does not allow it.
         LedgerBusyError
             If another run holds the same key.
+        LedgerError
+            If the chain of events does not verify.
         """
         request = life.Request(
             scope=scope,
@@ -155,6 +170,7 @@ class Ledger:
             visible_to=visible_to,
             note=self._query_note(query, keep_query),
         )
+        self._database.read(self._accounts.names)  # the long first reading holds up nobody
         until = time.monotonic() + wait
         while True:
             try:
@@ -199,7 +215,7 @@ class Ledger:
 
     def scopes(self) -> list[str]:
         """Return the names of all scopes."""
-        return self._database.read(scope_names)
+        return self._database.read(self._accounts.names)
 
     def remaining(
         self, scope: str, analyst: str | None = None, dataset: str | None = None
@@ -209,22 +225,27 @@ class Ledger:
             raise ConfigError("give analyst and dataset, or neither of them.")
 
         def work(connection: Connection) -> dict[str, Decimal]:
-            found = scope_of(connection, scope)
-            held = limits(connection, found, self._now(connection))
-            if analyst is None or dataset is None:
+            account = self._accounts.of(connection, scope)
+            asked = None if analyst is None or dataset is None else (analyst, dataset)
+            held = account.limits(self._now(connection), asked)
+            if asked is None:
                 held = held[:1]
-            else:
-                held = matching(held, analyst, dataset)
             return {
                 measure: from_units(min(limit.remaining(measure) for limit in held), measure)
-                for measure in found.measures
+                for measure in account.scope.measures
             }
 
         return self._database.read(work)
 
+    def price(self, scope: str, costs: Sequence[Cost]) -> dict[str, Decimal]:
+        """Return what one release of these costs would be charged in a scope, per measure."""
+        found = self._database.read(lambda c: self._accounts.of(c, scope).scope)
+        charge = total(costs, found.accounting, found.neighbours)
+        return {measure: from_units(charge.of(measure), measure) for measure in found.measures}
+
     def budget(self, scope: str | None = None) -> pd.DataFrame:
         """Return caps and grants with what was spent and remains: one row per limit and measure."""
-        return self._database.read(lambda c: views.budget(c, scope, self._now(c)))
+        return self._database.read(lambda c: views.budget(c, self._accounts, scope, self._now(c)))
 
     def history(
         self, scope: str | None = None, *, analyst: str | None = None, dataset: str | None = None
@@ -234,7 +255,9 @@ class Ledger:
 
     def pld_epsilon(self, scope: str, delta: float) -> float:
         """Return the tighter epsilon of all that was charged in a scope; it is not enforced."""
-        costs = self._database.read(lambda c: views.standing_costs(c, scope))
+        costs = self._database.read(
+            lambda c: views.standing_costs(c, self._accounts.of(c, scope).scope)
+        )
         return pld_epsilon(costs, delta)
 
     def verify(self, anchor: str | None = None) -> Verification:
@@ -252,7 +275,9 @@ class Ledger:
     def _write(self, work: Callable[[life.Step], Result]) -> Result:
         return self._database.write(
             lambda connection: work(
-                life.Step(connection, self._sealer, self._now(connection), self._lease)
+                life.Step(
+                    connection, self._sealer, self._accounts, self._now(connection), self._lease
+                )
             )
         )
 

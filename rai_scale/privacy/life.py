@@ -19,14 +19,14 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.canonical import canonical_json
+from rai_scale.privacy.accounts import Accounts
 from rai_scale.privacy.chain import Sealer, append
-from rai_scale.privacy.costs import Cost, total
+from rai_scale.privacy.costs import Cost, same_costs, total
 from rai_scale.privacy.problems import LedgerBusyError, LedgerError
 from rai_scale.privacy.reservation import Release, Reservation, parse_metadata
 from rai_scale.privacy.schema import events, leases, releases
 from rai_scale.privacy.sharing import may_see, share
-from rai_scale.privacy.state import ANY, enforce, scope_of, standing
+from rai_scale.privacy.state import ANY, enforce, standing
 from rai_scale.privacy.verify import release_digests
 
 MAX_ATTEMPTS = 5
@@ -58,10 +58,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """What every step needs: the open transaction, the sealer, the time, the lease's length."""
+    """What every step needs: the transaction, sealer, accounts, time and length of the lease."""
 
     connection: Connection
     sealer: Sealer
+    accounts: Accounts
     now: int
     lease: int
 
@@ -80,15 +81,16 @@ class Step:
 
 def reserve(step: Step, request: Request) -> Reservation:
     """Return the stored release of the request's key, take up its charge, or charge anew."""
-    scope = scope_of(step.connection, request.scope)
-    charge = total(request.costs, scope.accounting)
+    account = step.accounts.of(step.connection, request.scope)
+    charge = total(request.costs, account.accounting, account.scope.neighbours)
     costs = [cost.to_dict() for cost in request.costs]
     if request.key is not None:
         found = _known(step, request, costs)
         if found:
             return found
     who = {"analyst": request.analyst, "dataset": request.dataset}
-    enforce(step.connection, scope, step.now, **who, charge=charge)
+    held = account.limits(step.now, (request.analyst, request.dataset))
+    enforce(request.scope, held, charge)
     reservation = uuid.uuid4().hex
     step.note(
         "reserved",
@@ -114,7 +116,7 @@ def _known(step: Step, request: Request, costs: list[dict[str, Any]]) -> Reserva
     for row in sorted(rows, key=lambda row: row.analyst != request.analyst):  # one's own first
         if not may_see(step.connection, row, request.analyst):
             continue
-        if canonical_json(json.loads(row.body)["costs"]) != canonical_json(costs):
+        if not same_costs(json.loads(row.body)["costs"], costs):
             raise LedgerError(
                 "this idempotency key was used with other costs. The key must cover epsilon, delta "
                 "and everything else that shapes the noise."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.budget import Amount, Number, to_units
-from rai_scale.privacy.costs import ACCOUNTINGS, Accounting
+from rai_scale.privacy.costs import ACCOUNTINGS, NEIGHBOURS, Accounting, Neighbours
 from rai_scale.privacy.life import Step, checked_names
-from rai_scale.privacy.state import ANY, Scope, scope_names, scope_of
+from rai_scale.privacy.state import ANY, Scope
 
 
 def amount(
@@ -39,24 +40,32 @@ def create_scope(
     epsilon: Number | None,
     delta: Number,
     rho: Number | None,
+    neighbours: Neighbours,
 ) -> None:
     """Make a scope; nothing happens if the very same is there already."""
     checked_names([name], "a scope's name")
-    if accounting not in ACCOUNTINGS:
-        raise ConfigError(
-            f"accounting {accounting!r} is not known.{did_you_mean(str(accounting), ACCOUNTINGS)} "
-            f"Allowed: {', '.join(ACCOUNTINGS)}."
-        )
+    _one_of("accounting", accounting, ACCOUNTINGS)
+    _one_of("neighbours", neighbours, NEIGHBOURS)
     cap = amount(accounting, epsilon, delta, rho)
-    if name in scope_names(step.connection):
-        if scope_of(step.connection, name) != Scope(name, accounting, cap):
+    if name in step.accounts.names(step.connection):
+        found = step.accounts.of(step.connection, name).scope
+        if found != Scope(name, accounting, cap, neighbours):
             raise ConfigError(
-                f"scope {name!r} exists with another cap or accounting, and a cap never changes: "
-                "what was released under it cannot be taken back."
+                f"scope {name!r} exists with another cap, accounting or neighbour relation (it has "
+                f"{found.accounting}, {found.neighbours}), and a cap never changes, nor does what "
+                "it counts: what was released under it cannot be taken back."
             )
         return
-    body = {"accounting": accounting}
+    body = {"accounting": accounting, "neighbours": neighbours}
     step.note("scope", name, epsilon=cap.epsilon, delta=cap.delta, rho=cap.rho, body=body)
+
+
+def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ConfigError(
+            f"{what} {value!r} is not known.{did_you_mean(str(value), allowed)} "
+            f"Allowed: {', '.join(allowed)}."
+        )
 
 
 def grant(
@@ -72,7 +81,7 @@ def grant(
 ) -> None:
     """Limit an analyst, a dataset or both; takes the place of an earlier grant for the same."""
     checked_names([name for name in (analyst, dataset) if name is not None], "analyst and dataset")
-    given = amount(scope_of(step.connection, scope).accounting, epsilon, delta, rho)
+    given = amount(step.accounts.of(step.connection, scope).accounting, epsilon, delta, rho)
     seconds = None if window is None else window.total_seconds()
     if seconds is not None and (seconds < 1 or seconds != int(seconds)):
         raise ConfigError("the window of a grant must be whole seconds, at least one.")

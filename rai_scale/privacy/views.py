@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from rai_scale.privacy.accounts import Accounts
 from rai_scale.privacy.budget import from_units
-from rai_scale.privacy.costs import Cost
+from rai_scale.privacy.costs import REPLACE, Cost
 from rai_scale.privacy.schema import events
-from rai_scale.privacy.state import Limit, Scope, limits, scope_names, scope_of, standing
+from rai_scale.privacy.state import Limit, Scope, standing
 
 _DAY = 86_400
 BUDGET_COLUMNS = (
-    *("scope", "limit", "analyst", "dataset", "window_days"),
+    *("scope", "neighbours", "limit", "analyst", "dataset", "window_days"),
     *("measure", "cap", "spent", "remaining"),
 )
 HISTORY_COLUMNS = (
@@ -24,20 +25,21 @@ HISTORY_COLUMNS = (
 )
 
 
-def budget(connection: Connection, scope: str | None, now: int) -> pd.DataFrame:
+def budget(connection: Connection, accounts: Accounts, scope: str | None, now: int) -> pd.DataFrame:
     """Return caps and grants, one row per limit and measure."""
-    names = [scope] if scope else scope_names(connection)
+    names = [scope] if scope else accounts.names(connection)
     rows = []
     for name in names:
-        found = scope_of(connection, name)
-        for limit in limits(connection, found, now):
-            rows += _limit_rows(found, limit)
+        account = accounts.of(connection, name)
+        for limit in account.limits(now):
+            rows += _limit_rows(account.scope, limit)
     return pd.DataFrame(rows, columns=list(BUDGET_COLUMNS))
 
 
 def _limit_rows(scope: Scope, limit: Limit) -> list[dict[str, Any]]:
     shared = {
         "scope": scope.name,
+        "neighbours": scope.neighbours,
         "limit": "hard cap" if limit.name == "hard cap" else "grant",
         "analyst": limit.analyst,
         "dataset": limit.dataset,
@@ -87,8 +89,16 @@ def _history_row(row: Any) -> dict[str, Any]:
     }
 
 
-def standing_costs(connection: Connection, scope: str) -> list[Cost]:
-    """Return every cost of a scope that was charged and not refunded."""
-    scope_of(connection, scope)
-    rows = connection.execute(standing(scope)).all()
-    return [Cost.from_dict(cost) for row in rows for cost in json.loads(row.body)["costs"]]
+def standing_costs(connection: Connection, scope: Scope) -> list[Cost]:
+    """Return every cost of a scope that was charged and not refunded.
+
+    A release that was charged at its price under another relation counts as that one amount.
+    """
+    found = []
+    for row in connection.execute(standing(scope.name)):
+        costs = [Cost.from_dict(cost) for cost in json.loads(row.body)["costs"]]
+        if scope.neighbours == REPLACE and any(cost.neighbours != REPLACE for cost in costs):
+            given = {m: from_units(getattr(row, m), m) for m in scope.measures}
+            costs = [Cost("converted", given.get("epsilon"), given["delta"], given.get("rho"))]
+        found += costs
+    return found

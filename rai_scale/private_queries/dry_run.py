@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.budget import Number, from_units
-from rai_scale.privacy.costs import spent, total
+from rai_scale.privacy.budget import Number
+from rai_scale.privacy.costs import spent
 from rai_scale.privacy.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.private_queries.budget import assign
@@ -106,8 +106,8 @@ def dry_run(
     table = plan.parsed.facts.name
     name = scope or default_scope(plan)
     before = book.remaining(name, analyst, dataset or table)
-    charge = total(costs, "zcdp" if "rho" in before else "epsilon-delta")
-    after = {m: float(left - from_units(charge.of(m), m)) for m, left in before.items()}
+    charge = book.price(name, costs)
+    after = {m: float(left - charge[m]) for m, left in before.items()}
     return DryRun(*charged, {m: float(v) for m, v in before.items()}, after)
 
 

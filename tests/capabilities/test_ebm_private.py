@@ -36,7 +36,7 @@ def rows() -> pd.DataFrame:
 @pytest.fixture
 def ledger(tmp_path):
     book = open_ledger(f"sqlite:///{tmp_path}/ledger.db", force_ephemeral=True)
-    book.create_scope("people", epsilon=6, delta="1e-4")
+    book.create_scope("people", epsilon=6, delta="1e-4", neighbours="replace")
     book.grant("people", analyst="ann", dataset="d", epsilon=6, delta="1e-4")
     return book
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.privacy.chain import KEY_VARIABLE
 from rai_scale.privacy.costs import Cost
 from rai_scale.privacy.ledger import Ledger, open_ledger
@@ -117,6 +117,31 @@ def test_nothing_is_charged_to_a_ledger_whose_end_was_removed(url):
     execute(ledger, "DELETE FROM rai_scale_events WHERE seq = 6")
     with pytest.raises(LedgerError, match="run verify"):
         ledger.reserve("patients", "ann", "visits", [Cost("count", epsilon=0.1)])
+
+
+EVENT_FAULTS = [name for name, (statement, _) in FAULTS.items() if "releases" not in statement]
+
+
+@pytest.mark.parametrize("fault", EVENT_FAULTS)
+def test_a_ledger_that_does_not_verify_is_not_spent_from(url, fault):
+    ledger = filled(url)
+    disarm(ledger)
+    execute(ledger, FAULTS[fault][0])
+    with pytest.raises(LedgerError, match="run verify|seal does not fit"):
+        open_ledger(url, force_ephemeral=True).reserve(
+            "patients", "ann", "visits", [Cost("count", epsilon=0.1)]
+        )
+    after = ledger.verify()
+    assert after.events <= 8  # no charge was added
+
+
+def test_what_was_read_once_is_not_given_back_by_a_changed_row(tmp_path):
+    """An open ledger counts what it has verified, whatever stands in the row now."""
+    ledger = filled(f"sqlite:///{tmp_path / 'l.db'}")
+    disarm(ledger)
+    execute(ledger, "UPDATE rai_scale_events SET epsilon = 0 WHERE seq = 3")
+    with pytest.raises(BudgetExceededError):
+        ledger.reserve("patients", "ann", "visits", [Cost("count", epsilon=0.5)])
 
 
 def rewind(ledger: Ledger) -> None:

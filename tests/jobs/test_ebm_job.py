@@ -194,7 +194,16 @@ def private(lake, tmp_path_factory):
     """A ledger of epsilon 3, and a run that takes 2 of it."""
     folder = tmp_path_factory.mktemp("private")
     ledger = f"sqlite:///{folder / 'ledger.db'}"
-    made = ("create-scope", "people", "--epsilon", "3", "--delta", "1e-4")
+    made = (
+        "create-scope",
+        "people",
+        "--epsilon",
+        "3",
+        "--delta",
+        "1e-4",
+        "--neighbours",
+        "replace",
+    )
     assert cli("budget", *made, "--ledger", ledger, "--force-ephemeral").code == 0
     privacy = {"unit": "person", "classes": [0, 1], "epsilon": 2.0, "delta": 1e-5}
     privacy["bounds"] = {"age": [18, 90], "job": ["clerk", "nurse"]}
