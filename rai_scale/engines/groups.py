@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from rai_scale.engines.exact import row_codes
+
 
 def split_groups(table: pa.Table, keys: Sequence[str]) -> Iterator[pa.Table]:
     """Yield all rows of each distinct combination of ``keys``; null is a key like any other."""
     if table.num_rows == 0:
         return
-    frame = table.select(list(keys)).to_pandas()
-    codes = frame.groupby(list(keys), dropna=False, sort=False).ngroup().to_numpy()
+    codes = row_codes(table, keys)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes))
     for start, end in zip(np.r_[0, ends[:-1]], ends, strict=True):

@@ -96,4 +96,6 @@ def _duckdb(data: Any, values: Mapping[str, Any]) -> Any:
 def _literal(value: Any) -> str:
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return f"CAST('{value!r}' AS DOUBLE)" if isinstance(value, float) else str(value)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from rai_scale.engines.exact import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.explanations.lime_codes import is_number
-from rai_scale.statistics.cells import plain_values
 from rai_scale.statistics.quantiles import Distribution, distribution
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _categories(engine: Engine, data: Any, name: str) -> Axis:
     counted = counted.filter(counted[name].is_valid()).sort_by(name)
     if not counted.num_rows:
         raise ConfigError(f"feature {name!r} has no values at all.")
-    values = plain_values(counted[name])
+    values = key_values(counted[name])
     return Axis(name, values, True, counts=(values, counted["count"].to_numpy()))
 
 

@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import sklearn.metrics as skm
 
+from rai_scale.engines.exact import number_values
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metrics import Metric
-from rai_scale.statistics.cells import plain_values
 from rai_scale.statistics.moments import Moments, group_moments, merge_all
 
 
@@ -100,7 +100,7 @@ class RowTerms:
         for name in (self.y_true, self.y_pred):
             if table[name].null_count:
                 raise ConfigError(f"column {name!r} has missing values; fill or drop those rows.")
-        y, given = (plain_values(table[n]) for n in (self.y_true, self.y_pred))
+        y, given = (number_values(table[n]) for n in (self.y_true, self.y_pred))
         y, p = y.astype(float), given.astype(float)
         if not np.isfinite(y).all() or not np.isfinite(p).all():
             raise ConfigError("labels and predictions must be finite numbers.")

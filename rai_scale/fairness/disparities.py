@@ -156,5 +156,7 @@ def disparities(
     weights = [] if sample_weight is None else [sample_weight]
     engine = engine_of(frame)
     check_roles(roles, [*roles.keys([]), *weights], engine.columns(frame))
-    cells = count_cells(engine, frame, roles.keys([]), weights=weights)
+    keys = roles.keys([])
+    numbers = set(keys) - set(roles.groups)
+    cells = count_cells(engine, frame, keys, weights=weights, numbers=numbers)
     return disparity_values(cells, roles, metrics, sample_weight, method=method, options=options)

@@ -157,6 +157,7 @@ def _draws(
         n_boot=asked.n_boot,
         random_state=rng,
         weights=weights,
+        numbers=set(wanted.columns) - set(measured.roles.groups),
     )
     return iter([align(keys, draw, wanted)])
 

@@ -97,12 +97,15 @@ def _count(  # noqa: PLR0917 - what to count, and on what
 ) -> Cells:
     """Count cells; they tell apart what ``also`` reads, if that keeps them few enough."""
     weights = list(dict.fromkeys(m.weight for m in metrics if m.weight is not None))
+
+    def counted(keys: list[str]) -> Cells:
+        numbers = set(keys) - set(roles.groups)
+        return count_cells(engine, frame, keys, weights=weights, limit=limit, numbers=numbers)
+
     if also:
-        keys = roles.keys([*metrics, *also])
         with suppress(TooManyGroupsError):
-            return count_cells(engine, frame, keys, weights=weights, limit=limit)
-    keys = roles.keys(metrics) if metrics else roles.groups
-    return count_cells(engine, frame, keys, weights=weights, limit=limit)
+            return counted(roles.keys([*metrics, *also]))
+    return counted(roles.keys(metrics) if metrics else roles.groups)
 
 
 def _refuse_labels(metrics: Sequence[Metric], error: TooManyGroupsError | None) -> None:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.engines.exact import arrow_values, positions
 from rai_scale.engines.sql_tables import valid_text
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
@@ -161,9 +162,7 @@ class NumberCells:
         cell = np.zeros(table.num_rows, np.int64)
         known = np.asarray(pc.is_valid(table[self.unit]))
         for key, values in zip(self.declared.keys, self.declared.levels, strict=True):
-            column = table[key]
-            levels = pa.array(values).cast(column.type)
-            place = pc.fill_null(pc.index_in(column, value_set=levels), -1).to_numpy()
+            place = positions(table[key], arrow_values(values))
             known &= place >= 0
             cell = cell * len(values) + place
         hashed = key_hashes(table.select([self.unit, *self.declared.keys]), self.seed)

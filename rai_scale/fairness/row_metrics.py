@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
+from rai_scale.engines.exact import key_values, number_values
 from rai_scale.fairness.from_cells import Roles
 from rai_scale.fairness.metrics import Metric
-from rai_scale.statistics.cells import plain_values
 
 EVERYTHING = "_rai_all"
 VALUES = "_rai_values"
@@ -54,7 +54,7 @@ class OneKey:
 
 
 def _values(table: pa.Table, column: str) -> np.ndarray:
-    values = plain_values(table[column])
+    values = number_values(table[column])
     return np.stack(list(values)) if values.dtype == object else values
 
 
@@ -82,7 +82,7 @@ def _by(
     table = engine.collect(
         engine.map_groups(frame, keys, function, outputs, inputs=inputs, label="metrics of groups")
     )
-    index = pd.DataFrame({key: plain_values(table[key]) for key in keys})
+    index = pd.DataFrame({key: key_values(table[key]) for key in keys})
     rows = [pd.Series(cloudpickle.loads(payload)) for payload in table[VALUES].to_pylist()]
     found = pd.DataFrame(rows).set_index(
         pd.MultiIndex.from_frame(index) if len(keys) > 1 else pd.Index(index[keys[0]])

@@ -6,7 +6,7 @@ a noisy release) can be computed on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.counts import sum_name
+from rai_scale.engines.exact import is_number, joined, key_values, number_values
 from rai_scale.engines.list_keys import is_list_of_numbers
 from rai_scale.errors import ConfigError
 
@@ -72,7 +73,7 @@ class Cells:
     def merge(self, other: Cells) -> Cells:
         """Add the cells of other rows of the same table; associative and commutative."""
         names = list(self.keys.columns)
-        both = pd.concat([self.keys, other.keys], ignore_index=True)
+        both = pd.DataFrame({name: joined(self.keys[name], other.keys[name]) for name in names})
         grouped = both.groupby(names, sort=True)
         codes = grouped.ngroup().to_numpy()
         first = np.unique(codes, return_index=True)[1]
@@ -94,10 +95,12 @@ def count_cells(
     *,
     weights: Sequence[str] = (),
     limit: int | None = None,
+    numbers: Collection[str] = (),
 ) -> Cells:
     """Count the cells of ``keys`` natively, with sums and sums of squares of ``weights``.
 
-    The first of ``weights`` is the sample weight.
+    The first of ``weights`` is the sample weight. ``numbers`` are those of ``keys`` that metrics
+    compute with: see :func:`~rai_scale.engines.exact.number_values`.
 
     Raises
     ------
@@ -115,8 +118,13 @@ def count_cells(
     refuse_missing(table, keys)
     for name in weights:
         refuse_missing_sum(table, name)
-    columns = [plain_values(table[key]) for key in keys]
-    frame = pd.DataFrame(dict(zip(names, columns, strict=True)))
+    frame = pd.DataFrame(
+        {
+            name: (number_values if name in numbers else key_values)(table[key])
+            for name, key in zip(names, keys, strict=True)
+        }
+    )
+    frame = _of_one_type(frame, [name for name in names if name in numbers])
     order = frame.sort_values(names, kind="stable", key=_comparable).index.to_numpy()
     return Cells(
         frame.iloc[order].reset_index(drop=True),
@@ -124,6 +132,15 @@ def count_cells(
         {sum_name(s)[4:]: table[sum_name(s)].to_numpy()[order] for s in sums},
         weights[0] if weights else None,
     )
+
+
+def _of_one_type(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Bring integers that metrics compare into one type: NumPy makes floats of int64 and uint64."""
+    whole = [name for name in names if frame[name].dtype.kind in "iu"]
+    if len({frame[name].dtype for name in whole}) < 2:  # noqa: PLR2004
+        return frame
+    kind = joined(*(frame[name] for name in whole)).dtype
+    return frame.astype(dict.fromkeys(whole, kind))
 
 
 COPY = "_rai_key "
@@ -178,8 +195,7 @@ def check_weights(schema: pa.Schema, names: Sequence[str]) -> None:
     """Raise :class:`ConfigError` for weights that are no numbers."""
     for name in names:
         kind = schema.field(name).type
-        known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-        if not any(is_known(kind) for is_known in known):
+        if not is_number(kind):
             raise ConfigError(f"the weights in column {name!r} must be numbers; found {kind}.")
 
 
@@ -187,13 +203,6 @@ def _comparable(values: pd.Series) -> pd.Series:
     """Return values that sort; vectors sort as tuples."""
     vectors = len(values) and isinstance(values.iloc[0], np.ndarray)
     return values.map(tuple) if vectors else values
-
-
-def plain_values(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column without nulls as pandas would hold it; decimals become floats."""
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
-    return column.to_pandas().to_numpy()
 
 
 def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:

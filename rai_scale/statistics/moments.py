@@ -16,13 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from rai_scale.engines.exact import key_values, number_values, row_codes
 from rai_scale.errors import ConfigError
-from rai_scale.statistics.cells import (
-    check_weights,
-    plain_values,
-    refuse_missing,
-    renamed_keys,
-)
+from rai_scale.statistics.cells import check_weights, refuse_missing, renamed_keys
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -103,8 +99,8 @@ class BatchMoments:
         """Return keys, count, weight, weight_sq and the flattened mean and co-moment."""
         values = self.terms(table)
         ones = np.ones(table.num_rows)
-        weights = ones if self.weight is None else plain_values(table[self.weight])
-        codes = _codes(table, self.keys)
+        weights = ones if self.weight is None else number_values(table[self.weight])
+        codes = row_codes(table, self.keys)
         first = np.unique(codes, return_index=True)[1]
         found = [moments_of(values[codes == g], weights[codes == g]) for g in range(len(first))]
         return _rows(table.take(pa.array(first)), self.keys, found, self.outputs)
@@ -156,7 +152,7 @@ def group_moments(
     table = engine.collect(whole)
     refuse_missing(table, keys)
     frame = pd.DataFrame(
-        {name: plain_values(table[key]) for name, key in zip(own, keys, strict=True)}
+        {name: key_values(table[key]) for name, key in zip(own, keys, strict=True)}
     )
     order = frame.sort_values(own, kind="stable").index.to_numpy()
     states = read_moments(table.take(pa.array(order)))
@@ -175,11 +171,6 @@ _STATE = [
     pa.field("comoment", pa.list_(pa.float64())),
     pa.field("low", pa.list_(pa.float64())),
 ]
-
-
-def _codes(table: pa.Table, keys: Sequence[str]) -> np.ndarray:
-    frame = table.select(list(keys)).to_pandas()
-    return frame.groupby(list(keys), dropna=False, sort=False).ngroup().to_numpy()
 
 
 def _rows(

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.exact import key_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.score_bins import raise_missing
 
@@ -63,23 +64,15 @@ def group_levels(
     table: pa.Table, groups: Sequence[str], count: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the distinct groups, sorted, and the row of each cell's group among them."""
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    values = []
     for name in groups:
         column = table[name]
         missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
         raise_missing(int(count[missing].sum()), "group", name)
-        coded = column.combine_chunks().dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        values.append(coded.dictionary.to_pandas())
-        codes = codes * len(values[-1]) + coded.indices.to_numpy()
-    found, code = np.unique(codes, return_inverse=True)
-    levels: dict[str, Any] = {}
-    rest = found
-    for name, distinct in zip(reversed(groups), reversed(values), strict=True):
-        rest, at = np.divmod(rest, len(distinct))
-        levels[name] = distinct.take(at).reset_index(drop=True)
-    frame = pd.DataFrame(levels, index=pd.RangeIndex(len(found)))[list(groups)]
+    code = row_codes(table, groups)
+    first = np.unique(code, return_index=True)[1]
+    distinct = table.take(pa.array(first))
+    levels = {name: key_values(distinct[name]) for name in groups}
+    frame = pd.DataFrame(levels, index=pd.RangeIndex(len(first)))
     if not groups:
         return frame, code
     order = frame.sort_values(list(groups), kind="stable").index.to_numpy()

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.exact import arrow_values, positions
 from rai_scale.engines.indicators import with_indicators
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.privacy.disclosure import one_message
@@ -91,6 +91,7 @@ def refuse_groups(columns: Sequence[str], groups: Sequence[str]) -> None:
 
 def _held(found: Mapping[str, pa.Array], pos_label: Any) -> dict[str, Any]:
     """Return the positive label as each column holds it, None for a column without."""
+    pos_label = pos_label.item() if isinstance(pos_label, np.generic) else pos_label
     labels = {name: values.to_pylist() for name, values in found.items()}
     held = {
         name: next((label for label in values if _same(label, pos_label)), None)
@@ -139,8 +140,7 @@ class DeclaredLabels:
         return pa.table({**{name: table[name] for name in self.others}, **copies})
 
     def _of(self, column: pa.ChunkedArray) -> pa.Array:
-        levels = pa.array(list(self.labels)).cast(column.type)
-        place = pc.fill_null(pc.index_in(column, value_set=levels), -1).to_numpy()
+        place = positions(column, arrow_values(self.labels))
         positive = place == self.labels.index(self.pos_label)
         return pa.array(positive.astype(np.int64), mask=place < 0)
 
@@ -191,7 +191,7 @@ def declared_against_rest(
 
 def _check_declared(name: str, kind: pa.DataType, labels: Sequence[Any]) -> None:
     try:
-        levels = pa.array(list(labels))
+        levels = arrow_values(labels)
         fits = not (pa.types.is_boolean(levels.type) and pa.types.is_string(kind))
         fits = fits and len(levels.cast(kind).unique()) == len(labels)  # 1 and 2 are both true
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):

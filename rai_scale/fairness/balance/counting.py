@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.exact import is_number, key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.fairness.balance.cells import MAX_GROUPS, Cells, Columns
 from rai_scale.statistics.cells import counts_of
@@ -62,9 +63,7 @@ def _check_parts(columns: Columns, schema: pa.Schema) -> None:
         raise ConfigError("sensitive_features is empty; name at least one column.")
     for number in columns.numbers:
         kind = schema.field(number).type
-        if not (
-            pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-        ):
+        if not is_number(kind):
             raise ConfigError(f"{number!r} is summed, and must be a number; it is {kind}.")
     for name in (columns.label, columns.prediction):
         if name is not None:
@@ -125,7 +124,7 @@ def _cells(table: pa.Table, columns: Columns) -> Cells:
     if not rows.sum():
         raise ConfigError("the frame has no rows, so there is no balance to measure.")
     keys = pd.DataFrame(
-        {name: table.column(i).to_pandas() for i, name in enumerate(columns.keys[:count])}
+        {name: _values(table.column(i)) for i, name in enumerate(columns.keys[:count])}
     )
     for name in columns.keys:
         _check_key(name, keys[name], rows, name in columns.sensitive)
@@ -133,6 +132,10 @@ def _cells(table: pa.Table, columns: Columns) -> Cells:
     sums = [table.column(i).to_numpy() for i in range(count + 1, table.num_columns)]
     weight = rows if columns.sample_weight is None else sums[0]
     return Cells(columns, keys, rows, weight, None if columns.score is None else sums[-1])
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    return column.to_pandas() if column.null_count else key_values(column)
 
 
 def _check_found(keys: pd.DataFrame, columns: Columns) -> None:

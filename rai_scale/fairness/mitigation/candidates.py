@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import sklearn.metrics
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.exact import key_values, number_values
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.reductions import (
     Categories,
@@ -101,15 +102,21 @@ def evaluate_candidates(
     categories = _known_categories(frame, schema, features, categorical_features)
     counted = _count(engine, frame, candidates, (tuple(features), tuple(keys), categories))
     refuse_missing(counted.filter(pc.equal(counted[CANDIDATE], 0)), keys)
-    cells = counted.to_pandas()
+    people = set(sensitive_features)
+    cells = pd.DataFrame(
+        {
+            name: (key_values if name in people else number_values)(counted[name])
+            for name in counted.column_names
+        }
+    )
     rows = []
     for number, name in enumerate(candidates):
         own = cells[cells[CANDIDATE] == number]
         given = {"sample_weight": own["count"].to_numpy(dtype=np.float64)}
-        people = {"sensitive_features": own[list(sensitive_features)]}
+        groups = {"sensitive_features": own[list(sensitive_features)]}
         truth, said = own[y_true].to_numpy(), own[PREDICTED].to_numpy()
         first, second = metrics.values()
-        values = (first(truth, said, **given), second(truth, said, **people, **given))
+        values = (first(truth, said, **given), second(truth, said, **groups, **given))
         rows.append({"candidate": name, **dict(zip(metrics, map(float, values), strict=True))})
     return pd.DataFrame(rows)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from rai_scale.engines.exact import arrow_values, places_of
 from rai_scale.errors import ConfigError
 
 
@@ -31,8 +32,8 @@ class CellLookup:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the values of each row; a cell that is not in ``keys`` is an error."""
         names = list(self.keys.columns)
-        rows = pd.MultiIndex.from_arrays([_values(table[name]) for name in names])
-        cells = pd.MultiIndex.from_frame(self.keys).get_indexer(rows)
+        keys = {name: arrow_values(self.keys[name].to_numpy()) for name in names}
+        cells = places_of(table, keys)
         missing = int((cells < 0).sum())
         if missing:
             raise ConfigError(
@@ -41,8 +42,3 @@ class CellLookup:
                 "rows out."
             )
         return pa.table({name: pa.array(v[cells]) for name, v in self.values.items()})
-
-
-def _values(column: pa.ChunkedArray) -> np.ndarray:
-    decimal = pa.types.is_decimal(column.type)
-    return (column.cast(pa.float64()) if decimal else column).to_pandas().to_numpy()

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
+from rai_scale.engines.exact import key_values, merging, number_values
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
 from rai_scale.statistics.cells import count_cells, counts_of
@@ -156,11 +157,12 @@ def collect_training(
 def training_of(table: pa.Table) -> Training:
     """Turn collected rows into what Fairlearn takes."""
     roles, categories = layout_of(table)
-    control = _plain(table, roles.control) if roles.control else None
+    control = _people(table, roles.control) if roles.control else None
     counts = table[COUNT].to_numpy() if COUNT in table.column_names else None
     X = feature_frame(table, roles.features, categories)
-    people = _plain(table, roles.sensitive)
-    return Training(X, _plain(table, [roles.y_true])[roles.y_true], people, control, counts)
+    people = _people(table, roles.sensitive)
+    y = pd.Series(number_values(table[roles.y_true]), name=roles.y_true)
+    return Training(X, y, people, control, counts)
 
 
 def read_training(path: str) -> Training:
@@ -257,6 +259,10 @@ def _plain(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
         decimal = pa.types.is_decimal(table[name].type)
         columns[name] = (table[name].cast(pa.float64()) if decimal else table[name]).to_pandas()
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def _people(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    return merging(pd.DataFrame({name: key_values(table[name]) for name in names}))
 
 
 def _ordered(table: pa.Table, row_order: str | None, engine: str) -> pa.Table:

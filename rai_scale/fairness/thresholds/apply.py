@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from rai_scale.engines.exact import places_of
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.statistics.score_bins import as_floats
@@ -52,35 +52,11 @@ class GroupRules:
 
     def find(self, table: pa.Table) -> np.ndarray:
         """Return the number of each row's group; -1 for a group that was not fitted."""
-        found = np.zeros(table.num_rows, dtype=np.int64)
-        fitted = np.zeros(len(self.p0), dtype=np.int64)
-        known = np.ones(table.num_rows, dtype=bool)
-        for name, values in self.groups.items():
-            distinct = values.unique()
-            at = _index_in(table[name], distinct)
-            known &= at >= 0
-            found = found * len(distinct) + at
-            fitted = fitted * len(distinct) + _index_in(pa.chunked_array([values]), distinct)
-        order = np.argsort(fitted)
-        place = np.searchsorted(fitted[order], found).clip(max=len(order) - 1)
-        known &= fitted[order][place] == found
-        return np.where(known, order[place], -1)
+        return places_of(table, self.groups)
 
 
 def _passes(scores: np.ndarray, threshold: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.where(below, scores < threshold, scores > threshold)
-
-
-def _index_in(column: pa.ChunkedArray, distinct: pa.Array) -> np.ndarray:
-    try:
-        column = column if column.type.equals(distinct.type) else pc.cast(column, distinct.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise ConfigError(
-            f"a group column is of type {column.type} here and was {distinct.type} when the "
-            "thresholds were fitted; cast it."
-        ) from None
-    found = pc.fill_null(pc.index_in(column, value_set=distinct), -1)
-    return found.to_numpy().astype(np.int64)
 
 
 @dataclass(frozen=True)

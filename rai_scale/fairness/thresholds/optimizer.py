@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from fairlearn.postprocessing._interpolated_thresholder import InterpolatedThresholder
 from fairlearn.utils._input_validation import _merge_columns
 from sklearn.utils.validation import check_array
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.exact import arrow_values, merging
 from rai_scale.fairness.thresholds.apply import GroupRules
 from rai_scale.fairness.thresholds.counts import RANGE_ROWS, GroupPoints, group_points
 from rai_scale.fairness.thresholds.points import ThresholdPoints, optimistic_points
@@ -134,7 +134,7 @@ def _in_fairlearn_order(
     levels = found.levels
     if levels.shape[1] == 1:
         return levels, dict(zip(levels.iloc[:, 0].tolist(), found.points, strict=True))
-    merged = _merge_columns(check_array(levels, dtype=None, ensure_2d=False))
+    merged = _merge_columns(check_array(merging(levels), dtype=None, ensure_2d=False))
     order = np.argsort(merged)
     points: dict[Hashable, ThresholdPoints] = {str(merged[i]): found.points[i] for i in order}
     return levels.take(order).reset_index(drop=True), points
@@ -143,13 +143,12 @@ def _in_fairlearn_order(
 def _rules(solution: Solution, levels: pd.DataFrame) -> GroupRules:
     chosen = list(solution.interpolation.values())
     operations = [[rule[f"operation{i}"] for rule in chosen] for i in (0, 1)]
-    columns = pa.Table.from_pandas(levels, preserve_index=False)
 
     def numbers(name: str) -> np.ndarray:
         return np.array([rule.get(name, np.nan) for rule in chosen], dtype=np.float64)
 
     return GroupRules(
-        groups={name: columns[name].combine_chunks() for name in columns.column_names},
+        groups={str(name): arrow_values(values.to_numpy()) for name, values in levels.items()},
         p0=numbers("p0"),
         p1=numbers("p1"),
         p_ignore=numbers("p_ignore"),

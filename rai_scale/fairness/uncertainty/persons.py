@@ -9,7 +9,7 @@ of rows of a replicate varies, which rates and means do not feel.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.exact import key_values, number_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.uncertainty.resample import Draw, generator_of
-from rai_scale.statistics.cells import check_weights, counts_of, plain_values
+from rai_scale.statistics.cells import check_weights, counts_of
 from rai_scale.statistics.keyed_hash import key_hashes, mix
 
 if TYPE_CHECKING:
@@ -131,11 +132,7 @@ def _add(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 def _cells_of(table: pa.Table, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a first row of each cell, the rows sorted by cell, and where each cell starts."""
-    codes = np.zeros(table.num_rows, dtype=np.int64)
-    for key in keys:
-        column = table[key].combine_chunks().dictionary_encode(null_encoding="encode")
-        codes = codes * max(1, len(column.dictionary)) + column.indices.to_numpy()
-        codes = np.unique(codes, return_inverse=True)[1]  # keeps the product from overflowing
+    codes = row_codes(table, keys)
     order = np.argsort(codes, kind="stable")
     starts = np.unique(codes[order], return_index=True)[1]
     return order[starts], order, starts
@@ -150,6 +147,7 @@ def person_replicates(
     n_boot: int,
     random_state: Any = None,
     weights: Sequence[str] = (),
+    numbers: Collection[str] = (),
 ) -> tuple[pd.DataFrame, Draw]:
     """Draw replicates of cells by person, in one pass over ``data``; executes.
 
@@ -168,6 +166,8 @@ def person_replicates(
         An int gives the same replicates on every engine and partitioning.
     weights : list of str
         Columns of sample weights.
+    numbers : collection of str
+        Those of ``keys`` that metrics compute with: decimals with places become floats.
 
     Returns
     -------
@@ -194,7 +194,10 @@ def person_replicates(
     values = np.array([merged.column(first + i).to_numpy() for i in range(len(names))])
     counts = np.rint(values[:n_boot]).astype(np.int64)
     sums = {w: values[(i + 1) * n_boot :][:n_boot] for i, w in enumerate(weights)}
-    cells = {key: plain_values(merged.column(i)) for i, key in enumerate(keys)}
+    cells = {
+        key: (number_values if key in numbers else key_values)(merged.column(i))
+        for i, key in enumerate(keys)
+    }
     return pd.DataFrame(cells), Draw(counts, sums)
 
 
