@@ -5,11 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_AS_TEXT = ("pandas.interval", "pandas.period", "arrow.uuid")
 _DAY = 86_400_000
 _MICROS = {"s": 1_000_000, "ms": 1_000}
 
 
-def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911
+def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911, PLR0912
     """Map a type to the one that stands for it on every engine.
 
     Spark knows no unsigned integers, dictionaries, nanoseconds or 64-bit offsets; what it cannot
@@ -17,6 +18,9 @@ def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911
     """
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return canonical_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        text = kind.extension_name in _AS_TEXT
+        return pa.string() if text else canonical_type(kind.storage_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -65,12 +69,39 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if column.type.equals(kind):
         return column
     if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
+        column = _decoded(column)
     if pa.types.is_run_end_encoded(column.type):
         column = pc.run_end_decode(column)
+    if isinstance(column.type, pa.BaseExtensionType):
+        if column.type.extension_name in _AS_TEXT:
+            return _texts(column)
+        column = pa.chunked_array(
+            [chunk.storage for chunk in column.chunks], column.type.storage_type
+        )
     column = _in_range(column, kind)
     # safe=False only drops nanoseconds: widening casts cannot fail, and others are not asked for.
     return pc.cast(column, kind, safe=not pa.types.is_temporal(kind))
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the values of a dictionary column, of whatever type they are."""
+    held = column.type.value_type
+    if not isinstance(held, pa.BaseExtensionType) and not pa.types.is_nested(held):
+        return pc.cast(column, column.type.value_type)
+    kind = canonical_type(column.type)
+    values = [canonical_column(pa.chunked_array([part.dictionary])) for part in column.chunks]
+    parts = zip(values, column.chunks, strict=True)
+    return pa.chunked_array(
+        [found.combine_chunks().take(part.indices) for found, part in parts], kind
+    )
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the text of each value, as pandas and Python say it."""
+    values = column.to_pandas()
+    missing = values.isna()
+    texts = [None if gone else str(v) for v, gone in zip(values, missing, strict=True)]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _in_range(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.list_keys import bytes_as_lists, lists_as_bytes
-from rai_scale.errors import TooManyGroupsError
+from rai_scale.engines.list_keys import bytes_as_lists, is_list_of_numbers, lists_as_bytes
+from rai_scale.errors import ConfigError, TooManyGroupsError
 
 Sum = str | tuple[str, ...]
 """A column to sum, or columns whose product is summed."""
@@ -38,8 +38,21 @@ def check_limit(table: pa.Table, keys: Sequence[str], limit: int | None) -> pa.T
     return table
 
 
+def refuse_nested(schema: pa.Schema, keys: Sequence[str]) -> None:
+    """Raise for keys that no engine compares: structs, maps, lists of other than numbers."""
+    for key in keys:
+        kind = schema.field(key).type
+        odd = pa.types.is_interval(kind) or pa.types.is_nested(kind)
+        if odd and not is_list_of_numbers(kind):
+            raise ConfigError(
+                f"column {key!r} is of type {kind}, and groups are made of single values. Name one "
+                "of its parts as a column of its own."
+            )
+
+
 def counts_schema(schema: pa.Schema, keys: Sequence[str], sums: Sequence[Sum]) -> pa.Schema:
     """Return the schema of group counts over a frame of ``schema``."""
+    refuse_nested(schema, keys)
     fields = [schema.field(key) for key in keys]
     fields += [pa.field("count", pa.int64())]
     return pa.schema(fields + [pa.field(sum_name(name), pa.float64()) for name in sums])

@@ -29,6 +29,7 @@ from rai_scale.engines.counts import (
 from rai_scale.engines.frames import (
     arrow_to_frame,
     as_texts,
+    frame_as,
     frame_schema,
     frame_to_arrow,
     text_dtype,
@@ -74,13 +75,16 @@ class DaskEngine(EngineBase):
         names = list(dict.fromkeys([*keys, *columns_of(sums)]))
         self._check(data, names)
         kept = data[names or list(data.columns)[:1]]
-        schema = counts_schema(self.schema(kept), keys, sums)
+        found = self.schema(kept)
+        schema = counts_schema(found, keys, sums)
         meta = arrow_to_frame(schema.empty_table(), pd.ArrowDtype(pa.string()))
         counted = kept.reduction(
             _count_partition,
             aggregate=_merge_partitions,
             meta=meta,
-            chunk_kwargs={"keys": list(keys), "sums": list(sums), "limit": limit},
+            chunk_kwargs={
+                **{"schema": found, "keys": list(keys), "sums": list(sums), "limit": limit}
+            },
             aggregate_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
             combine=_merge_partitions,
             combine_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
@@ -232,9 +236,9 @@ def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
 
 
 def _count_partition(
-    frame: pd.DataFrame, keys: list[str], sums: list[Sum], limit: int | None
+    frame: pd.DataFrame, schema: pa.Schema, keys: list[str], sums: list[Sum], limit: int | None
 ) -> pd.DataFrame:
-    counted = _cut_off(count_groups(frame_to_arrow(frame), keys, sums), limit)
+    counted = _cut_off(count_groups(frame_as(frame, schema), keys, sums), limit)
     return arrow_to_frame(counted, pd.ArrowDtype(pa.string()))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -53,20 +57,66 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
 
     Null, None, NaN and NaT are null. A mixed column (say numbers among strings) is what a CSV with
     dirt looks like in pandas; each value is taken as ``str(value)``. Lone surrogates, which no
-    UTF-8 can hold, become U+FFFD.
+    UTF-8 can hold, become U+FFFD. Intervals (of ``pandas.cut``) and periods are their texts,
+    categories what their values are.
+
+    Raises
+    ------
+    ConfigError
+        For a dtype that Arrow has no type for, such as complex numbers.
     """
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _coded(series.cat.codes.to_numpy(), column_to_arrow(pd.Series(dtype.categories)))
+    if isinstance(dtype, pd.IntervalDtype | pd.PeriodDtype):
+        codes, distinct = pd.factorize(series)
+        return _coded(codes, as_texts(pd.Series(distinct)))
+    if isinstance(dtype, pd.SparseDtype):
+        series = series.sparse.to_dense()
     if len(series) == 0 and series.dtype == object:
         return pa.array([], pa.string())
     try:
         array = pa.Array.from_pandas(series)
+    except pa.ArrowNotImplementedError:
+        raise ConfigError(
+            f"column {series.name!r} is of dtype {dtype}, which has no type in Arrow. Convert it "
+            "first, for example with astype('float64') or astype(str)."
+        ) from None
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         array = as_texts(series)
+    if pa.types.is_date(array.type) and any(isinstance(value, datetime) for value in series):
+        array = as_texts(series)  # Arrow would cut times off dates
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _coded(codes: np.ndarray, values: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values)
 
 
 def as_texts(series: pd.Series) -> pa.Array:
     """Return ``str(value)`` of each value as UTF-8, and null for missing ones."""
     return pa.array([None if _missing(v) else _text(str(v)) for v in series], pa.string())
+
+
+def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Convert the columns of ``schema``; objects that it says are text are texts, value by value.
+
+    A partition whose objects are all of one kind is then no other than one where they are mixed.
+    """
+    table = frame_to_arrow(frame, schema.names)
+    for at, (found, wanted) in enumerate(zip(table.schema, schema, strict=True)):
+        if found.type.equals(wanted.type) or not pa.types.is_string(wanted.type):
+            continue
+        if pa.types.is_binary(found.type):
+            decoded = [_decoded(value) for value in table.column(at).to_pylist()]
+            table = table.set_column(at, wanted, pa.array(decoded, pa.string()))
+        elif not pa.types.is_nested(found.type) and len(table):
+            table = table.set_column(at, wanted, as_texts(frame[wanted.name]))
+    return canonical_table(table, schema)
+
+
+def _decoded(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "backslashreplace")
 
 
 def _text(value: str) -> str:
@@ -117,3 +167,33 @@ def _of_its_type(series: pd.Series) -> pd.Series:
     if len(series) and pd.api.types.infer_dtype(series, skipna=True) == "string":
         return series[series.notna()].iloc[:1]
     return series
+
+
+def level_maker(data: Any, name: str) -> Callable[[str], Any] | None:
+    """Return what makes a value of its text where a column holds intervals or periods, else None.
+
+    ``data`` is a pandas or dask frame or an Arrow table; other frames have no such columns.
+    """
+    meta = getattr(data, "_meta", data)
+    if isinstance(meta, pd.DataFrame):
+        dtype = meta[name].dtype
+        dtype = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+    elif isinstance(data, pa.Table):
+        kind = data.schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        known = str(getattr(kind, "extension_name", "")).startswith("pandas.")
+        dtype = kind.to_pandas_dtype() if known else None
+    else:
+        return None
+    if isinstance(dtype, pd.PeriodDtype):
+        return partial(pd.Period, freq=dtype.freq)
+    if isinstance(dtype, pd.IntervalDtype):
+        return partial(
+            _interval, kind=pd.api.types.pandas_dtype(dtype.subtype), closed=dtype.closed
+        )
+    return None
+
+
+def _interval(text: str, kind: Any, closed: Any) -> pd.Interval:
+    ends = pd.Series(text[1:-1].split(", ")).astype(kind)
+    return pd.Interval(*ends, closed=closed)

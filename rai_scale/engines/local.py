@@ -20,12 +20,21 @@ import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS, TASK_SCHEMA, EngineBase, RunTasks, cut
-from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
+from rai_scale.engines.counts import (
+    Sum,
+    check_limit,
+    columns_of,
+    count_groups,
+    counts_schema,
+    factors,
+    refuse_nested,
+    sum_name,
+)
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
-from rai_scale.engines.sql_tables import named_in, quoted, scannable
+from rai_scale.engines.sql_tables import is_scanned, named_in, quoted, scannable
 from rai_scale.engines.worker_pool import end_workers, submit
 
 
@@ -147,7 +156,8 @@ class LocalEngine(EngineBase):
                 pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(data)
             )
         if isinstance(data, pa.Table):
-            done = self._run_groups(batch, split_groups(data, keys))
+            table = canonical_table(data.select(list(batch.inputs)))
+            done = self._run_groups(batch, split_groups(table, keys))
             return pa.concat_tables([batch.outputs.empty_table(), *done])
         ordered = data.select(*map(quoted, batch.inputs)).order(", ".join(map(quoted, keys)))
 
@@ -172,6 +182,14 @@ class LocalEngine(EngineBase):
         self._check(data, names)
         if isinstance(data, pd.DataFrame):
             data = frame_to_arrow(data, names or list(data.columns)[:1])
+        if isinstance(data, pa.Table):
+            data = data.select(names or data.column_names[:1])
+            if not all(map(is_scanned, data.schema.types)):
+                table = canonical_table(data)
+                counted = count_groups(table, keys, sums)
+                return check_limit(
+                    counted.cast(counts_schema(table.schema, keys, sums)), keys, limit
+                )
         relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
         # fsum keeps the digits that a naive sum of many rows loses
         totals = [f"{_fsum(name)} AS {quoted(sum_name(name))}" for name in sums]
@@ -179,7 +197,9 @@ class LocalEngine(EngineBase):
         grouped = relation.aggregate(wanted, ", ".join(map(quoted, keys)))
         grouped = grouped if limit is None else grouped.limit(limit + 1)
         with plain_errors():
-            return check_limit(canonical_table(grouped.to_arrow_table()), keys, limit)
+            counted = canonical_table(grouped.to_arrow_table())
+        refuse_nested(counted.schema, keys)
+        return check_limit(counted, keys, limit)
 
     def aggregate_sql(
         self,

@@ -57,6 +57,14 @@ def valid_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def is_scanned(kind: pa.DataType) -> bool:
+    """Whether DuckDB reads a type from Arrow, and gives it back, as it is."""
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return is_scanned(kind.value_type)
+    known = pa.types.is_decimal256, pa.types.is_float16, pa.types.is_duration
+    return not (isinstance(kind, pa.BaseExtensionType) or any(is_a(kind) for is_a in known))
+
+
 def _column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):

@@ -20,6 +20,7 @@ from rai_scale.fairness.from_cells import (
     frame_of,
     refuse_empty,
 )
+from rai_scale.fairness.levels import makers_of, named_cells
 from rai_scale.fairness.metrics import (
     DISPARITIES,
     Metric,
@@ -159,4 +160,5 @@ def disparities(
     keys = roles.keys([])
     numbers = set(keys) - set(roles.groups)
     cells = count_cells(engine, frame, keys, weights=weights, numbers=numbers)
+    cells = named_cells(cells, makers_of(frame, roles))
     return disparity_values(cells, roles, metrics, sample_weight, method=method, options=options)

@@ -15,6 +15,7 @@ from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.fairness.averages import Averages, averages_table, is_average, measure_averages
 from rai_scale.fairness.from_cells import Roles, disaggregate
+from rai_scale.fairness.levels import named_measures
 from rai_scale.fairness.metrics import RANKS, Metric, base_function
 from rai_scale.fairness.row_metrics import measure_rows
 from rai_scale.statistics.cells import Cells, count_cells
@@ -54,6 +55,12 @@ def measure(
     engine: Any, frame: Any, roles: Roles, metrics: list[Metric], limits: Limits
 ) -> Measured:
     """Measure all metrics; those that cannot be counted run on all rows of a group."""
+    return named_measures(_measure(engine, frame, roles, metrics, limits), frame)
+
+
+def _measure(
+    engine: Any, frame: Any, roles: Roles, metrics: list[Metric], limits: Limits
+) -> Measured:
     counted = [metric for metric in metrics if metric.takes_weight]
     rest = [metric for metric in metrics if not metric.takes_weight]
     also = rest if limits.resampled else []

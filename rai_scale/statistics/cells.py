@@ -116,6 +116,7 @@ def count_cells(
     data, keys = renamed_keys(engine, data, keys, ["count", *map(sum_name, sums)])
     table = engine.group_counts(data, keys, sums, limit)
     refuse_missing(table, keys)
+    _refuse_lists(table, keys, numbers)
     for name in weights:
         refuse_missing_sum(table, name)
     frame = pd.DataFrame(
@@ -132,6 +133,15 @@ def count_cells(
         {sum_name(s)[4:]: table[sum_name(s)].to_numpy()[order] for s in sums},
         weights[0] if weights else None,
     )
+
+
+def _refuse_lists(table: pa.Table, keys: Sequence[str], numbers: Collection[str]) -> None:
+    for key in keys:
+        if is_list_of_numbers(table.schema.field(key).type) and key not in numbers:
+            raise ConfigError(
+                f"column {key.removeprefix(COPY)!r} holds lists, and groups are made of single "
+                "values. Make a column of each place, or of their text."
+            )
 
 
 def _of_one_type(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

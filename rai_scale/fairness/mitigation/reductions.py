@@ -25,7 +25,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
+from rai_scale.engines.arrow_types import canonical_column
 from rai_scale.engines.exact import key_values, merging, number_values
+from rai_scale.engines.frames import column_to_arrow
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
 from rai_scale.statistics.cells import count_cells, counts_of
@@ -201,11 +203,12 @@ def categories_of(
         dtype = dtypes.get(name)
         given = list(asked[name]) if isinstance(asked, Mapping) and name in asked else None
         if given is None and isinstance(dtype, pd.CategoricalDtype):
-            given = dtype.categories.tolist()
+            values = column_to_arrow(pd.Series(dtype.categories))
+            given = number_values(canonical_column(pa.chunked_array([values]))).tolist()
             given = None if "__UNKNOWN_CATEGORIES__" in given else given  # dask's own mark
         elif given is None and name not in asked:
             continue
-        found[name] = given or sorted(pc.unique(table[name].drop_null()).to_pylist())
+        found[name] = given or sorted(number_values(pc.unique(table[name].drop_null())).tolist())
     return found
 
 

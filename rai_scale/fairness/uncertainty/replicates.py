@@ -110,7 +110,8 @@ def _index_of(keys: pd.DataFrame, names: list[str]) -> tuple[pd.Index, np.ndarra
 
 
 def _find(rows: pd.DataFrame, index: pd.Index) -> np.ndarray:
-    wanted = pd.MultiIndex.from_frame(rows) if rows.shape[1] > 1 else pd.Index(rows.iloc[:, 0])
+    several = rows.shape[1] > 1
+    wanted = pd.MultiIndex.from_frame(rows) if several else pd.Index(rows.iloc[:, 0].to_numpy())
     return index.get_indexer(wanted).astype(np.int64)
 
 
