@@ -5,11 +5,12 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.setup
 ROWS ?= 1000
 WORKERS ?= 2
+EXTRAS ?= pii
+PACKAGES ?=
 ARGS ?=
-UV ?= uv
+UV ?= $(BIN)/uv
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet
 
@@ -18,15 +19,8 @@ UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --genera
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## Make .venv from the lock (runs again only when the lock or pyproject.toml changed)
-
-$(STAMP): requirements/dev.lock pyproject.toml scripts/find_python.sh
-	@python=$$(scripts/find_python.sh "$(VENV)"); \
-	echo "setup: $(VENV) with $$($$python --version); the first time takes a few minutes"; \
-	$(BIN)/python -m pip --version > /dev/null 2>&1 || $$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	@touch $@
+setup:  ## Make .venv from the lock (anew only when the lock, pyproject.toml or Python changed)
+	@python=$$(scripts/find_python.sh "$(VENV)"); "$$python" scripts/make_venv.py "$(VENV)"
 
 demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)
 	$(BIN)/rai-scale demo out/demo --rows $(ROWS)
@@ -48,16 +42,14 @@ format: setup  ## Put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-dist: setup  ## Build the zip for --py-files and the packed environment for --archives
-	$(BIN)/python scripts/build_dist.py --out dist
+dist: setup  ## Build the zip for --py-files and the environment for --archives (EXTRAS="pii explain" PACKAGES=lightgbm)
+	$(BIN)/python scripts/build_dist.py --out dist $(addprefix --extra ,$(EXTRAS)) $(addprefix --package ,$(PACKAGES))
 
 # uv does not read pip's configuration: name a mirror with UV_DEFAULT_INDEX.
-lock:  ## Resolve the lock files again (needs uv; UPGRADE=--upgrade for newest versions)
-	@command -v $(UV) > /dev/null || { echo "lock: uv not found; run: pip install uv"; exit 1; }
-	$(UV) $(UV_LOCK) $(UPGRADE) --extra all --group dev --group model \
+lock:  ## Resolve the lock again (UPGRADE=--upgrade for newest versions; uv is in .venv, or UV=uv)
+	@command -v $(UV) > /dev/null || { echo "lock: $(UV) not found; run: make setup"; exit 1; }
+	$(UV) $(UV_LOCK) $(UPGRADE) --extra all --group dev --group model --group build \
 		-c requirements/constraints.txt -o requirements/dev.lock
-	$(UV) $(UV_LOCK) --extra pii --group model -c requirements/dev.lock \
-		-o requirements/worker.lock
 
 clean:  ## Remove everything that was made here, .venv included
 	rm -rf $(VENV) .azurite build dist out sample_lake spark-warehouse metastore_db artifacts .coverage \

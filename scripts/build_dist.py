@@ -3,7 +3,9 @@
 ``rai_scale-<version>.zip`` is for ``--py-files`` (a wheel does not import on executors, a zip
 does). ``rai_scale-environment.tar.gz`` is for ``--archives``: a folder of installed packages for
 this machine's minor version of Python and platform, which the executors' own Python reads through
-``PYTHONPATH``. Only the standard library and pip are used.
+``PYTHONPATH``. It holds the base, the extras that are asked for (``--extra``, by default ``pii``
+with the language model) and single packages of the lock (``--package``, such as the package of a
+model that is explained), at the versions of the lock; ``rai_scale-environment.txt`` lists them.
 """
 
 from __future__ import annotations
@@ -12,18 +14,22 @@ import argparse
 import gzip
 import hashlib
 import re
-import subprocess
 import sys
 import sysconfig
 import tarfile
 import tempfile
+import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
+
+import locked
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "rai_scale"
-LOCK = ROOT / "requirements" / "worker.lock"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # The oldest time that a zip can hold; a fixed one gives equal bytes for equal sources.
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -32,9 +38,49 @@ def main() -> None:
     """Build both files into ``--out`` and print their paths; a file that is current is kept."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
-    out = parser.parse_args().out
-    print(build_package(out))
-    print(build_environment(out))
+    parser.add_argument("--extra", action="append", metavar="NAME", help="by default pii")
+    parser.add_argument("--package", action="append", metavar="NAME", default=[])
+    asked = parser.parse_args()
+    names = needed(requirements(asked.extra or ["pii"], asked.package))
+    print(build_package(asked.out))
+    print(build_environment(asked.out, names))
+
+
+def requirements(extras: list[str], packages: list[str]) -> list[str]:
+    """Return what is asked for as requirements; what cannot be packed is refused."""
+    known = sorted(set(PROJECT["project"]["optional-dependencies"]) - {"all", "spark", "connect"})
+    if wrong := [name for name in extras if name not in known]:
+        raise SystemExit(
+            f"build_dist: cannot pack the extra {', '.join(wrong)}; there are {', '.join(known)}. "
+            "pyspark is the cluster's own."
+        )
+    if wrong := [name for name in packages if locked.package(name) not in locked.entries()]:
+        raise SystemExit(f"build_dist: {', '.join(wrong)} is not in {locked.LOCK.name}")
+    model = PROJECT["dependency-groups"]["model"] if "pii" in extras else []
+    return [f"rai-scale[{','.join(extras)}]", *packages, *model]
+
+
+def needed(asked: Iterable[str]) -> list[str]:
+    """Follow requirements through the installed packages: all names of the lock that they need."""
+    todo = [(Requirement(text), "") for text in asked]
+    seen: set[tuple[str, str]] = set()
+    for requirement, of_extra in todo:  # grows while it is walked
+        if requirement.marker and not requirement.marker.evaluate({"extra": of_extra}):
+            continue
+        for extra in ["", *requirement.extras]:
+            step = locked.package(requirement.name), extra
+            if step not in seen:
+                seen.add(step)
+                todo += [(Requirement(text), extra) for text in requires(requirement.name)]
+    return sorted({name for name, _ in seen} - {"rai-scale"})
+
+
+def requires(name: str) -> list[str]:
+    """Return what an installed package asks for; the lock must hold the package."""
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        raise SystemExit(f"build_dist: {name} is needed, and not in {locked.LOCK.name}") from None
 
 
 def build_package(out: Path) -> Path:
@@ -52,20 +98,22 @@ def build_package(out: Path) -> Path:
     return target
 
 
-def build_environment(out: Path) -> Path:
-    """Pack the locked dependencies of a worker for ``--archives``; reused while the lock holds."""
-    out.mkdir(parents=True, exist_ok=True)
+def build_environment(out: Path, names: list[str]) -> Path:
+    """Pack ``names`` at the lock's versions for ``--archives``; reused while the lock holds."""
     target = out / "rai_scale-environment.tar.gz"
     stamp = out / "rai_scale-environment.key"
-    key = environment_key()
+    text = "".join(locked.entries()[name] for name in names)
+    key = environment_key(text)
     if target.exists() and stamp.exists() and stamp.read_text() == key:
         return target
     with tempfile.TemporaryDirectory(dir=out) as folder:
         installed = Path(folder) / "environment"
-        install(installed)
+        options = ["--no-compile", "--target", str(installed)]
+        locked.install(Path(sys.executable), names, *options)
         part = Path(folder) / "environment.tar.gz"
         pack(installed, part)
         part.replace(target)
+    target.with_name("rai_scale-environment.txt").write_text(text)
     stamp.write_text(key)
     return target
 
@@ -85,18 +133,12 @@ def package_files() -> Iterator[Path]:
             yield path
 
 
-def environment_key() -> str:
-    """Name what the environment depends on: the lock, this script, Python and the platform."""
-    digest = hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+def environment_key(text: str) -> str:
+    """Name what the environment depends on: its lock, the scripts, Python and the platform."""
+    scripts = Path(__file__).read_bytes() + Path(locked.__file__).read_bytes()
+    digest = hashlib.sha256(text.encode() + scripts).hexdigest()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"{python} {sysconfig.get_platform()} {digest}\n"
-
-
-def install(folder: Path) -> None:
-    """Install the worker's lock into ``folder``, from the index that pip is configured for."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
-    command += ["--require-hashes", "-r", str(LOCK), "--target", str(folder)]
-    subprocess.run(command, check=True)  # noqa: S603 - fixed arguments, no shell
 
 
 def pack(folder: Path, target: Path) -> None:

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Print the Python that makes the virtual environment: PYTHON, else the first that is new enough.
-# A virtual environment that is there already keeps its own Python.
+# Print the Python that makes the virtual environment: PYTHON if it is set, else that of the
+# environment that is there already, else the first of the versions that were tried.
 set -euo pipefail
 
 venv="${1:-.venv}"
+candidates=("$venv/bin/python" python3.11 python3.12 python3.13 python3)
+[ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
 found=()
-for python in "$venv/bin/python" ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3; do
+for python in "${candidates[@]}"; do
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) || continue
     found+=("$python is $version")
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue
+    case "$version" in 3.11 | 3.12 | 3.13) ;; *) continue ;; esac
     if ! "$python" -c 'import venv, ensurepip' 2> /dev/null; then
         echo "setup: $python has no venv module. Run: apt-get install python$version-venv" >&2
         exit 1
@@ -18,7 +20,7 @@ for python in "$venv/bin/python" ${PYTHON:+"$PYTHON"} python3.11 python3.12 pyth
 done
 
 {
-    echo "setup: Python 3.11 or newer is needed and was not found (${found[*]:-no Python at all})."
-    echo "Run: apt-get install python3.11 python3.11-venv, or name one: make setup PYTHON=/path/to/python"
+    echo "setup: Python 3.11, 3.12 or 3.13 is needed and was not found (${found[*]:-no Python at all})."
+    echo "Run: apt-get install python3 python3-venv, or name one: make setup PYTHON=/path/to/python"
 } >&2
 exit 1
