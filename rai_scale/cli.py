@@ -15,7 +15,7 @@ from rai_scale.jobs.budget import app as budget_app
 from rai_scale.jobs.config import load_config
 from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(budget_app, name="budget")
 _OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -31,6 +31,23 @@ LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")]
 WarningsOk = Annotated[
     bool, typer.Option("--warnings-ok", help="Exit 0 where only warnings are left.")
 ]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        _OUT.print(__version__)
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+
+@app.callback()
+def options(version: Version = False) -> None:
+    """Run responsible-AI checks over tables of any size."""
 
 
 @app.command()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -48,6 +49,15 @@ class MissingExtraError(RaiScaleError):
         super().__init__(
             f"{package} is needed and not installed. Run: pip install 'rai-scale[{extra}]'"
         )
+
+
+@contextmanager
+def imports_of(extra: str) -> Iterator[None]:
+    """Name the extra where an import inside does not find a package of it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError((error.name or "a package").split(".")[0], extra) from None
 
 
 class MissingModelError(RaiScaleError):

@@ -10,9 +10,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pandas as pd
-from sqlalchemy import URL, Connection, Engine
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, imports_of
+
+with imports_of("private"):  # whoever imports from here learns what to install
+    from sqlalchemy import URL, Connection, Engine
+
 from rai_scale.privacy import life, setup, views
 from rai_scale.privacy.accounting import pld_epsilon
 from rai_scale.privacy.accounts import Accounts
