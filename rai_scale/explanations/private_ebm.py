@@ -9,6 +9,7 @@ table's, on a fraction of the rows, and private cut points cannot be shared with
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,9 @@ def train_private_ebm(
 
     Of each person one row is kept, by a hash of that person's rows alone; rows without a person
     are left out. Values are clipped to their public bounds, a missing number is the middle of
-    them, a missing or unknown category is one category, and a missing target the first class.
+    them, a missing or unknown category is one category, and a missing target the first class. One
+    made-up row of each class, of missing values, is always added: a model comes out whatever the
+    data hold, for a failure would tell of them.
 
     Parameters
     ----------
@@ -145,15 +148,19 @@ def train_private_ebm(
         columns, target, values[1], privacy_unit, epsilon, delta, bin_budget_frac, settings
     )
 
-    def compute() -> tuple[bytes, dict[str, Any]]:
+    _try_out(fit, schema)
+
+    def fitted() -> pa.Table:
         marked = engine.with_columns(
             frame, one_group, pa.schema([(ALL, pa.int32())]), inputs=[target], label="private ebm"
         )
         inputs = list(dict.fromkeys([ALL, *fit.inputs]))
         made = engine.map_groups(marked, [ALL], fit, STATE, inputs=inputs, label="private ebm")
-        found = one_message(lambda: engine.collect(made))
-        if found.num_rows == 0:
-            raise ConfigError("the private EBM could not be trained: there are no rows.")
+        found = engine.collect(made)
+        return found if found.num_rows else fit(schema.empty_table())
+
+    def compute() -> tuple[bytes, dict[str, Any]]:
+        found = one_message(fitted)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, found.schema) as writer:
             writer.write_table(found)
@@ -177,6 +184,16 @@ def train_private_ebm(
     return PrivateEBMResult(model_of(state, columns, values), release, epsilon, delta)
 
 
+def _try_out(fit: FitPrivate, schema: pa.Schema) -> None:
+    try:
+        fit.try_out(schema)
+    except (ArithmeticError, NotImplementedError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "a private EBM cannot be trained with these settings on columns of these types: "
+            f"{str(error).rstrip('.')}. Nothing was charged and no row was read."
+        ) from None
+
+
 def _column(name: str, bounds: Mapping[str, Any], schema: pa.Schema) -> PrivateColumn:
     if name not in bounds:
         raise ConfigError(
@@ -189,7 +206,8 @@ def _column(name: str, bounds: Mapping[str, Any], schema: pa.Schema) -> PrivateC
             raise ConfigError(f"the categories of {name!r} must differ.")
         return PrivateColumn(name, -0.5, len(given) + 0.5, tuple(given))
     numbers = [value for value in given if isinstance(value, int | float)]
-    if len(given) != _PAIR or len(numbers) != _PAIR or not numbers[0] < numbers[1]:
-        raise ConfigError(f"privacy_bounds of {name!r} must be (low, high), or a list of texts.")
+    finite = len(numbers) == _PAIR and all(map(math.isfinite, numbers))
+    if len(given) != _PAIR or not finite or not numbers[0] < numbers[1]:
+        raise ConfigError(f"privacy_bounds of {name!r} must be finite (low, high), or a list of texts.")
     check_numeric(schema, name, "feature")
     return PrivateColumn(name, float(given[0]), float(given[1]))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.errors import ConfigError
+from rai_scale.engines.sql_tables import valid_text
 from rai_scale.explanations.ebm_bins import category_texts
 from rai_scale.statistics.keyed_hash import key_hashes
 from rai_scale.statistics.score_bins import as_floats
@@ -70,17 +70,34 @@ class FitPrivate:
         return [self.privacy_unit, *(column.name for column in self.columns), self.target]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return one row of JSON, or none if there is no person."""
-        table = one_row_each(table.select(list(dict.fromkeys(self.inputs))), self.privacy_unit)
-        if table.num_rows == 0:
-            return STATE.empty_table()
+        """Return one row of JSON, whatever the rows hold, and if there are none."""
+        names = list(dict.fromkeys(self.inputs))
+        table = pa.table([_checked(table[name]) for name in names], names=names)
+        table = one_row_each(table, self.privacy_unit)
         x = np.column_stack([column.values(table) for column in self.columns])
+        x, y = _with_public_rows(x, self._labels(table), self.columns)
+        return pa.table([[json.dumps(_state(self._fit(x, y)))]], schema=STATE)
+
+    def try_out(self, schema: pa.Schema) -> None:
+        """Fit made-up rows of the table's types, so that what can never be fitted is not charged.
+
+        Parameters
+        ----------
+        schema : pyarrow.Schema
+            Canonical, of the table.
+        """
+        fields = [schema.field(name) for name in dict.fromkeys(self.inputs)]
+        nulls = pa.table([pa.nulls(2, f.type) for f in fields], schema=pa.schema(fields))
+        key_hashes(nulls, 0)
+        self._labels(nulls)
+        for column in self.columns:
+            column.values(nulls)
+        self(nulls)
+
+    def _labels(self, table: pa.Table) -> np.ndarray:
         labels = table[self.target]
         hits = pc.equal(labels, pa.scalar(self.positive, labels.type))
-        y = pc.fill_null(hits, False).to_numpy().astype(np.int64)
-        if len(np.unique(y)) == 1:
-            raise ConfigError("the private EBM could not be trained: there is one class only.")
-        return pa.table([[json.dumps(_state(self._fit(x, y)))]], schema=STATE)
+        return pc.fill_null(hits, False).to_numpy().astype(np.int64)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> Any:
         from interpret.privacy import DPExplainableBoostingClassifier
@@ -104,6 +121,23 @@ class FitPrivate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return model.fit(x, y)
+
+
+def _checked(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column that no later step fails on: texts that are no UTF-8 are missing."""
+    return valid_text(column) if pa.types.is_string(column.type) else column
+
+
+def _with_public_rows(
+    x: np.ndarray, y: np.ndarray, columns: Sequence[PrivateColumn]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add one made-up row of each class, always: without a class interpret fails.
+
+    Whether it fails would tell for certain whether any person has the class. The two rows are
+    public and the same on every table, so tables that were neighbours still are.
+    """
+    middle = np.array([column.missing for column in columns])
+    return np.vstack([x, middle, middle]), np.append(y, [0, 1])
 
 
 def half_epsilon(epsilon: float, delta: float) -> float:

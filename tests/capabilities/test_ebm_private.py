@@ -109,9 +109,30 @@ def test_one_row_per_person_by_that_persons_rows_alone(rows):
     assert one_row_each(table.set_column(0, "person", pa.nulls(len(rows))), "person").num_rows == 0
 
 
+@pytest.mark.parametrize("held", ["nobody", "all", "missing", "one row", "no row", "no person"])
+def test_a_model_comes_out_whatever_the_rows_hold(rows, ledger, held):
+    """A failure would tell for certain what the rows hold: neighbours both get a model."""
+    frame = rows.head(60).copy()
+    frame["y"] = {"nobody": "no", "all": "yes"}.get(held, frame["y"])
+    if held == "missing":
+        frame["y"], frame["age"], frame["kind"] = pd.array([None] * 60, "string"), np.inf, "other"
+    if held == "no person":
+        frame["person"] = np.nan
+    frame = frame.head({"one row": 1, "no row": 0}.get(held, 60))
+    found = train(frame, ledger, epsilon=0.5, max_rounds=2)
+    scored = score_ebm(rows.head(50), found.model)
+    assert np.isfinite(scored["prediction"]).all()
+    assert charges(ledger) == 1
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "words"),
     [
+        ({"privacy_bounds": {**BOUNDS, "age": (18, float("inf"))}}, ConfigError, "finite"),
+        ({"target": "age", "features": ["kind"]}, ConfigError, "Nothing was charged"),
+        ({"max_bins": 2}, ConfigError, "Nothing was charged"),
+        ({"learning_rate": -1.0}, ConfigError, "Nothing was charged"),
+        ({"epsilon": 1e-9}, ConfigError, "Nothing was charged"),
         ({"privacy_bounds": {"kind": ["x"]}}, ConfigError, "lacks 'age'"),
         ({"privacy_bounds": {**BOUNDS, "age": (3, 2)}}, ConfigError, "low, high"),
         ({"task": "regression"}, ConfigError, "two classes"),
