@@ -208,6 +208,8 @@ def _column(name: str, bounds: Mapping[str, Any], schema: pa.Schema) -> PrivateC
     numbers = [value for value in given if isinstance(value, int | float)]
     finite = len(numbers) == _PAIR and all(map(math.isfinite, numbers))
     if len(given) != _PAIR or not finite or not numbers[0] < numbers[1]:
-        raise ConfigError(f"privacy_bounds of {name!r} must be finite (low, high), or a list of texts.")
+        raise ConfigError(
+            f"privacy_bounds of {name!r} must be finite: (low, high), or a list of texts."
+        )
     check_numeric(schema, name, "feature")
     return PrivateColumn(name, float(given[0]), float(given[1]))

@@ -20,8 +20,10 @@ from snsql._ast.expressions.date import parse_datetime
 
 from rai_scale.errors import did_you_mean
 from rai_scale.private_queries.nulls import null_safe
-from rai_scale.private_queries.parse import Parsed, bound, nodes
+from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.spelling import KEYWORDS
+from rai_scale.private_queries.trees import bound, nodes
 
 Row: TypeAlias = "dict[str, Any]"
 _INT64 = 2**63
@@ -169,6 +171,7 @@ def _outputs(query: Any, outer: Any) -> list[_Output]:
     )
     for i, (symbol, named, own) in enumerate(columns):
         name = str(symbol.name) if symbol.name != "???" else f"column_{i + 1}"
+        name = name.strip('"') if name.strip('"').upper() in KEYWORDS else name
         selected = own.expression
         aggregate = str(selected.name).upper() if isinstance(selected, ast.AggFunction) else ""
         try:

@@ -14,9 +14,9 @@ from rai_scale.private_queries.columns import Kind, Typed, as_found, normalised
 from rai_scale.private_queries.dialect import Dialect, without_nan
 from rai_scale.private_queries.expressions import Compiler
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.parse import plain_name
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.shape import Aggregate
+from rai_scale.private_queries.trees import plain_name
 
 _LARGEST = 2.0**63
 
@@ -81,7 +81,10 @@ class Fields:
         Of distinct values it is the value itself, in the form that is the same on every engine.
         """
         name = aggregate.column or ""
-        column = self.compiler(filled=True).columns.get(name)
+        compiler = self.compiler(filled=True)
+        column = compiler.columns.get(name)
+        if name in self.facts.expressions:
+            column = compiler.compile(self.facts.expressions[name])
         if column is None:
             raise QueryRefusedError(f"the table has no column {name!r} that could be used.")
         if aggregate.kind == "distinct":
@@ -161,7 +164,8 @@ class Fields:
     def _double(self, name: str, column: Typed) -> str:
         """Return a column as a double, as cheaply as can be."""
         described = self._described(name)
-        if column.kind == "float" and getattr(described, "missing_value", None) is None:
+        plain = column.kind == "float" and name not in self.facts.expressions
+        if plain and getattr(described, "missing_value", None) is None:
             return as_found(self.dialect, name, self.schema.field(name).type).sql
         return f"CAST({column.sql} AS DOUBLE)"
 

@@ -17,7 +17,7 @@ import numpy as np
 from snsql._ast import ast
 
 from rai_scale.private_queries.budget import NoisyColumn
-from rai_scale.private_queries.parse import bound
+from rai_scale.private_queries.trees import bound
 
 _FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)
 _RISING: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from snsql.metadata import Metadata
@@ -37,6 +37,8 @@ class TableFacts:
         SmartNoise's column objects by name.
     unit_nullable : bool
         Whether the privacy unit may be null (``nullable``, true unless the metadata say no).
+    expressions : dict
+        Trees of the columns that are not in the table but computed from it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class TableFacts:
     clamp_counts: bool
     columns: dict[str, Any]
     unit_nullable: bool = True
+    expressions: Mapping[str, Any] = field(default_factory=dict)
 
     def bounds(self, column: str) -> tuple[float, float]:
         """Return the bounds that a column's values are clamped to.

@@ -8,7 +8,7 @@ import numpy as np
 from snsql._ast import ast
 from snsql._ast.expressions.logical import parse_bool
 
-from rai_scale.private_queries.parse import nodes
+from rai_scale.private_queries.trees import nodes
 
 
 class _Compare(ast.BooleanCompare):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,12 @@ from snsql._ast.ast import Query
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
+from rai_scale.private_queries.derived import with_columns
 from rai_scale.private_queries.metadata import TableFacts, table_facts
+from rai_scale.private_queries.names import quoted_keywords, resolve
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.spelling import read_back, shown, spelled
+from rai_scale.private_queries.trees import nodes, plain_name
 
 _WORDS = {
     r"^\s*WITH\b": "a CTE (WITH)",
@@ -24,9 +28,9 @@ _WORDS = {
     r"\bEXCEPT\b": "EXCEPT",
     r"\bJOIN\b": "a JOIN",
     r"\bTRY_CAST\s*\(": "TRY_CAST",
+    r"\b(?:ILIKE|RLIKE|REGEXP|SIMILAR)\b": "pattern matching but by LIKE",
 }
 _AGGREGATES = ("COUNT", "SUM", "AVG", "VAR", "VARIANCE", "STD", "STDDEV")
-_BRANCHES = ("CaseExpression", "IIFFunction", "ChooseFunction")
 _CHANGING = (
     "BareFunction",
     "CurrentTimeFunction",
@@ -47,11 +51,14 @@ class Parsed:
         Of its one table.
     text : str
         The canonical text: one for all spellings of white space and comments.
+    metadata : snsql Metadata
+        With a column for each aggregated expression.
     """
 
     query: Query
     facts: TableFacts
     text: str
+    metadata: Metadata
 
 
 def parse(text: str, metadata: Metadata) -> Parsed:
@@ -66,8 +73,8 @@ def parse(text: str, metadata: Metadata) -> Parsed:
     """
     if not isinstance(text, str):
         raise QueryRefusedError(f"a query is a text, found a {type(text).__name__}.")
-    words = _without_texts(text)
-    _refuse_words(words)
+    text = spelled(text)
+    _refuse_words(_without_texts(text))
     try:
         bare = QueryParser().queries(text)
     except ValueError as error:
@@ -79,26 +86,41 @@ def parse(text: str, metadata: Metadata) -> Parsed:
         ) from None
     if len(bare) != 1:
         raise QueryRefusedError(f"exactly one query is expected, found {len(bare)}.")
-    facts = table_facts(metadata, _simple_source(bare[0]))
-    _drop_distinct(bare[0])
-    _refuse_nodes(bare[0], facts)
-    canonical = str(_plain_numbers(bare[0]))
+    query = bare[0]
+    name, alias = _simple_source(query)
+    metadata = quoted_keywords(metadata)
+    facts = table_facts(metadata, name)
+    resolve(query, facts, alias)
+    _count_rows(query)
+    _drop_distinct(query)
+    _refuse_nodes(query, facts)
+    canonical = shown(str(_plain_numbers(query)))
+    facts, expressions = with_columns(_with_values(query), facts, metadata)
     try:
-        query = QueryParser(metadata).queries(canonical)[0]
+        query = QueryParser(metadata).queries(str(_plain_numbers(query)))[0]
     except (ValueError, ArithmeticError, AttributeError) as error:
         raise QueryRefusedError(f"the query cannot be used: {error}") from None
-    return Parsed(_plain_numbers(query), facts, canonical)
+    facts = replace(facts, expressions=expressions)
+    return Parsed(_plain_numbers(_with_values(query)), facts, canonical, metadata)
 
 
-def plain_name(name: str) -> str:
-    """Return a column's name without its table and quotes."""
-    parts = re.findall(r'"[^"]*"|\[[^\]]*\]|`[^`]*`|[^.]+', str(name))
-    return parts[-1].strip('"`[]')
+def _with_values(query: Query) -> Query:
+    """Decode literals: exact for rows, as doubles where SmartNoise evaluates them."""
+    for part in (query.having, query.order, query.limit):
+        read_back(part, rows=False)
+    for part in (query.select, query.where, query.agg):
+        read_back(part, rows=True)
+    return query
 
 
-def bound(name: Any) -> str:
-    """Return the name by which SmartNoise's trees look a value up."""
-    return str(name).lower().replace('"', "")
+def _count_rows(query: Query) -> None:
+    """Write COUNT(1) as COUNT(*)."""
+    for node in nodes(query):
+        if isinstance(node, ast.AggFunction) and str(node.name).upper() == "COUNT":
+            inside = node.expression
+            literal = isinstance(inside, ast.Literal) and inside.value is not None
+            if literal and not node.quantifier:
+                node.expression = ast.AllColumns()
 
 
 def _without_texts(text: str) -> str:
@@ -115,20 +137,23 @@ def _refuse_words(words: str) -> None:
         raise QueryRefusedError("a subquery is not supported in private SQL.")
 
 
-def _simple_source(query: Query) -> str:
-    """Return the table's name, and take it out of its parentheses."""
+def _simple_source(query: Query) -> tuple[str, str | None]:
+    """Return the table's name and its alias, and take it out of its parentheses."""
+    alias: Any = None
     relations = list(query.source.relations)
     while True:
         if len(relations) != 1 or relations[0].joins:
             raise QueryRefusedError("a JOIN is not supported in private SQL: name one table.")
         primary = relations[0].primary
+        alias = primary.alias or alias
         if not isinstance(primary, ast.AliasedRelation):
             break
         relations = [primary.relation]
     if not isinstance(primary, ast.Table):
         raise QueryRefusedError("a subquery is not supported in private SQL.")
+    primary.alias = None
     query.source = ast.From(relations)
-    return str(primary.name)
+    return str(primary.name), None if alias is None else str(alias)
 
 
 def _plain_numbers(query: Query) -> Query:
@@ -151,13 +176,6 @@ def _drop_distinct(query: Query) -> None:
             "or leave DISTINCT out."
         )
     query.select.quantifier = None
-
-
-def nodes(tree: Any) -> list[Any]:
-    """Return all nodes of a tree, the root among them."""
-    if isinstance(tree, str) or not hasattr(tree, "children"):
-        return [tree]
-    return [tree, *(n for child in tree.children() if child is not None for n in nodes(child))]
 
 
 def _refuse_nodes(query: Query, facts: TableFacts) -> None:
@@ -187,21 +205,17 @@ def _refuse_nodes(query: Query, facts: TableFacts) -> None:
 
 
 def _refuse_aggregate(node: Any) -> None:
-    inside = nodes(node.expression)
     name = str(node.name).upper()
-    branch = next((type(n).__name__ for n in inside if type(n).__name__ in _BRANCHES), None)
-    if branch:
-        raise QueryRefusedError(f"CASE (or IIF, CHOOSE) in {name} is not supported in private SQL.")
     if name not in _AGGREGATES:
         raise QueryRefusedError(
             f"{name} is not supported in private SQL. Use one of COUNT, SUM, AVG, VAR, STDDEV."
         )
-    if not isinstance(node.expression, ast.Column | ast.AllColumns):
-        raise QueryRefusedError(f"{name} over an expression is not supported: name one column.")
+    if any(isinstance(n, ast.AggFunction) for n in nodes(node.expression)):
+        raise QueryRefusedError(f"an aggregate in {name} is not supported in private SQL.")
     distinct = str(node.quantifier or "").upper() == "DISTINCT"
     if distinct and name != "COUNT":
         raise QueryRefusedError(f"{name}(DISTINCT ...) is not supported in private SQL.")
-    if distinct and not isinstance(node.expression, ast.Column):
+    if distinct and isinstance(node.expression, ast.AllColumns):
         raise QueryRefusedError("COUNT(DISTINCT *) is not supported: name one column.")
 
 
@@ -214,7 +228,8 @@ def _is_unit(node: Any, facts: TableFacts) -> bool:
 
 def _refuse_unit(part: Any, facts: TableFacts, where: str) -> None:
     """Refuse the privacy unit anywhere but in COUNT."""
-    if isinstance(part, ast.AggFunction) and str(part.name).upper() == "COUNT":
+    counted = isinstance(part, ast.AggFunction) and str(part.name).upper() == "COUNT"
+    if counted and isinstance(part.expression, ast.Column | ast.AllColumns):
         return
     if isinstance(part, ast.Column) and _is_unit(part, facts):
         raise QueryRefusedError(

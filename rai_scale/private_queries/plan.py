@@ -24,9 +24,10 @@ from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.keys import Key, Keys, public_keys
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.parse import Parsed, parse, plain_name
+from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.shape import Aggregate, Shape, shape_of
+from rai_scale.private_queries.trees import plain_name
 
 _INLINE = 2_000
 _TYPES = {
@@ -125,7 +126,7 @@ def make_plan(
         )
     parsed = parse(query, metadata)
     facts = parsed.facts
-    shape = shape_of(parsed, metadata)
+    shape = shape_of(parsed, parsed.metadata)
     bounding = Bounding(
         facts.max_ids,
         groups_per_unit,

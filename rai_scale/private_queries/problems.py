@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from rai_scale.errors import ConfigError
+
+MARK = "\x01"
+"""Begins a literal of a query that is coded, with ``t`` (text), ``l`` (pattern) or ``n`` (number)
+and the hexadecimal digits of its UTF-8 bytes."""
 
 
 class QueryRefusedError(ConfigError):
     """A query cannot be answered privately; the message names the construct."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(readable(message))
+
+
+def readable(text: str) -> str:
+    """Return a text with its coded literals as their author would write them."""
+    return re.sub(rf"'{MARK}([tln])([0-9a-f]*)'", _plain, text)
+
+
+def _plain(match: re.Match[str]) -> str:
+    value = bytes.fromhex(match[2]).decode("utf-8", "replace")
+    if match[1] == "n":
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -18,10 +18,10 @@ from rai_scale.privacy.costs import spent
 from rai_scale.privacy.reservation import Release
 from rai_scale.private_queries.budget import NoisyColumn
 from rai_scale.private_queries.intervals import Bounds, Intervals, Noisy
-from rai_scale.private_queries.parse import bound, nodes
 from rai_scale.private_queries.plan import Plan
 from rai_scale.private_queries.release import released_values
 from rai_scale.private_queries.shape import Output
+from rai_scale.private_queries.trees import bound, nodes
 from rai_scale.results import Result
 
 _ALPHA = 0.05

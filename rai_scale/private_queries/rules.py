@@ -6,14 +6,16 @@ What has no rule here is refused by name.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.dialect import UPPER, without_nan
-from rai_scale.private_queries.literals import as_double, is_literal, literal
-from rai_scale.private_queries.parse import plain_name
+from rai_scale.private_queries.literals import as_double, check_text, is_literal, literal
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.spelling import Pattern
+from rai_scale.private_queries.trees import plain_name
 
 if TYPE_CHECKING:
     from rai_scale.private_queries.expressions import Compiler
@@ -58,6 +60,8 @@ def _predicate(c: Compiler, node: Any) -> Typed:
     test = node.predicate
     kind = type(test).__name__
     no = "NOT " if test.is_not else ""
+    if kind == "InCondition" and _pattern_of(test) is not None:
+        return _like(c, node, _pattern_of(test), no)
     if kind == "InCondition":
         asked = [node.expression, *test.expressions.seq]
         if not all(is_literal(item) for item in asked[1:]):
@@ -73,6 +77,19 @@ def _predicate(c: Compiler, node: Any) -> Typed:
     return Typed(
         f"({c.boolean(node.expression)} IS {no}{'TRUE' if word == 'TRUE' else 'FALSE'})", "bool"
     )
+
+
+def _pattern_of(test: Any) -> Pattern | None:
+    items = list(test.expressions.seq)
+    value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
+    return value if isinstance(value, Pattern) else None
+
+
+def _like(c: Compiler, node: Any, pattern: Any, no: str) -> Typed:
+    """Compare with a pattern whose escape is an exclamation mark: plain in both dialects."""
+    found = check_text(str(pattern)).replace("!", "!!")
+    found = re.sub(r"\\(.)", lambda m: m[1] if m[1] == "\\" else "!" + m[1], found)
+    return Typed(f"({c.text(node.expression)} {no}LIKE {c.dialect.text(found)} ESCAPE '!')", "bool")
 
 
 def _arithmetic(c: Compiler, node: Any) -> Typed:

@@ -9,9 +9,10 @@ from snsql._ast import ast
 from snsql.metadata import Metadata
 
 from rai_scale.private_queries.answer import Answer
-from rai_scale.private_queries.parse import Parsed, bound, nodes, plain_name
+from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.seam import rewrite
+from rai_scale.private_queries.trees import bound, nodes, plain_name
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.private_queries.api import exact_aggregates, private_sql
 from rai_scale.private_queries.metadata import load_metadata
-from rai_scale.private_queries.parse import nodes, parse
+from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import make_plan
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.release import _places
 from rai_scale.private_queries.rules import RULES
+from rai_scale.private_queries.trees import nodes
 from tests.capabilities.private_cases import KEY, exact, people
 from tests.conftest import engine_params, make_case
 

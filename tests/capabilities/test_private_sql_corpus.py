@@ -130,13 +130,8 @@ SELECT COUNT(*) AS n {BY} ORDER BY city
 SELECT RAND() AS r, COUNT(*) AS n FROM S.people
 SELECT PI() AS p, COUNT(*) AS n FROM S.people
 SELECT TOP 2 city, COUNT(*) AS n {BY} LIMIT 1
-SELECT CITY, COUNT(*) AS n FROM S.people GROUP BY CITY
-SELECT [city], COUNT(*) AS n FROM S.people GROUP BY [city]
 SELECT COUNT(*) AS n, COUNT(*) AS n FROM S.people
-SELECT COUNT(*) n FROM S.people
-SELECT COUNT(*) AS n FROM S.people WHERE city LIKE 'a%'
 SELECT CASE WHEN COUNT(*) > 10 THEN 1 ELSE 0 END AS c, COUNT(*) AS n FROM S.people
-SELECT SUM(flag) AS s FROM S.people
 """.strip().splitlines()
 
 
