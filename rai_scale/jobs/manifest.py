@@ -73,7 +73,8 @@ def run_id_of(job: str, config: str, lake: Lake, versions: dict[str, str]) -> st
     snapshots = [(table.name, table.snapshot) for table in lake]
     if any(snapshot is None for _, snapshot in snapshots):
         return None
-    seen = json.dumps([job, config, snapshots, versions], sort_keys=True)
+    beside = [(s.path, s.reason, s.bytes) for s in lake.skipped if not s.harmless]
+    seen = json.dumps([job, config, snapshots, versions, beside], sort_keys=True)
     return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 

@@ -19,13 +19,13 @@ from rai_scale.jobs.manifest import (
     inputs_of,
     remove_manifest,
     run_id_of,
-    unread_files,
     versions_of,
 )
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
+from rai_scale.reports.words import not_looked_at
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.source import Lake
@@ -43,7 +43,7 @@ class Gate(Frozen):
 
 
 class ScanJob(EngineConfig):
-    """Configuration of ``rai-scale scan``."""
+    """Configuration of ``rai-scale scan``; ``csv`` and ``ignore`` as in ``find_tables``."""
 
     source: str
     output: str
@@ -52,6 +52,8 @@ class ScanJob(EngineConfig):
     analyzer: AnalyzerConfig = Field(default_factory=lambda: scan_config(None, {}))
     gates: tuple[Gate, ...] = ()
     max_unreadable_files: int | None = Field(None, ge=0)
+    csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
     write_redact_config: str | None = None
 
 
@@ -61,7 +63,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     A run that has finished before, with the same configuration, inputs and versions, changes
     nothing and ends as it did then.
     """
-    lake = find_tables(config.source, engine=engine)
+    lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
     versions = versions_of(config.analyzer)
     run_id = run_id_of("scan", config_hash(config), lake, versions)
     output = place_of(config.output)
@@ -88,7 +90,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
         save_bytes(place_of(config.write_redact_config), text.encode())
     exit_code = {"ok": OK, "warnings": WARNINGS, "failed": FAILED_CHECK}[result.run["status"]]
     _manifest(result, config, exit_code, lake, versions).save(config.output)
-    return Outcome(exit_code, _summary(result), report, _failed_gates(result), unread_files(lake))
+    return Outcome(exit_code, _summary(result), report, _failed_gates(result), len(result.unread()))
 
 
 def _completed(
@@ -96,8 +98,6 @@ def _completed(
 ) -> ScanResult:
     gates = tuple(check_gates(result, config))
     status = result.run["status"]
-    if result.summary()["error_cells"]:  # what could not be analysed cannot be called clean
-        status = "warnings"
     if any(not gate["passed"] for gate in gates):
         status = "failed"
     known = {
@@ -144,7 +144,7 @@ def _summary(result: ScanResult) -> str:
     s = result.summary()
     return (
         f"{s['tables']} tables, {s['rows']:,} rows: {s['columns_with_findings']} of "
-        f"{s['columns']} columns hold personal data; {s['files_unreadable']} files unreadable"
+        f"{s['columns']} columns hold personal data; {not_looked_at(s)}"
     )
 
 
@@ -181,6 +181,7 @@ def _manifest(
         details={
             "summary": result.summary(),
             "gates": list(result.gates),
-            "unread": unread_files(lake),
+            "unread": len(result.unread()),
+            "not_looked_at": [item.to_dict() for item in result.unread()],
         },
     )

@@ -1,5 +1,7 @@
 """What a column's name says about its content: one table of rules, in the words of data teams.
 
+The words of other languages stand in ``column_names.yaml``.
+
 A rule must fit the end of the name, up to an ending that keeps the meaning: ``work_email_2``
 is an e-mail address, ``email_count``, ``zip_file`` and ``doctor_note`` are something else.
 """
@@ -7,6 +9,10 @@ is an e-mail address, ``email_count``, ``zip_file`` and ``doctor_note`` are some
 from __future__ import annotations
 
 import re
+import unicodedata
+from importlib import resources
+
+import yaml
 
 _NUMBER = r"(_?(no|nr|num|number))?"
 _PEOPLE = (
@@ -28,7 +34,14 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         "CREDIT_CARD",
         r"(credit_?|debit_?|payment_?)?card_?(no|nr|num|number)|(credit|debit)_?card"
-        r"|cc_?(no|num|number)|pan",
+        r"|cc_?(no|num|number)|pan|cvv2?|cvc2?|card_?(verification|security)_?(code|value)",
+    ),
+    ("PASSWORD", r"pass_?(word|wd|phrase|code)|pwd|secret_?answer"),
+    (
+        "NATIONAL_ID",
+        rf"(national|citizen|government|gov|personal|tax|taxpayer)_?id(entity|entification)?"
+        rf"(_?card)?{_NUMBER}|identity_?(card|document)?{_NUMBER}|id_?card{_NUMBER}|tin"
+        rf"|(national_?)?insurance_?(no|number)|nino|nhs_?(no|number)|aadhaar|medicare{_NUMBER}",
     ),
     ("IBAN_CODE", rf"iban{_NUMBER}"),
     ("US_PASSPORT", rf"passport{_NUMBER}"),
@@ -50,13 +63,25 @@ RULES: tuple[tuple[str, str], ...] = (
 """Entity and pattern; the first that fits speaks, so that ``ip_address`` is no place."""
 
 _ENDING = (
-    r"(_?\d+|_(raw|text|txt|str|string|value|orig|original|old|new|current|previous|primary"
+    r"(_?\d+|_last|_(raw|text|txt|str|string|value|orig|original|old|new|current|previous|primary"
     r"|secondary|alternate|alt|home|work|private|business|office|main|e164|en|local))*"
 )
-_COMPILED = tuple((entity, re.compile(rf"(.*_)?({rule})(e?s)?{_ENDING}")) for entity, rule in RULES)
+
+
+def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the rules, then the words of other languages, whole words only."""
+    rules = [(entity, rf"({rule})(e?s)?") for entity, rule in RULES]
+    text = resources.files("rai_scale.pii").joinpath("column_names.yaml").read_text("utf-8")
+    for entity, languages in yaml.safe_load(text).items():
+        words = sorted({word for found in languages.values() for word in found})
+        rules.append((entity, f"({'|'.join(words)})"))
+    return tuple((entity, re.compile(f"(.*_)?{rule}{_ENDING}")) for entity, rule in rules)
+
+
+_COMPILED = _compiled()
 _SAYS_NOTHING = re.compile(
     r"(is|has|had|can|no|n|num|nb|count|total|max|min|avg|mean|share|pct|hash|hashed|encrypted|opt"
-    r"|allow|allows|valid|invalid|missing|type)_.*"
+    r"|allow|allows|valid|invalid|missing|type|anzahl|ist|hat|tiene|aantal|heeft)_.*"
     r"|number_of_.*"
     r"|(.*_)?(mac|web|url|memory|wallet|contract|bitcoin|btc|eth)_?addr(ess)?(es)?"
     r"|(.*_)?(company|vendor|merchant|branch|office|warehouse|store|server|host)_(street|city|town"
@@ -69,15 +94,24 @@ def entities_of_name(name: str) -> tuple[str, ...]:
     """Return the entity that a column (or the last part of a path) is named after, or nothing.
 
     ``customerEmail``, ``user.email`` and ``E-Mail`` all say ``EMAIL_ADDRESS``; ``email_verified``
-    and ``card_type`` say nothing.
+    and ``card_type`` say nothing. A dot may also abbreviate (``Phone No.``, ``S.S.N.``), and what
+    stands in brackets explains (``Full Name (Legal)``).
     """
-    plain = _plain(name.replace("[]", "").rsplit(".", 1)[-1])
-    if _SAYS_NOTHING.fullmatch(plain):
-        return ()
-    fits = (entity for entity, rule in _COMPILED if rule.fullmatch(plain))
-    return tuple(fits)[:1]
+    name = name.replace("[]", "")
+    letters = re.sub(r"(?<![A-Za-z])([A-Za-z])\.(?=[A-Za-z](?![A-Za-z]))", r"\1", name)
+    last = letters.rstrip(". ").rsplit(".", 1)[-1]
+    for part in (last, letters, re.sub(r"\s*\([^)]*\)", "", letters)):
+        plain = _plain(part)
+        if _SAYS_NOTHING.fullmatch(plain):
+            return ()
+        fits = next((entity for entity, rule in _COMPILED if rule.fullmatch(plain)), None)
+        if fits is not None:
+            return (fits,)
+    return ()
 
 
 def _plain(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name.replace("\u00df", "ss"))
+    name = "".join(letter for letter in letters if not unicodedata.combining(letter))
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")

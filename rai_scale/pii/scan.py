@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 import uuid
 from collections import defaultdict
@@ -25,19 +26,27 @@ from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.redact import analyzer_config
 from rai_scale.pii.scan_cells import (
     COUNTS,
+    ERROR_BYTES,
     ERRORS,
+    NOTED,
+    PERSON_NAME,
     ROWS,
     SCORE_UNIT,
+    UNDECODED,
+    UNREAD,
+    UNREAD_BYTES,
     VALUES,
     WORDS,
     ScanCells,
+    is_fractional,
 )
+from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import Lake, TableSource
+from rai_scale.tables.source import Lake, Skipped, TableSource
 
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
@@ -119,7 +128,7 @@ def scan(
     for item in progress(sources):
         tables.append(scan_table(item, runner, config, Sample(sample_rows, seed)))
         _LOG.info("scanned %s: %s", item.name, tables[-1].status)
-    return ScanResult(
+    result = ScanResult(
         tables=tuple(tables),
         skipped=skipped,
         run={
@@ -130,14 +139,14 @@ def scan(
             "package_version": __version__,
             "model": config.model,
             "source": source if isinstance(source, str) else f"{len(sources)} table(s)",
-            "status": "ok"
-            if all(t.status in ("findings", "clean") for t in tables)
-            else "warnings",
+            "status": "ok",
         },
         config=config,
         sample_rows=sample_rows,
         seed=seed,
     )
+    status = "warnings" if result.unread() or any(t.doubts for t in tables) else "ok"
+    return replace(result, run={**result.run, "status": status})
 
 
 def scan_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
@@ -148,7 +157,7 @@ def scan_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> An
 
 def resolve(
     source: Any, engine: str | Engine | None
-) -> tuple[Engine, list[Source], tuple[str, ...]]:
+) -> tuple[Engine, list[Source], tuple[Skipped, ...]]:
     """Return the engine, the tables, and the files that are no tables."""
     if isinstance(source, str | Lake):
         runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
@@ -165,10 +174,22 @@ def resolve(
 
 def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: Sample) -> TableScan:
     """Scan one table; one that cannot be read is reported, not raised."""
-    found = source.found
-    bad = found.unreadable if found else ()
-    kind = found.format if found else "frame"
-    files = (len(found.files) + len(bad)) if found else 0
+    found = source.found or TableSource(source.name, "frame", "")
+    bad = found.unreadable
+    shell = TableScan(
+        table=source.name,
+        format=found.format,
+        rows=None,
+        rows_scanned=0,
+        files=len(found.files) + len(bad),
+        status="unreadable",
+        note=None,
+        columns=(),
+        unreadable=bad,
+        unreadable_bytes=found.unreadable_bytes,
+        bytes=sum(f.size for f in found.files) if found.files or bad else None,
+        doubts=tuple(doubts_of(found)),
+    )
     try:
         rows, read, columns = read_columns(source.read(engine), engine, config, sample)
     except Exception as error:
@@ -177,20 +198,12 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
         # only our own messages are known to hold no value
         why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
-        return TableScan(source.name, kind, None, 0, files, "unreadable", why, (), bad)
+        return replace(shell, note=why)
     sure = any(f.verdict != "unlikely" for column in columns for f in column.findings)
-    status = "partly unreadable" if bad else "findings" if sure else "clean"
-    note = " ".join(remarks(len(bad), files, columns)) or None
-    return TableScan(source.name, kind, rows, read, files, status, note, columns, bad)
-
-
-def remarks(bad: int, files: int, columns: Sequence[ColumnScan]) -> Iterator[str]:
-    """Yield what a reader should know about how a table was read."""
-    if bad:
-        yield f"Files that cannot be read: {bad} of {files}."
-    lines = next((c.non_null for c in columns if c.column == CORRUPT), 0)
-    if lines:
-        yield f"Lines that cannot be parsed: {lines}; their text was searched as {CORRUPT}."
+    partly = bad or any(column.errors or column.unread for column in columns)
+    status = "partly unreadable" if partly else "findings" if sure else "clean"
+    done = replace(shell, rows=rows, rows_scanned=read, status=status, columns=columns)
+    return replace(done, note=" ".join(remarks(done, written_as(found))) or None)
 
 
 def read_columns(
@@ -234,31 +247,51 @@ def count_cells(frame: Any, engine: Engine, function: ScanCells) -> Counted:
 
 
 def values_read(kind: pa.DataType) -> bool:
-    """Return whether values of the type can hold text, or numbers that identify."""
-    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_nested(kind))
+    """Return whether values are looked at; a flag or a time can hold nothing but what it says."""
+    return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
+
+
+_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
+
+
+def looks_personal(name: str) -> bool:
+    """Whether the name of a column is itself an e-mail address or a long number."""
+    return _PERSONAL.search(name) is not None
 
 
 def judge_columns(
     schema: pa.Schema, counts: Counted, asked: Sequence[str] | None
 ) -> Iterator[ColumnScan]:
-    """Yield each column and leaf, in the order of the table."""
-    for field in schema:
+    """Yield each column and leaf, in the order of the table.
+
+    A name that looks like personal data is not shown: the column's number stands in its place.
+    """
+    for position, field in enumerate(schema, 1):
         paths = sorted(path for column, path in counts if column == field.name)
         for path in paths or [field.name]:
             found = dict(counts.get((field.name, path), {}))
-            values, words, errors = (
-                found.pop(name, (0, 0.0))[0] for name in (VALUES, WORDS, ERRORS)
-            )
-            seen = Seen(values, words, read=values_read(field.type))
+            noted = {name: found.pop(name, (0, 0.0))[0] for name in NOTED}
+            values, words = noted[VALUES], noted[WORDS]
+            # numbers that all have a fraction name nobody: only the column's name speaks
+            read = values_read(field.type) and bool(words or not is_fractional(field.type))
+            seen = Seen(values, words, read=read)
             # a flag is named after what it is about, and does not hold it
             named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
+            people = 2 * found.get("PERSON", (0, 0.0))[0] >= values
+            masked = looks_personal(field.name) or (bool(noted[PERSON_NAME]) and people)
+            top = f"column_{position}" if masked else field.name
             yield ColumnScan(
-                path,
-                field.name,
+                top + path[len(field.name) :],
+                top,
                 str(field.type),
                 values,
-                errors,
+                noted[ERRORS],
                 seen.is_field,
                 tuple(judge(named, seen, found)),
+                error_bytes=noted[ERROR_BYTES],
+                unread=noted[UNREAD],
+                unread_bytes=noted[UNREAD_BYTES],
+                undecoded=noted[UNDECODED],
+                masked=masked,
             )

@@ -6,13 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.leaves import Leaf, root
+from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
 
@@ -28,12 +32,21 @@ COUNTS = pa.schema(
         ("score", pa.int64()),
     ]
 )
-ROWS, VALUES, ERRORS, WORDS = "#rows", "#values", "#errors", "#words"
-"""What is counted beside entities: rows read, rows with a value, rows that failed, words."""
-
+ROWS, VALUES, WORDS = "#rows", "#values", "#words"
+ERRORS, ERROR_BYTES = "#errors", "#error bytes"
+UNREAD, UNREAD_BYTES = "#unread", "#unread bytes"
+UNDECODED = "#undecoded"
+"""What is counted beside entities: rows read, rows with a value, words; rows that failed, and whose
+value is no text, each with bytes; rows that hold a character that could not be decoded."""
+PERSON_NAME = "#person"
+"""Batches in which the name of the column was taken for the name of a person."""
+NOTED = (PERSON_NAME, VALUES, WORDS, ERRORS, ERROR_BYTES, UNREAD, UNREAD_BYTES, UNDECODED)
 
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
 """What Presidio writes in place of an item: the language model would take it for a name."""
+
+
+_FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*([ '-][^\W\d_a-z][^\W\d_]*\.?){1,3}")
 
 
 class Key(NamedTuple):
@@ -78,12 +91,33 @@ class ScanCells:
             return
         per_path: dict[str, list[tuple[int, str]]] = {}
         known = get_analyzer(self.config).entities
-        for row, leaf in row_leaves(name, column.type, column.to_pylist(), known):
+        unread: list[Unread] = []
+        for row, leaf in row_leaves(name, column, known, unread):
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
+        for kind, size_kind in ((ERRORS, ERROR_BYTES), (UNREAD, UNREAD_BYTES)):
+            of_kind = [item for item in unread if item.kind == kind]
+            counts[Key(name, name, kind)] += len({item.row for item in of_kind})
+            counts[Key(name, name, size_kind)] += sum(item.bytes for item in of_kind)
+        counts[Key(name, name, PERSON_NAME)] += self._is_person(name)
+        fractional = is_fractional(column.type)
+        if fractional:  # a number with a fraction names nobody, and is a value all the same
+            missing = pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
+            counts[Key(name, name, VALUES)] += len(column) - missing
         for path, cells in per_path.items():
-            counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
+            if not fractional:
+                counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
             counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in cells)
             self._cells(name, path, cells, counts, scores)
+
+    def _is_person(self, name: str) -> bool:
+        """Whether the name of a column reads as a person's, as a first row taken for a header."""
+        if not _FULL_NAME.fullmatch(name) or entities_of_name(name):
+            return False
+        (analysis,) = get_analyzer(self.config).analyze([name], "")
+        return any(
+            r.entity_type == "PERSON" and r.end - r.start >= 0.8 * len(name)
+            for r in analysis.results
+        )
 
     def _cells(
         self,
@@ -97,14 +131,17 @@ class ScanCells:
         analyzer = get_analyzer(self.config)
         analyses = analyzer.analyze([text for _, text in cells], context)
         best: dict[tuple[int, str], float] = {}
-        failed = set()
+        failed: dict[int, int] = {}
         for (row, text), analysis in zip(cells, analyses, strict=True):
             if analysis.error:
-                failed.add(row)
+                failed[row] = failed.get(row, 0) + _size(text)
             for result in outside_placeholders(text, analysis.results, analyzer.entities):
                 at = (row, result.entity_type)
                 best[at] = max(best.get(at, 0.0), float(result.score))
         counts[Key(name, path, ERRORS)] += len(failed)
+        counts[Key(name, path, ERROR_BYTES)] += sum(failed.values())
+        undecoded = {row for row, text in cells if "\ufffd" in text}
+        counts[Key(name, path, UNDECODED)] += len(undecoded)
         for (_, entity), score in best.items():
             counts[Key(name, path, entity)] += 1
             scores[Key(name, path, entity)] += round(score * SCORE_UNIT)
@@ -121,15 +158,69 @@ def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[
     return [r for r in results if not any(r.start < end and start < r.end for start, end in taken)]
 
 
+_SHORTEST = 1_000_000
+
+
+class Unread(NamedTuple):
+    """A value that was not looked at: it failed (``ERRORS``) or is no text (``UNREAD``)."""
+
+    row: int
+    kind: str
+    bytes: int
+
+
 def row_leaves(
-    name: str, kind: pa.DataType, values: Sequence[Any], entities: frozenset[str]
+    name: str, column: pa.ChunkedArray, entities: frozenset[str], unread: list[Unread]
 ) -> Iterator[tuple[int, Leaf]]:
     """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
 
-    A text that is nothing but a placeholder of an earlier redaction is no value.
+    A text that is nothing but a placeholder of an earlier redaction is no value. What cannot be
+    looked at is added to ``unread``.
     """
-    for row, value in enumerate(values):
-        for leaf in all_leaves(value, kind, root(name)):
+    for row, raw in enumerate(column.to_pylist()):
+        blobs: list[bytes] = []
+        value = as_text(raw, blobs)
+        unread += [Unread(row, UNREAD, len(blob)) for blob in blobs]
+        try:
+            leaves = list(all_leaves(value, column.type, root(name)))
+        except (ValueError, RecursionError):  # one document must not hide the other rows
+            unread.append(Unread(row, ERRORS, _size(value)))
+            continue
+        for leaf in leaves:
             whole = PLACEHOLDER.fullmatch(leaf.text)
             if leaf.text and not (whole and whole.group(1) in entities):
                 yield row, leaf
+
+
+def as_text(value: Any, blobs: list[bytes]) -> Any:
+    """Return a value with bytes and numbers, also nested ones, as a reader would write them.
+
+    Bytes that are UTF-8 are text; others are added to ``blobs`` and become null. A whole number
+    kept as decimal or floating point (``4012888888881881.0``) is written without its fraction; one
+    with a fraction or of few digits is an amount, names nobody and becomes null.
+    """
+    if isinstance(value, bytes):
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = "\0"
+        blobs += [value] if "\0" in text else []
+        return None if "\0" in text else text
+    if isinstance(value, float | Decimal):
+        if not isfinite(value):
+            return None
+        return str(int(value)) if value == int(value) and abs(int(value)) >= _SHORTEST else None
+    if isinstance(value, dict):
+        return {key: as_text(inner, blobs) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(as_text(inner, blobs) for inner in value)
+    return value
+
+
+def is_fractional(kind: pa.DataType) -> bool:
+    """Return whether numbers of a type may have a fraction."""
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _size(value: Any) -> int:
+    return len(str(value).encode("utf-8", "replace"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.verdict import Finding
 from rai_scale.results import Result
+from rai_scale.tables.source import Skipped
 
 COLUMNS = {
     "table": "string",
@@ -35,7 +36,12 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class ColumnScan:
-    """A column, or a leaf of one (``top`` is the column), and what was found in it."""
+    """A column, or a leaf of one (``top`` is the column), and what was found in it.
+
+    ``errors`` cells failed and ``unread`` cells are no text: neither was looked at. ``undecoded``
+    cells hold a character that could not be decoded. ``masked``: the name is not shown, because it
+    looks like personal data.
+    """
 
     column: str
     top: str
@@ -44,11 +50,20 @@ class ColumnScan:
     errors: int
     is_field: bool
     findings: tuple[Finding, ...]
+    error_bytes: int = 0
+    unread: int = 0
+    unread_bytes: int = 0
+    undecoded: int = 0
+    masked: bool = False
 
 
 @dataclass(frozen=True)
 class TableScan:
-    """A table and its columns; ``unreadable`` are (file, type of error)."""
+    """A table and its columns; ``unreadable`` are (file, type of error).
+
+    ``bytes`` is the size of the files that can be read, None where it is not known. ``doubts`` say
+    what is not sure about how its text files are written.
+    """
 
     table: str
     format: str
@@ -59,6 +74,9 @@ class TableScan:
     note: str | None
     columns: tuple[ColumnScan, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
+    unreadable_bytes: tuple[int, ...] = ()
+    bytes: int | None = None
+    doubts: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -68,6 +86,7 @@ class TableScan:
             "rows": self.rows,
             "rows_scanned": self.rows_scanned,
             "files": self.files,
+            "bytes": self.bytes,
             "status": self.status,
             "note": self.note,
             "columns": [
@@ -76,6 +95,7 @@ class TableScan:
                     "type": c.type,
                     "non_null": c.non_null,
                     "errors": c.errors,
+                    "unread": c.unread,
                     "findings": [f.to_dict() for f in c.findings],
                 }
                 for c in self.columns
@@ -83,12 +103,27 @@ class TableScan:
         }
 
 
+@dataclass(frozen=True)
+class Unread:
+    """What was not looked at: ``what`` of file, folder, table or cells; bytes None if not known."""
+
+    what: str
+    where: str
+    reason: str
+    count: int
+    bytes: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
 @dataclass(frozen=True, repr=False)
 class ScanResult(Result):
     """All tables of a scan; ``gates`` are the checks that a job has added."""
 
     tables: tuple[TableScan, ...]
-    skipped: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
     run: dict[str, Any]
     config: AnalyzerConfig
     sample_rows: int | None
@@ -107,6 +142,17 @@ class ScanResult(Result):
             for column in table.columns:
                 for finding in column.findings:
                     yield table, column, finding
+
+    def unread(self) -> tuple[Unread, ...]:
+        """Return everything that was not looked at; nothing is known about what is in it."""
+        found = [
+            Unread("file" if s.files == 1 else "folder", s.path, s.reason, s.files, s.bytes)
+            for s in self.skipped
+            if not s.harmless
+        ]
+        for table in self.tables:
+            found += _unread_of(table)
+        return tuple(found)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row per table, column and entity; a table without findings has one row."""
@@ -141,7 +187,12 @@ class ScanResult(Result):
             "summary": self.summary(),
             "gates": list(self.gates),
             "tables": [table.to_dict() for table in self.tables],
-            "skipped": self._skipped(),
+            "not_looked_at": [item.to_dict() for item in self.unread()],
+            "ignored": [
+                {"file": s.path, "reason": s.reason, "files": s.files, "bytes": s.bytes}
+                for s in self.skipped
+                if s.harmless
+            ],
             "method": {
                 "entities": list(self.config.entities or ["all that Presidio knows"]),
                 "score_threshold": self.config.score_threshold,
@@ -155,6 +206,7 @@ class ScanResult(Result):
 
     def summary(self) -> dict[str, int]:
         """Return how many tables, columns and rows there are, and how many need a look."""
+        unread = self.unread()
         personal = {(t.table, c.column) for t, c, f in self.findings() if f.verdict == "personal"}
         return {
             "tables": len(self.tables),
@@ -165,6 +217,12 @@ class ScanResult(Result):
             "tables_unreadable": sum(t.status == "unreadable" for t in self.tables),
             "files_unreadable": sum(len(t.unreadable) for t in self.tables),
             "error_cells": sum(c.errors for t in self.tables for c in t.columns),
+            "cells_unread": sum(c.unread for t in self.tables for c in t.columns),
+            "files_unread": sum(i.count for i in unread if i.what in ("file", "folder")),
+            "tables_unread": sum(i.what == "table" for i in unread),
+            "items_unread": len(unread),
+            "bytes_unread": sum(item.bytes or 0 for item in unread),
+            "bytes_known": self._bytes(unread),
         }
 
     def metrics(self) -> dict[str, float]:
@@ -177,19 +235,19 @@ class ScanResult(Result):
 
         return render_scan(self.to_dict())
 
-    def _skipped(self) -> list[dict[str, str]]:
-        unknown = [{"file": name, "reason": "unknown kind of file"} for name in self.skipped]
-        return unknown + [
-            {"file": f"{table.table}/{name}", "reason": f"cannot be read ({error})"}
-            for table in self.tables
-            for name, error in table.unreadable
-        ]
+    def _bytes(self, unread: tuple[Unread, ...]) -> int:
+        """Return the bytes of the files that were found, as far as they are known; 0 if not."""
+        if any(table.bytes is None and table.format != "frame" for table in self.tables):
+            return 0
+        outside = sum(i.bytes or 0 for i in unread if i.what in ("file", "folder"))
+        return outside + sum(table.bytes or 0 for table in self.tables)
 
     def _limits(self) -> list[str]:
         limits = [
             "A recognizer can miss personal data and can see it where there is none; a clean "
             "column is one in which nothing was recognised.",
-            "Columns of dates, decimals and floating-point numbers are judged by their names only.",
+            "Columns of dates and times are judged by their names only; flags not at all. A number "
+            "with a fraction is taken to name nobody.",
             "Placeholders of an earlier redaction, such as <PERSON>, count as no value.",
         ]
         if self.sample_rows is not None:
@@ -198,3 +256,17 @@ class ScanResult(Result):
                 f"stands in fewer than 1 of {max(1, self.sample_rows // 3):,} rows may be missed."
             )
         return limits
+
+
+def _unread_of(table: TableScan) -> Iterator[Unread]:
+    sizes = table.unreadable_bytes or (None,) * len(table.unreadable)
+    for (name, error), size in zip(table.unreadable, sizes, strict=True):
+        yield Unread("file", f"{table.table}/{name}", f"cannot be read ({error})", 1, size)
+    if table.status == "unreadable" and not (table.unreadable and not table.bytes):
+        yield Unread("table", table.table, table.note or "cannot be read", 1, table.bytes)
+    for c in table.columns:
+        where = f"{table.table}: {c.column}"
+        if c.errors:
+            yield Unread("cells", where, "the analysis failed", c.errors, c.error_bytes)
+        if c.unread:
+            yield Unread("cells", where, "bytes that are no text", c.unread, c.unread_bytes)

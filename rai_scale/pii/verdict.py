@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
@@ -13,11 +14,32 @@ Z = 1.959963984540054
 NAME_WEIGHT = 0.6
 """What a column's name alone is worth: it is a promise, not a value."""
 
-WEAK = {"DATE_TIME": 0.3, "URL": 0.3, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
+WEAK = {"DATE_TIME": 0.3, "URL": 0.3, "UUID": 0.3, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
 """Values of these types are often not personal; without a telling name: at most possible."""
 
 BY_MODEL = {"PERSON", "LOCATION", "NRP", "ORGANIZATION", "DATE_TIME"}
 """Found by the language model, which guesses in cells that are no sentences."""
+
+CHANCE = {
+    "PHONE_NUMBER": 0.5,
+    "US_BANK_NUMBER": 0.5,
+    "US_DRIVER_LICENSE": 0.5,
+    "US_PASSPORT": 0.5,
+    "MEDICAL_LICENSE": 0.1,
+    "CREDIT_CARD": 0.05,
+    "US_SSN": 0.05,
+    "US_ITIN": 0.05,
+    "IBAN_CODE": 0.02,
+    "CRYPTO": 0.02,
+    "IP_ADDRESS": 0.02,
+    "MAC_ADDRESS": 0.02,
+}
+COUNTRY_CODE, CHANCE_OF_CODE = re.compile(r"[A-Z]{2}_"), 0.15
+"""Share of cells of codes and numbers in which a type may be seen by accident, rounded up: what a
+check digit leaves (1 in 10 for one digit), what the telephone rules of many countries allow."""
+
+BY_CHANCE = 0.5
+"""What may be chance is at most possible, however sure the recognizer was of each hit."""
 
 FIELD_WORDS = 5.0
 """A column of at most so many words per value is a field; its cells should be of one type."""
@@ -95,8 +117,8 @@ def judge(
     -------
     list of Finding
         Surest first. Confidence is ``1 - (1 - v)(1 - m)``: ``v`` the mean score times
-        ``hits / (hits + 1)`` (one hit alone may be an accident) times :func:`consistency`, ``m``
-        the weight of the name.
+        ``hits / (hits + 1)`` (one hit alone may be an accident), weighed by :func:`by_share` and
+        :func:`consistency`, ``m`` the weight of the name.
     """
     named = set(names) if seen.values else set()
     top = max((hits for hits, _ in found.values()), default=0)
@@ -105,7 +127,8 @@ def judge(
         hits, scores = found.get(entity, (0, 0.0))
         by_values = 0.0
         if hits:
-            by_values = scores / (hits + 1) * consistency(entity, hits, top, seen)
+            by_values = by_share(entity, hits, scores / (hits + 1), seen)
+            by_values *= consistency(entity, hits, top, seen)
             by_values *= 1.0 if entity in named else WEAK.get(entity, 1.0)
         # where no value can be read, a telling name is all there is and must suffice
         by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
@@ -113,6 +136,21 @@ def judge(
         evidence: Evidence = "values" if entity not in named else "both" if hits else "name"
         findings.append(_finding(entity, (hits, scores), seen, confidence, evidence))
     return sorted(findings, key=lambda f: (-f.confidence, f.entity))
+
+
+def by_share(entity: str, hits: int, score: float, seen: Seen) -> float:
+    """Weigh a score by the share of cells that have the type, against the share by chance.
+
+    In a field, a type that stands in nearly all cells is what the field holds, even where a single
+    hit says little; one that stands in no more cells than chance explains is at most possible.
+    """
+    if not seen.is_field or entity in WEAK:
+        return score
+    chance = CHANCE.get(entity, CHANCE_OF_CODE if COUNTRY_CODE.match(entity) else 0.0)
+    low, _ = wilson(hits, seen.values)
+    if low <= chance:
+        return min(score, BY_CHANCE)
+    return score + (1 - score) * max(0.0, 2 * (low - chance) / (1 - chance) - 1)
 
 
 def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:

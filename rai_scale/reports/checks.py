@@ -71,7 +71,8 @@ DEMO: dict[str, Any] = {
 # Lists that may be left out, and what their records need where they are given.
 OPTIONAL: dict[str, Any] = {
     "gates": [{"name": None, "passed": None}],
-    "skipped": [{"file": None, "reason": None}],
+    "not_looked_at": [{"what": None, "where": None, "reason": None, "count": None, "bytes": None}],
+    "ignored": [{"file": None, "reason": None, "files": None}],
     "errors": [{"error": None, "rows": None}],
 }
 

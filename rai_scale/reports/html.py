@@ -29,9 +29,9 @@ def render_scan(report: Mapping[str, Any]) -> str:
     ``report`` has ``title``, ``run`` (``run_id``, ``started`` in ISO 8601, ``engine``, ``status``
     of ok | warnings | failed), ``summary`` (``tables``, ``columns``, ``rows``) and ``tables``
     (``table``, ``status``, ``columns`` with ``findings`` of ``entity``, ``share`` in 0..1 or
-    None, ``verdict``). Optional: ``gates``, ``skipped``, the other counts and ``method``
-    (``entities``, ``score_threshold``, ``sample_rows``, ``seed``, ``limits``, and in words
-    ``share_of`` what a share is taken and which ``interval`` it has).
+    None, ``verdict``). Optional: ``gates``, ``not_looked_at``, ``ignored``, the other counts and
+    ``method`` (``entities``, ``score_threshold``, ``sample_rows``, ``seed``, ``limits``, and in
+    words ``share_of`` what a share is taken and which ``interval`` it has).
 
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """

@@ -31,6 +31,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
         "tables": with_findings,
         "clean": [t for t in tables if not t["found"] and t["status"] == "clean"],
         "unread": [t for t in tables if "unreadable" in t["status"]],
+        "not_looked_at": _largest_first(report.get("not_looked_at") or []),
         "other": [t for t in tables if not t["found"] and t["status"] == "findings"],
         "personal": [t for t in with_findings if t["personal"]],
         "personal_columns": len(personal),
@@ -91,11 +92,15 @@ def _table_view(table: Record, anchor: str) -> dict[str, Any]:
         "found": sorted(found, key=lambda c: (VERDICTS.index(c["verdict"]), -c["rows_with"])),
         "unlikely": unlikely,
         "unlikely_findings": sum(len(column["unlikely"]) for column in unlikely),
-        "failing": [c for c in columns if not c["sure"] and c.get("errors")],
-        "without": [c for c in columns if not c["findings"] and not c.get("errors")],
+        "failing": [c for c in columns if not c["sure"] and _failed(c)],
+        "without": [c for c in columns if not c["findings"] and not _failed(c)],
         "personal": sum(c["verdict"] == "personal" for c in found),
         "possible": sum(c["verdict"] == "possible" for c in found),
     }
+
+
+def _failed(column: Record) -> bool:
+    return bool(column.get("errors") or column.get("unread"))
 
 
 def _column_view(column: Record) -> dict[str, Any]:
@@ -111,6 +116,10 @@ def _column_view(column: Record) -> dict[str, Any]:
         "decided_by": best.get("decided_by"),
         "rows_with": best.get("rows_with") or 0,
     }
+
+
+def _largest_first(items: Iterable[Record]) -> list[Record]:
+    return sorted(items, key=lambda i: (-(i["bytes"] or 0), i["where"]))
 
 
 def _most_serious_first(table: Record) -> tuple[int, int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import ceil, floor
 from typing import Any
@@ -107,6 +107,43 @@ def entity_meaning(entity: str) -> str:
     return ENTITY_MEANINGS.get(entity, "")
 
 
+def size(count: int | None) -> str:
+    """Return a number of bytes as ``3.4 MB``."""
+    if count is None:
+        return "size not known"
+    value, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:  # noqa: PLR2004
+        value, units = value / 1000, units[1:]
+    return f"{count:,} bytes" if units[0] == "bytes" else f"{value:.1f} {units[0]}"
+
+
+def not_looked_at(summary: Mapping[str, int]) -> str:
+    """Return how much of a lake was not looked at: ``not looked at: 12 files (3.4 MB)``."""
+    found = unread_amount(summary)
+    return f"not looked at: {found}" if found else "everything was looked at"
+
+
+def unread_amount(summary: Mapping[str, int]) -> str:
+    """Return the same without its words; empty where everything was looked at."""
+    cells = (summary.get("error_cells") or 0) + (summary.get("cells_unread") or 0)
+    parts = [
+        plural(count, noun)
+        for count, noun in (
+            (summary.get("files_unread") or 0, "file"),
+            (summary.get("tables_unread") or 0, "table"),
+            (cells, "cell"),
+        )
+        if count
+    ]
+    if not parts:
+        return ""
+    unread, known = summary.get("bytes_unread") or 0, summary.get("bytes_known") or 0
+    measure = size(unread)
+    if known:
+        measure += f", {share(min(1.0, unread / known))} of the bytes"
+    return f"{', '.join(parts)} ({measure})"
+
+
 FILTERS = {
     function.__name__: function
     for function in (
@@ -119,5 +156,7 @@ FILTERS = {
         duration,
         moment,
         entity_meaning,
+        size,
+        unread_amount,
     )
 }

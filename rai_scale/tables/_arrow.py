@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.tables.dialect import Dialect
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
@@ -23,12 +24,16 @@ Kind = TypeVar("Kind", bound=Hashable)
 
 @dataclass(frozen=True)
 class Piece:
-    """What one task reads: a file, or row groups or bytes ``[start, end)`` of it."""
+    """What one task reads: a file, or row groups or bytes ``[start, end)`` of it.
+
+    ``dialect`` says how a text is written, where that is known.
+    """
 
     path: str
     relative: str
     start: int = 0
     end: int | None = None
+    dialect: Dialect | None = None
 
 
 class Reader(Protocol):
@@ -57,7 +62,7 @@ class Scan:
 
 def pieces_of(source: TableSource) -> list[Piece]:
     """Return one piece per file."""
-    return [Piece(source.file_path(f), f.path) for f in source.files]
+    return [Piece(source.file_path(f), f.path, dialect=f.dialect) for f in source.files]
 
 
 def partition_values(relative: str) -> dict[str, str | None]:

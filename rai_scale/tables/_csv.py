@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -24,29 +24,25 @@ from rai_scale.tables._arrow import (
     partition_values,
     pieces_of,
     select,
-    unique_names,
 )
-from rai_scale.tables.formats import CORRUPT, delimiter_of
+from rai_scale.tables.dialect import Dialect
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.paths import Place, base_name, place_of
+from rai_scale.tables.probe import dialect_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 _BLOCK_BYTES = 8 << 20
 _MAX_BLOCK_BYTES = 1 << 30
 
 
-def header_of(file: Place) -> tuple[str, ...]:
-    """Return the column names of a file, made unique; none for an empty file."""
-    with file.open() as stream:
-        return _header(_decoded(stream), file)
+def _decoded(stream: Any, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(stream, encoding, errors="replace", newline="")
 
 
-def _decoded(stream: Any) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
-
-
-def _header(text: io.TextIOWrapper, file: Place) -> tuple[str, ...]:
-    lines = csv.reader(text, delimiter=delimiter_of(base_name(file.path)))
-    return tuple(unique_names(next((line for line in lines if line), []), [CORRUPT]))
+def _after_header(text: io.TextIOWrapper, dialect: Dialect) -> None:
+    if dialect.header:
+        lines = csv.reader(text, delimiter=dialect.delimiter)
+        next((line for line in lines if line), None)
 
 
 class _Body(io.RawIOBase):
@@ -71,10 +67,10 @@ class _Body(io.RawIOBase):
         return size
 
 
-def headers_of(source: TableSource) -> dict[FileInfo, tuple[str, ...]]:
-    """Return the header of each file that has one; an empty file adds nothing to a table."""
-    headers = {f: header_of(place_of(source.file_path(f))) for f in source.files}
-    return {file: header for file, header in headers.items() if header}
+def dialects_of(source: TableSource) -> dict[FileInfo, Dialect]:
+    """Return how each file that has columns is written; an empty file adds nothing to a table."""
+    found = {f: f.dialect or dialect_of("csv", place_of(source.file_path(f))) for f in source.files}
+    return {file: dialect for file, dialect in found.items() if dialect.names}
 
 
 def csv_schema(headers: Sequence[Sequence[str]], partition_columns: Sequence[str]) -> pa.Schema:
@@ -91,34 +87,37 @@ def csv_schema(headers: Sequence[Sequence[str]], partition_columns: Sequence[str
 
 def scan_csv(source: TableSource) -> Scan:
     """Plan the reading of a CSV table: a piece is a file, as a quoted field may span lines."""
-    headers = headers_of(source)
-    schema = csv_schema(list(headers.values()), source.partition_columns)
-    kept = {f.path for f in headers}
-    return Scan(CsvReader(schema), tuple(p for p in pieces_of(source) if p.relative in kept))
+    dialects = dialects_of(source)
+    schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
+    kept = {f.path: d for f, d in dialects.items()}
+    pieces = (replace(p, dialect=kept.get(p.relative)) for p in pieces_of(source))
+    return Scan(CsvReader(schema), tuple(p for p in pieces if p.dialect is not None))
 
 
 @dataclass(frozen=True)
 class CsvReader:
-    """Reads a whole CSV file, in the table's schema."""
+    """Reads a whole CSV file, in the table's schema; ``dialect`` is of pieces that have none."""
 
     schema: pa.Schema
+    dialect: Dialect | None = None
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield blocks; see :class:`~rai_scale.tables._arrow.Reader`."""
         file = open_piece(piece)
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
-        for table in _read(file):
+        dialect = piece.dialect or self.dialect or dialect_of("csv", file)
+        for table in _read(file, dialect):
             yield conform(table, target, values)
 
 
-def _read(file: Place) -> Iterator[pa.Table]:
+def _read(file: Place, dialect: Dialect) -> Iterator[pa.Table]:
     """Read with blocks as large as the longest row needs; rows already given are not repeated."""
     block, good, bad = _BLOCK_BYTES, 0, 0
     while True:
         skip_good, skip_bad = good, bad
         try:
-            for table, corrupt in _blocks(file, block):
+            for table, corrupt in _blocks(file, block, dialect):
                 fresh = table.slice(min(skip_good, table.num_rows))
                 new = corrupt[min(skip_bad, len(corrupt)) :]
                 skip_good -= table.num_rows - fresh.num_rows
@@ -138,7 +137,7 @@ def _unreadable(file: Place, error: Exception) -> TableError:
     return TableError(f"CSV file {base_name(file.path)!r} cannot be read: {type(error).__name__}.")
 
 
-def _blocks(file: Place, block: int) -> Iterator[tuple[pa.Table, list[str]]]:
+def _blocks(file: Place, block: int, dialect: Dialect) -> Iterator[tuple[pa.Table, list[str]]]:
     corrupt: list[str] = []
 
     def keep(row: Any) -> str:
@@ -146,8 +145,9 @@ def _blocks(file: Place, block: int) -> Iterator[tuple[pa.Table, list[str]]]:
         return "skip"
 
     with file.open() as stream:
-        text = _decoded(stream)
-        names = _header(text, file)
+        text = _decoded(stream, dialect.encoding)
+        names = dialect.names
+        _after_header(text, dialect)
         body = _Body(text)
         if body.blank:
             return
@@ -155,7 +155,7 @@ def _blocks(file: Place, block: int) -> Iterator[tuple[pa.Table, list[str]]]:
             body,
             pa_csv.ReadOptions(column_names=list(names), block_size=block),
             pa_csv.ParseOptions(
-                delimiter=delimiter_of(base_name(file.path)),
+                delimiter=dialect.delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=keep,
             ),

@@ -14,13 +14,14 @@ from pyspark.sql.types import StringType, StructField
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.spark import functions_of, quoted, spark_schema
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
-from rai_scale.tables._arrow import Piece, Reader, Scan, by_kind
+from rai_scale.tables._arrow import by_kind, conform, partition_values
 from rai_scale.tables._delta import dataset_of
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import Footers, read_footers, scan_parquet
 from rai_scale.tables._spark_csv import read_csv
-from rai_scale.tables._spark_files import empty, groups, paths, union, with_keys
-from rai_scale.tables._text import TEXT_SCHEMA, decode_files
+from rai_scale.tables._spark_files import empty, groups, in_workers, paths, union, with_keys
+from rai_scale.tables._text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
+from rai_scale.tables.dialect import Dialect
 from rai_scale.tables.paths import join, without_scheme
 from rai_scale.tables.source import TableSource
 
@@ -100,7 +101,7 @@ def _parquet(source: TableSource, session: Any) -> Any:
     footers = read_footers(source)
     schemas = dict(zip(source.files, footers.files, strict=True))
     if not footers.only_native_casts() or any(map(_unknown_to_spark, footers.files)):
-        return _in_workers(scan_parquet(source, footers), session)
+        return in_workers(scan_parquet(source, footers), session)
     frames = []
     for (found, keys), files in groups(source, schemas.get):
         full = paths(source, files)
@@ -135,25 +136,6 @@ def _unknown_type(kind: pa.DataType) -> bool:
     return any(_unknown_type(kind.field(i).type) for i in range(kind.num_fields))
 
 
-def _in_workers(scan: Scan, session: Any) -> Any:
-    """Let pyarrow read the files in the workers, where Spark's reader cannot say the types."""
-    rows = [(p.path, p.relative, p.start, p.end) for p in scan.pieces]
-    plan = "path string, relative string, start long, end long"
-    tasks = session.createDataFrame(rows, plan).repartition(max(1, len(rows)))
-    return tasks.mapInArrow(_ReadPieces(scan.reader), spark_schema(scan.reader.schema))
-
-
-@dataclass(frozen=True)
-class _ReadPieces:
-    reader: Reader
-
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for row in batch.to_pylist():
-                for table in self.reader(Piece(**row)):
-                    yield from table.combine_chunks().to_batches()
-
-
 def _lines(source: TableSource, session: Any) -> Any:
     names = ["text", *source.partition_columns]
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
@@ -161,7 +143,13 @@ def _lines(source: TableSource, session: Any) -> Any:
     if source.snapshot is None:
         return reader.text(source.location).selectExpr(_LINE)
     frames = []
-    for (_, keys), files in groups(source, lambda f: None):
+    for (dialect, keys), files in groups(source, lambda f: f.dialect):
+        if is_whole(dialect):
+            whole = _DecodeWhole(dialect, without_scheme(source.folder).rstrip("/") + "/", schema)
+            found = session.read.format("binaryFile").load(paths(source, files))
+            found = found.select("path", "content").mapInArrow(whole, spark_schema(schema))
+            frames.append(found)
+            continue
         fields = [StructField("value", StringType())]
         frame = with_keys(reader, source, fields, keys).text(paths(source, files))
         values = [quoted(k) if k in keys else "NULL" for k in source.partition_columns]
@@ -193,6 +181,20 @@ class _DecodeFiles:
             paths = [without_scheme(path) for path in batch.column(0).to_pylist()]
             relative = [path.removeprefix(self.folder) for path in paths]
             yield from decode_files(relative, batch.column(1).to_pylist()).to_batches()
+
+
+@dataclass(frozen=True)
+class _DecodeWhole:
+    dialect: Dialect
+    folder: str
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for path, content in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+                values = partition_values(without_scheme(path).removeprefix(self.folder))
+                text = pa.array(list(whole_lines(content, self.dialect)), pa.string())
+                yield from conform(pa.table({"text": text}), self.schema, values).to_batches()
 
 
 def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:

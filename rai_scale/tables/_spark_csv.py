@@ -8,20 +8,20 @@ of a quoted last field is taken as part of the line end here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.spark import functions_of, quoted, spark_schema
-from rai_scale.tables._arrow import by_kind, partition_values
-from rai_scale.tables._csv import csv_schema, headers_of
-from rai_scale.tables._spark_files import empty, paths, union, with_keys
-from rai_scale.tables.formats import CORRUPT, delimiter_of
+from rai_scale.tables._arrow import Scan, by_kind, partition_values, pieces_of
+from rai_scale.tables._csv import CsvReader, csv_schema, dialects_of
+from rai_scale.tables._spark_files import empty, in_workers, paths, union, with_keys
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource
 
 _OPTIONS = {
-    "header": "true",
     "multiLine": "true",  # a quoted field may span lines
     "lineSep": "\n",  # or Spark guesses it, and then changes CRLF inside of quoted fields
     "mode": "PERMISSIVE",
@@ -35,24 +35,26 @@ _OPTIONS = {
 
 def read_csv(source: TableSource, session: Any) -> Any:
     """Read CSV files, those of one header together."""
-    reader = session.read.options(**_OPTIONS)
     if source.snapshot is None:
+        reader = session.read.options(**_OPTIONS, header=True)
         names = [name.removesuffix("\r") for name in reader.csv(source.location).columns]
         schema = csv_schema([names], ())
         frame = reader.schema(spark_schema(schema)).csv(source.location)
         return _cleaned(frame, names, schema)
-    headers = headers_of(source)
-    schema = csv_schema(list(headers.values()), source.partition_columns)
-    kinds: list[Any] = by_kind(
-        headers, lambda f: (headers[f], delimiter_of(f.path), tuple(partition_values(f.path)))
-    )
+    dialects = dialects_of(source)
+    schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
+    kinds: list[Any] = by_kind(dialects, lambda f: (dialects[f], tuple(partition_values(f.path))))
     frames = []
-    for (header, delimiter, keys), files in kinds:
+    for (dialect, keys), files in kinds:
+        if not dialect.plain:  # Spark's reader splits lines before it decodes
+            pieces = pieces_of(replace(source, files=tuple(files)))
+            frames.append(in_workers(Scan(CsvReader(schema, dialect), tuple(pieces)), session))
+            continue
         # the value of the folder wins over a column of the file, which still has its place
         folded = {key.casefold() for key in keys}
-        names = [f"file: {name}" if name.casefold() in folded else name for name in header]
+        names = [f"file: {name}" if name.casefold() in folded else name for name in dialect.names]
         fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
-        reader = session.read.options(**_OPTIONS).option("sep", delimiter)
+        reader = session.read.options(**_OPTIONS, header=dialect.header, sep=dialect.delimiter)
         frame = with_keys(reader, source, fields, keys).csv(paths(source, files))
         frames.append(_cleaned(frame, names, schema))
     return union(frames) if frames else empty(session, schema)

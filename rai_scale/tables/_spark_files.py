@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
 
 from rai_scale.engines.spark import spark_schema
-from rai_scale.tables._arrow import by_kind, partition_values
+from rai_scale.tables._arrow import Piece, Reader, Scan, by_kind, partition_values
 from rai_scale.tables.source import FileInfo, TableSource
 
 
@@ -45,3 +46,22 @@ def union(frames: Sequence[Any]) -> Any:
 def empty(session: Any, schema: pa.Schema) -> Any:
     """Make a frame without rows."""
     return session.createDataFrame([], spark_schema(schema))
+
+
+def in_workers(scan: Scan, session: Any) -> Any:
+    """Let pyarrow read the files in the workers, where Spark's reader cannot say the types."""
+    rows = [(p.path, p.relative, p.start, p.end) for p in scan.pieces]
+    plan = "path string, relative string, start long, end long"
+    tasks = session.createDataFrame(rows, plan).repartition(max(1, len(rows)))
+    return tasks.mapInArrow(_ReadPieces(scan.reader), spark_schema(scan.reader.schema))
+
+
+@dataclass(frozen=True)
+class _ReadPieces:
+    reader: Reader
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                for table in self.reader(Piece(**row)):
+                    yield from table.combine_chunks().to_batches()

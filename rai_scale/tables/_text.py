@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,11 +19,14 @@ from rai_scale.tables._arrow import (
     pieces_of,
     select,
 )
+from rai_scale.tables.dialect import HEAD_BYTES, UTF8, Dialect, NoTextError, encoding_of
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 32 << 20
 _BATCH_LINES = 10_000
 _BOM = b"\xef\xbb\xbf"
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"\s*")
 TEXT_SCHEMA = pa.schema([("path", pa.string()), ("text", pa.string())])
 
 
@@ -36,7 +41,7 @@ def scan_lines(source: TableSource) -> Scan:
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
     pieces: list[Piece] = []
     for piece, file in zip(pieces_of(source), source.files, strict=True):
-        if file.path.endswith(".gz"):
+        if file.path.endswith(".gz") or is_whole(file.dialect):
             pieces.append(piece)
         else:
             starts = range(0, max(file.size, 1), _PIECE_BYTES)
@@ -54,10 +59,50 @@ class LinesReader:
         """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
-        lines = _lines(piece)
+        lines: Iterator[str] = map(decode_line, _lines(piece))
+        if piece.dialect is not None and is_whole(piece.dialect):
+            with open_piece(piece).open() as stream:
+                lines = whole_lines(stream.read(), piece.dialect)
         while batch := list(islice(lines, _BATCH_LINES)):
-            text = pa.array(map(decode_line, batch), pa.string(), size=len(batch))
+            text = pa.array(batch, pa.string())
             yield conform(pa.table({"text": text}), target, values)
+
+
+def is_whole(dialect: Dialect | None) -> bool:
+    """Whether a file must be read in one piece: it is one document, or no UTF-8."""
+    return dialect is not None and (dialect.document or not dialect.plain)
+
+
+def whole_lines(content: bytes, dialect: Dialect) -> Iterator[str]:
+    """Yield the lines of a file, or the documents of a JSON file that has them over many lines."""
+    text = content.decode(dialect.encoding, "replace").removeprefix("\ufeff")
+    if dialect.document:
+        return documents(text)
+    lines = text.split("\n")
+    return (line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1]))
+
+
+def documents(text: str) -> Iterator[str]:
+    """Yield each element of the arrays of a text, and each other value in it, as it is written.
+
+    What cannot be parsed is yielded to the end of its line.
+    """
+    at = _SPACE.match(text).end()  # type: ignore[union-attr]
+    inside = False
+    while at < len(text):
+        if not inside and text[at] == "[":
+            at, inside = at + 1, True
+        elif inside and text[at] in ",]":
+            at, inside = at + 1, text[at] == ","
+        else:
+            try:
+                _, end = _DECODER.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                end = text.find("\n", at)
+                end = len(text) if end < 0 else end
+            yield text[at:end]
+            at = end
+        at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
 
 
 def _lines(piece: Piece) -> Iterator[bytes]:
@@ -93,7 +138,15 @@ class TextReader:
 
 def decode_files(paths: list[str], contents: list[bytes]) -> pa.Table:
     """Return (path, text); a byte order mark is dropped."""
-    texts = [content.removeprefix(_BOM).decode("utf-8", "replace") for content in contents]
+    texts = [_decode(content) for content in contents]
     return pa.table(
         [pa.array(paths, pa.string()), pa.array(texts, pa.string())], schema=TEXT_SCHEMA
     )
+
+
+def _decode(content: bytes) -> str:
+    try:
+        encoding = encoding_of(content[:HEAD_BYTES])
+    except NoTextError:  # told where files are found; one that changed since is read as it can be
+        encoding = UTF8
+    return content.decode(encoding, "replace").removeprefix("\ufeff")

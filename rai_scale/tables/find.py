@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import TableError
+from rai_scale.tables.dialect import check_asked
 from rai_scale.tables.discover import discover
 from rai_scale.tables.formats import check_format
 from rai_scale.tables.paths import MissingDriverError, base_name, check_exists, place_of
@@ -17,13 +20,21 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def find_tables(source: str, format: str | None = None, engine: Engine | None = None) -> Lake:
+def find_tables(
+    source: str,
+    format: str | None = None,
+    engine: Engine | None = None,
+    *,
+    csv: Mapping[str, Mapping[str, Any]] | None = None,
+    ignore: Sequence[str] = (),
+) -> Lake:
     """Find the tables of a file, a folder, an address, or (on Spark) a catalog name.
 
     A folder with ``_delta_log`` is a Delta table; ``key=value`` folders belong to their parent;
     files that differ only by number or uuid are one table, named after the folder where nothing
     else is in it; the text files of a folder are one table; any other file is a table of its own.
-    Names that begin with ``_`` or ``.`` are ignored.
+    Names that begin with ``_`` or ``.``, links, pipes and devices are named and not opened. How a
+    CSV file is written (delimiter, encoding, header) is told by its beginning; see ``csv``.
 
     Parameters
     ----------
@@ -35,6 +46,11 @@ def find_tables(source: str, format: str | None = None, engine: Engine | None = 
     engine : Engine, optional
         Where the tables will be read. Spark may open addresses that this process cannot list;
         they are then taken as one table and its files are not known.
+    csv : mapping, optional
+        Patterns of file names to ``{"delimiter": ";", "encoding": "latin-1", "header": False}``,
+        any part of it: what is given is not guessed.
+    ignore : sequence of str
+        Patterns of paths or names that are left out, and named as such.
 
     Returns
     -------
@@ -60,13 +76,14 @@ def find_tables(source: str, format: str | None = None, engine: Engine | None = 
         if found is not None:
             return found
     check_exists(place)
-    lake = discover(place, format)
+    lake = discover(place, format, ignore, check_asked(csv or {}))
     if lake.tables:
         return lake
+    why = Counter(skipped.reason for skipped in lake.skipped)
+    kinds = "; ".join(f"{n} file(s): {reason}" for reason, n in why.most_common(5))
     raise TableError(
-        f"{source!r} holds no table: {len(lake.skipped)} file(s) of unknown ending. Known are "
-        ".parquet, .csv, .tsv, .jsonl, .ndjson, .json, .txt, .md, .log and Delta folders; or pass "
-        "a format."
+        f"{source!r} holds no table. Found: {kinds or 'nothing'}. Known are .parquet, .csv, .tsv, "
+        ".jsonl, .ndjson, .json, .txt, .md, .log and Delta folders; or pass a format."
     )
 
 

@@ -1,22 +1,65 @@
-"""Find out early which files cannot be opened."""
+"""Find out early which files cannot be opened, and how the others are written."""
 
 from __future__ import annotations
 
-from rai_scale.tables._csv import header_of
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from rai_scale.tables._arrow import unique_names
 from rai_scale.tables._parquet import open_file
-from rai_scale.tables.paths import Place
+from rai_scale.tables.dialect import (
+    HEAD_BYTES,
+    Asked,
+    Dialect,
+    NoTextError,
+    asked_for,
+    csv_dialect,
+    document_of,
+    encoding_of,
+)
+from rai_scale.tables.formats import CORRUPT, delimiter_of
+from rai_scale.tables.paths import Place, base_name
 
 
-def probe(format: str, file: Place) -> str | None:
-    """Open a file as far as needed to plan its reading; return the type of error, or None."""
+def probe(
+    format: str, file: Place, relative: str, asked: Mapping[str, Asked]
+) -> tuple[str | None, Dialect | None]:
+    """Open a file as far as needed to plan its reading.
+
+    Returns
+    -------
+    tuple of (str or None, Dialect or None)
+        The type of error, or None; and how a text is written.
+    """
     try:
         if format == "parquet":
             open_file(file).close()
-        elif format == "csv":
-            header_of(file)
-        else:
-            with file.open() as stream:
-                stream.read(1)
+            return None, None
+        return None, dialect_of(format, file, asked_for(relative, asked))
+    except NoTextError:
+        return "no text", None
     except Exception as error:
-        return type(error).__name__
-    return None
+        return type(error).__name__, None
+
+
+def dialect_of(format: str, file: Place, asked: Asked | None = None) -> Dialect:
+    """Return how a text is written; raises :class:`NoTextError` where it is none."""
+    with file.open() as stream:
+        head = _read(stream)
+    if format == "csv":
+        usual = delimiter_of(base_name(file.path))
+        found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or Asked())
+        return replace(found, names=tuple(unique_names(found.names, [CORRUPT])))
+    encoding = encoding_of(head)
+    doubts = ("it is not UTF-8 and was read as Windows-1252",) if encoding == "cp1252" else ()
+    document = format == "jsonl" and document_of(head, encoding)
+    return Dialect(encoding, document=document, doubts=doubts)
+
+
+def _read(stream: Any) -> bytes:
+    """Read the head, also from streams that give less than they are asked for."""
+    head = b""
+    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
+        head += more
+    return head

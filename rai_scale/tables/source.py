@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rai_scale.tables.dialect import Dialect
 from rai_scale.tables.paths import join
-
-if TYPE_CHECKING:
-    pass
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,11 +24,14 @@ class FileInfo:
         Bytes.
     modified : str
         Entity tag or time of the last change, as the store says it.
+    dialect : Dialect or None
+        How a text file is written; None for other files, or where that was not looked up.
     """
 
     path: str
     size: int
     modified: str
+    dialect: Dialect | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class TableSource:
         Names of the ``key=value`` folders.
     unreadable : tuple of (str, str)
         Relative path and type of error of each file that cannot be opened.
+    unreadable_bytes : tuple of int
+        The sizes of those files.
     snapshot : str or None
         SHA-256 over paths, sizes and times (or entity tags) of all files, ``delta:<version>``, or
         None where the driver cannot list files.
@@ -68,10 +70,26 @@ class TableSource:
     unreadable: tuple[tuple[str, str], ...] = ()
     snapshot: str | None = None
     folder: str = ""
+    unreadable_bytes: tuple[int, ...] = ()
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""
         return join(self.folder, file.path)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file, or a folder of ``files``, that is part of no table.
+
+    ``bytes`` is None where it is not known. ``harmless`` is what holds no data, or is left out
+    because the user said so; anything else was not looked at.
+    """
+
+    path: str
+    reason: str
+    files: int = 1
+    bytes: int | None = None
+    harmless: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,12 +99,12 @@ class Lake:
     Attributes
     ----------
     tables : tuple of TableSource
-    skipped : tuple of str
-        Relative paths of visible files whose ending says no known format, and of linked folders.
+    skipped : tuple of Skipped
+        Files of a kind that is not read, links, pipes, hidden names, folders that cannot be listed.
     """
 
     tables: tuple[TableSource, ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def __iter__(self) -> Iterator[TableSource]:
         return iter(self.tables)

@@ -101,7 +101,7 @@ def test_every_table_and_file_is_listed(scanned):
         "shop/stock": "clean",
         "visits": "findings",
     }
-    assert scanned.skipped == ("photo.xyz",)
+    assert [(s.path, s.bytes) for s in scanned.skipped] == [("photo.xyz", 2)]
     assert table_of(scanned, "half").unreadable == (("part-1.parquet", "ArrowInvalid"),)
     assert "1 of 2" in table_of(scanned, "half").note
     assert sure(scanned, "half") == {"email": "EMAIL_ADDRESS"}
@@ -114,8 +114,8 @@ def test_every_table_and_file_is_listed(scanned):
     assert listed.loc["empty", "rows"] == 0
     assert pd.isna(listed.loc["shop/stock", "entity"])
     assert scanned.run["status"] == "warnings"
-    skipped = {entry["file"] for entry in scanned.to_dict()["skipped"]}
-    assert skipped == {"photo.xyz", "half/part-1.parquet", "lost/only/only.parquet"}
+    unread = {item["where"]: item["bytes"] for item in scanned.to_dict()["not_looked_at"]}
+    assert unread == {"photo.xyz": 2, "half/part-1.parquet": 17, "lost/only/only.parquet": 18}
 
 
 def test_columns_without_values_are_listed_and_clean(scanned):

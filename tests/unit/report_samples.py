@@ -22,7 +22,11 @@ def scan() -> dict[str, Any]:
             "tables_clean": 2,
             "tables_unreadable": 1,
             "files_unreadable": 5,
-            "error_cells": 19,
+            "cells_unread": 19,
+            "files_unread": 5,
+            "tables_unread": 1,
+            "bytes_unread": 57_118_465,
+            "bytes_known": 4_812_445_116,
         },
         "gates": [
             {"name": "max_personal_columns", "passed": False, "detail": "18 found, 10 allowed"},
@@ -30,13 +34,22 @@ def scan() -> dict[str, Any]:
             {"name": "max_error_ratio", "passed": True, "detail": "0.00003, 0.01 allowed"},
         ],
         "tables": tables,
-        "skipped": [
-            {"file": "support_tickets/part-0007.jsonl.gz", "reason": "BadGzipFile"},
-            {"file": "archive_2019/part-00000.snappy.parquet", "reason": "ArrowInvalid"},
-            {"file": "README.docx", "reason": "not a known table format"},
+        "not_looked_at": [
+            _unread("file", "support_tickets/part-0007.jsonl.gz", "BadGzipFile", 1, 48_210_331),
+            _unread("table", "archive_2019", "ArrowInvalid", 1, None),
+            _unread("folder", "_backup/2024", "hidden name (begins with _ or .)", 3, 7_004_114),
+            _unread(
+                "file", "letters/contract.docx", "office document: not a kind that is read", 1, 20
+            ),
+            _unread("cells", "clinic_visits: scan", "bytes that are no text", 19, 1_904_000),
         ],
+        "ignored": [{"file": "_SUCCESS", "reason": "bookkeeping", "files": 4, "bytes": 0}],
         "method": dict(METHOD),
     }
+
+
+def _unread(what: str, where: str, reason: str, count: int, size: int | None) -> dict[str, Any]:
+    return {"what": what, "where": where, "reason": reason, "count": count, "bytes": size}
 
 
 def redaction() -> dict[str, Any]:
@@ -188,7 +201,7 @@ def _after() -> dict[str, Any]:
     after["run"] = {**RUN, "run_id": "20260131T024500Z-77e0c1d2", "status": "ok"}
     after["title"] = "Personal data left after redaction"
     after["gates"] = []
-    after["skipped"] = []
+    after["not_looked_at"] = []
     left = {("support_tickets", "body"), ("clinic_visits", "notes"), ("web_events", "referrer")}
     for table in after["tables"]:
         for column in table["columns"]:

@@ -14,6 +14,7 @@ from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan_result import COLUMNS, ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.results import Result
+from rai_scale.tables.source import Skipped
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def result():
             ),
             TableScan("shop", "frame", 5, 5, 0, "clean", None, ()),
         ),
-        skipped=("photo.xyz",),
+        skipped=(Skipped("photo.xyz", "unknown kind of file", bytes=9),),
         run={
             "run_id": "r1",
             "started": "2026-01-02T03:04:05+00:00",
@@ -73,6 +74,12 @@ def test_the_summary(result):
         "tables_unreadable": 1,
         "files_unreadable": 1,
         "error_cells": 1,
+        "cells_unread": 0,
+        "files_unread": 2,
+        "tables_unread": 0,
+        "items_unread": 3,
+        "bytes_unread": 9,
+        "bytes_known": 0,
     }
     assert result.metrics()["rows"] == 14.0
 

@@ -64,7 +64,13 @@ def test_the_tables_of_a_mixed_lake(tmp_path):
         "web": ("parquet", 2, ("day", "hour")),
     }
     assert [t.name for t in found] == sorted(t.name for t in found)
-    assert found.skipped == ("loop", "picture.png")
+    assert {s.path: (s.reason, s.files, s.harmless) for s in found.skipped} == {
+        "(bookkeeping of tables)": ("_SUCCESS, .crc and the like", 1, True),
+        ".git": ("hidden name (begins with _ or .)", 1, False),
+        "_hidden": ("hidden name (begins with _ or .)", 1, False),
+        "loop": ("link to a place in this lake, which is read there", 1, True),
+        "picture.png": ("picture: not a kind that is read", 1, False),
+    }
     visits = next(t for t in found if t.name == "clinic/visits")
     assert visits.location == str(lake / "clinic" / "visits.csv")
     assert visits.file_path(visits.files[0]) == visits.location
@@ -92,7 +98,9 @@ def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(TableError, match="Did you mean 'parquet'"):
         find_tables(str(tmp_path), format="parqet")
     put(tmp_path / "pictures" / "a.png")
-    with pytest.raises(TableError, match=r"holds no table: 1 file\(s\) of unknown ending"):
+    with pytest.raises(
+        TableError, match=r"holds no table\. Found: 1 file\(s\): picture: not a kind"
+    ):
         find_tables(str(tmp_path / "pictures"))
     with pytest.raises(MissingDriverError, match="pip install adlfs"):
         find_tables("abfss://c@account.dfs.core.windows.net/x")
@@ -106,8 +114,8 @@ def test_a_format_that_is_asked_for(tmp_path):
     put_parquet(tmp_path / "c.parquet")
     found = find_tables(str(tmp_path), format="lines")
     assert {t.name: t.format for t in found} == {"a.dat": "lines", "b": "lines"}
-    assert found.skipped == ("c.parquet",)
-    assert find_tables(str(tmp_path), format="parquet").skipped == ("b.csv",)
+    assert [s.path for s in found.skipped] == ["c.parquet"]
+    assert [s.path for s in find_tables(str(tmp_path), format="parquet").skipped] == ["b.csv"]
 
 
 def test_unreadable_files_are_named_by_the_type_of_error(tmp_path):

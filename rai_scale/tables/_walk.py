@@ -1,0 +1,250 @@
+"""Walk a folder once: data files, ready tables, and everything that is neither, with the reason.
+
+One entry never stops the walk: what cannot be listed is named. Links, pipes, devices and sockets
+are never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from rai_scale.errors import TableError
+from rai_scale.tables.formats import check_format, format_of
+from rai_scale.tables.kinds import is_bookkeeping, why_unread
+from rai_scale.tables.paths import Place, base_name, hidden, join
+from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
+from rai_scale.tables.source import FileInfo, Skipped, TableSource
+
+_VERSION = re.compile(r"^(\d{20})\.(json|checkpoint.*\.parquet)$")
+_LOG = "_delta_log"
+NO_FILE = "no file: a pipe, socket or device"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The table folder that files belong to, and the ``key=value`` folders between."""
+
+    folder: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """One data file: the table folder it belongs to, and how."""
+
+    owner: Owner
+    path: str
+    format: str
+    info: FileInfo
+
+
+@dataclass
+class Walk:
+    """What stands below ``place``; ``ignore`` are patterns of paths that are left out."""
+
+    place: Place
+    format: str | None
+    ignore: Sequence[str] = ()
+    files: list[Found] = field(default_factory=list)
+    ready: list[tuple[TableSource, Place, list[FileInfo]]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    _bookkeeping: tuple[int, int] = (0, 0)
+
+    def current_lake(self) -> str | None:
+        """Return the folder of the current run where ``place`` is a lake that was written here."""
+        entries = entries_of(self.place)
+        if _LOG in entries or not _is(entries.get(POINTER), "file"):
+            return None
+        run, format = self._pointer("", entries)
+        if format != LAKE:
+            return None
+        self._beside("", entries, "current run")
+        return run
+
+    def run(self, in_run: bool = False) -> None:
+        """Collect everything; folders wait on a list, so that their depth does not matter."""
+        waiting = [("", Owner(), in_run)]
+        while waiting:
+            folder, owner, run = waiting.pop()
+            try:
+                entries = entries_of(self.place.child(folder))
+                waiting += reversed(list(self._visit(folder, entries, owner, run)))
+            except OSError as error:
+                self._skip(folder or ".", f"cannot be listed ({type(error).__name__})", None)
+            except TableError:
+                if not folder:
+                    raise
+                self._skip(folder, f"its {POINTER} is damaged", None)
+        files, size = self._bookkeeping
+        if files:
+            self._skip("(bookkeeping of tables)", "_SUCCESS, .crc and the like", size, True, files)
+
+    def _visit(
+        self, folder: str, entries: dict[str, dict], owner: Owner, run: bool
+    ) -> Iterator[tuple[str, Owner, bool]]:
+        """Take in the entries of a folder; yields the folders to visit."""
+        if _is(entries.get(_LOG), "directory"):
+            table = self.place.child(folder)
+            self.ready.append((_delta_source(table, folder), table, []))
+            self._beside(folder, {n: e for n, e in entries.items() if not _of_delta(n)}, "Delta")
+        elif _is(entries.get(POINTER), "file"):
+            yield from self._written(folder, entries)
+        else:
+            for name in sorted(entries):
+                yield from self._entry(_below(folder, name), entries[name], owner, run)
+
+    def _entry(
+        self, path: str, entry: dict, owner: Owner, run: bool
+    ) -> Iterator[tuple[str, Owner, bool]]:
+        name = base_name(path)
+        if self._left_out(path, entry, run):
+            return
+        if entry["type"] == "file":
+            self._file(path, entry, owner)
+        elif "=" in name:
+            yield path, Owner(owner.folder, (*owner.keys, name.split("=", 1)[0])), False
+        else:
+            yield path, owner if owner.keys else Owner(path), False
+
+    def _left_out(self, path: str, entry: dict, run: bool = False) -> bool:
+        """Name an entry that is not to be opened; False where it is to be."""
+        name, size = base_name(path), entry["size"] if entry["type"] == "file" else None
+        if any(fnmatchcase(path, p) or fnmatchcase(name, p) for p in self.ignore):
+            self._skip(path, "ignored as configured", size, harmless=True)
+        elif entry.get("islink"):
+            reason, harmless = self._link(path)
+            self._skip(path, reason, None if harmless else entry["size"], harmless)
+        elif entry["type"] not in ("file", "directory"):
+            self._skip(path, NO_FILE, None)
+        elif name != printable(name):
+            self._skip(path, "its name is not UTF-8", size)
+        elif hidden(name) and is_bookkeeping(name, run):
+            files, known = self._bookkeeping
+            self._bookkeeping = files + 1, known + int(size or 0)
+        elif hidden(name):
+            files, size = (1, entry["size"]) if size is not None else self._count(path)
+            self._skip(path, "hidden name (begins with _ or .)", size, not size, files)
+        else:
+            return False
+        return True
+
+    def _file(self, path: str, entry: dict, owner: Owner) -> None:
+        format = format_of(base_name(path), self.format)
+        if format is None or format == "delta":
+            empty = not entry["size"]
+            self._skip(path, "empty" if empty else why_unread(path), entry["size"], empty)
+            return
+        inside = path[len(owner.folder) :].lstrip("/")
+        self.files.append(Found(owner, path, format, file_info(inside, entry)))
+
+    def _link(self, path: str) -> tuple[str, bool]:
+        target, root = (os.path.realpath(join(self.place.path, p)) for p in (path, ""))
+        if not os.path.lexists(target):
+            return "link to nothing", True
+        if os.path.commonpath([target, root]) == root:
+            return "link to a place in this lake, which is read there", True
+        return "link to a place outside of the lake: not followed", False
+
+    def _written(self, folder: str, entries: dict[str, dict]) -> Iterator[tuple[str, Owner, bool]]:
+        """Take the current run of a table or lake that this package wrote."""
+        place = self.place.child(folder)
+        run, format = self._pointer(folder, entries)
+        self._beside(folder, entries, "current run")
+        path = _below(folder, run)
+        if format == LAKE:
+            yield path, Owner(path), True
+            return
+        check_format(format)
+        files = {
+            f"{run}/{name}": entry
+            for name, entry in sorted(entries_of(place.child(run)).items())
+            if not self._left_out(join(path, name), entry, run=True) and entry["type"] == "file"
+        }
+        table = TableSource(folder, format, place.url)
+        self.ready.append((table, place, [file_info(n, e) for n, e in files.items()]))
+
+    def _pointer(self, folder: str, entries: dict[str, dict]) -> tuple[str, str]:
+        place = self.place.child(folder)
+        pointer = read_pointer(place)
+        if pointer is None:
+            raise TableError(f"{place.url!r} was replaced while it was being listed; try again.")
+        if not _is(entries.get(pointer[0]), "directory"):
+            raise TableError(f"{place.url!r} points to {pointer[0]!r}, which is no folder there.")
+        return pointer
+
+    def _beside(self, folder: str, entries: dict[str, dict], what: str) -> None:
+        """Name what stands in the folder of a table and is not part of it."""
+        for name in sorted(entries):
+            path, entry = _below(folder, name), entries[name]
+            if name == "report.html" or self._left_out(path, entry):
+                continue
+            files, size = (1, entry["size"]) if entry["type"] == "file" else self._count(path)
+            self._skip(
+                path, f"in the folder of a {what}, and not part of it", size, files == 0, files
+            )
+
+    def _count(self, folder: str) -> tuple[int, int]:
+        """Return how many files stand below a folder, and their bytes; what can be listed of it."""
+        files = size = 0
+        waiting = [folder]
+        while waiting:
+            path = waiting.pop()
+            try:
+                entries = entries_of(self.place.child(path))
+            except OSError:
+                continue
+            for name, entry in entries.items():
+                if _is(entry, "directory"):
+                    waiting.append(join(path, name))
+                else:
+                    files, size = files + 1, size + int(entry["size"] or 0)
+        return files, size
+
+    def _skip(
+        self, path: str, reason: str, size: int | None, harmless: bool = False, files: int = 1
+    ) -> None:
+        bytes = None if size is None else int(size)
+        self.skipped.append(Skipped(printable(path), reason, files, bytes, harmless))
+
+
+def entries_of(place: Place) -> dict[str, dict]:
+    """List a folder: entries by name, without itself."""
+    found = place.fs.ls(place.path, detail=True)
+    itself = place.path.rstrip("/")
+    return {base_name(e["name"]): e for e in found if e["name"].rstrip("/") not in (itself, "")}
+
+
+def _below(folder: str, name: str) -> str:
+    return join(folder, name) if folder else name
+
+
+def _is(entry: dict | None, kind: str) -> bool:
+    return entry is not None and entry["type"] == kind and not entry.get("islink")
+
+
+def _of_delta(name: str) -> bool:
+    return "=" in name or name.lower().endswith((".parquet", ".bin")) or name.startswith("_delta")
+
+
+def printable(name: str) -> str:
+    """Return a name that can be written as UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def file_info(path: str, entry: dict[str, Any]) -> FileInfo:
+    """Return what a listing says of a file."""
+    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
+    modified = next((str(entry[n]) for n in names if entry.get(n) is not None), "")
+    return FileInfo(path, int(entry["size"] or 0), modified)
+
+
+def _delta_source(table: Place, folder: str) -> TableSource:
+    names = [base_name(n) for n in table.fs.ls(table.child(_LOG).path, detail=False)]
+    versions = [int(m.group(1)) for m in map(_VERSION.match, names) if m]
+    snapshot = f"delta:{max(versions)}" if versions else None
+    return TableSource(folder, "delta", table.url, snapshot=snapshot, folder=table.url)

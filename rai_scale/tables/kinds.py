@@ -1,0 +1,44 @@
+"""What a file is called that is no table here, and which hidden names hold no data."""
+
+from __future__ import annotations
+
+import re
+
+_KINDS = {
+    "PDF": "pdf",
+    "office document": "doc docx dot dotx odt rtf xls xlsx xlsm ods ppt pptx odp",
+    "e-mail": "eml msg mbox pst ost",
+    "calendar or contacts": "ics vcf",
+    "web or XML document": "xml html htm xhtml xsd svg",
+    "Avro, ORC or Arrow file": "avro orc arrow feather ipc",
+    "archive": "zip tar tgz gz bz2 xz zst 7z rar jar iso",
+    "database or statistics file": "db sqlite sqlite3 mdb accdb duckdb sav dta rds h5",
+    "picture": "png jpg jpeg gif bmp tif tiff webp heic dcm",
+    "sound or film": "mp3 wav m4a ogg flac mp4 mov avi mkv webm",
+    "program or notebook": "py ipynb r sql sh jar java scala js ts",
+    "configuration": "yaml yml toml ini cfg conf env properties",
+}
+_KIND_OF = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
+
+_BOOKKEEPING = re.compile(
+    r"_SUCCESS|_(committed|started)_\d+|_metadata|_common_metadata|\..+\.crc|_spark_metadata"
+    r"|\.DS_Store|_delta_log|_change_data|_delta_index|_current\.json|_manifest\.json|_run-.+"
+)
+
+
+def why_unread(name: str) -> str:
+    """Return in words why a visible file is no table: its kind, or that it has no ending."""
+    ending = name.rpartition(".")[2].lower() if "." in name.strip(".") else ""
+    if not ending:
+        return "no ending: kind of file unknown"
+    kind = _KIND_OF.get(ending)
+    return f"{kind}: not a kind that is read" if kind else "unknown kind of file"
+
+
+def is_bookkeeping(name: str, run: bool = False) -> bool:
+    """Return whether a hidden name is what writers of tables leave behind, and holds no data.
+
+    ``run`` tells that it stands in the folder of a run of this package, beside its tables.
+    """
+    ours = run and name in ("_findings", "_quarantine", "_staging")
+    return ours or _BOOKKEEPING.fullmatch(name) is not None
