@@ -22,12 +22,13 @@ SMALL_GROUP = 30
 NEEDS_POSITIVES = (
     *(fm.true_positive_rate, fm.false_negative_rate, skm.recall_score, skm.f1_score),
     *(skm.average_precision_score, skm.roc_auc_score, skm.balanced_accuracy_score),
+    skm.matthews_corrcoef,
 )
 NEEDS_NEGATIVES = (
-    *(fm.true_negative_rate, fm.false_positive_rate),
+    *(fm.true_negative_rate, fm.false_positive_rate, skm.matthews_corrcoef),
     *(skm.roc_auc_score, skm.balanced_accuracy_score),
 )
-NEEDS_SELECTED = (skm.precision_score,)
+NEEDS_SELECTED = (skm.precision_score, skm.matthews_corrcoef)
 
 
 def find_flags(
@@ -37,24 +38,43 @@ def find_flags(
 
     ``metric`` is ``"*"`` where a remark holds for all of them.
     """
-    labels = [positive_label(metric) for metric in metrics]
-    of_label = {label: _tables(cells, roles, counts, label) for label in set(labels)}
-    tables = [of_label[label] for label in labels]
-    found: list[tuple[object, str, str]] = []
-    for group, rows in counts.items():
-        if rows == 0:
-            found.append((group, "*", "no rows: NaN"))
-            continue
-        if rows < small:
-            found.append((group, "*", f"small group: fewer than {small} rows"))
-        for metric, table in zip(metrics, tables, strict=True):
-            found += [(group, metric.name, text) for text in _of_metric(metric, group, table)]
-    levels = [group if isinstance(group, tuple) else (group,) for group, _, _ in found]
-    frame = pd.DataFrame(levels, columns=[column_of(str(name)) for name in counts.index.names])
-    frame["metric"] = [metric for _, metric, _ in found]
-    frame["flag"] = [flag for _, _, flag in found]
-    frame["rows"] = counts.reindex([group for group, _, _ in found]).to_numpy()
+    rows = counts.to_numpy()
+    some = rows > 0
+    parts = [
+        (~some, "*", "no rows: NaN"),
+        (some & (rows < small), "*", f"small group: fewer than {small} rows"),
+    ]
+    for metric, lacking in zip(metrics, _lacking(cells, roles, metrics, counts), strict=True):
+        parts += [
+            (some & without, metric.name, f"{text}: the value says nothing")
+            for text, without in lacking.items()
+        ]
+    places = [np.flatnonzero(where) for where, _, _ in parts]
+    sizes = [len(found) for found in places]
+    order = np.argsort(np.concatenate(places), kind="stable")
+    place = np.concatenate(places)[order]
+    frame = counts.index[place].to_frame(index=False)
+    frame.columns = [column_of(str(name)) for name in counts.index.names]
+    frame["metric"] = np.repeat([metric for _, metric, _ in parts], sizes)[order]
+    frame["flag"] = np.repeat([flag for _, _, flag in parts], sizes)[order]
+    frame["rows"] = rows[place]
     return frame
+
+
+def unknown_values(
+    cells: Cells, roles: Roles, metrics: Sequence[Metric], counts: pd.Series, by_group: pd.DataFrame
+) -> pd.DataFrame:
+    """Say which values of groups with rows are not known: NaN, or a rate without a denominator.
+
+    Fairlearn gives 0.0 for such a rate. Indexed and named as ``by_group``; bool.
+    """
+    unknown = by_group.isna().to_numpy()
+    for at, lacking in enumerate(_lacking(cells, roles, metrics, counts)):
+        for without in lacking.values():
+            unknown[:, at] |= without
+    return pd.DataFrame(
+        unknown & (counts.to_numpy() > 0)[:, None], by_group.index, by_group.columns
+    )
 
 
 def positive_label(metric: Metric) -> Any:
@@ -67,35 +87,38 @@ def positive_label(metric: Metric) -> Any:
     return 1
 
 
-def _tables(
-    cells: Cells, roles: Roles, counts: pd.Series, label: Any
-) -> dict[str, pd.Series | None]:
-    return {
-        "positive": _having(cells, roles, roles.y_true, counts, (label, True)),
-        "negative": _having(cells, roles, roles.y_true, counts, (label, False)),
-        "selected": _having(cells, roles, roles.y_pred, counts, (label, True)),
-    }
+def _lacking(
+    cells: Cells, roles: Roles, metrics: Sequence[Metric], counts: pd.Series
+) -> list[dict[str, np.ndarray]]:
+    """Return, per metric, what it needs and which groups have no such row (of any weight)."""
+    keys = cells.keys[roles.groups]
+    several = len(roles.groups) > 1
+    index = pd.MultiIndex.from_frame(keys) if several else pd.Index(keys.iloc[:, 0].to_numpy())
+    place = counts.index.get_indexer(index)
+    found = []
+    for metric in metrics:
+        mass = cells.count if metric.weight is None else cells.sums[metric.weight]
+        lacking = {}
+        for needing, column, positive, text in _NEEDS:
+            if base_function(metric.function) not in needing:
+                continue
+            chosen = _chosen(cells, getattr(roles, column), positive_label(metric), positive)
+            if chosen is not None:
+                held = np.bincount(place[chosen], mass[chosen] != 0, len(counts))
+                lacking[text] = held == 0
+        found.append(lacking)
+    return found
 
 
-def _of_metric(metric: Metric, group: object, rows: dict[str, pd.Series | None]) -> list[str]:
-    function = base_function(metric.function)
-    flags = []
-    for needed, name, text in [
-        (NEEDS_POSITIVES, "positive", "no row with a positive label"),
-        (NEEDS_NEGATIVES, "negative", "no row with a negative label"),
-        (NEEDS_SELECTED, "selected", "no row with a positive prediction"),
-    ]:
-        table = rows[name]
-        if function in needed and table is not None and table.at[group] == 0:
-            flags.append(f"{text}: the value says nothing")
-    return flags
+_NEEDS: tuple[tuple[tuple[Any, ...], str, bool, str], ...] = (
+    (NEEDS_POSITIVES, "y_true", True, "no row with a positive label"),
+    (NEEDS_NEGATIVES, "y_true", False, "no row with a negative label"),
+    (NEEDS_SELECTED, "y_pred", True, "no row with a positive prediction"),
+)
 
 
-def _having(
-    cells: Cells, roles: Roles, column: str, counts: pd.Series, wanted: tuple[Any, bool]
-) -> pd.Series | None:
-    """Rows per group whose label is the positive one (or not); None where labels are not two."""
-    label, positive = wanted
+def _chosen(cells: Cells, column: str, label: Any, positive: bool) -> np.ndarray | None:
+    """Return the cells whose label is the positive one (or not); None where labels are not two."""
     labels = cells.keys[column].to_numpy() if column in cells.keys else np.zeros(0)
     if not len(labels) or isinstance(labels[0], np.ndarray):
         return None
@@ -103,7 +126,4 @@ def _having(
     known = label in levels or levels <= {0, 1, -1}
     if len(levels) > 2 or not known:  # noqa: PLR2004
         return None
-    rows = np.where((labels == label) == positive, cells.count, 0)
-    keys = [cells.keys[name].to_numpy() for name in roles.groups]
-    grouped = pd.Series(rows).groupby(keys).sum().rename_axis(counts.index.names)
-    return grouped.reindex(counts.index, fill_value=0)
+    return (labels == label) == positive

@@ -18,7 +18,7 @@ from rai_scale.fairness.assessment.assess import (
     OF_SCORES,
     listed,
 )
-from rai_scale.fairness.assessment.disparity_bands import BOUNDED, parts_of
+from rai_scale.fairness.assessment.disparity_bands import BOUNDED, COLUMNS, parts_of
 from rai_scale.fairness.assessment.gate_checks import check_gate, judge
 from rai_scale.fairness.assessment.interval_table import overall_table
 from rai_scale.fairness.assessment.long_table import (
@@ -166,8 +166,7 @@ def disparity_table(
         keys = level if isinstance(level, tuple) else (level,)
         at = dict(zip(control, keys, strict=True))
         rows += [{**at, "disparity": n, **_disparity(mf, n, places, confidence)} for n in names]
-    own = ["disparity", "metrics", "value", "low", "high", "lowest_group", "highest_group"]
-    return pd.DataFrame(rows, columns=[*control, *own])
+    return pd.DataFrame(rows, columns=[*control, *COLUMNS])
 
 
 def _disparity(
@@ -197,6 +196,10 @@ def _disparity(
         [_name(k, drop) for k in (decides.idxmin(), decides.idxmax())] if len(decides) else ["", ""]
     )
     named = {"lowest_group": ends_of[0], "highest_group": ends_of[1]}
+    left_out = int((~usable).sum())
+    named["unknown"] = (
+        f"{left_out:,} of {len(usable):,} groups are not compared" if left_out else ""
+    )
     return {"metrics": ", ".join(metrics), "value": value, "low": low, "high": high, **named}
 
 

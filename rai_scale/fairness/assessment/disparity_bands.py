@@ -15,6 +15,7 @@ from rai_scale.fairness.assessment.long_table import (
     control_names,
     group_label,
 )
+from rai_scale.fairness.flags import unknown_values
 from rai_scale.fairness.metrics import DISPARITIES, METRICS
 from rai_scale.fairness.uncertainty.bands import Band, difference_band, group_bands, ratio_band
 from rai_scale.fairness.uncertainty.bands_sizes import rate_sizes
@@ -28,6 +29,10 @@ MADE_OF = {
     "equal_opportunity": ("true_positive_rate",),
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
 }
+COLUMNS = [
+    *("disparity", "metrics", "value", "low", "high", "lowest_group", "highest_group", "unknown")
+]
+"""The columns of a table of disparities, after those of the control features."""
 KINDS = ("difference", "ratio", "group_min", "group_max")
 BOUNDED = ("difference", "ratio")
 
@@ -65,9 +70,12 @@ def disparity_table(
 ) -> pd.DataFrame:
     """Return disparities by name, with bounds where the frame has replicates.
 
-    The values are Fairlearn's. The bounds come from simultaneous (max-T) bands over the groups
-    (:mod:`rai_scale.fairness.uncertainty.bands`) and hold, per disparity and control level, with
-    probability ``confidence``; for equalized odds both rates' bands hold at once (Bonferroni).
+    The values are Fairlearn's, but NaN where a group has rows and no value, such as the true
+    positive rate of a group without positive labels (0.0 in Fairlearn), and where there are not two
+    groups to compare: what was not measured is not known. The bounds come from simultaneous (max-T)
+    bands over the same groups (:mod:`rai_scale.fairness.uncertainty.bands`) and hold, per disparity
+    and control level, with probability ``confidence``; for equalized odds both rates' bands hold at
+    once (Bonferroni).
 
     Parameters
     ----------
@@ -83,7 +91,7 @@ def disparity_table(
     pandas.DataFrame
         One row per control level and name: ``disparity``, ``metrics`` (text), ``value``, ``low``,
         ``high`` (NaN without replicates), ``lowest_group``, ``highest_group`` (of the metric that
-        decides).
+        decides), ``unknown`` (text: why the value is not known; empty where it is).
     """
     source = _Source(mf, hidden)
     rows: list[dict[str, Any]] = []
@@ -94,9 +102,12 @@ def disparity_table(
             parts = [(source.band(m, kind, chosen, alpha), m) for m in metrics]
             band, metric = _worst(parts, kind)
             ends = source.ends(metric, chosen)
-            rows.append({**level, "disparity": name, "metrics": ", ".join(metrics), **band, **ends})
-    own = ["disparity", "metrics", "value", "low", "high", "lowest_group", "highest_group"]
-    return pd.DataFrame(rows, columns=[*control_names(mf), *own])
+            why = "; ".join(
+                filter(None, dict.fromkeys(source.why(m, kind, chosen) for m in metrics))
+            )
+            of = {"disparity": name, "metrics": ", ".join(metrics)}
+            rows.append({**level, **of, **band, **ends, "unknown": why})
+    return pd.DataFrame(rows, columns=[*control_names(mf), *COLUMNS])
 
 
 def _worst(parts: list[tuple[Band, str]], kind: str) -> tuple[dict[str, float], str]:
@@ -122,6 +133,14 @@ class _Source:
         self.mf, self.measured = mf, mf._measured
         self.values = pd.DataFrame(mf.by_group)
         self.values.columns = [m.name for m in self.measured.metrics]
+        self.there = mf.counts.to_numpy() > 0
+        self.unknown = unknown_values(
+            self.measured.cells,
+            self.measured.roles,
+            self.measured.metrics,
+            mf.counts,
+            self.values,
+        )
         self.shown = np.ones(len(self.values), bool)
         if hidden is not None:
             self.shown = (hidden.reindex(self.values.index) == "").to_numpy()
@@ -141,9 +160,20 @@ class _Source:
             found.append((dict(zip(names, level, strict=True)), part[self.shown[part]]))
         return found
 
+    def why(self, metric: str, kind: str, chosen: np.ndarray) -> str:
+        """Say why the disparity of one metric over the groups at ``chosen`` is not known."""
+        groups = int(self.there[chosen].sum())
+        if kind in BOUNDED and groups < 2:  # noqa: PLR2004
+            return f"{groups} group: nothing to compare" if groups else "no group"
+        lacking = int(self.unknown[metric].to_numpy()[chosen].sum())
+        of = "1 group" if groups == 1 else f"{groups:,} groups"
+        return f"{metric} is not known for {lacking:,} of {of}" if lacking else ""
+
     def band(self, metric: str, kind: str, chosen: np.ndarray, alpha: float) -> Band:
-        """Return the disparity of one metric over the groups at ``chosen``."""
+        """Return the disparity of one metric over the groups at ``chosen``; NaN if not known."""
         check_metric(self.mf, metric)
+        if self.why(metric, kind, chosen):
+            return Band(*(np.array(np.nan) for _ in Band._fields))
         estimate = self.values[metric].to_numpy(float, na_value=np.nan)[chosen]
         low, high = (f.reduce(estimate, initial=np.nan) for f in (np.fmin, np.fmax))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,7 +188,8 @@ class _Source:
 
     def ends(self, metric: str, chosen: np.ndarray) -> dict[str, str]:
         """Name the groups with the least and the greatest value."""
-        part = self.values[metric].iloc[chosen].astype(float).dropna()
+        known = chosen[~self.unknown[metric].to_numpy()[chosen]]
+        part = self.values[metric].iloc[known].astype(float).dropna()
         if part.empty:
             return {"lowest_group": "", "highest_group": ""}
         drop = len(self.measured.roles.control)

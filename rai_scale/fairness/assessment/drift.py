@@ -48,7 +48,8 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
         One row per control level, ``group`` and ``metric`` of either run: ``previous``,
         ``current``, ``change``, ``previous_rows``, ``current_rows``; for shares of rows ``low`` and
         ``high`` (Newcombe's interval of the change), ``z``, ``p_value`` and ``p_holm`` (over all
-        rows of the table); ``status``: ``compared``, ``new group`` or ``gone``.
+        rows of the table); ``status``: ``compared``, ``new group``, ``gone`` or
+        ``not known`` (a value has no denominator in one of the runs).
 
     Raises
     ------
@@ -182,7 +183,11 @@ def _changes(
     low, high = newcombe(*versus, confidence)
     z, p = z_test(*versus)
     there = (both["rows_before"].notna(), both["rows_now"].notna())
-    status = np.select([~there[0], ~there[1]], ["new group", "gone"], "compared")
+    for end in ("before", "now"):  # a rate without a denominator is not known
+        both[f"value_{end}"] = both[f"value_{end}"].where(both[f"trials_{end}"] != 0)
+    unknown = both["value_before"].isna() | both["value_now"].isna()
+    cases = [~there[0], ~there[1], unknown]
+    status = np.select(cases, ["new group", "gone", "not known"], "compared")
     found = both[keys].assign(previous=both["value_before"], current=both["value_now"])
     return found.assign(
         change=both["value_now"] - both["value_before"],

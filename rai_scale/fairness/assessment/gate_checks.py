@@ -74,7 +74,9 @@ def _detail(gate: Mapping[str, Any], row: pd.Series, failed: int, control: Seque
     said = "not known" if pd.isna(judged) else f"{judged:.4f}"
     allowed = f"at {'most' if above else 'least'} {limit:g} allowed"
     text = f"{_WORDS[gate['judged_by']]} {said}, {allowed}"
-    if gate["judged_by"] != "point":
+    if row["unknown"]:
+        text += f" ({row['unknown']})"
+    if gate["judged_by"] != "point" and not pd.isna(row["value"]):
         text += f" (value {row['value']:.4f})"
     if control:
         at = ", ".join(f"{name} = {row[name]}" for name in control)

@@ -100,13 +100,14 @@ class FairnessResult(Result):
     def metrics(self) -> dict[str, float]:
         """Return overall values and disparities by name; with control features the worst level's.
 
-        Values that are not known are left out.
+        Values that are not known, at any level, are left out.
         """
         found: dict[str, float] = {}
         table = self.tables["disparities"]
         for name, part in table.groupby("disparity", sort=False):
+            values = part["value"].to_numpy()  # one that is not known leaves the worst unknown
             least = str(name).endswith(("_ratio", "_group_min"))
-            found[str(name)] = float(part["value"].min() if least else part["value"].max())
+            found[str(name)] = float(np.min(values) if least else np.max(values))
         if not self.settings["control_features"]:
             overall = self.tables["overall"]
             found |= {f"{m}_overall": float(v) for m, v in overall[["metric", "value"]].to_numpy()}
