@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
 import yaml
 
+from rai_scale.errors import ConfigError
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
+from rai_scale.tables.paths import Place, place_of, save_bytes
 
+_MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
 MOSTLY = 0.5
 """A field in which a type stands in at least this share of cells is taken to be of that type."""
 
@@ -29,6 +33,46 @@ def redaction_plan(result: ScanResult) -> dict[str, dict[str, Any]]:
         if treated:
             plan[table.table] = treated
     return plan
+
+
+def save_plan(text: str, path: str) -> str | None:
+    """Write a plan with a mark of its content; one that a person has changed since is not replaced.
+
+    Returns
+    -------
+    str or None
+        What a person should know: where the plan is instead.
+
+    Raises
+    ------
+    ConfigError
+        If there is no place left: both files were changed.
+    """
+    for target in (path, re.sub(r"(\.ya?ml)?$", r".new\1", path, count=1)):
+        place = place_of(target)
+        if place.fs.exists(place.path) and not _unchanged(place):
+            continue
+        save_bytes(place, f"{text}{_MARK}{_digest(text)}\n".encode())
+        if target == path:
+            return None
+        return f"{path} was changed since a scan wrote it and is kept; the new plan is {target}"
+    raise ConfigError(
+        f"write_redact_config: {path!r} and {target!r} were not written by a scan, or were changed "
+        "since. Move one of them away, or name another file."
+    )
+
+
+def _unchanged(place: Place) -> bool:
+    try:
+        with place.open(compression=None) as file:
+            text, _, digest = file.read().decode().rpartition(_MARK)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return digest == f"{_digest(text)}\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def redaction_yaml(result: ScanResult, source: str, engine: str) -> str:

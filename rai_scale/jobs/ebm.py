@@ -29,6 +29,7 @@ from rai_scale.jobs.manifest import (
     unread_files,
 )
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
+from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import OK, Outcome, code_with_unread
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.tables.find import find_tables
@@ -43,6 +44,7 @@ HOLDOUT_SEED = 1_000_003
 """Rows are held out by another hash than they are dealt to shards by."""
 
 
+@writes_output
 def run(config: EBMJob, engine: Engine) -> Outcome:
     """Train, write the model, its tables, ``ebm.json``, ``report.html``, and the manifest last.
 

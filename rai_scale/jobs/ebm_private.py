@@ -15,6 +15,7 @@ from rai_scale.jobs.ebm_shapes import importance_table, shapes_of, shapes_table
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
+from rai_scale.jobs.outputs import files_of
 from rai_scale.jobs.private_outputs import finished_status
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
 from rai_scale.jobs.run import OK, Outcome
@@ -137,6 +138,7 @@ def _write(
         "job": "train-ebm",
         "inputs": [{key: getattr(source, key) for key in ("name", "format", "snapshot")}],
         "outputs": {name: output.child(name).url for name in [*names, MANIFEST]},
+        "files": files_of(output, names),
         "scope": config.privacy.scope,
         "analyst": config.privacy.analyst,
         "dataset": config.privacy.dataset or source.name,

@@ -30,6 +30,7 @@ from rai_scale.jobs.one_table import (
     parquet_bytes,
     plain_json,
 )
+from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import OK, Outcome, code_with_unread
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.find import find_tables
@@ -109,6 +110,7 @@ class ExplainJob(EngineConfig):
         return self
 
 
+@writes_output
 def run(config: ExplainJob, engine: Engine) -> Outcome:
     """Write the explained table, tables of importance, ``explain.json``, report, manifest last.
 

@@ -24,6 +24,7 @@ from rai_scale.jobs.manifest import (
     unread_files,
 )
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
+from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome, code_with_unread
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.find import find_tables
@@ -141,6 +142,7 @@ class FairnessJob(EngineConfig):
         return self
 
 
+@writes_output
 def run(config: FairnessJob, engine: Engine) -> Outcome:
     """Measure, write the tables, ``fairness.json``, ``report.html``, and the manifest last.
 

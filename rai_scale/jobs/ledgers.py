@@ -21,6 +21,16 @@ WRITTEN_OUT = (
 )
 
 
+def ledger_file(address: str) -> str | None:
+    """Return the file that a SQLite ledger is kept in; None for any other, or one not known yet."""
+    try:
+        found = resolve_secret(address).strip() if is_reference(address) else address
+    except ConfigError:  # said when it is opened
+        return None
+    file = _SQLITE_FILE.match(found)
+    return file["path"] if file and file["path"] != ":memory:" else None
+
+
 def holds_password(address: str) -> bool:
     """Return whether an address that is written out holds a password."""
     return not is_reference(address) and bool(_WITH_PASSWORD.search(address))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rai_scale._version import __version__
+from rai_scale.jobs.outputs import files_of, still_there
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.source import Lake
@@ -38,15 +40,27 @@ class Manifest:
     outputs: dict[str, str]
     seeds: dict[str, int] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def save(self, output: str) -> None:
-        """Write the manifest into the output folder, whole or not at all."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+    def save(self, output: str, names: Iterable[str] | None = None) -> None:
+        """Write the manifest into the output folder, whole or not at all.
+
+        With what is there now under ``names`` (by default all outputs), so that a later run can
+        tell whether it still is.
+        """
+        names = self.outputs if names is None else names
+        facts = {**asdict(self), "files": files_of(place_of(output), written_names(names))}
+        text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
         save_bytes(place_of(output).child(MANIFEST), text.encode())
 
 
+def written_names(names: Iterable[str]) -> list[str]:
+    """Return names of outputs without the manifest's own."""
+    return [name for name in names if name != MANIFEST]
+
+
 def finished_manifest(output: str, run_id: str) -> Manifest | None:
-    """Return the manifest of this very run if it has finished before."""
+    """Return the manifest of this very run if it has finished before and its outputs are there."""
     place = place_of(output).child(MANIFEST)
     if not place.fs.exists(place.path):
         return None
@@ -55,7 +69,8 @@ def finished_manifest(output: str, run_id: str) -> Manifest | None:
             found = Manifest(**json.loads(file.read()))
     except (ValueError, TypeError):
         return None
-    return found if found.run_id == run_id else None
+    same = found.run_id == run_id and still_there(place_of(output), found.files)
+    return found if same else None
 
 
 def remove_manifest(output: str) -> None:

@@ -14,6 +14,7 @@ from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
 from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
+from rai_scale.jobs.outputs import files_of
 from rai_scale.jobs.private_outputs import finished_status
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
 from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
@@ -123,6 +124,7 @@ def _write(
             **{"job": "fairness", "engine": config.engine, "versions": versions},
             "inputs": [{key: getattr(source, key) for key in ("name", "format", "snapshot")}],
             "outputs": {name: output.child(name).url for name in [*names, MANIFEST]},
+            "files": files_of(output, names),
             "seeds": {"replicates": config.random_state},
             **{key: spent[key] for key in ("scope", "analyst", "dataset")},
             **{key: spent[key] for key in ("epsilon", "delta", "rho")},

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.jobs.manifest import MANIFEST, written_names
+from rai_scale.jobs.outputs import files_of, still_there
 from rai_scale.reports.private_sql import render_private_sql
 from rai_scale.tables.paths import place_of, save_bytes
 
@@ -57,14 +58,15 @@ class Run:
 
 
 def finished_status(output: str, run_id: str | None) -> str | None:
-    """Return how this very run ended if it has finished before."""
+    """Return how this very run ended if it has finished before and its outputs are there."""
     place = place_of(output).child(MANIFEST)
     if run_id is None or not place.fs.exists(place.path):
         return None
     try:
         with place.open(compression=None) as file:
             found = json.loads(file.read())
-        return str(found["status"]) if found["run_id"] == run_id else None
+        same = found["run_id"] == run_id and still_there(place_of(output), found["files"])
+        return str(found["status"]) if same else None
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -178,6 +180,7 @@ def _manifest(
             "engine": config.engine,
             "inputs": [{key: getattr(source, key) for key in keys} for source in lake],
             "outputs": {name: place_of(config.output).child(name).url for name in names},
+            "files": files_of(place_of(config.output), written_names(names)),
             "scope": config.scope,
             "analyst": config.analyst,
             "dataset": config.dataset,

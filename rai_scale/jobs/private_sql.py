@@ -15,6 +15,7 @@ from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed, Missi
 from rai_scale.jobs.config import EngineConfig, config_hash
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
 from rai_scale.jobs.manifest import remove_manifest, run_id_of, unread_files
+from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.private_outputs import Released, Run, finished_status, write_outputs
 from rai_scale.jobs.private_queries import Planned, plan_queries, read_metadata
 from rai_scale.jobs.private_speech import heard_warnings, restricted_file
@@ -90,6 +91,7 @@ class PrivateSqlJob(EngineConfig):
         return self
 
 
+@writes_output
 def run(config: PrivateSqlJob, engine: Engine) -> Outcome:
     """Release every query, then write the tables, ``releases.json``, the report, the manifest last.
 

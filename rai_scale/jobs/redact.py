@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ from rai_scale.errors import (
     ConfigError,
     GateFailed,
     MissingColumnError,
-    TableError,
     did_you_mean,
 )
 from rai_scale.jobs.config import EngineConfig, config_hash
@@ -30,6 +29,7 @@ from rai_scale.jobs.manifest import (
     unread_files,
     versions_of,
 )
+from rai_scale.jobs.outputs import check_table_names, writes_output
 from rai_scale.jobs.redact_table import (
     FINDINGS_FOLDER,
     QUARANTINE_FOLDER,
@@ -42,10 +42,18 @@ from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.tables.find import find_tables
+from rai_scale.tables.ownership import make_folder, remove_where_ours
 from rai_scale.tables.paths import Place, place_of, save_bytes
-from rai_scale.tables.pointer import LAKE, RUN_PREFIX, read_pointer, run_folder, switch_pointer
+from rai_scale.tables.pointer import (
+    LAKE,
+    POINTER,
+    RUN_PREFIX,
+    read_pointer,
+    run_folder,
+    switch_pointer,
+)
 from rai_scale.tables.source import Lake, TableSource
-from rai_scale.tables.write import remove_folder, remove_other_runs
+from rai_scale.tables.write import remove_other_runs
 
 _LOG = logging.getLogger(__name__)
 REPORT = "report.html"
@@ -84,6 +92,7 @@ class RedactJob(EngineConfig):
         return specs
 
 
+@writes_output
 def run(config: RedactJob, engine: Engine) -> Outcome:
     """Redact the tables of a lake into ``output``.
 
@@ -94,6 +103,7 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     output = place_of(config.output, engine.name == "spark")
     pointer = check_places(config, output)
     lake = chosen_tables(find_tables(config.source, engine=engine), config.tables)
+    check_table_names(config.tables)
     versions = versions_of(config.analyzer)
     known_id = run_id_of("redact", config_hash(config), lake, versions)
     run_id = known_id or uuid.uuid4().hex[:16]
@@ -104,14 +114,14 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
         return Outcome(before.exit_code, text, report, unread=unread_files(lake))
     started, clock = datetime.now(UTC), time.monotonic()
     folder = run_folder(run_id, pointer)
+    token = make_folder(output.child(folder))
     try:
         done = _redact_tables(config, engine, lake, output, folder)
         remove_manifest(config.output)  # it speaks of the output that is replaced now
         if config.format == "parquet":
-            switch_pointer(output, folder, LAKE)
+            switch_pointer(output, folder, LAKE, token)
     except BaseException:
-        with suppress(OSError):  # what is left is hidden, and replaced by the next run
-            remove_folder(output.child(folder))
+        remove_where_ours(output.child(folder))  # what is left is hidden, and the next run's to go
         raise
     remove_other_runs(output, folder if config.format == "parquet" else "")
     head = {
@@ -135,11 +145,8 @@ def check_places(config: RedactJob, output: Place) -> str | None:
     Raises
     ------
     ConfigError
-        If the output is the source, or holds a lake of the other format.
+        If the output holds a lake of the other format.
     """
-    with suppress(TableError):  # no driver here: the source is read by Spark alone
-        if place_of(config.source).path == output.path:
-            raise ConfigError("output: is the source itself; choose another folder.")
     pointer = read_pointer(output)
     if pointer is not None and config.format == "delta":
         raise ConfigError(
@@ -254,6 +261,15 @@ def redaction_report(
     }
 
 
+def _written(config: RedactJob, output: Place) -> list[str]:
+    """Return the names of all that a run wrote into its output."""
+    pointer = read_pointer(output)
+    if config.format == "parquet" and pointer is not None:
+        return [POINTER, pointer[0], REPORT]
+    folders = ("", f"{FINDINGS_FOLDER}/", f"{QUARANTINE_FOLDER}/")
+    return [REPORT, *(f"{folder}{table}" for folder in folders for table in config.tables)]
+
+
 def _finish(
     config: RedactJob, lake: Lake, versions: dict[str, str], report: dict[str, Any]
 ) -> Outcome:
@@ -281,7 +297,7 @@ def _finish(
             "report": REPORT,
         },
         details={"report": report},
-    ).save(config.output)
+    ).save(config.output, _written(config, output))
     return Outcome(
         exit_code,
         f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "

@@ -26,10 +26,11 @@ from rai_scale.pii.findings import (
     QuarantineCorrupt,
 )
 from rai_scale.pii.redact import redact
+from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource
-from rai_scale.tables.write import remove_folder, write_parquet, write_table
+from rai_scale.tables.write import write_parquet, write_table
 
 FINDINGS_FOLDER, QUARANTINE_FOLDER, STAGING_FOLDER = "_findings", "_quarantine", "_staging"
 
@@ -56,7 +57,7 @@ class TableRun:
 def stage_table(source: TableSource, frame: Any, engine: Engine, run: TableRun) -> dict[str, Any]:
     """Execute the expensive pass of :func:`redacted_frame`; return the report of the table."""
     staging = run.staging(source.name)
-    write_parquet(frame, engine, staging.url)
+    write_parquet(frame, engine, staging.url, private=True)
     staged = read_table(staging.url, engine, format="parquet")
     output = run.folder.child(source.name) if run.delta is None else run.delta.child(source.name)
     return {**table_report(source, engine, run, staged), "output": output.path}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.config import EngineConfig, config_hash
-from rai_scale.jobs.decide import redaction_yaml
+from rai_scale.jobs.decide import redaction_yaml, save_plan
 from rai_scale.jobs.manifest import (
     MANIFEST,
     Manifest,
@@ -21,6 +21,7 @@ from rai_scale.jobs.manifest import (
     run_id_of,
     versions_of,
 )
+from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
@@ -57,6 +58,7 @@ class ScanJob(EngineConfig):
     write_redact_config: str | None = None
 
 
+@writes_output
 def run(config: ScanJob, engine: Engine) -> Outcome:
     """Scan, write ``findings.parquet``, ``findings.json``, ``report.html``, and the manifest last.
 
@@ -69,7 +71,8 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     output = place_of(config.output)
     report = output.child("report.html").url
     before = finished_manifest(config.output, run_id) if run_id else None
-    if before is not None:
+    plan = config.write_redact_config and place_of(config.write_redact_config)
+    if before is not None and (not plan or plan.fs.exists(plan.path)):
         text = f"already done as run {run_id}; nothing changed"
         return Outcome(before.exit_code, text, report, unread=before.details["unread"])
     result = scan(
@@ -85,12 +88,14 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     save_bytes(output.child("findings.parquet"), _parquet(result))
     save_bytes(output.child("findings.json"), result.to_json().encode())
     save_bytes(output.child("report.html"), result.to_html().encode())
+    kept = None
     if config.write_redact_config:
         text = redaction_yaml(result, config.source, config.engine)
-        save_bytes(place_of(config.write_redact_config), text.encode())
+        kept = save_plan(text, config.write_redact_config)
     exit_code = {"ok": OK, "warnings": WARNINGS, "failed": FAILED_CHECK}[result.run["status"]]
     _manifest(result, config, exit_code, lake, versions).save(config.output)
-    return Outcome(exit_code, _summary(result), report, _failed_gates(result), len(result.unread()))
+    notes = (*_failed_gates(result), *([kept] if kept else []))
+    return Outcome(exit_code, _summary(result), report, notes, len(result.unread()))
 
 
 def _completed(

@@ -12,9 +12,12 @@ from rai_scale.tables.paths import Place
 
 
 def write_files(data: Any, engine: Any, target: Place) -> None:
-    """Write Parquet files into ``target``; an empty frame also writes one."""
+    """Write Parquet files into ``target``, which is new; an empty frame also writes one.
+
+    Spark's ``overwrite`` would take the record out of the folder.
+    """
     with _timestamps_with_zone(data.sparkSession):
-        _without_void(data).write.mode("overwrite").parquet(target.url)
+        _without_void(data).write.mode("append").parquet(target.url)
 
 
 @contextmanager

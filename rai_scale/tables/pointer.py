@@ -32,9 +32,9 @@ def read_pointer(place: Place) -> tuple[str, str] | None:
     return folder, format
 
 
-def switch_pointer(place: Place, folder: str, format: str) -> None:
+def switch_pointer(place: Place, folder: str, format: str, token: str) -> None:
     """Make ``folder`` the current run, in one step that cannot be half done."""
-    content = json.dumps({"run": folder, "format": format}).encode()
+    content = json.dumps({"run": folder, "format": format, "token": token}).encode()
     save_bytes(place.child(POINTER), content)
 
 

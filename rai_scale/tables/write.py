@@ -6,16 +6,25 @@ last step: renames of folders are not atomic on object stores. Delta is one comm
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.partition import plain_errors
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
 from rai_scale.tables._parquet import open_file
+from rai_scale.tables.lock import LOCK, only_run
+from rai_scale.tables.ownership import (
+    check_ours,
+    is_link,
+    make_folder,
+    put_record,
+    remove_folder,
+    remove_where_ours,
+    token_of,
+)
 from rai_scale.tables.paths import Place, hidden, place_of
 from rai_scale.tables.pointer import (
     POINTER,
@@ -39,7 +48,6 @@ __all__ = [
     "write_table",
 ]
 
-_LOG = logging.getLogger(__name__)
 _STAGE_PREFIX = "_stage-"
 
 
@@ -102,18 +110,21 @@ def write_table(
             f"{did_you_mean(format, ('parquet', 'delta'))}"
         )
     place = place_of(location, engine.name == "spark")
-    current = _check_target(place, format)
-    folder = run_folder(run_id, current)
-    with _plain_failures(location):
-        if format == "delta":
-            return _write_delta(data, engine, place, run_id)
-        return _write_parquet(data, engine, place, folder)
+    _check_target(place, format)
+    with only_run(place):
+        current = _check_target(place, format)
+        folder = run_folder(run_id, current)
+        with _plain_failures(location):
+            if format == "delta":
+                return _write_delta(data, engine, place, run_id)
+            return _write_parquet(data, engine, place, folder)
 
 
-def write_parquet(data: Any, engine: Engine, folder: str) -> WrittenTable:
-    """Execute ``data`` and write it as Parquet files into ``folder``, in place of what is there.
+def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = False) -> WrittenTable:
+    """Execute ``data`` and write it as Parquet files into ``folder``.
 
-    Not atomic: for a folder that nobody reads yet, such as one of a run under way.
+    Not atomic: for a folder that nobody reads yet, such as one of a run under way. What an earlier
+    call wrote there is replaced; ``private`` keeps others on this machine from reading it.
 
     Raises
     ------
@@ -122,27 +133,48 @@ def write_parquet(data: Any, engine: Engine, folder: str) -> WrittenTable:
     """
     target = place_of(folder, engine.name == "spark")
     with _plain_failures(folder):
-        names = _write_files(data, engine, target)
+        names, _ = _write_files(data, engine, target, private)
         rows = _count_rows(target, names)
     return WrittenTable(target.url, "parquet", target.url, rows, tuple(names))
 
 
 def delete_table(location: str) -> None:
-    """Delete a table that was written here, or a Delta table; nothing happens if it is absent.
+    """Delete a table that was written here; nothing happens if it is absent.
 
     Raises
     ------
     TableError
-        If the location holds anything else.
+        If the location holds anything else: a table that was made elsewhere, a file that no writer
+        makes, a link. Nothing is then deleted.
     """
     place = place_of(location)
-    if not place.fs.exists(place.path):
+    if not is_link(place) and not place.fs.exists(place.path):
         return
-    _check_target(place, "delta" if "_delta_log" in names_in(place) else "parquet")
-    pointer = place.child(POINTER)
-    if place.fs.exists(pointer.path):  # first, so that half a table is never read
-        place.fs.rm(pointer.path)
-    place.fs.rm(place.path, recursive=True)
+    if token_of(place) is not None:  # a Delta table
+        with only_run(place):
+            check_ours(place, besides=(LOCK,))
+            place.fs.rm(place.path, recursive=True)
+        return
+    names = [name for name in names_in(place) if name not in (POINTER, LOCK)]
+    if is_link(place) or place.fs.isfile(place.path) or not _all_runs(place, names):
+        check_ours(place)
+        raise TableError(f"{place.url!r} holds what was not written here; nothing was deleted.")
+    with only_run(place):
+        if read_pointer(place) is not None:  # first, so that half a table is never read
+            place.fs.rm_file(place.child(POINTER).path)
+        for name in names:
+            remove_folder(place.child(name))
+    with suppress(OSError):  # something new stands there, or a store has no folders
+        place.fs.rmdir(place.path) if "/" in place.path.strip("/") else None
+
+
+def _all_runs(place: Place, names: list[str]) -> bool:
+    """Return whether all are folders of runs that were written here, with all that they hold."""
+    if not all(name.startswith(RUN_PREFIX) for name in names):
+        return False
+    for name in names:
+        check_ours(place.child(name))
+    return True
 
 
 def _check_target(place: Place, format: str) -> str | None:
@@ -167,17 +199,18 @@ def _check_target(place: Place, format: str) -> str | None:
 
 def _write_parquet(data: Any, engine: Engine, place: Place, folder: str) -> WrittenTable:
     target = place.child(folder)
-    names = _write_files(data, engine, target)
+    names, token = _write_files(data, engine, target)
     rows = _count_rows(target, names)
-    switch_pointer(place, folder, "parquet")
+    switch_pointer(place, folder, "parquet", token)
     remove_other_runs(place, folder)
     return WrittenTable(place.url, "parquet", target.url, rows, tuple(names))
 
 
-def _write_files(data: Any, engine: Engine, target: Place) -> list[str]:
-    """Write ``data`` as Parquet files into ``target``, in place of what is there."""
-    remove_folder(target)
-    target.fs.makedirs(target.path, exist_ok=True)
+def _write_files(
+    data: Any, engine: Engine, target: Place, private: bool = False
+) -> tuple[list[str], str]:
+    """Write ``data`` as Parquet files; return their names and the token of the folder."""
+    token = make_folder(target, private)
     if engine.name == "spark":
         from rai_scale.tables._spark_write import write_files
     elif engine.name == "dask":
@@ -188,10 +221,18 @@ def _write_files(data: Any, engine: Engine, target: Place) -> list[str]:
     names = [n for n in names_in(target) if n.endswith(".parquet") and not hidden(n)]
     if not names:
         raise TableError(f"nothing was written to {target.url!r} that this process can see.")
-    return names
+    return names, token
 
 
 def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> WrittenTable:
+    new = "_delta_log" not in names_in(place)
+    written = _commit_delta(data, engine, place, run_id)
+    if new:
+        put_record(place)
+    return written
+
+
+def _commit_delta(data: Any, engine: Engine, place: Place, run_id: str) -> WrittenTable:
     if engine.name == "spark":
         from rai_scale.tables._spark_write import write_delta
 
@@ -206,17 +247,11 @@ def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> Writte
         return WrittenTable(place.url, "delta", place.url, rows)
     stage = place.child(_STAGE_PREFIX + run_id)
     try:
-        names = _write_files(data, engine, stage)
+        names, _ = _write_files(data, engine, stage, private=True)
         rows = write_files(place.url, engine.schema(data), [stage.child(n) for n in names])
     finally:
-        remove_folder(stage)
+        remove_where_ours(stage)
     return WrittenTable(place.url, "delta", place.url, rows)
-
-
-def remove_folder(place: Place) -> None:
-    """Remove a folder and all that is in it; nothing happens if it is absent."""
-    if place.fs.exists(place.path):
-        place.fs.rm(place.path, recursive=True)
 
 
 def _count_rows(target: Place, names: list[str]) -> int:
@@ -228,17 +263,10 @@ def _count_rows(target: Place, names: list[str]) -> int:
 
 
 def remove_other_runs(place: Place, folder: str) -> None:
-    """Remove the folders of all runs but ``folder``; the pointer must be switched before."""
+    """Remove the folders that other runs wrote here; the pointer must be switched before."""
     for name in names_in(place):
         if name.startswith(RUN_PREFIX) and name != folder:
-            try:
-                remove_folder(place.child(name))
-            except OSError as error:  # the new table stands; a reader may hold the old one
-                _LOG.warning(
-                    "old files in %s were not removed: %s",
-                    place.child(name).url,
-                    type(error).__name__,
-                )
+            remove_where_ours(place.child(name))
 
 
 @contextmanager
