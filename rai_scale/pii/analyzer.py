@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
+from rai_scale.errors import MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.limits import RegexTimeout, TextTooLong, check_findings, check_unbroken
+from rai_scale.pii.recognizers import (
+    add_recognizers,
+    check_entities,
+    check_lists,
+    ignored_labels,
+    predefined_entities,
+)
 from rai_scale.pii.spare import Look, PatternsFirst, tagging_components
 
 if TYPE_CHECKING:
@@ -38,14 +46,6 @@ class Analysis(NamedTuple):
     error: str | None
 
 
-class TextTooLong(Exception):
-    """A text is longer than spaCy takes."""
-
-
-class RegexTimeout(Exception):
-    """A pattern did not end in time; Presidio alone would skip it with a warning."""
-
-
 def get_analyzer(config: AnalyzerConfig) -> CellAnalyzer:
     """Return this process's analyzer for a configuration, built at the first call."""
     key = config.model_dump_json()
@@ -60,9 +60,12 @@ class CellAnalyzer:
 
     def __init__(self, config: AnalyzerConfig) -> None:
         self.config = config
+        check_lists(config)
         self.engine = build_analyzer(config)
-        self.entities = frozenset(self.engine.get_supported_entities(config.language))
         check_entities(config, self.engine)
+        supported = frozenset(self.engine.get_supported_entities(config.language))
+        self.found = frozenset(config.entities or supported)
+        self.entities = supported | predefined_entities()
         self._patterns = PatternsFirst(
             self.engine, config.language, list(config.entities) if config.entities else None
         )
@@ -101,7 +104,7 @@ class CellAnalyzer:
             if needs is None:
                 done[text] = Analysis((), None)
             else:
-                (tagged if needs.has_context else untagged).append(text)
+                (tagged if needs.raised else untagged).append(text)
         for group, spared in ((tagged, []), (untagged, self._tagging)):
             for start in range(0, len(group), NLP_BATCH):
                 chunk = group[start : start + NLP_BATCH]
@@ -115,9 +118,13 @@ class CellAnalyzer:
             raise TextTooLong
         if not text:
             return None
+        check_unbroken(text)
         with _timeouts_raise():
             look = self._patterns.look(text)
-        return look if look.matched or not self._patterns.only else None
+        if self._patterns.only and not look.matched:
+            return None
+        check_findings(look.raised, text, self.config.max_work)
+        return look
 
     def _batch(
         self, texts: list[str], context: list[str] | None, spared: list[str]
@@ -177,32 +184,12 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
     defaults = Path(presidio_analyzer.__file__).parent / "conf" / "default.yaml"
     settings = yaml.safe_load(defaults.read_text(encoding="utf-8"))
     settings["models"] = [{"lang_code": config.language, "model_name": config.model}]
+    ner = settings["ner_model_configuration"]
+    ner["labels_to_ignore"] = ignored_labels(ner["labels_to_ignore"], config)
     nlp_engine = NlpEngineProvider(nlp_configuration=settings).create_engine()
     engine = AnalyzerEngine(nlp_engine=nlp_engine, supported_languages=[config.language])
-    for recognizer in own_recognizers(config):
-        engine.registry.add_recognizer(recognizer)
+    add_recognizers(engine, config)
     return engine
-
-
-def own_recognizers(config: AnalyzerConfig) -> list[Any]:
-    """Return Presidio recognizers for the configuration's deny lists and patterns."""
-    from presidio_analyzer import Pattern, PatternRecognizer
-
-    language = config.language
-    denied = [
-        PatternRecognizer(entity, deny_list=list(words), supported_language=language)
-        for entity, words in config.deny_lists.items()
-    ]
-    matched = [
-        PatternRecognizer(
-            p.entity,
-            patterns=[Pattern(f"{p.entity} {i}", p.regex, p.score)],
-            context=list(p.context),
-            supported_language=language,
-        )
-        for i, p in enumerate(config.patterns)
-    ]
-    return denied + matched
 
 
 def check_model(model: str) -> None:
@@ -219,17 +206,6 @@ def check_model(model: str) -> None:
     )
 
 
-def check_entities(config: AnalyzerConfig, engine: AnalyzerEngine) -> None:
-    """Raise :class:`ConfigError` for an entity that no recognizer finds."""
-    known = sorted(engine.get_supported_entities(config.language))
-    for entity in config.entities or ():
-        if entity not in known:
-            raise ConfigError(
-                f"no recognizer finds the entity {entity!r} in language {config.language!r}."
-                f"{did_you_mean(entity, known)} Known: {', '.join(known)}."
-            )
-
-
 def use_bundled_suffix_list() -> None:
     """Make Presidio's e-mail recognizer use the suffix list inside tldextract, on every worker.
 
@@ -241,9 +217,10 @@ def use_bundled_suffix_list() -> None:
 
 
 class _CatchTimeouts(logging.Filter):
-    """Notes that Presidio warned of a time-out in this thread; holds back its DEBUG log.
+    """Raises where Presidio only warns of a time-out; holds back its DEBUG log.
 
-    That log quotes words of the text.
+    What other patterns would find then is of no use, and each may take as long again. The log
+    quotes words of the text.
     """
 
     def __init__(self) -> None:
@@ -252,9 +229,8 @@ class _CatchTimeouts(logging.Filter):
         self.least = logging.INFO
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if "timed out" in str(record.msg):
-            self.state.seen = True
-            return False
+        if "timed out" in str(record.msg) and getattr(self.state, "raises", False):
+            raise RegexTimeout
         return record.levelno >= self.least
 
 
@@ -269,7 +245,8 @@ def _timeouts_raise() -> Iterator[None]:
     if not logger.isEnabledFor(logging.WARNING):  # a silenced warning would hide the time-out
         _TIMEOUTS.least = max(logging.INFO, logger.getEffectiveLevel())
         logger.setLevel(logging.WARNING)
-    _TIMEOUTS.state.seen = False
-    yield
-    if _TIMEOUTS.state.seen:
-        raise RegexTimeout
+    _TIMEOUTS.state.raises = True
+    try:
+        yield
+    finally:
+        _TIMEOUTS.state.raises = False

@@ -26,7 +26,9 @@ class AnalyzerConfig(Frozen):
     """Arguments of Presidio's ``AnalyzerEngine`` and of its ``analyze``.
 
     ``model`` is an installed spaCy package or folder; it is never downloaded. ``max_chars`` is
-    spaCy's own limit: a longer cell is an error row, not a guess.
+    spaCy's own limit: a longer cell is an error row, not a guess. ``max_work`` limits what
+    grows with the square of a text: its characters times the findings that words around them can
+    raise; the default is some minutes.
     """
 
     language: str = "en"
@@ -39,3 +41,4 @@ class AnalyzerConfig(Frozen):
     patterns: tuple[PatternConfig, ...] = ()
     column_context: bool = False
     max_chars: int = Field(1_000_000, ge=1, le=1_000_000)
+    max_work: int = Field(250_000_000, ge=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError, MissingExtraError, did_you_mean
 
 if TYPE_CHECKING:
     from presidio_analyzer import RecognizerResult
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "DEFAULT"
 KEEP = "keep"
+_ASK = "; add it to entities, or leave its operator out."
 
 
 class Operators:
@@ -24,9 +26,14 @@ class Operators:
     ----------
     specs : mapping of str to mapping or OperatorConfig
         In Presidio's own form: ``{"PHONE_NUMBER": {"type": "mask", "chars_to_mask": 12, ...}}``.
+    elsewhere : collection of str
+        Entities of other tables, for which these operators are meant too.
     """
 
-    def __init__(self, specs: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, specs: Mapping[str, Any] | None = None, elsewhere: Collection[str] = ()
+    ) -> None:
+        self._elsewhere = frozenset(elsewhere)
         self._specs = {entity: _plain(entity, spec) for entity, spec in (specs or {}).items()}
         self._specs.setdefault(DEFAULT, {"type": "replace"})
 
@@ -76,6 +83,37 @@ class Operators:
                     f"operator {self._specs[entity]['type']!r} for {entity!r} is refused by "
                     f"Presidio ({type(error).__name__}); check its type and parameters."
                 ) from None
+
+    def check_entities(
+        self, found: Collection[str], wholes: Iterable[tuple[str, str]], known: Collection[str]
+    ) -> None:
+        """Check that each operator has an entity, and no entity is a slip of the pen.
+
+        Parameters
+        ----------
+        found : collection of str
+            The entities that are looked for.
+        wholes : iterable of (str, str)
+            Columns that are replaced as a whole, and their entities; these may be new names.
+        known : collection of str
+            All entities that Presidio has.
+        """
+        wholes = list(wholes)
+        used = {DEFAULT, *found, *self._elsewhere, *(entity for _, entity in wholes)}
+        for entity in self._specs:
+            if entity not in used:
+                off = entity in known
+                raise ConfigError(
+                    f"operators: {entity!r} is not looked for{_ASK if off else '.'}"
+                    f"{'' if off else did_you_mean(entity, {*used, *known})}"
+                )
+        for column, entity in wholes:
+            near = get_close_matches(entity, [*found, *known], n=1, cutoff=0.85)
+            if near and entity not in {*found, *known, *self._specs}:
+                raise ConfigError(
+                    f"whole_columns.{column}: {entity!r} is no entity. Did you mean {near[0]!r}? "
+                    "If not, give it an operator of its own."
+                )
 
 
 class Item(NamedTuple):

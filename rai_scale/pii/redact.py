@@ -57,7 +57,7 @@ def redact(
     *,
     json_columns: Sequence[str] = (),
     whole_columns: Mapping[str, str] | None = None,
-    operators: Mapping[str, Any] | None = None,
+    operators: Mapping[str, Any] | Operators | None = None,
     details: bool = False,
     on_error: str | None = None,
     analyzer: AnalyzerConfig | None = None,
@@ -111,7 +111,7 @@ def redact(
     check_targets(targets, schema)
     function = RedactCells(
         config=config,
-        operators=Operators(operators),
+        operators=operators if isinstance(operators, Operators) else Operators(operators),
         texts=targets.texts,
         documents=targets.documents,
         wholes=targets.wholes,
@@ -209,8 +209,11 @@ def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Sche
 def check_on_driver(engine: str, function: RedactCells) -> None:
     """Fail early where the driver can tell; a Spark client may have no Presidio of its own."""
     try:
-        get_analyzer(function.config)
+        analyzer = get_analyzer(function.config)
         function.operators.check()
+        function.operators.check_entities(
+            analyzer.found, [*function.wholes, *function.leaves], analyzer.entities
+        )
     except (ImportError, MissingModelError):
         if engine != "spark":
             raise

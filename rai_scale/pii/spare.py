@@ -32,10 +32,10 @@ KNOWN_NETWORKS = {
 
 
 class Look(NamedTuple):
-    """Whether patterns matched in a text, and whether one of them can be raised by context."""
+    """Whether patterns matched in a text, and how many results can be raised by context."""
 
     matched: bool
-    has_context: bool
+    raised: int
 
 
 class PatternsFirst:
@@ -61,8 +61,11 @@ class PatternsFirst:
 
     def look(self, text: str) -> Look:
         """Run the recognizers on a text; their errors are raised."""
-        matched = [r for r in self._recognizers if r.analyze(text, r.supported_entities, None)]
-        return Look(bool(matched), any(r.context for r in matched))
+        found = [
+            (bool(r.context), len(r.analyze(text, r.supported_entities, None)))
+            for r in self._recognizers
+        ]
+        return Look(any(n for _, n in found), sum(n for context, n in found if context))
 
     def forget(self) -> None:
         """Drop the results that were kept."""

@@ -319,3 +319,34 @@ def test_a_date_has_one_pseudonym_in_pandas_too():
         for column in columns
     ]
     assert len(set(out)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"operators": {"EMAIL_ADRESS": {"type": "keep"}}}, "Did you mean 'EMAIL_ADDRESS'"),
+        ({"operators": {"UK_NINO": {"type": "keep"}}}, "'UK_NINO' is not looked for; add it to"),
+        (
+            {"operators": {"EMAIL_ADDRESS": {"type": "keep"}}, "entities": ["PERSON"]},
+            "'EMAIL_ADDRESS' is not looked for",
+        ),
+        ({"whole_columns": {"name": "PRSON"}}, "'PRSON' is no entity. Did you mean 'PERSON'"),
+    ],
+)
+def test_a_rule_without_anything_to_act_on_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        rai_scale.redact(pa.table({"text": ["x"], "name": ["x"]}), "text", model=MODEL, **options)
+
+
+def test_new_names_of_whole_columns_and_their_operators():
+    out = rai_scale.redact(
+        pa.table({"a": ["x"], "b": ["y"], "c": ["z"]}),
+        whole_columns={"a": "CLIENT_NUMBER", "b": "PRSON", "c": "UK_NINO"},
+        operators={
+            "CLIENT_NUMBER": {"type": "redact"},
+            "PRSON": {"type": "keep"},
+            "UK_NINO": {"type": "replace", "new_value": "N"},
+        },
+        model=MODEL,
+    )
+    assert out.to_pylist() == [{"a": "", "b": "y", "c": "N"}]

@@ -10,6 +10,7 @@ import pytest
 from rai_scale.errors import ConfigError
 from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.limits import check_unbroken
 from rai_scale.pii.spare import PatternsFirst, tagging_components
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
 
@@ -151,5 +152,75 @@ def test_each_pattern_is_matched_once(monkeypatch):
     assert first.only
     look = first.look("a@example.com")
     assert look.matched
-    assert look.has_context
+    assert look.raised == 1
     assert not first.look("nothing").matched
+
+
+def test_an_entity_of_a_country_is_found_when_it_is_named():
+    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.predefined_recognizers import DeTaxIdRecognizer, UkNinoRecognizer
+
+    named = ("DE_TAX_ID", "ORGANIZATION", "PERSON", "UK_NINO", "ZA_MOBILE_NUMBER")
+    analyzer = CellAnalyzer(AnalyzerConfig(model=MODEL, entities=named))
+    text = "nino AB123456C, Steuer-ID 86095742719, Anna Smith of Microsoft Corporation"
+    found = spans(list(analyzer.analyze([text])[0].results))
+    stock = AnalyzerEngine(nlp_engine=analyzer.engine.nlp_engine)
+    stock.registry.add_recognizer(UkNinoRecognizer())
+    stock.registry.add_recognizer(DeTaxIdRecognizer(supported_language="en"))
+    assert found == spans(stock.analyze(text, language="en", entities=list(named[:-1])))
+    assert {entity for entity, *_ in found} == {*named[:-1]}
+    assert "UK_NINO" in get_analyzer(CONFIG).entities
+    assert not {"UK_NINO", "ORGANIZATION"} & get_analyzer(CONFIG).found
+
+
+def test_an_own_list_for_an_entity_stays_the_only_one():
+    own = {"deny_lists": {"ORGANIZATION": ("Acme",)}, "entities": ("ORGANIZATION",)}
+    found = CellAnalyzer(AnalyzerConfig(model=MODEL, **own)).analyze(["Acme, Microsoft Corp."])
+    assert spans(list(found[0].results)) == [("ORGANIZATION", 0, 4, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"deny_lists": {"TITLE": ()}}, r"deny_lists.TITLE: has no words"),
+        ({"deny_lists": {"TITLE": ("Mr.", " ")}}, r"deny_lists.TITLE: entry 1 is empty"),
+        ({"allow_list": ("", "x")}, r"allow_list: entry 0 is empty"),
+        ({"allow_list": ("(",), "allow_list_match": "regex"}, "no valid regular expression"),
+        ({"patterns": ({"entity": "X", "regex": "[a"},)}, r"patterns.0.regex: entry 0 is no valid"),
+        ({"deny_lists": {"T": ("x",)}, "entities": ("PERSON",)}, r"\['T'\] have a deny list or"),
+        ({"entities": ("UK_NNO",)}, "Did you mean 'UK_NINO'"),
+    ],
+)
+def test_what_can_find_nothing_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        CellAnalyzer(AnalyzerConfig(model=MODEL, **options))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("(" * 30_000, "UnbrokenText"),
+        ('{"a":' * 100_000, "UnbrokenText"),
+        ("a@b.com " * 6_000, "TooManyFindings"),
+        ("x" * 1_000_001, "TextTooLong"),
+    ],
+)
+def test_a_text_that_would_not_end_is_set_aside(text, error):
+    found = get_analyzer(CONFIG).analyze(["I am Anna Smith", text])
+    assert [f.error for f in found] == [None, error]
+    assert len(found[0].results) == 1
+
+
+def test_the_limit_of_work_can_be_set():
+    small = CellAnalyzer(AnalyzerConfig(model=MODEL, max_work=20))
+    assert small.analyze(["a@b.com or Anna Smith"])[0].error == "TooManyFindings"
+    assert small.analyze(["nothing by a pattern, and longer than the limit"])[0].error is None
+
+
+def test_long_texts_of_words_are_no_work():
+    for text in (
+        "Anna Smith wrote. " * 50_000,
+        "今天我们去公园玩。" * 100_000,
+        "QmFzZTY0/+" * 90_000,
+    ):
+        check_unbroken(text)
