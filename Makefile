@@ -9,6 +9,7 @@ ROWS ?= 1000
 WORKERS ?= 2
 EXTRAS ?= pii
 PACKAGES ?=
+WHEELS ?=
 ARGS ?=
 UV ?= $(BIN)/uv
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -43,7 +44,8 @@ format: setup  ## Put the code into the house style
 	$(BIN)/ruff format .
 
 dist: setup  ## Build the zip for --py-files and the environment for --archives (EXTRAS="pii explain" PACKAGES=lightgbm)
-	$(BIN)/python scripts/build_dist.py --out dist $(addprefix --extra ,$(EXTRAS)) $(addprefix --package ,$(PACKAGES))
+	$(BIN)/python scripts/build_dist.py --out dist $(addprefix --extra ,$(EXTRAS)) \
+		$(addprefix --package ,$(PACKAGES)) $(addprefix --wheel ,$(WHEELS))
 
 # uv does not read pip's configuration: name a mirror with UV_DEFAULT_INDEX.
 lock:  ## Resolve the lock again (UPGRADE=--upgrade for newest versions; uv is in .venv, or UV=uv)

@@ -6,6 +6,7 @@ this machine's minor version of Python and platform, which the executors' own Py
 ``PYTHONPATH``. It holds the base, the extras that are asked for (``--extra``, by default ``pii``
 with the language model) and single packages of the lock (``--package``, such as the package of a
 model that is explained), at the versions of the lock; ``rai_scale-environment.txt`` lists them.
+``--wheel`` adds a file of your own, such as another language model, without its requirements.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "rai_scale"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ADVICE = "run make setup; what the lock lacks cannot be packed."
 # The oldest time that a zip can hold; a fixed one gives equal bytes for equal sources.
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -40,10 +42,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--extra", action="append", metavar="NAME", help="by default pii")
     parser.add_argument("--package", action="append", metavar="NAME", default=[])
+    parser.add_argument("--wheel", action="append", metavar="FILE", type=Path, default=[])
     asked = parser.parse_args()
     names = needed(requirements(asked.extra or ["pii"], asked.package))
     print(build_package(asked.out))
-    print(build_environment(asked.out, names))
+    print(build_environment(asked.out, names, asked.wheel))
 
 
 def requirements(extras: list[str], packages: list[str]) -> list[str]:
@@ -76,11 +79,15 @@ def needed(asked: Iterable[str]) -> list[str]:
 
 
 def requires(name: str) -> list[str]:
-    """Return what an installed package asks for; the lock must hold the package."""
+    """Return what an installed package asks for; it must be the one that the lock holds."""
     try:
-        return metadata.requires(name) or []
+        found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise SystemExit(f"build_dist: {name} is needed, and not in {locked.LOCK.name}") from None
+        raise SystemExit(f"build_dist: {name} is needed and not installed: {ADVICE}") from None
+    entry = locked.entries().get(locked.package(name), "")
+    if locked.package(name) != "rai-scale" and f"=={found.version} " not in entry:
+        raise SystemExit(f"build_dist: {name} {found.version} is not the lock's: {ADVICE}")
+    return found.requires or []
 
 
 def build_package(out: Path) -> Path:
@@ -98,18 +105,21 @@ def build_package(out: Path) -> Path:
     return target
 
 
-def build_environment(out: Path, names: list[str]) -> Path:
+def build_environment(out: Path, names: list[str], wheels: list[Path]) -> Path:
     """Pack ``names`` at the lock's versions for ``--archives``; reused while the lock holds."""
     target = out / "rai_scale-environment.tar.gz"
     stamp = out / "rai_scale-environment.key"
     text = "".join(locked.entries()[name] for name in names)
-    key = environment_key(text)
+    hashes = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    key = environment_key(text + "".join(hashes))
     if target.exists() and stamp.exists() and stamp.read_text() == key:
         return target
     with tempfile.TemporaryDirectory(dir=out) as folder:
         installed = Path(folder) / "environment"
         options = ["--no-compile", "--target", str(installed)]
         locked.install(Path(sys.executable), names, *options)
+        if wheels:
+            locked.pip(Path(sys.executable), "install", *options, *map(str, wheels))
         part = Path(folder) / "environment.tar.gz"
         pack(installed, part)
         part.replace(target)

@@ -31,6 +31,7 @@ def package(text: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@functools.cache
 def entries(lock: Path = LOCK) -> dict[str, str]:
     """Return the lines of a lock by package; a package may have several, by marker."""
     found: dict[str, str] = {}

@@ -32,7 +32,9 @@ def main() -> None:
     before = stamp.read_text().splitlines() if stamp.exists() else []
     if before == [made_for, digest]:
         return
-    print(f"setup: {folder.name} with Python {python}; the first time takes a few minutes")
+    print(
+        f"setup: {folder.name} with Python {python}; the first time takes a few minutes", flush=True
+    )
     if before[:1] != [made_for]:
         make(folder, stamp)
     stamp.write_text("being made\n")

