@@ -10,7 +10,7 @@ from rai_scale.explanations.exact_shap import MOST_FEATURES, ExactShap
 from rai_scale.explanations.kernel import MOST_EVALS, KernelShap, default_evals, evals_for_error
 from rai_scale.explanations.linear_shap import LinearShap, check_linear
 from rai_scale.explanations.local_values import LocalExplainer, MethodUnfit, Task
-from rai_scale.explanations.tree_shap import TreeShap, check_tree
+from rai_scale.explanations.tree_shap import PathDependentShap, TreeShap, check_tree
 
 SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
 MOST_CELLS = 10_000_000
@@ -65,6 +65,8 @@ def choose_shap(task: Task, method: str) -> Choice:
 
 def build_shap(task: Task, choice: Choice) -> LocalExplainer:
     """Build the explainer that was chosen."""
+    if choice.method == "tree_shap" and task.options.perturbation == "tree_path_dependent":
+        return PathDependentShap(task)
     if choice.method == "tree_shap":
         return TreeShap(task, choice.backend)
     if choice.method == "linear_shap":

@@ -1,5 +1,7 @@
-"""TreeSHAP by shap or, where it was seen to give the same, by woodelf-explainer.
+"""TreeSHAP of codes: by tables of leaves where they are small, else by shap's own code.
 
+shap and its peers keep thresholds and inputs in 32 bits and know neither sets of categories nor
+how LightGBM reads a missing value. Codes of values (see ``tree_nodes``) are small whole numbers.
 The whole background is used: shap's own default masker keeps 100 rows and says nothing.
 """
 
@@ -13,18 +15,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import MissingExtraError
+from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations.additivity import not_additive, probe_rows
+from rai_scale.explanations.leaf_tables import LeafTables, leaves_of, may_fit, tables_fit
 from rai_scale.explanations.local_values import LocalValues, MethodUnfit, Task
 from rai_scale.explanations.output import averages_trees
-from rai_scale.explanations.unwrap import Unwrapped, as_columns, unwrap
+from rai_scale.explanations.tree_nodes import MISSING, Trees
+from rai_scale.explanations.tree_parts import READERS, parts_of
+from rai_scale.explanations.tree_probes import check_probes
+from rai_scale.explanations.unwrap import Unwrapped, unwrap
 
-HOMES = ("sklearn.ensemble", "sklearn.tree", "lightgbm", "xgboost")
-WOODELF_BACKGROUND = 100
-"""From this many background rows on, woodelf's cost per batch is worth it."""
-WOODELF_NODES = 20_000
-"""Up to this many nodes: woodelf's cost per batch grows with them."""
-_SAME = 1e-6
+MOST_TREE_NODES = 32_767
+"""shap numbers the nodes of a tree in 16 bits."""
 _CHUNK = 64  # shap prints a progress bar where one call takes long
 
 
@@ -32,98 +34,136 @@ _CHUNK = 64  # shap prints a progress bar where one call takes long
 class TreeShap:
     """Exact values of a tree ensemble's raw score, or of its averaged probabilities.
 
-    A row whose values do not add up to its prediction (missing values or categories that shap reads
-    differently from the model) has NaN, and is marked as unexplained.
+    A row whose values do not add up to its prediction (the model reads a value otherwise than its
+    trees say) has NaN, and is marked as unexplained.
 
     Parameters
     ----------
     task : Task
-    backend : {"shap", "woodelf"}
+    backend : {"tables", "shap"}
     """
 
     task: Task
-    backend: str = "shap"
+    backend: str = "tables"
     prefix: ClassVar[str] = "shap"
     sampled: ClassVar[bool] = False
 
-    @property
-    def interventional(self) -> bool:
-        """Whether features are replaced by those of background rows."""
-        return self.task.options.perturbation == "interventional"
+    @cached_property
+    def inner(self) -> Unwrapped:
+        """The estimator that has the trees."""
+        return unwrap(self.task.output.model)
+
+    @cached_property
+    def trees(self) -> Trees:
+        """Its trees."""
+        return parts_of(self.inner.estimator, self.task.features)
+
+    def codes(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the codes of rows, by the columns of the estimator."""
+        return self.trees.codes(self.inner.numbers(rows))
+
+    @cached_property
+    def tables(self) -> LeafTables:
+        """Tables over the background."""
+        return LeafTables(self.trees, leaves_of(self.trees), self.codes(self.task.background))
+
+    @cached_property
+    def _by_codes(self) -> Any:
+        """The explainer of shap over the codes of the background."""
+        import shap
+
+        rows = _as_floats(self.codes(self.task.background))
+        masker = shap.maskers.Independent(rows, max_samples=len(rows))
+        return shap.TreeExplainer(
+            {"trees": _for_shap(self.trees)}, masker, feature_perturbation="interventional"
+        )
+
+    def values(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return values, shape (rows, features, outputs)."""
+        codes = self.codes(rows)
+        if self.backend == "tables":
+            found = self.tables.values(codes)
+        else:
+            found = in_chunks(self._by_codes, _as_floats(codes))
+        return self.task.output.pick(found[:, self.inner.positions(rows.columns)])
+
+    def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
+        """Explain rows; see :class:`~rai_scale.explanations.local_values.LocalExplainer`."""
+        prediction = self.task.output.in_blocks(rows)
+        base = np.broadcast_to(self.task.base, prediction.shape)
+        found = LocalValues(prediction, base, self.values(rows))
+        wrong = not_additive(found)
+        found.values[wrong] = np.nan
+        return replace(found, unexplained=wrong)
+
+
+@dataclass(frozen=True)
+class PathDependentShap:
+    """shap's values from the trees' own counts, without a background."""
+
+    task: Task
+    prefix: ClassVar[str] = "shap"
+    sampled: ClassVar[bool] = False
 
     @cached_property
     def _inner(self) -> Unwrapped:
         return unwrap(self.task.output.model)
 
     @cached_property
-    def shap_explainer(self) -> Any:
-        """The explainer of shap, over every row of the background."""
-        try:
-            import shap
-        except ImportError:
-            raise MissingExtraError("shap", "explain") from None
+    def _explainer(self) -> Any:
+        import shap
+
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # more than 1,000 rows are slow, as it says
-            if not self.interventional:
-                return shap.TreeExplainer(
-                    self._inner.estimator, feature_perturbation="tree_path_dependent"
-                )
-            rows = self._inner.numbers(self.task.background)
-            masker = shap.maskers.Independent(rows, max_samples=len(rows))
+            warnings.simplefilter("ignore")
             return shap.TreeExplainer(
-                self._inner.estimator, masker, feature_perturbation="interventional"
+                self._inner.estimator, feature_perturbation="tree_path_dependent"
             )
-
-    @cached_property
-    def _woodelf(self) -> Any:
-        from woodelf import WoodelfExplainer
-
-        rows = as_columns(self._inner.numbers(self.task.background))
-        return WoodelfExplainer(self._inner.estimator, rows)
-
-    @cached_property
-    def _base(self) -> np.ndarray:
-        if self.interventional:
-            return self.task.base
-        expected = np.atleast_1d(np.asarray(self.shap_explainer.expected_value, dtype=np.float64))
-        return self.task.output.pick(expected)
-
-    def values(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return values, shape (rows, features, outputs)."""
-        return self._values(rows)[:, self._inner.positions(rows.columns)]
-
-    def _values(self, rows: pd.DataFrame) -> np.ndarray:
-        if self.backend == "woodelf":
-            found = self._woodelf.shap_values(as_columns(self._inner.numbers(rows)), verbose=False)
-            return np.asarray(found, dtype=np.float64).reshape(len(rows), -1, 1)
-        return self._values_of_shap(rows)
-
-    def _values_of_shap(self, rows: pd.DataFrame) -> np.ndarray:
-        given = self._inner.numbers(rows) if self.interventional else self._inner.transform(rows)
-        parts = [given[start : start + _CHUNK] for start in range(0, len(given), _CHUNK)]
-        found = [self._by_shap(part) for part in parts]
-        return self.task.output.pick(np.concatenate(found))
-
-    def _by_shap(self, part: Any) -> np.ndarray:
-        found = self.shap_explainer.shap_values(part, check_additivity=False)
-        found = np.stack(found, axis=-1) if isinstance(found, list) else np.asarray(found)
-        return found[:, :, None] if found.ndim == 2 else found  # noqa: PLR2004
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local_values.LocalExplainer`."""
-        found = self._explain(rows)
-        wrong = not_additive(found)
-        if wrong.any() and self.backend == "woodelf":
-            order = self._inner.positions(rows.columns)
-            found.values[wrong] = self._values_of_shap(rows[wrong])[:, order]
-            wrong = not_additive(found)
-        found.values[wrong] = np.nan
-        return replace(found, unexplained=wrong)
-
-    def _explain(self, rows: pd.DataFrame) -> LocalValues:
+        pick = self.task.output.pick
         prediction = self.task.output.in_blocks(rows)
-        base = np.broadcast_to(self._base, prediction.shape)
-        return LocalValues(prediction, base, self.values(rows))
+        expected = np.atleast_1d(np.asarray(self._explainer.expected_value, dtype=np.float64))
+        base = np.broadcast_to(pick(expected), prediction.shape)
+        found = pick(in_chunks(self._explainer, self._inner.transform(rows)))
+        values = LocalValues(prediction, base, found[:, self._inner.positions(rows.columns)])
+        wrong = not_additive(values)
+        values.values[wrong] = np.nan
+        return replace(values, unexplained=wrong)
+
+
+def in_chunks(explainer: Any, given: Any) -> np.ndarray:
+    """Return the values of an explainer of shap, shape (rows, columns, outputs)."""
+    done = []
+    for start in range(0, len(given), _CHUNK):
+        found = explainer.shap_values(given[start : start + _CHUNK], check_additivity=False)
+        found = np.stack(found, axis=-1) if isinstance(found, list) else np.asarray(found)
+        done.append(found[:, :, None] if found.ndim == 2 else found)  # noqa: PLR2004
+    return np.concatenate(done)
+
+
+def _as_floats(codes: np.ndarray) -> np.ndarray:
+    return np.where(codes == MISSING, np.nan, codes.astype(np.float64))
+
+
+def _for_shap(trees: Trees) -> list[dict[str, Any]]:
+    """Return trees in shap's form, whose thresholds are ranks."""
+    made = []
+    for start, end in zip(trees.roots, [*trees.roots[1:], len(trees.left)], strict=True):
+        part = slice(start, end)
+        inner = trees.left[part] >= 0
+        made.append(
+            {
+                "children_left": np.where(inner, trees.left[part] - start, -1),
+                "children_right": np.where(inner, trees.right[part] - start, -1),
+                "children_default": np.where(inner, trees.missing[part] - start, -1),
+                "features": trees.feature[part],
+                "thresholds": trees.goes_left[part].astype(np.float64),
+                "values": trees.value[part],
+                "node_sample_weight": np.ones(end - start),
+            }
+        )
+    return made
 
 
 def check_tree(task: Task) -> tuple[str, str]:
@@ -132,11 +172,12 @@ def check_tree(task: Task) -> tuple[str, str]:
     Raises
     ------
     MethodUnfit
-        If the model is no tree ensemble, a link bends what is explained, or values do not add up.
+        If the model is no tree ensemble, a link bends what is explained, or its trees are not what
+        it predicts by.
     """
     inner = unwrap(task.output.model)
     name = type(inner.estimator).__name__
-    if not type(inner.estimator).__module__.startswith(HOMES):
+    if not type(inner.estimator).__module__.startswith(tuple(READERS)):
         raise MethodUnfit(f"{name} is not made of trees")
     classifies = task.output.model.classes is not None
     if classifies and task.output.kind == "probability" and not averages_trees(inner.estimator):
@@ -144,37 +185,53 @@ def check_tree(task: Task) -> tuple[str, str]:
             f"probabilities of {name} are bent by a link after the trees, and TreeSHAP of "
             "probabilities would not be Shapley values (output='raw' has exact ones)"
         )
+    if task.options.perturbation != "interventional":
+        return _path_dependent(task, name)
     explainer = TreeShap(task)
-    rows = probe_rows(task.background)
     try:
-        found = explainer._explain(rows)
+        backend = _backend(explainer, name)
+        explainer = replace(explainer, backend=backend)
+        check_probes(task, explainer.inner, explainer.trees)
+        rows = probe_rows(task.background)
+        found = explainer.explain(rows, np.zeros(len(rows), np.uint64))
     except (MethodUnfit, MissingExtraError):
+        raise
+    except Exception as error:  # a form of the library's file that is not known
+        raise MethodUnfit(f"the trees of {name} cannot be read ({type(error).__name__})") from None
+    if found.unexplained is None or found.unexplained.any():
+        raise MethodUnfit(f"values of the trees of {name} do not add up to its predictions")
+    over = f"interventional over {len(task.background):,} background rows"
+    return backend, f"{name} is made of trees: exact, {over}, by {_SHOWN[backend]}"
+
+
+_SHOWN = {"tables": "tables of its leaves", "shap": "shap"}
+
+
+def _backend(explainer: TreeShap, name: str) -> str:
+    trees = explainer.trees
+    if may_fit(trees) and tables_fit(explainer.tables.leaves):
+        return "tables"
+    if trees.sets:
+        raise MethodUnfit(f"the trees of {name} split categories and are too many for tables")
+    if max(np.diff([*trees.roots, len(trees.left)])) > MOST_TREE_NODES:
+        raise MethodUnfit(f"a tree of {name} has more nodes than shap can number")
+    try:
+        import shap  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("shap", "explain") from None
+    return "shap"
+
+
+def _path_dependent(task: Task, name: str) -> tuple[str, str]:
+    try:
+        rows = probe_rows(task.background)
+        found = PathDependentShap(task).explain(rows, np.zeros(len(rows), np.uint64))
+    except ImportError:
+        raise MissingExtraError("shap", "explain") from None
+    except (MethodUnfit, ConfigError):
         raise
     except Exception as error:  # shap refuses what it cannot read in many ways
         raise MethodUnfit(f"shap cannot read this {name} ({type(error).__name__})") from None
-    if found.values.shape[1] != task.features or not_additive(found).any():
+    if found.unexplained is None or found.unexplained.any():
         raise MethodUnfit(f"shap's values for this {name} do not add up to its predictions")
-    over = f"interventional over {len(task.background):,} background rows"
-    over = over if explainer.interventional else "path-dependent, from the trees' own counts"
-    backend = _backend(task, explainer, rows, found)
-    return backend, f"{name} is made of trees: exact, {over}, by {backend}"
-
-
-def _backend(task: Task, explainer: TreeShap, rows: pd.DataFrame, found: LocalValues) -> str:
-    """Return ``woodelf`` where it is installed, likely faster, and gives shap's values.
-
-    Values that are all 0 would show nothing. It misreads the probabilities of scikit-learn's trees.
-    """
-    nodes = int(np.sum(getattr(explainer.shap_explainer.model, "num_nodes", WOODELF_NODES + 1)))
-    small = len(task.background) < WOODELF_BACKGROUND or nodes > WOODELF_NODES
-    model = task.output.model
-    misread = model.classes is not None and averages_trees(explainer._inner.estimator)
-    size = float(np.abs(found.values).max())
-    if small or misread or size == 0 or not explainer.interventional or found.values.shape[2] != 1:
-        return "shap"
-    try:
-        other = TreeShap(task, "woodelf").values(rows)
-    except Exception:  # not installed, or a model that it cannot read
-        return "shap"
-    same = other.shape == found.values.shape and np.abs(other - found.values).max() <= _SAME * size
-    return "woodelf" if same else "shap"
+    return "shap", f"{name} is made of trees: path-dependent, from the trees' own counts, by shap"

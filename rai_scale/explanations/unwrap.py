@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,18 +33,28 @@ class Unwrapped:
     """A final estimator and how its input is made.
 
     Shapley values of features are those of their transforms, column by column.
+
+    Attributes
+    ----------
+    estimator : object
+    transform : function of a frame
+    features : tuple of str
+        What each column of the estimator's input is made of.
+    direct : bool
+        Whether the estimator is given the features themselves.
     """
 
     estimator: Any
     transform: Callable[[pd.DataFrame], Any]
     features: tuple[str, ...]
+    direct: bool = True
 
     def positions(self, names: Iterable[str]) -> list[int]:
         """Return where the estimator's input has each of ``names``."""
         return [self.features.index(name) for name in names]
 
     def numbers(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the estimator's input, float64.
+        """Return the estimator's input, float64; categories by their numbers.
 
         Raises
         ------
@@ -53,10 +63,29 @@ class Unwrapped:
         """
         given = self.transform(frame)
         given = given.toarray() if hasattr(given, "toarray") else given
-        kinds = list(given.dtypes) if isinstance(given, pd.DataFrame) else [given.dtype]
-        if not all(isinstance(kind, np.dtype) and kind.kind in "iufb" for kind in kinds):
-            raise MethodUnfit("not all features are numbers")
-        return np.asarray(given, dtype=np.float64)
+        given = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
+        kept = iter(_kept_categories(self.estimator))
+        columns = [_column(given.iloc[:, at], kept) for at in range(given.shape[1])]
+        found = np.column_stack(columns)
+        gone = getattr(self.estimator, "missing", np.nan)  # of XGBoost's classes
+        return np.where(found == gone, np.nan, found)
+
+
+def _column(column: pd.Series, kept: Iterator[list[Any]]) -> np.ndarray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = next(kept, None)
+        known = column if categories is None else column.cat.set_categories(categories)
+        codes = known.cat.codes.to_numpy(np.float64)
+        return np.where(codes < 0, np.nan, codes)
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
+        raise MethodUnfit("not all features are numbers")
+    return column.to_numpy(np.float64, na_value=np.nan)
+
+
+def _kept_categories(estimator: Any) -> list[list[Any]]:
+    """Return the categories that a LightGBM model keeps, for each column of categories."""
+    booster = getattr(estimator, "booster_", estimator)
+    return getattr(booster, "pandas_categorical", None) or []
 
 
 def unwrap(known: Model) -> Unwrapped:
@@ -82,6 +111,7 @@ def unwrap(known: Model) -> Unwrapped:
         final,
         lambda frame: model[:-1].transform(model_input(model, frame[names])),
         known.features,
+        direct=False,
     )
 
 
@@ -90,8 +120,3 @@ def _one_to_one(step: Any) -> bool:
         return True
     known = type(step).__module__.startswith("sklearn.") and type(step).__name__ in ONE_TO_ONE
     return known and not getattr(step, "add_indicator", False)
-
-
-def as_columns(values: np.ndarray) -> pd.DataFrame:
-    """Name the columns of an estimator's input by their numbers."""
-    return pd.DataFrame(values, columns=[f"f{number}" for number in range(values.shape[1])])

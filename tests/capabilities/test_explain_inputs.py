@@ -22,7 +22,7 @@ from rai_scale.explanations.columns import model_frame
 from rai_scale.explanations.exact_shap import MOST_FEATURES
 from rai_scale.explanations.explain import BACKGROUND_ROWS, explain, plan_explanation
 from rai_scale.explanations.kernel import DESIGNS, EVALS_PER_FEATURE
-from rai_scale.explanations.tree_shap import WOODELF_BACKGROUND, WOODELF_NODES
+from rai_scale.explanations.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
 from tests.capabilities.explained import NAMES, brute_force, by_shap, make, split, values
 from tests.capabilities.noting_model import NotesLoads
 from tests.conftest import engine_params, make_case
@@ -246,8 +246,9 @@ def test_the_guide_says_what_the_code_does():
     assert f"default: {EVALS_PER_FEATURE} per feature" in guide
     assert f"at most {DESIGNS} independent designs" in guide
     assert f"up to {MOST_FEATURES} features" in guide
-    assert f"at least {WOODELF_BACKGROUND} rows" in guide
-    assert f"at most {WOODELF_NODES:,} nodes" in guide
+    assert f"at most {MOST_NODES:,} nodes" in guide
+    assert f"at most {MOST_BITS} features on a path" in guide
+    assert f"{MOST_CELLS:,} numbers" in guide
 
 
 def test_columns_of_the_frame_are_not_replaced():

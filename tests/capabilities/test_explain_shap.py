@@ -20,12 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.additivity import not_additive
 from rai_scale.explanations.explain import explain, plan_explanation
-from rai_scale.explanations.local_values import Task
-from rai_scale.explanations.model import as_model
-from rai_scale.explanations.output import make_output
-from rai_scale.explanations.tree_shap import TreeShap, check_tree
 from tests.capabilities.explained import (
     BACKGROUND,
     NAMES,
@@ -91,16 +86,19 @@ def test_no_background_row_is_lost():
     assert np.abs(found - fewer).max() > 1e-4
 
 
-@pytest.mark.parametrize("rows", [20, BACKGROUND], ids=["shap", "woodelf"])
-def test_a_row_that_does_not_add_up_has_no_values_and_the_others_have(rows):
+@pytest.mark.parametrize("backend", ["tables of its leaves", "shap"])
+def test_a_row_that_does_not_add_up_has_no_values_and_the_others_have(backend, monkeypatch):
+    if backend == "shap":
+        monkeypatch.setattr("rai_scale.explanations.leaf_tables.MOST_CELLS", 0)
     frame, _ = make()
-    holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.2, 0.0)
-    model = LGBMRegressor(n_estimators=5, verbose=-1, zero_as_missing=True)
-    model.fit(holes, holes.f0 + 5 * (holes.f0 == 0) + holes.f1)
+    model = LGBMRegressor(n_estimators=5, verbose=-1).fit(frame, frame.f0 + frame.f1)
+    plain = model.predict
+    model.predict = lambda rows, **more: plain(rows, **more) + 5.0 * (rows.f0 == 7).to_numpy()
     shown = frame[300:310].reset_index(drop=True)
-    shown.loc[3, "f0"] = 0.0  # shap does not know that 0 is missing here
-    asked = {"features": NAMES, "background": frame[:rows]}
-    found = explain(shown, model, **asked)
+    shown.loc[3, "f0"] = 7.0  # the trees do not know what this model adds
+    plan = plan_explanation(shown, model, features=NAMES, background=frame[:30])
+    found = plan.frame
+    assert plan.why.endswith(f"by {backend}")
     assert found.explained_by[3] == "none: values of tree_shap do not add up"
     assert np.isnan(values(found)[3]).all()
     others = found.drop(index=3)
@@ -108,30 +106,6 @@ def test_a_row_that_does_not_add_up_has_no_values_and_the_others_have(rows):
     np.testing.assert_allclose(found.prediction, model.predict(shown))
     sums = others.base_value + values(others).sum(axis=1)
     np.testing.assert_allclose(sums, others.prediction, atol=1e-6)
-
-
-def woodelf_task(model, background: pd.DataFrame) -> Task:
-    return Task(make_output(as_model(model, NAMES, background[:8]), "raw", None), background)
-
-
-def test_woodelf_is_taken_only_where_its_values_were_seen_to_be_right():
-    pytest.importorskip("woodelf")
-    frame, target = make()
-    background, rows = split(frame)
-    same = pd.concat([background[:1]] * BACKGROUND, ignore_index=True)  # all values are 0
-    model = GradientBoostingClassifier(n_estimators=5, random_state=0).fit(frame, target)
-    assert check_tree(woodelf_task(model, background))[0] == "woodelf"
-    assert check_tree(woodelf_task(model, same))[0] == "shap"
-    forest = RandomForestClassifier(5, max_depth=4, random_state=0).fit(frame, target)
-    for given in (background, same):
-        assert check_tree(woodelf_task(forest, given))[0] == "shap"
-        # and a worker puts right what woodelf gets wrong
-        found = TreeShap(woodelf_task(forest, given), "woodelf")
-        assert not_additive(found._explain(rows)).any()
-        fixed = found.explain(rows, np.zeros(len(rows), np.uint64))
-        expected = by_shap(forest, given, rows)[..., 1]
-        np.testing.assert_allclose(fixed.values[..., 0], expected, atol=1e-6)
-        assert not fixed.unexplained.any()
 
 
 def test_xgboost_equals_shap():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neural_network import MLPClassifier
 
 from rai_scale.engines.choose import engine_named
@@ -23,7 +23,7 @@ from tests.conftest import make_case
 
 FEATURES = [f"f{i}" for i in range(6)]
 ROWS = 45
-METHODS = ["tree_shap", "kernel_shap", "exact_shap", "woodelf"]
+METHODS = ["tree_shap", "kernel_shap", "exact_shap", "deep"]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def data():
 
 def options(data, method):
     background, _, forest, network = data
-    if method == "woodelf":
-        return woodelf_options()
+    if method == "deep":
+        return deep_options()
     model = forest if method == "tree_shap" else network
     budget = {"max_evals": 40} if method == "kernel_shap" else {}
     return {
@@ -53,15 +53,13 @@ def options(data, method):
 
 
 @cache
-def woodelf_options():
-    pytest.importorskip("woodelf")
+def deep_options():
+    """A forest whose trees are too many for tables."""
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(150, 6)), columns=FEATURES)
-    model = GradientBoostingRegressor(n_estimators=8, random_state=0).fit(
-        frame, frame.f0 * frame.f1
-    )
-    asked = {"model": model, "features": FEATURES, "background": frame}
-    assert "by woodelf" in plan_explanation(frame[:2], **asked).why
+    frame = pd.DataFrame(rng.normal(size=(300, 6)), columns=FEATURES)
+    model = RandomForestRegressor(60, random_state=0).fit(frame, frame.f0 * frame.f1)
+    asked = {"model": model, "features": FEATURES, "background": frame[:20]}
+    assert plan_explanation(frame[:2], **asked).why.endswith("by shap")
     return asked
 
 
@@ -110,7 +108,7 @@ def test_partitions_and_order_on_dask(data, request, method, partitions):
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("method", ["exact_shap", "woodelf"])
+@pytest.mark.parametrize("method", ["exact_shap", "deep"])
 def test_other_methods_on_spark(data, request, method):
     equal_on(make_case("spark", request), data, method, 3)
 

@@ -1,0 +1,156 @@
+"""Trees of an ensemble as arrays, and the codes by which they tell values of a feature apart.
+
+A code is the number of thresholds that a value lies above: a whole number, so that values that tie
+with a threshold, or that differ in their tenth digit only, go where the model itself sends them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+MISSING = -1
+"""Code of a missing value."""
+KEPT, ZERO_IS_MISSING, MISSING_IS_ZERO = range(3)
+"""What LightGBM does with a missing value of a feature before it looks at the tree."""
+_NEAR_ZERO = float(np.float32(1e-35))  # what LightGBM takes for 0
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Nodes of all trees, one tree after another.
+
+    Attributes
+    ----------
+    left, right : ndarray of int, shape (nodes,)
+        Children; -1 at leaves.
+    missing : ndarray of int, shape (nodes,)
+        The child for a missing value.
+    feature : ndarray of int, shape (nodes,)
+        Column of the estimator's input; -1 at leaves.
+    threshold : ndarray of float64, shape (nodes,)
+        A value goes left if it is at most (``strict``: less than) this.
+    sets : dict of int to frozenset of int
+        For nodes that split categories: those that are listed.
+    value : ndarray of float64, shape (nodes, outputs)
+        What a leaf adds to the raw score.
+    roots : ndarray of int, shape (trees,)
+    columns : int
+        Of the estimator's input.
+    single : bool
+        Whether values are rounded to 32 bits first.
+    strict : bool
+    others_left : bool
+        Whether the categories that a split does not list go left, and not those that it lists.
+    zeros : ndarray of int, shape (columns,), or None
+        One of ``KEPT``, ``ZERO_IS_MISSING``, ``MISSING_IS_ZERO`` per column.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    missing: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    sets: dict[int, frozenset[int]]
+    value: np.ndarray
+    roots: np.ndarray
+    columns: int
+    single: bool = False
+    strict: bool = False
+    others_left: bool = False
+    zeros: np.ndarray | None = None
+
+    @cached_property
+    def cuts(self) -> list[np.ndarray]:
+        """Sorted thresholds of each column; of one that is split by categories, none."""
+        inner = self.left >= 0
+        inner[list(self.sets)] = False
+        return [
+            np.unique(self.threshold[inner & (self.feature == at)]) for at in range(self.columns)
+        ]
+
+    @cached_property
+    def categories(self) -> list[int]:
+        """One more than the largest category of each column; 0 where it is split by thresholds."""
+        most = [0] * self.columns
+        for node, members in self.sets.items():
+            at = int(self.feature[node])
+            most[at] = max(most[at], 1, *(member + 1 for member in members))
+        return most
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many codes each column has, without the missing one."""
+        pairs = zip(self.categories, self.cuts, strict=True)
+        return [1 + (most or len(cuts)) for most, cuts in pairs]
+
+    @cached_property
+    def goes_left(self) -> np.ndarray:
+        """The number of its threshold among those of the column, for each node."""
+        rank = np.full(len(self.left), MISSING)
+        for at, cuts in enumerate(self.cuts):
+            mine = (self.feature == at) & (self.left >= 0)
+            rank[mine] = np.searchsorted(cuts, self.threshold[mine])
+        return rank
+
+    @cached_property
+    def members(self) -> dict[int, np.ndarray]:
+        """For nodes that split categories, which codes go left."""
+        found = {}
+        for node, listed in self.sets.items():
+            most = self.categories[int(self.feature[node])]
+            left = [(code in listed) != self.others_left for code in range(most)]
+            found[node] = np.array([*left, self.others_left])
+        return found
+
+    def codes(self, given: np.ndarray) -> np.ndarray:
+        """Return the code of each value of the estimator's input, int32 (rows, columns)."""
+        codes = np.empty(given.shape, np.int32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = given.astype(np.float32).astype(np.float64) if self.single else given
+        for at in range(self.columns):
+            codes[:, at] = self._codes(rounded[:, at], at)
+        return codes
+
+    def _codes(self, values: np.ndarray, at: int) -> np.ndarray:
+        gone = np.isnan(values)
+        most = self.categories[at]
+        if most:
+            whole = np.where(gone, 0, np.clip(np.trunc(values), -1, most)).astype(np.int64)
+            found = np.where(whole < 0, most, whole)
+        else:
+            if self.zeros is not None:
+                values, gone = _zeros(values, gone, int(self.zeros[at]))
+            side = "right" if self.strict else "left"
+            found = np.searchsorted(self.cuts[at], values, side=side)
+        return np.where(gone, MISSING, found)
+
+    def scores(self, codes: np.ndarray) -> np.ndarray:
+        """Return the sum of the trees for each row of codes, shape (rows, outputs)."""
+        rows = np.arange(len(codes))
+        total = np.zeros((len(codes), self.value.shape[1]))
+        for root in self.roots:
+            at = np.full(len(codes), root)
+            while (inner := self.left[at] >= 0).any():
+                here = at[inner]
+                at[inner] = self._next(here, codes[rows[inner], self.feature[here]])
+            total += self.value[at]
+        return total
+
+    def _next(self, nodes: np.ndarray, code: np.ndarray) -> np.ndarray:
+        goes_left = code <= self.goes_left[nodes]
+        for node in set(nodes.tolist()) & set(self.sets) if self.sets else ():
+            here = nodes == node
+            goes_left[here] = self.members[node][code[here]]
+        found = np.where(goes_left, self.left[nodes], self.right[nodes])
+        return np.where(code == MISSING, self.missing[nodes], found)
+
+
+def _zeros(values: np.ndarray, gone: np.ndarray, treat: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and which are missing, as LightGBM reads them."""
+    zero = np.abs(values) <= _NEAR_ZERO
+    if treat == MISSING_IS_ZERO:
+        zero, gone = zero | gone, np.zeros_like(gone)
+    return np.where(zero, 0.0, values), gone | zero if treat == ZERO_IS_MISSING else gone
