@@ -3,10 +3,12 @@
     python benchmarks/explain.py                       # all parts
     python benchmarks/explain.py --part kernel --rows 20
     python benchmarks/explain.py --part workers --many 40000
+    python benchmarks/explain.py --part small
     python benchmarks/explain.py --part spark --many 2000 --trees 400
     python benchmarks/explain.py --part memory --many 200000
 
-Wall-clock seconds, contenders in turns, medians. Values are compared before a ratio is printed.
+Wall-clock seconds (of small batches the processor's), contenders in turns, medians. Values are
+compared before a ratio is printed.
 """
 
 from __future__ import annotations
@@ -49,15 +51,19 @@ def made_rows(rows: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, (signal + 0.5 * rng.normal(size=rows) > 0).astype(int).to_numpy()
 
 
-def in_turns(contenders: dict[str, Callable[[], Any]], repeats: int) -> tuple[Timed, dict]:
+def in_turns(
+    contenders: dict[str, Callable[[], Any]],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[Timed, dict]:
     """Return the median seconds of each contender and its last result."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     results = {}
     for _ in range(repeats):
         for name, run in contenders.items():
-            start = time.perf_counter()
+            start = clock()
             results[name] = run()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: statistics.median(times) for name, times in seconds.items()}, results
 
 
@@ -191,6 +197,38 @@ def against_shap(rows: int, repeats: int) -> None:
         print(f"  {name:<28}{value:10.2f} s")
     show(seconds, "rai_scale, 1 worker", "rai_scale, 2 workers", "target 1.8x")
     show(seconds, "shap, one process", "rai_scale, 2 workers", "no target")
+
+
+# ---------------------------------------------------------------- small batches
+
+
+def small_batches(repeats: int) -> None:
+    """Compare the processor's seconds for few rows with shap's, each making its explainer."""
+    import shap
+
+    from rai_scale.explanations.explain import explain
+
+    model = boosted(200)
+    background, _ = made_rows(150, seed=2)
+    chosen = {"features": FEATURES, "background": background, "output": "raw"}
+
+    def theirs(frame: pd.DataFrame) -> np.ndarray:
+        masker = shap.maskers.Independent(background, max_samples=len(background))
+        explainer = shap.TreeExplainer(model, masker, feature_perturbation="interventional")
+        return explainer.shap_values(frame)
+
+    os.environ["RAI_SCALE_LOCAL_WORKERS"] = "1"
+    print("\nLightGBM of 200 trees, background 150, processor's seconds of one process")
+    for count in (62, 250, 1000):
+        frame, _ = made_rows(count, seed=1)
+        contenders = {"shap": partial(theirs, frame), "rai_scale": partial(explain, frame, model)}
+        contenders["rai_scale"] = partial(contenders["rai_scale"], **chosen)
+        seconds, found = in_turns(contenders, repeats, time.process_time)
+        gap = np.abs(shap_columns(found["rai_scale"]) - found["shap"]).max()
+        assert gap < 1e-5, gap
+        print(f"  {count:>5} rows: shap {seconds['shap']:.2f} s, rai_scale "
+              f"{seconds['rai_scale']:.2f} s (difference {gap:.0e})")  # fmt: skip
+        show(seconds, "shap", "rai_scale", "target 1x")
 
 
 # ---------------------------------------------------------------- Spark
@@ -389,7 +427,7 @@ def loads(engine: str, rows: int, megabytes: int = 200) -> None:
           f"processes, at most {most} times each   (target 1)", flush=True)  # fmt: skip
 
 
-PARTS = ("kernel", "workers", "spark", "memory")
+PARTS = ("kernel", "workers", "small", "spark", "memory")
 
 
 def main() -> None:
@@ -411,6 +449,8 @@ def main() -> None:
         against_shap_kernel(asked.rows, asked.many // 20, asked.repeats)
     if "workers" in parts:
         against_shap(2 * asked.many, asked.repeats)
+    if "small" in parts:
+        small_batches(asked.repeats)
     if "spark" in parts:
         against_pandas_udf(asked.many, asked.trees, asked.partitions, asked.repeats)
     if "memory" in parts:

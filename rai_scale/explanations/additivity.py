@@ -11,14 +11,17 @@ import pandas as pd
 from rai_scale.explanations.local_values import LocalValues
 
 TOLERANCE = 1e-5
-"""Relative to the size of the values: XGBoost predicts in 32 bits."""
+"""Relative to the size of the values: XGBoost and shap compute in 32 bits."""
+OF_PREDICTION = 1e-6
+"""Relative to the prediction: a large constant in it must not hide values that are wrong."""
 
 
 def not_additive(found: LocalValues) -> np.ndarray:
     """Return which rows do not add up, bool of shape (rows,)."""
     gap = np.abs(found.base + found.values.sum(axis=1) - found.prediction)
-    size = 1 + np.abs(found.prediction) + np.abs(found.values).sum(axis=1)
-    return (~(gap <= TOLERANCE * size)).any(axis=1)
+    allowed = TOLERANCE * np.abs(found.values).sum(axis=1)
+    allowed += OF_PREDICTION * (np.abs(found.prediction) + np.abs(found.base))
+    return (~(gap <= allowed)).any(axis=1)
 
 
 def probe_rows(background: pd.DataFrame, rows: int = 4) -> pd.DataFrame:

@@ -49,11 +49,38 @@ def background_frame(
         found = source[list(features)].reset_index(drop=True)
     else:
         table = sample_rows(engine, source, features, rows, seed)
-        like = source if isinstance(source, pd.DataFrame) else table.to_pandas()
-        found = model_frame(table, like[list(features)])
+        found = model_frame(table, _dtypes(source, _without_decimals(table).to_pandas()))
     if len(found) == 0:
         raise ConfigError("the background has no rows.")
     return found
+
+
+def _dtypes(source: Any, plain: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of the dtypes that the model is given: the same whichever engine holds it.
+
+    A pandas frame keeps its numbers and categories; what it holds as objects, as its own strings or
+    in Arrow's dtypes is what Arrow gives, as it is of other engines.
+    """
+    if not isinstance(source, pd.DataFrame):
+        return plain
+    foreign = (pd.ArrowDtype, pd.StringDtype)
+    columns = {
+        name: plain[name]
+        if source[name].dtype == object or isinstance(source[name].dtype, foreign)
+        else source[name].array[:0]
+        for name in plain
+    }
+    return pd.DataFrame({name: pd.Series(values[:0]) for name, values in columns.items()})
+
+
+def _without_decimals(table: pa.Table) -> pa.Table:
+    """Return a table whose decimals are float64: no model computes with Python's Decimal."""
+    import pyarrow as pa
+
+    for at, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(at, field.name, table.column(at).cast(pa.float64()))
+    return table
 
 
 def sample_rows(

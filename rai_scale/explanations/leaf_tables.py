@@ -9,9 +9,8 @@ they are written down for all 2**d patterns. The formula is that of intervention
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from math import factorial
 from typing import Any
 
@@ -30,36 +29,40 @@ _ROWS = 64
 
 @dataclass(frozen=True)
 class Leaf:
-    """A leaf and, for each feature on its path, which codes (missing last) stay on the path."""
+    """A leaf and, for each feature on its path, which codes (missing last) stay on it, as bits."""
 
     value: np.ndarray
-    asks: dict[int, np.ndarray]
+    asks: dict[int, int]
 
 
 def leaves_of(trees: Trees) -> list[Leaf]:
     """Return the leaves of all trees."""
-    return [leaf for root in trees.roots for leaf in _walk(trees, int(root))]
-
-
-def _walk(trees: Trees, root: int) -> Iterator[Leaf]:
-    stack: list[tuple[int, dict[int, np.ndarray]]] = [(root, {})]
+    left, right, feature = (part.tolist() for part in (trees.left, trees.right, trees.feature))
+    goes = [_goes_left(trees, node) if left[node] >= 0 else 0 for node in range(len(left))]
+    every = [(1 << (size + 1)) - 1 for size in trees.sizes]
+    stack: list[tuple[int, dict[int, int]]] = [(int(root), {}) for root in trees.roots]
+    found = []
     while stack:
         node, asks = stack.pop()
-        if trees.left[node] < 0:
-            yield Leaf(trees.value[node], asks)
+        if left[node] < 0:
+            found.append(Leaf(trees.value[node], asks))
             continue
-        at = int(trees.feature[node])
-        left = _goes_left(trees, node)
-        before = asks.get(at, np.ones(len(left), bool))
-        for child, stays in ((trees.right[node], ~left), (trees.left[node], left)):
-            if (stays & before).any():  # else no value comes here
-                stack.append((int(child), {**asks, at: stays & before}))
+        at = feature[node]
+        before = asks.get(at, every[at])
+        for child, stays in ((right[node], ~goes[node]), (left[node], goes[node])):
+            if stays & before:  # else no value comes here
+                stack.append((child, {**asks, at: stays & before}))
+    return found
 
 
-def _goes_left(trees: Trees, node: int) -> np.ndarray:
-    codes = np.arange(trees.sizes[int(trees.feature[node])])
-    left = trees.members[node] if node in trees.sets else codes <= trees.goes_left[node]
-    return np.append(left, trees.missing[node] == trees.left[node])
+def _goes_left(trees: Trees, node: int) -> int:
+    size = trees.sizes[trees.feature[node]]
+    if node in trees.sets:
+        row, table = trees.members
+        left = sum(1 << code for code in np.flatnonzero(table[row[node], :size]).tolist())
+    else:
+        left = (1 << (int(trees.goes_left[node]) + 1)) - 1
+    return left | (1 << size if trees.missing[node] == trees.left[node] else 0)
 
 
 @dataclass(frozen=True)
@@ -68,71 +71,82 @@ class LeafTables:
 
     Attributes
     ----------
-    trees : Trees
-    leaves : list of Leaf
-    background : ndarray of int, shape (rows, columns)
-        Codes of the background.
+    columns, outputs : int
+    bits : list of ndarray of int16, shape (codes + 1, leaves)
+        Per column, the bit that each code (missing last) sets in each leaf's pattern.
+    groups : list of Group
+        Leaves by the length of their path; those of stumps ask nothing and explain nothing.
     """
 
-    trees: Trees
-    leaves: list[Leaf]
-    background: np.ndarray
-
-    @cached_property
-    def _bits(self) -> list[np.ndarray]:
-        """Per column, the bit that each code (missing last) sets in each leaf's pattern."""
-        bits = [np.zeros((size + 1, len(self.leaves)), np.int16) for size in self.trees.sizes]
-        for number, leaf in enumerate(self.leaves):
-            for place, (at, stays) in enumerate(leaf.asks.items()):
-                bits[at][stays, number] = 1 << place
-        return bits
-
-    @cached_property
-    def _groups(self) -> list[_Group]:
-        """Leaves by the length of their path; those of stumps ask nothing and explain nothing."""
-        depths = np.array([len(leaf.asks) for leaf in self.leaves])
-        patterns = self._patterns(self.background)
-        made = []
-        for depth in range(1, int(depths.max(initial=0)) + 1):
-            mine = np.flatnonzero(depths == depth)
-            if len(mine):
-                made.append(self._group(depth, mine, patterns[:, mine]))
-        return made
-
-    def _group(self, depth: int, mine: np.ndarray, patterns: np.ndarray) -> _Group:
-        from scipy.sparse import csr_matrix
-
-        features = np.array([list(self.leaves[leaf].asks) for leaf in mine])
-        value = np.array([self.leaves[leaf].value for leaf in mine])
-        outputs = value.shape[1]
-        row = features[:, :, None] * outputs + np.arange(outputs)
-        column = np.broadcast_to(np.arange(features.size).reshape(*features.shape, 1), row.shape)
-        cells = np.broadcast_to(value[:, None, :], row.shape)
-        keep = cells != 0
-        shape = self.trees.columns * outputs, features.size
-        places = csr_matrix((cells[keep], (row[keep], column[keep])), shape=shape)
-        return _Group(mine, _table(depth, patterns), places)
-
-    def _patterns(self, codes: np.ndarray) -> np.ndarray:
-        """Return what rows meet of each leaf's path, int16 (rows, leaves)."""
-        found = np.zeros((len(codes), len(self.leaves)), np.int16)
-        for at, bits in enumerate(self._bits):
-            found += bits[np.where(codes[:, at] == MISSING, len(bits) - 1, codes[:, at])]
-        return found
+    columns: int
+    outputs: int
+    bits: list[np.ndarray]
+    groups: list[Group]
 
     def values(self, codes: np.ndarray) -> np.ndarray:
         """Return values, shape (rows, columns, outputs)."""
-        outputs = self.trees.value.shape[1]
-        found = np.zeros((self.trees.columns * outputs, len(codes)))
+        found = np.zeros((self.columns * self.outputs, len(codes)))
         for start in range(0, len(codes), _ROWS):
-            patterns = self._patterns(codes[start : start + _ROWS])
-            for group in self._groups:
+            patterns = _patterns(self.bits, codes[start : start + _ROWS])
+            for group in self.groups:
                 found[:, start : start + _ROWS] += group.values(patterns)
-        return found.T.reshape(len(codes), self.trees.columns, outputs)
+        return found.T.reshape(len(codes), self.columns, self.outputs)
+
+
+def make_tables(trees: Trees, leaves: list[Leaf], background: np.ndarray) -> LeafTables:
+    """Return tables over a background, given as codes (rows, columns)."""
+    bits = _bits(trees, leaves)
+    depths = np.array([len(leaf.asks) for leaf in leaves])
+    patterns = _patterns(bits, background)
+    groups = []
+    for depth in range(1, int(depths.max(initial=0)) + 1):
+        mine = np.flatnonzero(depths == depth)
+        if len(mine):
+            places = _places(trees.columns, [leaves[number] for number in mine])
+            groups.append(Group(mine, _table(depth, patterns[:, mine]), places))
+    return LeafTables(trees.columns, trees.value.shape[1], bits, groups)
+
+
+def _bits(trees: Trees, leaves: list[Leaf]) -> list[np.ndarray]:
+    made = []
+    for at, size in enumerate(trees.sizes):
+        asking = [number for number, leaf in enumerate(leaves) if at in leaf.asks]
+        place = [list(leaves[number].asks).index(at) for number in asking]
+        length = size // 8 + 1
+        packed = b"".join(leaves[number].asks[at].to_bytes(length, "little") for number in asking)
+        rows = np.frombuffer(packed, np.uint8).reshape(len(asking), length)
+        stays = np.unpackbits(rows, axis=1, bitorder="little")[:, : size + 1]
+        bits = np.zeros((size + 1, len(leaves)), np.int16)
+        bits[:, asking] = (stays.astype(np.int16) << np.array(place, np.int16)[:, None]).T
+        made.append(bits)
+    return made
+
+
+def _patterns(bits: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
+    """Return what rows meet of each leaf's path, int16 (rows, leaves)."""
+    found = np.zeros((len(codes), bits[0].shape[1]), np.int16)
+    for at, column in enumerate(bits):
+        found += column[np.where(codes[:, at] == MISSING, len(column) - 1, codes[:, at])]
+    return found
+
+
+def _places(columns: int, leaves: list[Leaf]) -> Any:
+    """Return a sparse matrix: the leaf's value where a feature on its path is the column."""
+    from scipy.sparse import csr_matrix
+
+    features = np.array([list(leaf.asks) for leaf in leaves])
+    value = np.array([leaf.value for leaf in leaves])
+    outputs = value.shape[1]
+    row = features[:, :, None] * outputs + np.arange(outputs)
+    column = np.broadcast_to(np.arange(features.size).reshape(*features.shape, 1), row.shape)
+    cells = np.broadcast_to(value[:, None, :], row.shape)
+    keep = cells != 0
+    shape = columns * outputs, features.size
+    return csr_matrix((cells[keep], (row[keep], column[keep])), shape=shape)
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """Leaves whose paths ask of equally many features.
 
     Attributes

@@ -55,7 +55,7 @@ def choose_lime(task: Task, method: str) -> Choice:
             f"LIME cannot perturb missing numbers; the background lacks some in "
             f"{', '.join(map(repr, missing))}. Fill them, or leave those rows out."
         )
-    return Choice(method, f"a local linear model of {samples:,} perturbed rows", "lime", samples)
+    return Choice(method, f"a local linear model of {samples:,} perturbed rows", samples)
 
 
 def build_lime(task: Task, choice: Choice) -> Lime:

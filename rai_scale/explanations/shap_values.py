@@ -10,7 +10,12 @@ from rai_scale.explanations.exact_shap import MOST_FEATURES, ExactShap
 from rai_scale.explanations.kernel import MOST_EVALS, KernelShap, default_evals, evals_for_error
 from rai_scale.explanations.linear_shap import LinearShap, check_linear
 from rai_scale.explanations.local_values import LocalExplainer, MethodUnfit, Task
-from rai_scale.explanations.tree_shap import PathDependentShap, TreeShap, check_tree
+from rai_scale.explanations.tree_shap import (
+    PathDependentShap,
+    TreeGame,
+    TreeShap,
+    check_tree,
+)
 
 SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
 MOST_CELLS = 10_000_000
@@ -28,16 +33,16 @@ class Choice:
         ``tree_shap``, ``linear_shap``, ``exact_shap``, ``kernel_shap`` or another local method.
     why : str
         The reason, for a person.
-    backend : str
-        The package that computes TreeSHAP.
     evals : int
         Coalitions per row, for sampling.
+    game : TreeGame or None
+        What was made of the trees and the background, for interventional TreeSHAP.
     """
 
     method: str
     why: str
-    backend: str = ""
     evals: int = 0
+    game: TreeGame | None = None
 
 
 def choose_shap(task: Task, method: str) -> Choice:
@@ -60,15 +65,13 @@ def choose_shap(task: Task, method: str) -> Choice:
             reasons.append(str(unfit))
     choice = _enumerate_or_sample(task, None)
     because = "; ".join(dict.fromkeys(reasons))
-    return Choice(choice.method, f"{choice.why}; {because}", "", choice.evals)
+    return Choice(choice.method, f"{choice.why}; {because}", choice.evals)
 
 
 def build_shap(task: Task, choice: Choice) -> LocalExplainer:
     """Build the explainer that was chosen."""
-    if choice.method == "tree_shap" and task.options.perturbation == "tree_path_dependent":
-        return PathDependentShap(task)
     if choice.method == "tree_shap":
-        return TreeShap(task, choice.backend)
+        return PathDependentShap(task) if choice.game is None else TreeShap(task, choice.game)
     if choice.method == "linear_shap":
         return LinearShap(task)
     if choice.method == "exact_shap":
@@ -90,8 +93,8 @@ def _asked(task: Task, method: str) -> Choice:
 def _fitting(task: Task, method: str) -> Choice:
     if method == "linear_shap":
         return Choice(method, check_linear(task))
-    backend, why = check_tree(task)
-    return Choice(method, why, backend)
+    game, why = check_tree(task)
+    return Choice(method, why, game=game)
 
 
 def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
@@ -124,7 +127,7 @@ def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
             "for fewer, or for a larger target_error."
         )
     why = f"{evals:,} of {games:,} coalitions of {features} features, sampled"
-    return Choice("kernel_shap", why, "", evals)
+    return Choice("kernel_shap", why, evals)
 
 
 def _check_cells(evals: int, rows: int) -> None:

@@ -96,14 +96,14 @@ class Trees:
         return rank
 
     @cached_property
-    def members(self) -> dict[int, np.ndarray]:
-        """For nodes that split categories, which codes go left."""
-        found = {}
-        for node, listed in self.sets.items():
-            most = self.categories[int(self.feature[node])]
-            left = [(code in listed) != self.others_left for code in range(most)]
-            found[node] = np.array([*left, self.others_left])
-        return found
+    def members(self) -> tuple[np.ndarray, np.ndarray]:
+        """The row of each node (-1: none) in a table of which codes go left, and the table."""
+        row = np.full(len(self.left), -1)
+        row[list(self.sets)] = np.arange(len(self.sets))
+        table = np.full((len(self.sets), max(self.categories) + 1), self.others_left)
+        for number, listed in enumerate(self.sets.values()):
+            table[number, list(listed)] = not self.others_left
+        return row, table
 
     def codes(self, given: np.ndarray) -> np.ndarray:
         """Return the code of each value of the estimator's input, int32 (rows, columns)."""
@@ -123,27 +123,26 @@ class Trees:
         else:
             if self.zeros is not None:
                 values, gone = _zeros(values, gone, int(self.zeros[at]))
-            side = "right" if self.strict else "left"
-            found = np.searchsorted(self.cuts[at], values, side=side)
+            found = np.searchsorted(self.cuts[at], values, side="right" if self.strict else "left")
         return np.where(gone, MISSING, found)
 
     def scores(self, codes: np.ndarray) -> np.ndarray:
         """Return the sum of the trees for each row of codes, shape (rows, outputs)."""
-        rows = np.arange(len(codes))
-        total = np.zeros((len(codes), self.value.shape[1]))
-        for root in self.roots:
-            at = np.full(len(codes), root)
-            while (inner := self.left[at] >= 0).any():
-                here = at[inner]
-                at[inner] = self._next(here, codes[rows[inner], self.feature[here]])
-            total += self.value[at]
-        return total
+        at = np.repeat(self.roots[None], len(codes), axis=0)
+        row, tree = np.nonzero(self.left[at] >= 0)
+        while len(row):
+            here = at[row, tree]
+            at[row, tree] = self._next(here, codes[row, self.feature[here]])
+            inner = self.left[at[row, tree]] >= 0
+            row, tree = row[inner], tree[inner]
+        return sum((self.value[leaves] for leaves in at.T), np.zeros((1, self.value.shape[1])))
 
     def _next(self, nodes: np.ndarray, code: np.ndarray) -> np.ndarray:
         goes_left = code <= self.goes_left[nodes]
-        for node in set(nodes.tolist()) & set(self.sets) if self.sets else ():
-            here = nodes == node
-            goes_left[here] = self.members[node][code[here]]
+        if self.sets:
+            row, table = self.members
+            by_set = row[nodes] >= 0
+            goes_left[by_set] = table[row[nodes[by_set]], code[by_set]]
         found = np.where(goes_left, self.left[nodes], self.right[nodes])
         return np.where(code == MISSING, self.missing[nodes], found)
 

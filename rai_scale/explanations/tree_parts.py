@@ -20,39 +20,40 @@ class _Nodes:
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
         self.rows: list[list[Any]] = []
-        self.values: list[np.ndarray] = []
+        self.leaves: list[tuple[int, Any, int | slice]] = []
         self.sets: dict[int, frozenset[int]] = {}
         self.roots: list[int] = []
 
     def leaf(self, value: Any, output: int | None = None) -> int:
         """Add a leaf; return its number."""
-        added = np.zeros(self.outputs)
-        added[slice(None) if output is None else output] = value
-        return self._add([-1, -1, -1, -1, 0.0], added)
+        made = self.split(-1, 0.0)
+        self.leaves.append((made, value, slice(None) if output is None else output))
+        return made
 
     def split(self, feature: int, threshold: float) -> int:
         """Add a node whose children are set later; return its number."""
-        return self._add([-1, -1, -1, feature, threshold], np.zeros(self.outputs))
+        self.rows.append([-1, -1, -1, feature, threshold])
+        return len(self.rows) - 1
 
     def join(self, node: int, left: int, right: int, missing_left: bool) -> int:
         """Set the children of a node; return it."""
         self.rows[node][:3] = [left, right, left if missing_left else right]
         return node
 
-    def _add(self, row: list[Any], value: np.ndarray) -> int:
-        self.rows.append(row)
-        self.values.append(value)
-        return len(self.rows) - 1
-
     def trees(self, columns: int, **options: Any) -> Trees:
         """Return what was collected."""
         left, right, missing, feature, threshold = zip(*self.rows, strict=True)
-        whole = [np.array(part, np.int64) for part in (left, right, missing, feature)]
+        values = np.zeros((len(self.rows), self.outputs))
+        for node, value, output in self.leaves:
+            values[node, output] = value
         return Trees(
-            *whole,
+            left=np.array(left, np.int64),
+            right=np.array(right, np.int64),
+            missing=np.array(missing, np.int64),
+            feature=np.array(feature, np.int64),
             threshold=np.array(threshold, np.float64),
             sets=self.sets,
-            value=np.array(self.values),
+            value=values,
             roots=np.array(self.roots),
             columns=columns,
             **options,
@@ -239,8 +240,8 @@ def _catboost(estimator: Any, columns: int) -> Trees:
             return nodes.leaf(values[leaf])
         node, missing_left = split(splits[-1])
         bit = 1 << (len(splits) - 1)
-        sides = (grow(splits[:-1], leaf + side, values) for side in (0, bit))
-        return nodes.join(node, *sides, missing_left)
+        left, right = (grow(splits[:-1], leaf + side, values) for side in (0, bit))
+        return nodes.join(node, left, right, missing_left)
 
     def follow(node: dict[str, Any]) -> int:
         if "split" not in node:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from rai_scale.explanations.additivity import TOLERANCE
+from rai_scale.explanations.additivity import OF_PREDICTION, TOLERANCE
 from rai_scale.explanations.local_values import MethodUnfit, Task
 from rai_scale.explanations.tree_nodes import Trees
 from rai_scale.explanations.unwrap import Unwrapped
@@ -38,8 +38,8 @@ def check_probes(task: Task, inner: Unwrapped, trees: Trees) -> None:
         scores = task.output.pick(trees.scores(trees.codes(inner.numbers(rows))))
         gap = predicted - scores
         constant = gap.mean(axis=0) if constant is None else constant
-        size = 1 + np.abs(predicted) + np.abs(scores)
-        if not (np.abs(gap - constant) <= TOLERANCE * size).all():
+        allowed = TOLERANCE * np.ptp(scores, axis=0) + OF_PREDICTION * np.abs(predicted)
+        if not (np.abs(gap - constant) <= allowed).all():
             raise MethodUnfit(f"the trees give other predictions than the model for {what}")
 
 
@@ -68,7 +68,7 @@ def _on_thresholds(
 ) -> pd.DataFrame:
     """Put half of the numbers on thresholds of their feature, as far as the dtype holds them."""
     found = mixed.copy()
-    for name, at in zip(mixed, inner.positions(mixed), strict=True):
+    for name, at in zip(mixed, inner.positions(map(str, mixed)), strict=True):
         dtype, cuts = mixed[name].dtype, trees.cuts[at]
         if not (isinstance(dtype, np.dtype) and dtype.kind in "iuf" and len(cuts)):
             continue

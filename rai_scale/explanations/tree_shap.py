@@ -17,7 +17,13 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations.additivity import not_additive, probe_rows
-from rai_scale.explanations.leaf_tables import LeafTables, leaves_of, may_fit, tables_fit
+from rai_scale.explanations.leaf_tables import (
+    LeafTables,
+    leaves_of,
+    make_tables,
+    may_fit,
+    tables_fit,
+)
 from rai_scale.explanations.local_values import LocalValues, MethodUnfit, Task
 from rai_scale.explanations.output import averages_trees
 from rai_scale.explanations.tree_nodes import MISSING, Trees
@@ -31,6 +37,24 @@ _CHUNK = 64  # shap prints a progress bar where one call takes long
 
 
 @dataclass(frozen=True)
+class TreeGame:
+    """What is made of a model and a background once, and brought to every worker.
+
+    Attributes
+    ----------
+    trees : Trees
+    background : ndarray of int, shape (rows, columns)
+        Codes of the background.
+    tables : LeafTables or None
+        ``None`` where shap computes.
+    """
+
+    trees: Trees
+    background: np.ndarray
+    tables: LeafTables | None
+
+
+@dataclass(frozen=True)
 class TreeShap:
     """Exact values of a tree ensemble's raw score, or of its averaged probabilities.
 
@@ -40,52 +64,37 @@ class TreeShap:
     Parameters
     ----------
     task : Task
-    backend : {"tables", "shap"}
+    game : TreeGame
     """
 
     task: Task
-    backend: str = "tables"
+    game: TreeGame
     prefix: ClassVar[str] = "shap"
     sampled: ClassVar[bool] = False
 
     @cached_property
-    def inner(self) -> Unwrapped:
-        """The estimator that has the trees."""
+    def _inner(self) -> Unwrapped:
         return unwrap(self.task.output.model)
-
-    @cached_property
-    def trees(self) -> Trees:
-        """Its trees."""
-        return parts_of(self.inner.estimator, self.task.features)
-
-    def codes(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the codes of rows, by the columns of the estimator."""
-        return self.trees.codes(self.inner.numbers(rows))
-
-    @cached_property
-    def tables(self) -> LeafTables:
-        """Tables over the background."""
-        return LeafTables(self.trees, leaves_of(self.trees), self.codes(self.task.background))
 
     @cached_property
     def _by_codes(self) -> Any:
         """The explainer of shap over the codes of the background."""
         import shap
 
-        rows = _as_floats(self.codes(self.task.background))
+        rows = _as_floats(self.game.background)
         masker = shap.maskers.Independent(rows, max_samples=len(rows))
         return shap.TreeExplainer(
-            {"trees": _for_shap(self.trees)}, masker, feature_perturbation="interventional"
+            {"trees": _for_shap(self.game.trees)}, masker, feature_perturbation="interventional"
         )
 
     def values(self, rows: pd.DataFrame) -> np.ndarray:
         """Return values, shape (rows, features, outputs)."""
-        codes = self.codes(rows)
-        if self.backend == "tables":
-            found = self.tables.values(codes)
+        codes = self.game.trees.codes(self._inner.numbers(rows))
+        if self.game.tables is not None:
+            found = self.game.tables.values(codes)
         else:
             found = in_chunks(self._by_codes, _as_floats(codes))
-        return self.task.output.pick(found[:, self.inner.positions(rows.columns)])
+        return self.task.output.pick(found[:, self._inner.positions(rows.columns)])
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local_values.LocalExplainer`."""
@@ -147,7 +156,10 @@ def _as_floats(codes: np.ndarray) -> np.ndarray:
 
 
 def _for_shap(trees: Trees) -> list[dict[str, Any]]:
-    """Return trees in shap's form, whose thresholds are ranks."""
+    """Return trees in shap's form, whose thresholds are ranks and whose leaves average to 0.
+
+    shap keeps leaves in 32 bits, and LightGBM puts the mean of the target into those of a tree.
+    """
     made = []
     for start, end in zip(trees.roots, [*trees.roots[1:], len(trees.left)], strict=True):
         part = slice(start, end)
@@ -159,15 +171,15 @@ def _for_shap(trees: Trees) -> list[dict[str, Any]]:
                 "children_default": np.where(inner, trees.missing[part] - start, -1),
                 "features": trees.feature[part],
                 "thresholds": trees.goes_left[part].astype(np.float64),
-                "values": trees.value[part],
+                "values": trees.value[part] - trees.value[part][~inner].mean(axis=0),
                 "node_sample_weight": np.ones(end - start),
             }
         )
     return made
 
 
-def check_tree(task: Task) -> tuple[str, str]:
-    """Return the backend that fits the model, and why.
+def check_tree(task: Task) -> tuple[TreeGame | None, str]:
+    """Return what fits the model, and why; ``None`` for path-dependent values.
 
     Raises
     ------
@@ -186,31 +198,29 @@ def check_tree(task: Task) -> tuple[str, str]:
             "probabilities would not be Shapley values (output='raw' has exact ones)"
         )
     if task.options.perturbation != "interventional":
-        return _path_dependent(task, name)
-    explainer = TreeShap(task)
+        return None, _path_dependent(task, name)
     try:
-        backend = _backend(explainer, name)
-        explainer = replace(explainer, backend=backend)
-        check_probes(task, explainer.inner, explainer.trees)
+        game = _made_game(task, inner, name)
         rows = probe_rows(task.background)
-        found = explainer.explain(rows, np.zeros(len(rows), np.uint64))
+        found = TreeShap(task, game).explain(rows, np.zeros(len(rows), np.uint64))
     except (MethodUnfit, MissingExtraError):
         raise
     except Exception as error:  # a form of the library's file that is not known
         raise MethodUnfit(f"the trees of {name} cannot be read ({type(error).__name__})") from None
     if found.unexplained is None or found.unexplained.any():
         raise MethodUnfit(f"values of the trees of {name} do not add up to its predictions")
+    by = "shap" if game.tables is None else "tables of its leaves"
     over = f"interventional over {len(task.background):,} background rows"
-    return backend, f"{name} is made of trees: exact, {over}, by {_SHOWN[backend]}"
+    return game, f"{name} is made of trees: exact, {over}, by {by}"
 
 
-_SHOWN = {"tables": "tables of its leaves", "shap": "shap"}
-
-
-def _backend(explainer: TreeShap, name: str) -> str:
-    trees = explainer.trees
-    if may_fit(trees) and tables_fit(explainer.tables.leaves):
-        return "tables"
+def _made_game(task: Task, inner: Unwrapped, name: str) -> TreeGame:
+    trees = parts_of(inner.estimator, task.features)
+    background = trees.codes(inner.numbers(task.background))
+    check_probes(task, inner, trees)
+    leaves = leaves_of(trees) if may_fit(trees) else []
+    if leaves and tables_fit(leaves):
+        return TreeGame(trees, background, make_tables(trees, leaves, background))
     if trees.sets:
         raise MethodUnfit(f"the trees of {name} split categories and are too many for tables")
     if max(np.diff([*trees.roots, len(trees.left)])) > MOST_TREE_NODES:
@@ -219,10 +229,10 @@ def _backend(explainer: TreeShap, name: str) -> str:
         import shap  # noqa: F401
     except ImportError:
         raise MissingExtraError("shap", "explain") from None
-    return "shap"
+    return TreeGame(trees, background, None)
 
 
-def _path_dependent(task: Task, name: str) -> tuple[str, str]:
+def _path_dependent(task: Task, name: str) -> str:
     try:
         rows = probe_rows(task.background)
         found = PathDependentShap(task).explain(rows, np.zeros(len(rows), np.uint64))
@@ -234,4 +244,4 @@ def _path_dependent(task: Task, name: str) -> tuple[str, str]:
         raise MethodUnfit(f"shap cannot read this {name} ({type(error).__name__})") from None
     if found.unexplained is None or found.unexplained.any():
         raise MethodUnfit(f"shap's values for this {name} do not add up to its predictions")
-    return "shap", f"{name} is made of trees: path-dependent, from the trees' own counts, by shap"
+    return f"{name} is made of trees: path-dependent, from the trees' own counts, by shap"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -274,3 +275,20 @@ def test_a_model_is_loaded_at_most_once_per_process(name, request, tmp_path):
     notes = [Path(note).read_text().count("loaded") for note in tmp_path.iterdir()]
     assert notes
     assert max(notes) == 1
+
+
+def test_a_model_is_given_the_same_dtypes_whatever_holds_the_frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a b": rng.normal(size=60).round(2), "c.d": rng.integers(0, 9, 60)})
+    model = LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, frame["a b"] > 0)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    money = pa.array([Decimal(f"{value:.2f}") for value in frame["a b"]], pa.decimal128(12, 2))
+    table = table.set_column(0, "a b", money)
+    asked = {"features": list(frame), "background_rows": 20, "output": "raw"}
+    expected = model.predict(frame, raw_score=True)
+    as_objects = table.to_pandas()
+    for held in (table, as_objects, frame.convert_dtypes(dtype_backend="pyarrow")):
+        found = explain(held, model, **asked)
+        found = found.to_pandas() if isinstance(found, pa.Table) else found
+        np.testing.assert_allclose(found.prediction, expected, atol=1e-12)
+        assert set(found.explained_by) == {"tree_shap"}

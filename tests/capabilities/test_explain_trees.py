@@ -51,7 +51,7 @@ MODELS = {
     "extra trees": lambda: ExtraTreesRegressor(15, random_state=0, n_jobs=1),
     "forest": lambda: RandomForestClassifier(15, random_state=0, n_jobs=1),
     "gradient boosting": lambda: GradientBoostingClassifier(n_estimators=15),
-    "histogram": lambda: HistGradientBoostingRegressor(max_iter=15),
+    "histogram": lambda: HistGradientBoostingRegressor(max_iter=5),
     "lightgbm": lambda: LGBMRegressor(**LIGHT),
     "lightgbm classes": lambda: LGBMClassifier(**LIGHT),
     "lightgbm zeros": lambda: LGBMRegressor(**LIGHT, zero_as_missing=True),
@@ -67,13 +67,14 @@ MODELS = {
 REFUSE_MISSING = ("extra trees", "gradient boosting")
 
 
-def check(model, frame, target, rows, **options) -> str:
+def check(model, frame, target, rows) -> str:
     """Compare with enumeration; return why the method was chosen."""
     classifies = hasattr(model, "predict_proba")
     target = pd.qcut(target, 3, labels=False) if classifies else target
     model.fit(frame, target)
-    asked = {"features": FEATURES, "background": frame[100:140], "output": "raw"}
-    plan = plan_explanation(rows, model, **asked, **options)
+    asked = {"features": FEATURES, "background": frame[100:140]}
+    asked["output"] = "raw" if classifies else "probability"
+    plan = plan_explanation(rows, model, **asked)
     assert plan.method == "tree_shap", plan.why
     exact = explain(rows, model, method="exact_shap", **asked)
     assert not plan.frame.explained_by.str.startswith("none").any()
