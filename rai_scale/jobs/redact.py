@@ -41,6 +41,7 @@ from rai_scale.jobs.redact_table import (
 from rai_scale.jobs.run import OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.pii.operators import Operators
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.ownership import make_folder, remove_where_ours
 from rai_scale.tables.paths import Place, place_of, save_bytes
@@ -111,7 +112,8 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     if before is not None:
         report = output.child(REPORT).url
         text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report, unread=unread_files(lake))
+        unread = unread_files(lake) + before.rows["quarantined"]
+        return Outcome(before.exit_code, text, report, unread=unread)
     started, clock = datetime.now(UTC), time.monotonic()
     folder = run_folder(run_id, pointer)
     token = make_folder(output.child(folder))
@@ -232,7 +234,9 @@ def _table_run(
         whole_columns=wanted.whole_columns,
         key=wanted.key,
         analyzer=config.analyzer,
-        operators=operators,
+        operators=Operators(
+            operators, {e for t in config.tables.values() for e in t.whole_columns.values()}
+        ),
         folder=output.child(folder),
         delta=output if config.format == "delta" else None,
         run_id=folder.removeprefix(RUN_PREFIX),
@@ -256,6 +260,8 @@ def redaction_report(
                 "What no recognizer sees stays in the text; columns that are replaced as a whole "
                 "do not depend on recognizers.",
                 "A quarantined row is left out of the output and named by its key.",
+                "Columns that are not named, and numbers, dates and bytes inside of nested "
+                "columns, are carried as they are; each table lists them.",
             ],
         },
     }
@@ -303,5 +309,10 @@ def _finish(
         f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "
         f"{totals['cells_changed']:,} cells changed, {totals['rows_quarantined']:,} quarantined",
         output.child(REPORT).url,
-        unread=unread_files(lake),
+        tuple(
+            f"table {table['table']!r}: whole_columns {rule!r} met no value; check its path"
+            for table in report["tables"]
+            for rule in table["rules_without_effect"]
+        ),
+        unread=unread_files(lake) + totals["rows_quarantined"],
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,9 @@ from rai_scale.pii.findings import (
     GoodRows,
     QuarantineCorrupt,
 )
-from rai_scale.pii.redact import redact
+from rai_scale.pii.nested import Fitted
+from rai_scale.pii.operators import Operators
+from rai_scale.pii.redact import make_targets, redact
 from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table
@@ -44,7 +47,7 @@ class TableRun:
     whole_columns: dict[str, str]
     key: tuple[str, ...]
     analyzer: AnalyzerConfig
-    operators: dict[str, Any] = field(repr=False)  # with their keys and salts
+    operators: Operators
     folder: Place
     delta: Place | None
     run_id: str
@@ -123,6 +126,7 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         if row["entity"] is not None:
             item = {"entity": row["entity"], "operator": row["operator"], "count": row["findings"]}
             per_column[row["column"]].append(item)
+    scope = scope_report(engine.schema(staged), run, per_column)
     treated = {*run.columns, *run.json_columns, *run.whole_columns}
     silent = [
         c
@@ -148,5 +152,33 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         "errors": [
             {"error": row[ERROR], "rows": row["count"]} for row in rows if row[STATUS] == FAILED
         ],
-        "warnings": bool(bad or source.unreadable),
+        **scope,
+        "warnings": bool(bad or source.unreadable or scope["rules_without_effect"]),
     }
+
+
+def scope_report(
+    schema: pa.Schema, run: TableRun, per_column: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Return what was not looked at, by choice or by type, and the rules that met no value.
+
+    Whether a leaf of JSON text or a key of a map exists is known only from the rows; a leaf of the
+    schema may be empty without a fault.
+    """
+    names = [name for name in schema.names if name not in (*DETAILS.names, CORRUPT)]
+    targets = make_targets(run.columns, run.json_columns, run.whole_columns, names)
+    fitted = [targets.fitted(name, schema) for name in targets.documents]
+    return {
+        "carried_columns": [name for name in names if name not in targets.names],
+        "carried_leaves": [
+            {"leaf": path, "type": kind} for found in fitted for path, kind in _distinct(found)
+        ],
+        "rules_without_effect": sorted(
+            rule for found in fitted for rule in found.open - found.met if not per_column.get(rule)
+        ),
+    }
+
+
+def _distinct(fitted: Fitted) -> list[tuple[str, str]]:
+    """Return the leaves below the top: a column of numbers is analysed as text."""
+    return [leaf for leaf in dict.fromkeys(fitted.unread) if leaf[0] != fitted.paths[0]]

@@ -55,7 +55,8 @@ def redaction_view(report: Record) -> dict[str, Any]:
     for table in report["tables"]:
         for column in table["columns"]:
             for finding in column["findings"]:
-                operators[finding["operator"]] += finding["count"]
+                if finding["operator"] != "keep":  # what is kept is not replaced
+                    operators[finding["operator"]] += finding["count"]
     return {
         "totals": totals,
         "missing_rows": totals["rows_in"] - sum(totals[key] for key in ROW_KEYS[1:]),

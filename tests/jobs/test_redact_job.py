@@ -18,6 +18,7 @@ from tests.jobs.small_lake import (
     EMAIL,
     LOCAL,
     MODEL,
+    PERSON,
     PHONE,
     cli,
     file_leaks,
@@ -139,6 +140,54 @@ def test_output_is_that_of_the_function(lake, tmp_path):
         assert rows[FINDING].to_dict("records") == spans[key]
 
 
+def test_what_was_not_looked_at_is_said(people, tmp_path):
+    kind = pa.struct([("who", pa.string()), ("ssn", pa.int64())])
+    table = pa.table(
+        {
+            "id": [1, 2],
+            "plain": ["x", "y"],
+            "doc": [f'{{"Full Name": "{PERSON}", "code": 1}}', '{"code": 2}'],
+            "s": pa.array([{"who": PERSON, "ssn": 5}, None], kind),
+        }
+    )
+    pq.write_table(table, people / "cases.parquet")
+    out = tmp_path / "out"
+    values = people_config(people, out)
+    values["tables"]["cases"] = {
+        "json_columns": ["doc", "s"],
+        "whole_columns": {"doc.Full Name": "CLIENT", "doc.surname": "PERSON"},
+    }
+    values["operators"] = {"CLIENT": {"type": "replace", "new_value": "C"}}
+    config = write_config(tmp_path / "r.yaml", values)
+    ran = cli("redact", config)
+    assert ran.code == 2, ran.text
+    assert "whole_columns 'doc.surname' met no value" in ran.text
+    report = manifest_of(out)["details"]["report"]["tables"][1]
+    assert report["carried_columns"] == ["id", "plain"]
+    assert report["carried_leaves"] == [{"leaf": "s.ssn", "type": "int64"}]
+    assert report["rules_without_effect"] == ["doc.surname"]
+    assert read(out, "cases")["doc"][0] == '{"Full Name": "C", "code": 1}'
+    page = (out / "report.html").read_text()
+    assert "What was not looked at" in page
+    assert PERSON not in page
+    assert cli("redact", config, "--warnings-ok").code == 0  # a rule is no cell
+
+
+def test_a_row_in_quarantine_never_ends_as_0(people, tmp_path):
+    deep = "(" * 30_000
+    table = pq.read_table(people / "people.parquet")
+    more = pa.table({"id": [9], "note": [deep], "email": [EMAIL]})
+    pq.write_table(pa.concat_tables([table, more]), people / "people.parquet")
+    config = people_config(people, tmp_path / "out", max_error_ratio=0.5)
+    config = write_config(tmp_path / "r.yaml", config)
+    for _ in range(2):  # the second run finds the first one's manifest
+        ran = cli("redact", config, "--warnings-ok")
+        assert ran.code == 2, ran.text
+    assert read(tmp_path / "out", "_quarantine/people")["_rai_error"].tolist() == [
+        "note: UnbrokenText"
+    ]
+
+
 def test_a_key_that_is_redacted_is_refused(people, tmp_path):
     values = people_config(people, tmp_path / "out")
     for kind in (
@@ -163,7 +212,7 @@ def test_a_finished_run_is_not_repeated(dirty, tmp_path):
     assert "already done as run" in again.out
     assert state(out) == before
     assert cli("redact", config, "--set", "source=" + str(dirty) + "/").code == 2
-    assert cli("redact", config, "--warnings-ok").code == 0
+    assert cli("redact", config, "--warnings-ok").code == 2  # a file and two rows were not read
 
 
 @pytest.mark.parametrize("format", ["parquet", "delta"])
