@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from rai_scale.errors import did_you_mean
 from rai_scale.jobs.config import EngineConfig
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
 from rai_scale.pii.config import Frozen
@@ -78,6 +79,7 @@ class EBMJob(EngineConfig):
     @model_validator(mode="after")
     def _fitting(self) -> EBMJob:
         """Refuse options that would be passed over."""
+        self._check_names()
         if self.privacy is not None:
             if self.model != "ebm":
                 raise ValueError("privacy is for model: ebm")
@@ -87,6 +89,18 @@ class EBMJob(EngineConfig):
         elif self.model != "ebm":
             self._refuse(_EBM_ONLY, f"model: {self.model}")
         return self
+
+    def _check_names(self) -> None:
+        pairs = self.interactions if isinstance(self.interactions, tuple) else ()
+        named = {"feature_types": list(self.feature_types)}
+        named["interactions"] = [name for pair in pairs for name in pair]
+        named["privacy.bounds"] = [] if self.privacy is None else list(self.privacy.bounds)
+        known = [*self.features, self.target]
+        for option, names in named.items():
+            for name in names:
+                if name not in known:
+                    hint = did_you_mean(name, known)
+                    raise ValueError(f"{option} names no feature: {name!r}.{hint}")
 
     def _refuse(self, names: tuple[str, ...], what: str) -> None:
         fields = type(self).model_fields

@@ -15,7 +15,6 @@ from pydantic import Field, field_validator
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import (
     ConfigError,
-    GateFailed,
     MissingColumnError,
     did_you_mean,
 )
@@ -34,6 +33,7 @@ from rai_scale.jobs.redact_table import (
     FINDINGS_FOLDER,
     QUARANTINE_FOLDER,
     TableRun,
+    check_error_ratio,
     redacted_frame,
     stage_table,
     write_outputs,
@@ -204,17 +204,6 @@ def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
                 f"It has: {', '.join(found)}."
             )
     return Lake(tuple(found[name] for name in named), lake.skipped)
-
-
-def check_error_ratio(table: dict[str, Any], allowed: float) -> None:
-    """Raise :class:`GateFailed` where too many rows of a table failed; nothing is published."""
-    ratio = table["rows_quarantined"] / max(1, table["rows_in"])
-    if ratio > allowed:
-        kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
-        raise GateFailed(
-            f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
-            f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
-        )
 
 
 def _table_run(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, GateFailed, check_columns
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
     CORRUPT,
@@ -182,3 +182,14 @@ def scope_report(
 def _distinct(fitted: Fitted) -> list[tuple[str, str]]:
     """Return the leaves below the top: a column of numbers is analysed as text."""
     return [leaf for leaf in dict.fromkeys(fitted.unread) if leaf[0] != fitted.paths[0]]
+
+
+def check_error_ratio(table: dict[str, Any], allowed: float) -> None:
+    """Raise :class:`GateFailed` where too many rows of a table failed; nothing is published."""
+    ratio = table["rows_quarantined"] / max(1, table["rows_in"])
+    if ratio > allowed:
+        kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
+        raise GateFailed(
+            f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
+            f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
+        )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from typing import Any, Literal
 
 from pydantic import Field
 
@@ -23,24 +21,14 @@ from rai_scale.jobs.manifest import (
 )
 from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
-from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.jobs.scan_gates import Gate, check_gates, check_names
+from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan import SAMPLE_ROWS, scan, scan_config
 from rai_scale.pii.scan_result import ScanResult
 from rai_scale.reports.words import not_looked_at
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.source import Lake
-
-
-class Gate(Frozen):
-    """A check: at most ``max_columns`` columns may hold these entities with this verdict."""
-
-    name: str
-    entities: tuple[str, ...] = ()
-    tables: str = "*"
-    columns: str = "*"
-    verdict: Literal["personal", "possible"] = "personal"
-    max_columns: int = Field(0, ge=0)
 
 
 class ScanJob(EngineConfig):
@@ -66,6 +54,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     nothing and ends as it did then.
     """
     lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
+    check_names(config.gates, config.analyzer, [table.name for table in lake])
     versions = versions_of(config.analyzer)
     run_id = run_id_of("scan", config_hash(config), lake, versions)
     output = place_of(config.output)
@@ -113,32 +102,6 @@ def _completed(
         "status": status,
     }
     return replace(result, gates=gates, run={**result.run, **known})
-
-
-def check_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
-    """Return each gate with whether it held, and the columns that broke it."""
-    checked = []
-    for gate in config.gates:
-        broke = sorted(
-            {
-                f"{table.table}.{column.column}"
-                for table, column, finding in result.findings()
-                if (not gate.entities or finding.entity in gate.entities)
-                and fnmatchcase(table.table, gate.tables)
-                and fnmatchcase(column.column, gate.columns)
-                and finding.verdict in (gate.verdict, "personal")
-            }
-        )
-        detail = f"{len(broke)} columns, {gate.max_columns} allowed"
-        detail += f": {', '.join(broke[:10])}" if broke else ""
-        passed = len(broke) <= gate.max_columns
-        checked.append({"name": gate.name, "passed": passed, "detail": detail})
-    if config.max_unreadable_files is not None:
-        files = result.summary()["files_unreadable"]
-        passed = files <= config.max_unreadable_files
-        detail = f"{files} files, {config.max_unreadable_files} allowed"
-        checked.append({"name": "unreadable files", "passed": passed, "detail": detail})
-    return checked
 
 
 def _failed_gates(result: ScanResult) -> tuple[str, ...]:

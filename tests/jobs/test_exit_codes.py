@@ -62,7 +62,13 @@ def test_a_gate_that_fails(people, tmp_path):
     lenient = scan_config(people, tmp_path, gates=[{**GATE, "max_columns": 1}])
     assert cli("scan", lenient).code == 0
     elsewhere = scan_config(people, tmp_path, gates=[{**GATE, "tables": "other*"}])
-    assert cli("scan", elsewhere).code == 0
+    ran = cli("scan", elsewhere)  # a gate that names nothing would hold whatever is there
+    assert (ran.code, "no table is named 'other*'" in ran.err) == (3, True)
+    wrong = {"email_address": {"entities": ["email_address"]}, "emial": {"columns": "emial"}}
+    for name, gate in wrong.items():
+        ran = cli("scan", scan_config(people, tmp_path, gates=[{"name": name, **gate}]))
+        assert ran.code == (3 if name == "email_address" else 1), ran.text
+        assert f"Did you mean {'EMAIL_ADDRESS' if ran.code == 3 else 'email'!r}?" in ran.text
     assert cli("scan", scan_config(people, tmp_path, gates=[{**GATE, "columns": "e*"}])).code == 1
 
 

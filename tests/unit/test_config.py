@@ -107,6 +107,8 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("explain", {"features": []}, "features: Tuple should have at least 1 item after validation, not 0; found a list."),
         ("explain", {"row_pages": 201}, "row_pages: Input should be less than or equal to 200; found 201."),
         ("explain", {"partial_dependence": ["agee"]}, "(top level): Value error, partial_dependence names no feature: 'agee'. Did you mean 'age'?; found a dict."),
+        ("ebm", {"feature_types": {"agee": "nominal"}}, "(top level): Value error, feature_types names no feature: 'agee'. Did you mean 'age'?; found a dict."),
+        ("ebm", {"interactions": [["age", "agee"]]}, "(top level): Value error, interactions names no feature: 'agee'. Did you mean 'age'?; found a dict."),
         ("fairness", {"depth": 4}, "depth: Input should be less than or equal to 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
