@@ -14,6 +14,7 @@ from functools import cache, reduce
 from importlib import import_module
 from operator import mul
 from typing import Any
+from weakref import ref
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -28,6 +29,12 @@ from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.errors import ConfigError
 
 _FOUR = 4
+_IN_USE: list[ref[Any]] = []
+
+
+def session_in_use() -> Any:
+    """Return the session of the engine that was made last in this process, or None."""
+    return _IN_USE[0]() if _IN_USE else None
 
 
 class SparkEngine(EngineBase):
@@ -43,6 +50,7 @@ class SparkEngine(EngineBase):
 
     def __init__(self, session: Any) -> None:
         self.session = session
+        _IN_USE[:] = [ref(session)]
         self.dialect = "spark" if int(session.version.split(".")[0]) >= _FOUR else "spark3"
 
     def schema(self, data: Any) -> pa.Schema:

@@ -17,6 +17,7 @@ from rai_scale.jobs.run import Outcome
 from rai_scale.tables.lock import LOCK, only_run
 from rai_scale.tables.ownership import files_below
 from rai_scale.tables.paths import Place, hidden, place_of
+from rai_scale.tables.write import check_output
 
 AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
 Job = Callable[[AnyConfig, Engine], Outcome]
@@ -41,6 +42,7 @@ def writes_output(run: Job[AnyConfig]) -> Job[AnyConfig]:
 
 @contextmanager
 def _own_output(config: Any, on_spark: bool) -> Iterator[None]:
+    check_output(config.output)
     output = place_of(config.output, on_spark)
     check_apart(output, inputs_named(config), private_files(config))
     with only_run(output):

@@ -54,7 +54,7 @@ from rai_scale.tables.pointer import (
     switch_pointer,
 )
 from rai_scale.tables.source import Lake, TableSource
-from rai_scale.tables.write import remove_other_runs
+from rai_scale.tables.write import check_target, remove_other_runs
 
 _LOG = logging.getLogger(__name__)
 REPORT = "report.html"
@@ -167,6 +167,8 @@ def _redact_tables(
         run = _table_run(config, table, operators, output, folder)
         with _naming(table.name):
             jobs.append((table, run, redacted_frame(table, engine, run)))
+            if run.delta is not None:
+                check_target(run.delta.child(table.name).url, engine, "delta")
     done = []
     for table, run, frame in with_progress(jobs, "redacting"):
         with _naming(table.name):

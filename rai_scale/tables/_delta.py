@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
-from rai_scale.errors import MissingExtraError, TableError
+from rai_scale.errors import MissingExtraError
 from rai_scale.tables._arrow import Piece, Scan, conform, select
+from rai_scale.tables._delta_files import scan_files
+from rai_scale.tables._delta_log import is_plain, open_log
 from rai_scale.tables._parquet import open_file
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import TableSource
@@ -18,41 +20,27 @@ from rai_scale.tables.source import TableSource
 _BATCH_ROWS = 10_000
 
 
-def dataset_of(source: TableSource) -> Any:
-    """Open the version that was found as a pyarrow dataset.
-
-    Raises
-    ------
-    MissingExtraError
-        If ``deltalake`` is not installed.
-    TableError
-        If the log is damaged or asks for features that the package does not have.
-    """
-    try:
-        from deltalake import DeltaTable
-    except ImportError:
-        raise MissingExtraError("deltalake", "delta") from None
-    version = int(source.snapshot.split(":")[1]) if source.snapshot else None
-    try:
-        return DeltaTable(source.location, version=version).to_pyarrow_dataset()
-    except Exception as error:
-        raise TableError(
-            f"Delta table {source.name!r} cannot be opened: {type(error).__name__}. Its log is "
-            "damaged, its store is unknown to the deltalake package, or it uses a feature "
-            "(deletion vectors, column mapping) that only Spark reads."
-        ) from None
-
-
 def read_local(source: TableSource) -> Any:
-    """Make a relation over the dataset; DuckDB hands filters and columns down to it."""
+    """Make a relation over the files; DuckDB hands filters and columns down where it can."""
     import duckdb
 
-    return duckdb.connect().from_arrow(dataset_of(source))
+    from rai_scale.tables._local import from_scan
+
+    table = open_log(source)
+    if is_plain(table):
+        return duckdb.connect().from_arrow(table.to_pyarrow_dataset())
+    return from_scan(scan_files(source, table))
 
 
 def scan_delta(source: TableSource) -> Scan:
     """Plan a piece per file of the version that was found."""
-    dataset = dataset_of(source)
+    table = open_log(source)
+    return scan_plain(table) if is_plain(table) else scan_files(source, table)
+
+
+def scan_plain(table: Any) -> Scan:
+    """Plan a piece per file of a table that asks for nothing."""
+    dataset = table.to_pyarrow_dataset()
     reader = DeltaReader(canonical_schema(dataset.schema), dataset.schema)
     pieces = [FragmentPiece(f.path, f.path, fragment=f) for f in dataset.get_fragments()]
     return Scan(reader, tuple(pieces))

@@ -56,8 +56,10 @@ def open_file(file: Place) -> Any:
     return pq.ParquetFile(file.open(compression=None))
 
 
-def read_footers(source: TableSource) -> Footers:
-    """Read the schemas of all files and unite them; partition columns are text and come last.
+def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Footers:
+    """Read the schemas of all files (unless given) and unite them.
+
+    Partition columns are text and come last.
 
     Raises
     ------
@@ -70,11 +72,14 @@ def read_footers(source: TableSource) -> Footers:
             f"table {source.name!r} has no readable file: {len(source.unreadable)} unreadable "
             f"({', '.join(kinds) or 'none found'})."
         )
-    with ThreadPoolExecutor(8) as pool:
-        schemas = tuple(pool.map(_schema_of, map(source.file_path, source.files)))
+    if not schemas:
+        with ThreadPoolExecutor(8) as pool:
+            schemas = list(pool.map(_schema_of, map(source.file_path, source.files)))
     for schema in dict.fromkeys(schemas):
         _check_case(source, schema)
-    return Footers(schemas, _union(schemas, source.partition_columns), source.partition_columns)
+    return Footers(
+        tuple(schemas), _union(schemas, source.partition_columns), source.partition_columns
+    )
 
 
 def _schema_of(path: str) -> pa.Schema:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,17 +11,28 @@ from pyarrow.dataset import get_partition_keys
 from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.arrow_types import canonical_schema
-from rai_scale.engines.spark import functions_of, quoted, spark_schema
-from rai_scale.errors import RaiScaleError, TableError, did_you_mean
+from rai_scale.engines.spark import arrow_schema, functions_of, quoted, spark_schema
+from rai_scale.errors import RaiScaleError, TableError
 from rai_scale.tables._arrow import by_kind, conform, partition_values
-from rai_scale.tables._delta import dataset_of
+from rai_scale.tables._delta_files import scan_files
+from rai_scale.tables._delta_log import is_plain, open_log
+from rai_scale.tables._iceberg import scan_iceberg
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import Footers, read_footers, scan_parquet
 from rai_scale.tables._spark_csv import read_csv
-from rai_scale.tables._spark_files import empty, groups, in_workers, paths, union, with_keys
+from rai_scale.tables._spark_files import (
+    empty,
+    groups,
+    in_workers,
+    only_with_driver,
+    paths,
+    union,
+    with_keys,
+)
+from rai_scale.tables._spark_parquet import session_schemas
 from rai_scale.tables._text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
 from rai_scale.tables.dialect import Dialect
-from rai_scale.tables.paths import join, without_scheme
+from rai_scale.tables.paths import join, place_of, without_scheme
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -38,6 +48,9 @@ def read(source: TableSource, engine: Engine, session: Any) -> Any:
         return session.table(source.location)
     if source.format == "delta":
         return _delta(source, session)
+    if source.format == "iceberg":
+        only_with_driver(source, "an Iceberg table by its folder")
+        return in_workers(scan_iceberg(source), session)
     if source.format == "jsonl":
         return read_jsonl(_lines(source, session), engine, source.partition_columns)
     readers = {"parquet": _parquet, "csv": read_csv, "lines": _lines, "text": _text}
@@ -56,6 +69,7 @@ def _delta(source: TableSource, session: Any) -> Any:
             raise TableError(
                 f"Delta table {source.name!r} cannot be read: {type(error).__name__}."
             ) from None
+        only_with_driver(source, "a Delta table without Delta in the session")
         return _delta_files(source, session)
     return frame
 
@@ -63,7 +77,10 @@ def _delta(source: TableSource, session: Any) -> Any:
 def _delta_files(source: TableSource, session: Any) -> Any:
     """Read the files of a Delta table where the session has no Delta: deltalake knows the log."""
     try:
-        dataset = dataset_of(source)
+        table = open_log(source)
+        if not is_plain(table):
+            return in_workers(scan_files(source, table), session)
+        dataset = table.to_pyarrow_dataset()
     except RaiScaleError as error:
         raise TableError(
             f"this Spark session has no Delta, and without it: {error} Start the session with the "
@@ -96,18 +113,20 @@ def _delta_columns(frame: Any, schema: pa.Schema, values: dict[str, Any]) -> Ite
 
 
 def _parquet(source: TableSource, session: Any) -> Any:
-    if source.snapshot is None:
-        return session.read.option("mergeSchema", "true").parquet(source.location)
-    footers = read_footers(source)
+    place = place_of(source.folder)
+    merged = session_schemas(place.fs, source) if place.is_of_session else {}
+    footers = read_footers(
+        source, [arrow_schema(merged[f]) for f in source.files] if merged else ()
+    )
     schemas = dict(zip(source.files, footers.files, strict=True))
     if not footers.only_native_casts() or any(map(_unknown_to_spark, footers.files)):
+        only_with_driver(source, "Parquet files of types that only pyarrow puts together")
         return in_workers(scan_parquet(source, footers), session)
     frames = []
     for (found, keys), files in groups(source, schemas.get):
         full = paths(source, files)
-        frame = session.read.parquet(*(full if not keys else full[:1]))
-        if keys:
-            frame = with_keys(session.read, source, frame.schema, keys).parquet(*full)
+        fields = merged.get(files[0]) or session.read.parquet(full[0]).schema
+        frame = with_keys(session.read, source, fields, keys).parquet(*full)
         frames.append(frame.select(*_parquet_columns(frame, found, keys, footers)))
     return union(frames)
 
@@ -140,8 +159,6 @@ def _lines(source: TableSource, session: Any) -> Any:
     names = ["text", *source.partition_columns]
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
     reader = session.read.option("lineSep", "\n")
-    if source.snapshot is None:
-        return reader.text(source.location).selectExpr(_LINE)
     frames = []
     for (dialect, keys), files in groups(source, lambda f: f.dialect):
         if is_whole(dialect):
@@ -162,12 +179,9 @@ def _lines(source: TableSource, session: Any) -> Any:
 
 def _text(source: TableSource, session: Any) -> Any:
     reader = session.read.format("binaryFile")
-    if source.snapshot is None:
-        files = reader.option("recursiveFileLookup", "true").load(source.location)
-    elif not source.files:
+    if not source.files:
         return empty(session, TEXT_SCHEMA)
-    else:
-        files = reader.load(paths(source, source.files))
+    files = reader.load(paths(source, source.files))
     decode = _DecodeFiles(without_scheme(source.folder).rstrip("/") + "/")
     return files.select("path", "content").mapInArrow(decode, spark_schema(TEXT_SCHEMA))
 
@@ -195,31 +209,3 @@ class _DecodeWhole:
                 values = partition_values(without_scheme(path).removeprefix(self.folder))
                 text = pa.array(list(whole_lines(content, self.dialect)), pa.string())
                 yield from conform(pa.table({"text": text}), self.schema, values).to_batches()
-
-
-def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
-    """Resolve ``catalog.schema.table`` or ``catalog.schema.*``; None for any other name.
-
-    Raises
-    ------
-    TableError
-        If the catalog, the schema or the table is not there.
-    """
-    parts = name.split(".")
-    if len(parts) != 3 or not all(parts) or re.search(r"[/\\:]", name):  # noqa: PLR2004
-        return None
-    schema = ".".join(parts[:2])
-    session = engine.session
-    try:
-        found = sorted(t.name for t in session.catalog.listTables(schema) if not t.isTemporary)
-    except Exception as error:
-        raise TableError(
-            f"{schema!r} is neither a path nor a schema of this session's catalog "
-            f"({type(error).__name__})."
-        ) from None
-    if parts[2] != "*" and parts[2].lower() not in {t.lower() for t in found}:
-        raise TableError(f"{name!r}: no such table in {schema!r}.{did_you_mean(parts[2], found)}")
-    wanted = found if parts[2] == "*" else [parts[2]]
-    if not wanted:
-        raise TableError(f"{schema!r} holds no table.")
-    return [TableSource(f"{schema}.{t}", "catalog", f"{schema}.{quoted(t)}") for t in wanted]

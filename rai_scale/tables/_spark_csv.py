@@ -14,10 +14,17 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField
 
-from rai_scale.engines.spark import functions_of, quoted, spark_schema
+from rai_scale.engines.spark import functions_of, quoted
 from rai_scale.tables._arrow import Scan, by_kind, partition_values, pieces_of
 from rai_scale.tables._csv import CsvReader, csv_schema, dialects_of
-from rai_scale.tables._spark_files import empty, in_workers, paths, union, with_keys
+from rai_scale.tables._spark_files import (
+    empty,
+    in_workers,
+    only_with_driver,
+    paths,
+    union,
+    with_keys,
+)
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource
 
@@ -35,18 +42,13 @@ _OPTIONS = {
 
 def read_csv(source: TableSource, session: Any) -> Any:
     """Read CSV files, those of one header together."""
-    if source.snapshot is None:
-        reader = session.read.options(**_OPTIONS, header=True)
-        names = [name.removesuffix("\r") for name in reader.csv(source.location).columns]
-        schema = csv_schema([names], ())
-        frame = reader.schema(spark_schema(schema)).csv(source.location)
-        return _cleaned(frame, names, schema)
     dialects = dialects_of(source)
     schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
     kinds: list[Any] = by_kind(dialects, lambda f: (dialects[f], tuple(partition_values(f.path))))
     frames = []
     for (dialect, keys), files in kinds:
         if not dialect.plain:  # Spark's reader splits lines before it decodes
+            only_with_driver(source, "text that is not plain UTF-8 CSV")
             pieces = pieces_of(replace(source, files=tuple(files)))
             frames.append(in_workers(Scan(CsvReader(schema, dialect), tuple(pieces)), session))
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,10 @@ import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
 
 from rai_scale.engines.spark import spark_schema
-from rai_scale.tables._arrow import Piece, Reader, Scan, by_kind, partition_values
+from rai_scale.errors import TableError
+from rai_scale.tables._arrow import Reader, Scan, by_kind, partition_values
+from rai_scale.tables._session_files import escaped
+from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 
@@ -22,8 +25,7 @@ def groups(source: TableSource, kind: Any) -> list[Any]:
 
 def paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
     """Return the full paths of files, so written that Spark sees no pattern in them."""
-    full = (source.file_path(f) for f in files)
-    return [re.sub(r"([\\*?\[\]{}])", r"\\\1", path) for path in full]
+    return [escaped(source.file_path(file)) for file in files]
 
 
 def with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]) -> Any:
@@ -48,11 +50,23 @@ def empty(session: Any, schema: pa.Schema) -> Any:
     return session.createDataFrame([], spark_schema(schema))
 
 
+def only_with_driver(source: TableSource, what: str) -> None:
+    """Raise :class:`TableError` for what workers read, where only the session opens the place."""
+    place = place_of(source.folder)
+    if place.is_of_session:
+        raise TableError(
+            f"table {source.name!r}: {what} needs a driver for {place.url!r} on the driver and the "
+            "workers (adlfs, s3fs, gcsfs), or name it by its catalog (catalog.schema.table), or "
+            "start the session with Delta or Iceberg."
+        )
+
+
 def in_workers(scan: Scan, session: Any) -> Any:
     """Let pyarrow read the files in the workers, where Spark's reader cannot say the types."""
-    rows = [(p.path, p.relative, p.start, p.end) for p in scan.pieces]
-    plan = "path string, relative string, start long, end long"
-    tasks = session.createDataFrame(rows, plan).repartition(max(1, len(rows)))
+    rows = [(pickle.dumps(piece),) for piece in scan.pieces]
+    if not rows:
+        return empty(session, scan.reader.schema)
+    tasks = session.createDataFrame(rows, "piece binary").repartition(len(rows))
     return tasks.mapInArrow(_ReadPieces(scan.reader), spark_schema(scan.reader.schema))
 
 
@@ -62,6 +76,6 @@ class _ReadPieces:
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for row in batch.to_pylist():
-                for table in self.reader(Piece(**row)):
+            for piece in batch.column(0).to_pylist():
+                for table in self.reader(pickle.loads(piece)):  # noqa: S301 - ours, a moment ago
                     yield from table.combine_chunks().to_batches()

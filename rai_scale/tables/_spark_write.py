@@ -37,15 +37,19 @@ def _timestamps_with_zone(session: Any) -> Iterator[None]:
 def write_delta(data: Any, location: str) -> None:
     """Replace a Delta table in one commit; the session must have Delta."""
     writer = _without_void(data).write.format("delta").mode("overwrite")
+    writer.option("overwriteSchema", "true").save(location)
+
+
+def check_delta(session: Any, location: str) -> None:
+    """Raise :class:`TableError` if the session has no Delta; the place need not exist."""
     try:
-        writer.option("overwriteSchema", "true").save(location)
+        _ = session.read.format("delta").load(location).schema
     except Exception as error:
-        if "DATA_SOURCE_NOT_FOUND" not in str(error):
-            raise
-        raise TableError(
-            "this Spark session has no Delta. Start it with the Delta package of its version "
-            "(io.delta:delta-spark), use a runtime that has Delta, or write parquet."
-        ) from None
+        if "DATA_SOURCE_NOT_FOUND" in str(error):
+            raise TableError(
+                "this Spark session has no Delta. Start it with the Delta package of its version "
+                "(io.delta:delta-spark), use a runtime that has Delta, or write parquet."
+            ) from None
 
 
 def _without_void(data: Any) -> Any:

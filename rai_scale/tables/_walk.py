@@ -14,13 +14,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from rai_scale.errors import TableError
-from rai_scale.tables.formats import check_format, format_of
+from rai_scale.tables.foreign import kind_of, newest_metadata
+from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
 from rai_scale.tables.kinds import is_bookkeeping, why_unread
 from rai_scale.tables.paths import Place, base_name, hidden, join
 from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
 from rai_scale.tables.source import FileInfo, Skipped, TableSource
 
-_VERSION = re.compile(r"^(\d{20})\.(json|checkpoint.*\.parquet)$")
+_VERSION = re.compile(r"^(\d{20})\.(json|checkpoint\..+)$")
 _LOG = "_delta_log"
 NO_FILE = "no file: a pipe, socket or device"
 
@@ -94,6 +95,8 @@ class Walk:
             self._beside(folder, {n: e for n, e in entries.items() if not _of_delta(n)}, "Delta")
         elif _is(entries.get(POINTER), "file"):
             yield from self._written(folder, entries)
+        elif kind := kind_of(self.place.child(folder), entries):
+            self._foreign(folder, kind)
         else:
             for name in sorted(entries):
                 yield from self._entry(_below(folder, name), entries[name], owner, run)
@@ -135,12 +138,25 @@ class Walk:
 
     def _file(self, path: str, entry: dict, owner: Owner) -> None:
         format = format_of(base_name(path), self.format)
-        if format is None or format == "delta":
+        if format is None or format in TABLE_FORMATS:
             empty = not entry["size"]
             self._skip(path, "empty" if empty else why_unread(path), entry["size"], empty)
             return
         inside = path[len(owner.folder) :].lstrip("/")
         self.files.append(Found(owner, path, format, file_info(inside, entry)))
+
+    def _foreign(self, folder: str, kind: str) -> None:
+        """Take an Iceberg table; name one of another format with a log of its own."""
+        place = self.place.child(folder)
+        if kind != "Iceberg":
+            files, size = self._count(folder)
+            name = folder or base_name(place.path)
+            self._skip(name, f"a {kind} table: not a kind that is read", size, files=files)
+            return
+        newest = newest_metadata(place)
+        snapshot = f"iceberg:{newest}" if newest else None
+        table = TableSource(folder, "iceberg", place.url, snapshot=snapshot, folder=place.url)
+        self.ready.append((table, place, []))
 
     def _link(self, path: str) -> tuple[str, bool]:
         target, root = (os.path.realpath(join(self.place.path, p)) for p in (path, ""))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from rai_scale.tables._walk import NO_FILE, Found, Walk, file_info
 from rai_scale.tables.dialect import Asked
 from rai_scale.tables.formats import (
+    TABLE_FORMATS,
     format_of,
     is_part_name,
     part_stem,
@@ -18,7 +18,7 @@ from rai_scale.tables.formats import (
 )
 from rai_scale.tables.kinds import why_unread
 from rai_scale.tables.paths import Place, base_name, join, parent
-from rai_scale.tables.probe import probe
+from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 
 
@@ -35,17 +35,21 @@ def discover(
     walk.run(in_run=run is not None)
     place = walk.place
     ready = [
-        table if table.format == "delta" else _checked(table, at, files, asked)
+        table if table.format in TABLE_FORMATS else _checked(table, at, files, asked)
         for table, at, files in walk.ready
     ]
     tables = ready + _group_all(place, walk.files, asked)
     named = [t if t.name else replace(t, name=base_name(place.path)) for t in tables]
-    fits = [t for t in named if format is None or (format == "delta") == (t.format == "delta")]
+    fits = [t for t in named if format is None or _fits(t.format, format)]
     other = [Skipped(t.name, "not of the format asked for") for t in named if t not in fits]
     skipped = {*outer.skipped, *walk.skipped, *other}
     return Lake(
         tuple(sorted(fits, key=lambda t: t.name)), tuple(sorted(skipped, key=lambda s: s.path))
     )
+
+
+def _fits(found: str, asked: str) -> bool:
+    return found == asked or not {found, asked} & TABLE_FORMATS
 
 
 def _one_file(place: Place, format: str | None, asked: Mapping[str, Asked]) -> Lake:
@@ -54,7 +58,7 @@ def _one_file(place: Place, format: str | None, asked: Mapping[str, Asked]) -> L
     entry = place.fs.info(place.path)
     if entry["type"] != "file":
         return Lake((), (Skipped(name, NO_FILE),))
-    if format is None or format == "delta":
+    if format is None or format in TABLE_FORMATS:
         return Lake((), (Skipped(name, why_unread(name), bytes=entry["size"]),))
     folder = Place(parent(place.url), place.fs, parent(place.path))
     files = [file_info(name, entry)]
@@ -114,10 +118,7 @@ def _checked(
 ) -> TableSource:
     """Fill in the files, those that cannot be opened apart from the others."""
     files = sorted(files, key=lambda f: f.path)
-    with ThreadPoolExecutor(8) as pool:
-        probed = list(
-            pool.map(lambda f: probe(table.format, folder.child(f.path), f.path, asked), files)
-        )
+    probed = probe_all(table.format, folder, [f.path for f in files], asked)
     checked = [(replace(f, dialect=d), error) for f, (error, d) in zip(files, probed, strict=True)]
     return replace(
         table,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,11 @@ from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_asked
 from rai_scale.tables.discover import discover
 from rai_scale.tables.formats import check_format
-from rai_scale.tables.paths import MissingDriverError, base_name, check_exists, place_of
+from rai_scale.tables.paths import check_exists, no_driver, place_of, session_place
 from rai_scale.tables.source import Lake, TableSource
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-
-_LOG = logging.getLogger(__name__)
 
 
 def find_tables(
@@ -30,22 +27,24 @@ def find_tables(
 ) -> Lake:
     """Find the tables of a file, a folder, an address, or (on Spark) a catalog name.
 
-    A folder with ``_delta_log`` is a Delta table; ``key=value`` folders belong to their parent;
-    files that differ only by number or uuid are one table, named after the folder where nothing
-    else is in it; the text files of a folder are one table; any other file is a table of its own.
+    A folder with ``_delta_log`` is a Delta table, one with Iceberg's ``metadata`` an Iceberg table;
+    tables of other formats with a log of their own are named and not read. ``key=value`` folders
+    belong to their parent; files that differ only by number or uuid are one table, named after the
+    folder where nothing else is in it; the text files of a folder are one table; any other file is
+    a table of its own.
     Names that begin with ``_`` or ``.``, links, pipes and devices are named and not opened. How a
     CSV file is written (delimiter, encoding, header) is told by its beginning; see ``csv``.
 
     Parameters
     ----------
     source : str
-        Local path, any address with an fsspec driver, ``dbfs:/...``; on Spark also
-        ``catalog.schema.table`` and ``catalog.schema.*``.
+        Local path, any address with an fsspec driver, ``dbfs:/...``; on Spark also addresses that
+        only the session opens, ``schema.table``, ``catalog.schema.table`` and
+        ``catalog.schema.*``, each part in backticks where it holds dots or spaces.
     format : str, optional
         Read the files as this format; ``lines`` is one row per line of text.
     engine : Engine, optional
-        Where the tables will be read. Spark may open addresses that this process cannot list;
-        they are then taken as one table and its files are not known.
+        Where the tables will be read.
     csv : mapping, optional
         Patterns of file names to ``{"delimiter": ";", "encoding": "latin-1", "header": False}``,
         any part of it: what is given is not guessed.
@@ -65,16 +64,13 @@ def find_tables(
     if format is not None:
         check_format(format)
     on_spark = engine is not None and engine.name == "spark"
-    try:
-        place = place_of(source, on_spark)
-    except MissingDriverError:
-        if not on_spark:
-            raise
-        return _unlisted(source, format)
-    if on_spark and not place.fs.exists(place.path):
-        found = _from_session(source, format, engine)
-        if found is not None:
-            return found
+    if on_spark and (tables := _of_catalog(source, engine)):
+        return tables
+    place = place_of(source, on_spark)
+    if place.is_of_session and not on_spark:
+        raise no_driver(source)
+    if on_spark and source.startswith("dbfs:/") and not place.fs.exists(place.path):
+        place = session_place(source) or place  # nothing is mounted here
     check_exists(place)
     lake = discover(place, format, ignore, check_asked(csv or {}))
     if lake.tables:
@@ -83,7 +79,7 @@ def find_tables(
     kinds = "; ".join(f"{n} file(s): {reason}" for reason, n in why.most_common(5))
     raise TableError(
         f"{source!r} holds no table. Found: {kinds or 'nothing'}. Known are .parquet, .csv, .tsv, "
-        ".jsonl, .ndjson, .json, .txt, .md, .log and Delta folders; or pass a format."
+        ".jsonl, .ndjson, .json, .txt, .md, .log, Delta and Iceberg folders; or pass a format."
     )
 
 
@@ -99,20 +95,11 @@ def one_table(source: str, format: str | None = None, engine: Engine | None = No
     )
 
 
-def _from_session(source: str, format: str | None, engine: Engine | None) -> Lake | None:
-    from rai_scale.tables._spark import catalog_tables
+def _of_catalog(source: str, engine: Engine | None) -> Lake | None:
+    """Return the tables of a catalog name; None for what is there as a path or is no name."""
+    from rai_scale.tables._spark_catalog import catalog_tables, name_parts
 
+    if name_parts(source) is None or place_of(source).fs.exists(place_of(source).path):
+        return None
     tables = catalog_tables(source, engine)
-    if tables is not None:
-        return Lake(tuple(sorted(tables, key=lambda table: table.name)))
-    return _unlisted(source, format) if source.startswith("dbfs:/") else None
-
-
-def _unlisted(source: str, format: str | None) -> Lake:
-    _LOG.warning(
-        "files of %s cannot be listed here: it is read as one %s table by the Spark session, and "
-        "its unreadable files and snapshot are not known",
-        source,
-        format or "parquet",
-    )
-    return Lake((TableSource(base_name(source), format or "parquet", source, folder=source),))
+    return Lake(tuple(sorted(tables, key=lambda table: table.name))) if tables else None

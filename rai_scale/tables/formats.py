@@ -9,7 +9,9 @@ from rai_scale.errors import TableError, did_you_mean
 CORRUPT = "_corrupt_record"
 """Column of the raw text of a line that its format's reader could not take apart."""
 
-FORMATS = ("parquet", "delta", "csv", "jsonl", "text", "lines")
+FORMATS = ("parquet", "delta", "iceberg", "csv", "jsonl", "text", "lines")
+TABLE_FORMATS = frozenset({"delta", "iceberg"})
+"""Formats that are a folder with a log; no file is of them by itself."""
 
 _ENDINGS = {
     ".parquet": "parquet",

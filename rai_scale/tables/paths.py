@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import sys
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +25,8 @@ _DRIVERS = {
     "gcs": "gcsfs",
     "azureml": "azureml-fsspec",
 }
+_OPENS: dict[str, bool] = {}
+_LOG = logging.getLogger(__name__)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
@@ -37,6 +41,11 @@ class Place:
     url: str
     fs: Any
     path: str
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether only a Spark session opens the path; workers cannot."""
+        return bool(self.fs.protocol == "spark-session")
 
     @property
     def is_local(self) -> bool:
@@ -61,12 +70,13 @@ def place_of(url: str, on_spark: bool = False) -> Place:
     """Find the file system of ``url``.
 
     ``dbfs:/Volumes/x`` is read at ``/Volumes/x`` and any other ``dbfs:/x`` at ``/dbfs/x``; Spark is
-    still given the address as it was written.
+    still given the address as it was written. Where no driver is installed and a Spark session is
+    in use in this process, the place is that session's.
 
     Raises
     ------
     MissingDriverError
-        If no installed package opens this kind of address; the message names the package.
+        If nothing opens this kind of address; the message names the package to install.
     """
     from fsspec.core import url_to_fs
 
@@ -74,7 +84,9 @@ def place_of(url: str, on_spark: bool = False) -> Place:
     try:
         fs, path = url_to_fs(mounted)
     except (ImportError, ValueError):
-        raise _no_driver(url) from None
+        return session_place(url) or _refuse(url)
+    if _session() is not None and not _opens(fs, path):
+        return session_place(url) or _refuse(url)
     place = Place(mounted, fs, path.rstrip("/") or "/")
     if not place.is_local:
         return place
@@ -91,7 +103,50 @@ def _mounted(url: str) -> str:
     return f"/{rest}" if rest.split("/")[0] == "Volumes" else f"/dbfs/{rest}"
 
 
-def _no_driver(url: str) -> MissingDriverError:
+def session_place(url: str) -> Place | None:
+    """Return the place as the Spark session in use opens it; None without a session."""
+    session = _session()
+    if session is None or not _SCHEME.match(url):
+        return None
+    from rai_scale.tables._session_files import SessionFiles
+
+    address = url.rstrip("/")
+    return Place(address, SessionFiles.of(session), address)
+
+
+def _session() -> Any:
+    spark = sys.modules.get("rai_scale.engines.spark")  # whoever has a session has imported it
+    return None if spark is None else spark.session_in_use()
+
+
+def _opens(fs: Any, path: str) -> bool:
+    """Whether a driver gets into the bucket or container of a path; asked once for each."""
+    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+    if protocol in ("file", "memory"):
+        return True
+    bucket = f"{protocol}://{path.split('/', maxsplit=1)[0]}"
+    if bucket not in _OPENS:
+        try:
+            fs.info(path)
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # no credentials here, mostly
+            _LOG.warning(
+                "the driver of %s does not get in (%s): the Spark session opens it",
+                bucket,
+                type(error).__name__,
+            )
+            _OPENS[bucket] = False
+        _OPENS.setdefault(bucket, True)
+    return _OPENS[bucket]
+
+
+def _refuse(url: str) -> Place:
+    raise no_driver(url)
+
+
+def no_driver(url: str) -> MissingDriverError:
+    """Return the error for an address that no installed package opens."""
     scheme = _SCHEME.match(url)
     name = scheme.group(1) if scheme else ""
     package = _DRIVERS.get(name)
@@ -150,6 +205,8 @@ def check_exists(place: Place) -> None:
 
 
 def _hint(place: Place) -> str:
+    if place.is_of_session:  # which lists whole trees
+        return ""
     try:
         beside: Iterable[str] = place.fs.ls(parent(place.path), detail=False)
         return did_you_mean(base_name(place.path), [base_name(name) for name in beside])

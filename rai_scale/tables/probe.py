@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,21 @@ from rai_scale.tables.dialect import (
 )
 from rai_scale.tables.formats import CORRUPT, delimiter_of
 from rai_scale.tables.paths import Place, base_name
+
+
+def probe_all(
+    format: str, folder: Place, paths: Sequence[str], asked: Mapping[str, Asked]
+) -> list[tuple[str | None, Dialect | None]]:
+    """Probe the files of a table; where only a Spark session opens them, Parquet is its work."""
+    files = [folder.child(path) for path in paths]
+    if format == "parquet" and folder.is_of_session:
+        from rai_scale.tables._spark_parquet import schemas_of
+
+        found = schemas_of(folder.fs, [file.path for file in files])
+        said = (found[file.path] for file in files)
+        return [(error if isinstance(error, str) else None, None) for error in said]
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda f, path: probe(format, f, path, asked), files, paths))
 
 
 def probe(

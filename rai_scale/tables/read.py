@@ -8,6 +8,7 @@ from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables._arrow import Scan
 from rai_scale.tables._csv import scan_csv
+from rai_scale.tables._iceberg import scan_iceberg
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import read_footers, scan_parquet
 from rai_scale.tables._text import scan_lines, scan_text
@@ -76,6 +77,8 @@ def read_table(
         return read_jsonl(lines, engine, source.partition_columns)
     if source.format == "delta":
         return _delta(source, engine)
+    if source.format == "iceberg":
+        return _from_scan(scan_iceberg(source), engine)
     if source.format == "parquet":
         return _parquet(source, engine)
     scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text}

@@ -44,11 +44,11 @@ class TableSource:
         Path inside the lake with ``/`` between folders (``clinic/visits``); unique in the lake. A
         table of a catalog has its full dotted name.
     format : str
-        parquet, delta, csv, jsonl, text, lines or catalog.
+        parquet, delta, iceberg, csv, jsonl, text, lines or catalog.
     location : str
         The file, the folder, or the catalog name.
     files : tuple of FileInfo
-        Readable files; empty for Delta and catalog tables.
+        Readable files; empty for Delta, Iceberg and catalog tables.
     partition_columns : tuple of str
         Names of the ``key=value`` folders.
     unreadable : tuple of (str, str)
@@ -56,8 +56,8 @@ class TableSource:
     unreadable_bytes : tuple of int
         The sizes of those files.
     snapshot : str or None
-        SHA-256 over paths, sizes and times (or entity tags) of all files, ``delta:<version>``, or
-        None where the driver cannot list files.
+        SHA-256 over paths, sizes and times (or entity tags) of all files, ``delta:<version>``,
+        ``iceberg:<metadata file>``, or None where the driver cannot list files.
     folder : str
         What the paths of ``files`` are relative to.
     """

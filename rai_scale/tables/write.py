@@ -110,7 +110,7 @@ def write_table(
             f"{did_you_mean(format, ('parquet', 'delta'))}"
         )
     place = place_of(location, engine.name == "spark")
-    _check_target(place, format)
+    check_target(location, engine, format)
     with only_run(place):
         current = _check_target(place, format)
         folder = run_folder(run_id, current)
@@ -134,7 +134,7 @@ def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = Fal
     target = place_of(folder, engine.name == "spark")
     with _plain_failures(folder):
         names, _ = _write_files(data, engine, target, private)
-        rows = _count_rows(target, names)
+        rows = _count_rows(engine, target, names)
     return WrittenTable(target.url, "parquet", target.url, rows, tuple(names))
 
 
@@ -177,6 +177,34 @@ def _all_runs(place: Place, names: list[str]) -> bool:
     return True
 
 
+def check_output(location: str) -> None:
+    """Raise :class:`TableError` if nothing can be written below ``location`` from here.
+
+    Asks no store: it is about drivers, and about what a Spark session cannot do.
+    """
+    place = place_of(location)
+    if place.is_of_session:
+        place.fs.check_writable(place.url)
+
+
+def check_target(location: str, engine: Engine, format: str) -> None:
+    """Raise :class:`TableError` if this engine cannot make ``location`` a table of this format.
+
+    So where anything else is there, or a Delta table that asks for what the engine does not do.
+    """
+    check_output(location)
+    place = place_of(location, engine.name == "spark")
+    _check_target(place, format)
+    if format == "delta" and engine.name == "spark":
+        from rai_scale.tables._spark_write import check_delta
+
+        check_delta(engine.session, place.url)  # type: ignore[attr-defined]
+    elif format == "delta" and "_delta_log" in names_in(place):
+        from rai_scale.tables._delta_log import check_writable
+
+        check_writable(place.url)
+
+
 def _check_target(place: Place, format: str) -> str | None:
     """Return the folder of the current run, if the location is free or a table of ours."""
     if place.fs.isfile(place.path):
@@ -200,7 +228,7 @@ def _check_target(place: Place, format: str) -> str | None:
 def _write_parquet(data: Any, engine: Engine, place: Place, folder: str) -> WrittenTable:
     target = place.child(folder)
     names, token = _write_files(data, engine, target)
-    rows = _count_rows(target, names)
+    rows = _count_rows(engine, target, names)
     switch_pointer(place, folder, "parquet", token)
     remove_other_runs(place, folder)
     return WrittenTable(place.url, "parquet", target.url, rows, tuple(names))
@@ -254,7 +282,9 @@ def _commit_delta(data: Any, engine: Engine, place: Place, run_id: str) -> Writt
     return WrittenTable(place.url, "delta", place.url, rows)
 
 
-def _count_rows(target: Place, names: list[str]) -> int:
+def _count_rows(engine: Engine, target: Place, names: list[str]) -> int:
+    if target.is_of_session:
+        return int(engine.session.read.parquet(target.url).count())  # type: ignore[attr-defined]
     rows = 0
     for name in names:
         with open_file(target.child(name)) as file:

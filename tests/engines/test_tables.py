@@ -322,36 +322,18 @@ def test_catalog_names(spark_session, tmp_path):
         assert [t.name for t in lake] == ["spark_catalog.default.rai_numbers"]
         frame = read_table("spark_catalog.default.rai_numbers", engine)
         assert engine.collect(frame).to_pylist() == [{"n": 1}]
+        for name in ("default.rai_numbers", "`spark_catalog`.`default`.rai_numbers"):
+            assert find_tables(name, engine=engine)[0].location == (
+                "`default`.`rai_numbers`" if name[0] == "d" else lake[0].location
+            )
+            assert engine.collect(read_table(name, engine)).num_rows == 1
+        with pytest.raises(TableError, match="Did you mean 'rai_numbers'"):
+            find_tables("default.rai_number", engine=engine)
+        with pytest.raises(TableError, match="does not exist"):
+            find_tables("people.csv", engine=engine)
         with pytest.raises(TableError, match="Did you mean 'rai_numbers'"):
             find_tables("spark_catalog.default.rai_number", engine=engine)
         with pytest.raises(TableError, match="neither a path nor a schema"):
             find_tables("spark_catalog.nowhere.*", engine=engine)
     finally:
         spark_session.sql("DROP TABLE rai_numbers")
-
-
-@pytest.mark.spark
-def test_spark_reads_what_this_process_cannot_list(spark_session, tmp_path):
-    """The session's own reader: columns of newer files are kept."""
-    from dataclasses import replace
-
-    from rai_scale.engines.choose import engine_named
-
-    engine = engine_named("spark", session=spark_session)
-    (source,) = find_tables("abfss://c@account.dfs.core.windows.net/t", engine=engine)
-    assert (source.format, source.snapshot, source.files) == ("parquet", None, ())
-    put_parquet(tmp_path / "p" / "part-0.parquet", a=[1])
-    put_parquet(tmp_path / "p" / "part-1.parquet", a=[2], b=["x"])
-    here = replace(source, location=str(tmp_path / "p"), folder=str(tmp_path / "p"))
-    rows = engine.collect(read_table(here, engine)).to_pylist()
-    assert sorted(str(r) for r in rows) == ["{'a': 1, 'b': None}", "{'a': 2, 'b': 'x'}"]
-    for format, content, wanted in [
-        ("csv", b"a,b\n01,\n2\n", {("01", None, None), (None, None, "2")}),
-        ("jsonl", b'{"a": 1.0}\n', {("1.0", None)}),
-        ("lines", b"x\r\n", {("x",)}),
-        ("text", b"x\n", {("f.dat", "x\n")}),
-    ]:
-        place = str(put(tmp_path / format / "f.dat", content).parent)
-        here = replace(source, format=format, location=place, folder=place)
-        rows = engine.collect(read_table(here, engine)).to_pylist()
-        assert {tuple(row.values()) for row in rows} == wanted

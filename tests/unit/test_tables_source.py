@@ -210,3 +210,21 @@ def test_names_of_files(name, format, stem, part):
 
 def test_part_stems():
     assert part_stem("sales_2023-01.csv") == part_stem("sales_2024.csv") == "sales"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("crm.people", ["crm", "people"]),
+        ("main.crm.people", ["main", "crm", "people"]),
+        ("main.crm.*", ["main", "crm", "*"]),
+        ("`my.crm`.`a``b`", ["my.crm", "a`b"]),
+        ("`crm`.people", ["crm", "people"]),
+        *((name, None) for name in ("people", "a/b.csv", "crm..people", ".people", "a.b.")),
+        *((name, None) for name in ("dbfs:/a.b", "`crm.people", "crm.", "a b.c", "")),
+    ],
+)
+def test_names_of_a_catalog_are_told_from_paths(name, parts):
+    from rai_scale.tables._spark_catalog import name_parts
+
+    assert name_parts(name) == parts

@@ -1,0 +1,93 @@
+"""Iceberg tables by ``pyiceberg``: the files and deletes of the newest metadata of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale.engines.arrow_types import canonical_schema
+from rai_scale.errors import MissingExtraError, TableError
+from rai_scale.tables._arrow import Piece, Scan, conform, select
+from rai_scale.tables.paths import join, place_of
+from rai_scale.tables.source import TableSource
+
+_ADVICE = "Read it on Spark by its catalog name (catalog.schema.table)"
+
+
+@dataclass(frozen=True)
+class IcebergFile(Piece):
+    """A data file with the deletes that touch it, as pyiceberg planned it."""
+
+    task: Any = None
+
+
+@dataclass(frozen=True)
+class IcebergReader:
+    """Reads one data file without its deleted rows, in the table's schema."""
+
+    schema: pa.Schema
+    metadata: str
+
+    def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        from pyiceberg.expressions import AlwaysTrue
+        from pyiceberg.io.pyarrow import ArrowScan
+
+        assert isinstance(piece, IcebergFile)
+        target = select(self.schema, columns)
+        table = _open(self.metadata)
+        wanted = table.schema()
+        if columns and not any("." in name for name in wanted.column_names):
+            wanted = wanted.select(*columns)
+        scan = ArrowScan(table.metadata, table.io, wanted, AlwaysTrue())
+        for batch in scan.to_record_batches([piece.task]):
+            yield conform(pa.Table.from_batches([batch]), target)
+
+
+def scan_iceberg(source: TableSource) -> Scan:
+    """Plan a piece per data file of the version that was found.
+
+    Raises
+    ------
+    MissingExtraError
+        If ``pyiceberg`` is not installed.
+    TableError
+        If the newest version is not known, or has deletes or types that pyiceberg does not read.
+    """
+    try:
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+    except ImportError:
+        raise MissingExtraError("pyiceberg", "iceberg") from None
+    if source.snapshot is None:
+        raise TableError(
+            f"Iceberg table {source.name!r} has two newest metadata files, and only its catalog "
+            f"knows which is right. {_ADVICE}."
+        )
+    metadata = join(source.location, f"metadata/{source.snapshot.removeprefix('iceberg:')}")
+    try:
+        table = _open(metadata)
+        tasks = list(table.scan().plan_files())
+        schema = canonical_schema(schema_to_pyarrow(table.schema(), include_field_ids=False))
+    except Exception as error:
+        raise TableError(
+            f"Iceberg table {source.name!r} cannot be read: {type(error).__name__}. Its metadata "
+            "is damaged or elsewhere, or it has deletes by value (equality deletes) or types that "
+            f"the pyiceberg package does not read. {_ADVICE}."
+        ) from None
+    pieces = [IcebergFile(task.file.file_path, task.file.file_path, task=task) for task in tasks]
+    return Scan(IcebergReader(schema, metadata), tuple(pieces))
+
+
+@lru_cache(8)
+def _open(metadata: str) -> Any:
+    from pyiceberg.table import StaticTable
+
+    local = place_of(metadata).is_local
+    return StaticTable.from_metadata(metadata, {} if local else {"py-io-impl": _STORE})
+
+
+_STORE = "rai_scale.tables._iceberg_store.StoreIO"

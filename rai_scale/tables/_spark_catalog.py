@@ -1,0 +1,70 @@
+"""Tables of a Spark catalog, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from rai_scale.engines.spark import quoted
+from rai_scale.errors import TableError, did_you_mean
+from rai_scale.tables.source import TableSource
+
+_PART = re.compile(r"(?:`((?:[^`]|``)+)`|([^`./\\:\s]+))(?:\.(?=.)|$)")
+_SCHEMA_AND_TABLE, _WITH_CATALOG = 2, 3
+
+
+def name_parts(name: str) -> list[str] | None:
+    """Split ``schema.table`` or ``catalog.schema.table``; None for what is no such name.
+
+    A part in backticks may hold anything; a backtick in it is doubled.
+    """
+    parts, at = [], 0
+    while at < len(name):
+        match = _PART.match(name, at)
+        if match is None:
+            return None
+        parts.append(match.group(2) or match.group(1).replace("``", "`"))
+        at = match.end()
+    return parts if len(parts) >= _SCHEMA_AND_TABLE else None
+
+
+def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
+    """Resolve a table name, or all tables of a schema by ``schema.*``.
+
+    None where a name of two parts has no such schema: it may be a file that is not there.
+
+    Raises
+    ------
+    TableError
+        If the catalog, the schema or the table is not there.
+    """
+    parts = name_parts(name)
+    if parts is None:
+        return None
+    schema, table = parts[:-1], parts[-1]
+    try:
+        found = _tables(engine.session, schema)
+    except Exception as error:
+        if len(parts) < _WITH_CATALOG and "NOT_FOUND" in str(error):
+            return None
+        raise TableError(
+            f"{'.'.join(schema)!r} is neither a path nor a schema of this session's catalog "
+            f"({type(error).__name__})."
+        ) from None
+    if table != "*" and table.lower() not in {t.lower() for t in found}:
+        raise TableError(
+            f"{name!r}: no such table in {'.'.join(schema)!r}.{did_you_mean(table, found)}"
+        )
+    wanted = found if table == "*" else [table]
+    if not wanted:
+        raise TableError(f"{'.'.join(schema)!r} holds no table.")
+    return [
+        TableSource(".".join([*schema, t]), "catalog", ".".join(map(quoted, [*schema, t])))
+        for t in wanted
+    ]
+
+
+def _tables(session: Any, schema: Sequence[str]) -> list[str]:
+    rows = session.sql(f"SHOW TABLES IN {'.'.join(map(quoted, schema))}").collect()
+    return sorted(row["tableName"] for row in rows if not row["isTemporary"])
