@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from pydantic import Field, field_validator
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import (
     ConfigError,
-    MissingColumnError,
     did_you_mean,
 )
 from rai_scale.jobs.config import EngineConfig, config_hash
@@ -34,6 +32,7 @@ from rai_scale.jobs.redact_table import (
     QUARANTINE_FOLDER,
     TableRun,
     check_error_ratio,
+    naming,
     redacted_frame,
     stage_table,
     write_outputs,
@@ -165,13 +164,13 @@ def _redact_tables(
     jobs = []
     for table in lake:
         run = _table_run(config, table, operators, output, folder)
-        with _naming(table.name):
+        with naming(table.name):
             jobs.append((table, run, redacted_frame(table, engine, run)))
             if run.delta is not None:
                 check_target(run.delta.child(table.name).url, engine, "delta")
     done = []
     for table, run, frame in with_progress(jobs, "redacting"):
-        with _naming(table.name):
+        with naming(table.name):
             done.append(stage_table(table, frame, engine, run))
             check_error_ratio(done[-1], config.max_error_ratio)
             if run.delta is None:
@@ -182,18 +181,6 @@ def _redact_tables(
         for table, run, _ in jobs:
             write_outputs(table, engine, run)
     return done
-
-
-@contextmanager
-def _naming(table: str) -> Iterator[None]:
-    """Say which table it was: in the error where that is about its columns, else in the log."""
-    try:
-        yield
-    except (ConfigError, MissingColumnError) as error:
-        raise type(error)(f"table {table!r}: {error}") from None
-    except Exception as error:
-        _LOG.error("table %s failed: %s", table, type(error).__name__)
-        raise
 
 
 def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, GateFailed, check_columns
+from rai_scale.errors import ConfigError, GateFailed, MissingColumnError, check_columns
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
     CORRUPT,
@@ -35,6 +37,7 @@ from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource
 from rai_scale.tables.write import write_parquet, write_table
 
+_LOG = logging.getLogger(__name__)
 FINDINGS_FOLDER, QUARANTINE_FOLDER, STAGING_FOLDER = "_findings", "_quarantine", "_staging"
 
 
@@ -193,3 +196,15 @@ def check_error_ratio(table: dict[str, Any], allowed: float) -> None:
             f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
             f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
         )
+
+
+@contextmanager
+def naming(table: str) -> Iterator[None]:
+    """Say which table it was: in the error where that is about its columns, else in the log."""
+    try:
+        yield
+    except (ConfigError, MissingColumnError) as error:
+        raise type(error)(f"table {table!r}: {error}") from None
+    except Exception as error:
+        _LOG.error("table %s failed: %s", table, type(error).__name__)
+        raise
