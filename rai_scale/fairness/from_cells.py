@@ -13,6 +13,7 @@ from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 from fairlearn.metrics._metric_frame import _DUPLICATE_FEATURE_NAME
 
 from rai_scale.errors import ConfigError, check_columns
+from rai_scale.fairness.count_metrics import by_counts, count_table
 from rai_scale.fairness.metrics import Metric, base_function, call_metric
 from rai_scale.fairness.refusals import ArgumentError
 from rai_scale.statistics.cells import Cells
@@ -112,14 +113,58 @@ def refuse_empty(cells: Cells) -> None:
 
 
 def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:
-    """Compute all metrics overall and by group, with Fairlearn's own grouping."""
+    """Compute all metrics overall and by group, as Fairlearn groups.
+
+    Those that are arithmetic on counts are computed for all groups at once; the others are called
+    once per group.
+    """
     refuse_empty(cells)
+    counted = by_counts(cells, roles.y_true, roles.y_pred, metrics)
+    rest = [metric for metric in metrics if metric not in counted]
+    called = _called(cells, roles, rest) if rest or not metrics else None
+    if called is not None and not (counted and _of_numbers(called.by_group)):
+        return _called(cells, roles, metrics) if counted else called
+    asked = (cells, roles.y_true, roles.y_pred, counted)
+    by_group = _product(count_table(*asked, roles.groups))
+    overall: Any = _product(count_table(*asked, roles.control))
+    if not roles.control:
+        overall = of_one_type(overall).iloc[0].rename(None)
+    if called is not None:
+        names = [metric.name for metric in metrics]
+        by_group = pd.concat([by_group, called.by_group], axis=1)[names]
+        overall = pd.concat([overall, called.overall], axis=1 if roles.control else 0)[names]
+    return DisaggregatedResult(of_one_type(overall), of_one_type(by_group))
+
+
+def _of_numbers(table: pd.DataFrame) -> bool:
+    """Whether all values are numbers: beside matrices Fairlearn keeps objects, column by column."""
+    return all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes)
+
+
+def _called(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:
     return DisaggregatedResult.create(
         data=frame_of(cells, roles, metrics),
         annotated_functions={m.name: CellMetric(m, roles.y_true, roles.y_pred) for m in metrics},
         sensitive_feature_names=list(roles.sensitive),
         control_feature_names=list(roles.control) or None,
     )
+
+
+def _product(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table over all combinations of several features, as Fairlearn has it."""
+    if table.index.nlevels == 1:
+        return table
+    levels = [np.unique(table.index.get_level_values(name)) for name in table.index.names]
+    return table.reindex(pd.MultiIndex.from_product(levels, names=table.index.names))
+
+
+def of_one_type(table: Any) -> Any:
+    """Return the columns in their common type, as rows that are Series have them in Fairlearn."""
+    types = list(set(table.dtypes)) if isinstance(table, pd.DataFrame) else [table.dtype]
+    if len(types) == 1:
+        return table
+    numbers = all(pd.api.types.is_numeric_dtype(t) for t in types)
+    return table.astype(np.result_type(*types) if numbers else object)
 
 
 def group_rows(cells: Cells, roles: Roles, index: pd.Index) -> pd.Series:

@@ -14,7 +14,7 @@ from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.fairness.averages import Averages, averages_table, is_average, measure_averages
-from rai_scale.fairness.from_cells import Roles, disaggregate
+from rai_scale.fairness.from_cells import Roles, disaggregate, of_one_type
 from rai_scale.fairness.levels import named_measures
 from rai_scale.fairness.metrics import RANKS, Metric, base_function
 from rai_scale.fairness.row_metrics import measure_rows
@@ -209,13 +209,4 @@ def _combined(
             pd.Index(np.unique(overall.index.get_level_values(name))) for name in roles.control
         ]
         overall = overall.reindex(pd.MultiIndex.from_product(levels, names=list(roles.control)))
-    return DisaggregatedResult(_of_one_type(overall[names]), _of_one_type(by_group[names]))
-
-
-def _of_one_type(table: Any) -> Any:
-    """Return the columns in their common type, as rows that are Series have them in Fairlearn."""
-    types = list(set(table.dtypes)) if isinstance(table, pd.DataFrame) else [table.dtype]
-    if len(types) == 1:
-        return table
-    numbers = all(pd.api.types.is_numeric_dtype(t) for t in types)
-    return table.astype(np.result_type(*types) if numbers else object)
+    return DisaggregatedResult(of_one_type(overall[names]), of_one_type(by_group[names]))

@@ -33,6 +33,8 @@ COLUMNS = [
     *("disparity", "metrics", "value", "low", "high", "lowest_group", "highest_group", "unknown")
 ]
 """The columns of a table of disparities, after those of the control features."""
+MOST_BANDED = 1_000
+"""Groups whose pairs get simultaneous bounds: time and memory grow with their square."""
 KINDS = ("difference", "ratio", "group_min", "group_max")
 BOUNDED = ("difference", "ratio")
 
@@ -141,6 +143,12 @@ class _Source:
             mf.counts,
             self.values,
         )
+        if mf.replicates is not None and self.there.sum() > MOST_BANDED:
+            raise ConfigError(
+                f"bounds hold for all pairs of groups at once, and {self.there.sum():,} groups are "
+                f"more than the {MOST_BANDED:,} that are paired. Pass n_boot=None for values "
+                "without bounds, or put rare values together."
+            )
         self.shown = np.ones(len(self.values), bool)
         if hidden is not None:
             self.shown = (hidden.reindex(self.values.index) == "").to_numpy()

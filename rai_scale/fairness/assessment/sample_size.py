@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, sqrt
+from functools import cache
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from rai_scale.fairness.metric_frame import CountedMetricFrame
 
 STEPS = 60
+
+
+@cache
+def _normal(share: float) -> float:
+    return float(norm.ppf(share))
 
 
 def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -58,8 +64,8 @@ def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float =
 
 def _rows(p: float, q: float, power: float, alpha: float) -> float:
     mean = (p + q) / 2
-    known = norm.ppf(1 - alpha / 2) * sqrt(2 * mean * (1 - mean))
-    return ((known + norm.ppf(power) * sqrt(p * (1 - p) + q * (1 - q))) / (p - q)) ** 2
+    known = _normal(1 - alpha / 2) * sqrt(2 * mean * (1 - mean))
+    return ((known + _normal(power) * sqrt(p * (1 - p) + q * (1 - q))) / (p - q)) ** 2
 
 
 def smallest_gap(
@@ -73,33 +79,41 @@ def smallest_gap(
     be seen does not count, and NaN is returned where neither does.
     """
     _check(power, alpha)
-    if np.isnan(base_rate) or rows < 1 or other_rows < 1:
-        return np.nan
-    z = norm.ppf(1 - alpha / 2), norm.ppf(power)
-    gaps = [_gap(base_rate, up, (rows, other_rows), *z) for up in (1, -1)]
-    return max((gap for gap in gaps if 0 < gap < inf), default=np.nan)
+    found = _gaps(
+        *(np.array([value], float) for value in (base_rate, rows, other_rows)), power, alpha
+    )
+    return float(found[0])
 
 
-def _gap(base: float, up: int, sizes: tuple[float, float], known: float, found: float) -> float:
+def _gaps(base: np.ndarray, n: np.ndarray, m: np.ndarray, power: float, alpha: float) -> np.ndarray:
+    """Return :func:`smallest_gap` of many groups at once."""
+    z = _normal(1 - alpha / 2), _normal(power)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both = np.array([_gap(base, up, n, m, z) for up in (1, -1)])
+    both = np.where((both > 0) & np.isfinite(both), both, np.nan)
+    unknown = np.isnan(base) | (n < 1) | (m < 1)
+    return np.where(unknown, np.nan, np.fmax(*both))
+
+
+def _gap(
+    base: np.ndarray, up: int, n: np.ndarray, m: np.ndarray, z: tuple[float, float]
+) -> np.ndarray:
     """Bisect for the gap in one direction; inf where it leaves 0..1, 0 where there is no room."""
-    room, (n, m) = 1 - base if up > 0 else base, sizes
-    if room <= 0:
-        return 0.0
+    room = 1 - base if up > 0 else base
 
-    def seen(gap: float) -> bool:
+    def seen(gap: np.ndarray) -> np.ndarray:
         rate = base + up * gap
         pooled = (n * rate + m * base) / (n + m)
-        null = sqrt(max(pooled * (1 - pooled), 0) * (1 / n + 1 / m))
-        own = sqrt(max(rate * (1 - rate), 0) / n + base * (1 - base) / m)
-        return gap >= known * null + found * own
+        null = np.sqrt(np.maximum(pooled * (1 - pooled), 0) * (1 / n + 1 / m))
+        own = np.sqrt(np.maximum(rate * (1 - rate), 0) / n + base * (1 - base) / m)
+        return gap >= z[0] * null + z[1] * own
 
-    if not seen(room):
-        return inf
-    low, high = 0.0, room
+    low, high = np.zeros(len(base)), room
     for _ in range(STEPS):
         middle = (low + high) / 2
-        low, high = (low, middle) if seen(middle) else (middle, high)
-    return high
+        below = seen(middle)
+        low, high = np.where(below, low, middle), np.where(below, middle, high)
+    return np.where(room <= 0, 0.0, np.where(seen(room), high, np.inf))
 
 
 def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
@@ -112,21 +126,22 @@ def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.0
         ``rate_of_others``, ``smallest_gap`` (NaN: no possible gap would be seen) and
         ``rows_for_0.1``, the rows of each of two equal groups to see a gap of 0.1 from that rate.
     """
+    _check(power, alpha)
     control = control_names(mf)
-    found = []
+    own = ["metric", "group", "rows", "rate_of_others", "smallest_gap", "rows_for_0.1"]
+    found = [pd.DataFrame(columns=[*control, *own])]
     for _, part in strata(long_table(mf), control):
         shares = part[part["trials"].notna()]
-        x, n = shares["successes"].sum(), shares["trials"].sum()
-        for row in shares.to_dict("records"):
-            others = n - row["trials"]
-            base = (x - row["successes"]) / others if others else np.nan
-            gap = smallest_gap(base, row["trials"], others, power, alpha)
-            needed = np.nan if np.isnan(base) else rows_needed(0.1, base, power, alpha)
-            keys = {name: row[name] for name in (*control, "metric", "group")}
-            sizes = {"rows": int(row["trials"]), "rate_of_others": base}
-            found.append({**keys, **sizes, "smallest_gap": gap, "rows_for_0.1": needed})
-    own = ["metric", "group", "rows", "rate_of_others", "smallest_gap", "rows_for_0.1"]
-    return pd.DataFrame(found, columns=[*control, *own])
+        x, n = (shares[name].to_numpy(float) for name in ("successes", "trials"))
+        others = n.sum() - n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            base = np.where(others > 0, (x.sum() - x) / others, np.nan)
+        needed = [np.nan if np.isnan(b) else rows_needed(0.1, b, power, alpha) for b in base]
+        sizes = {"rows": n.astype("int64"), "rate_of_others": base}
+        sizes |= {"smallest_gap": _gaps(base, n, others, power, alpha), "rows_for_0.1": needed}
+        found.append(shares[[*control, "metric", "group"]].assign(**sizes))
+    some = [table for table in found if len(table)] or found[:1]
+    return pd.concat(some, ignore_index=True)
 
 
 def _check(power: float, alpha: float) -> None:
