@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,8 @@ from snsql._ast import ast
 from snsql._ast.expressions.date import parse_datetime
 
 from rai_scale.errors import did_you_mean
-from rai_scale.private_queries.nulls import null_safe
+from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.nulls import null_safe, within_bounds
 from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.spelling import KEYWORDS
@@ -27,6 +29,7 @@ from rai_scale.private_queries.trees import bound, nodes
 
 Row: TypeAlias = "dict[str, Any]"
 _INT64 = 2**63
+_EXACT_FLOATS = 2**53
 _FAILURES = (ValueError, TypeError, ArithmeticError, AttributeError, KeyError, IndexError)
 
 
@@ -58,6 +61,8 @@ class Answer:
         The query.
     inner, outer : snsql Query
         SmartNoise's rewriting.
+    aggregates : mapping of str to Aggregate
+        Of the inner query, by their bound names.
 
     Raises
     ------
@@ -65,13 +70,15 @@ class Answer:
         If a column, HAVING or ORDER BY names what is not there, or draws at random.
     """
 
-    def __init__(self, parsed: Parsed, inner: Any, outer: Any) -> None:
+    def __init__(
+        self, parsed: Parsed, inner: Any, outer: Any, aggregates: Mapping[str, Any]
+    ) -> None:
         query = parsed.query
         self._inner = [bound(symbol.name) for symbol in inner._select_symbols]
         _refuse_twice(self._inner, "parts of the query")
         counts = [bool(symbol.expression.is_count) for symbol in inner._select_symbols]
         self._counts = [i for i, c in enumerate(counts) if c and parsed.facts.clamp_counts]
-        self._outputs = _outputs(query, outer)
+        self._outputs = _outputs(query, outer, aggregates, parsed.facts)
         self.names = [output.name for output in self._outputs]
         self._bound = [bound(name) for name in self.names]
         _refuse_twice(self._bound, "columns of the result")
@@ -161,7 +168,9 @@ class Answer:
         return null_safe(tree)
 
 
-def _outputs(query: Any, outer: Any) -> list[_Output]:
+def _outputs(
+    query: Any, outer: Any, aggregates: Mapping[str, Any], facts: TableFacts
+) -> list[_Output]:
     found = []
     columns = zip(
         outer._select_symbols,
@@ -178,7 +187,7 @@ def _outputs(query: Any, outer: Any) -> list[_Output]:
             kind = str(symbol.expression.type())
         except ValueError as error:
             raise QueryRefusedError(f"{name} has no type: {error}.") from None
-        tree = null_safe(copy.deepcopy(named.expression))
+        tree = within_bounds(copy.deepcopy(named.expression), aggregates, facts)
         found.append(_Output(name, selected, tree, kind, aggregate))
     return found
 
@@ -230,23 +239,39 @@ def _rank(value: Any) -> tuple[int, str, Any]:
     """Return what values sort by: missing ones first, then by kind, so that any two compare."""
     if value is None or value != value:  # noqa: PLR0124
         return (0, "", 0)
-    number = isinstance(value, bool | int | float | np.generic)
+    number = isinstance(value, bool | int | float | Decimal | np.generic)
     return (1, "" if number else type(value).__name__, value)
 
 
-def _of_one_kind(values: list[Any]) -> list[Any]:
+def _of_one_kind(values: list[Any]) -> Any:
     """Return a column as texts if it mixes kinds, as IIF(n > 5, 'many', n) does."""
+    if any(isinstance(value, Decimal) for value in values):
+        values = _whole_where_they_fit(values)
+    known = [value for value in values if value is not None]
+    whole = all(type(value) is int and abs(value) < _INT64 for value in known)
+    if whole and len(known) < len(values) and max(map(abs, known), default=0) > _EXACT_FLOATS:
+        return pd.array(values, "Int64")  # pandas would make doubles of them
+    if any(isinstance(value, Decimal) for value in values):
+        return values
     kinds = {float if type(value) is int else type(value) for value in values}
     if len(kinds - {type(None)}) < 2:  # noqa: PLR2004
         return values
     return [None if value is None else str(value) for value in values]
 
 
+def _whole_where_they_fit(values: list[Any]) -> list[Any]:
+    """Return decimals as whole numbers where all are whole and 64 bits hold them."""
+    known = [value for value in values if value is not None]
+    if all(value == int(value) and abs(value) < _INT64 for value in known):
+        return [None if value is None else int(value) for value in values]
+    return [None if value is None else Decimal(value) for value in values]
+
+
 def _converted(value: Any, kind: str) -> Any:  # noqa: PLR0911
     """Return a value in the type that SmartNoise gives to its column."""
     value = value.item() if isinstance(value, np.generic) else value
-    if value is None:
-        return None
+    if value is None or isinstance(value, Decimal):
+        return value
     if kind == "int" or (kind == "unknown" and type(value) is int):
         whole = value if type(value) is int else int(float(value))
         return whole if abs(whole) < _INT64 else float(whole)

@@ -13,19 +13,46 @@ import pyarrow as pa
 from rai_scale.private_queries.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
-Kind = Literal["int", "float", "text", "bool", "date", "time"]
+Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
 _SAFE_DECIMAL = 15  # digits that a double holds
+_SAFE_WHOLE = 18  # digits that 64 bits hold
+_MOST_DIGITS = 38
 
 
 @dataclass(frozen=True)
 class Typed:
-    """A SQL expression that cannot raise, and its kind."""
+    """A SQL expression that cannot raise, its kind, and of decimals the digits after the point."""
 
     sql: str
     kind: Kind
+    scale: int = 0
 
 
-def kind_of(name: str, found: pa.DataType) -> Kind:
+_DECLARED: dict[str, tuple[Kind, ...]] = {
+    "int": ("int", "bool"),
+    "float": ("int", "float", "bool"),
+    "string": ("text",),
+    "boolean": ("bool",),
+    "datetime": ("date", "time"),
+}
+
+
+def mismatch(declared: str, column: Typed, found: pa.DataType) -> str | None:
+    """Return why a column of the table is not what the metadata declare, or None where it is."""
+    kind: Kind = "int" if column.kind == "decimal" and not column.scale else column.kind
+    kind = "float" if kind == "decimal" else kind
+    if kind in _DECLARED.get(declared, ()):
+        return None
+    fits = [name for name, kinds in _DECLARED.items() if kind in kinds]
+    nulls = " (pandas keeps whole numbers with missing ones as doubles: use 'Int64')"
+    return (
+        f"is declared {declared} in the metadata and holds {found} in the table. Declare it "
+        f"{' or '.join(fits)}, or convert the column"
+        f"{nulls if (declared, kind) == ('int', 'float') else ''}."
+    )
+
+
+def kind_of(name: str, found: pa.DataType) -> Kind:  # noqa: PLR0911
     """Return the kind of a canonical Arrow type.
 
     Raises
@@ -37,8 +64,10 @@ def kind_of(name: str, found: pa.DataType) -> Kind:
         return "bool"
     if pa.types.is_integer(found):
         return "int"
-    if pa.types.is_floating(found) or pa.types.is_decimal(found):
+    if pa.types.is_floating(found):
         return "float"
+    if pa.types.is_decimal(found):
+        return _kind_of_decimal(name, found)
     if pa.types.is_string(found):
         return "text"
     if pa.types.is_date(found):
@@ -48,14 +77,28 @@ def kind_of(name: str, found: pa.DataType) -> Kind:
     raise QueryRefusedError(f"column {name!r} is of type {found}, which private SQL cannot use.")
 
 
-def as_found(dialect: Dialect, name: str, found: pa.DataType) -> Typed:
+def _kind_of_decimal(name: str, found: pa.DataType) -> Kind:
+    """Return the cheapest kind that tells all values apart."""
+    if found.precision > _MOST_DIGITS:
+        raise QueryRefusedError(
+            f"column {name!r} is of type {found}: private SQL uses decimals of up to "
+            f"{_MOST_DIGITS} digits. Convert the column."
+        )
+    if found.scale == 0 and found.precision <= _SAFE_WHOLE:
+        return "int"
+    return "float" if found.precision <= _SAFE_DECIMAL or found.scale < 0 else "decimal"
+
+
+def as_found(  # noqa: PLR0911
+    dialect: Dialect, name: str, found: pa.DataType
+) -> Typed:
     """Return a column in the type of its kind; a double may still be NaN."""
     kind = kind_of(name, found)
     sql = dialect.column(name)
     if kind == "int":
         return Typed(f"CAST({sql} AS BIGINT)", kind)
-    if pa.types.is_decimal(found) and found.precision > _SAFE_DECIMAL:
-        sql = dialect.as_text(sql)  # parsing text rounds correctly on every engine
+    if kind == "decimal":
+        return Typed(f"CAST({sql} AS DECIMAL({_MOST_DIGITS}, {found.scale}))", kind, found.scale)
     if kind == "float":
         return Typed(f"CAST({sql} AS DOUBLE)", kind)
     if pa.types.is_timestamp(found):

@@ -50,6 +50,19 @@ class Dialect:
         """Cast to text; used on decimals only, whose text is the same everywhere."""
         return f"CAST({sql} AS {'STRING' if self.spark else 'VARCHAR'})"
 
+    def digits(self, sql: str) -> str:
+        """Return a decimal's sign and digits: of one scale, the same text on every engine.
+
+        Java writes small decimals with an exponent, DuckDB does not.
+        """
+        text = self.as_text(sql)
+        if self.spark:
+            text = f"regexp_replace({text}, 'E.*', '')"
+            plain = f"trim(LEADING '0' FROM translate({text}, '.-', ''))"
+        else:
+            plain = f"ltrim(translate({text}, '.-', ''), '0')"
+        return f"concat(CASE WHEN {sql} < 0 THEN '-' ELSE '' END, {plain})"
+
     def naive_time(self, sql: str) -> str:
         """Return a time with a zone as a time without one, in UTC; null as in :meth:`in_years`."""
         micros = f"unix_micros({sql})" if self.spark else f"epoch_us({sql})"

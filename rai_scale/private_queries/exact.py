@@ -15,7 +15,6 @@ import pyarrow as pa
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.private_queries.columns import Kind
 from rai_scale.private_queries.dialect import Dialect
 from rai_scale.private_queries.distinct import LEVEL, counted, listed_sql
 from rai_scale.private_queries.fields import Field, Fields, key_sql
@@ -68,8 +67,8 @@ class ExactSql:
     keys : list of str
         Names of the groups' columns in the result; then come ``a0``, ``a1`` ... in the order of
         the aggregates.
-    kinds : list of str
-        Kinds of the groups' columns.
+    types : list of Typed
+        Of the groups' columns.
     """
 
     def __init__(self, query: ExactQuery, schema: pa.Schema, dialect: str, key: HashKey) -> None:
@@ -81,7 +80,7 @@ class ExactSql:
         over = [a for a in query.aggregates if a.column is not None]
         self._values = {a: fields.value(i, a, query.grids.get(a)) for i, a in enumerate(over)}
         self.keys = [field.name for field in self._groups]
-        self.kinds: list[Kind] = [field.value.kind for field in self._groups]
+        self.types = [field.value for field in self._groups]
         where = query.where
         condition = None if where is None else fields.compiler(filled=False).boolean(where)
         self.rows = self._rows_sql(condition)
@@ -152,8 +151,8 @@ class ExactSql:
         """Keep the rows of the public groups; null is a key like any other."""
         lines = []
         for key in dict.fromkeys(self._query.public or ()):
-            parts = zip(key, self.kinds, strict=True)
-            lines.append(f"({', '.join(key_sql(self._dialect, v, kind) for v, kind in parts)})")
+            parts = zip(key, self.types, strict=True)
+            lines.append(f"({', '.join(key_sql(self._dialect, v, like) for v, like in parts)})")
         names = [f"p{i}" for i in range(len(self.keys))]
         pairs = zip(self.keys, names, strict=True)
         on = " AND ".join(f"{key} IS NOT DISTINCT FROM {name}" for key, name in pairs)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rai_scale.private_queries.columns import Typed
@@ -22,8 +22,9 @@ from rai_scale.private_queries.literals import (
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.rules import RULES
 
-_NUMBER = ("int", "float")
+_NUMBER = ("int", "decimal", "float")
 _LONGEST = 50_000
+_SAFE_DIGITS = 36
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,18 @@ class Compiler:
         Of the engine.
     columns : mapping of str to Typed
         The columns that may be used; others are refused.
+    refused : mapping of str to str
+        Why a column of the table may not be used.
     """
 
     dialect: Dialect
     columns: Mapping[str, Typed]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse(self, name: str) -> None:
+        """Raise where a column is known and may not be used."""
+        if name in self.refused:
+            raise QueryRefusedError(self.refused[name])
 
     def boolean(self, node: Any) -> str:
         """Return the SQL of a condition."""
@@ -66,7 +75,7 @@ class Compiler:
         found = self.compile(node)
         if found.kind not in _NUMBER:
             raise QueryRefusedError(f"a number is expected, found {found.kind}: {node}.")
-        return as_double(found)
+        return as_double(self.dialect, found)
 
     def text(self, node: Any) -> str:
         """Return the SQL of an expression that is a text."""
@@ -94,8 +103,14 @@ class Compiler:
         kinds = {f.kind for n, f in zip(nodes, found, strict=True) if not is_null(n)}
         if kinds <= {"int"} or (len(kinds) == 1 and kinds.isdisjoint(_NUMBER)):
             return found
+        if "decimal" in kinds and kinds <= {"decimal", "int"}:
+            exact = self._decimals(nodes, found)
+            if exact is not None:
+                return exact
         if kinds <= set(_NUMBER):
-            return [f if f.sql == "NULL" else Typed(as_double(f), "float") for f in found]
+            return [
+                f if f.sql == "NULL" else Typed(as_double(self.dialect, f), "float") for f in found
+            ]
         wanted = {f.kind for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
         if len(wanted) == 1 and kinds <= wanted | {"text"}:
             kind = wanted.pop()
@@ -108,11 +123,26 @@ class Compiler:
                 f if f.kind in _NUMBER else self._literal_as(n, "float")
                 for n, f in zip(nodes, found, strict=True)
             ]
-            return [Typed(as_double(f), "float") for f in found]
+            return [Typed(as_double(self.dialect, f), "float") for f in found]
         raise QueryRefusedError(
             f"values of different kinds ({', '.join(sorted(kinds))}) are mixed: "
             f"{', '.join(map(str, nodes))}. A conversion could fail on a row's value."
         )
+
+    def _decimals(self, nodes: list[Any], found: list[Typed]) -> list[Typed] | None:
+        """Bring decimals of one scale and literals beside them to one type, if there is one."""
+        scales = {f.scale for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
+        others = [f for n, f in zip(nodes, found, strict=True) if not is_literal(n)]
+        if len(scales) != 1 or any(f.kind != "decimal" for f in others):
+            return None
+        kind = f"DECIMAL(38, {scales.copy().pop()})"
+        if any(is_literal(n) and len(str(n.value)) + max(scales) > _SAFE_DIGITS for n in nodes):
+            return None
+        return [
+            f if f.kind == "decimal" or f.sql == "NULL"
+            else Typed(f"CAST({f.sql} AS {kind})", "decimal", max(scales))
+            for f in found
+        ]  # fmt: skip
 
     def _literal_as(self, node: Any, kind: str) -> Typed:
         """Return a quoted literal as what it is compared with; decided before data are read."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
 
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.private_queries.columns import Kind, Typed, as_found, normalised
+from rai_scale.private_queries.columns import Typed, as_found, mismatch, normalised
 from rai_scale.private_queries.dialect import Dialect, without_nan
+from rai_scale.private_queries.exact_compare import exact_literal
 from rai_scale.private_queries.expressions import Compiler
+from rai_scale.private_queries.literals import as_double
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.shape import Aggregate
 from rai_scale.private_queries.trees import plain_name
 
-_LARGEST = 2.0**63
+_DIGITS = 38
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Fields:
 
         As in SmartNoise, WHERE sees the values as they are, groups and aggregates the filled ones.
         """
-        return Compiler(self.dialect, self._columns(filled=filled))
+        columns, refused = self._columns(filled=filled)
+        return Compiler(self.dialect, columns, refused)
 
     def unit(self) -> Field | None:
         """Return the privacy unit's field."""
@@ -63,7 +66,7 @@ class Fields:
             raise QueryRefusedError(f"the table has no column {name!r}, the privacy unit.")
         found = self.schema.field(name).type
         if pa.types.is_decimal(found):
-            return Field("u", Typed(self.dialect.as_text(self.dialect.column(name)), "text"))
+            return Field("u", Typed(self.dialect.digits(self.dialect.column(name)), "text"))
         return Field("u", normalised(self.dialect, name, found))
 
     def group(self, number: int, tree: Any) -> Field:
@@ -86,6 +89,7 @@ class Fields:
         if name in self.facts.expressions:
             column = compiler.compile(self.facts.expressions[name])
         if column is None:
+            compiler.refuse(name)
             raise QueryRefusedError(f"the table has no column {name!r} that could be used.")
         if aggregate.kind == "distinct":
             return Field(f"v{number}", self._clamped(name, column))
@@ -99,19 +103,24 @@ class Fields:
         """Clamp numbers to the metadata's bounds, if there are any, as for a sum."""
         described = self._described(name)
         found = [getattr(described, bound, None) for bound in ("lower", "upper")]
-        if column.kind not in ("int", "float") or None in found:
+        if column.kind not in ("int", "decimal", "float") or None in found:
             return column
-        bounds = self.facts.bounds(described.name)
-        if column.kind == "int":
-            whole = (math.floor(min(max(b, -_LARGEST), _LARGEST) + 0.5) for b in bounds)
-            low, high = (self.dialect.integer(min(b, 2**63 - 1)) for b in whole)
+        if column.kind == "float":
+            low, high = map(self.dialect.double, self.facts.bounds(described.name))
         else:
-            low, high = map(self.dialect.double, bounds)
+            low, high = (self._exact(bound, column) for bound in found)
         x = column.sql
         return Typed(
             f"CASE WHEN {x} < {low} THEN {low} WHEN {x} > {high} THEN {high} ELSE {x} END",
             column.kind,
+            column.scale,
         )
+
+    def _exact(self, value: float, like: Typed) -> str:
+        """Return a bound in the type of a column of whole numbers or decimals, halves upwards."""
+        most = 2**63 - 1 if like.kind == "int" else 10**_DIGITS - 1
+        units = math.floor(Fraction(value) * 10**like.scale + Fraction(1, 2))
+        return exact_literal("BIGINT", like, min(max(units, -most), most))
 
     def _described(self, name: str) -> Any:
         return next(c for c in self.facts.columns.values() if plain_name(c.name) == name)
@@ -123,7 +132,7 @@ class Fields:
             column = Typed(f"CASE WHEN {column.sql} THEN 1 WHEN NOT {column.sql} THEN 0 END", "int")
         if column.kind == "int" and grid.exponent == 0:
             return self._whole(f"CAST(({column.sql}) AS BIGINT)", low, high, squared=squared)
-        if column.kind not in ("int", "float"):
+        if column.kind not in ("int", "decimal", "float"):
             raise QueryRefusedError(
                 f"column {name!r} holds {column.kind} in the table: a conversion to numbers could "
                 "fail on a row's value."
@@ -167,26 +176,37 @@ class Fields:
         plain = column.kind == "float" and name not in self.facts.expressions
         if plain and getattr(described, "missing_value", None) is None:
             return as_found(self.dialect, name, self.schema.field(name).type).sql
-        return f"CAST({column.sql} AS DOUBLE)"
+        return as_double(self.dialect, column)
 
-    def _columns(self, *, filled: bool) -> Mapping[str, Typed]:
-        found = {}
+    def _columns(self, *, filled: bool) -> tuple[dict[str, Typed], dict[str, str]]:
+        """Return the columns that may be used, and why others may not."""
+        found, refused = {}, {}
         for described in self.facts.columns.values():
             name = plain_name(described.name)
             if name not in self.schema.names or described.typename() == "unknown":
                 continue
-            kind = self.schema.field(name).type
-            if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_duration(kind):
+            try:
+                column = normalised(self.dialect, name, self.schema.field(name).type)
+            except QueryRefusedError as error:
+                refused[name] = str(error)
                 continue
-            column = normalised(self.dialect, name, kind)
+            declared = described.typename()
+            wrong = mismatch(declared, column, self.schema.field(name).type)
+            if wrong is not None and not described.is_key:
+                refused[name] = f"column {name!r} {wrong}"
+                continue
             missing = getattr(described, "missing_value", None)
             found[name] = column if missing is None or not filled else self._fill(column, missing)
-        return found
+        return found, refused
 
     def _fill(self, column: Typed, missing: Any) -> Typed:
         literal = literal_sql(self.dialect, missing)
+        if column.kind == "decimal" and literal.kind in ("int", "float"):
+            return Typed(
+                f"coalesce({column.sql}, {self._exact(missing, column)})", "decimal", column.scale
+            )
         if {literal.kind, column.kind} == {"int", "float"}:
-            both = (f"CAST({side.sql} AS DOUBLE)" for side in (column, literal))
+            both = (as_double(self.dialect, side) for side in (column, literal))
             return Typed(f"coalesce({', '.join(both)})", "float")
         if literal.kind != column.kind:
             raise QueryRefusedError(
@@ -206,8 +226,13 @@ def literal_sql(dialect: Dialect, value: Any) -> Typed:
     return Typed(dialect.text(str(value)), "text")
 
 
-def key_sql(dialect: Dialect, value: Any, kind: Kind) -> str:
+def key_sql(dialect: Dialect, value: Any, like: Typed) -> str:
     """Return a part of a public key as a literal of its group's kind."""
+    kind = like.kind
+    if kind == "decimal":
+        type_of = f"DECIMAL({_DIGITS}, {like.scale})"
+        text = "NULL" if value is None else f"'{value:f}'"
+        return f"CAST({text} AS {type_of})"
     if value is None:
         return f"CAST(NULL AS {dialect.type_of(kind)})"
     if kind == "date":

@@ -93,8 +93,9 @@ class HashOrder:
 
     def _whole(self, f: Field) -> str:
         dialect, name = self.dialect, f.name
-        if f.value.kind == "text":
-            keyed = f"{dialect.text(self.key.text)} || {name}"
+        if f.value.kind in ("text", "decimal"):
+            text = name if f.value.kind == "text" else dialect.digits(name)
+            keyed = f"{dialect.text(self.key.text)} || {text}"
             return dialect.hex_number(f"substring({dialect.sha256(keyed)}, 1, 15)")
         if f.value.kind == "float":
             big, scaled = dialect.double(_BIG), f"{name} * {dialect.double(1024.0)}"

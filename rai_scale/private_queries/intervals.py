@@ -17,6 +17,8 @@ import numpy as np
 from snsql._ast import ast
 
 from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.moments import bare, ends_of
 from rai_scale.private_queries.trees import bound
 
 _FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)
@@ -62,14 +64,17 @@ class Intervals:
         By the bound name of SmartNoise's inner column.
     alpha : float
         Of each noisy number.
+    facts : TableFacts, optional
+        Of the metadata: averages and variances are kept within the bounds that it gives.
     """
 
     noisy: Mapping[str, Noisy]
     alpha: float
+    facts: TableFacts | None = None
 
     def of(self, tree: Any) -> Bounds | None:
         """Return the bounds of an expression, or None where a function has no rule here."""
-        tree = _bare(tree)
+        tree = bare(tree)
         found = self._noisy(tree)
         if found is not None:
             return found.interval(self.alpha)
@@ -93,36 +98,26 @@ class Intervals:
         if op == "+":
             return _outward(left[0] + right[0], left[1] + right[1])
         if op == "-":
-            return _outward(left[0] - right[1], left[1] - right[0])
+            found = _outward(left[0] - right[1], left[1] - right[0])
+            return self._clipped(tree, found)
         if op == "*":
             return _square(left) if tree.left == tree.right else _product(left, right)
         return self._quotient(tree, left, right) if op == "/" else None
 
     def _quotient(self, tree: Any, left: Bounds, right: Bounds) -> Bounds:
-        over, under = (self._noisy(_bare(side)) for side in (tree.left, tree.right))
+        under = self._noisy(bare(tree.right))
         low, high = right
         if under is not None and under.counts:  # there is no quotient where the count is 0
             low, high = np.maximum(low, 1.0), np.maximum(high, 1.0)
-        found = _product(left, _inverse(low, high))
-        mean = over is not None and under is not None and _is_mean(over, under)
-        if not mean or over is None or over.column.grid is None:
+        return self._clipped(tree, _product(left, _inverse(low, high)))
+
+    def _clipped(self, tree: Any, found: Bounds) -> Bounds:
+        """Keep an average or a variance of clamped values in its bounds."""
+        if self.facts is None:
             return found
-        grid = over.column.grid  # a mean of clamped values is between their bounds
-        least, most = (grid.units(bound) * grid.step for bound in (grid.lower, grid.upper))
-        return np.clip(found[0], least, most), np.clip(found[1], least, most)
-
-
-def _is_mean(over: Noisy, under: Noisy) -> bool:
-    sums, counts = over.column.aggregate, under.column.aggregate
-    return (
-        sums.kind in ("sum", "squares") and counts.kind == "count" and sums.column == counts.column
-    )
-
-
-def _bare(tree: Any) -> Any:
-    while isinstance(tree, ast.NestedExpression):
-        tree = tree.expression
-    return tree
+        aggregates = {name: noisy.column.aggregate for name, noisy in self.noisy.items()}
+        ends = ends_of(tree, aggregates, self.facts)
+        return found if ends is None else (np.clip(found[0], *ends), np.clip(found[1], *ends))
 
 
 def _constant(value: Any) -> Bounds | None:

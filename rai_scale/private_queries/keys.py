@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Mapping, Sequence
+from decimal import Context, Decimal
 from typing import Any
 
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.private_queries.columns import Kind
+from rai_scale.private_queries.columns import Typed
 
 Keys = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
 Key = tuple[Any, ...]
+_WIDE = Context(prec=800)
+_EXACT_FLOATS = 2.0**53
 
 
-def public_keys(given: Keys, names: Sequence[str], kinds: Sequence[Kind]) -> list[Key]:
+def public_keys(given: Keys, names: Sequence[str], types: Sequence[Typed]) -> list[Key]:
     """Return the declared groups, each once, in the order given.
 
     Parameters
@@ -25,7 +28,7 @@ def public_keys(given: Keys, names: Sequence[str], kinds: Sequence[Kind]) -> lis
         A mapping from each group's name to its values (their cross-product is declared), a
         DataFrame with a column per group, or a sequence of keys (tuples where there are several
         groups).
-    names, kinds
+    names, types
         Of the query's groups.
 
     Raises
@@ -48,7 +51,7 @@ def public_keys(given: Keys, names: Sequence[str], kinds: Sequence[Kind]) -> lis
     if any(len(key) != len(names) for key in found):
         raise ConfigError(f"each key of keys= has {len(names)} parts: {', '.join(names)}.")
     plain = (
-        tuple(_plain(v, k, n) for v, k, n in zip(key, kinds, names, strict=True)) for key in found
+        tuple(_plain(v, k, n) for v, k, n in zip(key, types, names, strict=True)) for key in found
     )
     unique = list(dict.fromkeys(plain))
     if not unique:
@@ -65,28 +68,32 @@ def _check_names(found: Sequence[str], names: Sequence[str]) -> None:
         )
 
 
-def _plain(value: Any, kind: Kind, name: str) -> Any:
+def _plain(value: Any, like: Typed, name: str) -> Any:
     """Return a value as the engines return a key of this kind."""
     try:
-        return _converted(value, kind, name)
-    except (OverflowError, UnicodeEncodeError):
-        raise ConfigError(f"a value of keys= for {name!r} is out of the range of {kind}.") from None
+        return _converted(value, like, name)
+    except (ArithmeticError, UnicodeEncodeError):
+        raise ConfigError(
+            f"a value of keys= for {name!r} is out of the range of {like.kind}."
+        ) from None
 
 
-def _converted(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
+def _converted(value: Any, like: Typed, name: str) -> Any:  # noqa: PLR0911
+    kind = like.kind
     if hasattr(value, "item"):
         value = value.item()
     if value is None or value is pd.NaT or value is pd.NA:
         return None
     if kind == "bool" and isinstance(value, bool):
         return value
-    if kind in ("int", "float") and isinstance(value, int | float) and not isinstance(value, bool):
+    number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if kind in ("int", "decimal", "float") and number:
         if value != value:  # noqa: PLR0124
             return None
         if kind == "float":
             return float(value) + 0.0
-        if float(value).is_integer() and -(2**63) <= value < 2**63:
-            return int(value)
+        if not isinstance(value, float) or abs(value) < _EXACT_FLOATS:
+            return _exact(value, like, name)
     if kind == "text" and isinstance(value, str) and "\0" not in value:
         value.encode()
         return value
@@ -96,3 +103,14 @@ def _converted(value: Any, kind: Kind, name: str) -> Any:  # noqa: PLR0911
         value = pd.Timestamp(value).to_pydatetime()
         return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
     raise ConfigError(f"a value of keys= for {name!r} is no {kind} ({type(value).__name__}).")
+
+
+def _exact(value: int | float | Decimal, like: Typed, name: str) -> int | Decimal:
+    """Return a whole number, or a decimal of the group's scale."""
+    found = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    units = _WIDE.scaleb(found, like.scale)
+    if like.kind == "int" and units == int(units) and -(2**63) <= units < 2**63:
+        return int(units)
+    if like.kind == "decimal" and units == int(units) and abs(units) < 10**38:
+        return _WIDE.scaleb(Decimal(int(units)), -like.scale)
+    raise ConfigError(f"a value of keys= for {name!r} is no {like.kind} of the column's digits.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rai_scale.private_queries.columns import Typed
@@ -11,8 +12,10 @@ from rai_scale.private_queries.problems import QueryRefusedError
 _INT64 = 2**63
 
 
-def as_double(found: Typed) -> str:
+def as_double(dialect: Dialect, found: Typed) -> str:
     """Return the SQL of a number as a double."""
+    if found.kind == "decimal":  # parsing text rounds correctly on every engine
+        return f"CAST(CAST({found.sql} AS {dialect.type_of('text')}) AS DOUBLE)"
     return found.sql if found.kind == "float" else f"CAST({found.sql} AS DOUBLE)"
 
 
@@ -44,8 +47,8 @@ def literal(dialect: Dialect, value: Any) -> Typed:
         return Typed("TRUE" if value else "FALSE", "bool")
     if isinstance(value, int):
         return int_literal(dialect, value)
-    if isinstance(value, float):
-        return Typed(dialect.double(value), "float")
+    if isinstance(value, float | Decimal):
+        return Typed(dialect.double(float(value)), "float")
     return Typed(dialect.text(check_text(str(value))), "text")
 
 

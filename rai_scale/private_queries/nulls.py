@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from snsql._ast import ast
 from snsql._ast.expressions.logical import parse_bool
 
+from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.moments import ends_of
 from rai_scale.private_queries.trees import nodes
 
 
@@ -45,6 +48,15 @@ class _Arithmetic(ast.ArithmeticExpression):
         return super().evaluate(bindings)
 
 
+class _Bounded(_Arithmetic):
+    ends: tuple[float, float]
+
+    def evaluate(self, bindings: dict[str, Any]) -> Any:
+        """Return an average or a variance within its public bounds."""
+        found = super().evaluate(bindings)
+        return None if found is None else min(max(found, self.ends[0]), self.ends[1])
+
+
 class _Power(ast.PowerFunction):
     def evaluate(self, bindings: dict[str, Any]) -> float:
         """Return a power in double precision: 64-bit whole numbers would wrap around."""
@@ -57,6 +69,16 @@ _INSTEAD: dict[type, type] = {
     ast.LogicalNot: _Not,
     ast.PowerFunction: _Power,
 }
+
+
+def within_bounds(tree: Any, aggregates: Mapping[str, Any], facts: TableFacts) -> Any:
+    """Make a tree null-safe, and keep each average and variance in it within its bounds."""
+    found = [(node, ends_of(node, aggregates, facts)) for node in nodes(tree)]
+    tree = null_safe(tree)
+    for node, ends in found:
+        if ends is not None and isinstance(node, ast.ArithmeticExpression):
+            node.__class__, node.ends = _Bounded, ends
+    return tree
 
 
 def null_safe(tree: Any) -> Any:

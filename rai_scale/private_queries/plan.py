@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from snsql.metadata import Metadata
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.budget import Number
-from rai_scale.privacy.fixed_point import Grid, grid_for, squares
+from rai_scale.privacy.fixed_point import Grid
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.problems import PrivacyWarning
 from rai_scale.private_queries.budget import MECHANISMS, Budgeted, assign
@@ -24,6 +25,7 @@ from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.keys import Key, Keys, public_keys
 from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.moments import grid_of
 from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.shape import Aggregate, Shape, shape_of
@@ -41,6 +43,7 @@ _TYPES = {
 
 _MADE_UP: dict[ColumnKind, tuple[Any, Any]] = {
     "int": (1, 2),
+    "decimal": (Decimal(1), Decimal(2)),
     "float": (1.5, 2.5),
     "text": ("a", "b"),
     "bool": (True, False),
@@ -150,9 +153,9 @@ def make_plan(
     exact = ExactQuery(facts, where, shape.groups, aggregates, grids, bounding)
     # compiled here, so that every refusal comes before the budget is charged
     sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
-    _check_answer(shape, sql.kinds)
+    _check_answer(shape, [like.kind for like in sql.types])
     if keys is not None:
-        public = public_keys(keys, names_of_groups(parsed, shape), sql.kinds)
+        public = public_keys(keys, names_of_groups(parsed, shape), sql.types)
     budgeted = assign(
         aggregates,
         grids,
@@ -203,14 +206,8 @@ def _key_count(
 
 
 def _grids(facts: TableFacts, aggregates: Sequence[Aggregate]) -> dict[Aggregate, Grid]:
-    grids = {}
-    for aggregate in aggregates:
-        if aggregate.kind in ("sum", "squares") and aggregate.column is not None:
-            low, high = facts.bounds(aggregate.column)
-            whole = facts.whole(aggregate.column)
-            grid = grid_for(low, high, whole=whole)
-            grids[aggregate] = squares(grid, whole=whole) if aggregate.kind == "squares" else grid
-    return grids
+    sums = [a for a in aggregates if a.kind in ("sum", "squares")]
+    return {aggregate: grid_of(aggregate, facts) for aggregate in sums}
 
 
 def schema_of(facts: TableFacts) -> pa.Schema:

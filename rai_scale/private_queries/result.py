@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -233,7 +234,7 @@ class PrivateRelease(Result):
 
     def _bounds(self, output: Output, noisy: Mapping[str, Noisy], alpha: float) -> Bounds | None:
         parts = len({self._plan.same[a] for a in output.parts})
-        return Intervals(noisy, alpha / parts).of(output.tree)
+        return Intervals(noisy, alpha / parts, self._plan.parsed.facts).of(output.tree)
 
     def _threshold(self) -> float:
         """Return the delta of naming groups."""
@@ -266,4 +267,6 @@ def _plain(value: Any) -> Any:
         return None if math.isnan(value) else str(value)
     if value is pd.NaT:
         return None
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else str(value)
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.dialect import UPPER, without_nan
+from rai_scale.private_queries.exact_compare import exact_comparison
 from rai_scale.private_queries.literals import as_double, check_text, is_literal, literal
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.spelling import Pattern
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WHOLE = {"CEIL": "ceil", "CEILING": "ceil", "FLOOR": "floor"}
-_NUMBER = ("int", "float")
+_NUMBER = ("int", "decimal", "float")
 _MOST_DIGITS = 15
 _LONGEST_TEXT = 1_000_000
 _PARTS = ("year", "month", "day", "hour", "minute", "second", "weekday")
@@ -32,6 +33,7 @@ def _column(c: Compiler, node: Any) -> Typed:
     name = plain_name(node.name)
     if name in c.columns:
         return c.columns[name]
+    c.refuse(name)
     quoted = str(node.name).endswith(('"', "]", "`"))
     found = [] if quoted else [n for n in c.columns if n.lower() == name.lower()]
     if len(found) != 1:
@@ -52,11 +54,18 @@ def _compare(c: Compiler, node: Any) -> Typed:
         return Typed(f"({c.boolean(node.left)} {op} {c.boolean(node.right)})", "bool")
     if op not in _COMPARE:
         raise QueryRefusedError(f"operator {op} is not supported in private SQL.")
-    left, right = c.comparable([node.left, node.right])
-    return Typed(f"({left.sql} {_COMPARE[op]} {right.sql})", "bool")
+    return Typed(_compared(c, node.left, _COMPARE[op], node.right), "bool")
 
 
-def _predicate(c: Compiler, node: Any) -> Typed:
+def _compared(c: Compiler, one: Any, op: str, other: Any) -> str:
+    exact = exact_comparison(c, one, op, other)
+    if exact is not None:
+        return exact
+    left, right = c.comparable([one, other])
+    return f"({left.sql} {op} {right.sql})"
+
+
+def _predicate(c: Compiler, node: Any) -> Typed:  # noqa: PLR0911
     test = node.predicate
     kind = type(test).__name__
     no = "NOT " if test.is_not else ""
@@ -66,8 +75,15 @@ def _predicate(c: Compiler, node: Any) -> Typed:
         asked = [node.expression, *test.expressions.seq]
         if not all(is_literal(item) for item in asked[1:]):
             raise QueryRefusedError("IN takes literals only in private SQL.")
+        if c.compile(node.expression).kind in ("int", "decimal"):
+            tests = [_compared(c, node.expression, "=", item) for item in asked[1:]]
+            return Typed(f"({no}({' OR '.join(tests)}))", "bool")
         value, *items = c.comparable(asked)
         return Typed(f"({value.sql} {no}IN ({', '.join(i.sql for i in items)}))", "bool")
+    if kind == "BetweenCondition" and c.compile(node.expression).kind in ("int", "decimal"):
+        ends = ((">=", test.lower), ("<=", test.upper))
+        tests = [_compared(c, node.expression, op, end) for op, end in ends]
+        return Typed(f"({no}({' AND '.join(tests)}))", "bool")
     if kind == "BetweenCondition":
         value, low, high = c.comparable([node.expression, test.lower, test.upper])
         return Typed(f"({no}({value.sql} >= {low.sql} AND {value.sql} <= {high.sql}))", "bool")
@@ -151,7 +167,7 @@ def _cast(c: Compiler, node: Any) -> Typed:
     wanted = str(node.dbtype).upper()
     found = c.compile(node.expression)
     if wanted == "FLOAT" and found.kind in _NUMBER:
-        return Typed(as_double(found), "float")
+        return Typed(as_double(c.dialect, found), "float")
     if wanted in ("VARCHAR", "NVARCHAR") and found.kind in ("int", "text"):
         return found if found.kind == "text" else Typed(c.dialect.as_text(found.sql), "text")
     raise QueryRefusedError(
@@ -168,8 +184,7 @@ def _case(c: Compiler, node: Any) -> Typed:
         if node.expression is None:
             tests.append(c.boolean(when.expression))
         else:
-            left, right = c.comparable([node.expression, when.expression])
-            tests.append(f"{left.sql} = {right.sql}")
+            tests.append(_compared(c, node.expression, "=", when.expression))
     return _branches(tests, values)
 
 
@@ -180,14 +195,14 @@ def _iif(c: Compiler, node: Any) -> Typed:
 def _branches(tests: list[str], values: list[Typed]) -> Typed:
     whens = [f"WHEN {t} THEN {v.sql}" for t, v in zip(tests, values, strict=False)]
     rest = values[len(tests)].sql if len(values) > len(tests) else "NULL"
-    kind = next((v.kind for v in values if v.sql != "NULL"), values[0].kind)
-    return Typed(f"(CASE {' '.join(whens)} ELSE {rest} END)", kind)
+    like = next((v for v in values if v.sql != "NULL"), values[0])
+    return Typed(f"(CASE {' '.join(whens)} ELSE {rest} END)", like.kind, like.scale)
 
 
 def _coalesce(c: Compiler, node: Any) -> Typed:
     found = c.alike(list(node.expressions))
-    kind = next((f.kind for f in found if f.sql != "NULL"), found[0].kind)
-    return Typed(f"coalesce({', '.join(f.sql for f in found)})", kind)
+    like = next((f for f in found if f.sql != "NULL"), found[0])
+    return Typed(f"coalesce({', '.join(f.sql for f in found)})", like.kind, like.scale)
 
 
 def _letters(c: Compiler, node: Any) -> Typed:

@@ -99,8 +99,8 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
             inner.append((symbol.name, len(inner)))
     if sum(isinstance(a, int) for _, a in inner) != len(groups):
         raise QueryRefusedError("the groups of the query could not be told apart: name each once.")
-    answer = Answer(parsed, subquery, outer)
     found = {bound(name): a for name, a in inner if isinstance(a, Aggregate)}
+    answer = Answer(parsed, subquery, outer, found)
     outputs = []
     for name, named in zip(answer.names, outer.select.namedExpressions, strict=True):
         used = [bound(n.name) for n in nodes(named.expression) if isinstance(n, ast.Column)]

@@ -297,3 +297,25 @@ def test_sharing_uses_up_no_attempt(ledger):
             break
     assert held.attempt == 1  # charged anew after five attempts, and not before
     assert name == "fay"
+
+
+# --- averages and variances in their public bounds
+
+
+def test_averages_and_variances_stay_in_their_bounds():
+    """Free post-processing of few values with much noise, in expressions and intervals too."""
+    data = pa.table({"id": range(4), "age": [30, None, 40, 50], "flag": [True, False, None, True]})
+    query = (
+        "SELECT AVG(age) AS a, VAR(age) AS v, STDDEV(age) AS d, AVG(age) * 2 AS b, AVG(flag) AS f, "
+        "AVG(CASE WHEN age > 35 THEN 1 ELSE 0 END) AS c, SUM(age) / COUNT(age) AS m FROM S.people"
+    )
+    most = {"a": 100, "v": 2500, "d": 50, "b": 200, "f": 1, "c": 1, "m": 100}
+    for _ in range(20):
+        release = ask(query, data, people(max_ids=1), epsilon=0.3, delta=0)
+        found, intervals = release.to_pandas(), release.intervals()
+        for name, top in most.items():
+            value = found[name][0]
+            assert 0 <= value <= top + 1e-3
+            assert (
+                intervals[f"{name}_low"][0] - 1e-9 <= value <= intervals[f"{name}_high"][0] + 1e-9
+            )
