@@ -1,0 +1,98 @@
+"""Outputs lie apart from what is read and private, and are found again whole or not at all."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from rai_scale.errors import ConfigError
+from rai_scale.jobs.decide import save_plan
+from rai_scale.jobs.outputs import check_apart, check_table_names, files_of, still_there
+from rai_scale.tables.paths import place_of
+
+
+def apart(tmp_path, output, *, source="lake", **private):
+    full = {name: str(tmp_path / path) for name, path in private.items()}
+    check_apart(place_of(str(tmp_path / output)), {"source": str(tmp_path / source)}, full)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    (tmp_path / "lake" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    (tmp_path / "lake" / "out_link").symlink_to(tmp_path / "away")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "said"),
+    [
+        ("lake", {}, "is the source itself"),
+        ("link", {}, "is the source itself"),
+        ("lake/../lake", {}, "is the source itself"),
+        ("lake/out", {}, "lies inside of source"),
+        ("link/out", {}, "lies inside of source"),
+        ("", {}, "holds source"),
+        ("out", {"source": "out/_run-a/t"}, "holds source"),
+        ("out", {"ledger": "out/ledger.db"}, "ledger: .* lies inside of output"),
+        ("out", {"restricted_log": "link/deep/x.log"}, "restricted_log: .* lies inside of source"),
+    ],
+)
+def test_paths_that_must_be_apart(lake, output, more, said):
+    with pytest.raises(ConfigError, match=said):
+        apart(lake, output, **more)
+
+
+@pytest.mark.parametrize("output", ["lake2", "lake/out_link", "lak", "lake/../out"])
+def test_paths_that_are_apart(lake, output):
+    apart(lake, output, ledger="ledger.db", restricted_log="lake.log")
+
+
+def test_addresses_of_a_store():
+    for output, source in (("memory://a/b/c", "memory://a/b"), ("memory://a", "memory://a/b")):
+        with pytest.raises(ConfigError):
+            check_apart(place_of(output), {"source": source}, {})
+    check_apart(place_of("memory://a/bc"), {"source": "memory://a/b"}, {})
+
+
+@pytest.mark.parametrize("names", [["a", "a/b"], ["x/y/z", "x/y"], ["../a"], ["a/_b"], [".a"]])
+def test_tables_that_cannot_have_folders_of_their_own(names):
+    with pytest.raises(ConfigError, match="table"):
+        check_table_names(names)
+
+
+def test_tables_that_can():
+    check_table_names(["a", "ab", "c/a", "c/a.b", "a.csv"])
+
+
+def test_what_was_written_is_still_there(tmp_path):
+    place = place_of(str(tmp_path))
+    (tmp_path / "t").mkdir()
+    for name in ("t/part-0.parquet", "t/part-1.parquet", "report.html"):
+        (tmp_path / name).write_text("x")
+    recorded = files_of(place, ["t", "report.html"])
+    assert still_there(place, recorded)
+    assert not still_there(place, {})
+    assert not still_there(place, None)
+    (tmp_path / "report.html").write_text("y")
+    assert not still_there(place, recorded)
+    (tmp_path / "report.html").write_text("x")
+    os.rename(tmp_path / "t" / "part-1.parquet", tmp_path / "t" / "part-2.parquet")
+    assert not still_there(place, recorded)
+    os.remove(tmp_path / "t" / "part-2.parquet")
+    assert not still_there(place, recorded)
+
+
+def test_a_plan_that_a_person_has_changed_is_kept(tmp_path):
+    path = tmp_path / "redact.yaml"
+    for text in ("a: 1\n", "a: 2\n"):
+        assert save_plan(text, str(path)) is None
+        assert path.read_text().startswith(text)
+    path.write_text(path.read_text().replace("a: 2", "a: 3"))
+    for text in ("a: 4\n", "a: 5\n"):
+        assert "redact.new.yaml" in str(save_plan(text, str(path)))
+    assert path.read_text().startswith("a: 3")
+    (tmp_path / "redact.new.yaml").write_text("mine")
+    with pytest.raises(ConfigError, match="Move one of them away"):
+        save_plan("a: 6\n", str(path))
