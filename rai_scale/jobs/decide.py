@@ -14,6 +14,7 @@ from rai_scale.pii.verdict import Finding
 from rai_scale.tables.paths import Place, place_of, save_bytes
 
 _MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
+Csv = dict[str, dict[str, Any]]
 MOSTLY = 0.5
 """A field in which a type stands in at least this share of cells is taken to be of that type."""
 
@@ -75,7 +76,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def redaction_yaml(result: ScanResult, source: str, engine: str) -> str:
+def redaction_yaml(result: ScanResult, source: str, engine: str, csv: Csv | None = None) -> str:
     """Return the plan as YAML, with what a person should look at as comments."""
     config = {
         "source": source,
@@ -84,6 +85,7 @@ def redaction_yaml(result: ScanResult, source: str, engine: str) -> str:
         "analyzer": result.config.model_dump(mode="json", exclude_defaults=True),
         "operators": {"DEFAULT": {"type": "replace"}},
         "max_error_ratio": 0.01,
+        **({"csv": csv} if csv else {}),
         "tables": redaction_plan(result),
     }
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)

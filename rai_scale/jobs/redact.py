@@ -84,6 +84,7 @@ class RedactJob(EngineConfig):
         default_factory=lambda: {"DEFAULT": {"type": "replace"}}
     )
     max_error_ratio: float = Field(0.01, ge=0, le=1)
+    csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
 
     @field_validator("operators")
     @classmethod
@@ -102,7 +103,7 @@ def run(config: RedactJob, engine: Engine) -> Outcome:
     """
     output = place_of(config.output, engine.name == "spark")
     pointer = check_places(config, output)
-    lake = chosen_tables(find_tables(config.source, engine=engine), config.tables)
+    lake = chosen_tables(find_tables(config.source, engine=engine, csv=config.csv), config.tables)
     check_table_names(config.tables)
     versions = versions_of(config.analyzer)
     known_id = run_id_of("redact", config_hash(config), lake, versions)

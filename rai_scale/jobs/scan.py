@@ -79,7 +79,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
     save_bytes(output.child("report.html"), result.to_html().encode())
     kept = None
     if config.write_redact_config:
-        text = redaction_yaml(result, config.source, config.engine)
+        text = redaction_yaml(result, config.source, config.engine, config.csv)
         kept = save_plan(text, config.write_redact_config)
     exit_code = {"ok": OK, "warnings": WARNINGS, "failed": FAILED_CHECK}[result.run["status"]]
     _manifest(result, config, exit_code, lake, versions).save(config.output)
