@@ -43,7 +43,7 @@ def store(request, tmp_path):
     for name, value in said.items():
         session.conf.set(name, value)
     engine = engine_named("spark", session=session)
-    yield engine, tmp_path, f"wasb://c@{ACCOUNT}/lk"
+    yield engine, tmp_path, f"wasb://c@{ACCOUNT}{tmp_path}"
     for name in said:
         session.conf.unset(name)
 
