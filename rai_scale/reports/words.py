@@ -114,7 +114,7 @@ def size(count: int | None) -> str:
     value, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
     while value >= 1000 and len(units) > 1:  # noqa: PLR2004
         value, units = value / 1000, units[1:]
-    return f"{count:,} bytes" if units[0] == "bytes" else f"{value:.1f} {units[0]}"
+    return f"{count:,} bytes" if units[0] == "bytes" else f"{value:.1f}\u00a0{units[0]}"
 
 
 def not_looked_at(summary: Mapping[str, int]) -> str:
