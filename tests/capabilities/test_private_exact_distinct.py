@@ -40,7 +40,7 @@ def labelled(query: str, frame, metadata: dict, **options) -> pd.DataFrame:
 
 
 def test_distinct_values_of_pums_are_those_of_pandas(cluster_case, reference_data):
-    frame = pd.read_csv(reference_data / "pums" / "PUMS_null.csv")
+    frame = pd.read_csv(reference_data / "pums" / "PUMS_null.csv").convert_dtypes()
     frame = frame[frame["pid"].notna()]
     metadata = pums(max_ids=50)
     query = (

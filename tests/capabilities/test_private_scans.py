@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import duckdb
 import numpy as np
 import pandas as pd
@@ -47,7 +45,6 @@ COLUMNS = {
     },
     "coded": ("seen", coded(whole([5, 7, FAR], pa.timestamp("s", "UTC")))),
     "date64": ("born", whole([0, 86_400_001, FAR], pa.date64())),
-    "decimal256": ("cost", pa.array([Decimal(1), Decimal(2), Decimal(10) ** 70])),
     "half": ("cost", pa.array(np.array([1, 2, np.inf], np.float16))),
     "runs": ("city", pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), ["a", "b"])),
     "text": ("city", unchecked([b"a", b"b", BAD[0]])),
