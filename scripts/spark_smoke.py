@@ -18,6 +18,8 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.tree import DecisionTreeClassifier
 
-    import rai_scale as rai
+    rai: Any = import_module("rai_scale")
     from rai_scale.engines.choose import engine_of
 
     data = people()
@@ -93,45 +95,48 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return check
 
     def ebm(frame: Any) -> Any:
-        from rai_scale.explanations.ebm import train_ebm
-
         asked = {"features": FEATURES, "key_columns": ["id"], "target": "y"}
-        model = train_ebm(frame, max_rounds=20, outer_bags=2, **asked).model
+        model = rai.train_ebm(frame, max_rounds=20, outer_bags=2, **asked).model
         return model.predict_proba(data[FEATURES]).tolist()
 
-    from rai_scale.explanations.partial_dependence import partial_dependence
-
-    dependence = {"features": FEATURES, "of": ["income"]}
     fairness = {"y_true": "y", "sensitive_features": ["sex"]}
     learn = {"features": FEATURES, "row_order": "id"}
     return {
         "redact": lambda f: rows(rai.redact(f, ["note"], model=MODEL), "id", "note"),
-        "scan": lambda f: rai.scan(f, model=MODEL).to_pandas().drop(columns="table").to_json(),
-        "group counts, metric_frame": lambda f: by_group(f).by_group.to_numpy().tolist(),
-        "assess_fairness": lambda f: rai.assess_fairness(f, n_boot=20, **GROUPS).to_json(),
-        "balance": lambda f: rai.balance(f, sensitive_features=["sex"], label="y").to_json(),
-        "calibration": lambda f: rai.calibration(f, scores="score", **fairness).to_json(),
-        "fit_threshold_optimizer": lambda f: rai.fit_threshold_optimizer(
-            f, scores="score", **fairness
-        ).to_json(),
-        "reweighing": lambda f: rai.reweighing(f, **fairness).to_json(),
-        "exponentiated_gradient": lambda f: rows(
-            rai.exponentiated_gradient(
-                f, LogisticRegression(), max_iter=3, **learn, **fairness
-            ).predict(f),
-            "id",
+        "scan": lambda f: plain(rai.scan(f, model=MODEL).to_pandas().drop(columns="table")),
+        "group counts, metric_frame": lambda f: plain(by_group(f).by_group),
+        "assess_fairness": lambda f: plain(rai.assess_fairness(f, n_boot=20, **GROUPS)),
+        "balance": lambda f: plain(rai.balance(f, sensitive_features=["sex"], label="y")),
+        "calibration": lambda f: plain(rai.calibration(f, scores="score", **fairness)),
+        "fit_threshold_optimizer": lambda f: plain(
+            rai.fit_threshold_optimizer(f, scores="score", **fairness)
+        ),
+        "reweighing": lambda f: plain(rai.reweighing(f, **fairness)),
+        "exponentiated_gradient": lambda f: plain(
+            rai.exponentiated_gradient(f, LogisticRegression(), max_iter=3, **learn, **fairness)
         ),
         "private_sql": private,
         "private metric_frame": private_frame,
         "explain (linear)": explained(linear),
         "explain (trees)": explained(tree),
-        "partial_dependence": lambda f: partial_dependence(f, linear, **dependence).to_json(),
-        "permutation_importance": lambda f: rai.permutation_importance(
-            f, linear, features=FEATURES, y_true="y", repeats=2
-        ).to_json(),
-        "performance": lambda f: rai.performance(f, y_true="y", score="score").to_json(),
+        "partial_dependence": lambda f: plain(
+            rai.partial_dependence(f, linear, features=FEATURES, of=["income"])
+        ),
+        "permutation_importance": lambda f: plain(
+            rai.permutation_importance(f, linear, features=FEATURES, label="y", repeats=2)
+        ),
+        "performance": lambda f: plain(rai.performance(f, y_true="y", score="score")),
         "train_ebm": ebm,
     }
+
+
+def plain(found: Any) -> Any:
+    """Return the tables of a result as JSON text."""
+    if hasattr(found, "to_pandas"):
+        found = found.to_pandas()
+    if hasattr(found, "reset_index"):
+        return found.reset_index().astype(object).to_json(date_format="iso", double_precision=15)
+    return {name: plain(value) for name, value in vars(found).items() if hasattr(value, "index")}
 
 
 def tables(session: Any, folder: Path) -> Any:
@@ -175,6 +180,11 @@ def near(found: Any, expected: Any) -> bool:
     return bool(found == expected)
 
 
+def same(check: Callable[[Any], Any], frame: Any, data: Any) -> bool:
+    """Return whether a capability gives on Spark what it gives on pandas."""
+    return near(check(frame), check(data))
+
+
 def run(kind: str) -> dict[str, str]:
     """Run all capabilities on one kind of session of the pyspark on the path."""
     warnings.filterwarnings("ignore")
@@ -193,7 +203,7 @@ def run(kind: str) -> dict[str, str]:
         frame = engine.from_arrow(pa.Table.from_pandas(data, preserve_index=False), 3)
         found = {"read and write tables": outcome(lambda: tables(session, folder) or True)}
         for title, check in checks().items():
-            found[title] = outcome(lambda check=check: near(check(frame), check(data)))
+            found[title] = outcome(partial(same, check, frame, data))
             print(f"{title}: {found[title]}", file=sys.stderr, flush=True)
         session.stop()
         if server:

@@ -149,7 +149,7 @@ def _comparable(column: pa.ChunkedArray, values: pa.Array) -> tuple[pa.ChunkedAr
     return column, values.cast(column.type)  # a whole number that no float holds is an error here
 
 
-def arrow_values(values: Sequence[Any]) -> pa.Array:
+def arrow_values(values: Sequence[Any] | np.ndarray) -> pa.Array:
     """Return what :func:`key_values` gave as an Arrow array again."""
     try:
         return pa.array(values)

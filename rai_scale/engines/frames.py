@@ -72,7 +72,7 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
         codes, distinct = pd.factorize(series)
         return _coded(codes, as_texts(pd.Series(distinct)))
     if isinstance(dtype, pd.SparseDtype):
-        series = series.sparse.to_dense()
+        series = series.sparse.to_dense()  # type: ignore[attr-defined]
     if len(series) == 0 and series.dtype == object:
         return pa.array([], pa.string())
     try:
@@ -175,6 +175,7 @@ def level_maker(data: Any, name: str) -> Callable[[str], Any] | None:
     ``data`` is a pandas or dask frame or an Arrow table; other frames have no such columns.
     """
     meta = getattr(data, "_meta", data)
+    dtype: Any
     if isinstance(meta, pd.DataFrame):
         dtype = meta[name].dtype
         dtype = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
@@ -186,14 +187,15 @@ def level_maker(data: Any, name: str) -> Callable[[str], Any] | None:
     else:
         return None
     if isinstance(dtype, pd.PeriodDtype):
-        return partial(pd.Period, freq=dtype.freq)
+        freq: Any = dtype.freq
+        return partial(pd.Period, freq=freq)
     if isinstance(dtype, pd.IntervalDtype):
-        return partial(
-            _interval, kind=pd.api.types.pandas_dtype(dtype.subtype), closed=dtype.closed
-        )
+        closed: Any = dtype.closed  # type: ignore[attr-defined]
+        return partial(_interval, kind=pd.api.types.pandas_dtype(dtype.subtype), closed=closed)
     return None
 
 
 def _interval(text: str, kind: Any, closed: Any) -> pd.Interval:
     ends = pd.Series(text[1:-1].split(", ")).astype(kind)
-    return pd.Interval(*ends, closed=closed)
+    left, right = ends
+    return pd.Interval(left, right, closed=closed)

@@ -154,7 +154,8 @@ def _product(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table over all combinations of several features, as Fairlearn has it."""
     if table.index.nlevels == 1:
         return table
-    levels = [np.unique(table.index.get_level_values(name)) for name in table.index.names]
+    count = table.index.nlevels
+    levels: list[Any] = [np.unique(table.index.get_level_values(i)) for i in range(count)]
     return table.reindex(pd.MultiIndex.from_product(levels, names=table.index.names))
 
 

@@ -155,8 +155,9 @@ class _Batch:
         out: list[Any] = []
         for row, (cell, found) in enumerate(zip(cells, leaves, strict=True)):
             new = [self.log_text(row, leaf.name, next(done)) for leaf in found]
-            failed = any(text is None for text in new)
-            out.append(None if cell is None or failed else cell.write(new))
+            whole = [text for text in new if text is not None]
+            failed = len(whole) < len(new)
+            out.append(None if cell is None or failed else cell.write(whole))
         return out
 
     def leaf_texts(self, leaves: list[Leaf]) -> list[Redacted]:

@@ -71,7 +71,8 @@ class Account:
                 "nothing more is spent from it. Make a new scope; what this one released counts "
                 "towards what its members have lost."
             )
-        relation = self.stated or next(iter(self.unstated), ADD_REMOVE)
+        derived: Neighbours = next(iter(self.unstated), ADD_REMOVE)
+        relation: Neighbours = self.stated or derived
         return Scope(self.name, self.accounting, self.cap, relation)
 
     def limits(self, now: int, asked: tuple[str, str] | None = None) -> list[Limit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -79,9 +79,8 @@ def smallest_gap(
     be seen does not count, and NaN is returned where neither does.
     """
     _check(power, alpha)
-    found = _gaps(
-        *(np.array([value], float) for value in (base_rate, rows, other_rows)), power, alpha
-    )
+    base, own, other = (np.array([value], float) for value in (base_rate, rows, other_rows))
+    found = _gaps(base, own, other, power, alpha)
     return float(found[0])
 
 
@@ -137,7 +136,7 @@ def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             base = np.where(others > 0, (x.sum() - x) / others, np.nan)
         needed = [np.nan if np.isnan(b) else rows_needed(0.1, b, power, alpha) for b in base]
-        sizes = {"rows": n.astype("int64"), "rate_of_others": base}
+        sizes: dict[str, Any] = {"rows": n.astype("int64"), "rate_of_others": base}
         sizes |= {"smallest_gap": _gaps(base, n, others, power, alpha), "rows_for_0.1": needed}
         found.append(shares[[*control, "metric", "group"]].assign(**sizes))
     some = [table for table in found if len(table)] or found[:1]
