@@ -84,7 +84,8 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
         ) from None
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         array = as_texts(series)
-    if pa.types.is_date(array.type) and any(isinstance(value, datetime) for value in series):
+    objects = dtype.kind == "O" and pa.types.is_date(array.type)
+    if objects and any(isinstance(value, datetime) for value in series):
         array = as_texts(series)  # Arrow would cut times off dates
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 

@@ -102,7 +102,7 @@ class Fields:
     def _clamped(self, name: str, column: Typed) -> Typed:
         """Clamp numbers to the metadata's bounds, if there are any, as for a sum."""
         described = self._described(name)
-        found = [getattr(described, bound, None) for bound in ("lower", "upper")]
+        found: list[Any] = [getattr(described, bound, None) for bound in ("lower", "upper")]
         if column.kind not in ("int", "decimal", "float") or None in found:
             return column
         if column.kind == "float":

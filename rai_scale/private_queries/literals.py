@@ -8,6 +8,7 @@ from typing import Any
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.dialect import Dialect
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.spelling import Pattern
 
 _INT64 = 2**63
 
@@ -22,6 +23,13 @@ def as_double(dialect: Dialect, found: Typed) -> str:
 def is_literal(node: Any) -> bool:
     """Return whether a node is a literal."""
     return type(node).__name__ == "Literal"
+
+
+def pattern_of(test: Any) -> Pattern | None:
+    """Return the pattern where SmartNoise's IN stands for LIKE, else None."""
+    items = list(test.expressions.seq)
+    value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
+    return value if isinstance(value, Pattern) else None
 
 
 def is_null(node: Any) -> bool:

@@ -1,17 +1,63 @@
-"""SmartNoise's trees with SQL's three values: a comparison with a missing value is unknown."""
+"""SmartNoise's trees by SQL's rules: what HAVING says is what WHERE would say of the same values.
+
+A comparison with a missing value is unknown; one of values of different kinds raises.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from snsql._ast import ast
-from snsql._ast.expressions.logical import parse_bool
+from snsql._ast.expressions.logical import ops, parse_bool
+from snsql._ast.expressions.string import LowerFunction, UpperFunction
 
+from rai_scale.private_queries.literals import pattern_of
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import ends_of
 from rai_scale.private_queries.trees import nodes
+
+_NUMBERS = (bool, int, float, Decimal, np.generic)
+
+
+def _compared(left: Any, op: str, right: Any) -> bool | None:
+    """Compare two values; a text beside another kind is read as that kind."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, str) and not isinstance(right, str):
+        left = _read_as(left, right)
+    elif isinstance(right, str) and not isinstance(left, str):
+        right = _read_as(right, left)
+    if _kind(left) is not _kind(right):
+        raise TypeError("values of different kinds are compared")
+    return bool(ops[op.lower()](left, right))
+
+
+def _kind(value: Any) -> type:
+    kinds = {float: _NUMBERS, str: str, datetime: datetime, date: date}
+    return next(kind for kind, found in kinds.items() if isinstance(value, found))
+
+
+def _read_as(text: str, like: Any) -> Any:
+    if isinstance(like, bool):
+        return parse_bool(text)
+    if isinstance(like, _NUMBERS):
+        return Decimal(text) if isinstance(like, Decimal) else _number(text)
+    if isinstance(like, datetime):
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return date.fromisoformat(text)
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 class _Compare(ast.BooleanCompare):
@@ -19,12 +65,58 @@ class _Compare(ast.BooleanCompare):
         """Return true, false, or None for unknown."""
         left, right = self.left.evaluate(bindings), self.right.evaluate(bindings)
         if str(self.op).upper() in ("AND", "OR"):
-            decides = str(self.op).upper() == "OR"
-            sides = [parse_bool(left), parse_bool(right)]
-            if decides in sides:
-                return decides
-            return None if None in sides else not decides
-        return None if left is None or right is None else bool(super().evaluate(bindings))
+            return _joined(str(self.op).upper() == "OR", parse_bool(left), parse_bool(right))
+        return _compared(left, str(self.op), right)
+
+
+def _joined(either: bool, *sides: Any) -> bool | None:
+    """Return OR (``either``) or AND of sides that may be unknown."""
+    if either in sides:
+        return either
+    return None if None in sides else not either
+
+
+class _Predicate(ast.PredicatedExpression):
+    def evaluate(self, bindings: dict[str, Any]) -> bool | None:
+        """Return whether LIKE, IN, BETWEEN or IS holds; None for unknown."""
+        found = self._holds(self.expression.evaluate(bindings), bindings)
+        return None if found is None else found != bool(self.predicate.is_not)
+
+    def _holds(self, value: Any, bindings: dict[str, Any]) -> bool | None:
+        test = self.predicate
+        if isinstance(test, ast.IsCondition):
+            word = str(test.value).upper()
+            return value is None if word == "NULL" else parse_bool(value) is (word == "TRUE")
+        if isinstance(test, ast.BetweenCondition):
+            ends = ((">=", test.lower), ("<=", test.upper))
+            sides = [_compared(value, op, end.evaluate(bindings)) for op, end in ends]
+            return _joined(False, *sides)
+        pattern = pattern_of(test)
+        if pattern is None:
+            items = [item.evaluate(bindings) for item in test.expressions.seq]
+            return _joined(True, *(_compared(value, "=", item) for item in items))
+        return None if value is None else _like(value, pattern)
+
+
+def _like(value: Any, pattern: str) -> bool:
+    if not isinstance(value, str):
+        raise TypeError("LIKE compares texts")
+    wild = {"%": ".*", "_": "."}
+    parts = re.findall(r"\\.|[^\\]", pattern, re.DOTALL)
+    found = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)
+    return re.fullmatch(found, value, re.DOTALL) is not None
+
+
+class _Upper(UpperFunction):
+    def evaluate(self, bindings: dict[str, Any]) -> Any:
+        """Return the text in capitals; what is missing stays missing."""
+        return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
+
+
+class _Lower(LowerFunction):
+    def evaluate(self, bindings: dict[str, Any]) -> Any:
+        """Return the text in small letters; what is missing stays missing."""
+        return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
 
 
 class _Not(ast.LogicalNot):
@@ -38,13 +130,17 @@ class _Arithmetic(ast.ArithmeticExpression):
     def evaluate(self, bindings: dict[str, Any]) -> Any:
         """Return the number, None where a side is missing; a quotient by 0 is 0.
 
-        SmartNoise's own gives 0 for every divisor between -1 and 1.
+        SmartNoise's own gives 0 for every divisor between -1 and 1. A remainder has the sign of
+        the dividend, as on rows.
         """
         left, right = self.left.evaluate(bindings), self.right.evaluate(bindings)
         if left is None or right is None:
             return None
         if self.op == "/":
             return 0 if right == 0 else left / right
+        if self.op == "%":
+            size = abs(left) % abs(right)
+            return -size if left < 0 else size
         return super().evaluate(bindings)
 
 
@@ -67,7 +163,10 @@ _INSTEAD: dict[type, type] = {
     ast.ArithmeticExpression: _Arithmetic,
     ast.BooleanCompare: _Compare,
     ast.LogicalNot: _Not,
+    LowerFunction: _Lower,
     ast.PowerFunction: _Power,
+    ast.PredicatedExpression: _Predicate,
+    UpperFunction: _Upper,
 }
 
 

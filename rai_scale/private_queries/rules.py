@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.dialect import UPPER, without_nan
 from rai_scale.private_queries.exact_compare import exact_comparison
-from rai_scale.private_queries.literals import as_double, check_text, is_literal, literal
+from rai_scale.private_queries.literals import (
+    as_double,
+    check_text,
+    is_literal,
+    literal,
+    pattern_of,
+)
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import Pattern
 from rai_scale.private_queries.trees import plain_name
 
 if TYPE_CHECKING:
@@ -69,8 +74,8 @@ def _predicate(c: Compiler, node: Any) -> Typed:  # noqa: PLR0911
     test = node.predicate
     kind = type(test).__name__
     no = "NOT " if test.is_not else ""
-    if kind == "InCondition" and _pattern_of(test) is not None:
-        return _like(c, node, _pattern_of(test), no)
+    if kind == "InCondition" and pattern_of(test) is not None:
+        return _like(c, node, pattern_of(test), no)
     if kind == "InCondition":
         asked = [node.expression, *test.expressions.seq]
         if not all(is_literal(item) for item in asked[1:]):
@@ -93,12 +98,6 @@ def _predicate(c: Compiler, node: Any) -> Typed:  # noqa: PLR0911
     return Typed(
         f"({c.boolean(node.expression)} IS {no}{'TRUE' if word == 'TRUE' else 'FALSE'})", "bool"
     )
-
-
-def _pattern_of(test: Any) -> Pattern | None:
-    items = list(test.expressions.seq)
-    value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
-    return value if isinstance(value, Pattern) else None
 
 
 def _like(c: Compiler, node: Any, pattern: Any, no: str) -> Typed:

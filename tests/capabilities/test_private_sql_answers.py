@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import sys
@@ -316,6 +317,57 @@ def test_averages_and_variances_stay_in_their_bounds():
         for name, top in most.items():
             value = found[name][0]
             assert 0 <= value <= top + 1e-3
-            assert (
-                intervals[f"{name}_low"][0] - 1e-9 <= value <= intervals[f"{name}_high"][0] + 1e-9
-            )
+            low, high = (intervals[f"{name}_{end}"][0] for end in ("low", "high"))
+            assert -1e-9 <= low <= high <= top + 1e-3
+
+
+# --- what HAVING says is what WHERE says of the same values
+
+_KINDS = pa.table(
+    {
+        "id": pa.array(range(200), pa.int64()),
+        "city": pa.array(
+            [["Berlin", "Bern", "a_c", "line\nbreak", None][i % 5] for i in range(200)]
+        ),
+        "flag": pa.array([[True, False, None, None, True][i % 5] for i in range(200)]),
+        "seen": pa.array([dt.datetime(2020, 1, 1 + i % 5) for i in range(200)]),
+        "age": pa.array([[-7, 5, 10, 20, None][i % 5] for i in range(200)], pa.int64()),
+    }
+)
+_CONDITIONS = {
+    "city": [
+        *("LIKE 'Ber%'", "NOT LIKE 'Ber%'", "LIKE 'a!_c' ESCAPE '!'", "LIKE '%'", "LIKE 'line%k'"),
+        *("IN ('Bern')", "NOT IN ('Bern')", "BETWEEN 'Berlin' AND 'Bern'", "IS NULL"),
+    ],
+    "flag": ["IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "= TRUE", "IN (TRUE)"],
+    "seen": [
+        *("= '2020-01-02'", "IN ('2020-01-02', '2020-01-03')", "= '2020-01-02T01:00:00+01:00'"),
+        *("BETWEEN '2020-01-02' AND '2020-01-04'", "NOT BETWEEN '2020-01-02' AND '2020-01-04'"),
+    ],
+    "age": [
+        *("BETWEEN 5 AND 10", "NOT BETWEEN 5 AND 10", "IN ('5')", "IN (5, 10)", "% 3 = 2"),
+        *("% 3 = -1", "> '5'", "<> 5"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("column", "test"), [(c, t) for c, ts in _CONDITIONS.items() for t in ts])
+def test_having_and_where_mean_the_same(column, test):
+    query = f"SELECT {column}, COUNT(*) AS n FROM S.people {{}} GROUP BY {column} {{}} ORDER BY n"
+    where = rows(query.format(f"WHERE {column} {test}", ""), _KINDS)
+    having = rows(query.format("", f"HAVING {column} {test}"), _KINDS)
+    assert len(where) < 5
+    assert sorted(map(str, having)) == sorted(map(str, where))
+
+
+def test_a_missing_group_has_no_capitals():
+    query = "SELECT city, COUNT(*) AS n FROM S.people GROUP BY city HAVING UPPER(city) = 'NONE'"
+    assert rows(query, _KINDS) == []
+
+
+@pytest.mark.parametrize("test", ["n LIKE '4%'", "city = 5", "city IN (5)", "seen = 5"])
+def test_values_of_different_kinds_are_refused_in_having(test):
+    column = "seen" if "seen" in test else "city"
+    query = f"SELECT {column}, COUNT(*) AS n FROM S.people GROUP BY {column} HAVING {test}"
+    with pytest.raises(ConfigError, match="HAVING cannot be computed"):
+        ask(query, _KINDS)
