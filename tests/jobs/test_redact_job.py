@@ -238,7 +238,7 @@ def test_delta_output(dirty, tmp_path):
     tables = {table.name: table.format for table in find_tables(str(out))}
     assert tables == {"people": "delta", "calls": "delta", "broken": "delta"}
     assert list(rows_of(out, "calls")["call"]) == ["c1", "c3"]
-    for folder, rows in (("_findings", 8), ("_quarantine", 1)):
+    for folder, rows in (("_findings", 7), ("_quarantine", 1)):  # of rows that are written
         table = deltalake.DeltaTable(str(out / folder / "people")).to_pandas()
         assert len(table) == rows
         assert "id" in table.columns
