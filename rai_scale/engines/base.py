@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,10 @@ class EngineBase:
     def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
         """See :class:`~rai_scale.engines.protocol.Engine`."""
         raise TypeError(f"{type(self).__name__} does not make frames")
+
+    def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
+        """Return the frame: only pandas and Dask have object columns."""
+        return data
 
     def columns(self, data: Any) -> list[str]:
         """See :class:`~rai_scale.engines.protocol.Engine`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from rai_scale.engines.counts import (
     counts_schema,
     merge_counts,
 )
+from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import (
     arrow_to_frame,
     as_texts,
@@ -49,6 +50,14 @@ class DaskEngine(EngineBase):
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical schema of the frame's ``_meta``; object columns are text."""
         return frame_schema(data._meta)
+
+    def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
+        """Convert object columns partition by partition; see the protocol."""
+        if not has_objects(data._meta):
+            return data
+        meta = declared_frame(data._meta, types)
+        with dask.config.set({"dataframe.convert-string": False}):
+            return data.map_partitions(declared_frame, dict(types), meta=meta)
 
     def _apply(self, data: Any, batch: BatchFunction) -> Any:
         if not batch.aligned:

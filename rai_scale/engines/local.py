@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -30,6 +30,7 @@ from rai_scale.engines.counts import (
     refuse_nested,
     sum_name,
 )
+from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
@@ -92,6 +93,11 @@ class LocalEngine(EngineBase):
         if isinstance(data, pa.Table):
             return canonical_schema(data.schema)
         return canonical_schema(data.limit(0).to_arrow_table().schema)
+
+    def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
+        """Convert the object columns of a pandas frame; see the protocol."""
+        objects = isinstance(data, pd.DataFrame) and has_objects(data)
+        return declared_frame(data, types) if objects else data
 
     def columns(self, data: Any) -> list[str]:
         """Return the names of the columns."""

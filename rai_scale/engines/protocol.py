@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ class Engine(Protocol):
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical Arrow schema of ``data`` without executing it."""
+
+    def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
+        """Return a pandas or Dask frame without object columns, any other frame as it is; lazy.
+
+        ``types`` holds ``string``, ``bool_``, ``int64``, ``float64``, ``decimal128(38, 0)`` or
+        ``timestamp("us")`` (without a zone, in UTC). Each value of an object column is converted
+        by itself; one that does not fit is null. Of text, numbers are their texts, and bytes and
+        containers do not fit. A column without a type becomes nulls.
+        """
 
     def columns(self, data: Any) -> list[str]:
         """Return the names of the columns: cheaper than the schema, which may read objects."""

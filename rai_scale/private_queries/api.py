@@ -21,7 +21,7 @@ from rai_scale.private_queries.exact import ExactSql
 from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
 from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import Plan, make_plan
+from rai_scale.private_queries.plan import Plan, declared_types, make_plan
 from rai_scale.private_queries.release import draw, encoded
 from rai_scale.private_queries.result import PrivateRelease
 
@@ -115,8 +115,10 @@ def private_sql(
     """
     book = ledger_of(ledger, force_ephemeral=force_ephemeral)
     described = load_metadata(metadata)
-    frame = _frame_of(query, tables, described)
-    engine = engine_of(frame)
+    given = _frame_of(query, tables, described)
+    facts = parse(query, described).facts
+    engine = engine_of(given)
+    frame = one_message(lambda: engine.declared(given, declared_types(facts)))
     schema = one_message(lambda: engine.schema(frame))
     plan = make_plan(
         query,

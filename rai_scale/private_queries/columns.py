@@ -14,6 +14,8 @@ from rai_scale.private_queries.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
 Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
+TIME_ZONE = "UTC"
+"""In which times with a zone are read, on every engine and whatever the session's own zone is."""
 _SAFE_DECIMAL = 15  # digits that a double holds
 _SAFE_WHOLE = 18  # digits that 64 bits hold
 _MOST_DIGITS = 38

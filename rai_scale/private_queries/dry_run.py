@@ -14,6 +14,7 @@ from rai_scale.privacy.costs import spent
 from rai_scale.privacy.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.private_queries.budget import assign
+from rai_scale.private_queries.columns import TIME_ZONE
 from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.plan import Plan, describe, make_plan
@@ -38,6 +39,8 @@ class DryRun:
         What the ledger holds now, per measure.
     remaining_after : dict, optional
         What would be left; below 0 the release would be refused.
+    time_zone : str
+        In which times with a zone are read; it cannot be set.
     """
 
     columns: pd.DataFrame
@@ -47,6 +50,7 @@ class DryRun:
     rho: float | None = None
     remaining: Mapping[str, float] | None = None
     remaining_after: Mapping[str, float] | None = None
+    time_zone: str = TIME_ZONE
 
     def __str__(self) -> str:
         amounts = {"epsilon": self.epsilon, "rho": self.rho, "delta": self.delta}
@@ -54,6 +58,7 @@ class DryRun:
         lines = [self.columns.to_string(index=False), f"charged: {', '.join(charged)}"]
         if self.threshold is not None:
             lines.append(f"groups with a noisy count of units below {self.threshold} are hidden")
+        lines.append(f"times with a zone are read in {self.time_zone}")
         for measure, left in (self.remaining_after or {}).items():
             before = (self.remaining or {})[measure]
             lines.append(f"remaining {measure}: {before:g} before, {left:g} after")

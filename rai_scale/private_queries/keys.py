@@ -99,7 +99,7 @@ def _converted(value: Any, like: Typed, name: str) -> Any:  # noqa: PLR0911
         return value
     if kind == "date" and isinstance(value, datetime.date):
         return value.date() if isinstance(value, datetime.datetime) else value
-    if kind == "time" and isinstance(value, datetime.datetime):
+    if kind == "time" and isinstance(value, datetime.date):
         value = pd.Timestamp(value).to_pydatetime()
         return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
     raise ConfigError(f"a value of keys= for {name!r} is no {kind} ({type(value).__name__}).")

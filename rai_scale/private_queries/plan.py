@@ -220,6 +220,15 @@ def schema_of(facts: TableFacts) -> pa.Schema:
     return pa.schema(fields)
 
 
+def declared_types(facts: TableFacts) -> dict[str, pa.DataType]:
+    """Return the type of each described column; ids may have more digits than 64 bits hold."""
+    found = {field.name: field.type for field in schema_of(facts)}
+    unit = None if facts.unit is None else plain_name(facts.unit)
+    if unit is not None and found.get(unit) == pa.int64():
+        found[unit] = pa.decimal128(38, 0)
+    return found
+
+
 def names_of_groups(parsed: Parsed, shape: Shape) -> list[str]:
     """Return a name per group: the alias in SELECT, or the column's name, or its place."""
     names = []

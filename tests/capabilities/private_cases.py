@@ -11,7 +11,8 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.privacy.bounding import HashKey
 from rai_scale.private_queries.api import exact_aggregates
 from rai_scale.private_queries.metadata import load_metadata
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.parse import parse
+from rai_scale.private_queries.plan import declared_types, make_plan
 
 KEY = HashKey(b"a key of the tests")
 PEOPLE: dict[str, Any] = {
@@ -59,9 +60,11 @@ def exact(
 ) -> pa.Table:
     """Return the exact bounded aggregates of a query, sorted by group."""
     engine = engine_of(frame)
+    described = load_metadata(metadata)
+    frame = engine.declared(frame, declared_types(parse(query, described).facts))
     schema = engine.schema(frame)
     options = {"epsilon": 1, "delta": 1e-6, **options}
-    plan = make_plan(query, load_metadata(metadata), schema, **options)
+    plan = make_plan(query, described, schema, **options)
     found = exact_aggregates(plan, frame, key, schema)
     keys = [name for name in found.column_names if name.startswith("k")]
     return found.sort_by([(name, "ascending") for name in keys]) if keys else found

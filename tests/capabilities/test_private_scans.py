@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import uuid
+from decimal import Decimal
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -220,3 +224,95 @@ def test_a_file_that_duckdb_refuses_to_read_gives_the_one_message(tmp_path):
     with pytest.raises(PrivateComputationError) as error:
         private_sql(TEXT_QUERIES[2], {"people": relation}, WORDS, epsilon=1, ledger="none")
     assert "\\x" not in str(error.value)
+
+
+# --- objects: the metadata decide the type, and not the values
+
+_USUAL = {
+    "id": (1, 2),
+    "age": (30, 40),
+    "income": (1.5, 2),
+    "city": ("a", "b"),
+    "flag": (True, False),
+    "born": (dt.date(2001, 2, 3), dt.date(2002, 2, 3)),
+    "seen": (dt.datetime(2001, 2, 3, 4), dt.datetime(2002, 2, 3, 4)),
+    "note": ("x", "y"),
+}
+
+
+class _Odd:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None
+
+
+_ODD_VALUES = [
+    *(
+        7,
+        7.5,
+        True,
+        "7",
+        b"\xff",
+        {"a": 1},
+        [1],
+        1 + 2j,
+        Decimal("1e400"),
+        Decimal("sNaN"),
+        10**400,
+    ),
+    *(-(2**63) - 1, float("inf"), float("nan"), None, pd.NaT, pd.NA, "\ud800", _Odd(), object),
+    *(dt.date(1, 1, 1), dt.time(1), dt.timedelta(1), pd.Timestamp("2020-01-01", tz="Asia/Tokyo")),
+    *(dt.datetime.max.replace(tzinfo=dt.timezone(-dt.timedelta(hours=5))), pd.Period("2020")),
+    *(np.datetime64("2020-01-01"), np.int8(3), np.array([1, 2]), uuid.UUID(int=1)),
+]
+_ASKED = (
+    "SELECT {0}, COUNT(*) AS n, COUNT({0}) AS c, SUM(age) AS s, SUM(income) AS i FROM S.people "
+    "GROUP BY {0}"
+)
+
+
+def objects(rows: list[dict], kind: str):
+    frame = pd.DataFrame(
+        {name: pd.Series([r[name] for r in rows], dtype=object) for name in _USUAL}
+    )
+    if kind == "pandas":
+        return frame
+    import dask
+
+    with dask.config.set({"dataframe.convert-string": False}):
+        return pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2, sort=False)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "dask"])
+@pytest.mark.parametrize("name", ["age", "income", "city", "flag", "born", "seen", "note", "id"])
+def test_no_value_in_objects_decides_how_a_query_ends(name, kind):
+    usual = [{n: v[i % 2] for n, v in _USUAL.items()} for i in range(4)]
+    asked = _ASKED.format(name if name not in ("note", "id") else "city")
+    plain = exact(asked, objects(usual, kind), people(max_ids=9))
+    assert sum(plain["a0"].to_pylist()) == 4
+    for value in _ODD_VALUES if kind == "pandas" else _ODD_VALUES[::3]:
+        rows = [*usual, {**usual[0], name: value}]
+        found = exact(asked, objects(rows, kind), people(max_ids=9))
+        assert found.schema == plain.schema
+        assert sum(found["a0"].to_pylist()) in ((4, 5) if name == "id" else (5,))
+
+
+def test_objects_are_what_the_metadata_declare():
+    rows = [{n: v[i % 2] for n, v in _USUAL.items()} for i in range(4)]
+    rows[0] |= {"age": Decimal(31), "income": 3, "city": 5, "born": dt.datetime(2001, 2, 3)}
+    frame = objects(rows, "pandas")
+    frame["city"] = frame["city"].astype("category")
+    frame["id"] = [2**64 + 1, 2**64 + 2, 2**64 + 1, 2**64 + 3]
+    query = (
+        "SELECT city, COUNT(*) AS n, COUNT(DISTINCT id) AS u, SUM(age) AS s, SUM(income) AS i, "
+        "COUNT(DISTINCT born) AS b FROM S.people GROUP BY city"
+    )
+    found = exact(query, frame, people(max_ids=9)).to_pylist()
+    assert [list(line.values())[:4] for line in found] == [
+        ["5", 1, 1, 31], ["a", 1, 1, 30], ["b", 2, 2, 80],
+    ]  # fmt: skip
+    assert found[2]["a4"] == 1

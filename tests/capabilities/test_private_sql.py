@@ -118,6 +118,7 @@ def test_ten_reads_of_one_release_are_one_release():
     shown["n"] = 0
     assert release.to_pandas()["n"].min() > 0
     assert release.to_json() == release.to_json()
+    assert release.facts["time_zone"] == "UTC"
 
 
 def test_each_column_carries_its_noise():
@@ -441,6 +442,7 @@ def test_a_dry_run_says_cost_noise_and_what_would_remain(ledger):
     assert columns.loc["rows", "expected_error"] == pytest.approx(2)
     assert columns.loc["sum(income)", "noise_scale"] == pytest.approx(10_000)
     assert "remaining epsilon: 3 before, 2 after" in str(plan)
+    assert "times with a zone are read in UTC" in str(plan)
     assert plan.threshold > 10
 
 
