@@ -7,7 +7,7 @@ with it whether a private query is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,22 @@ import pyarrow as pa
 from rai_scale.engines.frames import check_unique
 
 _CONTAINERS = (bytes, bytearray, memoryview, Mapping, list, tuple, set, frozenset, np.ndarray)
+_EXACT = 2**53
+
+
+def type_of_values(values: Sequence[Any]) -> pa.DataType:
+    """Return the type, as of the engine's ``declared``, of public values."""
+    found = [value.item() if isinstance(value, np.generic) else value for value in values]
+    for kinds, kind in (
+        (bool, pa.bool_()),
+        (int, pa.int64()),
+        (int | float, pa.float64()),
+        (date, pa.timestamp("us")),
+    ):
+        if all(isinstance(value, kinds) for value in found):
+            large = kind == pa.int64() and any(abs(value) >= 2**63 for value in found)
+            return pa.decimal128(38, 0) if large else kind
+    return pa.string()
 
 
 def has_objects(frame: pd.DataFrame) -> bool:
@@ -77,6 +93,8 @@ def _is_nan(value: Any) -> bool:
 def _text(value: Any) -> str | None:
     if isinstance(value, _CONTAINERS):
         return None
+    if isinstance(value, float | Decimal) and value == int(value) and abs(value) < _EXACT:
+        value = int(value)  # one person's id is 7 and 7.0
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

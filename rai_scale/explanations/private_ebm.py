@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.declared import type_of_values
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.explanations.private_ebm_fit import (
     ALL,
@@ -89,6 +90,9 @@ def train_private_ebm(
     made-up row of each class, of missing values, is always added: a model comes out whatever the
     data hold, for a failure would tell of them.
 
+    Object columns of pandas and Dask are read as the bounds and classes say, value by value: what
+    does not fit is missing.
+
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
@@ -135,6 +139,9 @@ def train_private_ebm(
     if not features or {target, privacy_unit} & set(features):
         raise ConfigError("features must not be empty, nor hold the target or the privacy unit.")
     engine = engine_of(frame)
+    types = {name: _type_of(privacy_bounds.get(name)) for name in features}
+    types |= {target: type_of_values(values), privacy_unit: pa.string()}
+    frame = engine.declared(frame, types)
     schema = engine.schema(frame)
     check_columns([*features, target, privacy_unit], schema.names)
     columns = tuple(_column(name, privacy_bounds, schema) for name in features)
@@ -192,6 +199,12 @@ def _try_out(fit: FitPrivate, schema: pa.Schema) -> None:
             "a private EBM cannot be trained with these settings on columns of these types: "
             f"{str(error).rstrip('.')}. Nothing was charged and no row was read."
         ) from None
+
+
+def _type_of(bounds: Any) -> pa.DataType:
+    """Return the type that a feature of Python's objects is read as."""
+    texts = isinstance(bounds, Sequence) and all(isinstance(value, str) for value in bounds)
+    return pa.string() if texts else pa.float64()
 
 
 def _column(name: str, bounds: Mapping[str, Any], schema: pa.Schema) -> PrivateColumn:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.engines.declared import type_of_values
 from rai_scale.engines.exact import arrow_values, positions
 from rai_scale.engines.sql_tables import valid_text
 from rai_scale.errors import ConfigError
@@ -179,6 +180,9 @@ def exact_counts(
     ``seed`` keys the hash that chooses which rows of a unit are counted; the same seed gives the
     same counts on every engine and for any partitioning.
     """
+    levels = zip(declared.keys, declared.levels, strict=True)
+    types = {key: type_of_values(values) for key, values in levels}
+    frame = engine.declared(frame, {**types, asked.privacy_unit: pa.string()})
     unit = engine.schema(frame).field(asked.privacy_unit).type
     outputs = pa.schema([(_UNIT, unit), (_CELL, pa.int64()), (_ORDER, pa.int64())])
     function = NumberCells(declared, asked.privacy_unit, seed, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from rai_scale.explanations.ebm_score import score_ebm
 from rai_scale.explanations.private_ebm import train_private_ebm
 from rai_scale.explanations.private_ebm_fit import half_epsilon, one_row_each
 from rai_scale.privacy.ledger import open_ledger
+from rai_scale.privacy.problems import PrivacyWarning
 
 PEOPLE = 3000
 BOUNDS = {"age": (18, 90), "kind": ["x", "y", "z"]}
@@ -123,6 +125,15 @@ def test_a_model_comes_out_whatever_the_rows_hold(rows, ledger, held):
     scored = score_ebm(rows.head(50), found.model)
     assert np.isfinite(scored["prediction"]).all()
     assert charges(ledger) == 1
+
+
+@pytest.mark.parametrize("odd", [b"x", {"a": 1}, "eighty", Decimal("1.5"), 7, True])
+@pytest.mark.parametrize("name", ["person", "age", "kind", "y"])
+def test_no_value_in_objects_decides_whether_a_model_comes_out(rows, name, odd):
+    frame = rows.head(40).astype(object)
+    frame.loc[3, name] = [odd]
+    with pytest.warns(PrivacyWarning):
+        train(frame, "none", epsilon=0.5, max_rounds=2)
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,8 @@ def test_a_missing_option_is_named():
 
 def test_an_error_of_the_engine_says_nothing_of_the_data():
     frame = people()
-    frame["y"] = [{"name": "secret value"}] * len(frame)
+    nested = pa.array([{"name": "secret value"}] * len(frame))
+    frame["y"] = pd.array(nested, dtype=pd.ArrowDtype(nested.type))
     with (
         pytest.warns(PrivacyWarning),
         pytest.raises(PrivateComputationError) as error,

@@ -316,3 +316,16 @@ def test_objects_are_what_the_metadata_declare():
         ["5", 1, 1, 31], ["a", 1, 1, 30], ["b", 2, 2, 80],
     ]  # fmt: skip
     assert found[2]["a4"] == 1
+
+
+@pytest.mark.parametrize("kind", ["pandas", "dask"])
+def test_no_value_in_objects_decides_how_private_cells_end(kind):
+    asked = Private("id", {"city": ["a", "b"], "age": [30, 40]}, epsilon=1)
+    declared = declare(["city", "age"], dict(asked.groups))
+    usual = [{n: v[i % 2] for n, v in _USUAL.items()} for i in range(2)]
+    for name in ("id", "city", "age"):
+        for value in _ODD_VALUES if kind == "pandas" else _ODD_VALUES[::4]:
+            frame = objects([*usual, {**usual[0], "id": 9, name: value}], kind)
+            found = exact_counts(engine_of(frame), frame, declared, asked, 5).tolist()
+            assert found[1:] == [0, 0, 1]
+            assert found[0] == 1 + (name == "id" and found[0] == 2)
