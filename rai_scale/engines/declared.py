@@ -24,7 +24,7 @@ _EXACT = 2**53
 
 def type_of_values(values: Sequence[Any]) -> pa.DataType:
     """Return the type, as of the engine's ``declared``, of public values."""
-    found = [value.item() if isinstance(value, np.generic) else value for value in values]
+    found: list[Any] = [v.item() if isinstance(v, np.generic) else v for v in values]
     for kinds, kind in (
         (bool, pa.bool_()),
         (int, pa.int64()),
@@ -93,7 +93,7 @@ def _is_nan(value: Any) -> bool:
 def _text(value: Any) -> str | None:
     if isinstance(value, _CONTAINERS):
         return None
-    if isinstance(value, float | Decimal) and value == int(value) and abs(value) < _EXACT:
+    if isinstance(value, float | Decimal) and value == int(value) and -_EXACT < value < _EXACT:
         value = int(value)  # one person's id is 7 and 7.0
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

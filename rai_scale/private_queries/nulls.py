@@ -38,7 +38,7 @@ def _compared(left: Any, op: str, right: Any) -> bool | None:
 
 
 def _kind(value: Any) -> type:
-    kinds = {float: _NUMBERS, str: str, datetime: datetime, date: date}
+    kinds: dict[type, Any] = {float: _NUMBERS, str: str, datetime: datetime, date: date}
     return next(kind for kind, found in kinds.items() if isinstance(value, found))
 
 

@@ -15,8 +15,8 @@ from snsql.sql.parse import QueryParser
 from rai_scale.private_queries.derived import with_columns
 from rai_scale.private_queries.metadata import TableFacts, table_facts
 from rai_scale.private_queries.names import quoted_keywords, resolve
-from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import read_back, shown, spelled
+from rai_scale.private_queries.problems import QueryRefusedError, shown
+from rai_scale.private_queries.spelling import read_back, spelled
 from rai_scale.private_queries.trees import nodes, plain_name
 
 _WORDS = {

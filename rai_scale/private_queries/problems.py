@@ -23,6 +23,13 @@ def readable(text: str) -> str:
     return re.sub(rf"'{MARK}([tln])([0-9a-f]*)'", _plain, text)
 
 
+def shown(text: str) -> str:
+    """Return the text of a tree as its author would write it, with LIKE and plain texts."""
+    like = rf"IN \( '{MARK}l([0-9a-f]*)' \)"
+    text = re.sub(like, lambda m: f"LIKE '{MARK}t{m[1]}'", text)
+    return readable(text)
+
+
 def _plain(match: re.Match[str]) -> str:
     value = bytes.fromhex(match[2]).decode("utf-8", "replace")
     if match[1] == "n":

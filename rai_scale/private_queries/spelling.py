@@ -14,7 +14,7 @@ from typing import Any
 
 from snsql.sql.parser.SqlSmallLexer import SqlSmallLexer
 
-from rai_scale.private_queries.problems import MARK, QueryRefusedError, readable
+from rai_scale.private_queries.problems import MARK, QueryRefusedError
 from rai_scale.private_queries.trees import nodes
 
 _TOKEN = re.compile(
@@ -297,10 +297,3 @@ def _numbers(tokens: list[_Token]) -> list[_Token]:
                 pass
         found.append(_coded("n", str(value)))
     return found
-
-
-def shown(text: str) -> str:
-    """Return the text of a tree as its author would write it, with LIKE and plain texts."""
-    like = rf"IN \( '{MARK}l([0-9a-f]*)' \)"
-    text = re.sub(like, lambda m: f"LIKE '{MARK}t{m[1]}'", text)
-    return readable(text)
