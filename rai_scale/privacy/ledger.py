@@ -5,37 +5,31 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any, TypeVar
 
-import pandas as pd
-
-from rai_scale.errors import ConfigError, imports_of
+from rai_scale.errors import imports_of
 
 with imports_of("private"):  # whoever imports from here learns what to install
     from sqlalchemy import URL, Connection, Engine
 
-from rai_scale.privacy import life, setup, views
-from rai_scale.privacy.accounting import pld_epsilon
-from rai_scale.privacy.accounts import Accounts
+from rai_scale.privacy import life, setup
 from rai_scale.privacy.address import ledger_engine
-from rai_scale.privacy.budget import Number, from_units
+from rai_scale.privacy.budget import Number
 from rai_scale.privacy.canonical import canonical_json, mask_literals
 from rai_scale.privacy.chain import Sealer, checked_head, found_ledger
-from rai_scale.privacy.costs import Accounting, Cost, Neighbours, total
+from rai_scale.privacy.costs import Accounting, Cost, Neighbours
 from rai_scale.privacy.database import Database
 from rai_scale.privacy.problems import LedgerBusyError
+from rai_scale.privacy.reading import Clock, LedgerReader
 from rai_scale.privacy.reservation import Release, Reservation, check_ipc
-from rai_scale.privacy.verify import Verification, verify
 
 Result = TypeVar("Result")
-Clock = Callable[[], datetime]
 LEASE_SECONDS = 60
 _POLL = 0.5
 
 
-class Ledger:
+class Ledger(LedgerReader):
     """A record of what was spent and released; made by :func:`open_ledger`.
 
     Every method is one transaction. Methods that write are serialised over all processes and are
@@ -43,11 +37,8 @@ class Ledger:
     """
 
     def __init__(self, database: Database, sealer: Sealer, lease: int, clock: Clock | None) -> None:
-        self._database = database
-        self._sealer = sealer
+        super().__init__(database, sealer, clock)
         self._lease = lease
-        self._clock = clock
-        self._accounts = Accounts(sealer)
         database.prepare(self._found)
         database.read(lambda connection: checked_head(connection, sealer))
 
@@ -212,68 +203,8 @@ class Ledger:
         found = reservation if isinstance(reservation, str) else reservation.id
         self._write(lambda step: life.cancel(step, found))
 
-    def release(self, reservation: str, analyst: str) -> Release:
-        """Return a stored release, if the analyst may see it."""
-        return self._database.read(lambda c: life.shown_to(c, reservation, analyst))
-
-    def scopes(self) -> list[str]:
-        """Return the names of all scopes."""
-        return self._database.read(self._accounts.names)
-
-    def remaining(
-        self, scope: str, analyst: str | None = None, dataset: str | None = None
-    ) -> dict[str, Decimal]:
-        """Return what is left per measure: of the hard cap, or for one analyst on one dataset."""
-        if (analyst is None) != (dataset is None):
-            raise ConfigError("give analyst and dataset, or neither of them.")
-
-        def work(connection: Connection) -> dict[str, Decimal]:
-            account = self._accounts.of(connection, scope)
-            asked = None if analyst is None or dataset is None else (analyst, dataset)
-            held = account.limits(self._now(connection), asked)
-            if asked is None:
-                held = held[:1]
-            return {
-                measure: from_units(min(limit.remaining(measure) for limit in held), measure)
-                for measure in account.scope.measures
-            }
-
-        return self._database.read(work)
-
-    def price(self, scope: str, costs: Sequence[Cost]) -> dict[str, Decimal]:
-        """Return what one release of these costs would be charged in a scope, per measure."""
-        found = self._database.read(lambda c: self._accounts.of(c, scope).scope)
-        charge = total(costs, found.accounting, found.neighbours)
-        return {measure: from_units(charge.of(measure), measure) for measure in found.measures}
-
-    def budget(self, scope: str | None = None) -> pd.DataFrame:
-        """Return caps and grants with what was spent and remains: one row per limit and measure."""
-        return self._database.read(lambda c: views.budget(c, self._accounts, scope, self._now(c)))
-
-    def history(
-        self, scope: str | None = None, *, analyst: str | None = None, dataset: str | None = None
-    ) -> pd.DataFrame:
-        """Return what happened, oldest first; holds no values of the data."""
-        return self._database.read(lambda c: views.history(c, scope, analyst, dataset))
-
-    def pld_epsilon(self, scope: str, delta: float) -> float:
-        """Return the tighter epsilon of all that was charged in a scope; it is not enforced."""
-        costs = self._database.read(
-            lambda c: views.standing_costs(c, self._accounts.of(c, scope).scope)
-        )
-        return pld_epsilon(costs, delta)
-
-    def verify(self, anchor: str | None = None) -> Verification:
-        """Look for changed, removed and inserted rows; ``anchor`` is of an earlier verification."""
-        return self._database.read(lambda c: verify(c, self._sealer, anchor))
-
     def _found(self, connection: Connection) -> None:
         found_ledger(connection, self._sealer, self._now(connection), uuid.uuid4().hex)
-
-    def _now(self, connection: Connection) -> int:
-        if self._clock is None:
-            return self._database.now(connection)
-        return int(self._clock().astimezone(UTC).timestamp() * 1_000_000)
 
     def _write(self, work: Callable[[life.Step], Result]) -> Result:
         return self._database.write(

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.partition import plain_errors
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
 from rai_scale.tables._parquet import open_file
-from rai_scale.tables.lock import LOCK, only_run
+from rai_scale.tables.lock import only_run
 from rai_scale.tables.ownership import (
-    check_ours,
-    is_link,
     make_folder,
     put_record,
-    remove_folder,
     remove_where_ours,
-    token_of,
 )
 from rai_scale.tables.paths import Place, hidden, place_of
 from rai_scale.tables.pointer import (
-    POINTER,
     RUN_PREFIX,
     current_path,
     names_in,
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = [
     "WrittenTable",
     "current_path",
-    "delete_table",
     "remove_other_runs",
     "write_parquet",
     "write_table",
@@ -136,45 +130,6 @@ def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = Fal
         names, _ = _write_files(data, engine, target, private)
         rows = _count_rows(engine, target, names)
     return WrittenTable(target.url, "parquet", target.url, rows, tuple(names))
-
-
-def delete_table(location: str) -> None:
-    """Delete a table that was written here; nothing happens if it is absent.
-
-    Raises
-    ------
-    TableError
-        If the location holds anything else: a table that was made elsewhere, a file that no writer
-        makes, a link. Nothing is then deleted.
-    """
-    place = place_of(location)
-    if not is_link(place) and not place.fs.exists(place.path):
-        return
-    if token_of(place) is not None:  # a Delta table
-        with only_run(place):
-            check_ours(place, besides=(LOCK,))
-            place.fs.rm(place.path, recursive=True)
-        return
-    names = [name for name in names_in(place) if name not in (POINTER, LOCK)]
-    if is_link(place) or place.fs.isfile(place.path) or not _all_runs(place, names):
-        check_ours(place)
-        raise TableError(f"{place.url!r} holds what was not written here; nothing was deleted.")
-    with only_run(place):
-        if read_pointer(place) is not None:  # first, so that half a table is never read
-            place.fs.rm_file(place.child(POINTER).path)
-        for name in names:
-            remove_folder(place.child(name))
-    with suppress(OSError):  # something new stands there, or a store has no folders
-        place.fs.rmdir(place.path) if "/" in place.path.strip("/") else None
-
-
-def _all_runs(place: Place, names: list[str]) -> bool:
-    """Return whether all are folders of runs that were written here, with all that they hold."""
-    if not all(name.startswith(RUN_PREFIX) for name in names):
-        return False
-    for name in names:
-        check_ours(place.child(name))
-    return True
 
 
 def check_output(location: str) -> None:

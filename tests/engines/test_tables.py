@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.errors import TableError
+from rai_scale.tables.delete import delete_table
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_table
-from rai_scale.tables.write import current_path, delete_table, write_table
+from rai_scale.tables.write import current_path, write_table
 
 
 def rows_of(case, frame, by=None):

@@ -17,9 +17,10 @@ from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables import _csv, _parquet, _text, pointer
 from rai_scale.tables._arrow import unique_names
+from rai_scale.tables.delete import delete_table
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_table
-from rai_scale.tables.write import current_path, delete_table, write_table
+from rai_scale.tables.write import current_path, write_table
 
 LOCAL, DASK = engine_named("local"), engine_named("dask")
 CELLS = st.text(

@@ -11,11 +11,12 @@ import pytest
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
+from rai_scale.tables.delete import delete_table
 from rai_scale.tables.find import find_tables, one_table
 from rai_scale.tables.formats import format_of, is_part_name, part_stem, stem_of
 from rai_scale.tables.paths import MissingDriverError, place_of, without_scheme
 from rai_scale.tables.read import read_table
-from rai_scale.tables.write import current_path, delete_table, write_table
+from rai_scale.tables.write import current_path, write_table
 
 
 def put(path, content=b"a,b\n1,2\n"):

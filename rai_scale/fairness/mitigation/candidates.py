@@ -15,13 +15,12 @@ import sklearn.metrics
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.exact import key_values, number_values
+from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.reductions import (
     Categories,
     categories_of,
     feature_frame,
-    load_object,
-    publish_object,
 )
 from rai_scale.statistics.cells import refuse_missing
 

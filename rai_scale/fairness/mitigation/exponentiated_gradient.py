@@ -15,6 +15,7 @@ from fairlearn.reductions._exponentiated_gradient._constants import _ACCURACY_MU
 from fairlearn.reductions._exponentiated_gradient._lagrangian import _Lagrangian
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.shared_object import publish_object
 from rai_scale.fairness.mitigation.cell_moments import counted
 from rai_scale.fairness.mitigation.reductions import (
     ROW_LIMIT,
@@ -25,7 +26,6 @@ from rai_scale.fairness.mitigation.reductions import (
     collect_training,
     layout_of,
     moment_of,
-    publish_object,
     training_of,
 )
 

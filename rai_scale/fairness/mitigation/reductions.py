@@ -6,17 +6,11 @@ only) are brought to the driver, within ``row_limit``, as they are or as distinc
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import fairlearn.reductions
 import numpy as np
 import pandas as pd
@@ -28,6 +22,7 @@ from fairlearn.reductions import ErrorRate, LossMoment, Moment
 from rai_scale.engines.arrow_types import canonical_column
 from rai_scale.engines.exact import key_values, merging, number_values
 from rai_scale.engines.frames import column_to_arrow
+from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
 from rai_scale.statistics.cells import count_cells, counts_of
@@ -233,27 +228,6 @@ class Predict:
             ],
             schema=self.outputs,
         )
-
-
-def publish_object(engine: Engine, value: Any) -> SharedFile:
-    """Bring an object once to every worker; the file is kept while lazy frames may read it."""
-    handle, path = tempfile.mkstemp(dir=_published(), suffix=".pickle")
-    with os.fdopen(handle, "wb") as file:
-        cloudpickle.dump(value, file)
-    return engine.publish(path)
-
-
-def load_object(path: str) -> Any:
-    """Load what :func:`publish_object` wrote; both ends of the pickle are this program."""
-    with open(path, "rb") as file:
-        return cloudpickle.load(file)
-
-
-@cache
-def _published() -> str:
-    folder = tempfile.mkdtemp(prefix="rai_scale_")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _plain(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
