@@ -1,4 +1,6 @@
-"""Files through the file system of a classic Spark session: what no DataFrame can write or delete.
+"""Files through the file system of a classic Spark session: what no DataFrame can do.
+
+That is to write or delete a single file, and to see one whose name is hidden (``_``, ``.``).
 
 Spark Connect has no such thing; see :func:`can_write`.
 """
@@ -14,6 +16,30 @@ def can_write(session: Any) -> bool:
         return session._jvm is not None
     except Exception:  # Connect has no such attribute, and some platforms forbid it
         return False
+
+
+def listed(session: Any, url: str) -> dict[str, tuple[int, float]] | None:
+    """Return address, size and time of change of all files below, hidden ones too; None: absent."""
+    files, path = _files_and_path(session, url)
+    if not files.exists(path):
+        return None
+    found = {}
+    each = files.listFiles(path, True)
+    while each.hasNext():
+        file = each.next()
+        found[file.getPath().toString()] = int(file.getLen()), file.getModificationTime() / 1000
+    return found
+
+
+def read(session: Any, url: str, start: int, end: int) -> bytes:
+    """Return bytes ``[start, end)`` of a file, which must be small: its bytes pass py4j as text."""
+    files, path = _files_and_path(session, url)
+    stream = files.open(path)
+    try:
+        stream.seek(start)
+        return bytes(stream.readNBytes(end - start))
+    finally:
+        stream.close()
 
 
 def save(session: Any, url: str, content: bytes) -> None:

@@ -94,10 +94,11 @@ def _lacking(
     keys = cells.keys[roles.groups]
     several = len(roles.groups) > 1
     index = pd.MultiIndex.from_frame(keys) if several else pd.Index(keys.iloc[:, 0].to_numpy())
-    place = counts.index.get_indexer(index)
+    place = _places(index, counts.index)
     found = []
     for metric in metrics:
-        mass = cells.count if metric.weight is None else cells.sums[metric.weight]
+        # averages that came from moments have no sums of weights per cell
+        mass = cells.sums[metric.weight] if metric.weight in cells.sums else cells.count
         lacking = {}
         for needing, column, positive, text in _NEEDS:
             if base_function(metric.function) not in needing:
@@ -108,6 +109,14 @@ def _lacking(
                 lacking[text] = held == 0
         found.append(lacking)
     return found
+
+
+def _places(index: pd.Index, groups: pd.Index) -> np.ndarray:
+    try:
+        return groups.get_indexer(index)
+    except pd.errors.InvalidIndexError:  # intervals that overlap are looked up by equality
+        known = {key: number for number, key in enumerate(groups)}
+        return np.array([known[key] for key in index])
 
 
 _NEEDS: tuple[tuple[tuple[Any, ...], str, bool, str], ...] = (

@@ -127,6 +127,8 @@ class SessionFiles(AbstractFileSystem):
 
         One listing takes the visible files; one per level of folders takes the hidden ones.
         """
+        if hadoop_files.can_write(self.session):
+            return self._through_hadoop(root)
         plain = escaped(root)
         tree = self._load(root, plain)
         depth, there = 0, tree is not None
@@ -137,6 +139,23 @@ class SessionFiles(AbstractFileSystem):
             there = there or more is not None
             depth += 1
         return found if there else None
+
+    def _through_hadoop(self, root: str) -> dict[str, tuple[int, str]] | None:
+        try:
+            found = hadoop_files.listed(self.session, root)
+        except Exception as error:
+            raise TableError(
+                f"the Spark session cannot list {root!r}: {type(error).__name__}."
+            ) from None
+        start = len(without_scheme(root).rstrip("/"))
+        return (
+            None
+            if found is None
+            else {
+                without_scheme(path)[start:].lstrip("/"): (size, repr(changed))
+                for path, (size, changed) in found.items()
+            }
+        )
 
     def _load(self, root: str, pattern: str) -> dict[str, tuple[int, str]] | None:
         start = without_scheme(root).rstrip("/")
@@ -161,6 +180,9 @@ class SessionFiles(AbstractFileSystem):
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """Return bytes ``[start, end)`` of a file; an executor reads all of it (at most 2 GB)."""
+        name = path.rsplit("/", 1)[-1]
+        if name.startswith(("_", ".")) and hadoop_files.can_write(self.session):
+            return hadoop_files.read(self.session, path, start, end)
         part = f"substring(content, {start + 1}, {end - start}) AS part"
         try:
             row = self._binary([escaped(path)]).selectExpr(part).first()

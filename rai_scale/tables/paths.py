@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rai_scale.errors import TableError, did_you_mean
+from rai_scale.errors import RaiScaleError, TableError, did_you_mean
 
 _DRIVERS = {
     "abfs": "adlfs",
@@ -199,8 +199,16 @@ def hidden(name: str) -> bool:
 
 def check_exists(place: Place) -> None:
     """Raise :class:`TableError` if nothing is there, with the nearest name beside it."""
-    if place.fs.exists(place.path):
-        return
+    try:
+        if place.fs.exists(place.path):
+            return
+    except (RaiScaleError, OSError):
+        raise
+    except Exception as error:  # a driver's own, such as that of missing credentials
+        raise TableError(
+            f"{place.url!r} cannot be looked at: {type(error).__name__}. Check the credentials "
+            "of the store, and whether it can be reached from here."
+        ) from None
     raise TableError(f"{place.url!r} does not exist.{_hint(place)}")
 
 

@@ -115,8 +115,8 @@ def test_tables_are_written_through_the_session_or_refused_first(store):
     assert (
         pq.read_table(folder / "out" / "_run-two").sort_by("id").to_pylist() == PEOPLE.to_pylist()
     )
-    save_bytes(place_of(f"{place}/report.html"), b"page")
-    with place_of(f"{place}/report.html").open() as file:
+    save_bytes(place_of(f"{address}/report.html"), b"page")
+    with place_of(f"{address}/report.html").open() as file:
         assert file.read() == b"page"
     delete_table(place)
     assert not list((folder / "out").glob("_*"))

@@ -103,8 +103,8 @@ def test_errors_say_what_to_do(tmp_path):
         TableError, match=r"holds no table\. Found: 1 file\(s\): picture: not a kind"
     ):
         find_tables(str(tmp_path / "pictures"))
-    with pytest.raises(MissingDriverError, match="pip install adlfs"):
-        find_tables("abfss://c@account.dfs.core.windows.net/x")
+    with pytest.raises(MissingDriverError, match="pip install gcsfs"):
+        find_tables("gs://bucket/x")
     with pytest.raises(MissingDriverError, match="azureml-fsspec"):
         find_tables("azureml://subscriptions/1/x")
 
