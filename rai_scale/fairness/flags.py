@@ -98,7 +98,7 @@ def _lacking(
     found = []
     for metric in metrics:
         # averages that came from moments have no sums of weights per cell
-        mass = cells.sums[metric.weight] if metric.weight in cells.sums else cells.count
+        mass = cells.sums.get(metric.weight or "", cells.count)
         lacking = {}
         for needing, column, positive, text in _NEEDS:
             if base_function(metric.function) not in needing:
