@@ -171,5 +171,5 @@ def _of_limit(limit: dict[str, Any], prices: list[dict[str, Decimal]]) -> tuple[
         name = f"grant of {limit['analyst']} on {limit['dataset']}"
     left = now - spent
     would = f"{left.normalize():f} would remain" if left >= 0 else "that does not fit"
-    asked = f"{now.normalize():f} is left, this costs {spent:f}"
+    asked = f"{now.normalize():f} is left, this costs {spent.normalize():f}"
     return f"{measure}, {name}: {asked}, {would}.", left >= 0
