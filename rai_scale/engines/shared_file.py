@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 _LOADED: dict[tuple[str, str], Any] = {}
@@ -46,3 +50,11 @@ def content_name(path: str) -> str:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{digest[:24]}-{os.path.basename(path)}"
+
+
+@cache
+def kept_folder() -> str:
+    """Return a folder that is kept until this process ends: lazy frames may read it as long."""
+    folder = tempfile.mkdtemp(prefix="rai_scale_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

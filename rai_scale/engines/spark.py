@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import reduce
 from importlib import import_module
 from operator import mul
 from typing import Any
@@ -25,7 +23,7 @@ from rai_scale.engines.arrow_types import canonical_schema, canonical_table, ove
 from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase
 from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
 from rai_scale.engines.partition import BatchFunction, plain_errors
-from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
 from rai_scale.engines.sorted_groups import groups_of
 
 _FOUR = 4
@@ -267,19 +265,12 @@ def _partition() -> str:
     return "?" if context is None else str(context.partitionId())
 
 
-@cache
-def _published() -> str:
-    folder = tempfile.mkdtemp(prefix="rai_scale_")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def _named_copy(path: str, name: str) -> str:
     """Return the path of the file under this name, kept until this process ends.
 
     Classic Spark resolves a symbolic link, and executors fetch the file from here later.
     """
-    named = os.path.join(_published(), name)
+    named = os.path.join(kept_folder(), name)
     if not os.path.exists(named):
         try:
             os.link(os.path.realpath(path), named)

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.background import background_frame
 from rai_scale.explanations.coalitions import FOLDS
 from rai_scale.explanations.columns import model_frame
 from rai_scale.explanations.layout import Layout
 from rai_scale.explanations.local_values import LocalExplainer, Options, Task
-from rai_scale.explanations.model import Model, as_model, load_object, publish_object
+from rai_scale.explanations.model import Model, as_model, publish_object
 from rai_scale.explanations.model_names import UNNAMED, is_unnamed
 from rai_scale.explanations.output import Output, make_output
 from rai_scale.explanations.shap_values import SHAP_METHODS, Choice

@@ -7,12 +7,9 @@ XGBoost JSON, ONNX), or, where its source is said to be trusted, by one that doe
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 
+from rai_scale.engines.shared_file import kept_folder
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.explanations.boosters import wrapped_booster
 from rai_scale.explanations.model_files import load_model
@@ -226,20 +224,7 @@ def publish_object(engine: Engine, value: Any, name: str) -> SharedFile:
 
     The file is kept until this process ends: lazy frames may need it as long.
     """
-    path = Path(tempfile.mkdtemp(dir=_kept_folder())) / name
+    path = Path(tempfile.mkdtemp(dir=kept_folder())) / name
     with path.open("wb") as file:
         cloudpickle.dump(value, file)
     return engine.publish(str(path))
-
-
-@cache
-def _kept_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="rai_scale_")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def load_object(path: str) -> Any:
-    """Load what :func:`publish_object` wrote; both ends are this program."""
-    with open(path, "rb") as file:
-        return cloudpickle.load(file)

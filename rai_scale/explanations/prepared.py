@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.explanations.background import background_frame
-from rai_scale.explanations.model import as_model, load_object, publish_object
+from rai_scale.explanations.model import as_model, publish_object
 from rai_scale.explanations.output import Output, make_output
 
 if TYPE_CHECKING:
