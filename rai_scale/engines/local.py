@@ -30,6 +30,7 @@ from rai_scale.engines.counts import (
     refuse_nested,
     sum_name,
 )
+from rai_scale.engines.database import connection
 from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
@@ -196,7 +197,7 @@ class LocalEngine(EngineBase):
                 return check_limit(
                     counted.cast(counts_schema(table.schema, keys, sums)), keys, limit
                 )
-        relation = duckdb.connect().from_arrow(data) if isinstance(data, pa.Table) else data
+        relation = connection().from_arrow(data) if isinstance(data, pa.Table) else data
         # fsum keeps the digits that a naive sum of many rows loses
         totals = [f"{_fsum(name)} AS {quoted(sum_name(name))}" for name in sums]
         wanted = ", ".join([*map(quoted, keys), 'count(*)::BIGINT AS "count"', *totals])

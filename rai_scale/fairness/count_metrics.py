@@ -89,7 +89,8 @@ def count_table(
 ) -> pd.DataFrame:
     """Return the metrics of each group of ``by`` that has rows, sorted; of all rows without it."""
     if by:
-        grouped = cells.keys.groupby([cells.keys[name].to_numpy() for name in by], sort=True)
+        rows_of = [cells.keys[name].to_numpy() for name in by]
+        grouped = pd.Series(cells.count).groupby(rows_of, sort=True)
         codes, index = grouped.ngroup().to_numpy(), grouped.size().index.set_names(list(by))
     else:
         codes, index = np.zeros(len(cells.count), np.int64), pd.RangeIndex(1)

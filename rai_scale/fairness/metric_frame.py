@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import pandas as pd
 from fairlearn.metrics import MetricFrame
+from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
@@ -20,6 +22,30 @@ from rai_scale.fairness.uncertainty.quantiles import interval_tables
 from rai_scale.fairness.uncertainty.replicates import Replicates
 
 MAX_CELLS = 2_000_000
+COMPARED = ("group_min", "group_max", "difference", "ratio")
+
+
+class _Answers(dict[str, Any]):
+    """Fairlearn's answers; those that compare groups are computed when one is first asked for.
+
+    They take half the time of a small frame, and most readers want the values by group alone.
+    """
+
+    def __init__(self, frame: CountedMetricFrame, result: DisaggregatedResult) -> None:
+        super().__init__()
+        self._frame = frame
+        # the reader may change the tables that the frame shows
+        self._result = DisaggregatedResult(result.overall.copy(), result.by_group.copy())
+
+    def __missing__(self, name: str) -> Any:
+        if name not in COMPARED:
+            raise KeyError(name)
+        eager = copy(self._frame)
+        eager._result_cache = {}
+        eager._populate_results(self._result)
+        for other in COMPARED:
+            self.setdefault(other, eager._result_cache[other])
+        return self[name]
 
 
 class CountedMetricFrame(MetricFrame):
@@ -48,10 +74,12 @@ class CountedMetricFrame(MetricFrame):
         self._sf_names = list(roles.sensitive)
         self._cf_names = list(roles.control) or None
         self._user_supplied_callable = single
-        self._result_cache: dict[str, Any] = {}
         self._ci_quantiles: list[float] | None = None
         self._n_boot: int | None = None
-        self._populate_results(measured.result)
+        result = measured.result
+        self._result_cache: dict[str, Any] = _Answers(self, result)
+        self._result_cache["overall"] = self._extract_result(result.overall, False)
+        self._result_cache["by_group"] = self._extract_result(result.by_group, True)
         self._measured = measured
         self.replicates: Replicates | None = None
         index = measured.result.by_group.index

@@ -1,0 +1,48 @@
+"""The database that counts of tables in memory share."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
+from rai_scale.engines import database
+from rai_scale.engines.local import LocalEngine
+
+TABLE = pa.table({"g": ["a", "b", "a"]})
+FORK = """
+import os, sys
+import pyarrow as pa
+from rai_scale.engines.local import LocalEngine
+count = lambda: LocalEngine().group_counts(pa.table({"g": ["a", "b", "a"]}), ["g"]).num_rows
+count()
+child = os.fork()
+if not child:
+    sys.exit(count())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def counts():
+    """Count the rows of the table by group."""
+    found = LocalEngine().group_counts(TABLE, ["g"]).to_pydict()
+    return dict(zip(found["g"], found["count"], strict=True))
+
+
+def test_a_closed_database_is_started_anew():
+    """One error of DuckDB does not end all counting of the process."""
+    counts()
+    database._started[-1].close()
+    assert counts() == {"a": 2, "b": 1}
+
+
+def test_threads_count_side_by_side():
+    """Connections are not shared between threads."""
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: counts(), range(80))) == [{"a": 2, "b": 1}] * 80
+
+
+def test_a_forked_process_counts_and_ends():
+    """It has none of the threads of its parent's database."""
+    done = subprocess.run([sys.executable, "-c", FORK], timeout=60, check=False)
+    assert done.returncode == 2
