@@ -109,6 +109,9 @@ def asked_for(path: str, asked: Mapping[str, Asked]) -> Asked:
 def encoding_of(head: bytes) -> str:
     """Tell the encoding of a text from its first bytes: a byte order mark, UTF-8, or Windows-1252.
 
+    A text in which most characters beyond ASCII are sound UTF-8 is UTF-8, also where some bytes
+    are damaged: as Windows-1252 every name in it would be misread.
+
     Raises
     ------
     NoTextError
@@ -122,11 +125,26 @@ def encoding_of(head: bytes) -> str:
         if wide is None:
             raise NoTextError
         return wide
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return UTF8
+    sound, damaged = _beyond_ascii(head)
+    return UTF8 if sound >= damaged else "cp1252"
+
+
+def encoding_doubts(head: bytes, encoding: str) -> tuple[str, ...]:
+    """Say what is doubtful about an encoding that :func:`encoding_of` told."""
+    if encoding == "cp1252":
+        return ("it is not UTF-8 and was read as Windows-1252",)
+    if encoding == UTF8 and _beyond_ascii(head)[1]:
+        return ("some of its bytes are not UTF-8 and are shown as \ufffd",)
+    return ()
+
+
+def _beyond_ascii(head: bytes) -> tuple[int, int]:
+    """Count the characters beyond ASCII that are UTF-8, and the places that are not."""
+    if head.isascii():
+        return 0, 0
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
+    damaged = text.count("\ufffd")
+    return sum(c > "\x7f" for c in text) - damaged, damaged
 
 
 def _wide(head: bytes) -> str | None:
@@ -158,9 +176,10 @@ def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: Asked) -> Diale
     best = max(scores, key=lambda c: (scores[c], c == choices[0]))
     if scores[best] < max(_MOSTLY, scores[choices[0]] + 0.05):
         best = choices[0]
-    records, doubts = parsed[best], []
-    if not asked.encoding and encoding == "cp1252":
-        doubts.append("it is not UTF-8 and was read as Windows-1252")
+    records = parsed[best]
+    doubts: list[str] = []
+    if not asked.encoding:
+        doubts += encoding_doubts(head, encoding)
     if not asked.delimiter and any(len(r) > 1 for r in records) and scores[best] < _CLEARLY:
         doubts.append("its lines do not have the same number of fields")
     header = asked.header

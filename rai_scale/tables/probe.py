@@ -17,6 +17,7 @@ from rai_scale.tables.dialect import (
     asked_for,
     csv_dialect,
     document_of,
+    encoding_doubts,
     encoding_of,
 )
 from rai_scale.tables.formats import CORRUPT, delimiter_of
@@ -68,9 +69,8 @@ def dialect_of(format: str, file: Place, asked: Asked | None = None) -> Dialect:
         found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or Asked())
         return replace(found, names=tuple(unique_names(found.names, [CORRUPT])))
     encoding = encoding_of(head)
-    doubts = ("it is not UTF-8 and was read as Windows-1252",) if encoding == "cp1252" else ()
     document = format == "jsonl" and document_of(head, encoding)
-    return Dialect(encoding, document=document, doubts=doubts)
+    return Dialect(encoding, document=document, doubts=encoding_doubts(head, encoding))
 
 
 def _read(stream: Any) -> bytes:

@@ -9,11 +9,13 @@ import pytest
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError
 from rai_scale.tables.dialect import (
+    UTF8,
     Asked,
     NoTextError,
     check_asked,
     csv_dialect,
     document_of,
+    encoding_doubts,
     encoding_of,
 )
 from rai_scale.tables.find import find_tables
@@ -77,6 +79,10 @@ def test_encodings_are_told_apart(encoding):
 
 def test_what_is_neither_utf_8_nor_text():
     assert encoding_of("Müllerweg".encode("latin-1")) == "cp1252"
+    damaged = "Müller, Ünal, André".encode() + b"\xff"  # one bad byte does not change the names
+    assert encoding_of(damaged) == UTF8
+    assert "not UTF-8" in encoding_doubts(damaged, UTF8)[0]
+    assert encoding_doubts("Müller".encode(), UTF8) == ()
     assert encoding_of("é".encode()[:1] + b"") == "utf-8-sig"  # cut in the middle of a letter
     for head in (b"%PDF-1.7", b"PK\x03\x04", b"\x1f\x8b", b"\x00\x01\x02\x03" * 40):
         with pytest.raises(NoTextError):
