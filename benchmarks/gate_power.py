@@ -15,10 +15,10 @@ from itertools import product
 
 import numpy as np
 
-from rai_scale.fairness.uncertainty.bands import difference_band
-from rai_scale.fairness.uncertainty.formulas_rates import selection_rate
-from rai_scale.fairness.uncertainty.gates import gate_fails
-from rai_scale.fairness.uncertainty.resample import resample_counts
+from rai_scale.measures.uncertainty.bands import difference_band
+from rai_scale.measures.uncertainty.formulas_rates import selection_rate
+from rai_scale.measures.uncertainty.gates import gate_fails
+from rai_scale.measures.uncertainty.resample import resample_counts
 
 GROUPS = 10
 Y_PRED = np.array([1, 0])

@@ -31,7 +31,7 @@ from snsql import Privacy, from_df
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.privacy.bounding import HashKey
-from rai_scale.privacy.no_ledger import NoLedger
+from rai_scale.privacy.ledger.no_ledger import NoLedger
 from rai_scale.private_queries.api import exact_aggregates, private_sql
 from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import make_plan

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rai_scale._version import __version__
 from rai_scale.errors import RaiScaleError, one_line
-from rai_scale.jobs.budget import app as budget_app
+from rai_scale.jobs.budget.commands import app as budget_app
 from rai_scale.jobs.config import load_config
 from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
 
@@ -59,7 +59,8 @@ def scan(
     warnings_ok: WarningsOk = False,
 ) -> None:
     """Find the personal data of a lake; exit code 1 if a gate fails."""
-    from rai_scale.jobs.scan import ScanJob, run
+    from rai_scale.jobs.scan.config import ScanJob
+    from rai_scale.jobs.scan.run import run
 
     _finish(_job(run, ScanJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
@@ -73,7 +74,8 @@ def redact(
     warnings_ok: WarningsOk = False,
 ) -> None:
     """Redact the tables of a lake; exit code 2 if rows were quarantined."""
-    from rai_scale.jobs.redact import RedactJob, run
+    from rai_scale.jobs.redact.config import RedactJob
+    from rai_scale.jobs.redact.run import run
 
     _finish(_job(run, RedactJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
@@ -87,7 +89,8 @@ def fairness(
     warnings_ok: WarningsOk = False,
 ) -> None:
     """Measure a model by group; exit code 1 if a gate fails."""
-    from rai_scale.jobs.fairness import FairnessJob, run
+    from rai_scale.jobs.fairness.config import FairnessJob
+    from rai_scale.jobs.fairness.run import run
 
     _finish(_job(run, FairnessJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
@@ -113,7 +116,8 @@ def private_sql(
     ] = None,
 ) -> None:
     """Release private tables; exit code 1 if the budget is too small."""
-    from rai_scale.jobs.private_sql import PrivateSqlJob, run
+    from rai_scale.jobs.private_sql.config import PrivateSqlJob
+    from rai_scale.jobs.private_sql.run import run
 
     overrides = _overrides(engine, sets, warnings_ok)
     if plan_only or advise is not None:
@@ -130,7 +134,8 @@ def explain(
     warnings_ok: WarningsOk = False,
 ) -> None:
     """Explain the predictions of a model for a table, and write a report."""
-    from rai_scale.jobs.explain import ExplainJob, run
+    from rai_scale.jobs.explain.config import ExplainJob
+    from rai_scale.jobs.explain.run import run
 
     _finish(_job(run, ExplainJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
@@ -144,7 +149,7 @@ def train_ebm(
     warnings_ok: WarningsOk = False,
 ) -> None:
     """Train an Explainable Boosting Machine on a table, and write a report."""
-    from rai_scale.jobs.ebm import EBMJob, run
+    from rai_scale.jobs.glassbox.run import EBMJob, run
 
     _finish(_job(run, EBMJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
@@ -176,7 +181,7 @@ def demo(
     log_json: LogJson = False,
 ) -> None:
     """Find, decide, redact, prove: the main job on a sample lake, and one report over it."""
-    from rai_scale.jobs.demo import DemoJob, run
+    from rai_scale.jobs.demo.run import DemoJob, run
 
     set_up_logging(log_json)
     try:
@@ -250,8 +255,8 @@ def _job(run: Any, kind: Any, path: Path, sets: list[str], log_json: bool) -> Ou
 
 
 def _dry_run(path: Path, sets: list[str], advise: str | None) -> Outcome:
-    from rai_scale.jobs.private_plan import dry_run
-    from rai_scale.jobs.private_sql import PrivateSqlJob
+    from rai_scale.jobs.private_sql.config import PrivateSqlJob
+    from rai_scale.jobs.private_sql.dry_run import dry_run
 
     try:
         return dry_run(load_config(PrivateSqlJob, path, sets), advise)

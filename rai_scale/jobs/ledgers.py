@@ -10,8 +10,8 @@ from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.jobs.secrets import is_reference, resolve_secret
 
 if TYPE_CHECKING:
-    from rai_scale.privacy.ledger import Ledger
-    from rai_scale.privacy.no_ledger import NoLedger
+    from rai_scale.privacy.ledger.ledger import Ledger
+    from rai_scale.privacy.ledger.no_ledger import NoLedger
 
 _WITH_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
 _SQLITE_FILE = re.compile(r"^sqlite(\+\w+)?:///(?P<path>[^?]+)")
@@ -58,7 +58,7 @@ def open_named(
         If a reference leads nowhere, or no ledger is there; the message never holds a password.
     """
     try:
-        from rai_scale.privacy.no_ledger import ledger_of
+        from rai_scale.privacy.ledger.no_ledger import ledger_of
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "sqlalchemy", "private") from None
     found = resolve_secret(address).strip() if is_reference(address) else address

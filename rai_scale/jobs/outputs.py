@@ -16,7 +16,8 @@ from rai_scale.jobs.ledgers import ledger_file
 from rai_scale.jobs.run import Outcome
 from rai_scale.tables.lock import LOCK, only_run
 from rai_scale.tables.ownership import files_below
-from rai_scale.tables.paths import Place, hidden, place_of
+from rai_scale.tables.path_names import hidden
+from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.write import check_output
 
 AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rai_scale.jobs.ebm_config import EBMJob
-from rai_scale.jobs.explain import ExplainJob
-from rai_scale.jobs.fairness import FairnessJob
-from rai_scale.jobs.private_sql import PrivateSqlJob
-from rai_scale.jobs.redact import RedactJob
-from rai_scale.jobs.scan import ScanJob
+from rai_scale.jobs.explain.config import ExplainJob
+from rai_scale.jobs.fairness.config import FairnessJob
+from rai_scale.jobs.glassbox.config import EBMJob
+from rai_scale.jobs.private_sql.config import PrivateSqlJob
+from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.pii.config import Frozen
 
 JOBS: dict[str, type[Frozen]] = {

@@ -28,7 +28,7 @@ from rai_scale.pii.recognizers import (
     ignored_labels,
     predefined_entities,
 )
-from rai_scale.pii.spare import Look, PatternsFirst, tagging_components
+from rai_scale.pii.shortcuts import Look, PatternsFirst, tagging_components
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from rai_scale.pii.leaves import Leaf, Place, plain_number, to_json, valid_text
+from rai_scale.pii.text_leaves import Leaf, Place, plain_number, to_json, valid_text
 
 INNER_DOCUMENTS = 16
 """JSON in a text of JSON is opened so many times; what is below is one text."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii.documents import parse_document
-from rai_scale.pii.leaves import Leaf, Place, cell_text, whole_text
+from rai_scale.pii.text_leaves import Leaf, Place, cell_text, whole_text
 
 Change = Callable[[Leaf], Any]
 _ENDS = ("", ".", "[")

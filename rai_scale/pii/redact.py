@@ -14,10 +14,10 @@ from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import DETAILS
-from rai_scale.pii.leaves import root
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redact_cells import RedactCells
+from rai_scale.pii.text_leaves import root
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from rai_scale.pii.analyzer import Analysis, CellAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.documents import parse_document
 from rai_scale.pii.findings import DETAILS, FAILED, FINDING, OK
-from rai_scale.pii.leaves import Leaf, Place, cell_text, root, whole_text
 from rai_scale.pii.nested import Fitted, map_nested, nested_leaves
 from rai_scale.pii.operators import Anonymizer, Item, Operators
+from rai_scale.pii.text_leaves import Leaf, Place, cell_text, root, whole_text
 
 
 class RedactionError(RaiScaleError):

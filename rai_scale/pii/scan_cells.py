@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.leaves import Leaf, root
 from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
+from rai_scale.pii.text_leaves import Leaf, root
 
 SCORE_UNIT = 1_000_000
 """Scores are summed as integers of this unit, so that sums are equal whatever the order."""

@@ -9,8 +9,8 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Literal
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.privacy.budget import Amount, Number, exact, from_units, text, to_units
-from rai_scale.privacy.canonical import canonical_json
+from rai_scale.privacy.ledger.amounts import Amount, Number, exact, from_units, text, to_units
+from rai_scale.records.canonical import canonical_json
 
 Accounting = Literal["epsilon-delta", "zcdp"]
 ACCOUNTINGS: tuple[Accounting, ...] = ("epsilon-delta", "zcdp")
@@ -77,7 +77,7 @@ class Cost:
         own. Without an epsilon, the column is delta-approximate rho-zCDP. Where rho is missing,
         a scope that counts in zCDP charges epsilon squared over 2, and delta.
     mechanism
-        For the tighter figure of :mod:`rai_scale.privacy.accounting`.
+        For the tighter figure of :mod:`rai_scale.privacy.ledger.accounting`.
     neighbours
         What the column is private against: ``add-remove``, a person added or removed, or
         ``replace``, a person replaced by another while the number of persons is public.

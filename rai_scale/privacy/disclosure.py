@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rai_scale.errors import BudgetExceededError, RaiScaleError
-from rai_scale.privacy.problems import LedgerError
+from rai_scale.privacy.ledger.problems import LedgerError
 
 Result = TypeVar("Result")
 

@@ -10,12 +10,11 @@ from snsql.metadata import Metadata
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import HashKey
-from rai_scale.privacy.budget import Number
-from rai_scale.privacy.canonical import idempotency_key
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.no_ledger import ledger_of
+from rai_scale.privacy.ledger.amounts import Number
+from rai_scale.privacy.ledger.no_ledger import ledger_of
+from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.noise import Kind
-from rai_scale.privacy.once import release_once
 from rai_scale.private_queries.dry_run import default_scope
 from rai_scale.private_queries.exact import ExactSql
 from rai_scale.private_queries.keys import Keys
@@ -24,6 +23,7 @@ from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import Plan, declared_types, make_plan
 from rai_scale.private_queries.release import draw, encoded
 from rai_scale.private_queries.result import PrivateRelease
+from rai_scale.records.canonical import idempotency_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ def private_sql(
     hash_key : bytes, optional
         Decides which rows of a unit above ``max_ids`` are kept; random by default.
     force_ephemeral : bool
-        As in :func:`~rai_scale.privacy.ledger.open_ledger`.
+        As in :func:`~rai_scale.privacy.ledger.ledger.open_ledger`.
 
     Returns
     -------

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.budget import Number
 from rai_scale.privacy.costs import spent
-from rai_scale.privacy.no_ledger import NoLedger, ledger_of
+from rai_scale.privacy.ledger.amounts import Number
+from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
-from rai_scale.private_queries.budget import assign
 from rai_scale.private_queries.columns import TIME_ZONE
 from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata
+from rai_scale.private_queries.noise_plan import assign
 from rai_scale.private_queries.plan import Plan, describe, make_plan
 
 _ROUNDS = 40

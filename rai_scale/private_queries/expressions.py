@@ -6,7 +6,7 @@ Numbers are computed in double precision.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,6 @@ from rai_scale.private_queries.literals import (
     literal_like,
 )
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.rules import RULES
 
 _NUMBER = ("int", "decimal", "float")
 _LONGEST = 50_000
@@ -35,6 +34,8 @@ class Compiler:
     ----------
     dialect : Dialect
         Of the engine.
+    rules : mapping of str to callable
+        How each type of node becomes SQL.
     columns : mapping of str to Typed
         The columns that may be used; others are refused.
     refused : mapping of str to str
@@ -42,6 +43,7 @@ class Compiler:
     """
 
     dialect: Dialect
+    rules: Mapping[str, Callable[[Compiler, Any], Typed]]
     columns: Mapping[str, Typed]
     refused: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,7 +61,7 @@ class Compiler:
 
     def compile(self, node: Any) -> Typed:
         """Return the SQL of an expression; the type of the node chooses the rule."""
-        rule = RULES.get(type(node).__name__)
+        rule = self.rules.get(type(node).__name__)
         if rule is None:
             raise QueryRefusedError(
                 f"{type(node).__name__} cannot be used on rows: {node}. It may fail on a row's "

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.privacy.fixed_point import Grid
+from rai_scale.private_queries.aggregates import Aggregate
 from rai_scale.private_queries.columns import Typed, as_found, mismatch, normalised
 from rai_scale.private_queries.dialect import Dialect, without_nan
 from rai_scale.private_queries.exact_compare import exact_literal
@@ -17,7 +18,7 @@ from rai_scale.private_queries.expressions import Compiler
 from rai_scale.private_queries.literals import as_double
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.shape import Aggregate
+from rai_scale.private_queries.rules import RULES
 from rai_scale.private_queries.trees import plain_name
 
 _DIGITS = 38
@@ -55,7 +56,7 @@ class Fields:
         As in SmartNoise, WHERE sees the values as they are, groups and aggregates the filled ones.
         """
         columns, refused = self._columns(filled=filled)
-        return Compiler(self.dialect, columns, refused)
+        return Compiler(self.dialect, RULES, columns, refused)
 
     def unit(self) -> Field | None:
         """Return the privacy unit's field."""

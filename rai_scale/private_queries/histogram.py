@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.budget import Number
+from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.metadata import Given
 from rai_scale.private_queries.result import PrivateRelease

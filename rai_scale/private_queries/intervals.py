@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from snsql._ast import ast
 
-from rai_scale.private_queries.budget import NoisyColumn
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import bare, ends_of
+from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.trees import bound
 
 _FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)

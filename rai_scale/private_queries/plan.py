@@ -16,19 +16,19 @@ from snsql.metadata import Metadata
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.bounding import Bounding, HashKey
-from rai_scale.privacy.budget import Number
 from rai_scale.privacy.fixed_point import Grid
+from rai_scale.privacy.ledger.amounts import Number
+from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.privacy.noise import Kind
-from rai_scale.privacy.problems import PrivacyWarning
-from rai_scale.private_queries.budget import MECHANISMS, Budgeted, assign
+from rai_scale.private_queries.aggregates import Aggregate, Shape, shape_of
 from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.keys import Key, Keys, public_keys
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import grid_of
+from rai_scale.private_queries.noise_plan import MECHANISMS, Budgeted, assign
 from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.shape import Aggregate, Shape, shape_of
 from rai_scale.private_queries.trees import plain_name
 
 _INLINE = 2_000

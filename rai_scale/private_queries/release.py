@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.privacy.reservation import to_ipc
-from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.privacy.ledger.reservation import to_ipc
 from rai_scale.private_queries.columns import TIME_ZONE
+from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.plan import Plan, describe
 
 

@@ -16,12 +16,12 @@ from snsql._ast import ast
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import spent
-from rai_scale.privacy.reservation import Release
-from rai_scale.private_queries.budget import NoisyColumn
+from rai_scale.privacy.ledger.reservation import Release
+from rai_scale.private_queries.aggregates import Output
 from rai_scale.private_queries.intervals import Bounds, Intervals, Noisy
+from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.plan import Plan
 from rai_scale.private_queries.release import released_values
-from rai_scale.private_queries.shape import Output
 from rai_scale.private_queries.trees import bound, nodes
 from rai_scale.results import Result
 

@@ -27,7 +27,8 @@ from rai_scale.tables._arrow import (
 )
 from rai_scale.tables.dialect import Dialect
 from rai_scale.tables.formats import CORRUPT
-from rai_scale.tables.paths import Place, base_name, place_of
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.probe import dialect_of
 from rai_scale.tables.source import FileInfo, TableSource
 

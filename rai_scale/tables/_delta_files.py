@@ -15,7 +15,7 @@ from rai_scale.errors import TableError
 from rai_scale.tables._arrow import Piece, Scan, conform, open_piece, select
 from rai_scale.tables._delta_log import ADVICE, features_of, mapping_mode
 from rai_scale.tables._parquet import open_file
-from rai_scale.tables.paths import join, without_scheme
+from rai_scale.tables.path_names import join, without_scheme
 from rai_scale.tables.source import TableSource
 
 _BATCH_ROWS = 10_000

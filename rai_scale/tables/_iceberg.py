@@ -12,7 +12,8 @@ import pyarrow as pa
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.errors import MissingExtraError, TableError
 from rai_scale.tables._arrow import Piece, Scan, conform, select
-from rai_scale.tables.paths import join, place_of
+from rai_scale.tables.path_names import join
+from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import TableSource
 
 _ADVICE = "Read it on Spark by its catalog name (catalog.schema.table)"

@@ -18,7 +18,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from rai_scale.engines import hadoop_files
 from rai_scale.errors import TableError
-from rai_scale.tables.paths import without_scheme
+from rai_scale.tables.path_names import without_scheme
 
 _NOT_THERE = "PATH_NOT_FOUND"
 _HIDDEN = "[_.]*"

@@ -32,7 +32,8 @@ from rai_scale.tables._spark_files import (
 from rai_scale.tables._spark_parquet import session_schemas
 from rai_scale.tables._text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
 from rai_scale.tables.dialect import Dialect
-from rai_scale.tables.paths import join, place_of, without_scheme
+from rai_scale.tables.path_names import join, without_scheme
+from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from rai_scale.tables.formats import (
     stem_of,
 )
 from rai_scale.tables.kinds import why_unread
-from rai_scale.tables.paths import Place, base_name, join, parent
+from rai_scale.tables.path_names import base_name, join, parent
+from rai_scale.tables.paths import Place
 from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 

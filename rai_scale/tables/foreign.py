@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rai_scale.tables.paths import Place, base_name
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place
 
 _METADATA = re.compile(r"^v?(\d+)(-.*|\.gz)?\.metadata\.json(\.gz)?$")
 _ACID = re.compile(r"^(base_\d{7,}|(delete_)?delta_\d{7,}_\d{7,})(_.*)?$")

@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Collection
 
 from rai_scale.errors import TableError
-from rai_scale.tables.paths import Place, base_name, save_bytes
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place, save_bytes
 
 RECORD = "_owner.json"
 _LOG = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
+from rai_scale.tables.path_names import base_name, join, parent
 
 _DRIVERS = {
     "abfs": "adlfs",
@@ -176,27 +177,6 @@ def save_bytes(place: Place, content: bytes) -> None:
         raise
 
 
-def join(folder: str, relative: str) -> str:
-    """Join with one slash; an empty ``relative`` is the folder itself."""
-    return f"{folder.rstrip('/')}/{relative}" if relative else folder
-
-
-def base_name(path: str) -> str:
-    """Return the last part of a path."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
-
-
-def parent(path: str) -> str:
-    """Return the folder of a path."""
-    head, _, _ = path.rstrip("/").rpartition("/")
-    return head or "/"
-
-
-def hidden(name: str) -> bool:
-    """Whether a file or folder is not data, by the rule of Hadoop and Spark."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
-
-
 def check_exists(place: Place) -> None:
     """Raise :class:`TableError` if nothing is there, with the nearest name beside it."""
     try:
@@ -220,8 +200,3 @@ def _hint(place: Place) -> str:
         return did_you_mean(base_name(place.path), [base_name(name) for name in beside])
     except OSError:
         return f" Nor does its folder {parent(place.url)!r}."
-
-
-def without_scheme(url: str) -> str:
-    """Return an address without its scheme, so that ``file:/x``, ``file:///x`` and ``/x`` agree."""
-    return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]+:/*", "/", url)

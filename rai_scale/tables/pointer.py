@@ -6,7 +6,8 @@ import json
 import re
 
 from rai_scale.errors import TableError
-from rai_scale.tables.paths import Place, base_name, place_of, save_bytes
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place, place_of, save_bytes
 
 POINTER = "_current.json"
 RUN_PREFIX = "_run-"

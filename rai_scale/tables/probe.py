@@ -21,7 +21,8 @@ from rai_scale.tables.dialect import (
     encoding_of,
 )
 from rai_scale.tables.formats import CORRUPT, delimiter_of
-from rai_scale.tables.paths import Place, base_name
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place
 
 
 def probe_all(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rai_scale.tables.dialect import Dialect
-from rai_scale.tables.paths import join
+from rai_scale.tables.path_names import join
 
 _LOG = logging.getLogger(__name__)
 

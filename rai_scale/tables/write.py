@@ -21,7 +21,8 @@ from rai_scale.tables.ownership import (
     put_record,
     remove_where_ours,
 )
-from rai_scale.tables.paths import Place, hidden, place_of
+from rai_scale.tables.path_names import hidden
+from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import (
     RUN_PREFIX,
     current_path,

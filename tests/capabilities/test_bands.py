@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.uncertainty import bands
-from rai_scale.fairness.uncertainty.bands_deviations import smoothed_variance
-from rai_scale.fairness.uncertainty.bands_sizes import rate_sizes
-from rai_scale.fairness.uncertainty.gates import gate_fails
-from rai_scale.fairness.uncertainty.replicates import layout_of
-from rai_scale.fairness.uncertainty.resample import resample_counts
+from rai_scale.measures.uncertainty import bands
+from rai_scale.measures.uncertainty.bands_deviations import smoothed_variance
+from rai_scale.measures.uncertainty.bands_sizes import rate_sizes
+from rai_scale.measures.uncertainty.gates import gate_fails
+from rai_scale.measures.uncertainty.replicates import layout_of
+from rai_scale.measures.uncertainty.resample import resample_counts
 
 
 def sample(rates, sizes, rng, n_boot=1_000):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.uncertainty.formulas import vectorised
-from rai_scale.fairness.uncertainty.quantiles import interval_tables
-from rai_scale.fairness.uncertainty.replicates import Replicates, layout_of, replicate_metrics
-from rai_scale.fairness.uncertainty.resample import (
+from rai_scale.measures.uncertainty.formulas import vectorised
+from rai_scale.measures.uncertainty.quantiles import interval_tables
+from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, replicate_metrics
+from rai_scale.measures.uncertainty.resample import (
     Draw,
     generator_of,
     resample_cells,
@@ -193,7 +193,7 @@ def test_each_replicate_has_the_rows_of_the_table(count, n_boot, seed):
 
 
 def test_chunks_hold_few_numbers(monkeypatch):
-    monkeypatch.setattr("rai_scale.fairness.uncertainty.resample.CHUNK_NUMBERS", 40)
+    monkeypatch.setattr("rai_scale.measures.uncertainty.resample.CHUNK_NUMBERS", 40)
     chunks = list(resample_counts(np.full(10, 7), 11, 5))
     assert [len(chunk) for chunk in chunks] == [4, 4, 3]
 

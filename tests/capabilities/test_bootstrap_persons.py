@@ -16,14 +16,14 @@ from scipy import stats
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, WorkerError
-from rai_scale.fairness.uncertainty.persons import (
+from rai_scale.measures.uncertainty.persons import (
     PersonReplicates,
     align,
     hash_persons,
     multiplicities,
     person_replicates,
 )
-from rai_scale.fairness.uncertainty.replicates import layout_of, replicate_metrics
+from rai_scale.measures.uncertainty.replicates import layout_of, replicate_metrics
 from tests.conftest import make_case
 
 KEYS = ["group", "y_true", "y_pred"]

@@ -12,7 +12,7 @@ import sklearn.metrics as skm
 
 import rai_scale
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.count_metrics import FORMULAS
+from rai_scale.measures.count_metrics import FORMULAS
 
 METRICS = {function.__name__: function for function in FORMULAS}
 OTHERS = {"mcc": skm.matthews_corrcoef, "loss": skm.mean_squared_error}

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rai_scale.fairness.metric_frame import metric_frame
+from rai_scale.fairness.frame import metric_frame
 from rai_scale.fairness.mitigation.candidates import ScoreThreshold, evaluate_candidates
 from rai_scale.fairness.mitigation.grid_search import grid_search
 from rai_scale.fairness.mitigation.pareto import pareto

@@ -17,9 +17,9 @@ from sklearn.model_selection import train_test_split
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.explanations import ebm as ebm_module
-from rai_scale.explanations.ebm import train_ebm
-from rai_scale.explanations.ebm_bins import _ranks_of_all
+from rai_scale.glassbox import ebm as ebm_module
+from rai_scale.glassbox.bins import _ranks_of_all
+from rai_scale.glassbox.ebm import train_ebm
 
 FEATURES = ["a", "b", "kind"]
 FAST = {

@@ -10,7 +10,7 @@ from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostin
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.ebm_score import score_ebm
+from rai_scale.glassbox.score import score_ebm
 
 FEATURES = ["a", "b", "kind"]
 ROWS = 300

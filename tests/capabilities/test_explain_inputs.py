@@ -19,11 +19,11 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.columns import model_frame
-from rai_scale.explanations.exact_shap import MOST_FEATURES
-from rai_scale.explanations.explain import BACKGROUND_ROWS, explain, plan_explanation
-from rai_scale.explanations.kernel import DESIGNS, EVALS_PER_FEATURE
-from rai_scale.explanations.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
+from rai_scale.explanations.local.exact_shap import MOST_FEATURES
+from rai_scale.explanations.local.explain import BACKGROUND_ROWS, explain, plan_explanation
+from rai_scale.explanations.local.kernel import DESIGNS, EVALS_PER_FEATURE
+from rai_scale.explanations.local.trees.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
+from rai_scale.models.columns import model_frame
 from tests.capabilities.explained import NAMES, brute_force, by_shap, make, split, values
 from tests.capabilities.noting_model import NotesLoads
 from tests.conftest import engine_params, make_case

@@ -16,9 +16,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from rai_scale.errors import ConfigError, MissingExtraError
-from rai_scale.explanations.explain import explain, plan_explanation
-from rai_scale.explanations.model_files import load_model
-from rai_scale.explanations.onnx_model import onnx_session
+from rai_scale.explanations.local.explain import explain, plan_explanation
+from rai_scale.models.files import load_model
+from rai_scale.models.onnx_model import onnx_session
 from tests.capabilities.explained import NAMES, by_shap, make, split, values
 
 LABELS = (0, 1, 2)

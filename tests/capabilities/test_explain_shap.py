@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.explain import explain, plan_explanation
+from rai_scale.explanations.local.explain import explain, plan_explanation
 from tests.capabilities.explained import (
     BACKGROUND,
     NAMES,
@@ -89,7 +89,7 @@ def test_no_background_row_is_lost():
 @pytest.mark.parametrize("backend", ["tables of its leaves", "shap"])
 def test_a_row_that_does_not_add_up_has_no_values_and_the_others_have(backend, monkeypatch):
     if backend == "shap":
-        monkeypatch.setattr("rai_scale.explanations.leaf_tables.MOST_CELLS", 0)
+        monkeypatch.setattr("rai_scale.explanations.local.trees.leaf_tables.MOST_CELLS", 0)
     frame, _ = make()
     model = LGBMRegressor(n_estimators=5, verbose=-1).fit(frame, frame.f0 + frame.f1)
     plain = model.predict

@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from rai_scale.explanations.explain import explain, plan_explanation
+from rai_scale.explanations.local.explain import explain, plan_explanation
 from tests.conftest import make_case
 
 FEATURES = list("abcde")
@@ -94,7 +94,7 @@ def test_ties_and_missing_values(name, missing):
 
 @pytest.mark.parametrize("name", ["tree", "forest", "lightgbm", "xgboost"])
 def test_ties_where_shap_computes(name, monkeypatch):
-    monkeypatch.setattr("rai_scale.explanations.leaf_tables.MOST_CELLS", 0)
+    monkeypatch.setattr("rai_scale.explanations.local.trees.leaf_tables.MOST_CELLS", 0)
     frame, target = made(0.1)
     assert check(MODELS[name](), frame, target, frame[:12]).endswith("by shap")
 
@@ -102,7 +102,7 @@ def test_ties_where_shap_computes(name, monkeypatch):
 @pytest.mark.parametrize("backend", ["tables of its leaves", "shap"])
 def test_epoch_seconds(backend, monkeypatch):
     if backend == "shap":
-        monkeypatch.setattr("rai_scale.explanations.leaf_tables.MOST_CELLS", 0)
+        monkeypatch.setattr("rai_scale.explanations.local.trees.leaf_tables.MOST_CELLS", 0)
     frame, target = made()
     frame["a"] = 1.7e9 + np.random.default_rng(0).integers(0, 2000, len(frame))
     model = LGBMRegressor(**LIGHT)

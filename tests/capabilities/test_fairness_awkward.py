@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 import rai_scale
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.long_table import OWN_COLUMNS
 from rai_scale.fairness.assessment.tables import reference_table
-from rai_scale.fairness.metrics import MetricError
 from rai_scale.fairness.thresholds.counts import group_points
+from rai_scale.measures.group_columns import OWN_COLUMNS
+from rai_scale.measures.metrics import MetricError
 from rai_scale.statistics.histogram import ScoreColumns
 
 ROWS = 60

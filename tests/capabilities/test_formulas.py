@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.uncertainty.formulas import FORMULAS, vectorised
+from rai_scale.measures.uncertainty.formulas import FORMULAS, vectorised
 
 BINARY = [
     flm.true_positive_rate,

@@ -16,10 +16,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.explain import explain
-from rai_scale.explanations.group_tests import holm
-from rai_scale.explanations.importance import importance
-from rai_scale.explanations.reasons import add_reasons, number_text
+from rai_scale.explanations.local.explain import explain
+from rai_scale.explanations.local.reasons import add_reasons, number_text
+from rai_scale.explanations.overall.importance import importance
+from rai_scale.statistics.group_tests import holm
 
 RNG = np.random.default_rng(13)
 SITE = RNG.choice(["n", "s", "w"], 300, p=[0.5, 0.3, 0.2])

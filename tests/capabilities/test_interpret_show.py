@@ -13,14 +13,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from rai_scale.errors import ConfigError, MissingColumnError, MissingExtraError
-from rai_scale.explanations.explain import explain
-from rai_scale.explanations.ice import ice
-from rai_scale.explanations.importance import importance
-from rai_scale.explanations.interpret_local import MOST_ROWS, to_interpret_local
-from rai_scale.explanations.partial_dependence import partial_dependence
-from rai_scale.explanations.performance import performance
-from rai_scale.explanations.permutation import permutation_importance
-from rai_scale.explanations.sensitivity import morris, sobol
+from rai_scale.explanations.local.explain import explain
+from rai_scale.explanations.local.interpret_local import MOST_ROWS, to_interpret_local
+from rai_scale.explanations.overall.ice import ice
+from rai_scale.explanations.overall.importance import importance
+from rai_scale.explanations.overall.partial_dependence import partial_dependence
+from rai_scale.explanations.overall.permutation import permutation_importance
+from rai_scale.explanations.overall.sensitivity import morris, sobol
+from rai_scale.measures.performance.performance import performance
 from tests.capabilities.explained import NAMES, make, split
 
 FEW = NAMES[:3]
@@ -143,7 +143,7 @@ def test_a_notebook_shows_it(explained, capsys):
 def test_without_plotly_the_extra_is_named(explained, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "rai_scale.explanations.interpret_objects.find_spec",
+        "rai_scale.results.find_spec",
         lambda name: None if name == "plotly" else found(name),
     )
     with pytest.raises(MissingExtraError, match=r"plotly .*rai-scale\[explain\]"):

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.privacy.budget import shares, to_units
-from rai_scale.privacy.canonical import idempotency_key, mask_literals
 from rai_scale.privacy.costs import Cost, Mechanism
-from rai_scale.privacy.ledger import Ledger, open_ledger
-from rai_scale.privacy.life import MAX_ATTEMPTS
-from rai_scale.privacy.once import keep_alive, release_once
-from rai_scale.privacy.problems import LedgerBusyError, LedgerError
-from rai_scale.privacy.reservation import to_ipc
+from rai_scale.privacy.ledger.amounts import shares, to_units
+from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
+from rai_scale.privacy.ledger.lifecycle import MAX_ATTEMPTS
+from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
+from rai_scale.privacy.ledger.release import keep_alive, release_once
+from rai_scale.privacy.ledger.reservation import to_ipc
+from rai_scale.records.canonical import idempotency_key, mask_literals
 
 KEY = "k" * 64
 ARROW = to_ipc(pa.table({"n": [3]}))

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.accounting import pld_epsilon
-from rai_scale.privacy.budget import Amount
 from rai_scale.privacy.costs import Cost, Mechanism
+from rai_scale.privacy.ledger.accounting import pld_epsilon
+from rai_scale.privacy.ledger.amounts import Amount
 
 DELTA = 1e-6
 

@@ -11,12 +11,12 @@ from sqlalchemy import create_engine, insert, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from rai_scale.errors import BudgetExceededError
-from rai_scale.privacy import schema
-from rai_scale.privacy.chain import KEY_VARIABLE
 from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger import LEASE_SECONDS, open_ledger
-from rai_scale.privacy.life import MAX_ATTEMPTS
-from rai_scale.privacy.reservation import to_ipc
+from rai_scale.privacy.ledger import schema
+from rai_scale.privacy.ledger.chain import KEY_VARIABLE
+from rai_scale.privacy.ledger.ledger import LEASE_SECONDS, open_ledger
+from rai_scale.privacy.ledger.lifecycle import MAX_ATTEMPTS
+from rai_scale.privacy.ledger.reservation import to_ipc
 from tests.postgres_server import new_postgres_database
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "budget.md").read_text()

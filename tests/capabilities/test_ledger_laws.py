@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from rai_scale.errors import BudgetExceededError
 from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger import open_ledger
-from rai_scale.privacy.problems import LedgerBusyError, LedgerError
-from rai_scale.privacy.reservation import to_ipc
+from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
+from rai_scale.privacy.ledger.reservation import to_ipc
 
 CAP = Fraction(1)
 GRANT = Fraction(3, 10)

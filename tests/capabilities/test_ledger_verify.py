@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.privacy.chain import KEY_VARIABLE
 from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger import Ledger, open_ledger
-from rai_scale.privacy.problems import LedgerError
-from rai_scale.privacy.reservation import to_ipc
+from rai_scale.privacy.ledger.chain import KEY_VARIABLE
+from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
+from rai_scale.privacy.ledger.problems import LedgerError
+from rai_scale.privacy.ledger.reservation import to_ipc
 from tests.postgres_server import new_postgres_database
 
 TABLES = ("rai_scale_events", "rai_scale_releases")
@@ -158,7 +158,7 @@ def rewind(ledger: Ledger) -> None:
 
 
 def open_without_key():
-    from rai_scale.privacy.chain import Sealer
+    from rai_scale.privacy.ledger.chain import Sealer
 
     return Sealer()
 

@@ -13,7 +13,8 @@ import sklearn.metrics as skm
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.metric_frame import CountedMetricFrame, metric_frame
+from rai_scale.fairness.frame import metric_frame
+from rai_scale.measures.metric_frame import CountedMetricFrame
 
 RANKS = {"auc": skm.roc_auc_score, "ap": skm.average_precision_score}
 AVERAGES = {

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.uncertainty.formulas import vectorised
-from rai_scale.fairness.uncertainty.parity_tests import (
+from rai_scale.measures.uncertainty.formulas import vectorised
+from rai_scale.measures.uncertainty.parity_tests import (
     holm,
     permutation_test,
     two_proportion_z_tests,

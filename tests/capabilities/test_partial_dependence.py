@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.ice import ice
-from rai_scale.explanations.partial_dependence import partial_dependence
+from rai_scale.explanations.overall.ice import ice
+from rai_scale.explanations.overall.partial_dependence import partial_dependence
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(7)

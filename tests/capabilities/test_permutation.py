@@ -15,8 +15,8 @@ from sklearn.metrics import fbeta_score, make_scorer
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.background import sample_rows
-from rai_scale.explanations.permutation import permutation_importance
+from rai_scale.explanations.overall.permutation import permutation_importance
+from rai_scale.models.background import sample_rows
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(11)

@@ -17,8 +17,9 @@ import pytest
 from scipy.stats import beta
 
 from rai_scale.privacy.noise import Noise
-from rai_scale.privacy.thresholds import threshold_for
-from rai_scale.private_queries import budget, fields
+from rai_scale.privacy.rare_groups import threshold_for
+from rai_scale.private_queries import fields
+from rai_scale.private_queries import noise_plan as budget
 from rai_scale.private_queries.api import exact_aggregates, private_sql
 from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import Plan, make_plan
@@ -203,7 +204,7 @@ def spent_end_to_end(**options) -> float:
     return spent(*scores, float(options.get("delta", 0)))
 
 
-@pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+@pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 @pytest.mark.parametrize(
     ("mechanism", "epsilon", "delta"), [("laplace", 1, 0), ("gaussian", 3, 1e-3)]
 )
@@ -221,7 +222,7 @@ def test_private_sql_passes_and_too_little_noise_is_noticed(mechanism, epsilon, 
     assert spent_end_to_end(**options) > epsilon
 
 
-@pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+@pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 def test_private_sql_keeps_rows_per_group_rows_where_there_are_no_groups():
     rows = [(unit, 7, float(i)) for unit in (1, 2, 3) for i in range(9)]
     release = private_sql(

@@ -164,7 +164,7 @@ def test_a_person_of_many_values_reaches_the_claim():
     assert sum(v[0] for v in found.values()) == claim.l1
 
 
-@pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+@pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 def test_a_release_shows_them_beside_other_counts():
     table = table_of([(i, i % 10, float(i % 7), "ab"[i % 2]) for i in range(300)])
     query = (

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.fairness.from_cells import Roles
-from rai_scale.fairness.metrics import resolve_metrics
-from rai_scale.fairness.private_cells import Private, declare, noise_for
-from rai_scale.fairness.private_frame import frame_of_noisy, replicates_of
-from rai_scale.fairness.private_gaps import KINDS, gap_end
-from rai_scale.fairness.private_shares import Noisy, Shares, shares_of
-from rai_scale.fairness.uncertainty.proportions import wilson
+from rai_scale.fairness.private.cells import Private, declare, noise_for
+from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
+from rai_scale.fairness.private.gaps import KINDS, gap_end
+from rai_scale.fairness.private.shares import Noisy, Shares, shares_of
+from rai_scale.measures.from_cells import Roles
+from rai_scale.measures.metrics import resolve_metrics
+from rai_scale.measures.uncertainty.proportions import wilson
 from rai_scale.privacy.noise import Noise
 
 ROLES = Roles("y", "p", ("group",))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.sql_tables import valid_text
-from rai_scale.fairness.private_cells import Private, declare, exact_counts
+from rai_scale.fairness.private.cells import Private, declare, exact_counts
 from rai_scale.privacy.disclosure import PrivateComputationError
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.dialect import Dialect

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.noise import Noise
-from rai_scale.privacy.thresholds import leaked, threshold_for
+from rai_scale.privacy.rare_groups import leaked, threshold_for
+from rai_scale.private_queries.aggregates import Aggregate
 from rai_scale.private_queries.api import exact_aggregates
 from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import Plan, make_plan
 from rai_scale.private_queries.release import draw
-from rai_scale.private_queries.shape import Aggregate
 from tests.capabilities.private_cases import KEY, exact, people
 
 QUERY = (

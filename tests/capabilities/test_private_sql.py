@@ -16,14 +16,14 @@ from rai_scale.privacy.disclosure import (
     private_facts,
     restricted_log,
 )
-from rai_scale.privacy.ledger import open_ledger
-from rai_scale.privacy.problems import PrivacyWarning
+from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.dry_run import advise, dry_run
 from rai_scale.private_queries.histogram import private_histogram
 from tests.capabilities.private_cases import people, pums
 
-pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
 N = 400
 TABLE = pa.table(

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.ledger import open_ledger
-from rai_scale.privacy.problems import PrivacyWarning
+from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.histogram import private_histogram
 from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import people
 
-pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
 LOUD = {"epsilon": 1e6, "delta": 1e-6, "ledger": "none"}
 ROWS = 60

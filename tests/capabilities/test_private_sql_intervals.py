@@ -16,7 +16,7 @@ from rai_scale.private_queries.intervals import Intervals
 from rai_scale.private_queries.nulls import null_safe
 from tests.capabilities.private_cases import people
 
-pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.problems.PrivacyWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
 GROUPS = 1500
 AGREED = 0.95 - 5.2 * np.sqrt(0.95 * 0.05 / GROUPS)

@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from rai_scale.engines.local import LocalEngine
-from rai_scale.jobs import private_sql as job
-from rai_scale.privacy.ledger import Ledger, open_ledger
+from rai_scale.jobs.private_sql import run as job
+from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
 from rai_scale.private_queries import api
 from tests.capabilities.private_cases import people
 from tests.jobs.small_lake import cli, write_config

@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.sensitivity import morris, sobol
+from rai_scale.explanations.overall.sensitivity import morris, sobol
 from tests.conftest import make_case
 
 FEATURES = ["a", "b", "c"]
@@ -103,7 +103,7 @@ def test_the_seed_0_repeats_and_a_constant_output_has_no_index():
 
 
 def test_tasks_give_the_same_on_each_engine(cluster_case, monkeypatch):
-    monkeypatch.setattr("rai_scale.explanations.sensitivity.TASK_ROWS", 32)
+    monkeypatch.setattr("rai_scale.explanations.overall.sensitivity.TASK_ROWS", 32)
     whole = morris(ROWS, MODEL, features=FEATURES, trajectories=20)
     frame = cluster_case.make(pa.Table.from_pandas(ROWS), 3)
     found = morris(frame, MODEL, features=FEATURES, trajectories=20)
@@ -117,7 +117,7 @@ def test_tasks_give_the_same_on_each_engine(cluster_case, monkeypatch):
     [*product(["local", "dask"], [1, 3, 7]), pytest.param("spark", 3, marks=pytest.mark.spark)],
 )
 def test_sobol_is_the_same_on_engines_and_partitions(name, parts, request, monkeypatch):
-    monkeypatch.setattr("rai_scale.explanations.sensitivity.TASK_ROWS", 64)
+    monkeypatch.setattr("rai_scale.explanations.overall.sensitivity.TASK_ROWS", 64)
     case, asked = make_case(name, request), {"features": FEATURES, "base_samples": 16}
     whole = sobol(ROWS, MODEL, **asked)
     shuffled = ROWS.sample(frac=1, random_state=parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rai_scale.fairness.metrics import METRICS
+from rai_scale.measures.metrics import METRICS
 from tests.conformance.answers import EXACT, Question, assert_same, columns_for
 from tests.conformance.tables import cut, people
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import rai_scale.jobs.redact
+import rai_scale.jobs.redact.run
 import rai_scale.pii.redact
 import rai_scale.pii.scan
 from rai_scale.cli import run_command
@@ -72,7 +72,7 @@ def failing_recognizer(kind: type) -> type:
 def main(engine: str, folder: Path) -> None:
     """Run each failing command; write the exit codes to ``codes.json``."""
     patches: dict[str, tuple[Any, str, Any]] = {
-        "redact operator": (rai_scale.jobs.redact, "resolve_operators", failing_operator()),
+        "redact operator": (rai_scale.jobs.redact.run, "resolve_operators", failing_operator()),
         "redact batch": (rai_scale.pii.redact, "RedactCells", failing_batch(RedactCells)),
         "redact half": (rai_scale.pii.redact, "RedactCells", failing_half(RedactCells)),
         "scan batch": (rai_scale.pii.scan, "ScanCells", failing_batch(ScanCells)),

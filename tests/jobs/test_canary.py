@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.jobs import demo
+from rai_scale.jobs.demo import run as demo
 from rai_scale.samples import SampleLake, planted_values
 from tests.jobs.small_lake import (
     EMAIL,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.jobs import scan
+from rai_scale.jobs.scan import run as scan
 from tests.jobs.small_lake import EMAIL, MODEL, ROOT, cli, people_config, shell, write_config
 
 GATE = {"name": "no e-mail addresses", "entities": ["EMAIL_ADDRESS"]}

@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from rai_scale.engines.choose import engine_named
-from rai_scale.explanations.layout import UNEXPLAINED
-from rai_scale.jobs.explain import ExplainJob
-from rai_scale.jobs.explain_parts import Parts
+from rai_scale.explanations.local.layout import UNEXPLAINED
+from rai_scale.jobs.explain.config import ExplainJob
+from rai_scale.jobs.explain.parts import Parts
 from rai_scale.jobs.manifest import MANIFEST
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, leaks, state, write_config

@@ -11,8 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.jobs import manifest, redact, redact_table, scan
+from rai_scale.jobs import manifest
 from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.jobs.redact import run as redact
+from rai_scale.jobs.redact import table as redact_table
+from rai_scale.jobs.scan import run as scan
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.pointer import read_pointer
 from tests.jobs.small_lake import (

@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from rai_scale.jobs.config import load_config
-from rai_scale.jobs.ebm_config import EBMJob
-from rai_scale.jobs.explain import ExplainJob
-from rai_scale.jobs.fairness import FairnessJob
-from rai_scale.jobs.private_sql import PrivateSqlJob
-from rai_scale.jobs.redact import RedactJob
-from rai_scale.jobs.scan import ScanJob
+from rai_scale.jobs.explain.config import ExplainJob
+from rai_scale.jobs.fairness.config import FairnessJob
+from rai_scale.jobs.glassbox.config import EBMJob
+from rai_scale.jobs.private_sql.config import PrivateSqlJob
+from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.scan.config import ScanJob
 from tests.jobs.small_lake import cli, make_people
 
 ROOT = Path(__file__).resolve().parents[2]

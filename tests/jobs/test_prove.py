@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.errors import TableError
-from rai_scale.jobs.prove import prove, read_truth
+from rai_scale.jobs.redact.prove import prove, read_truth
 from tests.jobs.small_lake import EMAIL, MODEL, PERSON, PHONE, cli, write_config
 
 NOTES = [

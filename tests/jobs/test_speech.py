@@ -10,15 +10,15 @@ import stat
 import pytest
 
 from rai_scale.errors import ConfigError, WorkerError, one_line
-from rai_scale.jobs.private_speech import restricted_file
+from rai_scale.jobs.private_sql.messages import restricted_file
 from rai_scale.jobs.run import TextLines
 from rai_scale.privacy.disclosure import restricted_log
-from rai_scale.privacy.ledger import open_ledger
+from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.reports.html import save_html
 from rai_scale.tables.paths import place_of, save_bytes
 from tests.jobs.small_lake import MODEL, cli, write_config
 
-FORGED = "x\n2026-01-01 INFO rai_scale.jobs.redact: redacted payroll\x1b[2J\u2028\u202egnp"
+FORGED = "x\n2026-01-01 INFO rai_scale.jobs.redact.run: redacted payroll\x1b[2J\u2028\u202egnp"
 
 
 def test_a_name_cannot_forge_a_line():

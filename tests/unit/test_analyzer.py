@@ -11,7 +11,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.limits import check_unbroken
-from rai_scale.pii.spare import PatternsFirst, tagging_components
+from rai_scale.pii.shortcuts import PatternsFirst, tagging_components
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
 
 CONFIG = AnalyzerConfig(model=MODEL)

@@ -27,8 +27,8 @@ def test_the_shell_completes_commands():
 
 def test_the_ledgers_own_module_names_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "rai_scale.privacy.ledger", raising=False)
+    monkeypatch.delitem(sys.modules, "rai_scale.privacy.ledger.ledger", raising=False)
     with pytest.raises(
         MissingExtraError, match=r"sqlalchemy .* pip install 'rai-scale\[private\]'"
     ):
-        importlib.import_module("rai_scale.privacy.ledger")
+        importlib.import_module("rai_scale.privacy.ledger.ledger")

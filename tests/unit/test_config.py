@@ -12,13 +12,13 @@ import yaml
 
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.config import config_hash, load_config
-from rai_scale.jobs.ebm import EBMJob
-from rai_scale.jobs.explain import ExplainJob
-from rai_scale.jobs.fairness import FairnessJob
-from rai_scale.jobs.private_queries import read_metadata
-from rai_scale.jobs.private_sql import PrivateSqlJob
-from rai_scale.jobs.redact import RedactJob
-from rai_scale.jobs.scan import ScanJob
+from rai_scale.jobs.explain.config import ExplainJob
+from rai_scale.jobs.fairness.config import FairnessJob
+from rai_scale.jobs.glassbox.run import EBMJob
+from rai_scale.jobs.private_sql.config import PrivateSqlJob
+from rai_scale.jobs.private_sql.plan import read_metadata
+from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import JOBS, export_schemas
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rai_scale.fairness.metric_frame import MAX_CELLS
 from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.measures.metric_frame import MAX_CELLS
 from rai_scale.pii import verdict
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan import SAMPLE_ROWS, SCORE_THRESHOLD

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.jobs.decide import save_plan
 from rai_scale.jobs.outputs import check_apart, check_table_names, files_of, still_there
+from rai_scale.jobs.scan.redact_config import save_plan
 from rai_scale.tables.paths import place_of
 
 

@@ -14,7 +14,8 @@ from rai_scale.errors import TableError
 from rai_scale.tables.delete import delete_table
 from rai_scale.tables.find import find_tables, one_table
 from rai_scale.tables.formats import format_of, is_part_name, part_stem, stem_of
-from rai_scale.tables.paths import MissingDriverError, place_of, without_scheme
+from rai_scale.tables.path_names import without_scheme
+from rai_scale.tables.paths import MissingDriverError, place_of
 from rai_scale.tables.read import read_table
 from rai_scale.tables.write import current_path, write_table
 

@@ -12,16 +12,12 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.long_table import (
-    column_of,
-    control_names,
-    group_label,
-    group_names,
-    long_table,
-)
-from rai_scale.fairness.metric_frame import CountedMetricFrame, metric_frame
-from rai_scale.fairness.uncertainty.parity_tests import holm
-from rai_scale.fairness.uncertainty.proportions import newcombe, z_test
+from rai_scale.fairness.frame import metric_frame
+from rai_scale.measures.group_columns import column_of, group_label
+from rai_scale.measures.long_table import control_names, group_names, long_table
+from rai_scale.measures.metric_frame import CountedMetricFrame
+from rai_scale.measures.uncertainty.parity_tests import holm
+from rai_scale.measures.uncertainty.proportions import newcombe, z_test
 
 if TYPE_CHECKING:
     from rai_scale.fairness.assessment.result import FairnessResult

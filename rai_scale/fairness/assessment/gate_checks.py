@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.disparity_bands import parts_of
-from rai_scale.fairness.uncertainty.gates import gate_fails
+from rai_scale.measures.disparity_bands import parts_of
+from rai_scale.measures.uncertainty.gates import gate_fails
 
 _BOUND_OF = {"point": "value", "lower_bound": "low", "upper_bound": "high"}
 _WORDS = {"point": "value", "lower_bound": "lower bound", "upper_bound": "upper bound"}

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.assessment.long_table import control_names, group_names, long_table
-from rai_scale.fairness.uncertainty.proportions import wilson
+from rai_scale.measures.long_table import control_names, group_names, long_table
+from rai_scale.measures.uncertainty.proportions import wilson
 
 if TYPE_CHECKING:
-    from rai_scale.fairness.metric_frame import CountedMetricFrame
+    from rai_scale.measures.metric_frame import CountedMetricFrame
 
 
 def scalar_metrics(mf: CountedMetricFrame) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.assessment.long_table import column_of
+from rai_scale.measures.group_columns import column_of
 from rai_scale.results import Result
 
 LIMITS = (

@@ -11,10 +11,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.long_table import control_names, long_table, strata
+from rai_scale.measures.long_table import control_names, long_table, strata
 
 if TYPE_CHECKING:
-    from rai_scale.fairness.metric_frame import CountedMetricFrame
+    from rai_scale.measures.metric_frame import CountedMetricFrame
 
 STEPS = 60
 

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.fairness.assessment.long_table import (
+from rai_scale.measures.group_columns import group_label
+from rai_scale.measures.long_table import (
     LOWER_IS_BETTER,
     control_names,
-    group_label,
     group_names,
     long_table,
     strata,
 )
-from rai_scale.fairness.metrics import Metric, base_function
-from rai_scale.fairness.uncertainty.parity_tests import holm
-from rai_scale.fairness.uncertainty.proportions import (
+from rai_scale.measures.metrics import Metric, base_function
+from rai_scale.measures.uncertainty.parity_tests import holm
+from rai_scale.measures.uncertainty.proportions import (
     newcombe,
     proportion_counts,
     ratio_interval,
@@ -28,7 +28,7 @@ from rai_scale.fairness.uncertainty.proportions import (
 )
 
 if TYPE_CHECKING:
-    from rai_scale.fairness.metric_frame import CountedMetricFrame
+    from rai_scale.measures.metric_frame import CountedMetricFrame
 
 FOUR_FIFTHS = 0.8
 """US Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4(D)."""

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.long_table import LOWER_IS_BETTER, check_metric, column_of
-from rai_scale.fairness.from_cells import CellMetric, Roles, frame_of
-from rai_scale.fairness.metrics import Metric, base_function
-from rai_scale.fairness.uncertainty.parity_tests import holm
-from rai_scale.fairness.uncertainty.proportions import (
+from rai_scale.measures.from_cells import CellMetric, Roles, frame_of
+from rai_scale.measures.group_columns import column_of
+from rai_scale.measures.long_table import LOWER_IS_BETTER, check_metric
+from rai_scale.measures.metrics import Metric, base_function
+from rai_scale.measures.uncertainty.parity_tests import holm
+from rai_scale.measures.uncertainty.proportions import (
     is_proportion,
     proportion_counts,
     wilson,
@@ -23,7 +24,7 @@ from rai_scale.fairness.uncertainty.proportions import (
 from rai_scale.statistics.cells import Cells
 
 if TYPE_CHECKING:
-    from rai_scale.fairness.metric_frame import CountedMetricFrame
+    from rai_scale.measures.metric_frame import CountedMetricFrame
 
 DEEPEST = 3
 

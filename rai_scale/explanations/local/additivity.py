@@ -1,0 +1,31 @@
+"""Values must add up to the prediction: the test that tells a method that fits from one that not.
+
+Base value plus Shapley values is the prediction (the efficiency axiom of Shapley 1953).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.explanations.local.values import LocalValues
+
+TOLERANCE = 1e-5
+"""Relative to the size of the values: XGBoost and shap compute in 32 bits."""
+OF_PREDICTION = 1e-6
+"""Relative to the prediction: a large constant in it must not hide values that are wrong."""
+
+
+def not_additive(found: LocalValues) -> np.ndarray:
+    """Return which rows do not add up, bool of shape (rows,)."""
+    gap = np.abs(found.base + found.values.sum(axis=1) - found.prediction)
+    allowed = TOLERANCE * np.abs(found.values).sum(axis=1)
+    allowed += OF_PREDICTION * (np.abs(found.prediction) + np.abs(found.base))
+    return (~(gap <= allowed)).any(axis=1)
+
+
+def probe_rows(background: pd.DataFrame, rows: int = 4) -> pd.DataFrame:
+    """Return a few background rows, spread over the frame, those with missing values first."""
+    missing = np.flatnonzero(background.isna().any(axis=1))[: rows // 2]
+    spread = np.linspace(0, len(background) - 1, min(rows, len(background))).astype(int)
+    return background.iloc[np.unique(np.concatenate([missing, spread]))]

@@ -1,0 +1,57 @@
+"""Mean outputs of a model over (row, coalition, background row), in blocks of a fixed shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.explanations.local.values import Task
+from rai_scale.models.columns import in_blocks
+
+BLOCK_ROWS = 16_384
+"""About how many rows the model is given at once."""
+_EVEN = 64
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Cells (coalition, background row) that are evaluated for each explained row.
+
+    Attributes
+    ----------
+    masks : ndarray of bool, shape (cells, features)
+    other : ndarray of int, shape (cells,)
+    """
+
+    masks: np.ndarray
+    other: np.ndarray
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many explained rows fit in one block; fixed by the cells alone."""
+        return max(1, BLOCK_ROWS // len(self.other))
+
+    def run(self, task: Task, rows: pd.DataFrame) -> np.ndarray:
+        """Return the outputs, shape (rows, cells, outputs)."""
+        cells, done = len(self.other), []
+        for block in in_blocks(len(rows), self.rows_at_once):
+            of = np.repeat(block, cells)
+            cell = np.tile(np.arange(cells), len(block))
+            outputs = [
+                task.output(
+                    task.mixer.mix(rows, of[part], self.masks[cell[part]], self.other[cell[part]])
+                )
+                for part in _parts(len(of))
+            ]
+            flat = np.concatenate(outputs)[: len(of)]
+            done.append(flat.reshape(len(block), cells, -1))
+        return np.concatenate(done)[: len(rows)]
+
+
+def _parts(cells: int) -> list[np.ndarray]:
+    """Cut cells into blocks of at most ``BLOCK_ROWS``, all of one size, a multiple of 64."""
+    blocks = -(-cells // BLOCK_ROWS)
+    size = -(-cells // (blocks * _EVEN)) * _EVEN
+    return in_blocks(cells, size)

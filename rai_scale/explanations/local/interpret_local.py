@@ -1,0 +1,136 @@
+"""interpret's own object of rows that were explained, so that ``interpret.show`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.results import interpret_class
+from rai_scale.statistics.json_values import plain
+
+MOST_ROWS = 1000
+TITLES = {"shap": "SHAP", "lime": "LIME", "ebm": "EBM"}
+
+
+def to_interpret_local(
+    explained: Any,
+    *,
+    features: Sequence[str],
+    label: str | None = None,
+    prefix: str = "shap",
+    key_columns: Sequence[str] = (),
+    actual: str | None = None,
+) -> Any:
+    """Return interpret's ``FeatureValueExplanation`` of explained rows; executes.
+
+    Parameters
+    ----------
+    explained : frame of up to 1,000 rows
+        The wide form that :func:`rai_scale.explain` gives, of any engine.
+    features : list of str
+        Where the frame has them too, their values are shown beside their names.
+    label : str, optional
+        The class; needed where several were explained.
+    prefix : {"shap", "lime", "ebm"}
+        How the columns of values begin.
+    key_columns : list of str
+        Shown in the dashboard's table of rows.
+    actual : str, optional
+        Column of the true values, of a regression, or of 0 and 1.
+
+    Returns
+    -------
+    FeatureValueExplanation
+        As of interpret's ``ShapKernel`` and ``LimeTabular``; it holds the rows' values.
+
+    Raises
+    ------
+    MissingColumnError
+        If columns are not there.
+    ConfigError
+        If there are too many rows, or none, or several classes and none was named.
+    MissingExtraError
+        If interpret or plotly is not installed.
+    """
+    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    engine = engine_of(explained)
+    names = list(engine.columns(explained))
+    end = "" if label is None else f"_{label}"
+    begin = f"{prefix}{end}_"
+    _check_label(label, names)
+    needed = [f"prediction{end}", f"base_value{end}", *(begin + name for name in features)]
+    given = [*key_columns, *(() if actual is None else (actual,))]
+    check_columns([*needed, *given], names)
+    rows = engine.collect(explained).to_pandas()
+    if not 0 < len(rows) <= MOST_ROWS:
+        raise ConfigError(
+            f"interpret's object holds its rows: give 1 to {MOST_ROWS:,}, found {len(rows):,}."
+        )
+    shown = [name for name in features if name in names]
+    specific = [
+        _row(row, list(features), shown, (end, begin), actual) for row in rows.to_dict("records")
+    ]
+    kinds = ["continuous" if _is_number(rows, name) else "nominal" for name in features]
+    table = rows[list(key_columns)].copy()
+    table["Predicted"] = rows[f"prediction{end}"].round(3)
+    if actual is not None:
+        table["Actual"] = rows[actual]
+    return made(
+        "local",
+        {"overall": None, "specific": specific, "mli": []},
+        feature_names=list(features),
+        feature_types=kinds,
+        name=TITLES.get(prefix, prefix) + ("" if label is None else f" ({label})"),
+        selector=table,
+    )
+
+
+def _check_label(label: str | None, names: list[str]) -> None:
+    several = [n.removeprefix("prediction_") for n in names if n.startswith("prediction_")]
+    if label is None and "prediction" not in names and several:
+        raise ConfigError(f"name one of the classes: label={several[0]!r}, ...")
+    if label is not None and str(label) not in several:
+        raise ConfigError(
+            f"no class {label!r} was explained.{did_you_mean(str(label), several)} "
+            f"Found: {', '.join(several) or 'one number, which needs no label'}."
+        )
+
+
+def _row(
+    row: dict[Any, Any],
+    names: list[str],
+    shown: list[str],
+    ends: tuple[str, str],
+    actual: str | None,
+) -> dict[str, Any]:
+    """Return one row as interpret's plots read it; lists, because they are extended."""
+    end, begin = ends
+    predicted = float(row[f"prediction{end}"])
+    truth = np.nan if actual is None else float(row[actual])
+    base: dict[str, Any] = {"names": ["Base Value"], "scores": [float(row[f"base_value{end}"])]}
+    found = {
+        "type": "univariate",
+        "names": list(names),
+        "scores": [float(row[begin + name]) for name in names],
+        "extra": base,
+        "perf": {
+            "is_classification": False,
+            "actual": truth,
+            "predicted": predicted,
+            "actual_score": truth,
+            "predicted_score": predicted,
+        },
+    }
+    if shown:
+        found["values"] = [plain(row[name]) if name in shown else "" for name in names]
+        base["values"] = [1]
+    return found
+
+
+def _is_number(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and pd.api.types.is_numeric_dtype(rows[name].dtype)

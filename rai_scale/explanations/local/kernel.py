@@ -1,0 +1,155 @@
+"""Shapley values from a sample of coalitions, with an error for each value.
+
+Background rows are dealt to a small set of independent designs of coalitions, shared by all
+explained rows. A design is evaluated on its own background rows only: errors of different designs
+average out, where one design over the whole background would repeat the same error for each
+background row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError
+from rai_scale.explanations.local.coalitions import FOLDS, Design, make_design, smallest_budget
+from rai_scale.explanations.local.evaluate import Evaluation
+from rai_scale.explanations.local.kernel_solver import Solver, make_solver
+from rai_scale.explanations.local.values import LocalValues, Task
+
+DESIGNS = 64
+"""At most so many designs; more would gain little."""
+MOST_CELLS = 5_000_000
+"""Features times coalitions of all designs at most, which bounds the memory of their maps."""
+MOST_EVALS = 100_000
+EVALS_PER_FEATURE = 10
+"""Coalitions per feature, where no budget is given."""
+STANDARD_ERRORS = 2
+"""Half-width of the stated interval, which holds the value in at least 95 % of cases."""
+_PILOT_ROWS = 16
+
+
+def default_evals(features: int) -> int:
+    """Return the budget where none is given."""
+    return max(EVALS_PER_FEATURE * features, smallest_budget(features))
+
+
+@dataclass(frozen=True)
+class KernelShap:
+    """Samples ``evals`` coalitions per row and background row.
+
+    Parameters
+    ----------
+    task : Task
+    evals : int
+        Coalitions; times the number of background rows, it is the number of rows that the model
+        predicts per explained row.
+    """
+
+    task: Task
+    evals: int
+    prefix: ClassVar[str] = "shap"
+    sampled: ClassVar[bool] = True
+
+    @cached_property
+    def groups(self) -> list[np.ndarray]:
+        """Background rows of each design."""
+        count = len(self.task.background)
+        order = np.random.default_rng([self.task.options.seed, 0]).permutation(count)
+        fitting = max(FOLDS, MOST_CELLS // (self.task.features * self.evals))
+        return np.array_split(order, min(count, DESIGNS, fitting))
+
+    @cached_property
+    def designs(self) -> list[Design]:
+        """One design per group, each with random numbers of its own."""
+        seed, features = self.task.options.seed, self.task.features
+        return [
+            make_design(features, self.evals, np.random.default_rng([seed, 1, number]))
+            for number in range(len(self.groups))
+        ]
+
+    @cached_property
+    def _evaluation(self) -> Evaluation:
+        masks, other = [], []
+        for group, design in zip(self.groups, self.designs, strict=True):
+            masks.append(np.repeat(design.masks, len(group), axis=0))
+            other.append(np.tile(group, len(design.masks)))
+        return Evaluation(np.concatenate(masks), np.concatenate(other))
+
+    def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
+        """Explain rows; see :class:`~rai_scale.explanations.local.values.LocalExplainer`."""
+        task = self.task
+        prediction = task.output.in_blocks(rows)
+        values = np.empty((len(rows), FOLDS, task.features, prediction.shape[1]))
+        variance = np.empty((len(rows), task.features, prediction.shape[1]))
+        step = self._evaluation.rows_at_once
+        for start in range(0, len(rows), step):
+            outputs = self._evaluation.run(task, rows.iloc[start : start + step])
+            for number, one in enumerate(outputs, start):
+                values[number], variance[number] = self._solve(one, prediction[number])
+        base = np.broadcast_to(task.base, prediction.shape)
+        error = self._half_width(variance)
+        return LocalValues(prediction, base, values.mean(axis=1), error, values)
+
+    def _solve(self, outputs: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each fold's values of one row and the variances of their mean."""
+        game = np.add.reduceat(outputs, self._starts, axis=0) / self._sizes[:, None]
+        game = game.reshape(len(self.groups), -1, outputs.shape[1]) - self._none[:, None]
+        return self._solver.solve(game, prediction - self._none)
+
+    @cached_property
+    def _sizes(self) -> np.ndarray:
+        """How many cells each mean of a coalition has."""
+        return np.repeat([len(group) for group in self.groups], len(self.designs[0].masks))
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
+
+    @cached_property
+    def _none(self) -> np.ndarray:
+        """Output of the empty coalition of each group, shape (groups, outputs)."""
+        return np.stack([self.task.background_output[group].mean(axis=0) for group in self.groups])
+
+    @cached_property
+    def _solver(self) -> Solver:
+        shares = np.array([len(group) for group in self.groups]) / len(self.task.background)
+        return make_solver(self.designs, shares)
+
+    def _half_width(self, variance: np.ndarray) -> np.ndarray:
+        """Return two standard errors.
+
+        The folds' proxies are estimates too, which the spread around them does not show; as in a
+        regression of d coefficients on n pairs, they add d / n of the variance.
+        """
+        design = self.designs[0]
+        pairs = len(design.fold) / 2
+        return STANDARD_ERRORS * np.sqrt(variance * (1 + self.task.features / pairs))
+
+
+def evals_for_error(task: Task) -> int:
+    """Return the budget at which 95 % of errors are below ``target_error``.
+
+    A pilot on some background rows measures the error at the default budget; errors fall with the
+    root of the number of pairs.
+    """
+    wanted = task.options.target_error or 0.0
+    if wanted <= 0:
+        raise ConfigError(f"target_error must be above 0; found {wanted}.")
+    evals = default_evals(task.features)
+    pilot = KernelShap(task, evals)
+    rows = task.background.iloc[_pilot_rows(task)]
+    error = pilot.explain(rows, np.zeros(len(rows), np.uint64)).error
+    found = float(np.quantile(error, 0.95)) if error is not None else 0.0
+    fixed = pilot.designs[0].complete
+    return max(smallest_budget(task.features), int(fixed + (evals - fixed) * (found / wanted) ** 2))
+
+
+def _pilot_rows(task: Task) -> list[int]:
+    rng = np.random.default_rng([task.options.seed, 2])
+    count = len(task.background)
+    return rng.permutation(count)[:_PILOT_ROWS].tolist()

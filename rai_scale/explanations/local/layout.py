@@ -1,0 +1,134 @@
+"""How explanations are laid out as columns, or as rows of the long form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rai_scale.errors import ConfigError
+from rai_scale.explanations.local.values import LocalValues
+
+EXPLAINED_BY = "explained_by"
+UNEXPLAINED = "none: values of {} do not add up"
+"""Stands in ``explained_by`` of a row without values."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and types of what is added to a frame.
+
+    Attributes
+    ----------
+    features : tuple of str
+    labels : tuple of str
+        Classes, where several outputs are explained; else empty.
+    prefix : str
+        ``shap`` or ``lime``.
+    sampled : bool
+        Whether values have errors.
+    method : str
+        Written in ``explained_by``.
+    keys : tuple of str
+        Kept columns; empty keeps all.
+    long : bool
+    replicates : int
+        How many independent estimates of each value are added, numbered from 1.
+    """
+
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    prefix: str
+    sampled: bool
+    method: str
+    keys: tuple[str, ...] = ()
+    long: bool = False
+    replicates: int = 0
+
+    def schema(self) -> pa.Schema:
+        """Return the added columns of the wide form."""
+        names = [name for name, _, _ in self._numbers(None)]
+        return pa.schema([*((n, pa.float64()) for n in names), (EXPLAINED_BY, pa.string())])
+
+    def long_schema(self) -> pa.Schema:
+        """Return the columns of the long form after the keys."""
+        error = [("error", pa.float64())] if self.sampled else []
+        label = [("class", pa.string())] if self.labels else []
+        return pa.schema([*label, ("feature", pa.string()), ("value", pa.float64()), *error])
+
+    def check(self, found: list[str]) -> None:
+        """Raise :class:`ConfigError` where an added column has the name of another column."""
+        kept = list(self.keys) or found
+        added = self.long_schema() if self.long else self.schema()
+        double = [name for name in added.names if name in kept]
+        if double:
+            raise ConfigError(
+                f"the frame already has columns {', '.join(map(repr, double[:5]))}; drop or rename "
+                "them, or name key_columns."
+            )
+        seen: dict[str, str] = {}
+        for name, origin, _ in () if self.long else self._numbers(None):
+            if name in seen:
+                raise ConfigError(
+                    f"two columns would be called {name!r}: {seen[name]}, and {origin}. Rename a "
+                    "feature or a class, or ask for long=True."
+                )
+            seen[name] = origin
+
+    def wide(self, found: LocalValues) -> pa.Table:
+        """Return the added columns for a batch."""
+        columns = {name: pa.array(values) for name, _, values in self._numbers(found)}
+        none = found.unexplained
+        none = np.zeros(len(found.prediction), dtype=bool) if none is None else none
+        method = np.where(none, UNEXPLAINED.format(self.method), self.method)
+        return pa.table({**columns, EXPLAINED_BY: pa.array(method)}, schema=self.schema())
+
+    def _numbers(self, found: LocalValues | None) -> Iterator[tuple[str, str, np.ndarray]]:
+        """Yield the name of each column of numbers, what it is, and its numbers."""
+        none = np.empty(0)
+        for name in ("prediction", "base"):
+            for number, label in enumerate(self.labels or ("",)):
+                values = none if found is None else getattr(found, name)[:, number]
+                shown = "base_value" if name == "base" else name
+                yield _joined(shown, label), _origin(f"the {shown}", label), values
+        parts = [("", "values"), ("error", "error")] if self.sampled else [("", "values")]
+        for part, name in parts:
+            for number, label in enumerate(self.labels or ("",)):
+                for at, feature in enumerate(self.features):
+                    values = none if found is None else getattr(found, name)[:, at, number]
+                    origin = _origin(f"the {part or 'value'} of feature {feature!r}", label)
+                    yield _joined(self.prefix, part, label, feature), origin, values
+        yield from self._replicates(found)
+
+    def _replicates(self, found: LocalValues | None) -> Iterator[tuple[str, str, np.ndarray]]:
+        kept = None if found is None else found.replicates
+        for at, feature in enumerate(self.features):
+            for number, label in enumerate(self.labels or ("",)):
+                for copy in range(self.replicates):
+                    values = np.empty(0) if kept is None else kept[:, copy, at, number]
+                    part = f"replicate{copy + 1}"
+                    origin = _origin(f"the {part} of feature {feature!r}", label)
+                    yield _joined(self.prefix, part, label, feature), origin, values
+
+    def rows(self, keys: pa.Table, found: LocalValues) -> pa.Table:
+        """Return the long form of a batch: rows, then classes, then features."""
+        rows, features, outputs = found.values.shape
+        of = np.repeat(np.arange(rows), features * outputs)
+        columns = {name: keys[name].take(pa.array(of)) for name in self.keys}
+        if self.labels:
+            columns["class"] = pa.array(np.tile(np.repeat(self.labels, features), rows).tolist())
+        columns["feature"] = pa.array(list(self.features) * (rows * outputs), pa.string())
+        columns["value"] = pa.array(found.values.transpose(0, 2, 1).ravel())
+        if found.error is not None:
+            columns["error"] = pa.array(found.error.transpose(0, 2, 1).ravel())
+        return pa.table(columns)
+
+
+def _joined(*parts: str) -> str:
+    return "_".join(filter(None, parts))
+
+
+def _origin(what: str, label: str) -> str:
+    return f"{what} of class {label!r}" if label else what

@@ -1,0 +1,172 @@
+"""LIME, computed by the ``lime`` package as interpret calls it, with random numbers of each row.
+
+The ``lime`` package draws from one generator for all rows, so that a row alone differs from the
+same row in a batch. Here each row has a seed made of its key; the answer is what
+``interpret.blackbox.LimeTabular(predict, background, random_state=seed)`` gives for that row alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.explanations.local.lime_codes import Codes
+from rai_scale.explanations.local.shap_values import Choice
+from rai_scale.explanations.local.values import LocalValues, Task
+from rai_scale.statistics.keyed_hash import key_hashes
+
+LIME_METHODS = ("lime",)
+SAMPLES = 5000
+"""Perturbed rows per explained row, as in the ``lime`` package."""
+SHOWN = 10
+"""Features in a local model at most, as in the ``lime`` package; others have the value 0."""
+
+
+def choose_lime(task: Task, method: str) -> Choice:
+    """Return LIME with its number of samples (``max_evals``, by default 5,000).
+
+    Raises
+    ------
+    ConfigError
+        If numbers are missing in the background, or an option was given that LIME lacks.
+    """
+    try:
+        import lime  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("lime", "explain") from None
+    options = task.options
+    if options.target_error is not None or options.perturbation != "interventional":
+        raise ConfigError("lime takes max_evals; target_error and perturbation are for SHAP.")
+    samples = SAMPLES if options.max_evals is None else options.max_evals
+    if samples <= task.features:
+        raise ConfigError(f"max_evals is {samples}; {task.features} features need more samples.")
+    missing = Codes(task.background).missing_numbers()
+    if missing:
+        raise ConfigError(
+            f"LIME cannot perturb missing numbers; the background lacks some in "
+            f"{', '.join(map(repr, missing))}. Fill them, or leave those rows out."
+        )
+    return Choice(method, f"a local linear model of {samples:,} perturbed rows", samples)
+
+
+def build_lime(task: Task, choice: Choice) -> Lime:
+    """Build the explainer."""
+    return Lime(task, choice.evals)
+
+
+def row_seeds(hashes: np.ndarray) -> np.ndarray:
+    """Return the seeds of rows, uint32, made of the hashes of their keys."""
+    return (hashes >> np.uint64(32)).astype(np.uint32)
+
+
+def lime_seeds(rows: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    """Return the seed under which each row is explained, to repeat a row with interpret.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The key columns where ``explain`` was given any, else the features.
+    seed : int
+        That of ``explain``.
+
+    Returns
+    -------
+    ndarray of uint32, shape (rows,)
+        For ``LimeTabular(predict, background, random_state=seed_of_the_row)``.
+    """
+    return row_seeds(key_hashes(pa.Table.from_pandas(rows, preserve_index=False), seed))
+
+
+@dataclass(frozen=True)
+class Lime:
+    """Explains rows by weighted ridge regressions on perturbed rows (Ribeiro et al. 2016).
+
+    Numbers are cut at their quartiles; text, booleans and categories are perturbed as they occur
+    in the background. Values are the coefficients, the base is the intercept. A row in which a
+    number is missing gets NaN: LIME has no meaning for it.
+    """
+
+    task: Task
+    samples: int = SAMPLES
+    method = "lime"
+    prefix = "lime"
+    sampled = False
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Between the model's columns and the numbers that ``lime`` perturbs."""
+        return Codes(self.task.background)
+
+    @cached_property
+    def _explainer(self) -> Any:
+        from lime.lime_tabular import LimeTabularExplainer
+
+        return LimeTabularExplainer(
+            self.codes.encode(self.task.background),
+            mode="regression" if self._single else "classification",
+            feature_names=[str(name) for name in self.task.background.columns],
+            categorical_features=self.codes.categorical,
+            random_state=0,
+        )
+
+    @property
+    def _single(self) -> bool:
+        return len(self.task.output.picked) == 1
+
+    def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
+        """Explain rows; see :class:`~rai_scale.explanations.local.values.LocalExplainer`."""
+        prediction = self.task.output.in_blocks(rows)
+        base = np.full(prediction.shape, np.nan)
+        values = np.full((len(rows), self.task.features, prediction.shape[1]), np.nan)
+        encoded = self.codes.encode(rows)
+        for at in np.flatnonzero(np.isfinite(encoded).all(axis=1)):
+            seed = int(row_seeds(hashes[at : at + 1])[0])
+            base[at], values[at] = self._one(encoded[at], rows.iloc[at : at + 1], seed)
+        return LocalValues(prediction, base, values)
+
+    def _one(
+        self, encoded: np.ndarray, row: pd.DataFrame, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return intercepts (outputs,) and coefficients (features, outputs) of one row."""
+        labels = (1,) if self._single else range(len(self.task.output.picked))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that raw scores do not sum to 1
+            found = seeded(self._explainer, seed).explain_instance(
+                encoded, self._predict(row), labels=labels, num_features=SHOWN,
+                num_samples=self.samples,
+            )  # fmt: skip
+        base = np.array([found.intercept[label] for label in labels])
+        values = np.zeros((len(encoded), len(base)))
+        for number, label in enumerate(labels):
+            for feature, value in found.local_exp[label]:
+                values[feature, number] = value
+        return base, values
+
+    def _predict(self, row: pd.DataFrame) -> Callable[[np.ndarray], np.ndarray]:
+        def predict(perturbed: np.ndarray) -> np.ndarray:
+            outputs = self.task.output(self.codes.decode(perturbed, row))
+            return outputs[:, 0] if self._single else outputs
+
+        return predict
+
+
+def seeded(explainer: Any, seed: int) -> Any:
+    """Return an explainer as it is when it is made with ``random_state=seed``.
+
+    A copy, since threads share the explainer; making it anew would discretise the background again.
+    """
+    state = np.random.RandomState(seed)
+    made = copy.copy(explainer)
+    made.random_state = state
+    made.base, made.discretizer = copy.copy(explainer.base), copy.copy(explainer.discretizer)
+    made.base.random_state = made.discretizer.random_state = state
+    return made

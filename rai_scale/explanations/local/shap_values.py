@@ -1,0 +1,146 @@
+"""Which way to Shapley values is taken for a model, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rai_scale.errors import ConfigError
+from rai_scale.explanations.local.coalitions import smallest_budget
+from rai_scale.explanations.local.exact_shap import MOST_FEATURES, ExactShap
+from rai_scale.explanations.local.kernel import (
+    MOST_EVALS,
+    KernelShap,
+    default_evals,
+    evals_for_error,
+)
+from rai_scale.explanations.local.linear_shap import LinearShap, check_linear
+from rai_scale.explanations.local.trees.shap import (
+    PathDependentShap,
+    TreeGame,
+    TreeShap,
+    check_tree,
+)
+from rai_scale.explanations.local.values import LocalExplainer, Task
+from rai_scale.models.unwrap import MethodUnfit
+
+SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
+MOST_CELLS = 10_000_000
+"""Coalitions times background rows at most: so often is the model asked about one explained row."""
+_MOST_ENUMERATED = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was picked.
+
+    Attributes
+    ----------
+    method : str
+        ``tree_shap``, ``linear_shap``, ``exact_shap``, ``kernel_shap`` or another local method.
+    why : str
+        The reason, for a person.
+    evals : int
+        Coalitions per row, for sampling.
+    game : TreeGame or None
+        What was made of the trees and the background, for interventional TreeSHAP.
+    """
+
+    method: str
+    why: str
+    evals: int = 0
+    game: TreeGame | None = None
+
+
+def choose_shap(task: Task, method: str) -> Choice:
+    """Return the cheapest exact way for the model, or sampling.
+
+    Raises
+    ------
+    ConfigError
+        If the way that was asked for does not fit the model.
+    """
+    if task.options.perturbation == "tree_path_dependent":
+        return _asked(task, "tree_shap" if method == "shap" else method)
+    if method != "shap":
+        return _asked(task, method)
+    reasons = []
+    for name in ("tree_shap", "linear_shap"):
+        try:
+            return _fitting(task, name)
+        except MethodUnfit as unfit:
+            reasons.append(str(unfit))
+    choice = _enumerate_or_sample(task, None)
+    because = "; ".join(dict.fromkeys(reasons))
+    return Choice(choice.method, f"{choice.why}; {because}", choice.evals)
+
+
+def build_shap(task: Task, choice: Choice) -> LocalExplainer:
+    """Build the explainer that was chosen."""
+    if choice.method == "tree_shap":
+        return PathDependentShap(task) if choice.game is None else TreeShap(task, choice.game)
+    if choice.method == "linear_shap":
+        return LinearShap(task)
+    if choice.method == "exact_shap":
+        return ExactShap(task)
+    return KernelShap(task, choice.evals)
+
+
+def _asked(task: Task, method: str) -> Choice:
+    if task.options.perturbation == "tree_path_dependent" and method != "tree_shap":
+        raise ConfigError(f"perturbation='tree_path_dependent' is for TreeSHAP, not for {method}.")
+    if method in ("exact_shap", "kernel_shap"):
+        return _enumerate_or_sample(task, method)
+    try:
+        return _fitting(task, method)
+    except MethodUnfit as unfit:
+        raise ConfigError(f"{method} does not fit: {unfit}.") from None
+
+
+def _fitting(task: Task, method: str) -> Choice:
+    if method == "linear_shap":
+        return Choice(method, check_linear(task))
+    game, why = check_tree(task)
+    return Choice(method, why, game=game)
+
+
+def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
+    features, asked = task.features, task.options
+    least, games = smallest_budget(features), 2**features
+    if asked.max_evals is not None and asked.target_error is not None:
+        raise ConfigError("give max_evals or target_error, not both.")
+    if method == "exact_shap" and features > _MOST_ENUMERATED:
+        raise ConfigError(f"{features} features have {games:,} coalitions, too many to enumerate.")
+    if asked.max_evals is not None and asked.max_evals < min(least, games):
+        raise ConfigError(
+            f"max_evals is {asked.max_evals}; {features} features need at least {min(least, games)}"
+        )
+    budgeted = method == "kernel_shap" or asked.max_evals or asked.target_error
+    if method == "exact_shap" or games <= least:
+        evals = games
+    elif asked.target_error is not None:
+        _check_cells(default_evals(features), len(task.background))
+        evals = evals_for_error(task)
+    elif budgeted:
+        evals = asked.max_evals or default_evals(features)
+    else:
+        evals = games if features <= MOST_FEATURES else default_evals(features)
+    _check_cells(min(evals, games), len(task.background))
+    if evals >= games:
+        return Choice("exact_shap", f"all {games:,} coalitions of {features} features")
+    if evals > MOST_EVALS:
+        raise ConfigError(
+            f"{evals:,} coalitions would be needed, and at most {MOST_EVALS:,} are sampled; ask "
+            "for fewer, or for a larger target_error."
+        )
+    why = f"{evals:,} of {games:,} coalitions of {features} features, sampled"
+    return Choice("kernel_shap", why, evals)
+
+
+def _check_cells(evals: int, rows: int) -> None:
+    if evals * rows > MOST_CELLS:
+        raise ConfigError(
+            f"{evals:,} coalitions over {rows:,} background rows are {evals * rows:,} predictions "
+            f"for each explained row, and at most {MOST_CELLS:,} are made. Give a sample of the "
+            f"background, such as background.sample({max(1, min(1000, MOST_CELLS // evals))}, "
+            "random_state=0), or a smaller max_evals."
+        )

@@ -1,0 +1,95 @@
+"""Rows on which trees, as they were read, must give what the model itself predicts.
+
+Values that add up do not show a value that goes the wrong way at a node that only mixed rows
+reach. So the probes are mixed rows, rows on the thresholds, and rows with missing values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.explanations.local.additivity import OF_PREDICTION, TOLERANCE
+from rai_scale.explanations.local.trees.nodes import Trees
+from rai_scale.explanations.local.values import Task
+from rai_scale.models.unwrap import MethodUnfit, Unwrapped
+
+PROBES = 256
+
+
+def check_probes(task: Task, inner: Unwrapped, trees: Trees) -> None:
+    """Compare scores of the trees with what the model predicts, up to a constant.
+
+    Raises
+    ------
+    MethodUnfit
+        If they differ.
+    """
+    constant = None
+    for rows, what in _probes(task.background, inner, trees):
+        try:
+            predicted = task.output.in_blocks(rows)
+        except Exception:
+            if what == "missing values":
+                continue  # the model refuses them, and a row that has one is its error
+            raise
+        scores = task.output.pick(trees.scores(trees.codes(inner.numbers(rows))))
+        gap = predicted - scores
+        constant = gap.mean(axis=0) if constant is None else constant
+        allowed = TOLERANCE * np.ptp(scores, axis=0) + OF_PREDICTION * np.abs(predicted)
+        if not (np.abs(gap - constant) <= allowed).all():
+            raise MethodUnfit(f"the trees give other predictions than the model for {what}")
+
+
+def _probes(
+    background: pd.DataFrame, inner: Unwrapped, trees: Trees
+) -> Iterator[tuple[pd.DataFrame, str]]:
+    rng = np.random.default_rng(0)
+    mixed = _mixed(background, rng)
+    yield mixed, "mixed rows"
+    if inner.direct:
+        yield _on_thresholds(mixed, inner, trees, rng), "values on thresholds"
+    yield _with_holes(mixed, rng), "missing values"
+
+
+def _mixed(background: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw each feature from a background row of its own."""
+    columns = {
+        name: background[name].take(rng.integers(0, len(background), PROBES)).array
+        for name in background
+    }
+    return pd.DataFrame(columns)
+
+
+def _on_thresholds(
+    mixed: pd.DataFrame, inner: Unwrapped, trees: Trees, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Put half of the numbers on thresholds of their feature, as far as the dtype holds them."""
+    found = mixed.copy()
+    for name, at in zip(mixed, inner.positions(map(str, mixed)), strict=True):
+        dtype, cuts = mixed[name].dtype, trees.cuts[at]
+        if not (isinstance(dtype, np.dtype) and dtype.kind in "iuf" and len(cuts)):
+            continue
+        drawn = rng.choice(cuts, PROBES)
+        held = np.floor(drawn) if dtype.kind in "iu" else drawn
+        low, high = _range(dtype)
+        there = (held >= low) & (held <= high) & (rng.random(PROBES) < 0.5)  # noqa: PLR2004
+        found.loc[there, name] = held[there].astype(dtype)
+    return found
+
+
+def _range(dtype: np.dtype) -> tuple[float, float]:
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return float(info.min), float(np.nextafter(float(info.max), 0))
+
+
+def _with_holes(mixed: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Leave out a fifth of what can be missing in its dtype."""
+    holes = rng.random(mixed.shape) < 0.2  # noqa: PLR2004
+    for number, name in enumerate(mixed):
+        dtype = mixed[name].dtype
+        if isinstance(dtype, np.dtype) and dtype.kind != "f":
+            holes[:, number] = False
+    return mixed.mask(holes)

@@ -1,0 +1,191 @@
+"""Grids of feature values for partial dependence, from counts that merge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.engines.exact import key_values
+from rai_scale.errors import ConfigError, TooManyGroupsError
+from rai_scale.explanations.local.lime_codes import is_number
+from rai_scale.statistics.quantiles import Distribution, distribution
+
+if TYPE_CHECKING:
+    from rai_scale.engines.protocol import Engine
+
+GRIDS = ("quantile", "linspace")
+MOST_CATEGORIES = 1000
+_PAIR = 2
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The grid of one feature.
+
+    Attributes
+    ----------
+    feature : str
+    values : ndarray
+        Increasing numbers, or categories.
+    categorical : bool
+    error_bound : float
+        How far a grid value may be from the quantile that it stands for; mostly 0.
+    distribution : Distribution or None
+        The counts behind it; ``None`` for categories and grids that were given.
+    counts : tuple of ndarray, or None
+        Categories and how many rows have each.
+    """
+
+    feature: str
+    values: np.ndarray
+    categorical: bool = False
+    error_bound: float = 0.0
+    distribution: Distribution | None = None
+    counts: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Term:
+    """One or two axes whose values are set together.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+    """
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(axis.feature for axis in self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points per axis."""
+        return tuple(len(axis.values) for axis in self.axes)
+
+    @property
+    def points(self) -> list[tuple[Any, ...]]:
+        """All combinations of the axes' values; the last axis changes fastest."""
+        return list(product(*(axis.values for axis in self.axes)))
+
+    def put(self, rows: pd.DataFrame, point: tuple[Any, ...], like: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows with the features set to the values of a point."""
+        columns = {
+            name: _constant(value, len(rows), like[name].dtype, rows.index)
+            for name, value in zip(self.features, point, strict=True)
+        }
+        return rows.assign(**columns)
+
+
+def _constant(value: Any, rows: int, dtype: Any, index: pd.Index) -> pd.Series:
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return pd.Series(np.full(rows, value, dtype=np.float64), index=index)
+    return pd.Series([value] * rows, index=index, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class GridRule:
+    """How axes are made.
+
+    Attributes
+    ----------
+    kind : {"quantile", "linspace"}
+        Percentiles from 0 to 100 as interpret takes them, or equal steps between two percentiles
+        as scikit-learn does. Either takes the distinct values where they are few.
+    points : int
+    percentiles : (float, float)
+        Shares in [0, 1] between which ``linspace`` runs.
+    categorical : tuple of str
+        Numeric features of which every value is a point.
+    given : mapping of str to values
+        Axes that are given.
+    """
+
+    kind: str = "quantile"
+    points: int = 10
+    percentiles: tuple[float, float] = (0.05, 0.95)
+    categorical: tuple[str, ...] = ()
+    given: Mapping[str, Sequence[Any]] | None = None
+
+    def check(self) -> None:
+        """Raise :class:`ConfigError` for a rule that makes no grid."""
+        if self.kind not in GRIDS:
+            raise ConfigError(f"unknown grid {self.kind!r}; choose one of {', '.join(GRIDS)}.")
+        low, high = self.percentiles
+        if not 0 <= low < high <= 1:
+            raise ConfigError("percentiles must be two increasing shares from 0 to 1.")
+        if self.points <= 1:
+            raise ConfigError(f"grid_points must be above 1; found {self.points}.")
+
+    def axis(self, engine: Engine, data: Any, name: str, like: pd.DataFrame) -> Axis:
+        """Make the axis of a feature; runs a count unless the axis is given."""
+        number = is_number(like[name])
+        if self.given and name in self.given:
+            values = np.asarray(self.given[name], dtype=np.float64 if number else object)
+            if not len(values):
+                raise ConfigError(f"the grid of {name!r} has no values.")
+            return Axis(name, values, not number)
+        if not number:
+            return _categories(engine, data, name)
+        found = distribution(engine, data, name)
+        few = len(found.value) <= self.points - (self.kind == "linspace")
+        if not found.error_bound and (few or name in self.categorical):
+            return Axis(name, found.value, name in self.categorical, 0.0, found)
+        if name in self.categorical:
+            raise ConfigError(f"categorical feature {name!r} has too many distinct values.")
+        if self.kind == "quantile":
+            values = found.percentile(np.linspace(0, 100, self.points))
+            return Axis(name, values, False, found.error_bound, found)
+        low, high = found.mquantiles(self.percentiles)
+        if np.isclose(low, high):
+            raise ConfigError(f"the percentiles of {name!r} are equal; take others further apart.")
+        return Axis(name, np.linspace(low, high, self.points), False, found.error_bound, found)
+
+
+def _categories(engine: Engine, data: Any, name: str) -> Axis:
+    try:
+        counted = engine.group_counts(data, [name], limit=MOST_CATEGORIES)
+    except TooManyGroupsError:
+        raise ConfigError(
+            f"feature {name!r} has more than {MOST_CATEGORIES:,} categories; give its grid."
+        ) from None
+    counted = counted.filter(counted[name].is_valid()).sort_by(name)
+    if not counted.num_rows:
+        raise ConfigError(f"feature {name!r} has no values at all.")
+    values = key_values(counted[name])
+    return Axis(name, values, True, counts=(values, counted["count"].to_numpy()))
+
+
+def make_terms(
+    engine: Engine,
+    data: Any,
+    of: Sequence[str | tuple[str, str]],
+    rule: GridRule,
+    like: pd.DataFrame,
+) -> list[Term]:
+    """Make the terms that were asked for; an axis that is in several is made once.
+
+    Raises
+    ------
+    ConfigError
+        If a term is not one or two different features of the model.
+    """
+    rule.check()
+    wanted = [(one,) if isinstance(one, str) else tuple(one) for one in of]
+    unfit = [
+        w for w in wanted if not 1 <= len(set(w)) == len(w) <= _PAIR or not set(w) <= set(like)
+    ]
+    if unfit or not wanted:
+        raise ConfigError(
+            f"of must list features of the model or pairs of them; found {unfit or 'nothing'}."
+        )
+    names = dict.fromkeys(name for term in wanted for name in term)
+    axes = {name: rule.axis(engine, data, name, like) for name in names}
+    return [Term(tuple(axes[name] for name in term)) for term in wanted]

@@ -1,0 +1,105 @@
+"""Individual conditional expectation: the lines of single rows behind a partial dependence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError, check_columns
+from rai_scale.explanations.overall.dependence_result import Ice
+from rai_scale.explanations.overall.grids import GridRule, Term, make_terms
+from rai_scale.explanations.overall.model_output import SharedObject, SharedOutput, prepare
+from rai_scale.explanations.overall.partial_dependence import term_outputs
+from rai_scale.models.background import sample_rows
+from rai_scale.models.columns import model_frame
+
+
+def ice(
+    frame: Any,
+    model: Any,
+    *,
+    features: Sequence[str],
+    of: Sequence[str | tuple[str, str]] | None = None,
+    rows: int = 100,
+    key_columns: Sequence[str] = (),
+    grid: str | Mapping[str, Sequence[Any]] = "quantile",
+    grid_points: int = 10,
+    percentiles: tuple[float, float] = (0.05, 0.95),
+    categorical: Sequence[str] = (),
+    background: Any = None,
+    target: Any = None,
+    classes: Sequence[Any] | None = None,
+    output: str = "probability",
+    seed: int = 0,
+    trusted: bool = False,
+) -> Ice:
+    """Compute the lines of some rows of a frame; executes.
+
+    Parameters
+    ----------
+    frame, model, features, of, grid, grid_points, percentiles, categorical, background, target
+        As in :func:`rai_scale.partial_dependence`; the grid is that of all rows.
+    rows : int
+        How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
+    key_columns : list of str
+        Columns that come with each line.
+
+    Returns
+    -------
+    Ice
+        Equal to scikit-learn's ``partial_dependence(kind="individual")`` on those rows.
+
+    Raises
+    ------
+    ConfigError
+        If arguments do not fit.
+    MissingColumnError
+        If a column is not in the frame.
+    """
+    if rows < 1:
+        raise ConfigError(f"rows must be at least 1; found {rows}.")
+    ready = prepare(
+        frame, model, features, background=background, target=target, classes=classes,
+        output=output, seed=seed, trusted=trusted,
+    )  # fmt: skip
+    check_columns(key_columns, ready.engine.columns(frame))
+    rule = GridRule(
+        grid if isinstance(grid, str) else "quantile",
+        grid_points, percentiles, tuple(categorical), None if isinstance(grid, str) else grid,
+    )  # fmt: skip
+    terms = make_terms(
+        ready.engine, frame, list(features if of is None else of), rule, ready.sample
+    )
+    names = list(dict.fromkeys([*features, *key_columns]))
+    table = sample_rows(ready.engine, frame, names, rows, seed)
+    plan = ready.share(IcePlan(tuple(terms), model_frame(table, ready.sample)), "ice.pkl")
+    run = TermLines(plan, ready.share_output())
+    lines = ready.engine.map_tasks(run, range(len(terms)), [plan.file, run.output.model.file])
+    keys = table.select(list(key_columns)).to_pandas()
+    keys.index = pd.RangeIndex(table.num_rows)
+    return Ice(tuple(terms), ready.labels, keys, tuple(lines))
+
+
+@dataclass(frozen=True)
+class IcePlan:
+    """The terms and the rows whose lines are drawn."""
+
+    terms: tuple[Term, ...]
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class TermLines:
+    """A task: the lines of one term."""
+
+    plan: SharedObject
+    output: SharedOutput
+
+    def __call__(self, term: int) -> np.ndarray:
+        """Return the outputs, shape (rows, points, outputs)."""
+        plan: IcePlan = self.plan.load()
+        return term_outputs(self.output.load(), plan.terms[term], plan.rows)

@@ -1,0 +1,77 @@
+"""The result of averaging explanations over a frame and its groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rai_scale.explanations.overall.interpret_objects import bars
+from rai_scale.results import Result
+from rai_scale.statistics.json_values import plain
+
+
+@dataclass(frozen=True)
+class Importance(Result):
+    """Mean sizes of explanations.
+
+    Attributes
+    ----------
+    features : tuple of str
+    by : tuple of str
+        Columns of the groups.
+    confidence : float
+    overall : pandas.DataFrame
+        One row per feature: ``mean_abs``, its standard error over rows, ``sampling_error``
+        of sampled explanations, the interval ``lower`` to ``upper`` of both, the signed ``mean``
+        with its standard error, and ``rows``.
+    groups : pandas.DataFrame or None
+        The same per group, after the columns of the groups.
+    differences : pandas.DataFrame or None
+        Per feature, whether the groups' means differ.
+    """
+
+    features: tuple[str, ...]
+    by: tuple[str, ...]
+    confidence: float
+    overall: pd.DataFrame
+    groups: pd.DataFrame | None = None
+    differences: pd.DataFrame | None = None
+
+    @property
+    def p_value(self) -> float:
+        """Whether any reason differs between groups: the smallest adjusted p-value."""
+        return float("nan") if self.differences is None else self.differences["p_adjusted"].min()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the groups' table, or that of all rows with the largest feature first."""
+        if self.groups is not None:
+            return self.groups
+        return self.overall.sort_values(
+            "mean_abs", ascending=False, kind="stable", ignore_index=True
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all tables as plain values; what is undefined is ``None``."""
+        return {
+            "confidence": self.confidence,
+            "by": list(self.by),
+            "overall": _records(self.overall),
+            "groups": None if self.groups is None else _records(self.groups),
+            "differences": None if self.differences is None else _records(self.differences),
+            "p_value": plain(self.p_value),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return the mean size per feature."""
+        return dict(zip(self.features, self.overall["mean_abs"].astype(float), strict=True))
+
+    def to_interpret(self) -> Any:
+        """Return interpret's ``FeatureValueExplanation`` of the mean sizes of all rows."""
+        scores = self.overall["mean_abs"].to_numpy()
+        return bars(self.features, scores, None, "Mean size of explanations")
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]

@@ -1,0 +1,134 @@
+"""interpret's own explanation objects, so that ``interpret.show`` shows these results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.results import interpret_class
+
+if TYPE_CHECKING:
+    from rai_scale.explanations.overall.grids import Axis
+
+Entry = tuple["Axis", np.ndarray, np.ndarray, "np.ndarray | None"]
+_MOST_BARS = 100
+
+
+def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) -> pd.DataFrame:
+    """Return the table from which interpret's dashboard picks an entry."""
+    kinds = ["categorical" if kind == "nominal" else kind for kind in kinds]
+    return pd.DataFrame(
+        {"Name": list(names), "Type": kinds, "# Unique": list(unique), "% Non-zero": np.nan}
+    )
+
+
+def pdp_explanation(entries: Sequence[Entry]) -> Any:
+    """Return a ``PDPExplanation`` of (axis, mean, std, lines or None) per feature."""
+    made = interpret_class("interpret.blackbox._partialdependence", "PDPExplanation")
+    names = [axis.feature for axis, *_ in entries]
+    kinds = ["nominal" if axis.categorical else "continuous" for axis, *_ in entries]
+    specific = [_pdp_entry(*entry) for entry in entries]
+    unique = [len(one["density"]["scores"]) for one in specific]
+    return made(
+        "global",
+        {"overall": None, "specific": specific, "mli": []},
+        feature_names=names,
+        feature_types=kinds,
+        name="Partial dependence",
+        selector=selector(names, kinds, unique),
+    )
+
+
+def _pdp_entry(
+    axis: Axis, mean: np.ndarray, std: np.ndarray, lines: np.ndarray | None
+) -> dict[str, Any]:
+    return {
+        "type": "univariate",
+        "names": axis.values,
+        "scores": mean,
+        "density": _density(axis),
+        "upper_bounds": mean + std,
+        "lower_bounds": mean - std,
+        "background_scores": lines,
+    }
+
+
+def pair_explanation(pairs: Sequence[tuple[Axis, Axis, np.ndarray]]) -> Any:
+    """Return a ``FeatureValueExplanation`` with a heat map per (axis, axis, means)."""
+    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    specific = [
+        {
+            "type": "interaction",
+            "left_names": list(left.values),
+            "right_names": list(right.values),
+            "scores": means,
+        }
+        for left, right, means in pairs
+    ]
+    names = [f"{left.feature} & {right.feature}" for left, right, _ in pairs]
+    kinds = ["interaction"] * len(names)
+    return made(
+        "global",
+        {"overall": None, "specific": specific, "mli": []},
+        feature_names=names,
+        feature_types=kinds,
+        name="Partial dependence of pairs",
+        selector=selector(names, kinds, [means.size for *_, means in pairs]),
+    )
+
+
+def _density(axis: Axis) -> dict[str, Any]:
+    """Return categories with their rows, or a histogram of numbers."""
+    if axis.counts is not None:
+        return {"names": axis.counts[0], "scores": axis.counts[1]}
+    if axis.distribution is None:
+        return {"names": axis.values, "scores": np.zeros(len(axis.values), dtype=np.int64)}
+    found = axis.distribution
+    if axis.categorical:
+        return {"names": found.value, "scores": found.count}
+    # Sturges' rule on the counts
+    bins = min(_MOST_BARS, int(np.ceil(np.log2(max(found.rows, 1)))) + 1)
+    scores, edges = np.histogram(found.value, bins=bins, weights=found.count)
+    return {"names": edges, "scores": scores}
+
+
+def bars(
+    names: Sequence[str], scores: np.ndarray, specific: list[dict[str, Any]] | None, title: str
+) -> Any:
+    """Return a ``FeatureValueExplanation`` with one bar per feature."""
+    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    kinds = ["continuous"] * len(names)
+    return made(
+        "global",
+        {"overall": {"names": list(names), "scores": scores}, "specific": specific, "mli": []},
+        feature_names=list(names),
+        feature_types=kinds,
+        name=title,
+        selector=selector(names, kinds, [np.nan] * len(names)),
+    )
+
+
+def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> Any:
+    """Return a ``MorrisExplanation`` of mu, mu_star, sigma and mu_star_conf."""
+    made = interpret_class("interpret.blackbox._sensitivity", "MorrisExplanation")
+    keys = ("mu", "mu_star", "sigma", "mu_star_conf")
+    specific = [{"type": "morris", **{k: found[k][i] for k in keys}} for i in range(len(names))]
+    some = found["mu_star"] > 0
+    ratio = found["mu_star_conf"][some] / found["mu_star"][some]
+    overall = {
+        "names": list(names),
+        "scores": found["mu_star"],
+        "convergence_index": float(ratio.max()) if len(ratio) else 0.0,
+    }
+    kinds = ["continuous"] * len(names)
+    return made(
+        "global",
+        {"overall": overall, "specific": specific},
+        feature_names=list(names),
+        feature_types=kinds,
+        name="Morris sensitivity",
+        selector=selector(names, kinds, [np.nan] * len(names)),
+    )

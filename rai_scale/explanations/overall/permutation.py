@@ -1,0 +1,251 @@
+"""Permutation importance (Breiman 2001): what a score loses where a feature is shuffled.
+
+Equal to ``sklearn.inspection.permutation_importance`` on the same rows in the same order and for
+the same ``random_state``; each feature and repeat is a task of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError, MissingExtraError, check_columns, did_you_mean
+from rai_scale.explanations.overall.interpret_objects import bars
+from rai_scale.explanations.overall.model_output import SharedObject, prepare
+from rai_scale.models.background import sample_rows
+from rai_scale.models.columns import model_frame
+from rai_scale.models.model import Model, model_input
+from rai_scale.models.scored_model import as_estimator
+from rai_scale.results import Result
+from rai_scale.statistics.json_values import plain_list
+
+MAX_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class PermutationImportance(Result):
+    """What a score loses where a feature is shuffled.
+
+    Attributes
+    ----------
+    features : tuple of str
+    scoring : str
+    baseline : float
+        The score of the rows as they are.
+    importances : ndarray, shape (features, repeats)
+    rows : int
+        How many rows were scored.
+    total : int
+        How many rows the frame has; more than ``rows`` where a sample was taken.
+    """
+
+    features: tuple[str, ...]
+    scoring: str
+    baseline: float
+    importances: np.ndarray
+    rows: int
+    total: int
+
+    @property
+    def importances_mean(self) -> np.ndarray:
+        """Mean over repeats, shape (features,)."""
+        return self.importances.mean(axis=1)
+
+    @property
+    def importances_std(self) -> np.ndarray:
+        """Standard deviation over repeats, shape (features,)."""
+        return self.importances.std(axis=1)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return feature, importance and std, the most important feature first."""
+        found = pd.DataFrame(
+            {
+                "feature": self.features,
+                "importance": self.importances_mean,
+                "std": self.importances_std,
+            }
+        )
+        return found.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers as plain values."""
+        return {
+            "scoring": self.scoring,
+            "baseline": self.baseline,
+            "rows": self.rows,
+            "total": self.total,
+            "sampled": self.rows < self.total,
+            "features": list(self.features),
+            "importances": [plain_list(row) for row in self.importances],
+        }
+
+    def to_interpret(self) -> Any:
+        """Return interpret's ``FeatureValueExplanation`` of the means."""
+        return bars(self.features, self.importances_mean, None, "Permutation importance")
+
+
+def permutation_importance(
+    frame: Any,
+    model: Any,
+    *,
+    features: Sequence[str],
+    label: str,
+    scoring: str | Callable[[Any, Any, Any], float] | None = None,
+    repeats: int = 5,
+    random_state: int = 0,
+    sample_weight: str | None = None,
+    max_rows: int = MAX_ROWS,
+    background: Any = None,
+    classes: Sequence[Any] | None = None,
+    seed: int = 0,
+    trusted: bool = False,
+) -> PermutationImportance:
+    """Score a model on rows in which one feature after the other is shuffled; executes.
+
+    Parameters
+    ----------
+    frame, model, features, background, classes, trusted
+        As in :func:`rai_scale.explanations.local.explain.plan_explanation`.
+    label : str
+        Column of the true classes or values.
+    scoring : str or callable, optional
+        scikit-learn's name of a score, or a scorer ``scorer(model, rows, label)``;
+        ``sklearn.metrics.make_scorer`` makes one of any metric. By default the model's own
+        ``score``: accuracy, or R2.
+    repeats, random_state
+        As in scikit-learn.
+    sample_weight : str, optional
+        Column of weights for the score.
+    max_rows : int
+        So many rows are collected and scored at most, drawn as for a background; the result says
+        how many there were.
+    seed : int
+        Of the sample.
+
+    Returns
+    -------
+    PermutationImportance
+
+    Raises
+    ------
+    ConfigError
+        If the score is unknown, labels are missing, or there are fewer than two rows.
+    """
+    if repeats < 1 or max_rows < 2:  # noqa: PLR2004
+        raise ConfigError("repeats must be at least 1, and max_rows at least 2.")
+    ready = prepare(
+        frame, model, features, background=background, classes=classes, seed=seed, trusted=trusted
+    )
+    engine, names = ready.engine, [label, *([sample_weight] if sample_weight else [])]
+    check_columns(names, engine.columns(frame))
+    columns = list(dict.fromkeys([*features, *names]))
+    total = int(engine.group_counts(frame, [])["count"][0].as_py())
+    table = sample_rows(engine, frame, columns, max_rows, seed)
+    if table.num_rows < 2:  # noqa: PLR2004
+        raise ConfigError("permutation importance needs at least two rows.")
+    truth, weight = _truth(table, label), None
+    if sample_weight:
+        weight = table[sample_weight].to_pandas().to_numpy(np.float64)
+    name, scorer = make_scorer(ready.output.model, scoring)
+    shared_model = ready.share(ready.output.model, "model.pkl")
+    rows = model_frame(table, ready.sample)
+    plan = ready.share(Plan(rows, truth, weight, scorer, repeats, random_state), "permutation.pkl")
+    tasks = [None, *product(range(len(features)), range(repeats))]
+    run = ScorePermuted(plan, shared_model)
+    scores = engine.map_tasks(run, tasks, [plan.file, shared_model.file])
+    lost = scores[0] - np.array(scores[1:]).reshape(len(features), repeats)
+    return PermutationImportance(
+        tuple(features), name, float(scores[0]), lost, table.num_rows, total
+    )
+
+
+def make_scorer(model: Model, scoring: Any) -> tuple[str, Callable[..., float]]:
+    """Return the name of a score and its scorer.
+
+    Raises
+    ------
+    ConfigError
+        If scikit-learn has no score of this name.
+    """
+    try:
+        from sklearn.metrics import check_scoring, get_scorer_names
+    except ImportError:
+        raise MissingExtraError("scikit-learn", "explain") from None
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ConfigError(
+            f"scikit-learn has no score {scoring!r}.{did_you_mean(scoring, get_scorer_names())}"
+        )
+    if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
+        raise ConfigError("scoring must be a name, or a function of model, rows and label.")
+    default = "accuracy" if model.classes is not None else "r2"
+    own = hasattr(model.model, "score")
+    if isinstance(scoring, str) or scoring is None:
+        name = scoring or default
+        chosen = scoring or (None if own else default)
+        return name, check_scoring(as_estimator(model), scoring=chosen)
+    return getattr(scoring, "__name__", type(scoring).__name__), scoring
+
+
+def _truth(table: Any, label: str) -> np.ndarray:
+    if table[label].null_count:
+        raise ConfigError(f"label column {label!r} is missing in {table[label].null_count:,} rows.")
+    return table[label].to_pandas().to_numpy()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rows, and how they are scored."""
+
+    rows: pd.DataFrame
+    truth: np.ndarray
+    weight: np.ndarray | None
+    scorer: Callable[..., float]
+    repeats: int
+    random_state: int
+
+    @cached_property
+    def orders(self) -> np.ndarray:
+        """The order of a shuffled column per repeat, the same for each feature, as scikit-learn's.
+
+        Each repeat shuffles the order itself, and is applied to the column that the repeat before
+        left, so that orders are composed.
+        """
+        seeds = np.random.RandomState(self.random_state)
+        state = np.random.RandomState(seeds.randint(np.iinfo(np.int32).max + 1))
+        order, whole = np.arange(len(self.rows)), np.arange(len(self.rows))
+        found = []
+        for _ in range(self.repeats):
+            state.shuffle(order)
+            whole = whole[order]
+            found.append(whole)
+        return np.stack(found)
+
+    def score(self, model: Model, rows: pd.DataFrame) -> float:
+        """Score rows."""
+        more = {} if self.weight is None else {"sample_weight": self.weight}
+        given = model_input(model.model, rows[list(model.features)])
+        return float(self.scorer(as_estimator(model), given, self.truth, **more))
+
+
+@dataclass(frozen=True)
+class ScorePermuted:
+    """A task: the score of the rows, or of the rows with one feature shuffled."""
+
+    plan: SharedObject
+    model: SharedObject
+
+    def __call__(self, task: tuple[int, int] | None) -> float:
+        """Return the score for (feature, repeat), or for the rows as they are."""
+        plan: Plan = self.plan.load()
+        model: Model = self.model.load()
+        if task is None:
+            return plan.score(model, plan.rows)
+        name = plan.rows.columns[task[0]]
+        shuffled = plan.rows[name].take(plan.orders[task[1]]).set_axis(plan.rows.index)
+        return plan.score(model, plan.rows.assign(**{name: shuffled}))

@@ -1,0 +1,224 @@
+"""Morris and Sobol sensitivity: SALib's designs, evaluated as parallel tasks.
+
+Morris 1991 and Campolongo et al. 2007 for elementary effects, Saltelli et al. 2010 for Sobol's
+indices; SALib draws the design and analyses the outputs. The bounds are the table's lowest and
+highest values, by interpret's rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.explanations.local.lime_codes import is_number
+from rai_scale.explanations.overall.model_output import Prepared, SharedOutput, prepare
+from rai_scale.explanations.overall.sensitivity_result import Morris, Sobol
+from rai_scale.statistics.quantiles import column_ranges
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+TASK_ROWS = 8192
+"""Rows of the design per task; fixed, so that results do not depend on the workers."""
+
+
+def morris(
+    frame: Any,
+    model: Any,
+    *,
+    features: Sequence[str],
+    trajectories: int = 1000,
+    levels: int = 4,
+    resamples: int = 100,
+    confidence: float = 0.95,
+    background: Any = None,
+    target: Any = None,
+    classes: Sequence[Any] | None = None,
+    output: str = "probability",
+    seed: int = 0,
+    trusted: bool = False,
+) -> Morris:
+    """Screen features by elementary effects; executes.
+
+    Parameters
+    ----------
+    frame, model, features, background, target, classes, output, trusted
+        As in :func:`rai_scale.explain`; features must be numbers.
+        Of the frame only the lowest and highest values are read.
+    trajectories, levels : int
+        SALib's ``N`` and ``num_levels``: the design has ``N * (features + 1)`` rows.
+    resamples, confidence
+        Of the bootstrap interval of ``mu_star``.
+    seed : int
+        Of the design and of the bootstrap.
+
+    Returns
+    -------
+    Morris
+        Equal to SALib, and to ``interpret.blackbox.MorrisSensitivity``, for the same seed.
+
+    Raises
+    ------
+    ConfigError
+        If features are no numbers, or an argument does not fit.
+    """
+    salib = _salib()
+    if trajectories < 2 or levels < 2 or levels % 2:  # noqa: PLR2004
+        raise ConfigError("trajectories must be at least 2, and levels an even number.")
+    ready = prepare(
+        frame, model, features, background=background, target=target, classes=classes,
+        output=output, seed=seed, trusted=trusted,
+    )  # fmt: skip
+    problem = make_problem(ready, frame)
+    design = salib.sample.morris.sample(dict(problem), N=trajectories, num_levels=levels, seed=seed)
+    outputs = evaluate(ready, design)
+    found = [
+        salib.analyze.morris.analyze(
+            dict(problem), design, values, num_resamples=resamples, conf_level=confidence,
+            num_levels=levels, seed=seed,
+        )
+        for values in outputs.T
+    ]  # fmt: skip
+    names = ("mu", "mu_star", "sigma", "mu_star_conf")
+    tables = [{name: _floats(one[name]) for name in names} for one in found]
+    return Morris(
+        tuple(features), ready.labels, bounds_of(problem), len(design), confidence, tuple(tables)
+    )
+
+
+def sobol(
+    frame: Any,
+    model: Any,
+    *,
+    features: Sequence[str],
+    base_samples: int = 1024,
+    second_order: bool = True,
+    resamples: int = 100,
+    confidence: float = 0.95,
+    background: Any = None,
+    target: Any = None,
+    classes: Sequence[Any] | None = None,
+    output: str = "probability",
+    seed: int = 0,
+    trusted: bool = False,
+) -> Sobol:
+    """Attribute the variance of the output over the box of the features' ranges; executes.
+
+    Parameters
+    ----------
+    frame, model, features, background, target, classes, output, trusted
+        As in :func:`morris`.
+    base_samples : int
+        A power of two; the design has ``base_samples * (2 * features + 2)`` rows, or
+        ``features + 2`` without the second order.
+    second_order : bool
+    resamples, confidence
+        Of the bootstrap intervals.
+    seed : int
+        Of the design and of the bootstrap.
+
+    Returns
+    -------
+    Sobol
+        Equal to SALib for the same seed. Indices are NaN where the output is constant.
+
+    Raises
+    ------
+    ConfigError
+        If features are no numbers, or an argument does not fit.
+    """
+    salib = _salib()
+    if base_samples < 2 or base_samples & (base_samples - 1):  # noqa: PLR2004
+        raise ConfigError(f"base_samples must be a power of two; found {base_samples}.")
+    ready = prepare(
+        frame, model, features, background=background, target=target, classes=classes,
+        output=output, seed=seed, trusted=trusted,
+    )  # fmt: skip
+    problem = make_problem(ready, frame)
+    design = salib.sample.sobol.sample(
+        dict(problem), base_samples, calc_second_order=second_order, seed=seed
+    )
+    names = ["S1", "S1_conf", "ST", "ST_conf"] + (["S2", "S2_conf"] if second_order else [])
+    tables = []
+    for values in evaluate(ready, design).T:
+        if np.ptp(values) == 0:
+            tables.append(_undefined(names, len(features)))
+            continue
+        # SALib takes the seed 0 for no seed; a generator of it is what its other seeds become
+        one = salib.analyze.sobol.analyze(
+            dict(problem), values, calc_second_order=second_order, num_resamples=resamples,
+            conf_level=confidence, seed=np.random.default_rng(seed),
+        )  # fmt: skip
+        tables.append({name: _floats(one[name]) for name in names})
+    return Sobol(
+        tuple(features), ready.labels, bounds_of(problem), len(design), confidence, tuple(tables)
+    )
+
+
+def make_problem(ready: Prepared, frame: Any) -> dict[str, Any]:
+    """Return SALib's problem, with the bounds that interpret takes.
+
+    They are the lowest and the highest value, and one more where they differ by less than one.
+    """
+    text = [name for name in ready.sample if not is_number(ready.sample[name])]
+    if text:
+        raise ConfigError(
+            f"features {', '.join(map(repr, text))} are no numbers and have no range to vary over. "
+            "Encode them first, or explain the model behind the encoding."
+        )
+    names = list(map(str, ready.sample.columns))
+    ranges = column_ranges(ready.engine, frame, names)
+    low, high = (ranges[end].to_numpy(np.float64) for end in ("low", "high"))
+    high = high + np.where(np.abs(high - low) < 1, 1, 0)
+    bounds = np.column_stack([low, high]).tolist()
+    return {"num_vars": len(names), "names": names, "bounds": bounds}
+
+
+def bounds_of(problem: dict[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Return the bounds of a problem."""
+    return tuple((float(low), float(high)) for low, high in problem["bounds"])
+
+
+def evaluate(ready: Prepared, design: np.ndarray) -> np.ndarray:
+    """Return the outputs of a design, (rows, outputs), computed by parallel tasks."""
+    run = EvaluateRows(ready.share_output())
+    parts = [design[i : i + TASK_ROWS] for i in range(0, len(design), TASK_ROWS)]
+    return np.concatenate(ready.engine.map_tasks(run, parts, [run.output.model.file]))
+
+
+@dataclass(frozen=True)
+class EvaluateRows:
+    """A task: the outputs of some rows of a design."""
+
+    output: SharedOutput
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the outputs, shape (rows, outputs)."""
+        output = self.output.load()
+        return output.in_blocks(pd.DataFrame(rows, columns=list(output.model.features)))
+
+
+def _floats(values: Any) -> np.ndarray:
+    return np.asarray(np.ma.getdata(values), dtype=np.float64)
+
+
+def _undefined(names: Sequence[str], features: int) -> dict[str, np.ndarray]:
+    square = (features, features)
+    return {n: np.full(square if n.startswith("S2") else features, np.nan) for n in names}
+
+
+def _salib() -> ModuleType:
+    try:
+        import SALib
+        import SALib.analyze.morris
+        import SALib.analyze.sobol
+        import SALib.sample.morris
+        import SALib.sample.sobol
+    except ImportError:
+        raise MissingExtraError("SALib", "explain") from None
+    return SALib

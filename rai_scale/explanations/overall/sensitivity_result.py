@@ -1,0 +1,104 @@
+"""Results of Morris and Sobol sensitivity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.explanations.overall.dependence_result import label_position
+from rai_scale.explanations.overall.interpret_objects import bars, morris_explanation
+from rai_scale.results import Result
+from rai_scale.statistics.json_values import plain_list
+
+
+@dataclass(frozen=True)
+class Sensitivity(Result):
+    """What both methods give.
+
+    Attributes
+    ----------
+    features : tuple of str
+    labels : tuple of str
+        Classes; one empty name where there is a single output.
+    bounds : tuple of (float, float)
+        The range of each feature.
+    evaluations : int
+        Rows of the design.
+    confidence : float
+    tables : tuple of dict
+        Per output: SALib's names and values per feature.
+    """
+
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    bounds: tuple[tuple[float, float], ...]
+    evaluations: int
+    confidence: float
+    tables: tuple[dict[str, np.ndarray], ...]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row per output and feature."""
+        parts = []
+        for label, table in zip(self.labels, self.tables, strict=True):
+            flat = {name: values for name, values in table.items() if values.ndim == 1}
+            part = pd.DataFrame({"feature": self.features, **flat})
+            if len(self.labels) > 1:
+                part.insert(0, "class", label)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all numbers as plain values; what is undefined is ``None``."""
+        outputs = [
+            {"class": label or None, **{name: _nested(values) for name, values in table.items()}}
+            for label, table in zip(self.labels, self.tables, strict=True)
+        ]
+        return {
+            "features": list(self.features),
+            "bounds": [list(pair) for pair in self.bounds],
+            "evaluations": self.evaluations,
+            "confidence": self.confidence,
+            "outputs": outputs,
+        }
+
+    def table(self, label: str | None = None) -> dict[str, np.ndarray]:
+        """Return the numbers of one output; its class is needed where there are several."""
+        return self.tables[label_position(self.labels, label)]
+
+
+@dataclass(frozen=True)
+class Morris(Sensitivity):
+    """Elementary effects: ``mu``, ``mu_star`` (mean size), ``sigma``, ``mu_star_conf``."""
+
+    def to_interpret(self, label: str | None = None) -> Any:
+        """Return interpret's ``MorrisExplanation`` of one output."""
+        return morris_explanation(self.features, self.table(label))
+
+
+@dataclass(frozen=True)
+class Sobol(Sensitivity):
+    """Indices of the first order ``S1``, of pairs ``S2`` and in total ``ST``, with intervals.
+
+    ``S2`` is a square whose upper triangle is filled, by the order of the features.
+    """
+
+    def pairs(self, label: str | None = None) -> pd.DataFrame:
+        """Return one row per pair of features: S2 and S2_conf; empty without second order."""
+        table = self.table(label)
+        square = (len(self.features),) * 2
+        upper = np.triu_indices(len(self.features), 1)
+        names = np.array(self.features, dtype=object)
+        numbers = {n: table.get(n, np.empty(square))[upper] for n in ("S2", "S2_conf")}
+        found = pd.DataFrame({"first": names[upper[0]], "second": names[upper[1]], **numbers})
+        return found if "S2" in table else found.iloc[:0]
+
+    def to_interpret(self, label: str | None = None) -> Any:
+        """Return interpret's ``FeatureValueExplanation`` of the total indices of one output."""
+        return bars(self.features, self.table(label)["ST"], None, "Sobol total index")
+
+
+def _nested(values: np.ndarray) -> list[Any]:
+    return plain_list(values) if values.ndim == 1 else [plain_list(row) for row in values]

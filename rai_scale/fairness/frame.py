@@ -1,0 +1,122 @@
+"""``metric_frame``: measures by group of a table of any size, exact or from one private release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.private.frame import private_metric_frame, private_options
+from rai_scale.measures.flags import SMALL_GROUP
+from rai_scale.measures.intervals import bootstrap_of
+from rai_scale.measures.measure import Limits
+from rai_scale.measures.metric_frame import (
+    MAX_CELLS,
+    CountedMetricFrame,
+    counted_metric_frame,
+    plan_metrics,
+)
+from rai_scale.measures.metrics import Metrics
+
+
+def metric_frame(
+    frame: Any,
+    *,
+    metrics: Metrics,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] | None = None,
+    sample_weight: str | None = None,
+    sample_params: Mapping[str, Any] | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: list[float] | None = None,
+    random_state: Any = None,
+    bootstrap_unit: str | None = None,
+    per_group: bool = False,
+    max_cells: int = MAX_CELLS,
+    bins: int | None = None,
+    small_group: int = SMALL_GROUP,
+    **privacy: Any,
+) -> CountedMetricFrame:
+    """Measure a model by group, as ``fairlearn.metrics.MetricFrame`` does, at any size.
+
+    The engine counts the rows of each (control, sensitive, y_true, y_pred) combination in one
+    pass; Fairlearn computes from those counts. Executes at once.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
+    metrics : function, str, list of str, or dict of str to function or str
+        Fairlearn's and scikit-learn's metrics by function or name, and any function
+        ``f(y_true, y_pred, sample_weight)`` for which a weight is a number of equal rows.
+    y_true, y_pred : str
+        Columns of labels and of predictions (or scores, as the metrics need).
+    sensitive_features, control_features : str or list of str
+        Columns that make the groups; missing values are an error that says how many.
+    sample_weight : str, optional
+        Column of weights for every metric that takes them.
+    sample_params : dict, optional
+        As in Fairlearn, with columns in place of arrays.
+    n_boot, ci_quantiles, random_state
+        As in Fairlearn; the replicates are drawn from the counts.
+    bootstrap_unit : str, optional
+        Column of the person (or household) whose rows are resampled together.
+    per_group : bool
+        Run metrics that cannot be computed from counts on all rows of a group at once. Their
+        replicates repeat the cells on the driver, of at most ``REPEATED_ROWS`` rows.
+    max_cells : int
+        The most cells that come to the driver. With more distinct scores, rank metrics are
+        computed from bins with a certified bound, and averages (log loss, Brier, MAE, MSE, R2)
+        from moments.
+    bins : int, optional
+        Bin scores into this many bins at once, without trying distinct scores first.
+    small_group : int
+        Groups with fewer rows are flagged.
+    **privacy
+        ``privacy_unit``, ``epsilon``, ``groups`` (all values of each feature), ``ledger``, and the
+        other attributes of :class:`rai_scale.fairness.private.cells.Private`: noise is added once
+        to the declared cells, and every number comes from that release. The result is a
+        :class:`~rai_scale.fairness.private.frame.PrivateMetricFrame`.
+
+    Returns
+    -------
+    CountedMetricFrame
+
+    Raises
+    ------
+    MissingColumnError, ConfigError
+        If columns are not there, values are missing, or a metric cannot be computed.
+    """
+    plan = plan_metrics(
+        frame,
+        metrics=metrics,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive_features=sensitive_features,
+        control_features=control_features,
+        sample_weight=sample_weight,
+        sample_params=sample_params,
+        per_group=per_group,
+    )
+    if not privacy:
+        return counted_metric_frame(
+            frame,
+            plan,
+            Limits(max_cells, bins, resampled=False),
+            bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit),
+            small_group=small_group,
+        )
+    if per_group or bins or bootstrap_unit:
+        raise ConfigError("per_group, bins and bootstrap_unit have no private form.")
+    return private_metric_frame(
+        frame,
+        plan.roles,
+        plan.metrics,
+        private_options(privacy),
+        single=plan.single,
+        quantiles=ci_quantiles,
+        n_boot=n_boot,
+        random_state=random_state,
+    )

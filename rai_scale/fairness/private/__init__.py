@@ -1,0 +1,1 @@
+"""Metrics by group from one private release."""

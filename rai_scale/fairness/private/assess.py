@@ -1,0 +1,279 @@
+"""An assessment from one private release: tables, gates and report hold nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale._version import __version__
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.assessment.assess import (
+    DEFAULT_DISPARITIES,
+    DEFAULT_METRICS,
+    OF_SCORES,
+    listed,
+)
+from rai_scale.fairness.assessment.gate_checks import check_gate, judge
+from rai_scale.fairness.assessment.interval_table import overall_table
+from rai_scale.fairness.assessment.positive_label import declared_against_rest
+from rai_scale.fairness.assessment.result import FairnessResult
+from rai_scale.fairness.frame import metric_frame
+from rai_scale.fairness.private.frame import PrivateMetricFrame
+from rai_scale.fairness.private.gaps import gap_end, part_of
+from rai_scale.fairness.private.intervals import level_places
+from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
+from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
+from rai_scale.measures.group_columns import group_label
+from rai_scale.measures.long_table import control_names, group_names, long_table
+from rai_scale.measures.metrics import METRICS, function_named
+from rai_scale.measures.uncertainty.proportions import PROPORTIONS
+
+NOTE = (
+    "Every number on this page, also of rows, comes from one release of noisy counts: "
+    "{spent}, at most {rows} per person. Numbers of rows are not exact, and groups are those that "
+    "were declared, whether or not anybody is in them."
+)
+LEFT_OUT = (
+    "{values} left out as mostly noise: fewer than {least} noisy rows are behind each, or fewer "
+    "than {multiple:g} standard deviations of their noise. Gaps and checks are about the others."
+)
+
+
+def assess_private(
+    frame: Any,
+    *,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | Sequence[str],
+    privacy: Mapping[str, Any],
+    control_features: str | Sequence[str] | None = None,
+    pos_label: Any = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    disparities: Sequence[str] = DEFAULT_DISPARITIES,
+    n_boot: int | None = 500,
+    confidence: float = 0.95,
+    random_state: int | None = 0,
+    small_group: int = LEAST_ROWS,
+    gates: Sequence[Mapping[str, Any]] = (),
+    title: str | None = None,
+) -> FairnessResult:
+    """Measure a model by group under a privacy budget, with intervals, gates and a report.
+
+    Parameters
+    ----------
+    frame, y_true, y_pred, sensitive_features, control_features, n_boot, random_state
+        As for :func:`rai_scale.metric_frame`.
+    privacy : dict
+        Options of :class:`~rai_scale.fairness.private.cells.Private`.
+    pos_label : str, number or bool, optional
+        The one of ``labels`` that counts as positive; the others count as negative. Rows with
+        labels that were not declared are left out, as without it.
+    metrics, disparities, confidence, small_group, gates, title
+        As for :func:`~rai_scale.fairness.assessment.assess.assess_fairness`; metrics of scores
+        have no private form.
+
+    Returns
+    -------
+    FairnessResult
+        With the tables ``by_group``, ``overall``, ``disparities`` and ``flags``; ``rows`` is a
+        noisy count, and ``run`` says neither when nor how long it took.
+
+    Raises
+    ------
+    BudgetExceededError
+        Before any data are read.
+    ConfigError
+        If something was asked for that cannot be computed; nothing is charged.
+    """
+    checked = [check_gate(gate, n_boot) for gate in gates]
+    named = list(dict.fromkeys([*disparities, *(gate["metric"] for gate in checked)]))
+    wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
+    _refuse(wanted, confidence)
+    tail = (1 - confidence) / 2
+    counted, rows = {y_true: y_true, y_pred: y_pred}, frame
+    options = dict(privacy)
+    if pos_label is not None:
+        declared = privacy.get("labels", (0, 1))
+        features = [*listed(sensitive_features), *listed(control_features or ())]
+        others = [name for name in (privacy.get("privacy_unit"), *features) if name is not None]
+        rows, counted = declared_against_rest(
+            frame, list(counted), pos_label, declared, others=others
+        )
+        options["labels"] = (0, 1)
+    mf = metric_frame(
+        rows,
+        metrics=wanted,
+        y_true=counted[y_true],
+        y_pred=counted[y_pred],
+        sensitive_features=sensitive_features,
+        control_features=control_features,
+        n_boot=n_boot,
+        ci_quantiles=[tail, 1 - tail],
+        random_state=random_state,
+        **options,
+    )
+    assert isinstance(mf, PrivateMetricFrame)
+    every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
+    tables = {
+        "by_group": _group_table(mf),
+        "overall": overall_table(mf, confidence),
+        "disparities": disparity_table(mf, list(dict.fromkeys(every)), confidence),
+        "flags": mf.flags,
+    }
+    judged = [judge(gate, tables["disparities"], control_names(mf)) for gate in checked]
+    roles = mf.noisy.roles
+    facts = _facts(mf, privacy)
+    settings = {
+        **{"y_true": y_true, "y_pred": y_pred, "score": None, "sample_weight": None},
+        "pos_label": pos_label,
+        **{"sensitive_features": list(roles.sensitive), "control_features": list(roles.control)},
+        **{"control_columns": control_names(mf), "metrics": wanted, "disparities": named},
+        **{"n_boot": n_boot, "confidence": confidence, "random_state": random_state},
+        **{"small_group": small_group, "suppress_below": 0},
+        "privacy": facts,
+    }
+    run = {
+        **{"run_id": mf.release["reservation"][:16], "engine": engine_of(frame).name},
+        "package_version": __version__,
+        "status": "failed" if any(not gate["passed"] for gate in judged) else "ok",
+    }
+    title = title or f"Fairness of {y_pred} by {', '.join(roles.sensitive)}"
+    notes = _notes(mf, facts)
+    return FairnessResult(title, run, settings, int(mf.counts.sum()), tables, judged, notes)
+
+
+def disparity_table(
+    mf: PrivateMetricFrame, names: Sequence[str], confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return disparities by name over the usable groups, with the bounds of ``private_gaps``.
+
+    The columns are those of ``assessment.disparity_bands.disparity_table``. Of equalized odds the
+    groups are those that are usable for both rates. NaN bounds: the metric is no share of rows.
+    """
+    rows = []
+    control = control_names(mf)
+    levels = list(mf.usable_overall.index) if control else [()]
+    for level, places in zip(levels, level_places(mf), strict=True):
+        keys = level if isinstance(level, tuple) else (level,)
+        at = dict(zip(control, keys, strict=True))
+        rows += [{**at, "disparity": n, **_disparity(mf, n, places, confidence)} for n in names]
+    return pd.DataFrame(rows, columns=[*control, *COLUMNS])
+
+
+def _disparity(
+    mf: PrivateMetricFrame, name: str, places: np.ndarray, confidence: float
+) -> dict[str, Any]:
+    metrics, kind = parts_of(name)
+    usable = np.logical_and.reduce([mf.usable[m].to_numpy()[places] for m in metrics])
+    least = kind in ("ratio", "group_min")
+    tail = (1 - confidence) / 2
+    # an end that the worst metric decides needs both metrics' bounds, the other one only its own
+    low_tail, high_tail = (tail / len(metrics), tail)[:: -1 if least else 1]
+    found = []
+    for metric in metrics:
+        shown = pd.DataFrame(mf.by_group)[metric].astype(float).iloc[places].where(usable)
+        value = _value(shown, kind)
+        low, high = (
+            _bound(mf, metric, places, usable, kind=kind, tail=end, upper=upper)
+            for end, upper in ((low_tail, False), (high_tail, True))
+        )
+        ends = np.array([value, min(low, value), max(high, value)])
+        found.append((np.where(np.isnan(value), np.nan, ends), shown.dropna()))
+    join = np.min if least else np.max
+    value, low, high = (float(join([ends[i] for ends, _ in found])) for i in range(3))
+    decides = next((shown for ends, shown in found if ends[0] == value), pd.Series(dtype=float))
+    drop = len(mf.noisy.roles.control)
+    ends_of = (
+        [_name(k, drop) for k in (decides.idxmin(), decides.idxmax())] if len(decides) else ["", ""]
+    )
+    named = {"lowest_group": ends_of[0], "highest_group": ends_of[1]}
+    left_out = int((~usable).sum())
+    named["unknown"] = (
+        f"{left_out:,} of {len(usable):,} groups are not compared" if left_out else ""
+    )
+    return {"metrics": ", ".join(metrics), "value": value, "low": low, "high": high, **named}
+
+
+def _name(key: Any, drop: int) -> str:
+    return group_label(tuple(key[drop:]) if isinstance(key, tuple) else key)
+
+
+def _value(shown: pd.Series, kind: str) -> float:
+    low, high = shown.min(), shown.max()
+    if kind in BOUNDED and shown.notna().sum() < 2:  # noqa: PLR2004
+        return float("nan")
+    if kind == "ratio":
+        return float(low / high) if high else float("nan")
+    return float({"difference": high - low, "group_min": low, "group_max": high}[kind])
+
+
+def _bound(
+    mf: PrivateMetricFrame,
+    metric: str,
+    places: np.ndarray,
+    usable: np.ndarray,
+    *,
+    kind: str,
+    tail: float,
+    upper: bool,
+) -> float:
+    asked = next(m for m in mf._measured.metrics if m.name == metric)
+    shares = shares_of(mf.noisy, asked, mf.noisy.roles.groups)
+    if shares is None:
+        return float("nan")
+    part = replace(part_of(shares, places), usable=usable)
+    return float(gap_end(part, kind, tail, upper=upper))
+
+
+def _group_table(mf: PrivateMetricFrame) -> pd.DataFrame:
+    table = long_table(mf)
+    names = group_names(mf)
+    keys = pd.MultiIndex.from_frame(table[names]) if len(names) > 1 else pd.Index(table[names[0]])
+    places = mf.usable.index.get_indexer(keys)
+    columns = [list(mf.usable).index(name) for name in table["metric"]]
+    for end, found in zip(("low", "high"), mf.by_group_ci, strict=True):
+        table[end] = pd.DataFrame(found).to_numpy(float)[places, columns]
+    left_out = ~mf.usable.to_numpy()[places, columns]
+    table.loc[left_out, ["successes", "trials"]] = np.nan
+    shares = table["metric"].map(lambda name: METRICS[name] in PROPORTIONS)
+    table["interval"] = np.where(shares, "score, with noise", "replicates, with noise")
+    return table.assign(bound=0.0, hidden="")
+
+
+def _refuse(metrics: Sequence[str], confidence: float) -> None:
+    for name in metrics:
+        function_named(name, METRICS)
+    scores = [name for name in metrics if name in OF_SCORES]
+    if scores:
+        raise ConfigError(
+            f"{scores[0]!r} is a metric of scores, which has no private form: every distinct score "
+            "would be a cell of its own."
+        )
+    if not metrics:
+        raise ConfigError("metrics and disparities are both empty; name at least one metric.")
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
+
+
+def _facts(mf: PrivateMetricFrame, privacy: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
+    facts = {name: mf.release.get(name) for name in kept}
+    facts |= {name: privacy.get(name) for name in ("privacy_unit", "scope", "analyst")}
+    return {**facts, "reservation": mf.release["reservation"]}
+
+
+def _notes(mf: PrivateMetricFrame, facts: Mapping[str, Any]) -> list[str]:
+    spent = [f"{name} {facts[name]:g}" for name in ("epsilon", "delta", "rho") if facts[name]]
+    most = int(facts["max_rows"])
+    notes = [NOTE.format(spent=", ".join(spent), rows="1 row" if most == 1 else f"{most} rows")]
+    left_out = int((~mf.usable).to_numpy().sum())
+    if left_out:
+        values = "1 value is" if left_out == 1 else f"{left_out} values are"
+        least = LEAST_ROWS * most
+        notes.append(LEFT_OUT.format(values=values, least=least, multiple=NOISE_MULTIPLE))
+    return notes

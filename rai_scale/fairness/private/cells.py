@@ -1,0 +1,276 @@
+"""Cells with noise: counted once under a privacy budget, released once, computed on ever after.
+
+Every cell of the *declared* product of values gets noise, also those without rows: which cells
+occur would itself tell of a person. Neighbouring tables differ in all rows of one privacy unit;
+at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of (unit, row).
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.engines.declared import type_of_values
+from rai_scale.engines.exact import arrow_values, positions
+from rai_scale.engines.sql_tables import valid_text
+from rai_scale.errors import ConfigError
+from rai_scale.privacy.bounding import Bounding
+from rai_scale.privacy.costs import Cost, Mechanism
+from rai_scale.privacy.disclosure import one_message
+from rai_scale.privacy.ledger.amounts import Number, above_zero, exact, one_of
+from rai_scale.privacy.ledger.no_ledger import ledger_of
+from rai_scale.privacy.ledger.release import release_once
+from rai_scale.privacy.ledger.reservation import Release, to_ipc
+from rai_scale.privacy.noise import Noise, epsilon_for, gaussian_for, laplace_for, rho_for
+from rai_scale.records.canonical import idempotency_key
+from rai_scale.statistics.keyed_hash import key_hashes
+
+MAX_DECLARED = 1_000_000
+NOISY = "noisy_count"
+_UNIT, _CELL, _ORDER = "rai_unit", "rai_cell", "rai_order"
+
+
+@dataclass(frozen=True)
+class Private:
+    """What a private measure is asked for.
+
+    Attributes
+    ----------
+    privacy_unit : str
+        The column that names the person.
+    groups : dict of str to list
+        All values of each sensitive and control feature, from public knowledge.
+    labels : list
+        All labels that ``y_true`` and ``y_pred`` can hold.
+    epsilon, delta : number or its text
+        ``delta = 0``: discrete Laplace noise, pure epsilon-DP; otherwise discrete Gaussian.
+    rho : number or its text, optional
+        In place of epsilon: discrete Gaussian noise, rho-zCDP. A scope that counts epsilon needs
+        ``delta`` besides, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
+    ledger : str, Ledger or "none"
+        Where the budget is kept.
+    max_rows : int
+        Rows of one unit that are counted.
+    scope, analyst, dataset : str
+        Under which the ledger charges.
+    snapshot : str, optional
+        Id of the data's version: the same measure on the same snapshot of the same ``dataset`` is
+        released once.
+
+    Raises
+    ------
+    ConfigError
+        If these cannot go together; no budget is charged and no data are read before.
+    """
+
+    privacy_unit: str
+    groups: Mapping[str, Sequence[Any]]
+    epsilon: Number | None = None
+    ledger: Any = None
+    labels: Sequence[Any] = (0, 1)
+    delta: Number = 0
+    max_rows: int = 1
+    scope: str = "default"
+    analyst: str = "analyst"
+    dataset: str | None = None
+    snapshot: str | None = None
+    visible_to: Sequence[str] = field(default_factory=tuple)
+    rho: Number | None = None
+
+    def __post_init__(self) -> None:
+        if self.snapshot is not None and not self.dataset:
+            raise ConfigError(
+                "a snapshot needs dataset= as well, the name of the table that it is a state of: "
+                "another table with this snapshot would be shown the release of this one."
+            )
+        one_of(self.epsilon, self.rho)
+        if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
+            found = type(self.max_rows).__name__
+            raise ConfigError(f"max_rows must be a whole number from 1, found a {found}.")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The declared product of values: ``keys`` in order, and the values of each."""
+
+    keys: tuple[str, ...]
+    levels: tuple[tuple[Any, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """The number of cells."""
+        return math.prod(len(values) for values in self.levels)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per cell; its position is the cell's number."""
+        return pd.DataFrame(list(product(*self.levels)), columns=list(self.keys))
+
+
+def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declared:
+    """Return the declared product.
+
+    Raises
+    ------
+    ConfigError
+        If a key's values are not declared, or declared twice, or make too many cells.
+    """
+    for key in keys:
+        if key not in values:
+            raise ConfigError(
+                f"groups must list all values of {key!r}: which values occur in the data would "
+                "tell of persons. Take them from public knowledge, such as a code list."
+            )
+        if len(set(values[key])) != len(values[key]) or not len(values[key]):
+            raise ConfigError(f"the values of {key!r} in groups must be distinct, and some.")
+    found = Declared(tuple(keys), tuple(tuple(sorted(values[key])) for key in keys))
+    if found.size > MAX_DECLARED:
+        raise ConfigError(
+            f"the declared values make {found.size:,} cells, at most {MAX_DECLARED:,} are released."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class NumberCells:
+    """Table function: each row's unit, the number of its cell and its place in a random order.
+
+    Rows of undeclared values and rows without a unit are left out; a text that is no UTF-8 is none.
+    """
+
+    declared: Declared
+    unit: str
+    seed: int
+    outputs: pa.Schema
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row per row that counts."""
+        for at, key in enumerate(table.column_names):
+            if pa.types.is_string(table[key].type):  # later it would be null, and all of them one
+                table = table.set_column(at, key, valid_text(table[key]).cast(pa.string()))
+        cell = np.zeros(table.num_rows, np.int64)
+        known = np.asarray(pc.is_valid(table[self.unit]))
+        for key, values in zip(self.declared.keys, self.declared.levels, strict=True):
+            place = positions(table[key], arrow_values(values))
+            known &= place >= 0
+            cell = cell * len(values) + place
+        hashed = key_hashes(table.select([self.unit, *self.declared.keys]), self.seed)
+        order = (hashed >> np.uint64(1)).astype(np.int64)
+        columns = [table[self.unit], pa.array(cell), pa.array(order)]
+        return pa.table(columns, schema=self.outputs).filter(pa.array(known))
+
+
+def exact_counts(
+    engine: Any, frame: Any, declared: Declared, asked: Private, seed: int
+) -> np.ndarray:
+    """Return the bounded count of each declared cell, int64; not to be shown to anybody.
+
+    ``seed`` keys the hash that chooses which rows of a unit are counted; the same seed gives the
+    same counts on every engine and for any partitioning.
+    """
+    levels = zip(declared.keys, declared.levels, strict=True)
+    types = {key: type_of_values(values) for key, values in levels}
+    frame = engine.declared(frame, {**types, asked.privacy_unit: pa.string()})
+    unit = engine.schema(frame).field(asked.privacy_unit).type
+    outputs = pa.schema([(_UNIT, unit), (_CELL, pa.int64()), (_ORDER, pa.int64())])
+    function = NumberCells(declared, asked.privacy_unit, seed, outputs)
+    inputs = list(dict.fromkeys([asked.privacy_unit, *declared.keys]))
+    rows = engine.map_partitions(frame, function, outputs, inputs=inputs, label="private cells")
+    place = f"row_number() OVER (PARTITION BY {_UNIT} ORDER BY {_ORDER}, {_CELL})"
+    kept = f"SELECT {_CELL}, {place} AS place FROM {SQL_ROWS}"  # noqa: S608
+    totals = (
+        f"SELECT {_CELL}, CAST(count(*) AS BIGINT) AS n FROM ({kept}) AS ranked "  # noqa: S608
+        f"WHERE place <= {int(asked.max_rows)} GROUP BY {_CELL}"
+    )
+    selected = f"SELECT {_UNIT}, {_CELL}, {_ORDER} FROM {SQL_DATA}"  # noqa: S608
+    table = engine.aggregate_sql(rows, selected, totals, keys=[_CELL], together=[_UNIT])
+    counts = np.zeros(declared.size, np.int64)
+    counts[table[_CELL].to_numpy()] = table["n"].to_numpy()
+    return counts
+
+
+def noise_for(asked: Private) -> tuple[Noise, Cost]:
+    """Return the noise of each cell and what the release costs; reads no data.
+
+    Raises
+    ------
+    ConfigError
+        If a budget is no number or out of range.
+    """
+    delta = exact(asked.delta, "delta")
+    if not 0 <= delta < 1:
+        raise ConfigError("delta must lie from 0 to below 1.")
+    sensitivity = Bounding(asked.max_rows).by_rows(1)
+    label = "metric_frame cells"
+    epsilon: Fraction | None = None
+    if asked.rho is None:
+        epsilon = above_zero(asked.epsilon, "epsilon")
+        if not delta:
+            noise = laplace_for(sensitivity, epsilon)
+            laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
+            return noise, Cost(label, epsilon, mechanism=laplace)
+        rho = rho_for(epsilon, delta)
+    else:
+        rho = above_zero(asked.rho, "rho")
+    noise = gaussian_for(sensitivity, rho)
+    gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
+    if epsilon is None and delta:
+        epsilon = epsilon_for(rho, delta)
+    return noise, Cost(label, epsilon, delta, rho, gaussian)
+
+
+def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -> Release:
+    """Charge, count, add noise, store: the noisy count of every declared cell.
+
+    Raises
+    ------
+    BudgetExceededError
+        Before any data are read.
+    PrivateComputationError
+        If the engine failed on the data; the message is always the same.
+    """
+    noise, cost = noise_for(asked)
+    described = {
+        key: list(map(str, v)) for key, v in zip(declared.keys, declared.levels, strict=True)
+    }
+    parameters = {name: None if v is None else exact(v, name) for name, v in _asked(asked).items()}
+    kept = {"max_rows": asked.max_rows, "dataset": asked.dataset}
+    query = f"cells of {', '.join(declared.keys)} per {asked.privacy_unit}"
+
+    def compute() -> tuple[bytes, dict[str, Any]]:
+        # the hash key rotates per release; a release is computed once
+        noisy = one_message(
+            lambda: noise.draw(exact_counts(engine, frame, declared, asked, secrets.randbits(63)))
+        )
+        table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
+        budget = {name: None if v is None else float(v) for name, v in parameters.items()}
+        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **budget, **kept}
+        return to_ipc(table), facts
+
+    return release_once(
+        ledger_of(asked.ledger),
+        compute,
+        scope=asked.scope,
+        analyst=asked.analyst,
+        dataset=asked.dataset or "data",
+        costs=[cost],
+        idempotency_key=idempotency_key(query, described, {**parameters, **kept}, asked.snapshot),
+        visible_to=asked.visible_to,
+        query=query,
+    )
+
+
+def _asked(asked: Private) -> dict[str, Number | None]:
+    return {"epsilon": asked.epsilon, "delta": asked.delta, "rho": asked.rho}

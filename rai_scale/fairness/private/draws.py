@@ -1,0 +1,86 @@
+"""What a noisy release could have been: projection onto counts, and replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.fairness.private.cells import Declared
+from rai_scale.measures.from_cells import Roles
+from rai_scale.measures.uncertainty.resample import Draw, generator_of
+from rai_scale.privacy.noise import Noise
+from rai_scale.statistics.cells import Cells
+
+
+def declared_index(declared: Declared, names: Sequence[str]) -> pd.Index:
+    """Return the index of the declared combinations of some of the keys."""
+    levels = [declared.levels[declared.keys.index(name)] for name in names]
+    if len(names) == 1:
+        return pd.Index(levels[0], name=names[0])
+    return pd.MultiIndex.from_product(levels, names=list(names))
+
+
+def group_numbers(declared: Declared, roles: Roles) -> np.ndarray:
+    """Return the number of each declared cell's group."""
+    return declared.frame.groupby(roles.groups, sort=True).ngroup().to_numpy()
+
+
+def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Project each group's cells onto numbers of zero or more with the same total.
+
+    The nearest point of a simplex in L2 (Duchi et al. 2008): ``max(v - t, 0)``. A group whose
+    total is not above zero becomes zero.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (b, cells)
+    groups : ndarray of int, shape (cells,)
+    """
+    result = np.zeros_like(values)
+    for group in np.unique(groups):
+        chosen = groups == group
+        part = values[:, chosen]
+        total = part.sum(axis=1, keepdims=True)
+        ordered = -np.sort(-part, axis=1)
+        excess = (np.cumsum(ordered, axis=1) - total) / np.arange(1, part.shape[1] + 1)
+        last = np.maximum((ordered > excess).sum(axis=1), 1) - 1
+        shift = excess[np.arange(len(part)), last][:, None]
+        result[:, chosen] = np.where(total > 0, np.maximum(part - shift, 0), 0.0)
+    return result
+
+
+def noisy_draws(
+    cells: Cells,
+    declared: Declared,
+    roles: Roles,
+    noise: Noise,
+    *,
+    max_rows: int = 1,
+    n_boot: int,
+    random_state: Any,
+) -> Iterator[Draw]:
+    """Draw what the release would have been for other persons of the same kind and other noise.
+
+    How alike the rows of a person are is not released. Drawn are persons whose ``max_rows`` rows
+    are equal, the most uncertain case.
+    """
+    rng = generator_of(random_state)
+    groups = group_numbers(declared, roles)
+    smooth = cells.count + 0.5  # an empty cell is not known to stay empty
+    shares = smooth / smooth.sum()
+    for start in range(0, n_boot, 200):
+        size = min(200, n_boot - start)
+        persons = rng.multinomial(max(1, cells.rows // max_rows), shares, size)
+        drawn = max_rows * persons + simulated(noise, (size, len(groups)), rng)
+        yield Draw(np.rint(project(drawn.astype(float), groups)).astype(np.int64))
+
+
+def simulated(noise: Noise, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return pretended noise of the release's kind, for intervals only: nothing is hidden by it."""
+    if noise.kind == "gaussian":
+        return np.rint(rng.normal(0.0, noise.scale, shape)).astype(np.int64)
+    stop = -np.expm1(-1 / noise.scale)
+    return rng.geometric(stop, shape) - rng.geometric(stop, shape)

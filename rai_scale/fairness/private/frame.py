@@ -1,0 +1,273 @@
+"""A private MetricFrame: every number computed from one release of noisy cells.
+
+Whatever is computed from a release costs nothing more (post-processing). Noisy counts of a group
+are projected onto counts of zero or more with the same total (the nearest in L2), because metrics
+need weights that are not negative; overall values come from the noisy sums over all groups, so that
+groups without rows do not add to them. Values that are mostly noise are left out (NaN).
+
+Intervals of shares of rows, and of their differences and ratios between groups, hold noise and
+sampling of persons: :mod:`~rai_scale.fairness.private.shares`, ``private_gaps``. Other metrics, and
+comparisons with overall, have replicates: released cells are drawn anew (multinomial), noise of the
+release's scale is added, projected, and the metric computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn.metrics as skm
+from fairlearn.metrics._disaggregated_result import DisaggregatedResult
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.fairness.private.cells import (
+    NOISY,
+    Declared,
+    Private,
+    declare,
+    noise_for,
+    release_cells,
+)
+from rai_scale.fairness.private.draws import declared_index, group_numbers, noisy_draws, project
+from rai_scale.fairness.private.intervals import fill_intervals
+from rai_scale.fairness.private.shares import Noisy, usable_by
+from rai_scale.fairness.private.values import UsableTables, mask_gaps, usable_groups
+from rai_scale.measures.disparities import disparity_values
+from rai_scale.measures.from_cells import Roles, disaggregate
+from rai_scale.measures.measure import Measured
+from rai_scale.measures.metrics import Metric, Metrics, base_function
+from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, replicate_metrics
+from rai_scale.privacy.noise import Noise
+from rai_scale.statistics.cells import Cells
+
+REPLICATES = 1_000
+MOSTLY_NOISE = "mostly noise: too few rows for this budget, left out"
+
+
+class PrivateMetricFrame(UsableTables):
+    """A :class:`CountedMetricFrame` of noisy counts.
+
+    Attributes
+    ----------
+    usable : pandas.DataFrame of bool
+        Per group and metric, whether the noisy rows behind a value are at least 30 ``max_rows``
+        and 10 standard deviations of their noise. Where not, the value and its interval are NaN,
+        and ``flags`` says why; differences and ratios are about the usable groups.
+    usable_overall : pandas.DataFrame of bool
+        The same of overall values: one row per control level, or one.
+    release : dict
+        ``epsilon``, ``delta``, ``rho``, ``max_rows``, and ``noise`` and ``scale`` of each noisy
+        count.
+    noisy : Noisy
+        The release itself, before it was projected.
+    """
+
+    def __init__(
+        self,
+        measured: Measured,
+        *,
+        single: bool,
+        noisy: Noisy,
+        usable: pd.DataFrame,
+        usable_overall: pd.DataFrame,
+        release: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(measured, single=single)
+        self.usable, self.usable_overall = usable, usable_overall
+        self.noisy, self.release = noisy, dict(release or {})
+        mask_gaps(self)
+        # what else find_flags says is of counts of 0, which are noise here
+        small = self.flags[self.flags["flag"].astype(str).str.startswith("small group")]
+        self.flags = pd.concat([small, self._noise_flags()], ignore_index=True)
+
+    def _noise_flags(self) -> pd.DataFrame:
+        names = self.flags.columns[: -len(("metric", "flag", "rows"))]
+        rows = [
+            {**dict(zip(names, _levels(group), strict=True)),
+             "metric": name, "flag": MOSTLY_NOISE, "rows": int(self.counts.loc[group])}
+            for name in self.usable
+            for group in self.usable.index[~self.usable[name]]
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=self.flags.columns)
+
+    def add_intervals(self, replicates: Replicates, quantiles: Sequence[float]) -> None:
+        """Fill every ``*_ci``; NaN where a value is not usable."""
+        fill_intervals(self, replicates, quantiles)
+
+    def disparities(
+        self, metrics: Metrics, *, method: str = "between_groups", **options: Any
+    ) -> Any:
+        """Return Fairlearn's single numbers over the usable groups; NaN if fewer than two are."""
+        measured = self._measured
+        keep = usable_groups(self, metrics)
+        if not keep.any():
+            single = isinstance(metrics, str) or callable(metrics)
+            return np.nan if single else pd.Series(np.nan, index=list(metrics))  # type: ignore[arg-type]
+        numbers = group_numbers(self.noisy.declared, measured.roles)
+        cells = measured.cells.select(keep[numbers] & (measured.cells.count > 0))
+        found = disparity_values(
+            cells, measured.roles, metrics, None, method=method, options=options
+        )
+        if measured.roles.control:
+            return found.reindex(self.usable_overall.index)
+        return found
+
+
+def private_options(options: Mapping[str, Any]) -> Private:
+    """Return the options of a private measure.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing or unknown.
+    """
+    known = {option.name: option for option in fields(Private)}
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"metric_frame has no option {name!r}.{did_you_mean(name, known)}")
+    missing = [name for name in ("privacy_unit", "groups", "ledger") if name not in options]
+    if "epsilon" not in options and "rho" not in options:
+        missing.insert(1, "epsilon (or rho)")
+    if missing:
+        raise ConfigError(
+            f"a private metric_frame needs {', '.join(missing)} as well (ledger='none' if no "
+            "budget is kept)."
+        )
+    return Private(**options)
+
+
+def private_metric_frame(
+    frame: Any,
+    roles: Roles,
+    metrics: list[Metric],
+    asked: Private,
+    *,
+    single: bool,
+    quantiles: Sequence[float] | None = None,
+    n_boot: int | None = None,
+    random_state: Any = None,
+) -> PrivateMetricFrame:
+    """Release noisy cells and compute on them; see :func:`rai_scale.metric_frame`."""
+    engine = engine_of(frame)
+    check_columns([asked.privacy_unit], engine.columns(frame))
+    _refuse(metrics, roles, asked)
+    values = {**asked.groups, roles.y_true: asked.labels, roles.y_pred: asked.labels}
+    declared = declare(roles.keys([]), values)
+    noise, _ = noise_for(asked)
+    _try_out(declared, roles, metrics, noise)
+    release = release_cells(engine, frame, declared, asked)
+    values = release.table()[NOISY].to_numpy()
+    noisy = Noisy(values.astype(float), declared, roles, noise, asked.max_rows)
+    found = frame_of_noisy(noisy, metrics, single=single)
+    found.release = {**release.metadata, "reservation": release.reservation}
+    draws = n_boot or REPLICATES
+    found.add_intervals(replicates_of(found, draws, random_state), quantiles or [0.025, 0.975])
+    return found
+
+
+def _refuse(metrics: Sequence[Metric], roles: Roles, asked: Private) -> None:
+    odd = [
+        metric.name
+        for metric in metrics
+        if not metric.takes_weight
+        or metric.weight
+        or metric.params
+        or base_function(metric.function) is skm.confusion_matrix
+    ]
+    if odd:
+        raise ConfigError(
+            f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
+            "numbers, without weights or other sample parameters."
+        )
+    if asked.privacy_unit in roles.groups:
+        raise ConfigError("the privacy unit cannot be a group.")
+
+
+def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
+    """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
+    levels = zip(declared.keys, declared.levels, strict=True)
+    few = {
+        key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
+    }
+    one = declare(declared.keys, few)
+    counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
+    found = frame_of_noisy(Noisy(counts, one, roles, noise, 1), metrics, single=False)
+    replicates_of(found, 2, 0)
+
+
+def replicates_of(found: PrivateMetricFrame, n_boot: int, random_state: Any) -> Replicates:
+    """Return replicates of a frame; see :func:`noisy_draws`."""
+    noisy, roles = found.noisy, found.noisy.roles
+    draws = noisy_draws(
+        found.cells,
+        noisy.declared,
+        roles,
+        noisy.noise,
+        max_rows=noisy.max_rows,
+        n_boot=n_boot,
+        random_state=random_state,
+    )
+    keys = noisy.declared.frame
+    layout = layout_of(
+        keys, roles.sensitive, roles.control, y_true=roles.y_true, y_pred=roles.y_pred
+    )
+    return replicate_metrics(draws, {m.name: m.function for m in found._measured.metrics}, layout)
+
+
+def frame_of_noisy(noisy: Noisy, metrics: list[Metric], *, single: bool) -> PrivateMetricFrame:
+    """Compute a frame from the noisy counts of one release, without intervals."""
+    declared, roles = noisy.declared, noisy.roles
+    index = declared_index(declared, roles.groups)
+    names = [metric.name for metric in metrics]
+    enough, whole = (
+        np.column_stack([usable_by(noisy, metric, by)[0] for metric in metrics])
+        for by in (roles.groups, roles.control)
+    )
+    usable = pd.DataFrame(enough, index=index, columns=names)
+    levels = declared_index(declared, roles.control) if roles.control else pd.RangeIndex(1)
+    usable_overall = pd.DataFrame(whole, index=levels, columns=names)
+    counts = _counts(noisy.values, group_numbers(declared, roles))
+    cells = Cells(declared.frame, counts)
+    by_group = disaggregate(_some(cells), roles, metrics).by_group.reindex(index).where(usable)
+    overall = _overall(noisy, metrics)
+    if roles.control:
+        overall = overall.reindex(levels).where(usable_overall)
+    else:
+        overall = overall.where(usable_overall.iloc[0])
+    measured = Measured(DisaggregatedResult(overall, by_group), cells, roles, metrics, metrics)
+    return PrivateMetricFrame(
+        measured, single=single, noisy=noisy, usable=usable, usable_overall=usable_overall
+    )
+
+
+def _counts(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.rint(project(values[None, :], groups)[0]).astype(np.int64)
+
+
+def _some(cells: Cells) -> Cells:
+    """Return the cells with rows; where noise leaves none, all of them: nothing is usable then."""
+    if cells.rows:
+        return cells.select(cells.count > 0)
+    return Cells(cells.keys, np.ones_like(cells.count))
+
+
+def _overall(noisy: Noisy, metrics: list[Metric]) -> Any:
+    """Compute overall values from the sums over all sensitive features."""
+    declared, roles = noisy.declared, noisy.roles
+    kept = [name for name in declared.keys if name not in roles.sensitive]
+    sums, _ = noisy.sums(np.ones(declared.size), kept)
+    frame = declared.frame[kept].drop_duplicates().sort_values(kept).reset_index(drop=True)
+    if roles.control:
+        levels = frame.groupby(list(roles.control), sort=True).ngroup().to_numpy()
+    else:
+        levels = np.zeros(len(frame), np.int64)
+    keys = frame.assign(**dict.fromkeys(roles.sensitive, 0))
+    return disaggregate(_some(Cells(keys, _counts(sums, levels))), roles, metrics).overall
+
+
+def _levels(group: Any) -> tuple[Any, ...]:
+    return group if isinstance(group, tuple) else (group,)

@@ -1,0 +1,206 @@
+"""Shares of rows from noisy cells: which are usable, and intervals that hold noise and sampling.
+
+A share is ``A / B``: noisy rows that a metric counts over noisy rows that it is a share of. For a
+candidate ``t`` the number ``A - t B`` has mean 0 and at most the variance ::
+
+    k B t (1 - t)  +  s^2 (a (1 - t)^2 + b t^2)
+
+with ``s^2`` the variance of a cell's noise, ``a`` cells in ``A``, ``b`` further cells in ``B``,
+and at most ``k`` rows of a unit. The first part is that of ``B`` independent rows times ``k``: rows
+of a unit may be alike, and by Cauchy and Schwarz ``k`` is the most that this can cost (the design
+effect of a cluster of ``k`` equal rows, Kish 1965). The interval holds every ``t`` that is not
+rejected, as Wilson's (1927) does, which it is for ``k = 1`` without noise, and Fieller's (1954) for
+a ratio of noisy sums. Tails of Laplace noise are heavier than normal ones: the quantile is
+corrected for the kurtosis of ``A - t B`` (Cornish and Fisher 1938), at most to Laplace's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from rai_scale.fairness.private.cells import Declared
+from rai_scale.measures.flags import (
+    NEEDS_NEGATIVES,
+    NEEDS_POSITIVES,
+    NEEDS_SELECTED,
+    positive_label,
+)
+from rai_scale.measures.from_cells import Roles
+from rai_scale.measures.metrics import Metric, base_function
+from rai_scale.measures.uncertainty.proportions import is_proportion, proportion_counts
+from rai_scale.privacy.noise import Noise
+from rai_scale.statistics.cells import Cells
+
+LEAST_ROWS = 30
+"""A value is usable where at least so many rows, times ``max_rows``, are behind it,"""
+NOISE_MULTIPLE = 10.0
+"""and at least so many standard deviations of the noise of their sum."""
+NEAR = 13.0
+"""Below so many, that it was declared usable tells of its noise: its interval is a wider one,"""
+NEAR_TAIL = 1 / 50
+"""with tails of this part: 99.9 % in place of 95 %."""
+_PASSES = 3
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """Released counts.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (..., cells)
+        As released, in the order of ``declared``; leading axes are further releases.
+    declared : Declared
+    roles : Roles
+    noise : Noise
+        Of each cell.
+    max_rows : int
+        Rows of one unit that were counted at most.
+    """
+
+    values: np.ndarray
+    declared: Declared
+    roles: Roles
+    noise: Noise
+    max_rows: int
+
+    def sums(self, chosen: np.ndarray, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of chosen cells by the declared levels of ``by``, and how many cells."""
+        number, levels = _numbers(self.declared, by)
+        member = np.zeros((len(number), levels))
+        member[np.arange(len(number)), number] = chosen
+        return self.values @ member, member.sum(axis=0)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """One metric of all groups, a share of rows; arrays of shape (..., groups).
+
+    Attributes
+    ----------
+    successes, trials : ndarray of float64
+        Noisy; not yet projected to zero or more.
+    cells_in, cells_out : ndarray of float64, shape (groups,)
+        Cells that are summed to ``successes``, and further ones of ``trials``.
+    usable, near : ndarray of bool
+        Whether the value is usable, and whether only just.
+    noise : Noise
+    max_rows : int
+    """
+
+    successes: np.ndarray
+    trials: np.ndarray
+    cells_in: np.ndarray
+    cells_out: np.ndarray
+    usable: np.ndarray
+    near: np.ndarray
+    noise: Noise
+    max_rows: int
+
+    @property
+    def estimate(self) -> np.ndarray:
+        """The shares, cut at 0 and 1."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.clip(self.successes / self.trials, 0, 1)
+
+    def end(self, tail: float | np.ndarray, *, upper: bool) -> np.ndarray:
+        """Return the end of the one-sided interval that misses with probability ``tail``.
+
+        NaN where the share is not usable.
+        """
+        tails = np.where(self.near, tail * NEAR_TAIL, tail)
+        normal = norm.isf(tails)
+        heaviest = np.maximum(normal, -np.log(2 * tails) / np.sqrt(2))
+        z = normal
+        for _ in range(_PASSES):
+            found = self._root(z, upper)
+            stretched = normal + (normal**3 - 3 * normal) / 24 * self._kurtosis(found)
+            z = np.clip(stretched, 0, heaviest)
+        return np.where(self.usable, found, np.nan)
+
+    def _root(self, z: np.ndarray, upper: bool) -> np.ndarray:
+        a, b = self.successes, self.trials
+        noise = z**2 * variance_of(self.noise)
+        rows = z**2 * self.max_rows * b
+        square = b**2 + rows - noise * (self.cells_in + self.cells_out)
+        line = -2 * a * b - rows + 2 * noise * self.cells_in
+        rest = a**2 - noise * self.cells_in
+        with np.errstate(divide="ignore", invalid="ignore"):
+            root = np.sqrt(np.maximum(line**2 - 4 * square * rest, 0))
+            found = (-line + root if upper else -line - root) / (2 * square)
+        return np.clip(found, 0, 1)
+
+    def _kurtosis(self, t: np.ndarray) -> np.ndarray:
+        each = variance_of(self.noise)
+        fourth = 3 * each**2 + each if self.noise.kind == "laplace" else 0.0
+        noise = each * (self.cells_in * (1 - t) ** 2 + self.cells_out * t**2)
+        rows = self.max_rows * np.maximum(self.trials, 0) * t * (1 - t)
+        whole = np.maximum(noise + rows, 1e-100)
+        return fourth * (self.cells_in * (1 - t) ** 4 + self.cells_out * t**4) / whole**2
+
+
+def variance_of(noise: Noise) -> float:
+    """Return the variance of a cell's noise; of the discrete Gaussian at most this."""
+    if noise.kind == "gaussian":
+        return noise.scale**2
+    ratio = np.exp(-1 / noise.scale)
+    return float(2 * ratio / (1 - ratio) ** 2)
+
+
+def shares_of(noisy: Noisy, metric: Metric, by: Sequence[str]) -> Shares | None:
+    """Return a metric by the declared levels of ``by``; None where it is no share of rows."""
+    declared, roles = noisy.declared, noisy.roles
+    ones = Cells(declared.frame, np.ones(declared.size, np.int64))
+    if not is_proportion(metric, ones, roles):
+        return None
+    counts = proportion_counts(ones, roles, [metric], declared.keys).droplevel("metric")
+    counts = counts.reindex(pd.MultiIndex.from_frame(declared.frame))
+    successes, cells_in = noisy.sums(counts["successes"].to_numpy(), by)
+    trials, cells = noisy.sums(counts["trials"].to_numpy(), by)
+    usable, near = usable_by(noisy, metric, by)
+    error = (noisy.noise, noisy.max_rows)
+    return Shares(successes, trials, cells_in, cells - cells_in, usable, near, *error)
+
+
+def usable_by(noisy: Noisy, metric: Metric, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Say where a metric is usable, and where only just; bool, shape (..., levels of ``by``).
+
+    Usable is a value behind which stand, by the noisy counts, at least ``30 max_rows`` rows and at
+    least 10 standard deviations of the noise of their sum: rows of the group, and rows of the
+    labels that the metric divides by. The rule looks at released and public numbers only.
+    """
+    found = [_enough(noisy, chosen, by) for chosen in _behind(noisy, metric)]
+    usable = np.logical_and.reduce([enough for enough, _ in found])
+    return usable, usable & np.logical_or.reduce([near for _, near in found])
+
+
+def _enough(noisy: Noisy, chosen: np.ndarray, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    rows, cells = noisy.sums(chosen, by)
+    deviation = np.sqrt(variance_of(noisy.noise) * cells)
+    needed = np.maximum(LEAST_ROWS * noisy.max_rows, NOISE_MULTIPLE * deviation)
+    return rows >= needed, rows < NEAR * deviation
+
+
+def _behind(noisy: Noisy, metric: Metric) -> list[np.ndarray]:
+    keys, roles = noisy.declared.frame, noisy.roles
+    function, label = base_function(metric.function), positive_label(metric)
+    found = [np.ones(len(keys), bool)]
+    if function in NEEDS_POSITIVES:
+        found.append((keys[roles.y_true] == label).to_numpy())
+    if function in NEEDS_NEGATIVES:
+        found.append((keys[roles.y_true] != label).to_numpy())
+    if function in NEEDS_SELECTED:
+        found.append((keys[roles.y_pred] == label).to_numpy())
+    return found
+
+
+def _numbers(declared: Declared, by: Sequence[str]) -> tuple[np.ndarray, int]:
+    if not by:
+        return np.zeros(declared.size, np.int64), 1
+    grouped = declared.frame.groupby(list(by), sort=True)
+    return grouped.ngroup().to_numpy(), grouped.ngroups

@@ -1,0 +1,1 @@
+"""Glassbox models: explainable boosting machines and simple ones, at any size."""

@@ -1,0 +1,193 @@
+"""Linear, tree and APLR models by name, trained on a keyed sample of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, MissingExtraError, check_columns, did_you_mean
+from rai_scale.glassbox.bins import category_texts, feature_kinds
+from rai_scale.glassbox.ebm import TASKS, task_of
+from rai_scale.models.background import sample_rows
+from rai_scale.statistics.score_bins import as_floats, raise_missing
+
+MODELS = ("linear", "tree", "aplr")
+PENALTIES = ("l1", "l2")
+SAMPLE_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class GlassboxResult:
+    """A glass-box model with the rows that it was trained on.
+
+    Attributes
+    ----------
+    model : scikit-learn pipeline, or interpret's APLR model
+        Reads a pandas frame of ``features``: floats, and text for nominal features.
+    name : {"linear", "tree", "aplr"}
+    task : {"classification", "regression"}
+    features : tuple of str
+    rows : int
+        Rows that it was trained on.
+    total : int
+        Rows of the frame.
+    """
+
+    model: Any
+    name: str
+    task: str
+    features: tuple[str, ...]
+    rows: int
+    total: int
+
+
+def train_glassbox(
+    frame: Any,
+    *,
+    features: Sequence[str],
+    target: str,
+    model: str = "linear",
+    task: str | None = None,
+    feature_types: Mapping[str, str] | None = None,
+    penalty: str = "l2",
+    sample_rows_limit: int = SAMPLE_ROWS,
+    seed: int = 0,
+    **params: Any,
+) -> GlassboxResult:
+    """Train a linear, tree or APLR model on at most ``sample_rows_limit`` rows; runs the frame.
+
+    The rows are drawn by keyed hashes, uniformly, and do not depend on partitions. Missing
+    numbers become the median, missing categories a category, categories indicator columns.
+
+    Parameters
+    ----------
+    frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+    features, target, task
+        As in :func:`~rai_scale.glassbox.ebm.train_ebm`.
+    model : {"linear", "tree", "aplr"}
+        ``linear``: logistic regression, or ridge (``l2``) and lasso (``l1``), on standardised
+        numbers. ``tree``: a decision tree of depth 3 unless ``max_depth`` is given. ``aplr``:
+        interpret's Automatic Piecewise Linear Regression, which needs the package ``aplr``.
+    feature_types : dict, optional
+        ``"continuous"`` or ``"nominal"`` per feature.
+    penalty : {"l1", "l2"}
+        Of ``linear``.
+    sample_rows_limit : int
+    seed : int
+    **params
+        Of the scikit-learn or interpret class.
+
+    Raises
+    ------
+    ConfigError
+        If the model or penalty is unknown, or the target is missing in some rows.
+    MissingExtraError
+        If ``aplr`` is asked for and not installed.
+    """
+    _check_arguments(model, penalty, task, features, target)
+    engine = engine_of(frame)
+    schema = engine.schema(frame)
+    check_columns([*features, target], schema.names)
+    kinds = feature_kinds(schema, features, feature_types)
+    if not all(isinstance(kind, str) for kind in kinds.values()):
+        raise ConfigError("cut points are for EBMs; say continuous or nominal here.")
+    task, _ = task_of(engine, frame, schema, target, task)
+    rows = sample_rows(engine, frame, [*features, target], sample_rows_limit, seed)
+    y: Any = rows[target].to_numpy()
+    if task == "regression":
+        y = as_floats(rows[target])
+        raise_missing(int((~np.isfinite(y)).sum()), "target", target)
+    frame_x = glassbox_frame(rows, kinds)
+    order = np.lexsort([pd.factorize(frame_x[n], sort=True)[0] for n in frame_x])
+    made = _make(model, task, kinds, penalty, seed, params)
+    made.fit(frame_x.iloc[order].reset_index(drop=True), y[order])
+    total = sum(engine.group_counts(frame, [target]).column("count").to_pylist())
+    return GlassboxResult(made, model, task, tuple(features), rows.num_rows, int(total))
+
+
+def glassbox_frame(table: pa.Table, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Return floats and texts as the models read them; a missing text is ``"missing"``."""
+    made: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        if kind == "continuous":
+            made[name] = as_floats(table[name])
+        else:
+            texts = category_texts(table[name])
+            made[name] = np.array(["missing" if t is None else t for t in texts], dtype=object)
+    return pd.DataFrame(made)
+
+
+def _check_arguments(
+    model: str, penalty: str, task: str | None, features: Sequence[str], target: str
+) -> None:
+    for value, known, what in ((model, MODELS, "model"), (penalty, PENALTIES, "penalty")):
+        if value not in known:
+            raise ConfigError(
+                f"unknown {what} {value!r}; choose one of {', '.join(known)}."
+                f"{did_you_mean(value, known)}"
+            )
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}.")
+    if not features or target in features:
+        raise ConfigError("features must name at least one column, and not the target.")
+    if model == "aplr":
+        try:
+            import aplr  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("aplr", "explain") from None
+
+
+def _make(  # noqa: PLR0917
+    model: str, task: str, kinds: Mapping[str, str], penalty: str, seed: int, params: dict[str, Any]
+) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = [name for name, kind in kinds.items() if kind == "continuous"]
+    texts = [name for name, kind in kinds.items() if kind == "nominal"]
+    numeric = [SimpleImputer(strategy="median", keep_empty_features=True)]
+    if model == "linear":
+        numeric.append(StandardScaler())
+    prepare = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(*numeric), numbers),
+            ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
+        ],
+        verbose_feature_names_out=False,
+    )
+    estimator = {"linear": _linear, "tree": _tree, "aplr": _aplr}[model]
+    return Pipeline([("prepare", prepare), ("model", estimator(task, penalty, seed, params))])
+
+
+def _linear(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+    from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+
+    if task == "regression":
+        return Ridge(**params) if penalty == "l2" else Lasso(**{"random_state": seed, **params})
+    ratio = 1.0 if penalty == "l1" else 0.0
+    solver = "saga" if penalty == "l1" else "lbfgs"
+    known = {"l1_ratio": ratio, "solver": solver, "max_iter": 1000, "random_state": seed}
+    return LogisticRegression(**{**known, **params})
+
+
+def _tree(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    known = {"max_depth": 3, "random_state": seed, **params}
+    made = DecisionTreeClassifier if task == "classification" else DecisionTreeRegressor
+    return made(**known)
+
+
+def _aplr(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+    from interpret.glassbox import APLRClassifier, APLRRegressor
+
+    made = APLRClassifier if task == "classification" else APLRRegressor
+    return made(**{"random_state": seed, **params})

@@ -1,0 +1,118 @@
+"""Configuration of ``rai-scale fairness``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from rai_scale.jobs.config import EngineConfig
+from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
+from rai_scale.pii.config import Frozen
+
+
+class FairnessGate(Frozen):
+    """A check: the run fails if a disparity is ``above`` (or ``below``) a limit."""
+
+    metric: str
+    name: str | None = None
+    above: float | None = None
+    below: float | None = None
+    judged_by: Literal["point", "lower_bound", "upper_bound"] = "point"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> FairnessGate:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give exactly one of above and below")
+        return self
+
+
+class FairnessPrivacy(Frozen):
+    """The private mode: noise once on the declared cells, everything else from that release.
+
+    Give ``epsilon`` (with ``delta``: Gaussian noise) or ``rho``.
+    """
+
+    unit: str
+    groups: dict[str, list[Any]] = Field(min_length=1)
+    labels: tuple[Any, ...] = (0, 1)
+    epsilon: float | None = Field(None, gt=0)
+    rho: float | None = Field(None, gt=0)
+    delta: float = Field(0, ge=0, lt=1)
+    max_rows: int = Field(1, ge=1)
+    ledger: str
+    force_ephemeral: bool = False
+    scope: str
+    analyst: str
+    dataset: str | None = Field(None, min_length=1)
+    snapshot: str | None = Field(None, min_length=1)
+    visible_to: tuple[str, ...] = ()
+    restricted_log: str | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> FairnessPrivacy:
+        if holds_password(self.ledger):
+            raise ValueError(WRITTEN_OUT)
+        if (self.epsilon is None) == (self.rho is None):
+            raise ValueError("give exactly one of epsilon and rho")
+        return self
+
+
+EXACT_ONLY = (
+    *("score", "sample_weight", "bootstrap_unit", "suppress_below", "reference", "depth"),
+    *("searched", "compare_with", "mlflow"),
+)
+"""Keys that have no private form."""
+
+
+class FairnessJob(EngineConfig):
+    """Configuration of ``rai-scale fairness``."""
+
+    source: str
+    table: str | None = None
+    output: str
+    y_true: str
+    y_pred: str
+    pos_label: bool | int | float | str | None = None
+    score: str | None = None
+    sensitive_features: tuple[str, ...] = Field(min_length=1)
+    control_features: tuple[str, ...] = ()
+    sample_weight: str | None = None
+    metrics: tuple[str, ...] = (
+        "selection_rate",
+        "true_positive_rate",
+        "false_positive_rate",
+        "precision_score",
+        "accuracy_score",
+    )
+    disparities: tuple[str, ...] = (
+        "demographic_parity_difference",
+        "demographic_parity_ratio",
+        "equal_opportunity_difference",
+        "equalized_odds_difference",
+    )
+    n_boot: int | None = Field(500, ge=20)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    random_state: int = Field(0, ge=0)
+    bootstrap_unit: str | None = None
+    small_group: int = Field(30, ge=1)
+    suppress_below: int = Field(0, ge=0)
+    reference: str = "largest"
+    depth: int = Field(2, ge=0, le=3)
+    searched: tuple[str, ...] | None = None
+    compare_with: str | None = None
+    fail_if: tuple[FairnessGate, ...] = ()
+    mlflow: bool = False
+    title: str | None = None
+    privacy: FairnessPrivacy | None = None
+
+    @model_validator(mode="after")
+    def _private(self) -> FairnessJob:
+        labels = () if self.privacy is None else (None, *self.privacy.labels)
+        if labels and self.pos_label not in labels:
+            raise ValueError("pos_label is not among the labels of privacy: list all of them")
+        default = type(self).model_fields
+        odd = [name for name in EXACT_ONLY if getattr(self, name) != default[name].default]
+        if self.privacy is not None and odd:
+            raise ValueError(f"{', '.join(odd)} cannot be used with privacy: leave it out")
+        return self

@@ -1,0 +1,1 @@
+"""The glassbox job."""

@@ -1,0 +1,115 @@
+"""Configuration of ``rai-scale train-ebm``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from rai_scale.errors import did_you_mean
+from rai_scale.jobs.config import EngineConfig
+from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
+from rai_scale.pii.config import Frozen
+
+_EBM_ONLY: tuple[str, ...] = (
+    *("shards", "min_rows_per_shard", "interactions", "max_bins", "max_rounds"),
+    *("learning_rate", "outer_bags", "sample_weight"),
+)
+_NOT_PRIVATE: tuple[str, ...] = (
+    *("shards", "min_rows_per_shard", "interactions", "outer_bags", "sample_weight"),
+    *("holdout", "keys", "sensitive_features", "feature_types", "seed"),
+)
+
+
+class EBMPrivacy(Frozen):
+    """One private release; see :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`.
+
+    ``unit`` is the column that names the person. ``bounds`` holds for each feature its public
+    range, or the list of its categories; ``classes`` the two public values of the target.
+    """
+
+    unit: str
+    bounds: dict[str, tuple[float, float] | tuple[str, ...]]
+    classes: tuple[bool | int | float | str, bool | int | float | str]
+    epsilon: float = Field(gt=0)
+    delta: float = Field(gt=0, lt=1)
+    ledger: str
+    force_ephemeral: bool = False
+    scope: str
+    analyst: str
+    dataset: str | None = None
+    snapshot: str | None = Field(None, min_length=1)
+    max_leaves: int = Field(3, ge=2)
+    bin_budget_frac: float = Field(0.1, gt=0, lt=1)
+    restricted_log: str | None = None
+
+
+class EBMJob(EngineConfig):
+    """Configuration of ``rai-scale train-ebm``.
+
+    ``model`` names another glassbox instead of an EBM. With ``privacy`` the EBM is a private one,
+    and nothing is written that is not made of its release.
+    """
+
+    source: str
+    table: str | None = None
+    output: str
+    model: Literal["ebm", "linear", "tree", "aplr"] = "ebm"
+    privacy: EBMPrivacy | None = None
+    features: tuple[str, ...] = Field(min_length=1)
+    target: str
+    task: Literal["classification", "regression"] | None = None
+    shards: int | None = Field(None, ge=1)
+    min_rows_per_shard: int = Field(5_000, ge=1)
+    feature_types: dict[str, Literal["continuous", "nominal"] | tuple[float, ...]] = Field(
+        default_factory=dict
+    )
+    interactions: int | float | str | tuple[tuple[str, str], ...] = "3x"
+    max_bins: int = Field(1024, ge=2)
+    max_rounds: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, gt=0)
+    outer_bags: int | None = Field(None, ge=1)
+    sample_weight: str | None = None
+    keys: tuple[str, ...] = ()
+    holdout: float = Field(0.2, ge=0, lt=1)
+    sensitive_features: tuple[str, ...] = ()
+    seed: int = Field(0, ge=0)
+    title: str | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> EBMJob:
+        """Refuse options that would be passed over."""
+        self._check_names()
+        if self.privacy is not None:
+            if self.model != "ebm":
+                raise ValueError("privacy is for model: ebm")
+            if holds_password(self.privacy.ledger):
+                raise ValueError(WRITTEN_OUT)
+            self._refuse(_NOT_PRIVATE, "a private EBM")
+        elif self.model != "ebm":
+            self._refuse(_EBM_ONLY, f"model: {self.model}")
+        return self
+
+    def _check_names(self) -> None:
+        pairs = self.interactions if isinstance(self.interactions, tuple) else ()
+        named = {"feature_types": list(self.feature_types)}
+        named["interactions"] = [name for pair in pairs for name in pair]
+        named["privacy.bounds"] = [] if self.privacy is None else list(self.privacy.bounds)
+        known = [*self.features, self.target]
+        for option, names in named.items():
+            for name in names:
+                if name not in known:
+                    hint = did_you_mean(name, known)
+                    raise ValueError(f"{option} names no feature: {name!r}.{hint}")
+
+    def _refuse(self, names: tuple[str, ...], what: str) -> None:
+        fields = type(self).model_fields
+        default = {name: fields[name].get_default(call_default_factory=True) for name in names}
+        given = [name for name in names if getattr(self, name) != default[name]]
+        if given:
+            raise ValueError(f"{what} does not take {', '.join(given)}")
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return those options that the configuration sets."""
+        found = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        return {name: value for name, value in found.items() if value is not None}

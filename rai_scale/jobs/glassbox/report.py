@@ -1,0 +1,116 @@
+"""What the job that trains a glassbox says of its model: importance, shapes, performance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
+from rai_scale.jobs.glassbox.simple import describe_simple
+
+if TYPE_CHECKING:
+    from rai_scale.jobs.glassbox.config import EBMJob
+
+LIMITS = (
+    "A shape says what the model does with a feature, not what the feature causes: features that "
+    "go together share what either could tell.",
+    "Where few rows were seen, a shape may be chance; its area shows how much the bagged models "
+    "differ, and not how wrong all of them may be.",
+    "Labels are taken as true. Where past decisions made them, the model has learned those.",
+    "A model file can run code when it is loaded: load it only where you know that this job wrote "
+    "it.",
+)
+
+
+def described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tables and the report of a trained model.
+
+    Parameters
+    ----------
+    result : EBMResult or GlassboxResult
+    test : frame
+        The rows that it is measured on.
+    """
+    from rai_scale.jobs.glassbox.shapes import curves_of, performance_table
+
+    describe = _describe_ebm if config.model == "ebm" else describe_simple
+    tables, report, notes = describe(config, result)
+    curves: list[dict[str, Any]] = []
+    rows: list[Any] = []
+    measured = _performance(config, result, test, notes)
+    if measured is not None:
+        tables["performance"] = performance_table(measured)
+        curves, rows = curves_of(measured), tables["performance"].to_dict("records")
+    where = f"on the {config.holdout:.0%} of rows that were held out"
+    where = where if config.holdout else "on the rows that it was trained on"
+    report["settings"] |= {
+        "features": list(config.features),
+        "target": config.target,
+        "task": result.task,
+        "classes": [str(name) for name in getattr(result.model, "classes_", ())],
+        "measured_on": where,
+        "seed": config.seed,
+    }
+    return tables, {**report, "performance": rows, "curves": curves, "notes": notes}
+
+
+def _describe_ebm(config: EBMJob, result: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Return tables, the model's own part of the report, and notes."""
+    from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
+
+    shapes = shapes_of(result.model)
+    tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
+    classifies = result.task == "classification"
+    report = {
+        "settings": {
+            "unit": "log-odds" if classifies else f"the unit of {config.target}",
+            "pairs": ", ".join(" & ".join(pair) for pair in result.pairs) or "none",
+            "shard_rows": ", ".join(f"{rows:,}" for rows in result.shard_rows),
+        },
+        "summary": {
+            "rows": sum(result.shard_rows),
+            "terms": len(result.model.term_names_),
+            "shards": len(result.shard_rows),
+        },
+        "importance": tables["importance"].to_dict("records"),
+        "shapes": shapes,
+        "method": {"limits": list(LIMITS)},
+    }
+    return tables, report, list(result.notes)
+
+
+def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> Any:
+    from rai_scale.glassbox.score import score_ebm
+    from rai_scale.glassbox.simple_score import score_glassbox
+    from rai_scale.measures.performance.performance import performance
+
+    classes = list(getattr(result.model, "classes_", ()))
+    if len(classes) > 2:  # noqa: PLR2004
+        notes.append("Performance is measured for two classes and for regressions only.")
+        return None
+    kept = list(dict.fromkeys([config.target, *config.sensitive_features]))
+    if config.model == "ebm":
+        scored = score_ebm(test, result, contributions=False, key_columns=kept)
+    else:
+        scored = score_glassbox(test, result, key_columns=kept)
+    label = {"pos_label": _label_of(scored, config.target, classes[1])} if classes else {}
+    try:
+        return performance(
+            scored, y_true=config.target, score="prediction", task=result.task,
+            sensitive_features=list(config.sensitive_features), **label,
+        )  # fmt: skip
+    except ConfigError as error:
+        notes.append(f"Performance could not be measured: {error}")
+        return None
+
+
+def _label_of(frame: Any, target: str, name: Any) -> Any:
+    """Return a class as the column holds it; APLR names its classes by texts."""
+    kind = engine_of(frame).schema(frame).field(target).type
+    if not isinstance(name, str) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return name
+    if pa.types.is_boolean(kind):
+        return name == "True"
+    return int(name) if pa.types.is_integer(kind) else float(name)

@@ -1,0 +1,149 @@
+"""The plans of a private SQL job: what it would cost and how far off answers would be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.jobs.strict_yaml import load_yaml
+from rai_scale.tables.paths import place_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rai_scale.jobs.private_sql.config import PrivateQuery, PrivateSqlJob
+    from rai_scale.private_queries.plan import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A query, its part of the budget, its plan, and the name of its table in the configuration."""
+
+    query: PrivateQuery
+    epsilon: Decimal | None
+    delta: Decimal
+    plan: Plan
+    table: str
+    rho: Decimal | None = None
+
+    @property
+    def amount(self) -> tuple[str, Decimal]:
+        """The measure that the budget is given in, and this query's part."""
+        if self.rho is not None:
+            return "rho", self.rho
+        return "epsilon", self.epsilon or Decimal(0)
+
+
+def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
+    """Return metadata as plain values, from the configuration or from a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is no mapping.
+    """
+    if isinstance(given, dict):
+        return given
+    try:
+        with place_of(given).open() as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigError(f"metadata {given}: cannot be read ({type(error).__name__}).") from None
+    values = load_yaml(text, f"metadata {given}")
+    if not isinstance(values, dict):
+        raise ConfigError(f"metadata {given}: must be a mapping, in smartnoise-sql's form.")
+    return values
+
+
+def plan_queries(
+    config: PrivateSqlJob, metadata: dict[str, Any], schemas: Mapping[str, pa.Schema] | None = None
+) -> list[Planned]:
+    """Plan all queries of a job, in order; reads no data.
+
+    Epsilon or rho is shared by all queries. Delta is shared by those that spend it: the ones whose
+    groups are found in the data, and all of them where Gaussian noise is given by epsilon, or where
+    rho is given and no query names groups, so that all of delta converts rho.
+
+    Parameters
+    ----------
+    schemas
+        By name of table in the configuration; without them the metadata's types are taken.
+
+    Raises
+    ------
+    ConfigError
+        With the name of the query that cannot be answered, and why.
+    """
+    from rai_scale.privacy.ledger.amounts import shares
+
+    queries = config.queries
+    measure = "epsilon" if config.rho is None else "rho"
+    budget = config.epsilon if config.rho is None else config.rho
+    amounts = [
+        {measure: part}
+        for part in shares(budget or 0, [str(query.share) for query in queries], measure)
+    ]
+    whole = Decimal(str(config.delta))
+    plans = [
+        _planned(config, query, metadata, schemas, amount=amount, delta=whole)
+        for query, amount in zip(queries, amounts, strict=True)
+    ]
+    spending = [i for i, p in enumerate(plans) if any(c.delta for c in p.plan.budgeted.costs)]
+    naming = [i for i in spending if plans[i].plan.budgeted.threshold_delta]
+    paying = naming or spending if measure == "rho" else spending
+    deltas = dict.fromkeys(spending, Decimal(0))
+    if paying:
+        parts = shares(config.delta, [str(queries[i].share) for i in paying], "delta")
+        deltas |= dict(zip(paying, parts, strict=True))
+    return [
+        _planned(config, p.query, metadata, schemas, amount=amounts[i], delta=deltas[i])
+        if i in deltas
+        else replace(p, delta=Decimal(0))
+        for i, p in enumerate(plans)
+    ]
+
+
+def _planned(
+    config: PrivateSqlJob,
+    query: PrivateQuery,
+    metadata: dict[str, Any],
+    schemas: Mapping[str, pa.Schema] | None,
+    *,
+    amount: Mapping[str, Decimal],
+    delta: Decimal,
+) -> Planned:
+    from rai_scale.private_queries.metadata import load_metadata
+    from rai_scale.private_queries.parse import parse
+    from rai_scale.private_queries.plan import make_plan
+
+    described = load_metadata(metadata)
+    try:
+        table = _table_of(parse(query.query, described).facts.name, list(config.tables))
+        plan = make_plan(
+            query.query,
+            described,
+            None if schemas is None else schemas[table],
+            epsilon=amount.get("epsilon"),
+            rho=amount.get("rho"),
+            delta=delta,
+            mechanism=config.mechanism,
+            keys=query.keys,
+            groups_per_unit=query.groups_per_unit,
+            rows_per_group=query.rows_per_group,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"query {query.name!r}: {error}") from None
+    return Planned(query, amount.get("epsilon"), delta, plan, table, amount.get("rho"))
+
+
+def _table_of(name: str, known: Sequence[str]) -> str:
+    for choice in (name, name.rsplit(".", maxsplit=1)[-1]):
+        if choice in known:
+            return choice
+    raise ConfigError(
+        f"it reads table {name!r}, which tables: does not hold.{did_you_mean(name, known)} "
+        f"There are: {', '.join(known)}."
+    )

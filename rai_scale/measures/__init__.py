@@ -1,0 +1,1 @@
+"""Metrics by group from counts, with their uncertainty."""

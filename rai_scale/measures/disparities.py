@@ -1,0 +1,164 @@
+"""Fairlearn's single numbers over all groups, computed from cells."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.measures.from_cells import (
+    COUNT,
+    ROLE,
+    WEIGHT,
+    Roles,
+    check_roles,
+    frame_of,
+    refuse_empty,
+)
+from rai_scale.measures.levels import makers_of, named_cells
+from rai_scale.measures.metrics import (
+    DISPARITIES,
+    Metric,
+    Metrics,
+    call_metric,
+    named_functions,
+)
+from rai_scale.statistics.cells import Cells, count_cells
+
+
+def disparity_values(
+    cells: Cells,
+    roles: Roles,
+    metrics: Metrics,
+    weight: str | None,
+    *,
+    method: str = "between_groups",
+    options: dict[str, Any] | None = None,
+) -> Any:
+    """Call Fairlearn's disparity functions on cells; one value per control level if there are."""
+    functions, single = named_functions(metrics, DISPARITIES)
+    column = COUNT if weight is None else WEIGHT + weight
+    given = {"method": method, **(options or {})}
+    taken = _taken(functions, given)
+    refuse_empty(cells)
+    cells = cells.select(cells.count > 0)  # a private frame has cells of declared values only
+    frame = _two_rows(frame_of(cells, roles, [Metric("", _nothing, weight)]), roles, column)
+
+    def values(part: pd.DataFrame) -> pd.Series:
+        found = {name: _call(f, part, roles, column, taken[name]) for name, f in functions.items()}
+        return pd.Series(found, dtype=float)
+
+    if roles.control:
+        levels: Any = frame.groupby(list(roles.control))
+        table = levels.apply(values, include_groups=False)
+        return table.iloc[:, 0] if single else table
+    series = values(frame)
+    return float(series.iloc[0]) if single else series
+
+
+def _nothing(y_true: np.ndarray, y_pred: np.ndarray) -> None:
+    """Stand for no metric: only the weight's column is wanted."""
+
+
+def _taken(
+    functions: Mapping[str, Callable[..., Any]], given: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the options for each function: those that it knows; each must be known to one."""
+    known = {name: _parameters(function) for name, function in functions.items()}
+    for option in given.keys() - {"method"}:
+        if not any(option in names for names in known.values()):
+            choices = sorted({*set().union(*known.values())} - _ROLES)
+            raise ConfigError(
+                f"none of {', '.join(map(repr, functions))} takes {option!r}; their options are "
+                f"{', '.join(choices)}.{did_you_mean(option, choices)}"
+            )
+    refused = [name for name, names in known.items() if "sample_weight" not in names]
+    if refused:
+        raise ConfigError(
+            f"{', '.join(map(repr, refused))} cannot be computed from counts: without a parameter "
+            "sample_weight, equal rows cannot be given once with their number."
+        )
+    return {
+        name: {key: value for key, value in given.items() if key in names}
+        for name, names in known.items()
+    }
+
+
+_ROLES = {"y_true", "y_pred", "sensitive_features", "sample_weight"}
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    base = getattr(function, "_metric_fn", None)  # of fairlearn's make_derived_metric
+    if base is None:
+        return set(inspect.signature(function).parameters)
+    return {*inspect.signature(base).parameters, "method"}
+
+
+def _two_rows(frame: pd.DataFrame, roles: Roles, weight: str) -> pd.DataFrame:
+    """Split the cell of a group that has no other: functions that count rows must see two."""
+    groups = frame.groupby(roles.groups)[COUNT]
+    lonely = (groups.transform("size") == 1) & (frame[COUNT] > 1)
+    one = frame[lonely]
+    first = one[weight] / 2 if weight != COUNT else np.ones(len(one), np.int64)
+    halves = [one.assign(**{weight: first}), one.assign(**{weight: one[weight] - first})]
+    return pd.concat([frame[~lonely], *halves], ignore_index=True)
+
+
+def _call(
+    function: Callable[..., Any],
+    part: pd.DataFrame,
+    roles: Roles,
+    weight: str,
+    options: dict[str, Any],
+) -> float:
+    return call_metric(
+        getattr(function, "__name__", "disparity"),
+        function,
+        np.stack(list(part[ROLE + roles.y_true])),
+        np.stack(list(part[ROLE + roles.y_pred])),
+        sensitive_features=part[list(roles.sensitive)],
+        sample_weight=part[weight].to_numpy(),
+        **options,
+    )
+
+
+def disparities(
+    frame: Any,
+    *,
+    metrics: Metrics,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | list[str],
+    control_features: str | list[str] | None = None,
+    sample_weight: str | None = None,
+    method: str = "between_groups",
+    **options: Any,
+) -> Any:
+    """Return Fairlearn's single numbers over all groups: demographic parity, equalized odds, ...
+
+    Parameters are those of :func:`rai_scale.metric_frame`; ``metrics`` are names such as
+    ``"equalized_odds_difference"`` or the functions of ``fairlearn.metrics``; ``method`` and
+    ``options`` (such as ``agg="mean"``) go to them. One pass of counting; executes at once.
+
+    Returns
+    -------
+    float, or pandas.Series for several metrics; with control features one per control level.
+    """
+    sensitive, control = (
+        (names,) if isinstance(names, str) else tuple(names)
+        for names in (sensitive_features, control_features or ())
+    )
+    roles = Roles(y_true, y_pred, sensitive, control)
+    weights = [] if sample_weight is None else [sample_weight]
+    engine = engine_of(frame)
+    check_roles(roles, [*roles.keys([]), *weights], engine.columns(frame))
+    keys = roles.keys([])
+    numbers = set(keys) - set(roles.groups)
+    cells = count_cells(engine, frame, keys, weights=weights, numbers=numbers)
+    cells = named_cells(cells, makers_of(frame, roles))
+    return disparity_values(cells, roles, metrics, sample_weight, method=method, options=options)

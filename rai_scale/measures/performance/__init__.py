@@ -1,0 +1,1 @@
+"""ROC, precision-recall and regression performance from counts."""

@@ -1,0 +1,158 @@
+"""Tests of parity between groups: two-proportion z tests and permutation tests on cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from rai_scale.errors import ConfigError
+from rai_scale.measures.uncertainty.formulas_cells import Formula
+from rai_scale.measures.uncertainty.resample import generator_of
+
+_CHUNK = 2_000_000
+_SAME = 1e-12
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Correct p-values of many tests: Holm (1979), valid under any dependence.
+
+    Parameters
+    ----------
+    p_values : array of float64, shape (tests,)
+        NaN for tests that could not be made; they do not count.
+    """
+    p_values = np.asarray(p_values, float)
+    adjusted = np.full(p_values.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def two_proportion_z_tests(
+    successes: np.ndarray, sizes: np.ndarray, groups: Sequence[Any]
+) -> pd.DataFrame:
+    """Test each pair of groups for equal rates (two-sided z test with pooled variance).
+
+    ``z = (p2 - p1) / sqrt(p (1 - p) (1 / n1 + 1 / n2))`` with the pooled rate p (Fleiss, Levin &
+    Paik 2003, section 3.2). For rows that are not weighted; with about 5 successes and failures
+    in each group. Use :func:`permutation_test` below that.
+
+    Parameters
+    ----------
+    successes, sizes : array of int, shape (groups,)
+        For a true positive rate: true positives and positives of each group.
+    groups : list, length groups
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair: ``first``, ``second``, ``difference`` (second minus first), ``z``,
+        ``p_value``, ``p_holm`` (Holm over all pairs). NaN where a group has no rows or all pooled
+        rows agree.
+    """
+    successes, sizes = np.asarray(successes, float), np.asarray(sizes, float)
+    if (successes > sizes).any() or (successes < 0).any():
+        raise ConfigError("successes must lie between 0 and the sizes of their groups.")
+    first, second = np.triu_indices(len(sizes), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = successes / sizes
+        pooled = (successes[first] + successes[second]) / (sizes[first] + sizes[second])
+        variance = pooled * (1 - pooled) * (1 / sizes[first] + 1 / sizes[second])
+        difference = rates[second] - rates[first]
+        z = difference / np.sqrt(np.where(variance > 0, variance, np.nan))
+    p_values = 2 * stats.norm.sf(np.abs(z))
+    names = pd.Series(list(groups), dtype=object)
+    return pd.DataFrame(
+        {
+            "first": names.iloc[first].to_numpy(),
+            "second": names.iloc[second].to_numpy(),
+            "difference": difference,
+            "z": z,
+            "p_value": p_values,
+            "p_holm": holm(p_values),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Result of a permutation test: ``statistic`` is max - min over groups in the data."""
+
+    statistic: float
+    p_value: float
+    n_permutations: int
+
+
+def permutation_test(
+    formula: Formula,
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    counts: np.ndarray,
+    *,
+    n_permutations: int = 9_999,
+    random_state: Any = None,
+) -> PermutationTest:
+    """Test whether a metric differs between groups more than if membership were random.
+
+    Permuting the group of each row and counting again is drawing a table with the same group
+    sizes and the same label totals (a multivariate hypergeometric draw): no row is needed. The
+    p-value counts the data themselves among the permutations (Phipson & Smyth 2010), so that it is
+    valid and never 0. Test within one control level at a time.
+
+    Parameters
+    ----------
+    formula : callable
+        From :func:`rai_scale.measures.uncertainty.formulas.vectorised`.
+    y_true, y_pred : array, shape (K,)
+        Labels of the label cells.
+    counts : array of int, shape (groups, K)
+        Rows of each group in each label cell.
+    n_permutations : int
+    random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
+
+    Returns
+    -------
+    PermutationTest
+        With NaN if fewer than two groups have a value.
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():  # noqa: PLR2004
+        raise ConfigError("counts must be whole numbers from 0, shape (groups, label cells).")
+    if n_permutations < 1:
+        raise ConfigError(f"n_permutations must be from 1; found {n_permutations}.")
+    counts = counts[counts.sum(axis=1) > 0]
+    statistic = _spread(formula(y_true, y_pred, counts)) if len(counts) > 1 else np.nan
+    if np.isnan(statistic):
+        return PermutationTest(float("nan"), float("nan"), n_permutations)
+    rng = generator_of(random_state)
+    labelled = counts.sum(axis=0) > 0
+    y_true, y_pred = np.asarray(y_true)[labelled], np.asarray(y_pred)[labelled]
+    counts = counts[:, labelled]
+    size, extreme = max(1, _CHUNK // counts.size), 0
+    for start in range(0, n_permutations, size):
+        tables = _tables(counts, min(size, n_permutations - start), rng)
+        extreme += int((_spread(formula(y_true, y_pred, tables)) >= statistic - _SAME).sum())
+    return PermutationTest(float(statistic), (extreme + 1) / (n_permutations + 1), n_permutations)
+
+
+def _spread(values: np.ndarray) -> np.ndarray | np.float64:
+    """Return max - min over groups (the last axis), NaN left out."""
+    return np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1)
+
+
+def _tables(counts: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw tables with the margins of ``counts``, shape (draws, groups, label cells)."""
+    if counts.shape[1] == 1:
+        return np.broadcast_to(counts, (draws, *counts.shape))
+    margins = stats.random_table(counts.sum(axis=1), counts.sum(axis=0))
+    # Boyett's method lists all rows, Patefield's does not
+    method = "patefield" if counts.sum() > _CHUNK // 200 else None
+    found = margins.rvs(size=draws, method=method, random_state=rng)
+    return np.asarray(found).reshape(draws, *counts.shape).astype(np.int64)

@@ -1,0 +1,1 @@
+"""What predicts: models, their files, their inputs and outputs, their background rows."""

@@ -1,0 +1,143 @@
+"""Which numbers of a model are explained: probabilities or raw scores, of which classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.models.boosters import BoosterModel, XGBoostModel
+from rai_scale.models.columns import in_blocks
+from rai_scale.models.model import Model, class_names, model_input, scores_outliers
+
+OUTPUTS = ("probability", "raw")
+PREDICT_ROWS = 1024
+_BINARY = 2
+
+
+@dataclass(frozen=True)
+class Output:
+    """The explained numbers of a model.
+
+    Attributes
+    ----------
+    model : Model
+    kind : {"probability", "raw"}
+        For regression both are the prediction, except where raw scores pass through a link.
+    picked : tuple of int
+        Columns of all outputs that are explained.
+    labels : tuple of str
+        Names of the picked classes where there are several; empty for a single number.
+    """
+
+    model: Model
+    kind: str
+    picked: tuple[int, ...]
+    labels: tuple[str, ...]
+
+    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the explained numbers, float64 of shape (rows, outputs)."""
+        if self.kind == "probability":
+            return self.model.predict(frame)[:, list(self.picked)]
+        raw = raw_function(self.model.model)(frame[list(self.model.features)])
+        return self.pick(np.asarray(raw, dtype=np.float64).reshape(len(frame), -1))
+
+    def pick(self, values: np.ndarray) -> np.ndarray:
+        """Return the picked outputs of (rows, ..., outputs); one binary score is of class two."""
+        if values.shape[-1] == 1 and self.model.outputs == _BINARY:
+            values = np.concatenate([-values, values], axis=-1)
+        if values.shape[-1] != self.model.outputs:
+            raise ConfigError(
+                f"the model gives {values.shape[-1]} raw scores per row for {self.model.outputs} "
+                "outputs; say output='probability'."
+            )
+        return values[..., list(self.picked)]
+
+    def in_blocks(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the numbers, computed in blocks of a fixed number of rows."""
+        done = [self(frame.iloc[block]) for block in in_blocks(len(frame), PREDICT_ROWS)]
+        return np.concatenate([np.empty((0, len(self.picked))), *done])[: len(frame)]
+
+
+def make_output(model: Model, kind: str, target: Any) -> Output:
+    """Return the output that ``target`` (a class, or ``None``) and ``kind`` name.
+
+    Raises
+    ------
+    ConfigError
+        If the class is not one of the model's, or the model has no such output.
+    """
+    if kind not in OUTPUTS:
+        raise ConfigError(f"unknown output {kind!r}; choose one of {', '.join(OUTPUTS)}.")
+    if kind == "raw":
+        raw_function(model.model)
+    elif class_names(model.model) is not None and not hasattr(model.model, "predict_proba"):
+        raise ConfigError("the classifier has no probabilities; say output='raw'.")
+    elif scores_outliers(model.model):
+        raise ConfigError(
+            "the model predicts labels of outliers; say output='raw' for its decision_function."
+        )
+    if model.classes is None:
+        if target is not None:
+            raise ConfigError("target names a class, and this model is a regression.")
+        return Output(model, kind, (0,), ())
+    if target is not None:
+        return Output(model, kind, (_index(model.classes, target),), ())
+    if model.outputs == _BINARY:
+        return Output(model, kind, (1,), ())
+    return Output(model, kind, tuple(range(model.outputs)), tuple(map(str, model.classes)))
+
+
+def _index(classes: tuple[Any, ...], target: Any) -> int:
+    for number, name in enumerate(classes):
+        if name == target:
+            return number
+    names = [str(name) for name in classes]
+    raise ConfigError(
+        f"the model has no class {target!r}; it has {', '.join(names)}."
+        f"{did_you_mean(str(target), names)}"
+    )
+
+
+def raw_function(model: Any) -> Callable[[pd.DataFrame], Any]:  # noqa: PLR0911
+    """Return the function that gives scores before the link: margins, log-odds, or the value.
+
+    Raises
+    ------
+    ConfigError
+        If the model has none that is known.
+    """
+    home = type(model).__module__.split(".")[0]
+    if isinstance(model, BoosterModel):
+        return lambda frame: model.booster.predict(frame, raw_score=True)
+    if isinstance(model, XGBoostModel):
+        return model.margin
+    if home == "lightgbm" and hasattr(model, "predict"):
+        return lambda frame: model.predict(frame, raw_score=True)
+    if home == "xgboost" and hasattr(model, "get_booster"):
+        return lambda frame: model.predict(frame, output_margin=True)
+    if home == "catboost" and hasattr(model, "predict"):
+        return lambda frame: model.predict(frame, prediction_type="RawFormulaVal")
+    if hasattr(model, "steps"):
+        return _pipeline_raw(model)
+    if hasattr(model, "decision_function"):
+        return lambda frame: model.decision_function(model_input(model, frame))
+    if averages_trees(model) and hasattr(model, "predict_proba"):
+        return lambda frame: model.predict_proba(model_input(model, frame))
+    if hasattr(model, "predict") and not hasattr(model, "predict_proba"):
+        return lambda frame: model.predict(model_input(model, frame))
+    raise ConfigError(f"a {type(model).__name__} has no raw scores; say output='probability'.")
+
+
+def _pipeline_raw(pipeline: Any) -> Callable[[pd.DataFrame], Any]:
+    raw = raw_function(pipeline.steps[-1][1])
+    return lambda frame: raw(pipeline[:-1].transform(model_input(pipeline, frame)))
+
+
+def averages_trees(model: Any) -> bool:
+    """Whether predictions are the average of scikit-learn's trees, so that no link bends them."""
+    return type(model).__module__.startswith(("sklearn.ensemble._forest", "sklearn.tree"))

@@ -1,0 +1,125 @@
+"""The estimator inside a pipeline whose other steps treat each column on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.models.boosters import BoosterModel, XGBoostModel
+from rai_scale.models.model import Model, model_input
+
+ONE_TO_ONE = frozenset(
+    {
+        "MaxAbsScaler",
+        "MinMaxScaler",
+        "OrdinalEncoder",
+        "PowerTransformer",
+        "QuantileTransformer",
+        "RobustScaler",
+        "SimpleImputer",
+        "StandardScaler",
+    }
+)
+"""Steps of scikit-learn that turn each column into one column, whatever the others hold."""
+
+
+class MethodUnfit(Exception):
+    """A method cannot explain this model; the message says why, and holds no values."""
+
+
+@dataclass(frozen=True)
+class Unwrapped:
+    """A final estimator and how its input is made.
+
+    Shapley values of features are those of their transforms, column by column.
+
+    Attributes
+    ----------
+    estimator : object
+    transform : function of a frame
+    features : tuple of str
+        What each column of the estimator's input is made of.
+    direct : bool
+        Whether the estimator is given the features themselves.
+    """
+
+    estimator: Any
+    transform: Callable[[pd.DataFrame], Any]
+    features: tuple[str, ...]
+    direct: bool = True
+
+    def positions(self, names: Iterable[str]) -> list[int]:
+        """Return where the estimator's input has each of ``names``."""
+        return [self.features.index(name) for name in names]
+
+    def numbers(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the estimator's input, float64; categories by their numbers.
+
+        Raises
+        ------
+        MethodUnfit
+            If a column is not numeric.
+        """
+        given = self.transform(frame)
+        given = given.toarray() if hasattr(given, "toarray") else given
+        given = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
+        kept = iter(_kept_categories(self.estimator))
+        columns = [_column(given.iloc[:, at], kept) for at in range(given.shape[1])]
+        found = np.column_stack(columns)
+        gone = getattr(self.estimator, "missing", np.nan)  # of XGBoost's classes
+        return np.where(found == gone, np.nan, found)
+
+
+def _column(column: pd.Series, kept: Iterator[list[Any]]) -> np.ndarray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = next(kept, None)
+        known = column if categories is None else column.cat.set_categories(categories)
+        codes = known.cat.codes.to_numpy(np.float64)
+        return np.where(codes < 0, np.nan, codes)
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
+        raise MethodUnfit("not all features are numbers")
+    return column.to_numpy(np.float64, na_value=np.nan)
+
+
+def _kept_categories(estimator: Any) -> list[list[Any]]:
+    """Return the categories that a LightGBM model keeps, for each column of categories."""
+    booster = getattr(estimator, "booster_", estimator)
+    return getattr(booster, "pandas_categorical", None) or []
+
+
+def unwrap(known: Model) -> Unwrapped:
+    """Return the estimator inside a model.
+
+    Raises
+    ------
+    MethodUnfit
+        If a step of a pipeline mixes columns or makes several of one.
+    """
+    model, names = known.model, list(known.features)
+    if isinstance(model, BoosterModel | XGBoostModel):
+        return Unwrapped(model.estimator, lambda frame: frame[names], known.features)
+    if not hasattr(model, "steps"):
+        return Unwrapped(model, lambda frame: frame[names], known.features)
+    for name, step in model.steps[:-1]:
+        if not _one_to_one(step):
+            raise MethodUnfit(f"step {name!r} of the pipeline is not column by column")
+    final = model.steps[-1][1]
+    if len(model.steps) == 1:
+        return Unwrapped(final, lambda frame: frame[names], known.features)
+    return Unwrapped(
+        final,
+        lambda frame: model[:-1].transform(model_input(model, frame[names])),
+        known.features,
+        direct=False,
+    )
+
+
+def _one_to_one(step: Any) -> bool:
+    if step is None or (isinstance(step, str) and step == "passthrough"):
+        return True
+    known = type(step).__module__.startswith("sklearn.") and type(step).__name__ in ONE_TO_ONE
+    return known and not getattr(step, "add_indicator", False)

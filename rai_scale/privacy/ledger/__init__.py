@@ -1,0 +1,1 @@
+"""The ledger of privacy budgets: reservations, releases, and what was spent."""

@@ -1,0 +1,163 @@
+"""Transactions: one at a time for whoever writes, durable before it returns, retried if in doubt
+of order, never if in doubt of outcome.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from rai_scale.errors import RaiScaleError
+from rai_scale.privacy.ledger import schema
+from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
+from rai_scale.records.address import shown
+
+Result = TypeVar("Result")
+
+_TRIES = 12
+_WAIT_MS = 60_000
+# serialization failure, deadlock: rolled back for certain
+_RETRIED = {"40001", "40P01"}
+_LOCK_TIMEOUT = "55P03"
+_CREATE_LOCK = 0x7261695F7363616C
+_LONGEST_PAUSE = 0.5
+
+
+class Database:
+    """Runs functions of a connection in transactions of a ledger's engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = shown(engine.url)
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._one_at_a_time = threading.RLock()
+        if self._sqlite and not event.contains(engine, "connect", _make_durable):
+            event.listen(engine, "connect", _make_durable)
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run ``work`` alone and durably; it is run again if the database could not order it.
+
+        Raises
+        ------
+        LedgerBusyError
+            If the database is locked for too long.
+        LedgerError
+            If the database fails otherwise.
+        """
+        for attempt in range(_TRIES):
+            try:
+                with (
+                    self._one_at_a_time,
+                    self._errors(),
+                    self._connection("SERIALIZABLE") as connection,
+                ):
+                    self._begin_write(connection)
+                    return work(connection)
+            except _OrderError:
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**attempt)))  # noqa: S311
+        raise LedgerBusyError(f"the ledger {self.name} is too busy; nothing was done. Try again.")
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run ``work`` on one state of the ledger."""
+        with (
+            self._one_at_a_time,
+            self._errors(),
+            self._connection("REPEATABLE READ") as connection,
+        ):
+            if self._sqlite:
+                connection.exec_driver_sql("BEGIN")
+            return work(connection)
+
+    def prepare(self, found: Callable[[Connection], None]) -> None:
+        """Create the ledger's tables where they are missing; ``found`` adds the first event."""
+
+        def work(connection: Connection) -> None:
+            if schema.exists(connection):
+                return
+            schema.create(connection)
+            found(connection)
+
+        if self.read(schema.exists):
+            return
+        with (
+            self._one_at_a_time,
+            self._errors(),
+            self._connection("READ COMMITTED") as connection,
+        ):
+            if self._sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _CREATE_LOCK})
+            work(connection)
+
+    def now(self, connection: Connection) -> int:
+        """Return the time in microseconds since 1970: the server's, if there is a server."""
+        if self._sqlite:
+            return time.time_ns() // 1000
+        found = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp()) * 1000000")
+        return int(found.scalar_one())
+
+    @contextmanager
+    def _connection(self, isolation: str) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            if not self._sqlite:  # whatever a caller's engine is set to, such as AUTOCOMMIT
+                connection.execution_options(isolation_level=isolation)
+            with connection.begin():
+                yield connection
+
+    def _begin_write(self, connection: Connection) -> None:
+        if self._sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        # the lock comes before the first query, so that the snapshot is taken once it is held
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_WAIT_MS}")
+        connection.exec_driver_sql(f"LOCK TABLE {schema.head.name} IN EXCLUSIVE MODE")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            locked = self._sqlite and "locked" in str(error.orig)
+            if state in _RETRIED:
+                raise _OrderError from None
+            if locked or state == _LOCK_TIMEOUT:
+                raise LedgerBusyError(
+                    f"the ledger {self.name} was locked for {_WAIT_MS // 1000} s; try again."
+                ) from None
+            raise LedgerError(self._failed(type(error.orig).__name__, str(error.orig))) from None
+        except SQLAlchemyError as error:
+            raise LedgerError(self._failed(type(error).__name__, "")) from None
+
+    def _failed(self, kind: str, detail: str) -> str:
+        first = detail.strip().split("\n")[0]
+        password = self.engine.url.password
+        if password:
+            first = first.replace(str(password), "***")
+        return f"the ledger {self.name} failed: {kind} {first}".rstrip()
+
+
+class _OrderError(RaiScaleError):
+    """The database rolled back because transactions crossed."""
+
+
+def _make_durable(connection: object, _record: object) -> None:
+    """Let a commit survive a power cut: a lost charge after the data were read is a leak.
+
+    EXTRA also syncs the folder of the rollback journal, without which the journal could come back
+    and undo what was committed.
+    """
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    cursor.execute("PRAGMA journal_mode = DELETE")
+    cursor.execute("PRAGMA synchronous = EXTRA")
+    cursor.close()

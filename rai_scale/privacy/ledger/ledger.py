@@ -1,0 +1,255 @@
+"""The ledger: a budget that outlives the job, and every release under one charge."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from rai_scale.errors import imports_of
+
+with imports_of("private"):  # whoever imports from here learns what to install
+    from sqlalchemy import URL, Connection, Engine
+
+from rai_scale.privacy.costs import Accounting, Cost, Neighbours
+from rai_scale.privacy.ledger import lifecycle, setup
+from rai_scale.privacy.ledger.amounts import Number
+from rai_scale.privacy.ledger.chain import Sealer, checked_head, found_ledger
+from rai_scale.privacy.ledger.database import Database
+from rai_scale.privacy.ledger.problems import LedgerBusyError
+from rai_scale.privacy.ledger.reading import Clock, LedgerReader
+from rai_scale.privacy.ledger.reservation import Release, Reservation, check_ipc
+from rai_scale.records.address import ledger_engine
+from rai_scale.records.canonical import canonical_json, mask_literals
+
+Result = TypeVar("Result")
+LEASE_SECONDS = 60
+_POLL = 0.5
+
+
+class Ledger(LedgerReader):
+    """A record of what was spent and released; made by :func:`open_ledger`.
+
+    Every method is one transaction. Methods that write are serialised over all processes and are
+    durable when they return.
+    """
+
+    def __init__(self, database: Database, sealer: Sealer, lease: int, clock: Clock | None) -> None:
+        super().__init__(database, sealer, clock)
+        self._lease = lease
+        database.prepare(self._found)
+        database.read(lambda connection: checked_head(connection, sealer))
+
+    def __repr__(self) -> str:
+        return f"Ledger({self._database.name!r})"
+
+    def create_scope(
+        self,
+        name: str,
+        *,
+        epsilon: Number | None = None,
+        delta: Number = 0,
+        rho: Number | None = None,
+        accounting: Accounting = "epsilon-delta",
+        neighbours: Neighbours = "add-remove",
+    ) -> None:
+        """Make a namespace of privacy units with a hard cap that never refreshes or changes.
+
+        Parameters
+        ----------
+        name
+            Such as ``patients``: one name per population whose members are protected.
+        epsilon, delta
+            Cap of ``accounting="epsilon-delta"`` (basic composition; pure with ``delta=0``).
+        rho, delta
+            Cap of ``accounting="zcdp"`` (delta-approximate rho-zCDP).
+        neighbours
+            The one relation that the cap holds under: ``add-remove``, a person added or removed
+            (private SQL and counts); or ``replace``, a person replaced by another while the
+            number of persons is public (private EBMs; SQL and counts are charged there at their
+            price for a replacement, twice epsilon).
+        """
+        self._write(
+            lambda step: setup.create_scope(
+                step,
+                name,
+                accounting=accounting,
+                epsilon=epsilon,
+                delta=delta,
+                rho=rho,
+                neighbours=neighbours,
+            )
+        )
+
+    def grant(
+        self,
+        scope: str,
+        *,
+        analyst: str | None = None,
+        dataset: str | None = None,
+        epsilon: Number | None = None,
+        delta: Number = 0,
+        rho: Number | None = None,
+        window: timedelta | None = None,
+    ) -> None:
+        """Allow an analyst, or all of them together, to spend on a dataset, or on all together.
+
+        With the first grant of a scope only matching requests are allowed; each must fit every
+        grant that matches it, and the hard cap. A grant with a ``window`` counts the charges of
+        the last so many seconds; one without counts all. An amount of 0 takes a grant back.
+        """
+        self._write(
+            lambda step: setup.grant(
+                step,
+                scope,
+                analyst=analyst,
+                dataset=dataset,
+                epsilon=epsilon,
+                delta=delta,
+                rho=rho,
+                window=window,
+            )
+        )
+
+    def reserve(
+        self,
+        scope: str,
+        analyst: str,
+        dataset: str,
+        costs: Sequence[Cost],
+        *,
+        idempotency_key: str | None = None,
+        visible_to: Sequence[str] = (),
+        query: str | None = None,
+        keep_query: bool = False,
+        wait: float = 0.0,
+    ) -> Reservation:
+        """Charge the budget before any data are read, or find what was charged and released.
+
+        Parameters
+        ----------
+        scope, analyst, dataset
+            Who asks for what. The ledger takes the analyst's name as given.
+        costs
+            One per column or query of the release; their sum is charged.
+        idempotency_key
+            From :func:`~rai_scale.records.canonical.idempotency_key`. If its release is stored and
+            the analyst may see it, it is returned and nothing is charged; if a run under it died,
+            its charge is taken up.
+        visible_to
+            Analysts besides ``analyst`` who may see the release (``"*"``: all). The one who was
+            charged may name more in a re-run under the same key.
+        query
+            Kept as a hash; with ``keep_query`` also as text without its literals.
+        wait
+            Seconds to wait for another run that makes the same release.
+
+        Raises
+        ------
+        BudgetExceededError
+            If the hard cap or a grant does not allow it.
+        LedgerBusyError
+            If another run holds the same key.
+        LedgerError
+            If the chain of events does not verify.
+        """
+        request = lifecycle.Request(
+            scope=scope,
+            analyst=analyst,
+            dataset=dataset,
+            costs=tuple(costs),
+            key=idempotency_key,
+            visible_to=visible_to,
+            note=self._query_note(query, keep_query),
+        )
+        self._database.read(self._accounts.names)  # the long first reading holds up nobody
+        until = time.monotonic() + wait
+        while True:
+            try:
+                return self._write(lambda step: lifecycle.reserve(step, request))
+            except LedgerBusyError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
+
+    def mark_reading(self, reservation: Reservation) -> None:
+        """Note that data are read from now on; after this nothing is refunded."""
+        self._write(lambda step: lifecycle.mark_reading(step, reservation))
+
+    def renew(self, reservation: Reservation) -> None:
+        """Hold a reservation for another ``lease_seconds``, so that no other run takes it up."""
+        self._write(lambda step: lifecycle.renew(step, reservation))
+
+    def store_release(
+        self, reservation: Reservation, arrow: bytes, metadata: Mapping[str, Any]
+    ) -> Release:
+        """Store the release and return what is stored: show this and nothing else.
+
+        Where another run under the same charge was first, its release is returned and this one is
+        dropped. ``arrow`` is an Arrow IPC stream, ``metadata`` JSON values without personal ones.
+        """
+        check_ipc(arrow)
+        text = canonical_json(dict(metadata))
+        return self._write(lambda step: lifecycle.store(step, reservation, arrow, text))
+
+    def abandon(self, reservation: Reservation) -> None:
+        """End a run without a release: the charge stays, and a re-run may take it up at once."""
+        self._write(lambda step: lifecycle.let_go(step, reservation))
+
+    def cancel(self, reservation: Reservation | str) -> None:
+        """Refund a reservation (or its id) whose data were never read."""
+        found = reservation if isinstance(reservation, str) else reservation.id
+        self._write(lambda step: lifecycle.cancel(step, found))
+
+    def _found(self, connection: Connection) -> None:
+        found_ledger(connection, self._sealer, self._now(connection), uuid.uuid4().hex)
+
+    def _write(self, work: Callable[[lifecycle.Step], Result]) -> Result:
+        return self._database.write(
+            lambda connection: work(
+                lifecycle.Step(
+                    connection, self._sealer, self._accounts, self._now(connection), self._lease
+                )
+            )
+        )
+
+    def _query_note(self, query: str | None, keep: bool) -> dict[str, Any]:
+        if query is None:
+            return {}
+        hashed = {"query_hash": self._sealer.digest("query", query.encode())}
+        masked = mask_literals(query) if keep else None
+        return hashed if masked is None else {**hashed, "query": masked}
+
+
+def open_ledger(
+    address: str | URL | Engine,
+    *,
+    force_ephemeral: bool = False,
+    lease_seconds: int = LEASE_SECONDS,
+    clock: Clock | None = None,
+) -> Ledger:
+    """Open a ledger, and make it where there is none.
+
+    Parameters
+    ----------
+    address
+        SQLAlchemy URL or engine: ``sqlite:////srv/rai/ledger.db`` or
+        ``postgresql://user@host/database``.
+    force_ephemeral
+        Accept a SQLite ledger that does not outlive the job.
+    lease_seconds
+        For how long a run that gives no sign of life keeps others from taking up its charge.
+    clock
+        Returns an aware datetime; by default the PostgreSQL server's time, or this machine's.
+
+    Raises
+    ------
+    ConfigError
+        If a budget cannot be kept at this address.
+    LedgerError
+        If the database fails, or the ledger does not fit the key in ``RAI_SCALE_LEDGER_KEY``.
+    """
+    engine = ledger_engine(address, force_ephemeral=force_ephemeral)
+    return Ledger(Database(engine), Sealer.from_environment(), lease_seconds, clock)

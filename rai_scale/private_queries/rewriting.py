@@ -1,0 +1,85 @@
+"""SmartNoise rewrites the query into exact aggregates and what follows; it never sees the data.
+
+Its trees are made with mechanisms that are the identity: noise is drawn elsewhere, once, for whole
+columns. :mod:`~rai_scale.private_queries.post_processing` evaluates the outer tree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snsql import Privacy
+from snsql._ast.tokens import Seq
+from snsql.metadata import Metadata
+from snsql.sql.privacy import Mechanisms
+from snsql.sql.private_reader import PrivateReader
+from snsql.sql.reader.base import SqlReader
+
+from rai_scale.private_queries.metadata import for_post_processing
+from rai_scale.private_queries.parse import Parsed
+from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.spelling import read_back
+
+
+def _same_items(self: Seq, other: object) -> bool:
+    return isinstance(other, Seq) and list(self.seq) == list(other.seq)
+
+
+def _hash_of_items(self: Seq) -> int:
+    return hash(tuple(self.seq))
+
+
+# SmartNoise takes lists of different lengths for one, and fails on IN in a group for want of a hash
+Seq.__eq__ = _same_items  # type: ignore[method-assign]
+Seq.__hash__ = _hash_of_items  # type: ignore[method-assign]
+
+
+class _Identity:
+    """Stands where SmartNoise draws noise, and changes nothing."""
+
+    def __init__(self, epsilon: float, *_: Any, sensitivity: Any = None, **__: Any) -> None:
+        self.epsilon, self.delta, self.sensitivity = epsilon, 0.0, 1
+
+    def release(self, values: list[Any]) -> list[Any]:
+        """Return the values as they are."""
+        return values
+
+
+class _NoNoise(Mechanisms):
+    def get_mechanism(self, sensitivity: Any, stat: str, t: str) -> type[_Identity]:
+        """Return the identity for every statistic."""
+        return _Identity
+
+
+class _NoData(SqlReader):
+    ENGINE = "SQLite"
+
+    def __init__(self) -> None:
+        super().__init__("SQLite")
+
+
+def _reader(metadata: Metadata) -> PrivateReader:
+    privacy = Privacy(epsilon=1.0, delta=0.0, mechanisms=_NoNoise())
+    return PrivateReader(_NoData(), for_post_processing(metadata), privacy=privacy)
+
+
+def rewrite(parsed: Parsed, metadata: Metadata) -> tuple[Any, Any]:
+    """Return SmartNoise's inner and outer query.
+
+    Raises
+    ------
+    QueryRefusedError
+        If SmartNoise does not accept the query; its reason depends on query and metadata only.
+    """
+    try:
+        inner, outer = _reader(metadata)._rewrite_ast(parsed.query)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        AssertionError,
+        ArithmeticError,
+    ) as error:
+        raise QueryRefusedError(f"SmartNoise SQL does not accept the query: {error}") from None
+    return read_back(inner, rows=True), read_back(outer, rows=False)

@@ -1,0 +1,1 @@
+"""Records that cannot be changed unnoticed: canonical texts and where they are kept."""
