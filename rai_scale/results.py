@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rai_scale.errors import MissingExtraError
+from rai_scale.statistics.json_values import json_text
 
 
 class Result:
@@ -29,7 +29,7 @@ class Result:
 
     def to_json(self) -> str:
         """Return the plain values as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        return json_text(self.to_dict())
 
     def save_html(self, path: str | Path) -> Path:
         """Write the page to a file, whole or not at all."""

@@ -6,9 +6,7 @@ import hashlib
 import importlib.metadata
 import io
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from rai_scale._version import __version__
@@ -76,16 +74,3 @@ def package_versions(*packages: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not on the driver"
     return found
-
-
-def plain_json(value: Any) -> Any:
-    """Return JSON types only; numbers that are not finite become None."""
-    if isinstance(value, dict):
-        return {str(key): plain_json(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain_json(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if value is None or isinstance(value, str | bool | int) else str(value)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from math import sqrt
 from typing import Any, Literal
 
-Z = 1.959963984540054
-"""95 % of a normal distribution lies within this many standard deviations."""
+from rai_scale.statistics.wilson import wilson
 
 NAME_WEIGHT = 0.6
 """What a column's name alone is worth: it is a promise, not a value."""
@@ -71,17 +69,6 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         return asdict(self)
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a share (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    share = hits / n
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    # the ends are exact: rounding must not put the share outside of its interval
-    return 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half
 
 
 @dataclass(frozen=True)
@@ -147,7 +134,7 @@ def by_share(entity: str, hits: int, score: float, seen: Seen) -> float:
     if not seen.is_field or entity in WEAK:
         return score
     chance = CHANCE.get(entity, CHANCE_OF_CODE if COUNTRY_CODE.match(entity) else 0.0)
-    low, _ = wilson(hits, seen.values)
+    low = float(wilson(hits, seen.values)[0])
     if low <= chance:
         return min(score, BY_CHANCE)
     return score + (1 - score) * max(0.0, 2 * (low - chance) / (1 - chance) - 1)
@@ -171,7 +158,7 @@ def _finding(
     entity: str, hits: tuple[int, float], seen: Seen, confidence: float, evidence: Evidence
 ) -> Finding:
     rows, scores = hits
-    low, high = wilson(rows, seen.values)
+    low, high = map(float, wilson(rows, seen.values))
     return Finding(
         entity=entity,
         rows_with=rows,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +22,7 @@ from rai_scale.private_queries.plan import Plan
 from rai_scale.private_queries.release import released_values
 from rai_scale.private_queries.trees import bound, nodes
 from rai_scale.results import Result
+from rai_scale.statistics.json_values import plain, records
 
 _ALPHA = 0.05
 PER_ROW = "per row, see intervals()"
@@ -117,15 +116,14 @@ class PrivateRelease(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return the result, its columns' noise and the public facts as plain values."""
         return {
-            "result": {str(n): [_plain(v) for v in self._frame[n]] for n in self._frame},
+            "result": {str(n): plain(self._frame[n]) for n in self._frame},
             "columns": self.columns(),
             "facts": self.facts,
         }
 
     def columns(self) -> list[dict[str, Any]]:
         """Return ``columns_info`` as plain values."""
-        rows = self.columns_info.to_dict(orient="records")
-        return [{str(key): _plain(value) for key, value in row.items()} for row in rows]
+        return records(self.columns_info)
 
     def shown(self, limit: int) -> dict[str, Any]:
         """Return what a page shows of the first rows: values, their intervals, how many are left.
@@ -258,15 +256,3 @@ def _single(parts: list[NoisyColumn]) -> Mapping[str, float]:
         "half_width_95": part.half_width(_ALPHA),
         "grid": part.step,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON can say it."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    if value is pd.NaT:
-        return None
-    if isinstance(value, Decimal):
-        return int(value) if value == int(value) else str(value)
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.statistics.moments import Moments
+from rai_scale.statistics.multiple_tests import holm
 
 
 def effective_rows(state: Moments) -> float:
@@ -93,13 +94,3 @@ def welch(states: Sequence[Moments], term: int, features: int) -> tuple[float, .
 def _variance(state: Moments, term: int, features: int) -> float:
     sampling, _ = sampling_errors(state, features)
     return float(variance_of_means(state)[term] + sampling.ravel()[term] ** 2)
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for their number (Holm 1979); NaN stays and does not count."""
-    adjusted = np.full(len(p_values), np.nan)
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted

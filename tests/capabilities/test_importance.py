@@ -19,7 +19,7 @@ from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.explanations.local.explain import explain
 from rai_scale.explanations.local.reasons import add_reasons, number_text
 from rai_scale.explanations.overall.importance import importance
-from rai_scale.statistics.group_tests import holm
+from rai_scale.statistics.multiple_tests import holm
 
 RNG = np.random.default_rng(13)
 SITE = RNG.choice(["n", "s", "w"], 300, p=[0.5, 0.3, 0.2])

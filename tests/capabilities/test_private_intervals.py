@@ -13,8 +13,8 @@ from rai_scale.fairness.private.gaps import KINDS, gap_end
 from rai_scale.fairness.private.shares import Noisy, Shares, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
-from rai_scale.measures.uncertainty.proportions import wilson
 from rai_scale.privacy.noise import Noise
+from rai_scale.statistics.wilson import wilson
 
 ROLES = Roles("y", "p", ("group",))
 DECLARED = declare(["group", "y", "p"], {"group": list("abcd"), "y": [0, 1], "p": [0, 1]})

@@ -12,7 +12,7 @@ import pandas as pd
 from rai_scale.errors import ConfigError
 from rai_scale.explanations.overall.interpret_objects import pair_explanation, pdp_explanation
 from rai_scale.results import Result
-from rai_scale.statistics.json_values import plain, plain_list
+from rai_scale.statistics.json_values import plain
 
 if TYPE_CHECKING:
     from rai_scale.explanations.overall.grids import Term
@@ -149,7 +149,7 @@ class Ice(Result):
             {**describe(term), "lines": np.moveaxis(lines, 2, 0).tolist()}
             for term, lines in zip(self.terms, self.lines, strict=True)
         ]
-        keys = {str(name): plain_list(self.keys[name]) for name in self.keys.columns}
+        keys = {str(name): plain(self.keys[name]) for name in self.keys.columns}
         return {"classes": list(filter(None, self.labels)), "keys": keys, "terms": terms}
 
 
@@ -172,7 +172,7 @@ def describe(term: Term) -> dict[str, Any]:
     """Return features, grids and error bounds of a term as plain values."""
     return {
         "features": list(term.features),
-        "grid": [plain_list(axis.values) for axis in term.axes],
+        "grid": [plain(axis.values) for axis in term.axes],
         "grid_error_bound": [axis.error_bound for axis in term.axes],
         "missing": [a.distribution.missing if a.distribution else None for a in term.axes],
     }

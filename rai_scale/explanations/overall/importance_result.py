@@ -9,7 +9,7 @@ import pandas as pd
 
 from rai_scale.explanations.overall.interpret_objects import bars
 from rai_scale.results import Result
-from rai_scale.statistics.json_values import plain
+from rai_scale.statistics.json_values import plain, records
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Importance(Result):
         return {
             "confidence": self.confidence,
             "by": list(self.by),
-            "overall": _records(self.overall),
-            "groups": None if self.groups is None else _records(self.groups),
-            "differences": None if self.differences is None else _records(self.differences),
+            "overall": records(self.overall),
+            "groups": None if self.groups is None else records(self.groups),
+            "differences": None if self.differences is None else records(self.differences),
             "p_value": plain(self.p_value),
         }
 
@@ -71,7 +71,3 @@ class Importance(Result):
         """Return interpret's ``FeatureValueExplanation`` of the mean sizes of all rows."""
         scores = self.overall["mean_abs"].to_numpy()
         return bars(self.features, scores, None, "Mean size of explanations")
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]

@@ -23,7 +23,7 @@ from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, model_input
 from rai_scale.models.scored_model import as_estimator
 from rai_scale.results import Result
-from rai_scale.statistics.json_values import plain_list
+from rai_scale.statistics.json_values import plain
 
 MAX_ROWS = 50_000
 
@@ -82,7 +82,7 @@ class PermutationImportance(Result):
             "total": self.total,
             "sampled": self.rows < self.total,
             "features": list(self.features),
-            "importances": [plain_list(row) for row in self.importances],
+            "importances": plain(self.importances),
         }
 
     def to_interpret(self) -> Any:

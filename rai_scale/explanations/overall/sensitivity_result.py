@@ -11,7 +11,7 @@ import pandas as pd
 from rai_scale.explanations.overall.dependence_result import label_position
 from rai_scale.explanations.overall.interpret_objects import bars, morris_explanation
 from rai_scale.results import Result
-from rai_scale.statistics.json_values import plain_list
+from rai_scale.statistics.json_values import plain
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Sensitivity(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values; what is undefined is ``None``."""
         outputs = [
-            {"class": label or None, **{name: _nested(values) for name, values in table.items()}}
+            {"class": label or None, **{name: plain(values) for name, values in table.items()}}
             for label, table in zip(self.labels, self.tables, strict=True)
         ]
         return {
@@ -98,7 +98,3 @@ class Sobol(Sensitivity):
     def to_interpret(self, label: str | None = None) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the total indices of one output."""
         return bars(self.features, self.table(label)["ST"], None, "Sobol total index")
-
-
-def _nested(values: np.ndarray) -> list[Any]:
-    return plain_list(values) if values.ndim == 1 else [plain_list(row) for row in values]

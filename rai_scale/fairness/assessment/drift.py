@@ -16,8 +16,8 @@ from rai_scale.fairness.frame import metric_frame
 from rai_scale.measures.group_columns import column_of, group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.metric_frame import CountedMetricFrame
-from rai_scale.measures.uncertainty.parity_tests import holm
 from rai_scale.measures.uncertainty.proportions import newcombe, z_test
+from rai_scale.statistics.multiple_tests import holm
 
 if TYPE_CHECKING:
     from rai_scale.fairness.assessment.result import FairnessResult

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.measures.long_table import control_names, group_names, long_table
-from rai_scale.measures.uncertainty.proportions import wilson
+from rai_scale.statistics.wilson import wilson
 
 if TYPE_CHECKING:
     from rai_scale.measures.metric_frame import CountedMetricFrame

@@ -10,6 +10,7 @@ import pandas as pd
 
 from rai_scale.measures.group_columns import column_of
 from rai_scale.results import Result
+from rai_scale.statistics.json_values import plain, records
 
 LIMITS = (
     "Groups that are measured as different need not be treated unfairly, and equal numbers do not "
@@ -61,13 +62,13 @@ class FairnessResult(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values; NaN becomes None."""
-        tables = {name: _records(table) for name, table in self.tables.items()}
+        tables = {name: records(table) for name, table in self.tables.items()}
         return {
             "title": self.title,
             "run": self.run,
-            "settings": _plain(self.settings),
+            "settings": plain(self.settings),
             "summary": self.summary(),
-            "gates": _plain(self.gates),
+            "gates": plain(self.gates),
             **tables,
             "notes": self.notes,
             "method": {"limits": list(LIMITS)},
@@ -112,22 +113,3 @@ class FairnessResult(Result):
             overall = self.tables["overall"]
             found |= {f"{m}_overall": float(v) for m, v in overall[["metric", "value"]].to_numpy()}
         return {name: value for name, value in found.items() if np.isfinite(value)}
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [_plain(row) for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON types only."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return str(value)

@@ -19,13 +19,13 @@ from rai_scale.measures.long_table import (
     strata,
 )
 from rai_scale.measures.metrics import Metric, base_function
-from rai_scale.measures.uncertainty.parity_tests import holm
 from rai_scale.measures.uncertainty.proportions import (
     newcombe,
     proportion_counts,
     ratio_interval,
     z_test,
 )
+from rai_scale.statistics.multiple_tests import holm
 
 if TYPE_CHECKING:
     from rai_scale.measures.metric_frame import CountedMetricFrame

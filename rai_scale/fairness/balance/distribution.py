@@ -17,8 +17,8 @@ from rai_scale.fairness.balance.registry import (
     SYNAPSEML,
     measure,
     ratio,
-    relative_entropy,
 )
+from rai_scale.statistics.distances import jensen_shannon, relative_entropy
 
 BALANCE = "distribution_balance"
 DIVERGENCE = "divergence"
@@ -72,8 +72,7 @@ def kl_divergence(c: Comparison) -> float:
 )
 def js_dist(c: Comparison) -> float:
     """Jensen-Shannon distance, the root of the divergence."""
-    middle = (c.p + c.q) / 2
-    return float(np.sqrt((relative_entropy(c.p, middle) + relative_entropy(c.q, middle)) / 2))
+    return float(np.sqrt(jensen_shannon(c.p, c.q)))
 
 
 @measure(BALANCE, "max_i |p_i - q_i|", source=SYNAPSEML, between=(0, 1), undefined=EMPTY)

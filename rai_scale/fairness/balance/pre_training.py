@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from rai_scale.fairness.balance.facets import Facets, conditional_disparity
-from rai_scale.fairness.balance.registry import CLARIFY, INF, measure, ratio, relative_entropy
+from rai_scale.fairness.balance.registry import CLARIFY, INF, measure, ratio
+from rai_scale.statistics.distances import jensen_shannon, relative_entropy
 
 FAMILY = "pre_training"
 EMPTY = "a facet has no rows"
@@ -55,8 +56,7 @@ def KL(f: Facets) -> float:
 )
 def JS(f: Facets) -> float:
     """Jensen-Shannon divergence of the labels (not its root), in nats."""
-    a, d = _labels(f)
-    return (relative_entropy(a, (a + d) / 2) + relative_entropy(d, (a + d) / 2)) / 2
+    return jensen_shannon(*_labels(f))
 
 
 @measure(

@@ -98,13 +98,3 @@ def log(value: Any) -> Any:
     done = np.full(value.shape, np.nan)
     np.log(value, out=done, where=value > 0)
     return done if done.ndim else float(done)
-
-
-def relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
-    """Return the sum of p ln(p / q) in nats: 0 where p is 0, infinite where only q is 0."""
-    if np.isnan(p).any() or np.isnan(q).any():
-        return float("nan")
-    some = p > 0
-    if (q[some] == 0).any():
-        return INF
-    return float(max(0.0, np.sum(p[some] * np.log(p[some] / q[some]))))

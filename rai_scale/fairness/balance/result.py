@@ -11,6 +11,7 @@ import pandas as pd
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.fairness.balance.registry import REGISTRY
 from rai_scale.results import Result
+from rai_scale.statistics.json_values import records
 
 HEADLINES = {
     "feature_balance": ("dp",),
@@ -110,8 +111,8 @@ class BalanceResult(Result):
             "title": self.title,
             "settings": self.settings,
             "rows": int(self.counts["rows"].sum()),
-            "groups": _records(self.groups),
-            "measures": _records(self.measures),
+            "groups": records(self.groups),
+            "measures": records(self.measures),
             "notes": list(self.notes),
             "definitions": [
                 entry.to_dict()
@@ -126,20 +127,3 @@ class BalanceResult(Result):
         from rai_scale.reports.balance import render_balance
 
         return render_balance(self.to_dict())
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {name: plain(value) for name, value in zip(frame.columns, row, strict=True)}
-        for row in frame.itertuples(index=False)
-    ]
-
-
-def plain(value: Any) -> Any:
-    """Return a JSON value: numbers and texts stay, what JSON does not know becomes text."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else str(value)
-    return value if value is None or isinstance(value, str | bool | int | float) else str(value)

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
-from rai_scale.measures.uncertainty.proportions import wilson
 from rai_scale.statistics.cells import counts_of
 from rai_scale.statistics.histogram import DEFAULT_BINS, DEFAULT_MAX_CELLS, ScoreColumns
 from rai_scale.statistics.score_bins import (
@@ -24,6 +23,7 @@ from rai_scale.statistics.score_bins import (
     with_bins,
 )
 from rai_scale.statistics.score_codes import binary_labels, group_levels
+from rai_scale.statistics.wilson import wilson
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

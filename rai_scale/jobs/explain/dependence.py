@@ -10,7 +10,7 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.explanations.overall.ice import ice
 from rai_scale.explanations.overall.partial_dependence import partial_dependence
-from rai_scale.statistics.json_values import plain_list
+from rai_scale.statistics.json_values import plain
 from rai_scale.statistics.quantiles import distribution
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def dependence_curves(
 
 
 def _grid(axis: Any) -> list[Any]:
-    return [str(v) for v in axis.values] if axis.categorical else plain_list(axis.values)
+    return [str(v) for v in axis.values] if axis.categorical else plain(axis.values)
 
 
 def _grids(

@@ -28,10 +28,10 @@ from rai_scale.jobs.one_table import (
     content_hash,
     package_versions,
     parquet_bytes,
-    plain_json,
 )
 from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import OK, Outcome, code_with_unread
+from rai_scale.statistics.json_values import plain
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.read import read_table
@@ -92,7 +92,7 @@ def run(config: ExplainJob, engine: Engine) -> Outcome:
         },
         **parts.report(config),
     }
-    names = _save(config, plain_json(report), parts.tables)
+    names = _save(config, plain(report), parts.tables)
     _manifest(config, report, lake, versions, names).save(config.output)
     return Outcome(
         OK, _summary(report), report_url, tuple(report["notes"]), unread=unread_files(lake)

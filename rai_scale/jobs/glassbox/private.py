@@ -14,11 +14,12 @@ from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
-from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
+from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
 from rai_scale.jobs.outputs import files_of
 from rai_scale.jobs.private_sql.messages import heard_warnings, restricted_file
 from rai_scale.jobs.private_sql.outputs import finished_status
 from rai_scale.jobs.run import OK, Outcome
+from rai_scale.statistics.json_values import plain
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.read import read_table
@@ -125,7 +126,7 @@ def _write(
     assert config.privacy is not None
     output, shapes = place_of(config.output), shapes_of(result.model)
     tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
-    report = plain_json(_report(config, facts, shapes, tables["importance"], notes))
+    report = plain(_report(config, facts, shapes, tables["importance"], notes))
     page = render_ebm(report)
     save_bytes(output.child("model.pkl"), cloudpickle.dumps(result.model))
     for name, table in tables.items():

@@ -28,9 +28,10 @@ from rai_scale.jobs.manifest import (
     run_id_of,
     unread_files,
 )
-from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes, plain_json
+from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
 from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import OK, Outcome, code_with_unread
+from rai_scale.statistics.json_values import plain
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes
@@ -87,7 +88,7 @@ def run(config: EBMJob, engine: Engine) -> Outcome:
 
     from rai_scale.reports.ebm import render_ebm
 
-    report = plain_json(report)
+    report = plain(report)
     page = render_ebm(report)
     remove_manifest(config.output)  # it speaks of the model that is replaced now
     save_bytes(output.child(MODEL), cloudpickle.dumps(result.model))

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric
 from rai_scale.statistics.cells import Cells
+from rai_scale.statistics.wilson import wilson
 
 _OF_ALL, _OF_POSITIVES, _OF_NEGATIVES, _OF_SELECTED = "all", "positive", "negative", "selected"
 _IS_SELECTED, _IS_NOT_SELECTED, _IS_RIGHT, _IS_WRONG = "selected", "not selected", "right", "wrong"
@@ -93,25 +94,6 @@ def _chosen(metric: Metric, cells: Cells, roles: Roles) -> tuple[np.ndarray, np.
         _IS_WRONG: true != pred,
     }[what]
     return trials, successes
-
-
-def wilson(
-    successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of Wilson's score interval; NaN where there are no trials.
-
-    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212. It keeps a
-    width at 0 and at 1, where a bootstrap interval shrinks to a point.
-    """
-    x, n = np.asarray(successes, float), np.asarray(trials, float)
-    z = norm.ppf(0.5 + confidence / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = x / n
-        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    low = np.where(x == 0, 0.0, middle - half)
-    high = np.where(x == n, 1.0, middle + half)
-    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def newcombe(

@@ -1,0 +1,22 @@
+"""Many tests at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Correct p-values of many tests: Holm (1979), valid under any dependence.
+
+    Parameters
+    ----------
+    p_values : array of float64, shape (tests,)
+        NaN for tests that could not be made; they do not count.
+    """
+    p_values = np.asarray(p_values, float)
+    adjusted = np.full(p_values.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
