@@ -152,3 +152,21 @@ def _check_time(value: object, kind: str, where: str) -> None:
 def _wrong_type(kind: str, path: str, wanted: str, found: object) -> ConfigError:
     where = f"{path} of the {kind} report" if path else f"a {kind} report"
     return ConfigError(f"{where} must be {wanted}; found {type(found).__name__}.")
+
+
+NUMBERS = frozenset(
+    {
+        *("value", "values", "low", "high", "overall", "distance", "difference", "ratio", "change"),
+        *("previous", "current", "z", "mu_star", "sigma", "first", "lines", "error", "middle"),
+        *("prediction", "base_value"),
+    }
+)
+
+
+def finite(report: Any, number: bool = False) -> Any:
+    """Return a report in which numbers that no axis can hold (``"inf"``) are missing."""
+    if isinstance(report, Mapping):
+        return {key: finite(value, key in NUMBERS) for key, value in report.items()}
+    if isinstance(report, list):
+        return [finite(value, number) for value in report]
+    return None if number and report in ("inf", "-inf") else report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.checks import RUN, check_report, finite
 from rai_scale.reports.heat import heat_table
 from rai_scale.reports.html import _render
 from rai_scale.reports.plots import (
@@ -51,7 +51,7 @@ def render_ebm(report: Record) -> str:
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """
     check_report(report, EBM, "ebm")
-    return _render("ebm.html.j2", report, view=ebm_view(report))
+    return _render("ebm.html.j2", report, view=ebm_view(finite(report)))
 
 
 def ebm_view(report: Record) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.checks import RUN, check_report, finite
 from rai_scale.reports.explain_rows import row_view
 from rai_scale.reports.heat import heat_table
 from rai_scale.reports.html import _render
@@ -46,7 +46,7 @@ def render_explain(report: Record) -> str:
     Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
     """
     check_report(report, EXPLAIN, "explain")
-    return _render("explain.html.j2", report, view=explain_view(report))
+    return _render("explain.html.j2", report, view=explain_view(finite(report)))
 
 
 def explain_view(report: Record) -> dict[str, Any]:

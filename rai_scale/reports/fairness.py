@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report
+from rai_scale.reports.checks import RUN, check_report, finite
 from rai_scale.reports.fairness_tables import drift_view, four_fifths_view, level_of, worst_view
 from rai_scale.reports.fairness_words import (
     DISPARITY_MEANINGS,
@@ -57,7 +57,7 @@ def render_fairness(report: Record) -> str:
     """
     private = (report.get("settings") or {}).get("privacy")
     check_report(report, PRIVATE_FAIRNESS if private else FAIRNESS, "fairness")
-    return _render("fairness.html.j2", report, view=fairness_view(report))
+    return _render("fairness.html.j2", report, view=fairness_view(finite(report)))
 
 
 def fairness_view(report: Record) -> dict[str, Any]:

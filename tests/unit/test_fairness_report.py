@@ -155,3 +155,16 @@ def test_no_sideways_scroll_on_a_phone_or_a_tablet(report, by_level, tmp_path):
     widths = measured(tmp_path / "frames.html", tmp_path / "profile")
     found = dict(zip(frames, widths, strict=True))
     assert {each: width for each, width in found.items() if width > each[1]} == {}
+
+
+def test_an_infinite_bound_is_kept_in_json_and_not_drawn():
+    groups = ["a"] * 100 + ["b"] * 100 + ["inf"] * 200
+    frame = pd.DataFrame({"y": [0, 1] * 200, "p": [0] * 200 + [0, 1] * 100, "g": groups})
+    names = {"metrics": ["f1_score"], "disparities": ["f1_score_difference"]}
+    found = assess_fairness(
+        frame, y_true="y", y_pred="p", sensitive_features=["g"], n_boot=50, **names
+    )
+    plain = found.to_dict()
+    assert plain["disparities"][0]["high"] == "inf"
+    assert "inf" in {row["group"] for row in plain["by_group"]}
+    assert "(inf)" in found.to_html()
