@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -73,6 +75,8 @@ def _array(values: np.ndarray, kind: pa.DataType) -> pa.Array:
         except (pa.ArrowException, UnicodeError):
             pass  # lone surrogates
     convert = next(found for is_a, found in _CONVERSIONS if is_a(kind))
+    if pa.types.is_timestamp(kind) and kind.tz:
+        convert, kind = partial(_time, zone=ZoneInfo(kind.tz)), pa.timestamp("us")
     return pa.array([_or_null(convert, value) for value in values], kind)
 
 
@@ -118,11 +122,11 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _time(value: Any) -> datetime | None:
+def _time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     if isinstance(value, pd.Timestamp):
         value = value.to_pydatetime(warn=False)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return value.astimezone(zone).replace(tzinfo=None) if value.tzinfo else value
     return datetime(value.year, value.month, value.day) if isinstance(value, date) else None
 
 

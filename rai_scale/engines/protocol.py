@@ -32,9 +32,10 @@ class Engine(Protocol):
         """Return a pandas or Dask frame without object columns, any other frame as it is; lazy.
 
         ``types`` holds ``string``, ``bool_``, ``int64``, ``float64``, ``decimal128(38, 0)`` or
-        ``timestamp("us")`` (without a zone, in UTC). Each value of an object column is converted
-        by itself; one that does not fit is null. Of text, numbers are their texts, and bytes and
-        containers do not fit. A column without a type becomes nulls.
+        ``timestamp("us")``, whose values come without a zone: in UTC, or as the clocks of the
+        type's zone. Each value of an object column is converted by itself; one that does not fit
+        is null. Of text, numbers are their texts, and bytes and containers do not fit. A column
+        without a type becomes nulls.
         """
 
     def columns(self, data: Any) -> list[str]:

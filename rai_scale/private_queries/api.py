@@ -44,6 +44,7 @@ def private_sql(
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
+    time_zone: str = "UTC",
     scope: str | None = None,
     analyst: str = "unnamed",
     dataset: str | None = None,
@@ -83,6 +84,9 @@ def private_sql(
         ``laplace`` (pure epsilon-DP, apart from naming groups) or ``gaussian`` (zCDP).
     groups_per_unit, rows_per_group : int, optional
         Tighter limits on a unit, besides the metadata's ``max_ids``.
+    time_zone : str
+        A zone of the IANA database, such as ``Europe/Berlin``, in which times with a zone are
+        read, on every engine and whatever the session's zone is.
     scope, analyst, dataset : str
         For the ledger: the namespace of the privacy units (by default ``table.unit``), who asks,
         and for what (by default the table).
@@ -116,7 +120,7 @@ def private_sql(
     book = ledger_of(ledger, force_ephemeral=force_ephemeral)
     described = load_metadata(metadata)
     given = _frame_of(query, tables, described)
-    facts = parse(query, described).facts
+    facts = parse(query, described, time_zone).facts
     engine = engine_of(given)
     frame = one_message(lambda: engine.declared(given, declared_types(facts)))
     schema = one_message(lambda: engine.schema(frame))
@@ -131,6 +135,7 @@ def private_sql(
         keys=keys,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
+        time_zone=time_zone,
     )
     key = HashKey() if hash_key is None else HashKey(hash_key)
 
@@ -177,6 +182,8 @@ def release_key(
         "rows_per_group": plan.bounding.rows_per_group,
         "dataset": dataset,
     }
+    if plan.parsed.facts.time_zone != "UTC":  # keys of releases that were made before stay
+        parameters["time_zone"] = plan.parsed.facts.time_zone
     if plan.budgeted.asked_rho is not None:
         parameters["rho"] = str(plan.budgeted.asked_rho)
     return idempotency_key(plan.parsed.text, to_plain(metadata), parameters, snapshot)

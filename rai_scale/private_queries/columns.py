@@ -14,8 +14,6 @@ from rai_scale.private_queries.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
 Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
-TIME_ZONE = "UTC"
-"""In which times with a zone are read, on every engine and whatever the session's own zone is."""
 _SAFE_DECIMAL = 15  # digits that a double holds
 _SAFE_WHOLE = 18  # digits that 64 bits hold
 _MOST_DIGITS = 38
@@ -104,7 +102,7 @@ def as_found(  # noqa: PLR0911
     if kind == "float":
         return Typed(f"CAST({sql} AS DOUBLE)", kind)
     if pa.types.is_timestamp(found):
-        time = dialect.naive_time(sql) if found.tz else dialect.in_years(sql, date=False)
+        time = dialect.local_time(sql) if found.tz else dialect.in_years(sql, date=False)
         return Typed(time, kind)
     if kind == "date":
         return Typed(dialect.in_years(sql, date=True), kind)

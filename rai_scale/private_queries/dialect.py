@@ -12,14 +12,20 @@ from rai_scale.engines.sql_tables import quoted
 
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
 _FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
+UTC = "UTC"
+_DAY_MICROS = 86_400_000_000
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """``name`` is an engine's ``dialect``: ``duckdb``, ``spark``, or ``spark3`` before Spark 4."""
+    """``name`` is an engine's ``dialect``: ``duckdb``, ``spark``, or ``spark3`` before Spark 4.
+
+    Times with a zone are read in ``time_zone``, whatever the session's own zone is.
+    """
 
     name: str
+    time_zone: str = UTC
 
     @property
     def spark(self) -> bool:
@@ -63,16 +69,27 @@ class Dialect:
             plain = f"ltrim(translate({text}, '.-', ''), '0')"
         return f"concat(CASE WHEN {sql} < 0 THEN '-' ELSE '' END, {plain})"
 
-    def naive_time(self, sql: str) -> str:
-        """Return a time with a zone as a time without one, in UTC; null as in :meth:`in_years`."""
+    def local_time(self, sql: str) -> str:
+        """Return a time with a zone as the time on the clocks of ``time_zone``.
+
+        Null outside of the years 1 to 9999, and within a day of their ends where that is not UTC.
+        """
+        if self.time_zone == UTC:
+            return self._naive_time(sql, 0)
+        utc, zone = self._naive_time(sql, _DAY_MICROS), self.text(self.time_zone)
+        if self.spark:
+            return f"convert_timezone({self.text(UTC)}, {zone}, {utc})"
+        return f"timezone({zone}, timezone({self.text(UTC)}, {utc}))"
+
+    def _naive_time(self, sql: str, margin: int) -> str:
         micros = f"unix_micros({sql})" if self.spark else f"epoch_us({sql})"
         seconds = f"CAST({micros} AS DECIMAL(20, 0)) / CAST(1000000 AS DECIMAL(7, 0))"
         start = self.time("1970-01-01 00:00:00", date=False)
         added = f"{start} + make_dt_interval(0, 0, 0, CAST({seconds} AS DECIMAL(18, 6)))"
         naive = added if self.spark else f"make_timestamp({micros})"
         return (
-            f"(CASE WHEN {micros} >= {self.integer(_FIRST_MICROS)} "
-            f"AND {micros} <= {self.integer(_LAST_MICROS)} THEN {naive} END)"
+            f"(CASE WHEN {micros} >= {self.integer(_FIRST_MICROS + margin)} "
+            f"AND {micros} <= {self.integer(_LAST_MICROS - margin)} THEN {naive} END)"
         )
 
     def in_years(self, sql: str, *, date: bool) -> str:

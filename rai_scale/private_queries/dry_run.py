@@ -13,7 +13,6 @@ from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
-from rai_scale.private_queries.columns import TIME_ZONE
 from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.noise_plan import assign
@@ -40,7 +39,7 @@ class DryRun:
     remaining_after : dict, optional
         What would be left; below 0 the release would be refused.
     time_zone : str
-        In which times with a zone are read; it cannot be set.
+        In which times with a zone are read.
     """
 
     columns: pd.DataFrame
@@ -50,7 +49,7 @@ class DryRun:
     rho: float | None = None
     remaining: Mapping[str, float] | None = None
     remaining_after: Mapping[str, float] | None = None
-    time_zone: str = TIME_ZONE
+    time_zone: str = "UTC"
 
     def __str__(self) -> str:
         amounts = {"epsilon": self.epsilon, "rho": self.rho, "delta": self.delta}
@@ -76,6 +75,7 @@ def dry_run(
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
+    time_zone: str = "UTC",
     ledger: Any = "none",
     scope: str | None = None,
     analyst: str = "unnamed",
@@ -98,22 +98,23 @@ def dry_run(
         keys=keys,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
+        time_zone=time_zone,
     )
     costs = plan.budgeted.costs
     cost = spent(costs)
     found = (describe(plan), plan.budgeted.threshold, cost["epsilon"], cost["delta"] or 0.0)
     charged = (*found, cost["rho"])
     if isinstance(ledger, str) and ledger == "none":
-        return DryRun(*charged)
+        return DryRun(*charged, time_zone=time_zone)
     book = ledger_of(ledger, force_ephemeral=force_ephemeral)
     if isinstance(book, NoLedger):
-        return DryRun(*charged)
+        return DryRun(*charged, time_zone=time_zone)
     table = plan.parsed.facts.name
     name = scope or default_scope(plan)
     before = book.remaining(name, analyst, dataset or table)
     charge = book.price(name, costs)
     after = {m: float(left - charge[m]) for m, left in before.items()}
-    return DryRun(*charged, {m: float(v) for m, v in before.items()}, after)
+    return DryRun(*charged, {m: float(v) for m, v in before.items()}, after, time_zone)
 
 
 def default_scope(plan: Plan) -> str:

@@ -73,7 +73,7 @@ class ExactSql:
 
     def __init__(self, query: ExactQuery, schema: pa.Schema, dialect: str, key: HashKey) -> None:
         self._query, self._key = query, key
-        self._dialect = Dialect(dialect)
+        self._dialect = Dialect(dialect, query.facts.time_zone)
         fields = Fields(query.facts, schema, self._dialect)
         self._unit = fields.unit()
         self._groups = [fields.group(i, tree) for i, tree in enumerate(query.groups)]

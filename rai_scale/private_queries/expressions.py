@@ -20,6 +20,7 @@ from rai_scale.private_queries.literals import (
     literal_like,
 )
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.time_zones import local
 
 _NUMBER = ("int", "decimal", "float")
 _LONGEST = 50_000
@@ -161,8 +162,7 @@ class Compiler:
                 return Typed(self.dialect.time(day.isoformat(), date=True), "date")
             if kind == "time":
                 at = datetime.datetime.fromisoformat(str(value))
-                if at.tzinfo:
-                    at = at.astimezone(datetime.UTC).replace(tzinfo=None)
+                at = local(at, self.dialect.time_zone)
                 return Typed(self.dialect.time(at.isoformat(" "), date=False), "time")
         except (ValueError, OverflowError):
             pass

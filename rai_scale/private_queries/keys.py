@@ -12,6 +12,7 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.private_queries.columns import Typed
+from rai_scale.private_queries.time_zones import local
 
 Keys = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
 Key = tuple[Any, ...]
@@ -19,7 +20,9 @@ _WIDE = Context(prec=800)
 _EXACT_FLOATS = 2.0**53
 
 
-def public_keys(given: Keys, names: Sequence[str], types: Sequence[Typed]) -> list[Key]:
+def public_keys(
+    given: Keys, names: Sequence[str], types: Sequence[Typed], time_zone: str = "UTC"
+) -> list[Key]:
     """Return the declared groups, each once, in the order given.
 
     Parameters
@@ -30,6 +33,8 @@ def public_keys(given: Keys, names: Sequence[str], types: Sequence[Typed]) -> li
         groups).
     names, types
         Of the query's groups.
+    time_zone
+        In which values with a zone are read.
 
     Raises
     ------
@@ -51,7 +56,8 @@ def public_keys(given: Keys, names: Sequence[str], types: Sequence[Typed]) -> li
     if any(len(key) != len(names) for key in found):
         raise ConfigError(f"each key of keys= has {len(names)} parts: {', '.join(names)}.")
     plain = (
-        tuple(_plain(v, k, n) for v, k, n in zip(key, types, names, strict=True)) for key in found
+        tuple(_plain(v, k, n, time_zone) for v, k, n in zip(key, types, names, strict=True))
+        for key in found
     )
     unique = list(dict.fromkeys(plain))
     if not unique:
@@ -68,17 +74,19 @@ def _check_names(found: Sequence[str], names: Sequence[str]) -> None:
         )
 
 
-def _plain(value: Any, like: Typed, name: str) -> Any:
+def _plain(value: Any, like: Typed, name: str, time_zone: str) -> Any:
     """Return a value as the engines return a key of this kind."""
     try:
-        return _converted(value, like, name)
+        return _converted(value, like, name, time_zone)
     except (ArithmeticError, UnicodeEncodeError):
         raise ConfigError(
             f"a value of keys= for {name!r} is out of the range of {like.kind}."
         ) from None
 
 
-def _converted(value: Any, like: Typed, name: str) -> Any:  # noqa: PLR0911
+def _converted(  # noqa: PLR0911
+    value: Any, like: Typed, name: str, time_zone: str
+) -> Any:
     kind = like.kind
     if hasattr(value, "item"):
         value = value.item()
@@ -101,7 +109,7 @@ def _converted(value: Any, like: Typed, name: str) -> Any:  # noqa: PLR0911
         return value.date() if isinstance(value, datetime.datetime) else value
     if kind == "time" and isinstance(value, datetime.date):
         value = pd.Timestamp(value).to_pydatetime()
-        return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
+        return local(value, time_zone)
     raise ConfigError(f"a value of keys= for {name!r} is no {kind} ({type(value).__name__}).")
 
 

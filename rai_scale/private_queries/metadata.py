@@ -39,6 +39,8 @@ class TableFacts:
         Whether the privacy unit may be null (``nullable``, true unless the metadata say no).
     expressions : dict
         Trees of the columns that are not in the table but computed from it.
+    time_zone : str
+        In which times with a zone are read.
     """
 
     name: str
@@ -50,6 +52,7 @@ class TableFacts:
     columns: dict[str, Any]
     unit_nullable: bool = True
     expressions: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str = "UTC"
 
     def bounds(self, column: str) -> tuple[float, float]:
         """Return the bounds that a column's values are clamped to.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +19,7 @@ from rai_scale.private_queries.metadata import TableFacts, table_facts
 from rai_scale.private_queries.names import quoted_keywords, resolve
 from rai_scale.private_queries.problems import QueryRefusedError, shown
 from rai_scale.private_queries.spelling import read_back, spelled
+from rai_scale.private_queries.time_zones import zone_of
 from rai_scale.private_queries.trees import nodes, plain_name
 
 _WORDS = {
@@ -61,8 +64,8 @@ class Parsed:
     metadata: Metadata
 
 
-def parse(text: str, metadata: Metadata) -> Parsed:
-    """Parse one query.
+def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
+    """Parse one query; times with a zone are read in ``time_zone``.
 
     Raises
     ------
@@ -89,7 +92,8 @@ def parse(text: str, metadata: Metadata) -> Parsed:
     query = bare[0]
     name, alias = _simple_source(query)
     metadata = quoted_keywords(metadata)
-    facts = table_facts(metadata, name)
+    zone_of(time_zone)
+    facts = replace(table_facts(metadata, name), time_zone=time_zone)
     resolve(query, facts, alias)
     _count_rows(query)
     _drop_distinct(query)
@@ -101,7 +105,21 @@ def parse(text: str, metadata: Metadata) -> Parsed:
     except (ValueError, ArithmeticError, AttributeError) as error:
         raise QueryRefusedError(f"the query cannot be used: {error}") from None
     facts = replace(facts, expressions=expressions)
-    return Parsed(_plain_numbers(_with_values(query)), facts, canonical, metadata)
+    query = _plain_numbers(_with_values(query))
+    _refuse_offsets(query, time_zone)
+    return Parsed(query, facts, canonical, metadata)
+
+
+def _refuse_offsets(query: Query, time_zone: str) -> None:
+    """Refuse times with an offset in HAVING, which SmartNoise's own code reads in UTC."""
+    for node in nodes(query.having) if query.having is not None and time_zone != "UTC" else ():
+        with suppress(ValueError):
+            value = getattr(node, "value", None) if isinstance(node, ast.Literal) else None
+            if isinstance(value, str) and datetime.fromisoformat(value).tzinfo:
+                raise QueryRefusedError(
+                    f"a time with an offset stands in HAVING, and time_zone is {time_zone}: write "
+                    "it as a local time, without an offset."
+                )
 
 
 def _with_values(query: Query) -> Query:

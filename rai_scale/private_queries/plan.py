@@ -107,6 +107,7 @@ def make_plan(
     keys: Keys | None = None,
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
+    time_zone: str = "UTC",
 ) -> Plan:
     """Plan a release.
 
@@ -114,6 +115,8 @@ def make_plan(
     ----------
     schema : pyarrow.Schema, optional
         Of the table; None takes the types of the metadata.
+    time_zone : str
+        In which times with a zone are read.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def make_plan(
             f"no mechanism is named {mechanism!r}.{did_you_mean(mechanism, MECHANISMS)} "
             f"Allowed: {', '.join(MECHANISMS)}."
         )
-    parsed = parse(query, metadata)
+    parsed = parse(query, metadata, time_zone)
     facts = parsed.facts
     shape = shape_of(parsed, parsed.metadata)
     bounding = Bounding(
@@ -155,7 +158,7 @@ def make_plan(
     sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
     _check_answer(shape, [like.kind for like in sql.types])
     if keys is not None:
-        public = public_keys(keys, names_of_groups(parsed, shape), sql.types)
+        public = public_keys(keys, names_of_groups(parsed, shape), sql.types, time_zone)
     budgeted = assign(
         aggregates,
         grids,
@@ -222,7 +225,11 @@ def schema_of(facts: TableFacts) -> pa.Schema:
 
 def declared_types(facts: TableFacts) -> dict[str, pa.DataType]:
     """Return the type of each described column; ids may have more digits than 64 bits hold."""
-    found = {field.name: field.type for field in schema_of(facts)}
+    time = pa.timestamp("us", None if facts.time_zone == "UTC" else facts.time_zone)
+    found = {
+        field.name: time if pa.types.is_timestamp(field.type) else field.type
+        for field in schema_of(facts)
+    }
     unit = None if facts.unit is None else plain_name(facts.unit)
     if unit is not None and found.get(unit) == pa.int64():
         found[unit] = pa.decimal128(38, 0)

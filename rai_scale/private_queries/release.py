@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.privacy.ledger.reservation import to_ipc
-from rai_scale.private_queries.columns import TIME_ZONE
 from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.plan import Plan, describe
 
@@ -94,7 +93,7 @@ def encoded(plan: Plan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
         "groups": "public" if plan.public is not None else "found above the threshold",
         "rows_per_unit": plan.bounding.rows_per_unit,
         "groups_per_unit": plan.bounding.groups_here,
-        "time_zone": TIME_ZONE,
+        "time_zone": plan.parsed.facts.time_zone,
         "neighbours": "all rows of one privacy unit added or removed",
     }
     if plan.public is None and budgeted.threshold is None:

@@ -61,7 +61,8 @@ def exact(
     """Return the exact bounded aggregates of a query, sorted by group."""
     engine = engine_of(frame)
     described = load_metadata(metadata)
-    frame = engine.declared(frame, declared_types(parse(query, described).facts))
+    zone = options.get("time_zone", "UTC")
+    frame = engine.declared(frame, declared_types(parse(query, described, zone).facts))
     schema = engine.schema(frame)
     options = {"epsilon": 1, "delta": 1e-6, **options}
     plan = make_plan(query, described, schema, **options)

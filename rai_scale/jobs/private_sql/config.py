@@ -57,6 +57,7 @@ class PrivateSqlJob(EngineConfig):
     snapshot: str | None = Field(None, min_length=1)
     hash_key: str | None = None
     restricted_log: str | None = None
+    time_zone: str = "UTC"
     title: str | None = None
 
     @model_validator(mode="after")

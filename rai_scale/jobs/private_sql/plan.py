@@ -121,7 +121,9 @@ def _planned(
 
     described = load_metadata(metadata)
     try:
-        table = _table_of(parse(query.query, described).facts.name, list(config.tables))
+        table = _table_of(
+            parse(query.query, described, config.time_zone).facts.name, list(config.tables)
+        )
         plan = make_plan(
             query.query,
             described,
@@ -133,6 +135,7 @@ def _planned(
             keys=query.keys,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,
+            time_zone=config.time_zone,
         )
     except ConfigError as error:
         raise ConfigError(f"query {query.name!r}: {error}") from None

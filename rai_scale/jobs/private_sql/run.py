@@ -123,6 +123,7 @@ def _release(
             mechanism=config.mechanism,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,
+            time_zone=config.time_zone,
             scope=config.scope,
             analyst=config.analyst,
             dataset=config.dataset,
