@@ -75,7 +75,8 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, seed: int = 7) -> 
     writer.close()
     (lake / "README").write_text(README, encoding="utf-8")
     (lake / "archive.bin").write_bytes(Random(seed).randbytes(4096))  # noqa: S311
-    _mark(folder, {"rows": rows, "seed": seed, "complete": True, "tables": counts})
+    facts = {"rows": rows, "seed": seed, "complete": True, "tables": counts}
+    _mark(folder, {**facts, "files": _files(lake)})
     return SampleLake(lake, counts, folder / "items.parquet", writer.count)
 
 
@@ -125,11 +126,19 @@ def _check_ours(lake: Path) -> None:
             "Name a new or an empty folder."
         )
     foreign = [name for name in present if name not in OURS and name[0] not in "._"]
+    made = json.loads((lake / truth.FOLDER / MARKER).read_text(encoding="utf-8")).get("files")
+    if made is not None:  # a run that was cut off has no list
+        ours = {file for file in _files(lake) if file.split("/")[0] in OURS}
+        foreign += sorted(ours - set(made))
     if foreign:
         raise ConfigError(
             f"{str(lake)!r} is a sample lake with {len(foreign)} other entries in it, such as "
             f"{sorted(foreign)[0]!r}. Move them away, or name a new folder."
         )
+
+
+def _files(lake: Path) -> list[str]:
+    return sorted(p.relative_to(lake).as_posix() for p in lake.rglob("*") if not p.is_dir())
 
 
 def _clear(lake: Path) -> None:

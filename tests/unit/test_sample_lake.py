@@ -272,10 +272,12 @@ def test_an_earlier_lake_is_replaced_but_not_what_was_put_into_it(tmp_path):
     make_sample_lake(tmp_path, rows=40)
     make_sample_lake(tmp_path, rows=4)
     assert len(read_lake(tmp_path)["customers"]) == 4
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ConfigError, match=r"thesis\.txt"):
-        make_sample_lake(tmp_path, rows=4)
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    for place in ("thesis.txt", "customers/thesis.txt"):
+        (tmp_path / place).write_text("mine")
+        with pytest.raises(ConfigError, match=r"thesis\.txt"):
+            make_sample_lake(tmp_path, rows=4)
+        assert (tmp_path / place).read_text() == "mine"
+        (tmp_path / place).unlink()
 
 
 @pytest.mark.parametrize(
