@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +56,3 @@ class Result:
         mlflow.log_metrics(self.metrics())
         with tempfile.TemporaryDirectory() as folder:
             mlflow.log_artifact(str(self.save_html(Path(folder) / "report.html")))
-
-
-def interpret_class(module: str, name: str) -> Any:
-    """Return a class of interpret.
-
-    Raises
-    ------
-    MissingExtraError
-        If interpret is not installed, or plotly, without which its objects show nothing.
-    """
-    try:
-        found = getattr(import_module(module), name)
-    except ImportError:
-        raise MissingExtraError("interpret-core", "explain") from None
-    if find_spec("plotly") is None:
-        raise MissingExtraError("plotly", "explain")
-    return found

@@ -170,15 +170,21 @@ def _of_its_type(series: pd.Series) -> pd.Series:
     return series
 
 
+def pandas_dtypes(data: Any) -> pd.Series | None:
+    """Return the types of a pandas or dask frame's columns; ``None`` of another frame."""
+    meta = getattr(data, "_meta", data)  # dask keeps the types of its partitions there
+    return meta.dtypes if isinstance(meta, pd.DataFrame) else None
+
+
 def level_maker(data: Any, name: str) -> Callable[[str], Any] | None:
     """Return what makes a value of its text where a column holds intervals or periods, else None.
 
     ``data`` is a pandas or dask frame or an Arrow table; other frames have no such columns.
     """
-    meta = getattr(data, "_meta", data)
+    dtypes = pandas_dtypes(data)
     dtype: Any
-    if isinstance(meta, pd.DataFrame):
-        dtype = meta[name].dtype
+    if dtypes is not None:
+        dtype = dtypes[name]
         dtype = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
     elif isinstance(data, pa.Table):
         kind = data.schema.field(name).type

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
 from rai_scale.statistics.score_bins import as_floats
+from rai_scale.upstream.interpret import cut_quantile
 
 CELLS = 8_192
 """Cells per feature of the histogram that stands for all rows where the sample does not."""
@@ -144,10 +145,7 @@ def find_columns(  # noqa: PLR0917
 
 def _cuts(values: np.ndarray, max_bins: int) -> tuple[float, ...]:
     """Return interpret's quantile cuts; of its bins one is for missing, one for unseen values."""
-    from interpret.utils._native import Native
-
-    native = Native.get_native_singleton()
-    return tuple(native.cut_quantile(values, 1, False, max_bins - 3).tolist())
+    return cut_quantile(values, max_bins - 3)
 
 
 def _categories(name: str, texts: np.ndarray) -> tuple[str, ...]:

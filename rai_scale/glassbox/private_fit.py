@@ -16,6 +16,7 @@ from rai_scale.engines.sql_tables import valid_text
 from rai_scale.glassbox.bins import category_texts
 from rai_scale.statistics.keyed_hash import key_hashes
 from rai_scale.statistics.score_bins import as_floats
+from rai_scale.upstream.interpret import gaussian_noise
 
 ALL = "_rai_all"
 STATE = pa.schema([("state", pa.string())])
@@ -146,13 +147,11 @@ def half_epsilon(epsilon: float, delta: float) -> float:
     A Gaussian mechanism's mu is its sensitivity over its noise (Dong, Roth and Su 2022); the
     replacement of a row is its removal and an addition, which doubles the sensitivity at most.
     """
-    from interpret.utils._privacy import calc_gdp_noise_multi
-
-    wanted = 2 * calc_gdp_noise_multi(1, epsilon, delta)
+    wanted = 2 * gaussian_noise(epsilon, delta)
     low, high = 0.0, epsilon
     for _ in range(60):
         middle = (low + high) / 2
-        enough = calc_gdp_noise_multi(1, middle, delta) >= wanted
+        enough = gaussian_noise(middle, delta) >= wanted
         low, high = (middle, high) if enough else (low, middle)
     return low
 

@@ -29,6 +29,7 @@ from rai_scale.measures.metrics import (
     named_functions,
 )
 from rai_scale.statistics.cells import Cells, count_cells
+from rai_scale.upstream.fairlearn import derived_from
 
 
 def disparity_values(
@@ -93,7 +94,7 @@ _ROLES = {"y_true", "y_pred", "sensitive_features", "sample_weight"}
 
 
 def _parameters(function: Callable[..., Any]) -> set[str]:
-    base = getattr(function, "_metric_fn", None)  # of fairlearn's make_derived_metric
+    base = derived_from(function)
     if base is None:
         return set(inspect.signature(function).parameters)
     return {*inspect.signature(base).parameters, "method"}

@@ -128,7 +128,7 @@ class _Source:
     """Values and replicates of a frame, by metric and control level."""
 
     def __init__(self, mf: CountedMetricFrame, hidden: pd.Series | None) -> None:
-        self.mf, self.measured = mf, mf._measured
+        self.mf, self.measured = mf, mf.measured
         self.values = pd.DataFrame(mf.by_group)
         self.values.columns = [m.name for m in self.measured.metrics]
         self.there = mf.counts.to_numpy() > 0

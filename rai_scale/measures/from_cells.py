@@ -9,14 +9,13 @@ from typing import Any
 import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
-from fairlearn.metrics._disaggregated_result import DisaggregatedResult
-from fairlearn.metrics._metric_frame import _DUPLICATE_FEATURE_NAME
 
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.measures.count_metrics import by_counts, count_table
 from rai_scale.measures.metrics import Metric, base_function, call_metric
 from rai_scale.measures.refusals import ArgumentError
 from rai_scale.statistics.cells import Cells
+from rai_scale.upstream.fairlearn import DUPLICATE_FEATURE_NAME, DisaggregatedResult
 
 COUNT = "\0count"
 ROLE = "\0role "
@@ -53,7 +52,7 @@ def check_roles(roles: Roles, asked: Sequence[str], found: Sequence[str]) -> Non
     if double:
         name = min(double)
         raise ArgumentError(
-            _DUPLICATE_FEATURE_NAME.format(name), f"{name!r} is named twice among the groups."
+            DUPLICATE_FEATURE_NAME.format(name), f"{name!r} is named twice among the groups."
         )
 
 

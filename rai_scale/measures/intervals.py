@@ -8,12 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fairlearn.metrics._bootstrap import BOOTSTRAP_QUANTILE_ERROR
-from fairlearn.metrics._metric_frame import (
-    _BOOTSTRAP_CI_INVALID,
-    _BOOTSTRAP_N_BOOT_INT_GT_ZERO,
-    _BOOTSTRAP_NEED_N_AND_CI,
-)
 
 from rai_scale.errors import ConfigError
 from rai_scale.measures.averages import Averages
@@ -25,6 +19,12 @@ from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, rep
 from rai_scale.measures.uncertainty.resample import Draw, generator_of, resample_cells
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.moments import merge_all
+from rai_scale.upstream.fairlearn import (
+    BOOTSTRAP_CI_INVALID,
+    BOOTSTRAP_N_BOOT_INT_GT_ZERO,
+    BOOTSTRAP_NEED_N_AND_CI,
+    BOOTSTRAP_QUANTILE_ERROR,
+)
 
 REPEATED_ROWS = 2_000_000
 """The most rows of a table on which metrics that take no weight are resampled: a replicate calls
@@ -58,14 +58,14 @@ def bootstrap_of(
         return None
     if n_boot is None or quantiles is None or none:
         raise ArgumentError(
-            _BOOTSTRAP_NEED_N_AND_CI,
+            BOOTSTRAP_NEED_N_AND_CI,
             f"found n_boot={n_boot!r} and ci_quantiles={quantiles!r}.",
         )
     if isinstance(n_boot, bool) or not isinstance(n_boot, int | np.integer) or n_boot < 1:
-        raise ArgumentError(_BOOTSTRAP_N_BOOT_INT_GT_ZERO, f"found n_boot={n_boot!r}.")
+        raise ArgumentError(BOOTSTRAP_N_BOOT_INT_GT_ZERO, f"found n_boot={n_boot!r}.")
     floats = isinstance(quantiles, Iterable) and all(isinstance(q, float) for q in quantiles)
     if not floats or not all(0 < q < 1 for q in quantiles):
-        raise ArgumentError(_BOOTSTRAP_CI_INVALID, f"found ci_quantiles={quantiles!r}.")
+        raise ArgumentError(BOOTSTRAP_CI_INVALID, f"found ci_quantiles={quantiles!r}.")
     return Bootstrap(int(n_boot), list(quantiles), random_state, unit)
 
 

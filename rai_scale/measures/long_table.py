@@ -26,12 +26,12 @@ LOWER_IS_BETTER = (
 
 def control_names(mf: CountedMetricFrame) -> list[str]:
     """Return the columns of the control features."""
-    return [column_of(name) for name in mf._measured.roles.control]
+    return [column_of(name) for name in mf.measured.roles.control]
 
 
 def group_names(mf: CountedMetricFrame) -> list[str]:
     """Return the columns that make the groups, control features first."""
-    return [column_of(name) for name in mf._measured.roles.groups]
+    return [column_of(name) for name in mf.measured.roles.groups]
 
 
 def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
     """
     names = group_names(mf)
     values = pd.DataFrame(mf.by_group)
-    values.columns = [metric.name for metric in mf._measured.metrics]
+    values.columns = [metric.name for metric in mf.measured.metrics]
     parts = []
     for metric in values:
         if not values[metric].map(np.isscalar).all():
@@ -60,7 +60,7 @@ def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
     if not parts:
         raise ConfigError("no metric is a single number; ask for at least one that is.")
     table = pd.concat(parts, ignore_index=True)
-    measured = mf._measured
+    measured = mf.measured
     roles = measured.roles
     shares = proportion_counts(measured.cells, roles, measured.metrics, roles.groups)
     shares = shares.rename_axis([*names, "metric"]).reset_index()
@@ -79,7 +79,7 @@ def strata(table: pd.DataFrame, control: list[str]) -> list[tuple[tuple, pd.Data
 
 def check_metric(mf: CountedMetricFrame, name: str) -> None:
     """Raise if a metric was not measured."""
-    names = [metric.name for metric in mf._measured.metrics]
+    names = [metric.name for metric in mf.measured.metrics]
     if name not in names:
         raise ConfigError(
             f"metric {name!r} was not measured.{did_you_mean(name, names)} "

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
-from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.measures.averages import Averages, averages_table, is_average, measure_averages
@@ -21,6 +20,7 @@ from rai_scale.measures.row_metrics import measure_rows
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.statistics.histogram import DEFAULT_BINS, ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
+from rai_scale.upstream.fairlearn import DisaggregatedResult
 
 
 @dataclass(frozen=True)

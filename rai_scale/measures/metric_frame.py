@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-from fairlearn.metrics import MetricFrame
-from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import check_columns
@@ -21,35 +18,12 @@ from rai_scale.measures.measure import Limits, Measured, measure
 from rai_scale.measures.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.measures.uncertainty.quantiles import interval_tables
 from rai_scale.measures.uncertainty.replicates import Replicates
+from rai_scale.upstream.fairlearn import FilledMetricFrame
 
 MAX_CELLS = 2_000_000
-COMPARED = ("group_min", "group_max", "difference", "ratio")
 
 
-class _Answers(dict[str, Any]):
-    """Fairlearn's answers; those that compare groups are computed when one is first asked for.
-
-    They take half the time of a small frame, and most readers want the values by group alone.
-    """
-
-    def __init__(self, frame: CountedMetricFrame, result: DisaggregatedResult) -> None:
-        super().__init__()
-        self._frame = frame
-        # the reader may change the tables that the frame shows
-        self._result = DisaggregatedResult(result.overall.copy(), result.by_group.copy())
-
-    def __missing__(self, name: str) -> Any:
-        if name not in COMPARED:
-            raise KeyError(name)
-        eager = copy(self._frame)
-        eager._result_cache = {}
-        eager._populate_results(self._result)
-        for other in COMPARED:
-            self.setdefault(other, eager._result_cache[other])
-        return self[name]
-
-
-class CountedMetricFrame(MetricFrame):
+class CountedMetricFrame(FilledMetricFrame):
     """A :class:`fairlearn.metrics.MetricFrame` whose numbers come from counts.
 
     Everything that Fairlearn's class offers works as documented there. In addition:
@@ -72,16 +46,8 @@ class CountedMetricFrame(MetricFrame):
 
     def __init__(self, measured: Measured, *, single: bool, small_group: int = SMALL_GROUP) -> None:
         roles = measured.roles
-        self._sf_names = list(roles.sensitive)
-        self._cf_names = list(roles.control) or None
-        self._user_supplied_callable = single
-        self._ci_quantiles: list[float] | None = None
-        self._n_boot: int | None = None
-        result = measured.result
-        self._result_cache: dict[str, Any] = _Answers(self, result)
-        self._result_cache["overall"] = self._extract_result(result.overall, False)
-        self._result_cache["by_group"] = self._extract_result(result.by_group, True)
-        self._measured = measured
+        super().__init__(measured.result, roles.sensitive, roles.control, single=single)
+        self.measured = measured
         self.replicates: Replicates | None = None
         index = measured.result.by_group.index
         self.cells = measured.cells
@@ -93,18 +59,8 @@ class CountedMetricFrame(MetricFrame):
     def add_replicates(self, replicates: Replicates, asked: Bootstrap) -> None:
         """Fill every ``*_ci`` from replicates, as Fairlearn's constructor does."""
         self.replicates = replicates
-        self._n_boot, self._ci_quantiles = asked.n_boot, list(asked.quantiles)
-        for name, tables in interval_tables(replicates, asked.quantiles).items():
-            whole = name == "by_group_ci"
-            if isinstance(tables, dict):
-                self._result_cache[name] = {
-                    method: [self._extract_result(t, no_control_levels=False) for t in found]
-                    for method, found in tables.items()
-                }
-            else:
-                self._result_cache[name] = [
-                    self._extract_result(t, no_control_levels=whole) for t in tables
-                ]
+        tables = interval_tables(replicates, asked.quantiles)
+        self.fill_intervals(asked.n_boot, asked.quantiles, tables)
 
     def disparities(
         self, metrics: Metrics, *, method: str = "between_groups", **options: Any
@@ -124,7 +80,7 @@ class CountedMetricFrame(MetricFrame):
         -------
         float, or pandas.Series for several metrics; with control features one per control level.
         """
-        measured = self._measured
+        measured = self.measured
         weight = next((m.weight for m in measured.metrics if m.weight is not None), None)
         return disparity_values(
             measured.cells, measured.roles, metrics, weight, method=method, options=options

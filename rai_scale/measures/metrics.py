@@ -11,18 +11,16 @@ from typing import Any, NoReturn
 
 import fairlearn.metrics as fm
 import sklearn.metrics as skm
-from fairlearn.metrics._annotated_metric_function import (
-    _DEFAULT_NAME,
-    _METRIC_FUNCTION_NONE,
-    _METRIC_FUNCTION_NOT_CALLABLE,
-)
-from fairlearn.metrics._metric_frame import (
-    _SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
-    _SAMPLE_PARAMS_NOT_DICT,
-)
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.measures.refusals import ArgumentError
+from rai_scale.upstream.fairlearn import (
+    DEFAULT_NAME,
+    METRIC_FUNCTION_NONE,
+    METRIC_FUNCTION_NOT_CALLABLE,
+    SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
+    SAMPLE_PARAMS_NOT_DICT,
+)
 
 _BASE = [
     *(fm.true_positive_rate, fm.true_negative_rate, fm.false_positive_rate),
@@ -112,15 +110,15 @@ def _name_of(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", None)
     if name is None:
         warnings.warn(
-            f"the metric has no __name__ and is called {_DEFAULT_NAME!r}; pass a dict to name it.",
+            f"the metric has no __name__ and is called {DEFAULT_NAME!r}; pass a dict to name it.",
             stacklevel=2,
         )
-    return name or _DEFAULT_NAME
+    return name or DEFAULT_NAME
 
 
 def _refuse_metric(what: str, found: object) -> NoReturn:
     raise ArgumentError(
-        _METRIC_FUNCTION_NONE if found is None else _METRIC_FUNCTION_NOT_CALLABLE,
+        METRIC_FUNCTION_NONE if found is None else METRIC_FUNCTION_NOT_CALLABLE,
         f"{what} is a {type(found).__name__}, not a function or the name of one.",
     )
 
@@ -160,7 +158,7 @@ def _by_metric(
     if unknown:
         names = list(map(str, functions))
         raise ArgumentError(
-            _SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
+            SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT,
             f"sample_params names {unknown[0]!r}, which is not among the metrics "
             f"{', '.join(names)}.{did_you_mean(str(unknown[0]), names)}",
         )
@@ -171,7 +169,7 @@ def _by_metric(
 
 def _refuse_params() -> NoReturn:
     raise ArgumentError(
-        _SAMPLE_PARAMS_NOT_DICT,
+        SAMPLE_PARAMS_NOT_DICT,
         "sample_params is a dict of parameter names to columns; with several metrics, one such "
         "dict per metric.",
     )

@@ -10,11 +10,11 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.engines.exact import key_values, number_values
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric
+from rai_scale.upstream.fairlearn import DisaggregatedResult
 
 EVERYTHING = "_rai_all"
 VALUES = "_rai_values"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
+from rai_scale.upstream.lightgbm import classifier_of
 
 HINGE = "binary:hinge"
 """XGBoost's objective whose predictions are labels, and whose scores stand for no probability."""
@@ -41,11 +42,7 @@ class BoosterModel:
         """What shap reads: of a plain booster it does not see that trees are of several classes."""
         if self.classes is None or len(self.classes) == 2:  # noqa: PLR2004
             return self.booster
-        from lightgbm import LGBMClassifier
-
-        made = LGBMClassifier(objective="multiclass")
-        made._Booster, made._n_classes, made.fitted_ = self.booster, len(self.classes), True
-        return made
+        return classifier_of(self.booster, len(self.classes))
 
 
 @dataclass(frozen=True)

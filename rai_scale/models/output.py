@@ -13,6 +13,7 @@ from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.models.boosters import BoosterModel, XGBoostModel
 from rai_scale.models.columns import in_blocks
 from rai_scale.models.model import Model, class_names, model_input, scores_outliers
+from rai_scale.upstream.sklearn import FORESTS, TREES
 
 OUTPUTS = ("probability", "raw")
 PREDICT_ROWS = 1024
@@ -140,4 +141,4 @@ def _pipeline_raw(pipeline: Any) -> Callable[[pd.DataFrame], Any]:
 
 def averages_trees(model: Any) -> bool:
     """Whether predictions are the average of scikit-learn's trees, so that no link bends them."""
-    return type(model).__module__.startswith(("sklearn.ensemble._forest", "sklearn.tree"))
+    return type(model).__module__.startswith((FORESTS, TREES))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from copy import copy
 from difflib import get_close_matches
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rai_scale.errors import ConfigError, MissingExtraError, did_you_mean
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.upstream.presidio import noting_engine
 
 if TYPE_CHECKING:
     from presidio_analyzer import RecognizerResult
@@ -131,7 +130,7 @@ class Anonymizer:
 
     def __init__(self, operators: Operators) -> None:
         self.operators = operators
-        self._engine = _engine_type()()
+        self._engine = noting_engine()()
         self._engine.keeps = operators.keeps
         self._configs = operators.configs()
 
@@ -148,36 +147,6 @@ class Anonymizer:
         return RecognizerResult(
             entity, 0, len(text), 1.0, recognition_metadata={"recognizer_name": "column"}
         )
-
-
-@cache
-def _engine_type() -> type[Any]:
-    try:
-        from presidio_anonymizer import AnonymizerEngine
-    except ImportError:
-        raise MissingExtraError("presidio-anonymizer", "pii") from None
-
-    class NotingEngine(AnonymizerEngine):
-        """Presidio's engine, which notes the spans that it has settled on.
-
-        Of two spans that overlap it replaces the one to the left only up to the other, by what
-        the operator makes of all of it. That is garbled where the operator keeps the text, which
-        then stands there twice: a kept span ends where the next one begins.
-        """
-
-        keeps: Any
-        resolved: list[Any]
-
-        def _operate(self, text: str, pii_entities: list[Any], *args: Any, **kwargs: Any) -> Any:
-            self.resolved = [copy(entity) for entity in pii_entities]
-            begin = len(text)
-            for entity in sorted(pii_entities, reverse=True):
-                if self.keeps(entity.entity_type):
-                    entity.end = min(entity.end, max(begin, entity.start))
-                begin = entity.start
-            return super()._operate(text, pii_entities, *args, **kwargs)
-
-    return NotingEngine
 
 
 def _items(entities: Iterable[Any], results: list[RecognizerResult]) -> list[Item]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from snsql._ast import ast
 from snsql.metadata import Metadata
 
 from rai_scale.private_queries.parse import Parsed
@@ -13,6 +12,7 @@ from rai_scale.private_queries.post_processing import Answer
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.rewriting import rewrite
 from rai_scale.private_queries.trees import bound, nodes, plain_name
+from rai_scale.upstream.smartnoise import ast, symbols
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,7 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
             if item.expression not in groups:
                 groups.append(item.expression)
     inner: list[tuple[str, int | Aggregate]] = []
-    for symbol, named in zip(
-        subquery._select_symbols, subquery.select.namedExpressions, strict=True
-    ):
+    for symbol, named in zip(symbols(subquery), subquery.select.namedExpressions, strict=True):
         if isinstance(named.expression, ast.AggFunction):
             inner.append((symbol.name, _aggregate(named.expression, parsed)))
         else:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from snsql._ast import ast
 from snsql.metadata import Boolean, DateTime, Float, Int, Metadata, String, Table
 
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.trees import nodes, plain_name
+from rai_scale.upstream.smartnoise import ast
 
 Ends = tuple[float, float]
 _MOMENTS = ("SUM", "AVG", "VAR", "VARIANCE", "STD", "STDDEV")

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from snsql._ast import ast
 
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import bare, ends_of
 from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.trees import bound
+from rai_scale.upstream.smartnoise import ast
 
 _FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)
 _RISING: dict[str, Callable[[np.ndarray], np.ndarray]] = {

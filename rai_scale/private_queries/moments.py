@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snsql._ast import ast
-
 from rai_scale.privacy.fixed_point import Grid, grid_for, squares
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.trees import bound
+from rai_scale.upstream.smartnoise import ast
 
 Ends = tuple[float, float]
 

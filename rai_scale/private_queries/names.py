@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from snsql._ast import ast
 from snsql.metadata import Metadata
 
 from rai_scale.errors import did_you_mean
@@ -14,6 +13,7 @@ from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.spelling import KEYWORDS
 from rai_scale.private_queries.trees import nodes, parts_of, plain_name
+from rai_scale.upstream.smartnoise import ast
 
 
 def quoted_keywords(metadata: Metadata) -> Metadata:

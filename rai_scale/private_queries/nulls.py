@@ -12,14 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from snsql._ast import ast
-from snsql._ast.expressions.logical import ops, parse_bool
-from snsql._ast.expressions.string import LowerFunction, UpperFunction
 
 from rai_scale.private_queries.literals import pattern_of
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import ends_of
 from rai_scale.private_queries.trees import nodes
+from rai_scale.upstream.smartnoise import LowerFunction, UpperFunction, ast, comparisons, parse_bool
 
 _NUMBERS = (bool, int, float, Decimal, np.generic)
 
@@ -34,7 +32,7 @@ def _compared(left: Any, op: str, right: Any) -> bool | None:
         right = _read_as(right, left)
     if _kind(left) is not _kind(right):
         raise TypeError("values of different kinds are compared")
-    return bool(ops[op.lower()](left, right))
+    return bool(comparisons[op.lower()](left, right))
 
 
 def _kind(value: Any) -> type:

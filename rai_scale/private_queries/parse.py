@@ -9,8 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from snsql._ast import ast
-from snsql._ast.ast import Query
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
@@ -21,6 +19,7 @@ from rai_scale.private_queries.problems import QueryRefusedError, shown
 from rai_scale.private_queries.spelling import read_back, spelled
 from rai_scale.private_queries.time_zones import zone_of
 from rai_scale.private_queries.trees import nodes, plain_name
+from rai_scale.upstream.smartnoise import Query, ast
 
 _WORDS = {
     r"^\s*WITH\b": "a CTE (WITH)",

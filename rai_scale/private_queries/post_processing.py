@@ -16,8 +16,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from snsql._ast import ast
-from snsql._ast.expressions.date import parse_datetime
 
 from rai_scale.errors import did_you_mean
 from rai_scale.private_queries.metadata import TableFacts
@@ -26,6 +24,7 @@ from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.spelling import KEYWORDS
 from rai_scale.private_queries.trees import bound, nodes
+from rai_scale.upstream.smartnoise import ast, parse_datetime, symbols
 
 Row: TypeAlias = "dict[str, Any]"
 _INT64 = 2**63
@@ -74,9 +73,9 @@ class Answer:
         self, parsed: Parsed, inner: Any, outer: Any, aggregates: Mapping[str, Any]
     ) -> None:
         query = parsed.query
-        self._inner = [bound(symbol.name) for symbol in inner._select_symbols]
+        self._inner = [bound(symbol.name) for symbol in symbols(inner)]
         _refuse_twice(self._inner, "parts of the query")
-        counts = [bool(symbol.expression.is_count) for symbol in inner._select_symbols]
+        counts = [bool(symbol.expression.is_count) for symbol in symbols(inner)]
         self._counts = [i for i, c in enumerate(counts) if c and parsed.facts.clamp_counts]
         self._outputs = _outputs(query, outer, aggregates, parsed.facts)
         self.names = [output.name for output in self._outputs]
@@ -173,7 +172,7 @@ def _outputs(
 ) -> list[_Output]:
     found = []
     columns = zip(
-        outer._select_symbols,
+        symbols(outer),
         outer.select.namedExpressions,
         query.select.namedExpressions,
         strict=True,

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from snsql._ast import ast
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import spent
@@ -23,6 +22,7 @@ from rai_scale.private_queries.release import released_values
 from rai_scale.private_queries.trees import bound, nodes
 from rai_scale.results import Result
 from rai_scale.statistics.json_values import plain, records
+from rai_scale.upstream.smartnoise import ast
 
 _ALPHA = 0.05
 PER_ROW = "per row, see intervals()"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from snsql import Privacy
-from snsql._ast.tokens import Seq
 from snsql.metadata import Metadata
 from snsql.sql.privacy import Mechanisms
 from snsql.sql.private_reader import PrivateReader
@@ -19,19 +18,7 @@ from rai_scale.private_queries.metadata import for_post_processing
 from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.spelling import read_back
-
-
-def _same_items(self: Seq, other: object) -> bool:
-    return isinstance(other, Seq) and list(self.seq) == list(other.seq)
-
-
-def _hash_of_items(self: Seq) -> int:
-    return hash(tuple(self.seq))
-
-
-# SmartNoise takes lists of different lengths for one, and fails on IN in a group for want of a hash
-Seq.__eq__ = _same_items  # type: ignore[method-assign]
-Seq.__hash__ = _hash_of_items  # type: ignore[method-assign]
+from rai_scale.upstream.smartnoise import rewritten
 
 
 class _Identity:
@@ -72,7 +59,7 @@ def rewrite(parsed: Parsed, metadata: Metadata) -> tuple[Any, Any]:
         If SmartNoise does not accept the query; its reason depends on query and metadata only.
     """
     try:
-        inner, outer = _reader(metadata)._rewrite_ast(parsed.query)
+        inner, outer = rewritten(_reader(metadata), parsed.query)
     except (
         ValueError,
         TypeError,

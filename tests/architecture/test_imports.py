@@ -23,6 +23,7 @@ EXTRAS = {
     *("shap", "interpret", "SALib"),
 }
 EXTRA_HOMES = {
+    "rai_scale/upstream/": {"fairlearn", "snsql"},
     "rai_scale/fairness/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/measures/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/records/": {"sqlalchemy"},
@@ -37,9 +38,14 @@ NOT_ON_CONNECT = {"rdd", "sparkContext", "_sc", "_jvm", "_jdf", "_jsc", "_jspark
 ON_CLASSIC_ONLY = "rai_scale/engines/hadoop_files.py"
 """Writes single files, which Connect cannot do at all; it says so before anything is read."""
 
+UPSTREAM = "rai_scale/upstream/"
+"""The one home of other packages' private names; engines have their engine's own."""
+NOT_PRIVATE = {"_asdict", "_fields", "_replace", "_mapping", "_exit"}
+"""Documented names that begin with an underscore: of named tuples, SQLAlchemy's rows and ``os``."""
+
 ROOMS = [
     {"errors", "_version"},
-    {"engines"},
+    {"engines", "upstream"},
     {"tables", "reports"},
     {"statistics", "records"},
     {"results", "gates"},
@@ -114,6 +120,18 @@ def imports_at_load(path: Path) -> set[str]:
     return found
 
 
+def private_imports(path: Path) -> set[str]:
+    """Return names of other packages that are imported although they begin with an underscore."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    outside = {name for name in found if tops({name}).isdisjoint({"rai_scale", "_version"})}
+    return {name for name in outside if "._" in name.replace(".__", ".")}
+
+
 def tops(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
@@ -147,6 +165,41 @@ def test_engines_and_extras_are_imported_when_used():
             own = [extras for home, extras in EXTRA_HOMES.items() if name.startswith(home)]
             found = tops(imports_at_load(path)) & (ENGINES | EXTRAS).difference(*own)
             assert not found, f"{name} imports {sorted(found)}"
+
+
+def test_private_names_of_other_packages_have_one_home():
+    own = {
+        name
+        for path in PACKAGE
+        for node in ast.walk(tree_of(path))
+        for name in (
+            getattr(node, "name", None),
+            getattr(getattr(node, "target", None), "id", None),
+            node.attr if isinstance(node, ast.Attribute) and of_self(node) else None,
+        )
+    }
+    for path in SHIPPED:
+        if relative(path).startswith(UPSTREAM):
+            continue
+        found = private_imports(path)
+        assert not found, f"{relative(path)}: {sorted(found)} belongs in {UPSTREAM}"
+        if relative(path).startswith("rai_scale/engines/"):
+            continue
+        for node in ast.walk(tree_of(path)):
+            used = node.attr if isinstance(node, ast.Attribute) else named_by_getattr(node)
+            if used.startswith("_") and not used.startswith("__"):
+                known = used in own | NOT_PRIVATE
+                assert known, f"{relative(path)}: .{used} belongs in {UPSTREAM}"
+
+
+def named_by_getattr(node: ast.AST) -> str:
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+        return str(getattr(node.args[1], "value", ""))
+    return ""
+
+
+def of_self(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
 def test_imports_point_one_way():

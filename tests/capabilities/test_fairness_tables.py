@@ -179,7 +179,7 @@ def test_worst_groups_are_fairlearns_values(frame, metric):
     for size in (1, 2, 3):
         for names in combinations(features, size):
             alone = fm.MetricFrame(
-                metrics={"m": mf._measured.metrics[0].function, "n": fm.count},
+                metrics={"m": mf.measured.metrics[0].function, "n": fm.count},
                 y_true=frame["y"],
                 y_pred=frame["p"],
                 sensitive_features=frame[list(names)],

@@ -143,7 +143,7 @@ def test_a_notebook_shows_it(explained, capsys):
 def test_without_plotly_the_extra_is_named(explained, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "rai_scale.results.find_spec",
+        "rai_scale.upstream.interpret.find_spec",
         lambda name: None if name == "plotly" else found(name),
     )
     with pytest.raises(MissingExtraError, match=r"plotly .*rai-scale\[explain\]"):

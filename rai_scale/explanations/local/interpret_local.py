@@ -10,8 +10,8 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
-from rai_scale.results import interpret_class
 from rai_scale.statistics.json_values import plain
+from rai_scale.upstream.interpret import explanation_class
 
 MOST_ROWS = 1000
 TITLES = {"shap": "SHAP", "lime": "LIME", "ebm": "EBM"}
@@ -57,7 +57,7 @@ def to_interpret_local(
     MissingExtraError
         If interpret or plotly is not installed.
     """
-    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    made = explanation_class("FeatureValueExplanation")
     engine = engine_of(explained)
     names = list(engine.columns(explained))
     end = "" if label is None else f"_{label}"

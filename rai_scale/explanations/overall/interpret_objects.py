@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.results import interpret_class
+from rai_scale.upstream.interpret import explanation_class
 
 if TYPE_CHECKING:
     from rai_scale.explanations.overall.grids import Axis
@@ -27,7 +27,7 @@ def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) 
 
 def pdp_explanation(entries: Sequence[Entry]) -> Any:
     """Return a ``PDPExplanation`` of (axis, mean, std, lines or None) per feature."""
-    made = interpret_class("interpret.blackbox._partialdependence", "PDPExplanation")
+    made = explanation_class("PDPExplanation")
     names = [axis.feature for axis, *_ in entries]
     kinds = ["nominal" if axis.categorical else "continuous" for axis, *_ in entries]
     specific = [_pdp_entry(*entry) for entry in entries]
@@ -58,7 +58,7 @@ def _pdp_entry(
 
 def pair_explanation(pairs: Sequence[tuple[Axis, Axis, np.ndarray]]) -> Any:
     """Return a ``FeatureValueExplanation`` with a heat map per (axis, axis, means)."""
-    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    made = explanation_class("FeatureValueExplanation")
     specific = [
         {
             "type": "interaction",
@@ -99,7 +99,7 @@ def bars(
     names: Sequence[str], scores: np.ndarray, specific: list[dict[str, Any]] | None, title: str
 ) -> Any:
     """Return a ``FeatureValueExplanation`` with one bar per feature."""
-    made = interpret_class("interpret.api.templates", "FeatureValueExplanation")
+    made = explanation_class("FeatureValueExplanation")
     kinds = ["continuous"] * len(names)
     return made(
         "global",
@@ -113,7 +113,7 @@ def bars(
 
 def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> Any:
     """Return a ``MorrisExplanation`` of mu, mu_star, sigma and mu_star_conf."""
-    made = interpret_class("interpret.blackbox._sensitivity", "MorrisExplanation")
+    made = explanation_class("MorrisExplanation")
     keys = ("mu", "mu_star", "sigma", "mu_star_conf")
     specific = [{"type": "morris", **{k: found[k][i] for k in keys}} for i in range(len(names))]
     some = found["mu_star"] > 0

@@ -153,8 +153,8 @@ def assess_fairness(
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": score, "sample_weight": sample_weight},
         "pos_label": pos_label,
-        "sensitive_features": list(mf._measured.roles.sensitive),
-        "control_features": list(mf._measured.roles.control),
+        "sensitive_features": list(mf.measured.roles.sensitive),
+        "control_features": list(mf.measured.roles.control),
         "control_columns": control_names(mf),
         **{"metrics": [*wanted[0], *wanted[1]], "disparities": named, "n_boot": n_boot},
         **{"confidence": confidence, "random_state": random_state, "depth": depth},
@@ -168,7 +168,7 @@ def assess_fairness(
         "status": "failed" if any(not gate["passed"] for gate in checked) else "ok",
     }
     title = title or f"Fairness of {y_pred} by {', '.join(settings['sensitive_features'])}"
-    counted = mf._measured.cells.rows
+    counted = mf.measured.cells.rows
     result = FairnessResult(title, run, settings, counted, tables, checked, notes)
     if earlier is not None:
         result.tables["drift"] = drift(earlier, result, confidence=confidence)
@@ -236,7 +236,7 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     groups, overall, gaps = [], [], []
     for mf in frames:
-        measured = [metric.name for metric in mf._measured.metrics]
+        measured = [metric.name for metric in mf.measured.metrics]
         own = [n for n in named if set(parts_of(n)[0]) <= set(measured)]
         names = [f"{m}_{kind}" for m in measured if m in scalar_metrics(mf) for kind in BOUNDED]
         groups.append(group_table(mf, confidence, by_person))

@@ -46,7 +46,7 @@ def group_table(mf: CountedMetricFrame, confidence: float, by_person: bool = Fal
 
 
 def _place(mf: CountedMetricFrame, name: str) -> int:
-    return [metric.name for metric in mf._measured.metrics].index(name)
+    return [metric.name for metric in mf.measured.metrics].index(name)
 
 
 def _index_of(mf: CountedMetricFrame, table: pd.DataFrame) -> pd.Index:
@@ -56,7 +56,7 @@ def _index_of(mf: CountedMetricFrame, table: pd.DataFrame) -> pd.Index:
 
 def overall_table(mf: CountedMetricFrame, confidence: float) -> pd.DataFrame:
     """Return the values over all groups (per control level), with bootstrap intervals."""
-    control = list(mf._measured.roles.control)
+    control = list(mf.measured.roles.control)
     found = {"value": mf.overall}
     if mf.replicates is not None:
         found |= dict(zip(("low", "high"), mf.overall_ci, strict=True))

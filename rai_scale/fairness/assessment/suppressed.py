@@ -53,7 +53,7 @@ def suppressed(mf: CountedMetricFrame, min_rows: int) -> Suppressed:
     """
     hidden = hidden_of(mf, min_rows)
     by_group = pd.DataFrame(mf.by_group)
-    low, high = between_shown(by_group, hidden, mf._measured.roles.control)
+    low, high = between_shown(by_group, hidden, mf.measured.roles.control)
     return Suppressed(
         hide(by_group, hidden, [str(name) for name in by_group]),
         mf.counts.astype(float).mask(hidden != ""),
@@ -67,7 +67,7 @@ def suppressed(mf: CountedMetricFrame, min_rows: int) -> Suppressed:
 
 def hidden_of(mf: CountedMetricFrame, min_rows: int) -> pd.Series:
     """Say which groups are hidden; one stratum per control level."""
-    return hidden_groups(mf.counts, min_rows, mf._measured.roles.control)
+    return hidden_groups(mf.counts, min_rows, mf.measured.roles.control)
 
 
 def between_shown(
@@ -91,7 +91,7 @@ def shown_groups(mf: CountedMetricFrame, hidden: pd.Series) -> CountedMetricFram
     """
     if (hidden == "").all():
         return mf
-    measured = mf._measured
+    measured = mf.measured
     if measured.counted != measured.metrics or measured.bounds is not None:
         raise ConfigError("small groups can be left out of tables that come from cells only.")
     names = measured.roles.groups

@@ -114,7 +114,7 @@ def four_fifths(
         (Katz' interval of the ratio), ``z`` and ``p_value`` (pooled two-proportion test),
         ``below`` (bool) and ``flags``. Rows are counted without weights.
     """
-    measured = mf._measured
+    measured = mf.measured
     if measured.roles.y_pred not in measured.cells.keys:
         raise ConfigError("four_fifths needs predicted labels that were counted, not averages.")
     rates, control = _selection_rates(mf), control_names(mf)
@@ -142,7 +142,7 @@ def four_fifths(
 
 def _selection_rates(mf: CountedMetricFrame) -> pd.DataFrame:
     """Count the selected of all groups that have rows, whether or not the rate was asked for."""
-    roles, cells = mf._measured.roles, mf._measured.cells
+    roles, cells = mf.measured.roles, mf.measured.cells
     metric = Metric("selection_rate", fm.selection_rate)
     counts = proportion_counts(cells, roles, [metric], roles.groups)
     names = group_names(mf)
@@ -200,7 +200,7 @@ def _records(part: pd.DataFrame) -> list[dict]:
 
 
 def _metric(mf: CountedMetricFrame, name: str) -> Metric:
-    return next(metric for metric in mf._measured.metrics if metric.name == name)
+    return next(metric for metric in mf.measured.metrics if metric.name == name)
 
 
 def _reference_name(mf: CountedMetricFrame, reference: Any) -> str:

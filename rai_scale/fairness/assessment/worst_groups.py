@@ -72,7 +72,7 @@ def worst_groups(
     check_metric(mf, metric)
     if depth not in range(1, DEEPEST + 1):
         raise ConfigError(f"depth must be 1, 2 or 3; found {depth!r}.")
-    measured = mf._measured
+    measured = mf.measured
     chosen = next((m for m in measured.counted if m.name == metric), None)
     if chosen is None or measured.bounds is not None:
         raise ConfigError(f"{metric!r} was not computed from cells; use predicted labels.")

@@ -21,10 +21,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from fairlearn.reductions import ClassificationMoment, ErrorRate, LossMoment, Moment, UtilityParity
-from fairlearn.reductions._moments.bounded_group_loss import ConditionalLossMoment, MeanLoss
-from fairlearn.reductions._moments.moment import _ALL, _EVENT, _GROUP_ID, _LABEL
 
 from rai_scale.errors import ConfigError
+from rai_scale.upstream.fairlearn import (
+    MOMENT_ALL,
+    MOMENT_EVENT,
+    MOMENT_GROUP_ID,
+    MOMENT_LABEL,
+    ConditionalLossMoment,
+    MeanLoss,
+)
 
 NO_CONTROL = "fairlearn's loss moments know no control features: leave them out."
 
@@ -71,7 +77,9 @@ class _CountedRows:
         self.y = pd.Series(np.asarray(y).reshape(-1))
         self.counts = None if counts is None else np.asarray(counts, dtype=np.int64)
         parts = [f for f in features if f is not None]
-        keys = pd.concat(parts, axis=1) if parts else pd.DataFrame({_ALL: np.zeros(len(self.y))})
+        keys = (
+            pd.concat(parts, axis=1) if parts else pd.DataFrame({MOMENT_ALL: np.zeros(len(self.y))})
+        )
         keys.columns = pd.RangeIndex(keys.shape[1])
         grouped = keys.groupby(list(keys.columns), sort=False, dropna=False, observed=True)
         self.codes = grouped.ngroup().to_numpy(dtype=np.int32)
@@ -108,7 +116,7 @@ class CountedParity(ClassificationMoment):
         """Number the cells of the rows and load Fairlearn's moment on the cells."""
         _once(self)
         sensitive, control = _frame(sensitive_features), _frame(control_features)
-        label = pd.DataFrame({_LABEL: np.asarray(y).reshape(-1)})
+        label = pd.DataFrame({MOMENT_LABEL: np.asarray(y).reshape(-1)})
         self.rows = _CountedRows(y, [control, sensitive, label], counts)
         self.X, self._y = X, self.rows.y
         self.cells = copy.deepcopy(self.moment)
@@ -116,7 +124,7 @@ class CountedParity(ClassificationMoment):
         given = {} if control is None else {"control_features": control.iloc[first]}
         self.cells.load_data(
             np.zeros((len(first), 1)),
-            label[_LABEL].iloc[first],
+            label[MOMENT_LABEL].iloc[first],
             sensitive_features=sensitive.iloc[first],
             **given,
         )
@@ -174,8 +182,8 @@ class CountedErrorRate(ErrorRate):
         """Keep labels and counts; the features of the rows' people do not matter here."""
         _once(self)
         self.rows = _CountedRows(y, [], counts)
-        self.X, self._y, self._index = X, self.rows.y, [_ALL]
-        self.tags = pd.DataFrame({_LABEL: self.rows.y})
+        self.X, self._y, self._index = X, self.rows.y, [MOMENT_ALL]
+        self.tags = pd.DataFrame({MOMENT_LABEL: self.rows.y})
 
     @property
     def total_samples(self) -> int:
@@ -217,7 +225,7 @@ class CountedLoss(LossMoment):
             np.zeros(len(first)),
             sensitive_features=sensitive.iloc[first],
         )
-        self.names = self.groups.tags[_GROUP_ID].to_numpy()
+        self.names = self.groups.tags[MOMENT_GROUP_ID].to_numpy()
         shares = pd.Series(self.rows.cell_counts, self.names) / self.rows.total
         self.groups.prob_attr = shares.reindex(self.groups.index)
         self.default_objective_lambda_vec = self.groups.prob_attr
@@ -260,7 +268,7 @@ class CountedLoss(LossMoment):
 def _recount(moment: UtilityParity, counts: np.ndarray) -> None:
     """Let each row of a loaded moment stand for ``counts`` rows."""
     sizes = pd.Series(counts, moment.tags.index)
-    event, group, total = moment.tags[_EVENT], moment.tags[_GROUP_ID], counts.sum()
+    event, group, total = moment.tags[MOMENT_EVENT], moment.tags[MOMENT_GROUP_ID], counts.sum()
     moment.prob_event = sizes.groupby(event).sum() / total
     moment.prob_group_event = sizes.groupby([event, group]).sum() / total
     for e, g in moment.prob_group_event.index:

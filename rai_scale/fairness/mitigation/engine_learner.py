@@ -21,9 +21,10 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.fairness.mitigation.cell_moments import CountedParity, counted
-from rai_scale.fairness.mitigation.exponentiated_gradient import _ACCURACY_MUL, first_response
+from rai_scale.fairness.mitigation.exponentiated_gradient import first_response
 from rai_scale.fairness.mitigation.reductions import Training, moment_of
 from rai_scale.statistics.cells import Cells, count_cells
+from rai_scale.upstream.fairlearn import ACCURACY_MUL
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -222,6 +223,6 @@ def exponentiated_gradient_on_engine(
         h = first_response(mitigator, data)
         error = np.average(np.abs(h - y.to_numpy()), weights=cells.count)
         # the standard deviation over rows of errors that are 0 or 1
-        mitigator.nu = float(_ACCURACY_MUL * np.sqrt(error * (1 - error) / (cells.rows - 1)))
+        mitigator.nu = float(ACCURACY_MUL * np.sqrt(error * (1 - error) / (cells.rows - 1)))
     mitigator.fit(data.X, data.y, **data.features_of_people())
     return EngineMixture(mitigator)

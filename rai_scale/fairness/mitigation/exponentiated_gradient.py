@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from fairlearn.reductions import ClassificationMoment, ExponentiatedGradient, Moment
-from fairlearn.reductions._exponentiated_gradient._constants import _ACCURACY_MUL
-from fairlearn.reductions._exponentiated_gradient._lagrangian import _Lagrangian
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import publish_object
@@ -28,6 +26,7 @@ from rai_scale.fairness.mitigation.reductions import (
     moment_of,
     training_of,
 )
+from rai_scale.upstream.fairlearn import ACCURACY_MUL, Lagrangian, expected_predictions
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -101,21 +100,10 @@ class _Expected:
     mitigator: ExponentiatedGradient
 
     def __call__(self, X: pd.DataFrame) -> np.ndarray:
-        mitigator = copy.copy(self.mitigator)
-        mitigator._hs = _unshared(mitigator._hs)
-        mitigator.weights_ = weights = _unshared(mitigator.weights_)
-        answers = mitigator._pmf_predict(X)
-        if isinstance(mitigator.constraints, ClassificationMoment):
+        answers, weights = expected_predictions(self.mitigator, X)
+        if isinstance(self.mitigator.constraints, ClassificationMoment):
             return answers[:, 1]
         return answers[weights.index].dot(weights).to_numpy()
-
-
-def _unshared(values: pd.Series) -> pd.Series:
-    """Return the same values under an index of their own.
-
-    An index makes its lookup table at the first lookup, and another thread may read it half made.
-    """
-    return pd.Series(values.to_numpy(), index=pd.Index(values.index.to_numpy()))
 
 
 def exponentiated_gradient(
@@ -226,13 +214,13 @@ def _nu(mitigator: ExponentiatedGradient, data: Training) -> float:
     errors = np.abs(first_response(mitigator, data) - data.y.to_numpy())
     mean, rows = np.average(errors, weights=data.counts), np.sum(data.counts)
     std = np.sqrt(np.sum((errors - mean) ** 2 * data.counts) / (rows - 1))
-    return float(_ACCURACY_MUL * std / np.sqrt(rows))
+    return float(ACCURACY_MUL * std / np.sqrt(rows))
 
 
 def first_response(mitigator: ExponentiatedGradient, data: Training) -> np.ndarray:
     """Return what the predictor of the algorithm's first step says of the rows."""
     bound = 1 / mitigator.eps
-    lagrangian = _Lagrangian(
+    lagrangian = Lagrangian(
         X=data.X,
         y=data.y,
         estimator=mitigator.estimator,

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fairlearn.reductions import GridSearch, Moment
-from fairlearn.reductions._grid_search._grid_generator import _GridGenerator
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
@@ -30,6 +29,7 @@ from rai_scale.fairness.mitigation.reductions import (
     read_training,
     training_of,
 )
+from rai_scale.upstream.fairlearn import GridGenerator
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -205,7 +205,7 @@ def _grid(search: GridSearch, table: pa.Table) -> pd.DataFrame:
     if not len(moment.pos_basis.columns):
         raise ConfigError("there is a single group, so there is nothing to search; name more.")
     spanned = moment.default_objective_lambda_vec is not None
-    return _GridGenerator(
+    return GridGenerator(
         search.grid_size,
         search.grid_limit,
         moment.pos_basis,

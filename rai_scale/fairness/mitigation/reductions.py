@@ -21,7 +21,7 @@ from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
 from rai_scale.engines.arrow_types import canonical_column
 from rai_scale.engines.exact import key_values, merging, number_values
-from rai_scale.engines.frames import column_to_arrow
+from rai_scale.engines.frames import column_to_arrow, pandas_dtypes
 from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
@@ -191,8 +191,7 @@ def categories_of(
     frame: Any, table: pa.Table, features: Sequence[str], asked: Categories
 ) -> dict[str, list]:
     """Return the categories of each categorical feature: as given, from its dtype, or as found."""
-    meta = getattr(frame, "_meta", frame)  # dask keeps the dtypes of its partitions there
-    dtypes = dict(meta.dtypes) if isinstance(meta, pd.DataFrame) else {}
+    dtypes = dict(() if (known := pandas_dtypes(frame)) is None else known)
     found: dict[str, list] = {}
     for name in features:
         dtype = dtypes.get(name)

@@ -222,7 +222,7 @@ def _bound(
     tail: float,
     upper: bool,
 ) -> float:
-    asked = next(m for m in mf._measured.metrics if m.name == metric)
+    asked = next(m for m in mf.measured.metrics if m.name == metric)
     shares = shares_of(mf.noisy, asked, mf.noisy.roles.groups)
     if shares is None:
         return float("nan")

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
-from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
@@ -43,6 +42,7 @@ from rai_scale.measures.metrics import Metric, Metrics, base_function
 from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, replicate_metrics
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
+from rai_scale.upstream.fairlearn import DisaggregatedResult
 
 REPLICATES = 1_000
 MOSTLY_NOISE = "mostly noise: too few rows for this budget, left out"
@@ -102,7 +102,7 @@ class PrivateMetricFrame(UsableTables):
         self, metrics: Metrics, *, method: str = "between_groups", **options: Any
     ) -> Any:
         """Return Fairlearn's single numbers over the usable groups; NaN if fewer than two are."""
-        measured = self._measured
+        measured = self.measured
         keep = usable_groups(self, metrics)
         if not keep.any():
             single = isinstance(metrics, str) or callable(metrics)
@@ -215,7 +215,7 @@ def replicates_of(found: PrivateMetricFrame, n_boot: int, random_state: Any) -> 
     layout = layout_of(
         keys, roles.sensitive, roles.control, y_true=roles.y_true, y_pred=roles.y_pred
     )
-    return replicate_metrics(draws, {m.name: m.function for m in found._measured.metrics}, layout)
+    return replicate_metrics(draws, {m.name: m.function for m in found.measured.metrics}, layout)
 
 
 def frame_of_noisy(noisy: Noisy, metrics: list[Metric], *, single: bool) -> PrivateMetricFrame:

@@ -26,14 +26,14 @@ def fill_intervals(found: UsableTables, replicates: Replicates, quantiles: Seque
         warnings.simplefilter("ignore", RuntimeWarning)  # metrics without a usable group
         found.add_replicates(replicates, Bootstrap(len(replicates.by_group), list(quantiles)))
         spreads = [np.nanstd(r, axis=0) for r in (replicates.by_group, replicates.overall)]
-    cache = found._result_cache
+    cache = found.answers
     by_group, overall = pd.DataFrame(found.by_group), wide(found, found.overall)
     roles = found.noisy.roles
     tables: dict[str, list] = {"by_group_ci": [], "overall_ci": []}
     for quantile in quantiles:
         ends = _ends(found, by_group.to_numpy(float), spreads[0], quantile, roles.groups)
         table = pd.DataFrame(ends, index=by_group.index, columns=by_group.columns)
-        single = found._user_supplied_callable
+        single = found.single
         tables["by_group_ci"].append(table.iloc[:, 0] if single else table)
         spread = spreads[1].reshape(overall.shape)
         tables["overall_ci"].append(
@@ -65,7 +65,7 @@ def _ends(
     """Return one end of all intervals; a normal one where a metric is no share of rows."""
     ends = values + norm.ppf(quantile) * spread
     upper = quantile > _HALF
-    for i, metric in enumerate(found._measured.metrics):
+    for i, metric in enumerate(found.measured.metrics):
         shares = shares_of(found.noisy, metric, by)
         if shares is not None:
             end = shares.end(min(quantile, 1 - quantile), upper=upper)
@@ -77,7 +77,7 @@ def _ends(
 def _gaps(found: UsableTables, kind: str, replicated: np.ndarray, quantile: float) -> np.ndarray:
     shown = wide(found, getattr(found, kind)(errors="coerce"))
     result = np.where(np.isnan(shown), np.nan, replicated)
-    for i, metric in enumerate(found._measured.metrics):
+    for i, metric in enumerate(found.measured.metrics):
         shares = shares_of(found.noisy, metric, found.noisy.roles.groups)
         if shares is not None:
             values = shown[:, i]

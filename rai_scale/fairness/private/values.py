@@ -72,7 +72,7 @@ def mask_gaps(found: UsableTables) -> None:
         number = usable.sum().to_frame().T
     enough = number.to_numpy() >= 2  # noqa: PLR2004
     for name in ("difference", "ratio"):
-        by_error = found._result_cache[name]["between_groups"]
+        by_error = found.answers[name]["between_groups"]
         for how, value in by_error.items():
             if not isinstance(value, Exception):
                 by_error[how] = shaped(found, np.where(enough, wide(found, value), np.nan))
@@ -85,7 +85,7 @@ def wide(found: UsableTables, value: Any) -> np.ndarray:
 
 def shaped(found: UsableTables, values: np.ndarray) -> Any:
     """Return numbers per control level and metric in the shape in which Fairlearn shows them."""
-    names, single = list(found.usable_overall), found._user_supplied_callable
+    names, single = list(found.usable_overall), found.single
     if found.noisy.roles.control:
         table = pd.DataFrame(values, index=found.usable_overall.index, columns=names)
         return table.iloc[:, 0] if single else table

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fairlearn.postprocessing._interpolated_thresholder import InterpolatedThresholder
-from fairlearn.utils._input_validation import _merge_columns
 from sklearn.utils.validation import check_array
 
 from rai_scale.engines.choose import engine_of
@@ -25,6 +23,7 @@ from rai_scale.fairness.thresholds.solver import (
     solve,
 )
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreColumns
+from rai_scale.upstream.fairlearn import InterpolatedThresholder, merge_columns
 
 
 def fit_threshold_optimizer(
@@ -134,7 +133,7 @@ def _in_fairlearn_order(
     levels = found.levels
     if levels.shape[1] == 1:
         return levels, dict(zip(levels.iloc[:, 0].tolist(), found.points, strict=True))
-    merged = _merge_columns(check_array(merging(levels), dtype=None, ensure_2d=False))
+    merged = merge_columns(check_array(merging(levels), dtype=None, ensure_2d=False))
     order = np.argsort(merged)
     points: dict[Hashable, ThresholdPoints] = {str(merged[i]): found.points[i] for i in order}
     return levels.take(order).reset_index(drop=True), points

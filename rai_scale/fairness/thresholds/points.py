@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from fairlearn.postprocessing._threshold_operation import ThresholdOperation
-from fairlearn.postprocessing._tradeoff_curve_utilities import (
-    METRIC_DICT,
-    _extend_confusion_matrix,
-    _interpolate_curve,
-)
 
 from rai_scale.fairness.thresholds.hull import upper_hull
 from rai_scale.statistics.histogram import ScoreSteps
+from rai_scale.upstream.fairlearn import (
+    METRIC_DICT,
+    ThresholdOperation,
+    extend_confusion_matrix,
+    interpolate_curve,
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def tradeoff_hull(
     if flip:
         kinds.append((positives - tp, negatives - fp))
     counts = [
-        _extend_confusion_matrix(
+        extend_confusion_matrix(
             true_positives=t,
             false_positives=f,
             true_negatives=negatives - f,
@@ -135,4 +135,4 @@ def tradeoff_curve(
 ) -> pd.DataFrame:
     """Return a group's curve on the grid: x, y, p0, operation0, p1, operation1."""
     hull = tradeoff_hull(points, x_metric, y_metric, flip)
-    return _interpolate_curve(hull, "x", "y", "operation", x_grid)
+    return interpolate_curve(hull, "x", "y", "operation", x_grid)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from fairlearn.postprocessing._interpolated_thresholder import InterpolatedThresholder
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.thresholds.apply import GroupRules, PredictRows, rule_columns
 from rai_scale.fairness.thresholds.solver import Problem
+from rai_scale.upstream.fairlearn import InterpolatedThresholder
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fairlearn.postprocessing._relaxed_constraints import maximize_objective_with_tolerance
-from fairlearn.postprocessing._threshold_optimizer import (
-    ALL_CONSTRAINTS,
-    OBJECTIVES_FOR_EQUALIZED_ODDS,
-    OBJECTIVES_FOR_SIMPLE_CONSTRAINTS,
-    SIMPLE_CONSTRAINTS,
-)
-from fairlearn.postprocessing._tradeoff_curve_utilities import (
-    METRIC_DICT,
-    _extend_confusion_matrix,
-)
 from sklearn.utils import Bunch
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.fairness.thresholds.points import ThresholdPoints, tradeoff_curve
+from rai_scale.upstream.fairlearn import (
+    ALL_CONSTRAINTS,
+    METRIC_DICT,
+    OBJECTIVES_FOR_EQUALIZED_ODDS,
+    OBJECTIVES_FOR_SIMPLE_CONSTRAINTS,
+    SIMPLE_CONSTRAINTS,
+    extend_confusion_matrix,
+    maximize_objective_with_tolerance,
+)
 
 Groups = Mapping[Hashable, ThresholdPoints]
 
@@ -148,7 +146,7 @@ def _solve_equalized_odds(problem: Problem, groups: Groups) -> Solution:
         for value, points in groups.items()
     }
     y_min = pd.Series(np.amin(np.column_stack([c["y"] for c in curves.values()]), axis=1))
-    counts = _extend_confusion_matrix(
+    counts = extend_confusion_matrix(
         false_positives=(negatives * x_grid),
         true_negatives=(negatives * (1.0 - x_grid)),
         true_positives=(positives * y_min),

@@ -13,9 +13,9 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
 from rai_scale.measures.performance.curves import doane_histogram, pr_points, roc_points
 from rai_scale.measures.performance.regression import Residuals, regression_residuals
-from rai_scale.results import interpret_class
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
+from rai_scale.upstream.interpret import explanation_class
 
 KINDS = {"classification": ("roc", "pr"), "regression": ("regression",)}
 
@@ -97,7 +97,7 @@ class Performance:
             "auc": self._value(name, number, area),
         }
         name_of_class = "ROCExplanation" if kind == "roc" else "PRExplanation"
-        made = interpret_class("interpret.perf._curve", name_of_class)
+        made = explanation_class(name_of_class)
         return made("perf", {"overall": inner, "specific": None}, name=label)
 
     def _regression_explanation(self, name: str, number: int | None, label: str) -> Any:
@@ -107,7 +107,7 @@ class Performance:
             "density": doane_histogram(residual, count),
             **{m: self._value(name, number, m) for m in ("mse", "rmse", "mae", "r2")},
         }
-        made = interpret_class("interpret.perf._regression", "RegressionExplanation")
+        made = explanation_class("RegressionExplanation")
         return made("perf", {"overall": inner, "specific": None}, name=label)
 
     def _cells(self, model: str | None, group: Any, kind: str, counts: bool = False) -> tuple:

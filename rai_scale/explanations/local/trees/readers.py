@@ -12,6 +12,14 @@ import numpy as np
 
 from rai_scale.explanations.local.trees.nodes import KEPT, MISSING_IS_ZERO, ZERO_IS_MISSING, Trees
 from rai_scale.models.unwrap import MethodUnfit
+from rai_scale.upstream.sklearn import (
+    BOOSTED,
+    FORESTS,
+    HISTOGRAM_BOOSTED,
+    TREES,
+    histogram_stages,
+    moves_categories,
+)
 
 
 class _Nodes:
@@ -114,13 +122,13 @@ def _sklearn_trees(estimator: Any) -> Iterator[tuple[Any, float, int | None, boo
         yield estimator.tree_, 1.0, None, classifies
         return
     home = type(estimator).__module__
-    if home.startswith("sklearn.ensemble._forest"):
+    if home.startswith(FORESTS):
         if not hasattr(estimator.estimators_[0], "tree_"):
             raise MethodUnfit(f"{type(estimator).__name__} is not made of trees")
         for one in estimator.estimators_:
             yield one.tree_, 1 / len(estimator.estimators_), None, classifies
         return
-    if not home.startswith("sklearn.ensemble._gb"):
+    if not home.startswith(BOOSTED):
         raise MethodUnfit(f"the score of {type(estimator).__name__} is no sum of trees")
     for stage in estimator.estimators_:
         for output, one in enumerate(stage):
@@ -128,10 +136,11 @@ def _sklearn_trees(estimator: Any) -> Iterator[tuple[Any, float, int | None, boo
 
 
 def _histogram(estimator: Any, columns: int) -> Trees:
-    if getattr(estimator, "_preprocessor", None) is not None:
+    if moves_categories(estimator):
         raise MethodUnfit(f"{type(estimator).__name__} puts its categories into columns of its own")
-    nodes = _Nodes(len(estimator._predictors[0]))
-    for stage in estimator._predictors:
+    stages = histogram_stages(estimator)
+    nodes = _Nodes(len(stages[0]))
+    for stage in stages:
         for output, tree in enumerate(stage):
             start = len(nodes.rows)
             nodes.roots.append(start)
@@ -257,9 +266,9 @@ def _catboost(estimator: Any, columns: int) -> Trees:
 
 
 READERS: dict[str, Callable[[Any, int], Trees]] = {
-    "sklearn.ensemble._hist": _histogram,
+    HISTOGRAM_BOOSTED: _histogram,
     "sklearn.ensemble": _sklearn,
-    "sklearn.tree": _sklearn,
+    TREES: _sklearn,
     "lightgbm": _lightgbm,
     "xgboost": _xgboost,
     "catboost": _catboost,

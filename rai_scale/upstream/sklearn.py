@@ -1,0 +1,21 @@
+"""scikit-learn's private modules and attributes of trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FORESTS = "sklearn.ensemble._forest"
+BOOSTED = "sklearn.ensemble._gb"
+HISTOGRAM_BOOSTED = "sklearn.ensemble._hist"
+TREES = "sklearn.tree"
+"""How the names of the modules begin in which estimators made of trees are at home."""
+
+
+def histogram_stages(estimator: Any) -> list[list[Any]]:
+    """Return the trees of each stage of histogram gradient boosting, one per output."""
+    return estimator._predictors
+
+
+def moves_categories(estimator: Any) -> bool:
+    """Whether histogram gradient boosting puts its categories into columns of its own."""
+    return getattr(estimator, "_preprocessor", None) is not None

@@ -1,0 +1,49 @@
+"""SmartNoise SQL's private names, with what is mended in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snsql._ast import ast
+from snsql._ast.ast import Query
+from snsql._ast.expressions.date import parse_datetime
+from snsql._ast.expressions.logical import ops as comparisons
+from snsql._ast.expressions.logical import parse_bool
+from snsql._ast.expressions.string import LowerFunction, UpperFunction
+from snsql._ast.tokens import Seq
+from snsql.sql.private_reader import PrivateReader
+
+__all__ = [
+    "LowerFunction",
+    "Query",
+    "UpperFunction",
+    "ast",
+    "comparisons",
+    "parse_bool",
+    "parse_datetime",
+    "rewritten",
+    "symbols",
+]
+
+
+def _same_items(self: Seq, other: object) -> bool:
+    return isinstance(other, Seq) and list(self.seq) == list(other.seq)
+
+
+def _hash_of_items(self: Seq) -> int:
+    return hash(tuple(self.seq))
+
+
+# SmartNoise takes lists of different lengths for one, and fails on IN in a group for want of a hash
+Seq.__eq__ = _same_items  # type: ignore[method-assign]
+Seq.__hash__ = _hash_of_items  # type: ignore[method-assign]
+
+
+def rewritten(reader: PrivateReader, query: Query) -> tuple[Query, Query]:
+    """Return SmartNoise's inner query of aggregates and its outer one."""
+    return reader._rewrite_ast(query)
+
+
+def symbols(query: Query) -> list[Any]:
+    """Return the columns that a query of SmartNoise selects, with their names and types."""
+    return query._select_symbols
