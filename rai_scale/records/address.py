@@ -1,4 +1,4 @@
-"""From what a user writes to an engine that may hold a ledger, or a clear refusal."""
+"""From what a user writes to an engine that may hold a book of events, or a clear refusal."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def shown(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
-def ledger_engine(address: str | URL | Engine, *, force_ephemeral: bool) -> Engine:
-    """Return an engine for a ledger at this address.
+def engine_at(address: str | URL | Engine, noun: str, *, force_ephemeral: bool) -> Engine:
+    """Return an engine for a book, such as a ledger, at this address.
 
     Raises
     ------
@@ -37,36 +37,36 @@ def ledger_engine(address: str | URL | Engine, *, force_ephemeral: bool) -> Engi
         If the address cannot be read, names an object store or another kind of database, or a
         place that does not outlive the job or does not lock.
     """
-    url = address.url if isinstance(address, Engine) else _parsed(address)
+    url = address.url if isinstance(address, Engine) else _parsed(address, noun)
     kind = url.get_backend_name()
     if kind == "sqlite":
-        _check_sqlite(url, force_ephemeral)
+        _check_sqlite(url, noun, force_ephemeral)
         if isinstance(address, Engine) and _in_memory(url):
             return address
         return _sqlite(url)
     if kind == "postgresql":
         return address if isinstance(address, Engine) else _postgres(url)
     raise ConfigError(
-        f"a ledger cannot be kept in {kind!r}: its serialisable transactions are proven on SQLite "
+        f"a {noun} cannot be kept in {kind!r}: its serialisable transactions are proven on SQLite "
         f"and PostgreSQL only. Give {_EXAMPLES}."
     )
 
 
-def _parsed(address: str | URL) -> URL:
+def _parsed(address: str | URL, noun: str) -> URL:
     if isinstance(address, URL):
         return address
     scheme = _SCHEME.match(address)
     if scheme and scheme[1].lower() in _OBJECT_STORES:
         raise ConfigError(
-            f"a ledger cannot be kept on an object store ({scheme[1]}:): a reservation must see "
-            "every other one first, and the conditional writes of object stores differ too much "
-            "for that to be proven. Use PostgreSQL: 'postgresql://user@host/database'."
+            f"a {noun} cannot be kept on an object store ({scheme[1]}:): what is added must "
+            "follow all that was added before, and the conditional writes of object stores differ "
+            "too much for that to be proven. Use PostgreSQL: 'postgresql://user@host/database'."
         )
     try:
         return make_url(address)
     except (ArgumentError, ValueError):
         # the text is not shown: it may hold a password
-        raise ConfigError(f"the ledger's address is no SQLAlchemy URL. Give {_EXAMPLES}.") from None
+        raise ConfigError(f"the {noun}'s address is no SQLAlchemy URL. Give {_EXAMPLES}.") from None
 
 
 def _in_memory(url: URL) -> bool:
@@ -74,7 +74,7 @@ def _in_memory(url: URL) -> bool:
     return database in ("", ":memory:") or ":memory:" in database or "mode=memory" in database
 
 
-def _check_sqlite(url: URL, force: bool) -> None:
+def _check_sqlite(url: URL, noun: str, force: bool) -> None:
     advice = (
         "Use PostgreSQL, or a SQLite file on a disk that stays; force_ephemeral=True accepts the "
         "loss (for tests)."
@@ -82,22 +82,22 @@ def _check_sqlite(url: URL, force: bool) -> None:
     if _in_memory(url):
         if not force:
             raise ConfigError(
-                "a ledger in memory is gone when the process ends, and with it the record of what "
-                f"was spent. {advice}"
+                f"a {noun} in memory is gone when the process ends, and with it the record of "
+                f"what happened. {advice}"
             )
         return
     path = str(url.database)
     if path.startswith("file:"):
-        raise ConfigError("a SQLite ledger is a plain file: 'sqlite:////srv/rai/ledger.db'.")
+        raise ConfigError(f"a SQLite {noun} is a plain file: 'sqlite:////srv/rai/ledger.db'.")
     problem = storage_problem(path)
     if problem and not problem.lost:
         raise ConfigError(
-            f"the ledger {path} is on {problem.what}, where SQLite's locks do not hold: two "
-            "processes could spend the same budget. Use PostgreSQL."
+            f"the {noun} {path} is on {problem.what}, where SQLite's locks do not hold: two "
+            "processes could write over each other. Use PostgreSQL."
         )
     if problem and not force:
         raise ConfigError(
-            f"the ledger {path} is on {problem.what}, which does not outlive the job: the budget "
+            f"the {noun} {path} is on {problem.what}, which does not outlive the job: it "
             f"would start anew each time. {advice}"
         )
 

@@ -1,4 +1,4 @@
-"""Where a SQLite ledger may not live: where it is lost at night, or where locks do not hold."""
+"""Where a SQLite book may not live: where it is lost at night, or where locks do not hold."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class StorageProblem:
 def storage_problem(
     path: str, environ: Mapping[str, str] | None = None, mounts: str | None = None
 ) -> StorageProblem | None:
-    """Say what is wrong with keeping a SQLite ledger at ``path``, or None.
+    """Say what is wrong with keeping a SQLite database at ``path``, or None.
 
     Parameters
     ----------
     path
-        File of the ledger; links are followed.
+        File of the database; links are followed.
     environ
         Environment of the process, by default its own.
     mounts

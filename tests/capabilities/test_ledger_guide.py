@@ -13,10 +13,10 @@ from sqlalchemy.exc import ProgrammingError
 from rai_scale.errors import BudgetExceededError
 from rai_scale.privacy.costs import Cost
 from rai_scale.privacy.ledger import schema
-from rai_scale.privacy.ledger.chain import KEY_VARIABLE
 from rai_scale.privacy.ledger.ledger import LEASE_SECONDS, open_ledger
 from rai_scale.privacy.ledger.lifecycle import MAX_ATTEMPTS
 from rai_scale.privacy.ledger.reservation import to_ipc
+from rai_scale.privacy.ledger.schema import KEY_VARIABLE
 from tests.postgres_server import new_postgres_database
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "budget.md").read_text()
@@ -41,7 +41,7 @@ def test_the_rights_of_the_guide_are_enough_for_jobs_and_not_for_more():
     url = make_url(new_postgres_database())
     owner = open_ledger(url)
     owner.create_scope("patients", epsilon=1)
-    with owner._database.engine.begin() as connection:
+    with owner._journal.database.engine.begin() as connection:
         connection.execute(text(re.findall(r"```sql\n(.*?)```", GUIDE, re.DOTALL)[0]))
     job = open_ledger(url.set(username="rai_jobs"))
     held = job.reserve("patients", "ann", "visits", [Cost("n", epsilon=1)])
@@ -55,7 +55,7 @@ def test_the_rights_of_the_guide_are_enough_for_jobs_and_not_for_more():
     ):
         with (
             pytest.raises(ProgrammingError, match="permission denied|must be owner"),
-            job._database.engine.begin() as connection,
+            job._journal.database.engine.begin() as connection,
         ):
             connection.execute(text(statement))
     assert job.verify().ok
@@ -70,7 +70,9 @@ def test_an_engine_that_commits_each_statement_does_not_tear_a_step_apart():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        ledger._database.write(fail_half_way)
-    assert ledger._database.read(lambda c: c.execute(select(schema.leases)).all()) == []
-    level = ledger._database.write(lambda c: c.execute(text("SHOW transaction_isolation")).scalar())
+        ledger._journal.database.write(fail_half_way)
+    assert ledger._journal.database.read(lambda c: c.execute(select(schema.leases)).all()) == []
+    level = ledger._journal.database.write(
+        lambda c: c.execute(text("SHOW transaction_isolation")).scalar()
+    )
     assert level == "serializable"

@@ -118,7 +118,7 @@ def live_and_die(url: str, step: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def die_in_commit() -> None:
-        event.listen(ledger._database.engine, "commit", die)
+        event.listen(ledger._journal.database.engine, "commit", die)
 
     if step == "reserving":
         die_in_commit()

@@ -8,10 +8,10 @@ from sqlalchemy import text
 
 from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.chain import KEY_VARIABLE
 from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
 from rai_scale.privacy.ledger.problems import LedgerError
 from rai_scale.privacy.ledger.reservation import to_ipc
+from rai_scale.privacy.ledger.schema import KEY_VARIABLE
 from tests.postgres_server import new_postgres_database
 
 TABLES = ("rai_scale_events", "rai_scale_releases")
@@ -37,14 +37,14 @@ def filled(url: str) -> Ledger:
 
 
 def execute(ledger: Ledger, *statements: str) -> None:
-    with ledger._database.engine.begin() as connection:
+    with ledger._journal.database.engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
 
 def disarm(ledger: Ledger) -> None:
     """Take the triggers away, as the owner of the database can."""
-    if ledger._database.engine.dialect.name == "sqlite":
+    if ledger._journal.database.engine.dialect.name == "sqlite":
         verbs = ("UPDATE", "DELETE")
         execute(ledger, *(f"DROP TRIGGER {t}_no_{verb}" for t in TABLES for verb in verbs))
     else:
@@ -147,7 +147,7 @@ def test_what_was_read_once_is_not_given_back_by_a_changed_row(tmp_path):
 def rewind(ledger: Ledger) -> None:
     """Remove the last event and set the head to the one before, as an expert would without a key."""
     disarm(ledger)
-    with ledger._database.engine.begin() as connection:
+    with ledger._journal.database.engine.begin() as connection:
         connection.execute(text("DELETE FROM rai_scale_events WHERE seq = 6"))
         last = connection.execute(text("SELECT hash FROM rai_scale_events WHERE seq = 5")).scalar()
         seal = open_without_key().seal(6, last)
@@ -158,7 +158,7 @@ def rewind(ledger: Ledger) -> None:
 
 
 def open_without_key():
-    from rai_scale.privacy.ledger.chain import Sealer
+    from rai_scale.records.sealer import Sealer
 
     return Sealer()
 

@@ -87,7 +87,7 @@ def while_storing(folder: Path) -> None:
 
     def storing(self: Ledger, *arguments: Any) -> Any:
         (folder / "drawn.arrow").write_bytes(arguments[1])
-        event.listen(self._database.engine, "commit", die)
+        event.listen(self._journal.database.engine, "commit", die)
         return store(self, *arguments)
 
     Ledger.store_release = storing  # type: ignore[method-assign]

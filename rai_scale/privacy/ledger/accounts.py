@@ -11,15 +11,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.costs import ADD_REMOVE, REPLACE, Accounting, Neighbours
 from rai_scale.privacy.ledger.amounts import Amount
-from rai_scale.privacy.ledger.chain import START, Sealer
 from rai_scale.privacy.ledger.problems import LedgerError
-from rai_scale.privacy.ledger.schema import events
 from rai_scale.privacy.ledger.state import ANY, Limit, Scope
+from rai_scale.records.chain import START, Chain
 
 _SECOND = 1_000_000
 _EBM_LABEL = "private_ebm"
@@ -133,8 +132,8 @@ class Accounts:
     have been counted.
     """
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
         self._count = 0
         self._last = START
         self._scopes: dict[str, Account] = {}
@@ -164,18 +163,7 @@ class Accounts:
 
     def _catch_up(self, connection: Connection) -> None:
         """Read, verify and add what is new since the last time."""
-        rows = connection.execute(
-            select(events).where(events.c.seq >= self._count - 1).order_by(events.c.seq)
-        )
-        if self._count:
-            known = rows.fetchone()
-            if known is None or (known.seq, known.hash) != (self._count - 1, self._last):
-                raise _broken(f"event {self._count - 1} is not the one that was read before")
-        for row in rows:
-            if row.seq != self._count or row.previous != self._last:
-                raise _broken(f"event {row.seq} does not follow event {self._count - 1}")
-            if not self._sealer.fits(dict(row._mapping)):
-                raise _broken(f"event {row.seq} does not fit its hash")
+        for row in self._chain.following(connection, self._count, self._last):
             self._add(row)
             self._count, self._last = row.seq + 1, row.hash
 
@@ -196,10 +184,3 @@ def _keys_of(analyst: str, dataset: str) -> list[tuple[str, str]]:
 def _unstated(body: str) -> set[Neighbours]:
     costs = [cost for cost in json.loads(body)["costs"] if "neighbours" not in cost]
     return {REPLACE if cost["label"] == _EBM_LABEL else ADD_REMOVE for cost in costs}
-
-
-def _broken(what: str) -> LedgerError:
-    return LedgerError(
-        f"the ledger does not verify: {what}. Rows were changed, removed or put in by hand, or the "
-        "key is another one. Nothing was charged; run verify, and restore a backup."
-    )

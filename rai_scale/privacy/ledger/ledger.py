@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -11,18 +10,17 @@ from typing import Any, TypeVar
 from rai_scale.errors import imports_of
 
 with imports_of("private"):  # whoever imports from here learns what to install
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Engine
 
 from rai_scale.privacy.costs import Accounting, Cost, Neighbours
 from rai_scale.privacy.ledger import lifecycle, setup
 from rai_scale.privacy.ledger.amounts import Number
-from rai_scale.privacy.ledger.chain import Sealer, checked_head, found_ledger
-from rai_scale.privacy.ledger.database import Database
 from rai_scale.privacy.ledger.problems import LedgerBusyError
-from rai_scale.privacy.ledger.reading import Clock, LedgerReader
+from rai_scale.privacy.ledger.reading import LedgerReader
 from rai_scale.privacy.ledger.reservation import Release, Reservation, check_ipc
-from rai_scale.records.address import ledger_engine
+from rai_scale.privacy.ledger.schema import BOOK
 from rai_scale.records.canonical import canonical_json, mask_literals
+from rai_scale.records.journal import Clock, Journal
 
 Result = TypeVar("Result")
 LEASE_SECONDS = 60
@@ -36,14 +34,12 @@ class Ledger(LedgerReader):
     durable when they return.
     """
 
-    def __init__(self, database: Database, sealer: Sealer, lease: int, clock: Clock | None) -> None:
-        super().__init__(database, sealer, clock)
+    def __init__(self, journal: Journal, lease: int) -> None:
+        super().__init__(journal)
         self._lease = lease
-        database.prepare(self._found)
-        database.read(lambda connection: checked_head(connection, sealer))
 
     def __repr__(self) -> str:
-        return f"Ledger({self._database.name!r})"
+        return f"Ledger({self._journal.database.name!r})"
 
     def create_scope(
         self,
@@ -164,7 +160,7 @@ class Ledger(LedgerReader):
             visible_to=visible_to,
             note=self._query_note(query, keep_query),
         )
-        self._database.read(self._accounts.names)  # the long first reading holds up nobody
+        self._journal.read(self._accounts.names)  # the long first reading holds up nobody
         until = time.monotonic() + wait
         while True:
             try:
@@ -203,14 +199,15 @@ class Ledger(LedgerReader):
         found = reservation if isinstance(reservation, str) else reservation.id
         self._write(lambda step: lifecycle.cancel(step, found))
 
-    def _found(self, connection: Connection) -> None:
-        found_ledger(connection, self._sealer, self._now(connection), uuid.uuid4().hex)
-
     def _write(self, work: Callable[[lifecycle.Step], Result]) -> Result:
-        return self._database.write(
+        return self._journal.write(
             lambda connection: work(
                 lifecycle.Step(
-                    connection, self._sealer, self._accounts, self._now(connection), self._lease
+                    connection,
+                    self._journal.chain,
+                    self._accounts,
+                    self._journal.now(connection),
+                    self._lease,
                 )
             )
         )
@@ -218,7 +215,7 @@ class Ledger(LedgerReader):
     def _query_note(self, query: str | None, keep: bool) -> dict[str, Any]:
         if query is None:
             return {}
-        hashed = {"query_hash": self._sealer.digest("query", query.encode())}
+        hashed = {"query_hash": self._journal.sealer.digest("query", query.encode())}
         masked = mask_literals(query) if keep else None
         return hashed if masked is None else {**hashed, "query": masked}
 
@@ -251,5 +248,5 @@ def open_ledger(
     LedgerError
         If the database fails, or the ledger does not fit the key in ``RAI_SCALE_LEDGER_KEY``.
     """
-    engine = ledger_engine(address, force_ephemeral=force_ephemeral)
-    return Ledger(Database(engine), Sealer.from_environment(), lease_seconds, clock)
+    journal = Journal(address, BOOK, force_ephemeral=force_ephemeral, clock=clock)
+    return Ledger(journal, lease_seconds)

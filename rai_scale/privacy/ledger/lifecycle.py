@@ -155,7 +155,7 @@ def store(step: Step, held: Reservation, arrow: bytes, metadata: str) -> Release
         raise LedgerError("mark_reading comes before the data are read and a release is stored.")
     values = {"reservation": held.id, "attempt": held.attempt, "at": step.now}
     step.connection.execute(insert(releases).values(**values, arrow=arrow, metadata=metadata))
-    body = release_digests(step.sealer, arrow, metadata)
+    body = release_digests(step.chain.sealer, arrow, metadata)
     step.note("released", held.scope, reservation=held.id, attempt=held.attempt, body=body)
     let_go(step, held)
     return Release(held.id, arrow, parse_metadata(metadata), step.now)

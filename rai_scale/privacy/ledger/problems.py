@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rai_scale.errors import RaiScaleError
+from rai_scale.records.problems import RecordBusyError, RecordError
 
 
-class LedgerError(RaiScaleError):
+class LedgerError(RecordError):
     """The ledger cannot do this: a step out of order, a changed row, a server that is away."""
 
 
-class LedgerBusyError(LedgerError):
+class LedgerBusyError(LedgerError, RecordBusyError):
     """Another run holds what was asked for; try again later."""
 
 

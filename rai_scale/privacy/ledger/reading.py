@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pandas as pd
@@ -15,30 +14,26 @@ from rai_scale.privacy.ledger import history, lifecycle
 from rai_scale.privacy.ledger.accounting import pld_epsilon
 from rai_scale.privacy.ledger.accounts import Accounts
 from rai_scale.privacy.ledger.amounts import from_units
-from rai_scale.privacy.ledger.chain import Sealer
-from rai_scale.privacy.ledger.database import Database
 from rai_scale.privacy.ledger.reservation import Release
-from rai_scale.privacy.ledger.verify import Verification, verify
-
-Clock = Callable[[], datetime]
+from rai_scale.privacy.ledger.verify import wrong_sums
+from rai_scale.records.chain import Verification
+from rai_scale.records.journal import Journal
 
 
 class LedgerReader:
     """The methods of a ledger that write nothing; each reads one state of it."""
 
-    def __init__(self, database: Database, sealer: Sealer, clock: Clock | None) -> None:
-        self._database = database
-        self._sealer = sealer
-        self._clock = clock
-        self._accounts = Accounts(sealer)
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._accounts = Accounts(journal.chain)
 
     def release(self, reservation: str, analyst: str) -> Release:
         """Return a stored release, if the analyst may see it."""
-        return self._database.read(lambda c: lifecycle.shown_to(c, reservation, analyst))
+        return self._journal.read(lambda c: lifecycle.shown_to(c, reservation, analyst))
 
     def scopes(self) -> list[str]:
         """Return the names of all scopes."""
-        return self._database.read(self._accounts.names)
+        return self._journal.read(self._accounts.names)
 
     def remaining(
         self, scope: str, analyst: str | None = None, dataset: str | None = None
@@ -50,7 +45,7 @@ class LedgerReader:
         def work(connection: Connection) -> dict[str, Decimal]:
             account = self._accounts.of(connection, scope)
             asked = None if analyst is None or dataset is None else (analyst, dataset)
-            held = account.limits(self._now(connection), asked)
+            held = account.limits(self._journal.now(connection), asked)
             if asked is None:
                 held = held[:1]
             return {
@@ -58,36 +53,35 @@ class LedgerReader:
                 for measure in account.scope.measures
             }
 
-        return self._database.read(work)
+        return self._journal.read(work)
 
     def price(self, scope: str, costs: Sequence[Cost]) -> dict[str, Decimal]:
         """Return what one release of these costs would be charged in a scope, per measure."""
-        found = self._database.read(lambda c: self._accounts.of(c, scope).scope)
+        found = self._journal.read(lambda c: self._accounts.of(c, scope).scope)
         charge = total(costs, found.accounting, found.neighbours)
         return {measure: from_units(charge.of(measure), measure) for measure in found.measures}
 
     def budget(self, scope: str | None = None) -> pd.DataFrame:
         """Return caps and grants with what was spent and remains: one row per limit and measure."""
-        return self._database.read(lambda c: history.budget(c, self._accounts, scope, self._now(c)))
+        return self._journal.read(
+            lambda c: history.budget(c, self._accounts, scope, self._journal.now(c))
+        )
 
     def history(
         self, scope: str | None = None, *, analyst: str | None = None, dataset: str | None = None
     ) -> pd.DataFrame:
         """Return what happened, oldest first; holds no values of the data."""
-        return self._database.read(lambda c: history.history(c, scope, analyst, dataset))
+        return self._journal.read(lambda c: history.history(c, scope, analyst, dataset))
 
     def pld_epsilon(self, scope: str, delta: float) -> float:
         """Return the tighter epsilon of all that was charged in a scope; it is not enforced."""
-        costs = self._database.read(
+        costs = self._journal.read(
             lambda c: history.standing_costs(c, self._accounts.of(c, scope).scope)
         )
         return pld_epsilon(costs, delta)
 
     def verify(self, anchor: str | None = None) -> Verification:
         """Look for changed, removed and inserted rows; ``anchor`` is of an earlier verification."""
-        return self._database.read(lambda c: verify(c, self._sealer, anchor))
-
-    def _now(self, connection: Connection) -> int:
-        if self._clock is None:
-            return self._database.now(connection)
-        return int(self._clock().astimezone(UTC).timestamp() * 1_000_000)
+        return self._journal.verify(
+            anchor, lambda c, rows: wrong_sums(c, rows, self._journal.sealer)
+        )

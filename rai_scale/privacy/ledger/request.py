@@ -11,9 +11,9 @@ from sqlalchemy import Connection, delete, insert
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import Cost
 from rai_scale.privacy.ledger.accounts import Accounts
-from rai_scale.privacy.ledger.chain import Sealer, append
 from rai_scale.privacy.ledger.schema import leases
 from rai_scale.privacy.ledger.state import ANY
+from rai_scale.records.chain import Chain
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """What every step needs: the transaction, sealer, accounts, time and length of the lease."""
+    """What every step needs: the transaction, chain, accounts, time and length of the lease."""
 
     connection: Connection
-    sealer: Sealer
+    chain: Chain
     accounts: Accounts
     now: int
     lease: int
 
     def note(self, kind: str, scope: str, **fields: Any) -> None:
         """Append an event."""
-        append(self.connection, self.sealer, self.now, kind=kind, scope=scope, **fields)
+        self.chain.append(self.connection, self.now, kind=kind, scope=scope, **fields)
 
     def hold(self, reservation: str, attempt: int) -> None:
         """Give an attempt the lease from now on."""

@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rai_scale.errors import RaiScaleError
-from rai_scale.privacy.ledger import schema
-from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
 from rai_scale.records.address import shown
+from rai_scale.records.book import Book
 
 Result = TypeVar("Result")
 
@@ -31,11 +30,12 @@ _LONGEST_PAUSE = 0.5
 
 
 class Database:
-    """Runs functions of a connection in transactions of a ledger's engine."""
+    """Runs functions of a connection in transactions of a book's engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, book: Book) -> None:
+        self.engine, self.book = engine, book
         self.name = shown(engine.url)
+        self._called = f"the {book.noun} {self.name}"
         self._sqlite = engine.dialect.name == "sqlite"
         self._one_at_a_time = threading.RLock()
         if self._sqlite and not event.contains(engine, "connect", _make_durable):
@@ -46,9 +46,9 @@ class Database:
 
         Raises
         ------
-        LedgerBusyError
+        RecordBusyError
             If the database is locked for too long.
-        LedgerError
+        RecordError
             If the database fails otherwise.
         """
         for attempt in range(_TRIES):
@@ -62,10 +62,10 @@ class Database:
                     return work(connection)
             except _OrderError:
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**attempt)))  # noqa: S311
-        raise LedgerBusyError(f"the ledger {self.name} is too busy; nothing was done. Try again.")
+        raise self.book.busy(f"{self._called} is too busy; nothing was done. Try again.")
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` on one state of the ledger."""
+        """Run ``work`` on one state of the book."""
         with (
             self._one_at_a_time,
             self._errors(),
@@ -76,15 +76,9 @@ class Database:
             return work(connection)
 
     def prepare(self, found: Callable[[Connection], None]) -> None:
-        """Create the ledger's tables where they are missing; ``found`` adds the first event."""
+        """Create the book's tables where they are missing; ``found`` adds the first event."""
 
-        def work(connection: Connection) -> None:
-            if schema.exists(connection):
-                return
-            schema.create(connection)
-            found(connection)
-
-        if self.read(schema.exists):
+        if self.read(self.book.exists):
             return
         with (
             self._one_at_a_time,
@@ -95,7 +89,9 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _CREATE_LOCK})
-            work(connection)
+            if not self.book.exists(connection):
+                self.book.create(connection)
+                found(connection)
 
     def now(self, connection: Connection) -> int:
         """Return the time in microseconds since 1970: the server's, if there is a server."""
@@ -119,7 +115,7 @@ class Database:
         # the lock comes before the first query, so that the snapshot is taken once it is held
         connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_WAIT_MS}")
-        connection.exec_driver_sql(f"LOCK TABLE {schema.head.name} IN EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"LOCK TABLE {self.book.head.name} IN EXCLUSIVE MODE")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -131,19 +127,21 @@ class Database:
             if state in _RETRIED:
                 raise _OrderError from None
             if locked or state == _LOCK_TIMEOUT:
-                raise LedgerBusyError(
-                    f"the ledger {self.name} was locked for {_WAIT_MS // 1000} s; try again."
+                raise self.book.busy(
+                    f"{self._called} was locked for {_WAIT_MS // 1000} s; try again."
                 ) from None
-            raise LedgerError(self._failed(type(error.orig).__name__, str(error.orig))) from None
+            raise self.book.failed(
+                self._failed(type(error.orig).__name__, str(error.orig))
+            ) from None
         except SQLAlchemyError as error:
-            raise LedgerError(self._failed(type(error).__name__, "")) from None
+            raise self.book.failed(self._failed(type(error).__name__, "")) from None
 
     def _failed(self, kind: str, detail: str) -> str:
         first = detail.strip().split("\n")[0]
         password = self.engine.url.password
         if password:
             first = first.replace(str(password), "***")
-        return f"the ledger {self.name} failed: {kind} {first}".rstrip()
+        return f"{self._called} failed: {kind} {first}".rstrip()
 
 
 class _OrderError(RaiScaleError):
@@ -151,7 +149,7 @@ class _OrderError(RaiScaleError):
 
 
 def _make_durable(connection: object, _record: object) -> None:
-    """Let a commit survive a power cut: a lost charge after the data were read is a leak.
+    """Let a commit survive a power cut: a lost event is one that nobody knows of.
 
     EXTRA also syncs the folder of the rollback journal, without which the journal could come back
     and undo what was committed.
