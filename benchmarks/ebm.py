@@ -18,7 +18,7 @@ import pandas as pd
 from interpret.glassbox import ExplainableBoostingClassifier, merge_ebms
 from sklearn.metrics import roc_auc_score
 
-from rai_scale.glassbox.ebm import train_ebm
+from rai_scale.glassbox import train_ebm
 
 HELD_OUT = 200_000
 

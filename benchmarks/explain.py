@@ -102,7 +102,7 @@ def against_shap_kernel(rows: int, tree_rows: int, repeats: int) -> None:
     """Compare with interpret's ShapKernel at the first budget whose error is not larger."""
     import interpret.blackbox
 
-    from rai_scale.explanations.local.explain import explain
+    from rai_scale.explanations import explain
 
     frame, _ = made_rows(rows, seed=1)
     many, _ = made_rows(tree_rows, seed=1)
@@ -165,7 +165,7 @@ def against_shap(rows: int, repeats: int) -> None:
     """Compare 1 and 2 worker processes with shap in this one, on interventional TreeSHAP."""
     import shap
 
-    from rai_scale.explanations.local.explain import explain
+    from rai_scale.explanations import explain
 
     model = boosted(200)
     frame, _ = made_rows(rows, seed=1)
@@ -206,7 +206,7 @@ def small_batches(repeats: int) -> None:
     """Compare the processor's seconds for few rows with shap's, each making its explainer."""
     import shap
 
-    from rai_scale.explanations.local.explain import explain
+    from rai_scale.explanations import explain
 
     model = boosted(200)
     background, _ = made_rows(150, seed=2)
@@ -332,7 +332,7 @@ def our_contender(
 ) -> Callable[[], float]:
     from pyspark.sql import functions as F
 
-    from rai_scale.explanations.local.explain import explain
+    from rai_scale.explanations import explain
 
     def run() -> float:
         made = explain(
@@ -382,9 +382,9 @@ def memory(rows: int) -> None:
 def peak_of(rows: int) -> None:
     import duckdb
 
-    from rai_scale.engines.choose import engine_named
-    from rai_scale.explanations.local.explain import explain
-    from rai_scale.tables.write import write_parquet
+    from rai_scale.engines import engine_named
+    from rai_scale.explanations import explain
+    from rai_scale.tables import write_parquet
 
     model = boosted(20)
     background, _ = made_rows(20, seed=2)
@@ -403,7 +403,7 @@ def peak_of(rows: int) -> None:
 
 def loads(engine: str, rows: int, megabytes: int = 200) -> None:
     """Explain many batches with a model of 200 MB; print how often each process loaded it."""
-    from rai_scale.explanations.local.explain import explain
+    from rai_scale.explanations import explain
 
     frame, _ = made_rows(rows, seed=1)
     background, _ = made_rows(2, seed=2)

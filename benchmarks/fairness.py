@@ -273,7 +273,7 @@ def against_threshold_optimizer(rows: int, repeats: int) -> None:
         return fitter.fit(frame[["score"]], frame.y, sensitive_features=groups)
 
     def ours() -> Any:
-        return rai_scale.fit_threshold_optimizer(
+        return rai_scale.fairness.fit_threshold_optimizer(
             frame, scores="score", y_true="y", sensitive_features=["sex", "race"], **options
         )
 

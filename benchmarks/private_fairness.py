@@ -21,14 +21,14 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.fairness.private.cells import Private, declare, exact_counts, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import gap_end
 from rai_scale.fairness.private.shares import Noisy, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
-from rai_scale.privacy.noise import Noise
+from rai_scale.privacy import Noise
 
 GROUPS = dict(zip("abcdef", [0.40, 0.25, 0.15, 0.10, 0.07, 0.03], strict=True))
 METRICS = {

@@ -29,14 +29,11 @@ import pandas as pd
 import pyarrow as pa
 from snsql import Privacy, from_df
 
-from rai_scale.engines.choose import engine_of
-from rai_scale.privacy.bounding import HashKey
-from rai_scale.privacy.ledger.no_ledger import NoLedger
-from rai_scale.private_queries.api import exact_aggregates, private_sql
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.engines import engine_of
+from rai_scale.privacy import HashKey, NoLedger
+from rai_scale.private_queries import PrivateRelease, exact_aggregates, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
 from rai_scale.private_queries.release import draw, encoded
-from rai_scale.private_queries.result import PrivateRelease
 
 LIMIT = 4
 SUMS = "COUNT(*) AS n, SUM(cost) AS cost, SUM(age) AS age"

@@ -26,8 +26,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import rai_scale
-from rai_scale.pii.analyzer import build_analyzer, get_analyzer
-from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii import AnalyzerConfig, build_analyzer, get_analyzer
 from rai_scale.samples import make_sample_lake
 
 TARGETS = "Targets: free text >= 2.5x (a) and <= 1.25x (b); cells with repeats >= 8x (a)."

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -42,22 +41,18 @@ class MissingColumnError(RaiScaleError):
     """Columns were named that the table does not have."""
 
 
-class MissingExtraError(RaiScaleError):
+class MissingExtraError(RaiScaleError, ModuleNotFoundError):
     """An optional dependency is needed and not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is needed and not installed. Run: pip install 'rai-scale[{extra}]'"
+            f"{package} is needed and not installed. Run: pip install 'rai-scale[{extra}]'",
+            name=package,
         )
+        self.extra = extra
 
-
-@contextmanager
-def imports_of(extra: str) -> Iterator[None]:
-    """Name the extra where an import inside does not find a package of it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError((error.name or "a package").split(".")[0], extra) from None
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str | None, str]]:
+        return type(self), (self.name, self.extra)
 
 
 class MissingModelError(RaiScaleError):

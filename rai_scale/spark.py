@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from rai_scale.engines.frames import column_to_arrow
 from rai_scale.engines.partition import BatchFunction
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact import analyzer_config, check_on_driver, does_raise
 from rai_scale.pii.redact_cells import RedactCells
+from rai_scale.pii.redaction import analyzer_config, check_on_driver, does_raise
 
 if TYPE_CHECKING:
     from rai_scale.pii.config import AnalyzerConfig
@@ -54,10 +54,8 @@ def redact_udf(
         As the cause of Spark's own error, for a text that fails; it holds no value. Also for an
         input that is not text: cast it to string first.
     """
-    try:
-        from pyspark.sql.functions import pandas_udf
-    except ImportError:
-        raise MissingExtraError("pyspark", "spark") from None
+    from pyspark.sql.functions import pandas_udf
+
     config = analyzer_config(analyzer, analyzer_options)
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")

@@ -60,7 +60,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     from sklearn.tree import DecisionTreeClassifier
 
     rai: Any = import_module("rai_scale")
-    from rai_scale.engines.choose import engine_of
+    from rai_scale.engines import engine_of
 
     data = people()
     linear = LogisticRegression().fit(data[FEATURES], data["y"])
@@ -100,29 +100,33 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return model.predict_proba(data[FEATURES]).tolist()
 
     def thresholds(frame: Any) -> Any:
-        fitted = rai.fit_threshold_optimizer(frame, scores="score", **fairness)
+        fitted = rai.fairness.fit_threshold_optimizer(frame, scores="score", **fairness)
         return rows(fitted.predict_proba(frame), "id", "probability")
 
     def gradient(frame: Any) -> Any:
         asked = {"max_iter": 3, "row_order": "id", **learn, **fairness}
-        fitted = rai.exponentiated_gradient(frame, LogisticRegression(), **asked)
+        fitted = rai.fairness.exponentiated_gradient(frame, LogisticRegression(), **asked)
         return rows(fitted.apply(frame), "id", "probability")
 
     def grid(frame: Any) -> Any:
         asked = {"grid_size": 3, "row_order": "id", **learn, **fairness}
-        found = rai.grid_search(frame, LogisticRegression(), **asked)
+        found = rai.fairness.grid_search(frame, LogisticRegression(), **asked)
         return [model.predict_proba(data[FEATURES]).tolist() for model in found.predictors_]
 
     def histogram(frame: Any) -> Any:
         meta = {"": {"s": {"t": {"max_ids": 1, "id": PERSON, "age": {"type": "float"}}}}}
         asked = {"edges": [18, 40, 60, 81], "ledger": "none"}
-        found = rai.private_histogram(frame, "s.t", "age", meta, epsilon=1e5, **asked)
+        found = rai.private_queries.private_histogram(
+            frame, "s.t", "age", meta, epsilon=1e5, **asked
+        )
         return found.to_pandas()["n"].round().tolist()
 
     def scored(frame: Any) -> Any:
         asked = {"max_rounds": 5, "outer_bags": 1, "target": "y", **learn}
         made = rai.train_ebm(data, **asked).model
-        return rows(rai.score_ebm(frame, made, key_columns=["id"]), "id", "ebm_age", "ebm_income")
+        return rows(
+            rai.glassbox.score_ebm(frame, made, key_columns=["id"]), "id", "ebm_age", "ebm_income"
+        )
 
     def important(frame: Any) -> Any:
         asked = {"background": background, **learn}
@@ -136,13 +140,17 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "group counts, metric_frame": lambda f: plain(by_group(f).by_group),
         "assess_fairness": lambda f: plain(rai.assess_fairness(f, n_boot=20, **GROUPS)),
         "balance": lambda f: plain(rai.balance(f, sensitive_features=["sex"], label="y")),
-        "calibration": lambda f: plain(rai.calibration(f, scores="score", **fairness).curve),
-        "disparities": lambda f: plain(
-            rai.disparities(f, metrics=["demographic_parity_ratio"], **GROUPS)
+        "calibration": lambda f: plain(
+            rai.fairness.calibration(f, scores="score", **fairness).curve
         ),
-        "threshold_curves": lambda f: plain(rai.threshold_curves(f, scores="score", **fairness)),
+        "disparities": lambda f: plain(
+            rai.fairness.disparities(f, metrics=["demographic_parity_ratio"], **GROUPS)
+        ),
+        "threshold_curves": lambda f: plain(
+            rai.fairness.threshold_curves(f, scores="score", **fairness)
+        ),
         "fit_threshold_optimizer": thresholds,
-        "reweighing": lambda f: plain(rai.reweighing(f, **fairness)),
+        "reweighing": lambda f: plain(rai.fairness.reweighing(f, **fairness)),
         "exponentiated_gradient": gradient,
         "grid_search": grid,
         "private_sql": private,
@@ -152,17 +160,21 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "explain (trees)": explained(tree),
         "importance": important,
         "ice": lambda f: sorted(
-            rai.ice(f, linear, of=["income"], rows=20, key_columns=["id"], **learn)
+            rai.explanations.ice(f, linear, of=["income"], rows=20, key_columns=["id"], **learn)
             .lines[0]
             .tolist()
         ),
         "partial_dependence": lambda f: plain(
-            rai.partial_dependence(f, linear, features=FEATURES, of=["income"])
+            rai.explanations.partial_dependence(f, linear, features=FEATURES, of=["income"])
         ),
         "permutation_importance": lambda f: plain(
-            rai.permutation_importance(f, linear, features=FEATURES, label="y", repeats=2)
+            rai.explanations.permutation_importance(
+                f, linear, features=FEATURES, label="y", repeats=2
+            )
         ),
-        "performance": lambda f: plain(rai.performance(f, y_true="y", score="score").by_group),
+        "performance": lambda f: plain(
+            rai.measures.performance(f, y_true="y", score="score").by_group
+        ),
         "train_ebm": ebm,
         "score_ebm": scored,
     }
@@ -180,9 +192,8 @@ def tables(session: Any, folder: Path) -> Any:
     import pyarrow as pa
     from deltalake import write_deltalake
 
-    from rai_scale.engines.choose import engine_named
-    from rai_scale.tables.read import read_table
-    from rai_scale.tables.write import write_table
+    from rai_scale.engines import engine_named
+    from rai_scale.tables import read_table, write_table
 
     engine = engine_named("spark", session=session)
     data = people()
@@ -228,7 +239,7 @@ def run(kind: str) -> dict[str, str]:
     import pyarrow as pa
     import pyspark
 
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
     from tests.spark_sessions import ConnectServer, classic_session
 
     with tempfile.TemporaryDirectory() as name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,37 @@ os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
 def pytest_collection_modifyitems(items):
     """Begin with the longest files, so that two processes end at about the same time."""
     items.sort(key=lambda item: item.path.parent.name != "jobs")
+
+
+class Hiding:
+    """A finder that does not find some packages."""
+
+    def __init__(self, finder, names):
+        self.finder = finder
+        self.names = names
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name in self.names else self.finder.find_spec(name, path, target)
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Return a function that takes packages away, as if they were not installed."""
+
+    def hide(*names):
+        for name in list(sys.modules):
+            if name.split(".")[0] in names:
+                monkeypatch.delitem(sys.modules, name)
+        finders = [
+            one if type(one).__module__ == "rai_scale.lazy" else Hiding(one, names)
+            for one in sys.meta_path
+        ]
+        monkeypatch.setattr(sys, "meta_path", finders)
+
+    return hide
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +95,7 @@ class EngineCase:
 
 def make_case(name: str, request: pytest.FixtureRequest) -> EngineCase:
     """Return the case of this name, starting what it needs."""
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     if name in ("local", "pandas"):
         return EngineCase(name, engine_named("local"))

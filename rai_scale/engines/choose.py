@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.errors import ConfigError, MissingExtraError, UnsupportedFrameError, did_you_mean
+from rai_scale.errors import ConfigError, UnsupportedFrameError, did_you_mean
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -42,16 +42,12 @@ def engine_named(name: str, session: Any = None, remote: str | None = None) -> E
 
         return LocalEngine()
     if name == "dask":
-        try:
-            from rai_scale.engines.dask import DaskEngine
-        except ImportError:
-            raise MissingExtraError("dask", "dask") from None
+        from rai_scale.engines.dask import DaskEngine
+
         return DaskEngine()
     if name == "spark":
-        try:
-            from rai_scale.engines.spark import SparkEngine, open_session
-        except ImportError:
-            raise MissingExtraError("pyspark", "spark") from None
+        from rai_scale.engines.spark import SparkEngine, open_session
+
         return SparkEngine(session if session is not None else open_session(remote))
     raise ConfigError(
         f"unknown engine {name!r}; choose one of {', '.join(ENGINES)}.{did_you_mean(name, ENGINES)}"

@@ -1,1 +1,5 @@
 """Fairlearn's numbers from group counts, at any size."""
+
+from rai_scale import lazy
+
+__getattr__, __dir__, __all__ = lazy.face(__name__)

@@ -7,15 +7,15 @@ from typing import Any
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.private.frame import private_metric_frame, private_options
-from rai_scale.measures.flags import SMALL_GROUP
-from rai_scale.measures.intervals import bootstrap_of
-from rai_scale.measures.measure import Limits
-from rai_scale.measures.metric_frame import (
+from rai_scale.measures.counted_frame import (
     MAX_CELLS,
     CountedMetricFrame,
     counted_metric_frame,
     plan_metrics,
 )
+from rai_scale.measures.flags import SMALL_GROUP
+from rai_scale.measures.intervals import bootstrap_of
+from rai_scale.measures.measure import Limits
 from rai_scale.measures.metrics import Metrics
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.secrets import is_reference, resolve_secret
 
 if TYPE_CHECKING:
@@ -57,10 +57,8 @@ def open_named(
     ConfigError
         If a reference leads nowhere, or no ledger is there; the message never holds a password.
     """
-    try:
-        from rai_scale.privacy.ledger.no_ledger import ledger_of
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "sqlalchemy", "private") from None
+    from rai_scale.privacy.ledger.no_ledger import ledger_of
+
     found = resolve_secret(address).strip() if is_reference(address) else address
     file = _SQLITE_FILE.match(found)
     if file and file["path"] != ":memory:":

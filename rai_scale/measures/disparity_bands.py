@@ -18,7 +18,7 @@ from rai_scale.measures.uncertainty.bands_sizes import rate_sizes
 from rai_scale.measures.uncertainty.replicates import layout_of
 
 if TYPE_CHECKING:
-    from rai_scale.measures.metric_frame import CountedMetricFrame
+    from rai_scale.measures.counted_frame import CountedMetricFrame
 
 MADE_OF = {
     "demographic_parity": ("selection_rate",),
@@ -82,7 +82,7 @@ def disparity_table(
     names : list of str
     confidence : float
     hidden : pandas.Series, optional
-        From :func:`rai_scale.fairness.assessment.suppressed.hidden_of`: those groups are left out.
+        From :func:`rai_scale.fairness.assessment.suppressing.hidden_of`: those groups are left out.
 
     Returns
     -------

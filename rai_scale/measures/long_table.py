@@ -14,7 +14,7 @@ from rai_scale.measures.group_columns import column_of, group_label
 from rai_scale.measures.uncertainty.proportions import proportion_counts
 
 if TYPE_CHECKING:
-    from rai_scale.measures.metric_frame import CountedMetricFrame
+    from rai_scale.measures.counted_frame import CountedMetricFrame
 
 LOWER_IS_BETTER = (
     *(fm.false_positive_rate, fm.false_negative_rate, skm.zero_one_loss, skm.log_loss),

@@ -9,7 +9,7 @@ from typing import Any
 
 import cloudpickle
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.models.boosters import BoosterModel, XGBoostModel, wrapped_booster
 from rai_scale.models.column_order import LOGGED_NAMES, own_names, schema_names
 from rai_scale.models.onnx_model import OnnxModel
@@ -91,10 +91,8 @@ def _load_onnx(path: str) -> Any:
 
 
 def _load_mlflow(path: str) -> Any:
-    try:
-        from mlflow.models import Model as Logged
-    except ImportError:
-        raise MissingExtraError("mlflow", "mlflow") from None
+    from mlflow.models import Model as Logged
+
     logged = Logged.load(path)
     flavor = next((name for name in FLAVORS if name in logged.flavors), "pyfunc")
     try:

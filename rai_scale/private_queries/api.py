@@ -15,7 +15,7 @@ from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.no_ledger import ledger_of
 from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.noise import Kind
-from rai_scale.private_queries.dry_run import default_scope
+from rai_scale.private_queries.cost_preview import default_scope
 from rai_scale.private_queries.exact import ExactSql
 from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain

@@ -1,6 +1,5 @@
 """A sample lake for demos, tests and benchmarks, with the truth about its personal data."""
 
-from rai_scale.samples.lake import SampleLake, make_sample_lake
-from rai_scale.samples.truth import planted_values
+from rai_scale import lazy
 
-__all__ = ["SampleLake", "make_sample_lake", "planted_values"]
+__getattr__, __dir__, __all__ = lazy.face(__name__)

@@ -9,8 +9,6 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from rai_scale.errors import MissingExtraError
-
 NATIVE_LOCALES = {"cyrillic": "ru_RU", "chinese": "zh_CN", "arabic": "ar_AA", "greek": "el_GR"}
 ACCENTED_LOCALES = ("de_DE", "fr_FR", "es_ES", "vi_VN", "it_IT")
 IBAN_LOCALES = ("de_DE", "en_GB", "fr_FR", "es_ES", "it_IT", "nl_NL")
@@ -81,10 +79,7 @@ def make_pools(seed: int) -> Pools:
     MissingExtraError
         Faker is not installed.
     """
-    try:
-        from faker import Faker
-    except ImportError:
-        raise MissingExtraError("Faker", "sample") from None
+    from faker import Faker
 
     def speaker(locale: str) -> Any:
         fake = Faker(locale)

@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
-from rai_scale.errors import MissingExtraError
 from rai_scale.tables._arrow import Piece, Scan, conform, select
 from rai_scale.tables._delta_files import scan_files
 from rai_scale.tables._delta_log import is_plain, open_log
@@ -72,10 +71,8 @@ class DeltaReader:
 
 def write_stream(location: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Replace a Delta table in one commit, streaming; returns the number of rows."""
-    try:
-        from deltalake import write_deltalake
-    except ImportError:
-        raise MissingExtraError("deltalake", "delta") from None
+    from deltalake import write_deltalake
+
     rows = 0
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -26,10 +26,8 @@ ADVICE = "Read it on a Spark session that has Delta, or let its owner drop the f
 
 def delta_table(location: str, version: int | None = None) -> Any:
     """Open the log of a table; raises what ``deltalake`` raises."""
-    try:
-        from deltalake import DeltaTable
-    except ImportError:
-        raise MissingExtraError("deltalake", "delta") from None
+    from deltalake import DeltaTable
+
     return DeltaTable(location, version=version)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
-from rai_scale.errors import MissingExtraError, TableError
+from rai_scale.errors import TableError
 from rai_scale.tables._arrow import Piece, Scan, conform, select
 from rai_scale.tables.path_names import join
 from rai_scale.tables.paths import place_of
@@ -59,10 +59,8 @@ def scan_iceberg(source: TableSource) -> Scan:
     TableError
         If the newest version is not known, or has deletes or types that pyiceberg does not read.
     """
-    try:
-        from pyiceberg.io.pyarrow import schema_to_pyarrow
-    except ImportError:
-        raise MissingExtraError("pyiceberg", "iceberg") from None
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
     if source.snapshot is None:
         raise TableError(
             f"Iceberg table {source.name!r} has two newest metadata files, and only its catalog "

@@ -20,10 +20,10 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from rai_scale.fairness.balance import balance
-from rai_scale.fairness.balance.distribution import BALANCE, DIVERGENCE, SKEW, Comparison
-from rai_scale.fairness.balance.inequality import Benefits
-from rai_scale.fairness.balance.registry import REGISTRY
+from rai_scale.fairness import balance
+from rai_scale.fairness.data_balance.distribution import BALANCE, DIVERGENCE, SKEW, Comparison
+from rai_scale.fairness.data_balance.inequality import Benefits
+from rai_scale.fairness.data_balance.registry import REGISTRY
 
 LAWS = settings(max_examples=40, deadline=None)
 CELL = st.tuples(

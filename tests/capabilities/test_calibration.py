@@ -10,7 +10,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.thresholds.calibration import calibration
+from rai_scale.fairness import calibration
 from rai_scale.fairness.thresholds.curves import snapped, threshold_curves
 from tests.capabilities.threshold_data import random_rows
 

@@ -7,10 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rai_scale.fairness.frame import metric_frame
-from rai_scale.fairness.mitigation.candidates import ScoreThreshold, evaluate_candidates
-from rai_scale.fairness.mitigation.grid_search import grid_search
-from rai_scale.fairness.mitigation.pareto import pareto
+from rai_scale.fairness import (
+    ScoreThreshold,
+    evaluate_candidates,
+    grid_search,
+    metric_frame,
+    pareto,
+)
 from tests.capabilities.credit_card import learner, read_credit_card
 from tests.conftest import engine_params, make_case
 

@@ -15,11 +15,11 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
 from rai_scale.glassbox import ebm as ebm_module
+from rai_scale.glassbox import train_ebm
 from rai_scale.glassbox.bins import _ranks_of_all
-from rai_scale.glassbox.ebm import train_ebm
 
 FEATURES = ["a", "b", "kind"]
 FAST = {

@@ -10,7 +10,7 @@ from interpret.perf import PR, ROC, RegressionPerf
 from sklearn import metrics
 
 from rai_scale.errors import ConfigError, WorkerError
-from rai_scale.measures.performance.performance import performance
+from rai_scale.measures import performance
 
 ROWS = 1200
 

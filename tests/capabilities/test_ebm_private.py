@@ -13,11 +13,9 @@ from interpret.utils._privacy import calc_gdp_noise_multi
 from sklearn.metrics import roc_auc_score
 
 from rai_scale.errors import BudgetExceededError, ConfigError, MissingColumnError
-from rai_scale.glassbox.private_ebm import train_private_ebm
+from rai_scale.glassbox import score_ebm, train_private_ebm
 from rai_scale.glassbox.private_fit import half_epsilon, one_row_each
-from rai_scale.glassbox.score import score_ebm
-from rai_scale.privacy.ledger.ledger import open_ledger
-from rai_scale.privacy.ledger.problems import PrivacyWarning
+from rai_scale.privacy import PrivacyWarning, open_ledger
 
 PEOPLE = 3000
 BOUNDS = {"age": (18, 90), "kind": ["x", "y", "z"]}

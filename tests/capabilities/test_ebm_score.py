@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
-from rai_scale.engines.choose import engine_of
+from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.glassbox.score import score_ebm
+from rai_scale.glassbox import score_ebm
 
 FEATURES = ["a", "b", "kind"]
 ROWS = 300

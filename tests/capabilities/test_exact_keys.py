@@ -60,23 +60,23 @@ def test_every_capability_tells_keys_apart(kind):
         whole = rai_scale.metric_frame(
             data, metrics={"m": lambda y, p: float(np.mean(p))}, per_group=True, **labels
         )
-        fitted = rai_scale.fit_threshold_optimizer(data, scores="q", **base)
-        hulls = rai_scale.fit_threshold_optimizer(
+        fitted = rai_scale.fairness.fit_threshold_optimizer(data, scores="q", **base)
+        hulls = rai_scale.fairness.fit_threshold_optimizer(
             data, scores="q", max_cells=2, range_rows=30, **base
         )
-        weights = rai_scale.reweighing(data, **base)
+        weights = rai_scale.fairness.reweighing(data, **base)
         assessed = rai_scale.assess_fairness(
             data, **labels, control_features="c", n_boot=None, depth=0
         )
-        drift = rai_scale.fairness.assessment.drift.drift(assessed.to_dict(), assessed)
+        drift = rai_scale.fairness.assessment.run_drift.drift(assessed.to_dict(), assessed)
         balance = rai_scale.balance(data, sensitive_features=["s"], label="y", prediction="p")
-        curves = rai_scale.calibration(data, scores="q", **base)
+        curves = rai_scale.fairness.calibration(data, scores="q", **base)
         return [
             mf.by_group.to_numpy(),
             boot.by_group_ci[0].to_numpy(),
             moments.by_group.to_numpy(),
             whole.by_group.to_numpy(),
-            rai_scale.disparities(data, metrics="demographic_parity_difference", **labels),
+            rai_scale.fairness.disparities(data, metrics="demographic_parity_difference", **labels),
             fitted.counts[["rows", "positives"]].to_numpy(),
             fitted.predict_proba(data, output="r").column("r").to_numpy(),
             hulls.predict_proba(data, output="r").column("r").to_numpy(),
@@ -121,7 +121,7 @@ def test_engines_tell_keys_apart(cluster_case, kind):
         data, metrics="mean_squared_error", **{**asked, "y_pred": "q"}, max_cells=4
     )
     assert len(moments.by_group) == 3
-    weighed = rai_scale.reweighing(data, y_true="y", sensitive_features=["s"])
+    weighed = rai_scale.fairness.reweighing(data, y_true="y", sensitive_features=["s"])
     done = cluster_case.engine.collect(weighed.apply(data, "r"))
     assert pc.min_max(done["r"]).as_py() == {"min": 1.0, "max": 1.0}
     labelled = {"y_true": "s", "y_pred": "c", "sensitive_features": "p", "pos_label": EDGE + 1}

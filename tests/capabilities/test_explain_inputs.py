@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.explanations.local.exact_shap import MOST_FEATURES
-from rai_scale.explanations.local.explain import BACKGROUND_ROWS, explain, plan_explanation
+from rai_scale.explanations.local.explaining import BACKGROUND_ROWS, explain, plan_explanation
 from rai_scale.explanations.local.kernel import DESIGNS, EVALS_PER_FEATURE
 from rai_scale.explanations.local.trees.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
 from rai_scale.models.columns import model_frame

@@ -15,13 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rai_scale.errors import ConfigError
+from rai_scale.explanations import explain, plan_explanation
 from rai_scale.explanations.local.coalitions import (
     all_coalitions,
     exact_weights,
     make_design,
     smallest_budget,
 )
-from rai_scale.explanations.local.explain import explain, plan_explanation
 
 FEATURES = 10
 NAMES = [f"f{i}" for i in range(FEATURES)]

@@ -8,10 +8,9 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from rai_scale.engines.choose import engine_named
-from rai_scale.explanations.local.explain import explain
-from rai_scale.explanations.local.reasons import add_reasons
-from rai_scale.models.background import sample_rows
+from rai_scale.engines import engine_named
+from rai_scale.explanations import add_reasons, explain
+from rai_scale.models import sample_rows
 from tests.capabilities.explained import NAMES, make, values
 from tests.capabilities.noting_model import NotesRows
 from tests.conftest import engine_params, make_case

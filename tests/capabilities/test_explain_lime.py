@@ -15,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.local.explain import explain
-from rai_scale.explanations.local.lime import lime_seeds
+from rai_scale.explanations import explain, lime_seeds
 
 FEATURES = ["age", "income", "debt", "years"]
 RNG = np.random.default_rng(4)

@@ -16,8 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from rai_scale.errors import ConfigError, MissingExtraError
-from rai_scale.explanations.local.explain import explain, plan_explanation
-from rai_scale.models.files import load_model
+from rai_scale.explanations import explain, plan_explanation
+from rai_scale.models import load_model
 from rai_scale.models.onnx_model import onnx_session
 from tests.capabilities.explained import NAMES, by_shap, make, split, values
 
@@ -229,8 +229,8 @@ def test_an_mlflow_model_of_xgboost_and_of_python(tmp_path, monkeypatch):
     np.testing.assert_allclose(found.prediction, shown.prediction, atol=1e-6)
 
 
-def test_mlflow_is_an_extra(tmp_path, monkeypatch):
+def test_mlflow_is_an_extra(tmp_path, without):
     (tmp_path / "MLmodel").write_text("flavors: {}")
-    monkeypatch.setitem(__import__("sys").modules, "mlflow.models", None)
+    without("mlflow")
     with pytest.raises(MissingExtraError, match=r"rai-scale\[mlflow\]"):
         load_model(tmp_path, trusted=True)

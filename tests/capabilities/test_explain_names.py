@@ -15,10 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.local.explain import explain, plan_explanation
-from rai_scale.explanations.overall.partial_dependence import partial_dependence
-from rai_scale.explanations.overall.permutation import permutation_importance
-from rai_scale.models.files import load_model
+from rai_scale.explanations import (
+    explain,
+    partial_dependence,
+    permutation_importance,
+    plan_explanation,
+)
+from rai_scale.models import load_model
 
 OWN = ["income", "open debt", "age", "int.rate"]
 LISTED = [OWN[1], OWN[3], OWN[0], OWN[2]]

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.local.explain import explain, plan_explanation
+from rai_scale.explanations import explain, plan_explanation
 from tests.capabilities.explained import (
     BACKGROUND,
     NAMES,

@@ -14,7 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from rai_scale.explanations.local.explain import explain, plan_explanation
+from rai_scale.explanations import explain, plan_explanation
 from tests.conftest import make_case
 
 FEATURES = list("abcde")

@@ -12,12 +12,12 @@ from fairlearn.metrics import MetricFrame
 from sklearn.linear_model import LogisticRegression
 
 import rai_scale
-from rai_scale.engines.choose import engine_of
+from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.tables import reference_table
+from rai_scale.fairness import reference_table
 from rai_scale.fairness.thresholds.counts import group_points
+from rai_scale.measures import MetricError
 from rai_scale.measures.group_columns import OWN_COLUMNS
-from rai_scale.measures.metrics import MetricError
 from rai_scale.statistics.histogram import ScoreColumns
 
 ROWS = 60
@@ -77,13 +77,13 @@ def test_weights_that_are_no_numbers(way, weights):
             max_cells=5,
             **{**ASKED, "y_pred": "s"},
         ),
-        "curves": lambda: rai_scale.threshold_curves(
+        "curves": lambda: rai_scale.fairness.threshold_curves(
             frame, sensitive_features="g", sample_weight="w", **SCORED
         ),
-        "reweighing": lambda: rai_scale.reweighing(
+        "reweighing": lambda: rai_scale.fairness.reweighing(
             frame, y_true="y", sensitive_features=["g"], sample_weight="w"
         ),
-        "disparities": lambda: rai_scale.disparities(
+        "disparities": lambda: rai_scale.fairness.disparities(
             frame, metrics="demographic_parity_ratio", sample_weight="w", **ASKED
         ),
     }
@@ -109,12 +109,14 @@ def test_names_of_counts_as_columns(name, part):
     label = name if part == "y" else "y"
     before = {"sensitive_features": ["g"]}
 
-    curves = rai_scale.threshold_curves(other, scores="s", y_true=label, sample_weight="w", **now)
-    wanted = rai_scale.threshold_curves(frame, **SCORED, sample_weight="w", **before)
+    curves = rai_scale.fairness.threshold_curves(
+        other, scores="s", y_true=label, sample_weight="w", **now
+    )
+    wanted = rai_scale.fairness.threshold_curves(frame, **SCORED, sample_weight="w", **before)
     assert np.allclose(curves.iloc[:, 1:], wanted.iloc[:, 1:], rtol=1e-12, equal_nan=True)
 
-    weighed = rai_scale.reweighing(other, y_true=label, sample_weight="w", **now)
-    wanted = rai_scale.reweighing(frame, y_true="y", sample_weight="w", **before)
+    weighed = rai_scale.fairness.reweighing(other, y_true=label, sample_weight="w", **now)
+    wanted = rai_scale.fairness.reweighing(frame, y_true="y", sample_weight="w", **before)
     assert np.allclose(weighed.table["weight"], wanted.table["weight"], rtol=1e-12)
     mine, theirs = weighed.apply(other, "_new"), wanted.apply(frame, "_new")
     assert np.allclose(mine["_new"], theirs["_new"], rtol=1e-12)
@@ -232,17 +234,21 @@ def test_no_rows():
     with pytest.raises(ConfigError, match="no rows"):
         rai_scale.metric_frame(nothing, metrics=["selection_rate"], **ASKED)
     with pytest.raises(ConfigError, match="no rows"):
-        rai_scale.disparities(nothing, metrics="demographic_parity_difference", **ASKED)
+        rai_scale.fairness.disparities(nothing, metrics="demographic_parity_difference", **ASKED)
 
 
 def test_misspelt_positive_label():
     """A positive label that no row has does not silently make all rows negative."""
     frame = people().assign(y=people()["y"].map({0: "no", 1: "yes"}), p="no")
     with pytest.raises(ConfigError, match="not among the two labels"):
-        rai_scale.threshold_curves(frame, sensitive_features="g", pos_label="Yes", **SCORED)
+        rai_scale.fairness.threshold_curves(
+            frame, sensitive_features="g", pos_label="Yes", **SCORED
+        )
     with pytest.raises(ConfigError, match="in no row of 'y'"):
         rai_scale.balance(frame, sensitive_features=["g"], label="y", positive="Yes")
-    found = rai_scale.threshold_curves(frame, sensitive_features="g", pos_label="yes", **SCORED)
+    found = rai_scale.fairness.threshold_curves(
+        frame, sensitive_features="g", pos_label="yes", **SCORED
+    )
     assert found["true_positive_rate"].iloc[0] == 1
 
 
@@ -286,15 +292,17 @@ def test_refusals_hold_no_group():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda d: rai_scale.drift(None, None), "not the result of a fairness run"),
+        (lambda d: rai_scale.fairness.drift(None, None), "not the result of a fairness run"),
         (
-            lambda d: rai_scale.fit_threshold_optimizer(
+            lambda d: rai_scale.fairness.fit_threshold_optimizer(
                 d, sensitive_features="g", tol=-0.1, **SCORED
             ),
             "tol must be 0 or more",
         ),
         (
-            lambda d: rai_scale.threshold_curves(d, sensitive_features=["g", "g"], **SCORED),
+            lambda d: rai_scale.fairness.threshold_curves(
+                d, sensitive_features=["g", "g"], **SCORED
+            ),
             "named twice",
         ),
         (
@@ -304,7 +312,9 @@ def test_refusals_hold_no_group():
             "ci_quantiles",
         ),
         (
-            lambda d: rai_scale.reweighing(d, y_true="y", sensitive_features="g").apply(d, "y"),
+            lambda d: rai_scale.fairness.reweighing(d, y_true="y", sensitive_features="g").apply(
+                d, "y"
+            ),
             "pass output=",
         ),
     ],
@@ -324,7 +334,7 @@ def test_grid_of_one_group_or_one_row():
         (people().iloc[:1], "single row"),
     ):
         with pytest.raises(ConfigError, match=words):
-            rai_scale.grid_search(frame, LogisticRegression(), **asked)
+            rai_scale.fairness.grid_search(frame, LogisticRegression(), **asked)
 
 
 def test_one_name_instead_of_a_list():

@@ -15,14 +15,22 @@ from scipy import stats
 from scipy.stats.contingency import relative_risk
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.assess import assess_fairness
-from rai_scale.fairness.assessment.drift import by_window, drift, window_changes
-from rai_scale.fairness.assessment.sample_size import rows_needed, smallest_gap, smallest_gaps
-from rai_scale.fairness.assessment.suppressed import suppressed
-from rai_scale.fairness.assessment.tables import four_fifths, pairwise_table, reference_table
-from rai_scale.fairness.assessment.worst_groups import worst_groups
-from rai_scale.fairness.frame import metric_frame
-from rai_scale.measures.disparity_bands import disparity_table
+from rai_scale.fairness import (
+    assess_fairness,
+    by_window,
+    drift,
+    four_fifths,
+    metric_frame,
+    pairwise_table,
+    reference_table,
+    rows_needed,
+    smallest_gap,
+    smallest_gaps,
+    suppressed,
+    window_changes,
+    worst_groups,
+)
+from rai_scale.measures import disparity_table
 from rai_scale.measures.metrics import DISPARITIES
 from rai_scale.measures.uncertainty.proportions import newcombe, ratio_interval, wilson, z_test
 from rai_scale.statistics.suppression import hidden_groups

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import rai_scale
-from rai_scale.fairness.assessment.drift import drift
+from rai_scale.fairness import drift
 
 KW = {"y_true": "y", "y_pred": "p", "sensitive_features": "s"}
 ROWS = pd.DataFrame(

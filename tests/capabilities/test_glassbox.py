@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from rai_scale.errors import ConfigError, MissingExtraError
-from rai_scale.glassbox.simple import train_glassbox
+from rai_scale.glassbox import train_glassbox
 
 ROWS = 500
 

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from scipy.stats import f_oneway, t
 from sklearn.ensemble import RandomForestClassifier
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.local.explain import explain
+from rai_scale.explanations import explain, importance
 from rai_scale.explanations.local.reasons import add_reasons, number_text
-from rai_scale.explanations.overall.importance import importance
 from rai_scale.statistics.multiple_tests import holm
 
 RNG = np.random.default_rng(13)

@@ -13,14 +13,17 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from rai_scale.errors import ConfigError, MissingColumnError, MissingExtraError
-from rai_scale.explanations.local.explain import explain
+from rai_scale.explanations import (
+    explain,
+    ice,
+    importance,
+    morris,
+    partial_dependence,
+    permutation_importance,
+    sobol,
+)
 from rai_scale.explanations.local.interpret_local import MOST_ROWS, to_interpret_local
-from rai_scale.explanations.overall.ice import ice
-from rai_scale.explanations.overall.importance import importance
-from rai_scale.explanations.overall.partial_dependence import partial_dependence
-from rai_scale.explanations.overall.permutation import permutation_importance
-from rai_scale.explanations.overall.sensitivity import morris, sobol
-from rai_scale.measures.performance.performance import performance
+from rai_scale.measures import performance
 from tests.capabilities.explained import NAMES, make, split
 
 FEW = NAMES[:3]

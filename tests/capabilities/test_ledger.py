@@ -12,11 +12,10 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import BudgetExceededError, ConfigError
+from rai_scale.privacy import Ledger, LedgerBusyError, LedgerError, open_ledger
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.ledger.amounts import shares, to_units
-from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
 from rai_scale.privacy.ledger.lifecycle import MAX_ATTEMPTS
-from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
 from rai_scale.privacy.ledger.release import keep_alive, release_once
 from rai_scale.privacy.ledger.reservation import to_ipc
 from rai_scale.records.canonical import idempotency_key, mask_literals

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, insert, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from rai_scale.errors import BudgetExceededError
-from rai_scale.privacy.costs import Cost
+from rai_scale.privacy import Cost
 from rai_scale.privacy.ledger import schema
 from rai_scale.privacy.ledger.ledger import LEASE_SECONDS, open_ledger
 from rai_scale.privacy.ledger.lifecycle import MAX_ATTEMPTS

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from rai_scale.errors import BudgetExceededError
-from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.ledger import open_ledger
-from rai_scale.privacy.ledger.problems import LedgerBusyError, LedgerError
+from rai_scale.privacy import Cost, LedgerBusyError, LedgerError, open_ledger
 from rai_scale.privacy.ledger.reservation import to_ipc
 
 CAP = Fraction(1)

@@ -8,11 +8,10 @@ from decimal import Decimal
 import pytest
 
 from rai_scale.errors import ConfigError
+from rai_scale.privacy import Ledger, LedgerError, open_ledger
 from rai_scale.privacy.costs import Cost, total
 from rai_scale.privacy.ledger import lifecycle as life
 from rai_scale.privacy.ledger.accounts import Accounts
-from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
-from rai_scale.privacy.ledger.problems import LedgerError
 
 
 @pytest.fixture

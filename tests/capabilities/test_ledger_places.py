@@ -10,10 +10,8 @@ import pytest
 from sqlalchemy import create_engine, make_url
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
+from rai_scale.privacy import Cost, Ledger, LedgerError, PrivacyWarning, open_ledger
 from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
-from rai_scale.privacy.ledger.problems import LedgerError, PrivacyWarning
 from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.ledger.reservation import to_ipc
 from rai_scale.records.storage import storage_problem

@@ -12,9 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from rai_scale.errors import BudgetExceededError
-from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
-from rai_scale.privacy.ledger.problems import LedgerBusyError
+from rai_scale.privacy import Cost, Ledger, LedgerBusyError, open_ledger
 from rai_scale.privacy.ledger.reservation import to_ipc
 from tests.postgres_server import new_postgres_database
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 import sklearn.metrics as skm
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.frame import metric_frame
-from rai_scale.measures.metric_frame import CountedMetricFrame
+from rai_scale.fairness import metric_frame
+from rai_scale.measures import CountedMetricFrame
 
 RANKS = {"auc": skm.roc_auc_score, "ap": skm.average_precision_score}
 AVERAGES = {

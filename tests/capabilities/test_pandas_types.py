@@ -160,16 +160,16 @@ def test_bands_everywhere(engine):
     pd.testing.assert_frame_equal(found.overall, wanted.overall)
     assessed = rai_scale.assess_fairness(data, **two, n_boot=5)
     kept = json.loads(json.dumps(assessed.to_dict()))
-    status = rai_scale.fairness.assessment.drift.drift(kept, assessed)["status"]
+    status = rai_scale.fairness.assessment.run_drift.drift(kept, assessed)["status"]
     assert set(status) <= {"compared", "not known"}
     scored = {"y_true": "y", "sensitive_features": ["s"]}
-    weighed = rai_scale.reweighing(data, **scored).apply(data, "r")
-    fitted = rai_scale.fit_threshold_optimizer(data, scores="q", **scored)
+    weighed = rai_scale.fairness.reweighing(data, **scored).apply(data, "r")
+    fitted = rai_scale.fairness.fit_threshold_optimizer(data, scores="q", **scored)
     predicted = fitted.predict_proba(data, output="r")
     for done in (weighed, predicted):
         table = done.compute() if engine == "dask" else done
         assert len(table) == len(frame)
-    assert len(rai_scale.calibration(data, scores="q", **scored).errors) == 3
+    assert len(rai_scale.fairness.calibration(data, scores="q", **scored).errors) == 3
     assert len(rai_scale.balance(data, sensitive_features=["s"], label="y").groups) == 3
     options = {"y_pred": "q", **scored}
     for asked in ({"metrics": "roc_auc_score", "max_cells": 4}, {"metrics": "log_loss"}):

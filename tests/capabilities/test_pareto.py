@@ -16,8 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.fairness.mitigation.candidates import ScoreThreshold, evaluate_candidates
-from rai_scale.fairness.mitigation.pareto import pareto
+from rai_scale.fairness import ScoreThreshold, evaluate_candidates, pareto
 from tests.conftest import engine_params, make_case
 
 

@@ -17,8 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.overall.ice import ice
-from rai_scale.explanations.overall.partial_dependence import partial_dependence
+from rai_scale.explanations import ice, partial_dependence
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(7)
@@ -32,7 +31,7 @@ BINARY = LogisticRegression().fit(ROWS[FEATURES], THREE > 0)
 
 
 def cut(parts: int = 3, rows: pd.DataFrame = ROWS):
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     return engine_named("local").from_arrow(pa.Table.from_pandas(rows, preserve_index=False), parts)
 

@@ -13,10 +13,10 @@ from sklearn.inspection import permutation_importance as by_sklearn
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import fbeta_score, make_scorer
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations.overall.permutation import permutation_importance
-from rai_scale.models.background import sample_rows
+from rai_scale.explanations import permutation_importance
+from rai_scale.models import sample_rows
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(11)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.fairness import assess_fairness
 from rai_scale.fairness.assessment import positive_label
-from rai_scale.fairness.assessment.assess import assess_fairness
 from rai_scale.fairness.private.assess import assess_private
 from tests.conftest import make_case
 
@@ -186,7 +186,7 @@ def test_no_value_of_another_column_makes_the_private_mode_fail():
 
 
 def test_a_private_release_of_another_label_is_another_release(tmp_path):
-    from rai_scale.privacy.ledger.ledger import open_ledger
+    from rai_scale.privacy import open_ledger
 
     ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", force_ephemeral=True)
     ledger.create_scope("default", epsilon=4)

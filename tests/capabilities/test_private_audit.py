@@ -16,12 +16,10 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from rai_scale.privacy.noise import Noise
+from rai_scale.privacy import Noise
 from rai_scale.privacy.rare_groups import threshold_for
-from rai_scale.private_queries import fields
+from rai_scale.private_queries import exact_aggregates, fields, load_metadata, private_sql
 from rai_scale.private_queries import noise_plan as budget
-from rai_scale.private_queries.api import exact_aggregates, private_sql
-from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import Plan, make_plan
 from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, people

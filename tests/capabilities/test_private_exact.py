@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named
-from rai_scale.privacy.bounding import HashKey
-from rai_scale.private_queries.dialect import Dialect
-from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.engines import engine_named
+from rai_scale.privacy import HashKey
+from rai_scale.private_queries import Dialect, QueryRefusedError
 from tests.capabilities.private_cases import KEY, exact, people, pums
 
 QUERIES = [

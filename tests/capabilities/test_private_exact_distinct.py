@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named, engine_of
-from rai_scale.private_queries.api import exact_aggregates, private_sql
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.engines import engine_named, engine_of
+from rai_scale.private_queries import exact_aggregates, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import KEY, exact, people, pums
 

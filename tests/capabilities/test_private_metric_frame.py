@@ -11,14 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.fairness.frame import metric_frame
+from rai_scale.fairness import metric_frame
 from rai_scale.fairness.private.cells import Private, declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
-from rai_scale.privacy.disclosure import PrivateComputationError
-from rai_scale.privacy.ledger.ledger import open_ledger
-from rai_scale.privacy.ledger.problems import PrivacyWarning
+from rai_scale.privacy import PrivacyWarning, PrivateComputationError, open_ledger
 
 LABELS = [0, 1]
 GROUPS = {"sex": ["f", "m", "x"]}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from rai_scale.engines.choose import engine_of
-from rai_scale.privacy.bounding import HashKey
-from rai_scale.private_queries.api import exact_aggregates
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.engines import engine_of
+from rai_scale.privacy import HashKey
+from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.plan import make_plan
 
 

@@ -15,13 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_of
+from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.private_queries.api import exact_aggregates, private_sql
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries import (
+    QueryRefusedError,
+    exact_aggregates,
+    load_metadata,
+    private_sql,
+)
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import make_plan
-from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.release import _places
 from rai_scale.private_queries.rules import RULES
 from rai_scale.private_queries.trees import nodes
@@ -279,7 +282,7 @@ def test_keys_are_matched_as_a_dictionary_would(found, public):
 @pytest.mark.spark
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "America/New_York"])
 def test_the_time_zone_of_the_session_changes_nothing(spark_session, zone):
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     start = dt.datetime(2024, 3, 10, 1, 30, 0, 123456)  # New York has no half past two that night
     times = [start + dt.timedelta(minutes=20 * i) for i in range(12)] + [dt.datetime(1, 1, 1, 5)]

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named, engine_of
+from rai_scale.engines import engine_named, engine_of
 from rai_scale.engines.sql_tables import valid_text
 from rai_scale.fairness.private.cells import Private, declare, exact_counts
-from rai_scale.privacy.disclosure import PrivateComputationError
-from rai_scale.private_queries.api import private_sql
-from rai_scale.private_queries.dialect import Dialect
+from rai_scale.privacy import PrivateComputationError
+from rai_scale.private_queries import Dialect, private_sql
 from tests.capabilities.private_cases import exact, people
 
 FAR = 2**62

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rai_scale.privacy import Noise
 from rai_scale.privacy.bounding import Bounding
-from rai_scale.privacy.noise import Noise
 from rai_scale.privacy.rare_groups import leaked, threshold_for
+from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.aggregates import Aggregate
-from rai_scale.private_queries.api import exact_aggregates
-from rai_scale.private_queries.metadata import load_metadata
 from rai_scale.private_queries.plan import Plan, make_plan
 from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, exact, people

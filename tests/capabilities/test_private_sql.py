@@ -10,17 +10,14 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import BudgetExceededError, ConfigError, MissingColumnError, RaiScaleError
+from rai_scale.privacy import PrivacyWarning, open_ledger
 from rai_scale.privacy.disclosure import (
     PrivateComputationError,
     one_message,
     private_facts,
     restricted_log,
 )
-from rai_scale.privacy.ledger.ledger import open_ledger
-from rai_scale.privacy.ledger.problems import PrivacyWarning
-from rai_scale.private_queries.api import private_sql
-from rai_scale.private_queries.dry_run import advise, dry_run
-from rai_scale.private_queries.histogram import private_histogram
+from rai_scale.private_queries import advise, dry_run, private_histogram, private_sql
 from tests.capabilities.private_cases import people, pums
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")

@@ -13,11 +13,8 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.ledger.ledger import open_ledger
-from rai_scale.privacy.ledger.problems import PrivacyWarning
-from rai_scale.private_queries.api import private_sql
-from rai_scale.private_queries.histogram import private_histogram
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.privacy import PrivacyWarning, open_ledger
+from rai_scale.private_queries import load_metadata, private_histogram, private_sql
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import people
 

@@ -15,7 +15,7 @@ import pytest
 import snsql
 
 from rai_scale.errors import ConfigError
-from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries import private_sql
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from snsql.sql.parse import QueryParser
 
 from rai_scale.errors import ConfigError
-from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries import private_sql
 from rai_scale.private_queries.intervals import Intervals
 from rai_scale.private_queries.nulls import null_safe
 from tests.capabilities.private_cases import people

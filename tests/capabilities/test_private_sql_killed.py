@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event, text
 
 from rai_scale.engines.local import LocalEngine
 from rai_scale.jobs.private_sql import run as job
-from rai_scale.privacy.ledger.ledger import Ledger, open_ledger
+from rai_scale.privacy import Ledger, open_ledger
 from rai_scale.private_queries import api
 from tests.capabilities.private_cases import people
 from tests.jobs.small_lake import cli, write_config

@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_scale.errors import BudgetExceededError, ConfigError
+from rai_scale.privacy import open_ledger
 from rai_scale.privacy.ledger.amounts import exact
-from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.privacy.noise import epsilon_for, rho_for
-from rai_scale.private_queries.api import private_sql
-from rai_scale.private_queries.dry_run import advise, dry_run
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries import advise, dry_run, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import people
 

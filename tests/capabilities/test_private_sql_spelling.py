@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.private_queries.api import private_sql
-from rai_scale.private_queries.metadata import load_metadata
+from rai_scale.private_queries import load_metadata, private_sql
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import exact, people

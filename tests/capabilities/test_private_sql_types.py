@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.private_queries.api import private_sql
+from rai_scale.private_queries import private_sql
 from tests.capabilities.private_cases import exact, people
 
 BIG = 10**17

@@ -235,7 +235,7 @@ def test_wrong_options_say_what_is_allowed():
     with pytest.raises(ConfigError, match=r"entitees.*Options are: language, model, entities"):
         rai_scale.redact(table, "text", model=MODEL, entitees=["PERSON"])
     with pytest.raises(ConfigError, match="either analyzer= or its options"):
-        config = rai_scale.AnalyzerConfig(model=MODEL)
+        config = rai_scale.pii.AnalyzerConfig(model=MODEL)
         rai_scale.redact(table, "text", analyzer=config, language="en")
     with pytest.raises(ConfigError, match="on_error must be 'raise' or 'null'; found 'skip'"):
         rai_scale.redact(table, "text", model=MODEL, on_error="skip")

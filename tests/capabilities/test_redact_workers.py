@@ -11,8 +11,7 @@ import pytest
 
 import rai_scale
 from rai_scale.errors import MissingModelError
-from rai_scale.pii import analyzer
-from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii import AnalyzerConfig, analyzer
 from tests.capabilities.presidio_alone import MODEL
 
 CONFIG = AnalyzerConfig(model=MODEL)

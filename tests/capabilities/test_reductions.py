@@ -18,8 +18,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.fairness.mitigation.exponentiated_gradient import exponentiated_gradient
-from rai_scale.fairness.mitigation.grid_search import grid_search
+from rai_scale.fairness import exponentiated_gradient, grid_search
 from rai_scale.fairness.mitigation.reductions import CONSTRAINTS
 from tests.conftest import engine_params, make_case
 

@@ -109,7 +109,7 @@ def test_it_is_fairlearns(request, name, control):
 
 
 def fit(frame, learner=None, **options):
-    from rai_scale.engines.choose import engine_of
+    from rai_scale.engines import engine_of
 
     roles = {"y_true": "y", "sensitive_features": ["sex"], "max_iter": 2, **options}
     learner = learner or AgeOnEngine(engine_of(frame))
@@ -157,6 +157,6 @@ def test_a_cell_that_was_not_counted_is_an_error_without_its_value():
 
 
 def _local():
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     return engine_named("local")

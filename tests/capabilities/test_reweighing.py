@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness.mitigation.reweighing import reweighing
+from rai_scale.fairness import reweighing
 
 ROLES = {"y_true": "hired", "sensitive_features": ["sex"]}
 

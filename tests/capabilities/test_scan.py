@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingModelError, TableError, WorkerError
 from tests.capabilities import scan_lake
 from tests.capabilities.scan_lake import scan, sure, table_of, verdicts

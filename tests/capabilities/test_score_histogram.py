@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.statistics.histogram import DEFAULT_BINS, ScoreCells, score_cells
 from rai_scale.statistics.keyed_hash import key_hashes, key_uniforms

@@ -19,7 +19,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations.overall.sensitivity import morris, sobol
+from rai_scale.explanations import morris, sobol
 from tests.conftest import make_case
 
 FEATURES = ["a", "b", "c"]
@@ -43,7 +43,7 @@ NAMES = ("mu", "mu_star", "sigma", "mu_star_conf")
 
 
 def cut(parts: int = 3):
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     return engine_named("local").from_arrow(pa.Table.from_pandas(ROWS), parts)
 

@@ -9,7 +9,7 @@ from fairlearn.metrics import equalized_odds_difference
 from fairlearn.postprocessing._threshold_optimizer import ALL_CONSTRAINTS
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from rai_scale.fairness.thresholds.optimizer import fit_threshold_optimizer
+from rai_scale.fairness import fit_threshold_optimizer
 from tests.capabilities.credit_card import learner, read_credit_card
 from tests.capabilities.test_threshold_optimizer import COLUMNS, problems, relation
 from tests.capabilities.threshold_data import fairlearn_fit, plain

@@ -12,8 +12,8 @@ from fairlearn.postprocessing._tradeoff_curve_utilities import _filter_points_to
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rai_scale.fairness import fit_threshold_optimizer
 from rai_scale.fairness.thresholds.hull import both_hulls, upper_hull
-from rai_scale.fairness.thresholds.optimizer import fit_threshold_optimizer
 from tests.capabilities.test_threshold_optimizer import COLUMNS, problems, relation
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
 

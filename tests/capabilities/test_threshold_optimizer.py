@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError, RaiScaleError, WorkerError
-from rai_scale.fairness.thresholds.optimizer import fit_threshold_optimizer
+from rai_scale.fairness import fit_threshold_optimizer
 from rai_scale.fairness.thresholds.solver import ThresholdProblemError
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 from fairlearn.metrics import MetricFrame
 
-from rai_scale.fairness.frame import metric_frame
-from rai_scale.measures.metric_frame import CountedMetricFrame
+from rai_scale.fairness import metric_frame
+from rai_scale.measures import CountedMetricFrame
 from rai_scale.measures.metrics import METRICS
 
 RTOL = 1e-12

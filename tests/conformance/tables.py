@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 
 
 @cache

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.measures.disparities import disparities
+from rai_scale.measures import disparities
 from rai_scale.measures.metrics import DISPARITIES
 from tests.conformance.answers import METHODS, NUMBERS, SCORED, Question, assert_equal, outcome
 from tests.conformance.tables import cut, people

@@ -12,7 +12,7 @@ import pytest
 import sklearn.metrics as skm
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness.frame import metric_frame
+from rai_scale.fairness import metric_frame
 from tests.conformance.answers import Question, assert_same, columns_for, outcome
 from tests.conformance.tables import cut, people
 

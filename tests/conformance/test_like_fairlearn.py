@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 import sklearn.metrics as skm
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.frame import metric_frame
+from rai_scale.fairness import metric_frame
 from rai_scale.measures import intervals
 from tests.conformance.answers import Question, assert_same, outcome
 from tests.conformance.tables import cut, people

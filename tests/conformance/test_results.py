@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import sklearn.metrics as skm
 
-from rai_scale.fairness.frame import metric_frame
-from rai_scale.measures.metric_frame import CountedMetricFrame
+from rai_scale.fairness import metric_frame
+from rai_scale.measures import CountedMetricFrame
 from tests.conformance.answers import ERRORS, METHODS, Question, assert_same, outcome
 from tests.conformance.tables import cut, people
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rai_scale.engines.choose import engine_of
+from rai_scale.engines import engine_of
 from rai_scale.engines.frames import frame_to_arrow
 from rai_scale.errors import (
     ConfigError,

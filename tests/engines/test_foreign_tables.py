@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
+from rai_scale.tables import find_tables, read_table
 
 PEOPLE = pa.table({"id": [1, 2, 3], "Home Town": ["Ulm", "Bonn", None]})
 

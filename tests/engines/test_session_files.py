@@ -11,13 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables.delete import delete_table
-from rai_scale.tables.find import find_tables
+from rai_scale.tables import delete_table, find_tables, read_table, write_table
 from rai_scale.tables.paths import MissingDriverError, place_of, save_bytes
-from rai_scale.tables.read import read_table
-from rai_scale.tables.write import write_table
 from tests.engines.delta_logs import add, column, metadata, protocol, put_file, put_log
 
 VIEW = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"

@@ -12,9 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.errors import TableError
-from rai_scale.tables.delete import delete_table
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
+from rai_scale.tables import delete_table, find_tables, read_table
 from rai_scale.tables.write import current_path, write_table
 
 
@@ -310,7 +308,7 @@ def test_delta(cluster_case, tmp_path):
 
 @pytest.mark.spark
 def test_catalog_names(spark_session, tmp_path):
-    from rai_scale.engines.choose import engine_named
+    from rai_scale.engines import engine_named
 
     engine = engine_named("spark", session=spark_session)
     spark_session.range(3).createOrReplaceTempView("not_listed")

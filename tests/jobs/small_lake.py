@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from rai_scale.cli import run_command
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.samples import make_sample_lake
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
+from rai_scale.tables import find_tables, read_table
 from rai_scale.tables.write import current_path
 
 ROOT = Path(__file__).resolve().parents[2]

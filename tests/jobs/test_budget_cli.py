@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
+from rai_scale.privacy import open_ledger
 from rai_scale.privacy.costs import Cost, Mechanism
-from rai_scale.privacy.ledger.ledger import open_ledger
 from tests.jobs.small_lake import cli, shell
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.tables.find import find_tables
+from rai_scale.tables import find_tables
 from tests.jobs.small_lake import ROOT, cli, rows_of
 
 CONF = ROOT / "conf"

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from rai_scale.jobs.glassbox.run import HOLDOUT_SEED
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.privacy import open_ledger
 from rai_scale.statistics.keyed_hash import key_uniforms
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, leaks, state, write_config

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.explanations.local.layout import UNEXPLAINED
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.explain.parts import Parts

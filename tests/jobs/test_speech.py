@@ -12,8 +12,8 @@ import pytest
 from rai_scale.errors import ConfigError, WorkerError, one_line
 from rai_scale.jobs.private_sql.messages import restricted_file
 from rai_scale.jobs.run import TextLines
+from rai_scale.privacy import open_ledger
 from rai_scale.privacy.disclosure import restricted_log
-from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.reports.html import save_html
 from rai_scale.tables.paths import place_of, save_bytes
 from tests.jobs.small_lake import MODEL, cli, write_config

@@ -16,9 +16,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neural_network import MLPClassifier
 
-from rai_scale.engines.choose import engine_named
-from rai_scale.explanations.local.explain import explain, plan_explanation
-from rai_scale.models.background import sample_rows
+from rai_scale.engines import engine_named
+from rai_scale.explanations import explain, plan_explanation
+from rai_scale.models import sample_rows
 from tests.conftest import make_case
 
 FEATURES = [f"f{i}" for i in range(6)]

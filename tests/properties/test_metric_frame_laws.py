@@ -15,8 +15,8 @@ import sklearn.metrics as skm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named
-from rai_scale.fairness.frame import metric_frame
+from rai_scale.engines import engine_named
+from rai_scale.fairness import metric_frame
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.statistics.moments import merge_all, moments_of
 

@@ -12,11 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
-from rai_scale.engines.choose import engine_named
-from rai_scale.explanations.local.explain import explain
-from rai_scale.explanations.overall.ice import ice
-from rai_scale.explanations.overall.permutation import permutation_importance
-from rai_scale.models.background import sample_rows
+from rai_scale.engines import engine_named
+from rai_scale.explanations import explain, ice, permutation_importance
+from rai_scale.models import sample_rows
 from rai_scale.statistics import row_sample
 from rai_scale.statistics.keyed_hash import key_hashes
 from rai_scale.statistics.row_sample import Likely, draw_rows, priorities

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rai_scale.errors import ConfigError
+from rai_scale.pii import AnalyzerConfig
 from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
-from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.limits import check_unbroken
 from rai_scale.pii.shortcuts import PatternsFirst, tagging_components
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze

@@ -1,12 +1,7 @@
-import importlib
-import sys
-
-import pytest
 from typer.testing import CliRunner
 
 from rai_scale._version import __version__
 from rai_scale.cli import app
-from rai_scale.errors import MissingExtraError
 
 
 def test_the_version_is_an_option_and_a_command():
@@ -23,12 +18,3 @@ def test_the_shell_completes_commands():
     }
     ran = CliRunner().invoke(app, [], prog_name="rai-scale", env=asked)
     assert ran.output.split() == ["scan"]
-
-
-def test_the_ledgers_own_module_names_the_extra_that_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "rai_scale.privacy.ledger.ledger", raising=False)
-    with pytest.raises(
-        MissingExtraError, match=r"sqlalchemy .* pip install 'rai-scale\[private\]'"
-    ):
-        importlib.import_module("rai_scale.privacy.ledger.ledger")

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError
+from rai_scale.tables import find_tables, read_table
 from rai_scale.tables.dialect import (
     UTF8,
     Asked,
@@ -18,8 +19,6 @@ from rai_scale.tables.dialect import (
     encoding_doubts,
     encoding_of,
 )
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
 
 LOCAL, DASK = engine_named("local"), engine_named("dask")
 PEOPLE = [("Anna", "anna@example.com", "219-09-1001"), ("Bruno", "b@example.com", "219-09-1002")]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.assess import assess_fairness
+from rai_scale.fairness import assess_fairness
 from rai_scale.reports.fairness import fairness_view, render_fairness
 from rai_scale.reports.html import save_html
 from rai_scale.reports.whiskers import Axis, axis_over, whisker

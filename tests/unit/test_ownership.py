@@ -13,13 +13,11 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables import lock
-from rai_scale.tables.delete import delete_table
+from rai_scale.tables import delete_table, lock, write_parquet, write_table
 from rai_scale.tables.ownership import RECORD, make_folder, remove_folder, token_of
 from rai_scale.tables.paths import place_of
-from rai_scale.tables.write import write_parquet, write_table
 
 LOCAL = engine_named("local")
 ROWS = LOCAL.from_arrow(pa.table({"a": [1]}))

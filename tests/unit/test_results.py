@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from rai_scale.errors import MissingExtraError
-from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii import AnalyzerConfig
 from rai_scale.pii.scan_result import COLUMNS, ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.results import Result

@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import re
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -294,8 +293,8 @@ def test_arguments_that_cannot_be(tmp_path, arguments, message):
         make_sample_lake(**{"directory": tmp_path / "lake", **arguments})
 
 
-def test_without_faker(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "faker", None)
+def test_without_faker(tmp_path, without):
+    without("faker")
     with pytest.raises(MissingExtraError, match=r"rai-scale\[sample\]"):
         make_sample_lake(tmp_path / "lake", rows=1)
     assert not (tmp_path / "lake").exists()

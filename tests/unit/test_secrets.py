@@ -14,7 +14,7 @@ from rai_scale.jobs.secrets import (
     resolve_operators,
     resolve_secret,
 )
-from rai_scale.pii.operators import Operators
+from rai_scale.pii import Operators
 
 SECRET = "a secret of 24 character"
 

@@ -13,13 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables import _csv, _parquet, _text, pointer
+from rai_scale.tables import _csv, _parquet, _text, delete_table, find_tables, pointer, read_table
 from rai_scale.tables._arrow import unique_names
-from rai_scale.tables.delete import delete_table
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
 from rai_scale.tables.write import current_path, write_table
 
 LOCAL, DASK = engine_named("local"), engine_named("dask")

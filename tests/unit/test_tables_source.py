@@ -9,14 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.engines.choose import engine_named
+from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables.delete import delete_table
-from rai_scale.tables.find import find_tables, one_table
+from rai_scale.tables import delete_table, find_tables, one_table, read_table
 from rai_scale.tables.formats import format_of, is_part_name, part_stem, stem_of
 from rai_scale.tables.path_names import without_scheme
 from rai_scale.tables.paths import MissingDriverError, place_of
-from rai_scale.tables.read import read_table
 from rai_scale.tables.write import current_path, write_table
 
 

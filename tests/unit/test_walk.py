@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from rai_scale.errors import TableError
-from rai_scale.tables.find import find_tables
+from rai_scale.tables import find_tables
 from rai_scale.tables.kinds import why_unread
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, MissingExtraError, check_columns, did_you_mean
+from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.overall.interpret_objects import bars
 from rai_scale.explanations.overall.model_output import SharedObject, prepare
 from rai_scale.models.background import sample_rows
@@ -111,7 +111,7 @@ def permutation_importance(
     Parameters
     ----------
     frame, model, features, background, classes, trusted
-        As in :func:`rai_scale.explanations.local.explain.plan_explanation`.
+        As in :func:`rai_scale.explanations.local.explaining.plan_explanation`.
     label : str
         Column of the true classes or values.
     scoring : str or callable, optional
@@ -173,10 +173,8 @@ def make_scorer(model: Model, scoring: Any) -> tuple[str, Callable[..., float]]:
     ConfigError
         If scikit-learn has no score of this name.
     """
-    try:
-        from sklearn.metrics import check_scoring, get_scorer_names
-    except ImportError:
-        raise MissingExtraError("scikit-learn", "explain") from None
+    from sklearn.metrics import check_scoring, get_scorer_names
+
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         raise ConfigError(
             f"scikit-learn has no score {scoring!r}.{did_you_mean(scoring, get_scorer_names())}"

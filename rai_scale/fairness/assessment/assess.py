@@ -12,20 +12,20 @@ import pandas as pd
 from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.drift import drift, read_run
 from rai_scale.fairness.assessment.gate_checks import check_gate, judge
 from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
 from rai_scale.fairness.assessment.positive_label import one_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
+from rai_scale.fairness.assessment.run_drift import drift, read_run
 from rai_scale.fairness.assessment.sample_size import smallest_gaps
-from rai_scale.fairness.assessment.suppressed import hidden_of, shown_groups, without_hidden
+from rai_scale.fairness.assessment.suppressing import hidden_of, shown_groups, without_hidden
 from rai_scale.fairness.assessment.tables import four_fifths, reference_table
-from rai_scale.fairness.assessment.worst_groups import worst_groups
+from rai_scale.fairness.assessment.worst_combinations import worst_groups
 from rai_scale.fairness.frame import metric_frame
+from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import BOUNDED, disparity_table, parts_of
 from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.long_table import control_names
-from rai_scale.measures.metric_frame import CountedMetricFrame
 from rai_scale.measures.metrics import METRICS, MetricError, function_named, is_safe
 from rai_scale.statistics.suppression import note_of
 

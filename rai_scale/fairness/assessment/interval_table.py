@@ -11,7 +11,7 @@ from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.statistics.wilson import wilson
 
 if TYPE_CHECKING:
-    from rai_scale.measures.metric_frame import CountedMetricFrame
+    from rai_scale.measures.counted_frame import CountedMetricFrame
 
 
 def scalar_metrics(mf: CountedMetricFrame) -> list[str]:

@@ -14,7 +14,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.measures.long_table import control_names, long_table, strata
 
 if TYPE_CHECKING:
-    from rai_scale.measures.metric_frame import CountedMetricFrame
+    from rai_scale.measures.counted_frame import CountedMetricFrame
 
 STEPS = 60
 

@@ -73,7 +73,7 @@ def evaluate_candidates(
         A metric of ``fairlearn.metrics``, or ``f(y_true, y_pred, sensitive_features=...,
         sample_weight=...)``.
     categorical_features : sequence of str, or mapping of str to sequence
-        As in :func:`rai_scale.grid_search`; give the categories that training had.
+        As in :func:`rai_scale.fairness.grid_search`; give the categories that training had.
     engine : Engine, optional
         Found from the frame by default.
 

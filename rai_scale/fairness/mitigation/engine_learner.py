@@ -21,7 +21,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.fairness.mitigation.cell_moments import CountedParity, counted
-from rai_scale.fairness.mitigation.exponentiated_gradient import first_response
+from rai_scale.fairness.mitigation.gradient_reduction import first_response
 from rai_scale.fairness.mitigation.reductions import Training, moment_of
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.upstream.fairlearn import ACCURACY_MUL
@@ -182,7 +182,7 @@ def exponentiated_gradient_on_engine(
     y_true, sensitive_features, control_features : (sequence of) str
         Columns; labels are 0 and 1.
     constraints, objective, eps, max_iter, nu, eta0, run_linprog_step
-        As in :func:`rai_scale.exponentiated_gradient`, classification only.
+        As in :func:`rai_scale.fairness.exponentiated_gradient`, classification only.
     engine : Engine, optional
         Found from the frame by default.
 

@@ -12,7 +12,7 @@ from fairlearn.reductions import ClassificationMoment, GridSearch
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import publish_object
-from rai_scale.fairness.mitigation.pareto import ParetoResult, pareto
+from rai_scale.fairness.mitigation.pareto_front import ParetoResult, pareto
 from rai_scale.fairness.mitigation.reductions import Predict
 from rai_scale.results import Result
 

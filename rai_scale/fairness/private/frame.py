@@ -35,7 +35,7 @@ from rai_scale.fairness.private.draws import declared_index, group_numbers, nois
 from rai_scale.fairness.private.intervals import fill_intervals
 from rai_scale.fairness.private.shares import Noisy, usable_by
 from rai_scale.fairness.private.values import UsableTables, mask_gaps, usable_groups
-from rai_scale.measures.disparities import disparity_values
+from rai_scale.measures.between_groups import disparity_values
 from rai_scale.measures.from_cells import Roles, disaggregate
 from rai_scale.measures.measure import Measured
 from rai_scale.measures.metrics import Metric, Metrics, base_function

@@ -10,8 +10,8 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.private.shares import Noisy, usable_by
+from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import parts_of
-from rai_scale.measures.metric_frame import CountedMetricFrame
 from rai_scale.measures.metrics import METRICS, Metric, Metrics, base_function
 
 _EVERY_LABEL = ("true_positive_rate", "false_positive_rate", "precision_score")

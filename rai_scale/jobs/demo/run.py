@@ -19,7 +19,7 @@ from rai_scale.jobs.redact.prove import prove, read_truth
 from rai_scale.jobs.run import ERROR, OK, Outcome
 from rai_scale.jobs.scan import run as scan
 from rai_scale.jobs.strict_yaml import load_yaml
-from rai_scale.pii.scan import scan_config
+from rai_scale.pii.scanning import scan_config
 from rai_scale.samples import make_sample_lake
 from rai_scale.tables.paths import place_of, save_bytes
 

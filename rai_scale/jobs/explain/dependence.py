@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.explanations.overall.ice import ice
-from rai_scale.explanations.overall.partial_dependence import partial_dependence
+from rai_scale.explanations.overall.dependence import partial_dependence
+from rai_scale.explanations.overall.ice_lines import ice
 from rai_scale.statistics.json_values import plain
 from rai_scale.statistics.quantiles import distribution
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TooManyGroupsError
-from rai_scale.explanations.overall.importance import importance
+from rai_scale.explanations.overall.mean_importance import importance
 from rai_scale.explanations.overall.permutation import permutation_importance
 from rai_scale.explanations.overall.sensitivity import morris, sobol
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import check_columns
-from rai_scale.explanations.local.explain import plan_explanation
+from rai_scale.explanations.local.explaining import plan_explanation
 from rai_scale.explanations.local.reasons import add_reasons
 from rai_scale.jobs.explain.dependence import (
     dependence_curves,

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.explanations.local.explain import plan_explanation
+from rai_scale.explanations.local.explaining import plan_explanation
 from rai_scale.explanations.local.reasons import add_reasons
 from rai_scale.models.background import sample_rows
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.explain.config import EXPLAINED, ExplainJob
 from rai_scale.jobs.manifest import (
@@ -48,10 +48,7 @@ def run(config: ExplainJob, engine: Engine) -> Outcome:
     A run that has finished before, with the same configuration, inputs, model and versions,
     changes nothing and ends as it did then.
     """
-    try:
-        from rai_scale.jobs.explain.parts import explain_parts
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "shap", "explain") from None
+    from rai_scale.jobs.explain.parts import explain_parts
 
     started, clock = datetime.now(UTC), time.monotonic()
     table = chosen_table(find_tables(config.source, engine=engine), config.source, config.table)

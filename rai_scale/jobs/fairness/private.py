@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import BudgetExceededError, GateFailed, MissingExtraError
+from rai_scale.errors import BudgetExceededError, GateFailed
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.manifest import MANIFEST, remove_manifest, run_id_of, unread_files
@@ -41,11 +41,8 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
     GateFailed
         If the release goes over the budget (exit code 1); no data are read then.
     """
-    try:
-        from rai_scale.fairness.private.assess import assess_private
-        from rai_scale.privacy.disclosure import one_message
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "opendp", "private") from None
+    from rai_scale.fairness.private.assess import assess_private
+    from rai_scale.privacy.disclosure import one_message
 
     found = find_tables(config.source, engine=engine)
     source = chosen_table(found, config.source, config.table)

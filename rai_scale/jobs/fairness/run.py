@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import MissingExtraError
 from rai_scale.jobs.config import EngineConfig, config_hash
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.manifest import (
@@ -43,11 +42,8 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
         from rai_scale.jobs.fairness.private import run_private
 
         return run_private(config, config.privacy, engine)
-    try:
-        from rai_scale.fairness.assessment.assess import assess_fairness
-        from rai_scale.fairness.assessment.drift import read_run
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "fairlearn", "fairness") from None
+    from rai_scale.fairness.assessment.assess import assess_fairness
+    from rai_scale.fairness.assessment.run_drift import read_run
 
     lake = Lake(
         (chosen_table(find_tables(config.source, engine=engine), config.source, config.table),)

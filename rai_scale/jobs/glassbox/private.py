@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from rai_scale.errors import BudgetExceededError, GateFailed, MissingExtraError
+from rai_scale.errors import BudgetExceededError, GateFailed
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
 from rai_scale.jobs.ledgers import open_named
@@ -73,11 +73,9 @@ def run_private(config: EBMJob, engine: Engine) -> Outcome:
 
 def _train(config: EBMJob, engine: Engine, source: TableSource) -> Any:
     assert config.privacy is not None
-    try:
-        from rai_scale.glassbox.private_ebm import train_private_ebm
-        from rai_scale.privacy.disclosure import one_message
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "sqlalchemy", "private") from None
+    from rai_scale.glassbox.private_ebm import train_private_ebm
+    from rai_scale.privacy.disclosure import one_message
+
     asked = config.privacy
     ledger = open_named(asked.ledger, force_ephemeral=asked.force_ephemeral)
     frame = one_message(lambda: read_table(source, engine))

@@ -84,7 +84,7 @@ def _describe_ebm(config: EBMJob, result: Any) -> tuple[dict[str, Any], dict[str
 def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> Any:
     from rai_scale.glassbox.score import score_ebm
     from rai_scale.glassbox.simple_score import score_glassbox
-    from rai_scale.measures.performance.performance import performance
+    from rai_scale.measures.model_performance.by_group import performance
 
     classes = list(getattr(result.model, "classes_", ()))
     if len(classes) > 2:  # noqa: PLR2004

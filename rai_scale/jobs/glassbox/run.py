@@ -13,7 +13,7 @@ import cloudpickle
 import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import MissingExtraError, check_columns
+from rai_scale.errors import check_columns
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.glassbox.private import run_private
@@ -149,10 +149,8 @@ def _used(config: EBMJob) -> list[str]:
 
 
 def _train_ebm(config: EBMJob, frame: Any) -> Any:
-    try:
-        from rai_scale.glassbox.ebm import train_ebm
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "interpret", "explain") from None
+    from rai_scale.glassbox.ebm import train_ebm
+
     return train_ebm(frame, **_options(config))
 
 

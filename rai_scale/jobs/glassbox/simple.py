@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import MissingExtraError
-
 if TYPE_CHECKING:
     from rai_scale.glassbox.simple import GlassboxResult
     from rai_scale.jobs.glassbox.config import EBMJob
@@ -31,10 +29,8 @@ LIMITS = (
 
 def train_simple(config: EBMJob, frame: Any) -> GlassboxResult:
     """Train the model that the configuration names."""
-    try:
-        from rai_scale.glassbox.simple import train_glassbox
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "interpret", "explain") from None
+    from rai_scale.glassbox.simple import train_glassbox
+
     types = {name: kind for name, kind in config.feature_types.items() if isinstance(kind, str)}
     return train_glassbox(
         frame,

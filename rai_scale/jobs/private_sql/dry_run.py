@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.errors import ConfigError, MissingExtraError, RaiScaleError
+from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.private_sql.messages import heard_warnings
 from rai_scale.jobs.private_sql.plan import Planned, plan_queries, read_metadata
@@ -43,10 +43,8 @@ def dry_run(config: PrivateSqlJob, target_error: str | None = None) -> Outcome:
 
 
 def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
-    try:
-        from rai_scale.private_queries.plan import describe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "smartnoise-sql", "private") from None
+    from rai_scale.private_queries.plan import describe
+
     metadata = read_metadata(config.metadata)
     plans = plan_queries(config, metadata)
     lines = ["Nothing was read or charged."]
@@ -84,7 +82,7 @@ def _groups(planned: Planned) -> str:
 
 
 def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, target: str) -> str:
-    from rai_scale.private_queries.dry_run import advise
+    from rai_scale.private_queries.cost_preview import advise
 
     query = planned.query
     goals = _goals(planned, target)

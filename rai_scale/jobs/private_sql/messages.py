@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.run import TextLines
 
 
 @contextmanager
 def heard_warnings() -> Iterator[list[str]]:
     """Yield a list that holds, after the block, each :class:`PrivacyWarning` once."""
-    try:
-        from rai_scale.privacy.ledger.problems import PrivacyWarning
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "sqlalchemy", "private") from None
+    from rai_scale.privacy.ledger.problems import PrivacyWarning
+
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", PrivacyWarning)

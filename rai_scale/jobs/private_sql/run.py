@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed, MissingExtraError
+from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.manifest import remove_manifest, run_id_of, unread_files
@@ -155,12 +155,9 @@ def _versions(metadata: dict[str, Any]) -> dict[str, str]:
     from importlib.metadata import version
 
     from rai_scale._version import __version__
+    from rai_scale.private_queries.metadata import load_metadata, to_plain
+    from rai_scale.records.canonical import canonical_json
 
-    try:
-        from rai_scale.private_queries.metadata import load_metadata, to_plain
-        from rai_scale.records.canonical import canonical_json
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "smartnoise-sql", "private") from None
     found = {name: version(name) for name in ("smartnoise-sql", "opendp")}
     plain = canonical_json(to_plain(load_metadata(metadata)))
     digest = hashlib.sha256(plain.encode()).hexdigest()[:16]

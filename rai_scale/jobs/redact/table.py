@@ -30,7 +30,7 @@ from rai_scale.pii.findings import (
 )
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact import make_targets, redact
+from rai_scale.pii.redaction import make_targets, redact
 from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table

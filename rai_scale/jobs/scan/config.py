@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rai_scale.jobs.config import EngineConfig
 from rai_scale.pii.config import AnalyzerConfig, Frozen
-from rai_scale.pii.scan import SAMPLE_ROWS, scan_config
+from rai_scale.pii.scanning import SAMPLE_ROWS, scan_config
 
 
 class Gate(Frozen):

@@ -21,8 +21,8 @@ from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progres
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_gates, check_names
 from rai_scale.jobs.scan.redact_config import redaction_yaml, save_plan
-from rai_scale.pii.scan import scan
 from rai_scale.pii.scan_result import ScanResult
+from rai_scale.pii.scanning import scan
 from rai_scale.reports.words import not_looked_at
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of, save_bytes

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.ledger.amounts import exact
 
@@ -154,8 +154,6 @@ def _worst(pld: Any, epsilon: float) -> PrivacyLossDistribution:
 
 
 def _pld() -> Any:
-    try:
-        from dp_accounting.pld import privacy_loss_distribution
-    except ImportError:
-        raise MissingExtraError("dp-accounting", "private") from None
+    from dp_accounting.pld import privacy_loss_distribution
+
     return privacy_loss_distribution

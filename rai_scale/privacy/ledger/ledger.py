@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from rai_scale.errors import imports_of
-
-with imports_of("private"):  # whoever imports from here learns what to install
-    from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine
 
 from rai_scale.privacy.costs import Accounting, Cost, Neighbours
 from rai_scale.privacy.ledger import lifecycle, setup

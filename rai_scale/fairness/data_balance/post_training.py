@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rai_scale.fairness.balance.facets import Facets, conditional_disparity
-from rai_scale.fairness.balance.registry import CLARIFY, INF, measure, ratio
+from rai_scale.fairness.data_balance.facets import Facets, conditional_disparity
+from rai_scale.fairness.data_balance.registry import CLARIFY, INF, measure, ratio
 
 FAMILY = "post_training"
 OVERALL = "overall"

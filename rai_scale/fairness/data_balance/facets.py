@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rai_scale.fairness.balance.cells import Groups, Strata
-from rai_scale.fairness.balance.registry import ratio
+from rai_scale.fairness.data_balance.cells import Groups, Strata
+from rai_scale.fairness.data_balance.registry import ratio
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rai_scale.fairness.balance.registry import INF, SYNAPSEML, log, measure, ratio
+from rai_scale.fairness.data_balance.registry import INF, SYNAPSEML, log, measure, ratio
 
 FAMILY = "feature_balance"
 NO_LABELS = "no row has the positive label"

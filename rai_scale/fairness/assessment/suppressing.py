@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
+from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.from_cells import disaggregate
 from rai_scale.measures.group_columns import column_of
-from rai_scale.measures.metric_frame import CountedMetricFrame
 from rai_scale.statistics.suppression import hidden_groups, hide, note_of
 
 

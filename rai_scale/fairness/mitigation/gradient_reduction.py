@@ -156,7 +156,7 @@ def exponentiated_gradient(
         models, trees without limits on rows per leaf). It costs one more fit where ``nu`` is not
         given, since ``nu`` is made from the first predictor's errors on all rows.
     row_order, row_limit, categorical_features, engine
-        As in :func:`rai_scale.grid_search`.
+        As in :func:`rai_scale.fairness.grid_search`.
 
     Returns
     -------

@@ -23,7 +23,7 @@ from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import entities_of_name
-from rai_scale.pii.redact import analyzer_config
+from rai_scale.pii.redaction import analyzer_config
 from rai_scale.pii.scan_cells import (
     COUNTS,
     ERROR_BYTES,

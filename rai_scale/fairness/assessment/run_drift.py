@@ -13,9 +13,9 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.frame import metric_frame
+from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.group_columns import column_of, group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
-from rai_scale.measures.metric_frame import CountedMetricFrame
 from rai_scale.measures.uncertainty.proportions import newcombe, z_test
 from rai_scale.statistics.multiple_tests import holm
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rai_scale.fairness.balance.facets import Facets, conditional_disparity
-from rai_scale.fairness.balance.registry import CLARIFY, INF, measure, ratio
+from rai_scale.fairness.data_balance.facets import Facets, conditional_disparity
+from rai_scale.fairness.data_balance.registry import CLARIFY, INF, measure, ratio
 from rai_scale.statistics.distances import jensen_shannon, relative_entropy
 
 FAMILY = "pre_training"

@@ -11,8 +11,8 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
-from rai_scale.measures.performance.curves import doane_histogram, pr_points, roc_points
-from rai_scale.measures.performance.regression import Residuals, regression_residuals
+from rai_scale.measures.model_performance.curves import doane_histogram, pr_points, roc_points
+from rai_scale.measures.model_performance.regression import Residuals, regression_residuals
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
 from rai_scale.upstream.interpret import explanation_class

@@ -9,10 +9,10 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.balance.cells import Cells, Columns
-from rai_scale.fairness.balance.compute import Settings, group_table, measure_cells, notes
-from rai_scale.fairness.balance.counting import count_cells
-from rai_scale.fairness.balance.result import BalanceResult
+from rai_scale.fairness.data_balance.cells import Cells, Columns
+from rai_scale.fairness.data_balance.compute import Settings, group_table, measure_cells, notes
+from rai_scale.fairness.data_balance.counting import count_cells
+from rai_scale.fairness.data_balance.result import BalanceResult
 from rai_scale.statistics.json_values import plain
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.balance import (
+from rai_scale.fairness.data_balance import (
     association,
     distribution,
     inequality,
@@ -18,9 +18,9 @@ from rai_scale.fairness.balance import (
     post_training,
     pre_training,
 )
-from rai_scale.fairness.balance.cells import SMALL, Cells, Groups, group, reference_shares
-from rai_scale.fairness.balance.facets import facets
-from rai_scale.fairness.balance.registry import REGISTRY, ratio
+from rai_scale.fairness.data_balance.cells import SMALL, Cells, Groups, group, reference_shares
+from rai_scale.fairness.data_balance.facets import facets
+from rai_scale.fairness.data_balance.registry import REGISTRY, ratio
 
 AGGREGATE = "aggregate_balance"
 MEASURES = ["family", "feature", "outcome", "group", "versus", "measure", "value"]

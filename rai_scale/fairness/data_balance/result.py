@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.fairness.balance.registry import REGISTRY
+from rai_scale.fairness.data_balance.registry import REGISTRY
 from rai_scale.results import Result
 from rai_scale.statistics.json_values import records
 

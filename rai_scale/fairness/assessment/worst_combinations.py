@@ -24,7 +24,7 @@ from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.multiple_tests import holm
 
 if TYPE_CHECKING:
-    from rai_scale.measures.metric_frame import CountedMetricFrame
+    from rai_scale.measures.counted_frame import CountedMetricFrame
 
 DEEPEST = 3
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, check_columns
+from rai_scale.explanations.overall.dependence import term_outputs
 from rai_scale.explanations.overall.dependence_result import Ice
 from rai_scale.explanations.overall.grids import GridRule, Term, make_terms
 from rai_scale.explanations.overall.model_output import SharedObject, SharedOutput, prepare
-from rai_scale.explanations.overall.partial_dependence import term_outputs
 from rai_scale.models.background import sample_rows
 from rai_scale.models.columns import model_frame
 
@@ -42,7 +42,7 @@ def ice(
     Parameters
     ----------
     frame, model, features, of, grid, grid_points, percentiles, categorical, background, target
-        As in :func:`rai_scale.partial_dependence`; the grid is that of all rows.
+        As in :func:`rai_scale.explanations.partial_dependence`; the grid is that of all rows.
     rows : int
         How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
     key_columns : list of str

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rai_scale.fairness.balance.registry import INF, LIFT, SYNAPSEML, Measure, measure, ratio
+from rai_scale.fairness.data_balance.registry import INF, LIFT, SYNAPSEML, Measure, measure, ratio
 
 FAMILY = "inequality"
 AGGREGATE = ("atkinson_index", "theil_l_index", "theil_t_index")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import check_columns
-from rai_scale.measures.disparities import disparity_values
+from rai_scale.measures.between_groups import disparity_values
 from rai_scale.measures.flags import SMALL_GROUP, find_flags
 from rai_scale.measures.from_cells import Roles, check_roles, group_rows
 from rai_scale.measures.intervals import Bootstrap, replicates_of

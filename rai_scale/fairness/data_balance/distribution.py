@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rai_scale.errors import MissingExtraError
-from rai_scale.fairness.balance.registry import (
+from rai_scale.fairness.data_balance.registry import (
     INF,
     LIFT,
     SYNAPSEML,
@@ -126,10 +125,8 @@ def chi_sq_stat(c: Comparison) -> float:
 )
 def chi_sq_p_value(c: Comparison) -> float:
     """The p-value of the chi-squared test; at many rows it is near 0 for any difference at all."""
-    try:
-        from scipy.stats import chi2
-    except ImportError:
-        raise MissingExtraError("scipy", "fairness") from None
+    from scipy.stats import chi2
+
     freedom = len(c.observed) - 1
     return float(chi2.sf(chi_sq_stat(c), freedom)) if freedom else float("nan")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rai_scale.fairness.balance.cells import Outcome
-from rai_scale.fairness.balance.registry import LIFT, measure, ratio
+from rai_scale.fairness.data_balance.cells import Outcome
+from rai_scale.fairness.data_balance.registry import LIFT, measure, ratio
 
 FAMILY = "parity"
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.exact import is_number, key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
-from rai_scale.fairness.balance.cells import MAX_GROUPS, Cells, Columns
+from rai_scale.fairness.data_balance.cells import MAX_GROUPS, Cells, Columns
 from rai_scale.statistics.cells import counts_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,92 @@
+"""What a package exports, imported when used; and the extra to install where a package is missing.
+
+The names stand once, in the package's ``__init__.pyi``, as ``from module import name as name``:
+type checkers and editors read that file, and so does :func:`face`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from pkgutil import get_data
+from types import ModuleType
+from typing import Any
+
+from rai_scale.errors import MissingExtraError
+
+_EXTRA_OF = {
+    **dict.fromkeys(["fairlearn", "sklearn", "scipy"], "fairness"),
+    **dict.fromkeys(["opendp", "snsql", "sqlalchemy", "dp_accounting"], "private"),
+    **dict.fromkeys(["interpret", "shap", "SALib", "lime", "aplr", "plotly"], "explain"),
+    **dict.fromkeys(["presidio_analyzer", "presidio_anonymizer", "spacy", "tldextract"], "pii"),
+    **dict.fromkeys(["dask", "distributed"], "dask"),
+    **{"pyspark": "spark", "deltalake": "delta", "pyiceberg": "iceberg"},
+    **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
+}
+_EXPLAIN = ("rai_scale.explanations", "rai_scale.glassbox", "rai_scale.jobs.explain")
+"""Who needs scikit-learn has it from the extra ``explain``, not from ``fairness``."""
+
+
+def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package, from its stub file."""
+    homes = _homes(package)
+    names = sorted(homes)
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            where = _home_of(name, package, homes)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.{where}")
+        home = homes[name]
+        inner = home == package
+        found = import_module(f"{home}.{name}") if inner else getattr(import_module(home), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return get, lambda: names, names
+
+
+def _homes(package: str) -> dict[str, str]:
+    stub = get_data(package, "__init__.pyi")  # a package may lie in a zip, as on Spark
+    assert stub is not None, f"{package} has no __init__.pyi"
+    return {
+        alias.name: str(node.module)
+        for node in ast.parse(stub).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _home_of(name: str, package: str, homes: dict[str, str]) -> str:
+    """Say which of a package's own packages has a name."""
+    rooms = [f"{package}.{inner}" for inner, home in homes.items() if home == package]
+    return next((f" It is {room}.{name}." for room in rooms if name in _homes(room)), "")
+
+
+class _NameTheExtra(MetaPathFinder):
+    """The last finder: nobody found the package, and where we asked, the extra is named."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> None:
+        if fullname in _EXTRA_OF:
+            asker = _asker()
+            if asker.startswith("rai_scale."):
+                explains = fullname in ("sklearn", "scipy") and asker.startswith(_EXPLAIN)
+                raise MissingExtraError(fullname, "explain" if explains else _EXTRA_OF[fullname])
+
+
+def _asker() -> str:
+    """Return the module whose import statement is running."""
+    frame = sys._getframe(2)
+    while frame.f_back and "importlib._bootstrap" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def name_missing_extras() -> None:
+    """From now on, an import of this package's own that fails names the extra, once."""
+    if not any(isinstance(finder, _NameTheExtra) for finder in sys.meta_path):
+        sys.meta_path.append(_NameTheExtra())

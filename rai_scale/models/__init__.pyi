@@ -1,0 +1,4 @@
+from rai_scale.models.background import sample_rows as sample_rows
+from rai_scale.models.files import load_model as load_model
+from rai_scale.models.model import Model as Model
+from rai_scale.models.model import as_model as as_model

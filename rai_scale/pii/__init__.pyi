@@ -1,0 +1,9 @@
+from rai_scale.pii.analyzer import build_analyzer as build_analyzer
+from rai_scale.pii.analyzer import get_analyzer as get_analyzer
+from rai_scale.pii.config import AnalyzerConfig as AnalyzerConfig
+from rai_scale.pii.operators import Operators as Operators
+from rai_scale.pii.redaction import redact as redact
+from rai_scale.pii.scan_result import ColumnScan as ColumnScan
+from rai_scale.pii.scan_result import ScanResult as ScanResult
+from rai_scale.pii.scan_result import TableScan as TableScan
+from rai_scale.pii.scanning import scan as scan

@@ -1,0 +1,10 @@
+from rai_scale.privacy.bounding import HashKey as HashKey
+from rai_scale.privacy.costs import Cost as Cost
+from rai_scale.privacy.disclosure import PrivateComputationError as PrivateComputationError
+from rai_scale.privacy.ledger.ledger import Ledger as Ledger
+from rai_scale.privacy.ledger.ledger import open_ledger as open_ledger
+from rai_scale.privacy.ledger.no_ledger import NoLedger as NoLedger
+from rai_scale.privacy.ledger.problems import LedgerBusyError as LedgerBusyError
+from rai_scale.privacy.ledger.problems import LedgerError as LedgerError
+from rai_scale.privacy.ledger.problems import PrivacyWarning as PrivacyWarning
+from rai_scale.privacy.noise import Noise as Noise

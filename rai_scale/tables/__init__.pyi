@@ -1,0 +1,10 @@
+from rai_scale.tables.delete import delete_table as delete_table
+from rai_scale.tables.find import find_tables as find_tables
+from rai_scale.tables.find import one_table as one_table
+from rai_scale.tables.pointer import current_path as current_path
+from rai_scale.tables.read import read_table as read_table
+from rai_scale.tables.source import Lake as Lake
+from rai_scale.tables.source import TableSource as TableSource
+from rai_scale.tables.write import WrittenTable as WrittenTable
+from rai_scale.tables.write import write_parquet as write_parquet
+from rai_scale.tables.write import write_table as write_table
