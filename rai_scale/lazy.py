@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import MetaPathFinder
+from inspect import currentframe
 from pkgutil import get_data
 from types import ModuleType
 from typing import Any
@@ -80,10 +81,13 @@ class _NameTheExtra(MetaPathFinder):
 
 def _asker() -> str:
     """Return the module whose import statement is running."""
-    frame = sys._getframe(2)
-    while frame.f_back and "importlib._bootstrap" in frame.f_code.co_filename:
+    frame = currentframe()
+    while frame and (
+        frame.f_globals["__name__"] == __name__
+        or "importlib._bootstrap" in frame.f_code.co_filename
+    ):
         frame = frame.f_back
-    return str(frame.f_globals.get("__name__", ""))
+    return str(frame.f_globals.get("__name__", "")) if frame else ""
 
 
 def name_missing_extras() -> None:

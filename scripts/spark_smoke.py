@@ -60,6 +60,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     from sklearn.tree import DecisionTreeClassifier
 
     rai: Any = import_module("rai_scale")
+    fair, over = rai.fairness, rai.explanations
     from rai_scale.engines import engine_of
 
     data = people()
@@ -100,17 +101,17 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return model.predict_proba(data[FEATURES]).tolist()
 
     def thresholds(frame: Any) -> Any:
-        fitted = rai.fairness.fit_threshold_optimizer(frame, scores="score", **fairness)
+        fitted = fair.fit_threshold_optimizer(frame, scores="score", **fairness)
         return rows(fitted.predict_proba(frame), "id", "probability")
 
     def gradient(frame: Any) -> Any:
         asked = {"max_iter": 3, "row_order": "id", **learn, **fairness}
-        fitted = rai.fairness.exponentiated_gradient(frame, LogisticRegression(), **asked)
+        fitted = fair.exponentiated_gradient(frame, LogisticRegression(), **asked)
         return rows(fitted.apply(frame), "id", "probability")
 
     def grid(frame: Any) -> Any:
         asked = {"grid_size": 3, "row_order": "id", **learn, **fairness}
-        found = rai.fairness.grid_search(frame, LogisticRegression(), **asked)
+        found = fair.grid_search(frame, LogisticRegression(), **asked)
         return [model.predict_proba(data[FEATURES]).tolist() for model in found.predictors_]
 
     def histogram(frame: Any) -> Any:
@@ -140,17 +141,13 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "group counts, metric_frame": lambda f: plain(by_group(f).by_group),
         "assess_fairness": lambda f: plain(rai.assess_fairness(f, n_boot=20, **GROUPS)),
         "balance": lambda f: plain(rai.balance(f, sensitive_features=["sex"], label="y")),
-        "calibration": lambda f: plain(
-            rai.fairness.calibration(f, scores="score", **fairness).curve
-        ),
+        "calibration": lambda f: plain(fair.calibration(f, scores="score", **fairness).curve),
         "disparities": lambda f: plain(
-            rai.fairness.disparities(f, metrics=["demographic_parity_ratio"], **GROUPS)
+            fair.disparities(f, metrics=["demographic_parity_ratio"], **GROUPS)
         ),
-        "threshold_curves": lambda f: plain(
-            rai.fairness.threshold_curves(f, scores="score", **fairness)
-        ),
+        "threshold_curves": lambda f: plain(fair.threshold_curves(f, scores="score", **fairness)),
         "fit_threshold_optimizer": thresholds,
-        "reweighing": lambda f: plain(rai.fairness.reweighing(f, **fairness)),
+        "reweighing": lambda f: plain(fair.reweighing(f, **fairness)),
         "exponentiated_gradient": gradient,
         "grid_search": grid,
         "private_sql": private,
@@ -160,17 +157,15 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "explain (trees)": explained(tree),
         "importance": important,
         "ice": lambda f: sorted(
-            rai.explanations.ice(f, linear, of=["income"], rows=20, key_columns=["id"], **learn)
+            over.ice(f, linear, of=["income"], rows=20, key_columns=["id"], **learn)
             .lines[0]
             .tolist()
         ),
         "partial_dependence": lambda f: plain(
-            rai.explanations.partial_dependence(f, linear, features=FEATURES, of=["income"])
+            over.partial_dependence(f, linear, features=FEATURES, of=["income"])
         ),
         "permutation_importance": lambda f: plain(
-            rai.explanations.permutation_importance(
-                f, linear, features=FEATURES, label="y", repeats=2
-            )
+            over.permutation_importance(f, linear, features=FEATURES, label="y", repeats=2)
         ),
         "performance": lambda f: plain(
             rai.measures.performance(f, y_true="y", score="score").by_group
