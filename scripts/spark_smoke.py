@@ -60,7 +60,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     from sklearn.tree import DecisionTreeClassifier
 
     rai: Any = import_module("rai_scale")
-    fair, over = rai.fairness, rai.explanations
+    fair, over, perform = rai.fairness, rai.explanations, rai.measures.performance
     from rai_scale.engines import engine_of
 
     data = people()
@@ -125,9 +125,8 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     def scored(frame: Any) -> Any:
         asked = {"max_rounds": 5, "outer_bags": 1, "target": "y", **learn}
         made = rai.train_ebm(data, **asked).model
-        return rows(
-            rai.glassbox.score_ebm(frame, made, key_columns=["id"]), "id", "ebm_age", "ebm_income"
-        )
+        found = rai.glassbox.score_ebm(frame, made, key_columns=["id"])
+        return rows(found, "id", "ebm_age", "ebm_income")
 
     def important(frame: Any) -> Any:
         asked = {"background": background, **learn}
@@ -157,9 +156,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "explain (trees)": explained(tree),
         "importance": important,
         "ice": lambda f: sorted(
-            over.ice(f, linear, of=["income"], rows=20, key_columns=["id"], **learn)
-            .lines[0]
-            .tolist()
+            over.ice(f, linear, of=["income"], rows=20, key_columns="id", **learn).lines[0].tolist()
         ),
         "partial_dependence": lambda f: plain(
             over.partial_dependence(f, linear, features=FEATURES, of=["income"])
@@ -167,9 +164,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "permutation_importance": lambda f: plain(
             over.permutation_importance(f, linear, features=FEATURES, label="y", repeats=2)
         ),
-        "performance": lambda f: plain(
-            rai.measures.performance(f, y_true="y", score="score").by_group
-        ),
+        "performance": lambda f: plain(perform(f, y_true="y", score="score").by_group),
         "train_ebm": ebm,
         "score_ebm": scored,
     }
