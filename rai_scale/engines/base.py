@@ -11,6 +11,7 @@ import cloudpickle
 import pyarrow as pa
 
 from rai_scale.engines.frames import check_unique
+from rai_scale.engines.indicators import Equal
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.errors import check_columns
 
@@ -83,6 +84,12 @@ class EngineBase:
         """See :class:`~rai_scale.engines.protocol.Engine`."""
         self._check(data, inputs)
         return self._apply(data, BatchFunction(function, tuple(inputs), outputs, True, label))
+
+    def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
+        """See :class:`~rai_scale.engines.protocol.Engine`."""
+        names = list(values)
+        outputs = pa.schema([(name, pa.int64()) for name in names])
+        return self.with_columns(data, Equal(dict(values)), outputs, inputs=names, label="labels")
 
     def map_partitions(
         self,

@@ -1,4 +1,4 @@
-"""One DuckDB database per process for tables in memory.
+"""DuckDB: one database per process for tables in memory, and relations of streams.
 
 To start and end a database takes several times as long as to count some thousand rows.
 """
@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
+
+from rai_scale.engines.partition import BATCH_ROWS
 
 _started: list[duckdb.DuckDBPyConnection] = []
 
@@ -35,3 +40,34 @@ def connection() -> duckdb.DuckDBPyConnection:
         _started.append(duckdb.connect())
         return _started[-1].cursor()
     return found
+
+
+@dataclass(frozen=True)
+class ArrowStream:
+    """A table that is made anew each time it is scanned; DuckDB reads it batch by batch."""
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.Table]]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Open one scan (the Arrow PyCapsule protocol)."""
+        batches = (
+            b for table in self.batches() for b in table.cast(self.schema).to_batches(BATCH_ROWS)
+        )
+        reader = pa.RecordBatchReader.from_batches(self.schema, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+
+def relation_of(stream: ArrowStream) -> duckdb.DuckDBPyRelation:
+    """Make a lazy relation of a stream, on a connection of its own.
+
+    A connection cannot read from a stream that reads from the same connection.
+    """
+    return duckdb.connect().from_arrow(stream)
+
+
+def scan(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
+    """Execute a relation and yield its rows in tables of at most ``BATCH_ROWS`` rows."""
+    open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    for batch in open_reader(BATCH_ROWS):
+        yield pa.Table.from_batches([batch])

@@ -5,46 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.sql_tables import quoted
 
-if TYPE_CHECKING:
-    from rai_scale.engines.protocol import Engine
-
 _PLAIN = (str, bool, int, float, Decimal)
 """What has a literal in DuckDB's SQL that is the value itself."""
-
-
-def with_indicators(engine: Engine, data: Any, values: Mapping[str, Any]) -> Any:
-    """Replace each column of ``values`` by 1 where it holds its value and 0 elsewhere; lazy.
-
-    Parameters
-    ----------
-    engine : Engine
-        That of ``data``.
-    data : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
-        Other columns stay as they are; Spark and DuckDB run no Python for this.
-    values : mapping of str to value
-        By column, a value that it holds, as Python has it; None for a column that holds none. A
-        null in the column stays null.
-
-    Returns
-    -------
-    frame of the same kind
-        With these columns as int64.
-    """
-    if engine.name == "spark":
-        return _spark(data, values)
-    plain = all(value is None or isinstance(value, _PLAIN) for value in values.values())
-    if plain and hasattr(data, "project"):
-        return _duckdb(data, values)
-    names = list(values)
-    outputs = pa.schema([(name, pa.int64()) for name in names])
-    return engine.with_columns(data, Equal(dict(values)), outputs, inputs=names, label="labels")
 
 
 @dataclass(frozen=True)
@@ -67,20 +36,11 @@ class Equal:
         return pa.table(columns)
 
 
-def _spark(data: Any, values: Mapping[str, Any]) -> Any:
-    from rai_scale.engines.spark import functions_of
-    from rai_scale.engines.spark import quoted as spark_name
-
-    F = functions_of(data)
-    made = {}
-    for name, value in values.items():
-        column = F.col(spark_name(name))
-        same = column == F.lit(value) if value is not None else F.when(~column.isNull(), False)
-        made[name] = same.cast("long")
-    return data.withColumns(made)
-
-
-def _duckdb(data: Any, values: Mapping[str, Any]) -> Any:
+def sql_indicators(data: Any, values: Mapping[str, Any]) -> Any:
+    """Return the indicators of a relation; ``None`` of another frame or of other values."""
+    plain = all(value is None or isinstance(value, _PLAIN) for value in values.values())
+    if not plain or not hasattr(data, "project"):
+        return None
     columns = []
     for name in data.columns:
         column = made = quoted(name)

@@ -30,45 +30,15 @@ from rai_scale.engines.counts import (
     refuse_nested,
     sum_name,
 )
-from rai_scale.engines.database import connection
+from rai_scale.engines.database import ArrowStream, connection, relation_of, scan
 from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
+from rai_scale.engines.indicators import sql_indicators
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.engines.sql_tables import is_scanned, named_in, quoted, scannable
 from rai_scale.engines.worker_pool import end_workers, submit
-
-
-@dataclass(frozen=True)
-class ArrowStream:
-    """A table that is made anew each time it is scanned; DuckDB reads it batch by batch."""
-
-    schema: pa.Schema
-    batches: Callable[[], Iterator[pa.Table]]
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Open one scan (the Arrow PyCapsule protocol)."""
-        batches = (
-            b for table in self.batches() for b in table.cast(self.schema).to_batches(BATCH_ROWS)
-        )
-        reader = pa.RecordBatchReader.from_batches(self.schema, batches)
-        return reader.__arrow_c_stream__(requested_schema)
-
-
-def relation_of(stream: ArrowStream) -> duckdb.DuckDBPyRelation:
-    """Make a lazy relation of a stream, on a connection of its own.
-
-    A connection cannot read from a stream that reads from the same connection.
-    """
-    return duckdb.connect().from_arrow(stream)
-
-
-def scan(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
-    """Execute a relation and yield its rows in tables of at most ``BATCH_ROWS`` rows."""
-    open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-    for batch in open_reader(BATCH_ROWS):
-        yield pa.Table.from_batches([batch])
 
 
 class LocalEngine(EngineBase):
@@ -91,14 +61,18 @@ class LocalEngine(EngineBase):
         """Return the canonical schema; a relation is only described, not run."""
         if isinstance(data, pd.DataFrame):
             return frame_schema(data)
-        if isinstance(data, pa.Table):
-            return canonical_schema(data.schema)
-        return canonical_schema(data.limit(0).to_arrow_table().schema)
+        table = data if isinstance(data, pa.Table) else data.limit(0).to_arrow_table()
+        return canonical_schema(table.schema)
 
     def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
         """Convert the object columns of a pandas frame; see the protocol."""
         objects = isinstance(data, pd.DataFrame) and has_objects(data)
         return declared_frame(data, types) if objects else data
+
+    def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
+        """Compare in SQL where it can say the values; see the protocol."""
+        found = sql_indicators(data, values)
+        return super().with_indicators(data, values) if found is None else found
 
     def columns(self, data: Any) -> list[str]:
         """Return the names of the columns."""

@@ -56,6 +56,13 @@ class Engine(Protocol):
         stay as they are.
         """
 
+    def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
+        """Replace each column of ``values`` by 1 where it holds its value and 0 elsewhere; lazy.
+
+        A value is as Python has it; None for a column that holds none. A null stays null. The
+        columns become int64; Spark and DuckDB run no Python for this.
+        """
+
     def map_partitions(
         self,
         data: Any,

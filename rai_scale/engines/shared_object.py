@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from rai_scale.engines.shared_file import SharedFile
 
 
-def publish_object(engine: Engine, value: Any) -> SharedFile:
-    """Bring an object once to every worker; the file is kept while lazy frames may read it."""
-    handle, path = tempfile.mkstemp(dir=kept_folder(), suffix=".pickle")
-    with os.fdopen(handle, "wb") as file:
+def publish_object(engine: Engine, value: Any, name: str = "object.pickle") -> SharedFile:
+    """Bring an object once to every worker; the file is kept while lazy frames may read it.
+
+    It has a folder of its own, so that files of equal content have equal names.
+    """
+    path = os.path.join(tempfile.mkdtemp(dir=kept_folder()), name)
+    with open(path, "wb") as file:
         cloudpickle.dump(value, file)
     return engine.publish(path)
 

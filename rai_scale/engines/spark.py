@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
@@ -88,6 +88,16 @@ class SparkEngine(EngineBase):
         together = source.repartition(*by).sortWithinPartitions(*by)
         run = RunGroups(batch, tuple(by), tuple(numbered.names))
         return together.mapInArrow(run, numbered).toDF(*names)
+
+    def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
+        """Compare in Spark's own expressions; see the protocol."""
+        F = functions_of(data)
+        made = {}
+        for name, value in values.items():
+            column = F.col(quoted(name))
+            same = column == F.lit(value) if value is not None else F.when(~column.isNull(), False)
+            made[name] = same.cast("long")
+        return data.withColumns(made)
 
     def group_counts(
         self,

@@ -11,10 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.shared_object import load_object
+from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.glassbox.bins import category_texts
-from rai_scale.models.model import publish_object
 from rai_scale.statistics.score_bins import as_floats, check_numeric
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.shared_object import load_object
+from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.glassbox.simple import GlassboxResult, glassbox_frame
-from rai_scale.models.model import publish_object
 
 if TYPE_CHECKING:
     from rai_scale.engines.shared_file import SharedFile

@@ -7,25 +7,21 @@ XGBoost JSON, ONNX), or, where its source is said to be trusted, by one that doe
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import numpy as np
 import pandas as pd
 
-from rai_scale.engines.shared_file import kept_folder
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.models.boosters import wrapped_booster
 from rai_scale.models.column_order import in_own_order
 from rai_scale.models.files import load_model
 
 if TYPE_CHECKING:
-    from rai_scale.engines.protocol import Engine
-    from rai_scale.engines.shared_file import SharedFile
+    pass
 
 
 @dataclass(frozen=True)
@@ -217,14 +213,3 @@ def _check_numbers(found: np.ndarray) -> None:
         )
     if found.dtype.kind != "f":
         raise ConfigError("the model predicts labels, not numbers; give one with predict_proba.")
-
-
-def publish_object(engine: Engine, value: Any, name: str) -> SharedFile:
-    """Bring any object to every worker once; it is loaded by :func:`load_object`.
-
-    The file is kept until this process ends: lazy frames may need it as long.
-    """
-    path = Path(tempfile.mkdtemp(dir=kept_folder())) / name
-    with path.open("wb") as file:
-        cloudpickle.dump(value, file)
-    return engine.publish(str(path))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_table, canonical_type
-from rai_scale.engines.local import ArrowStream, relation_of, scan
+from rai_scale.engines.database import ArrowStream, relation_of, scan
 from rai_scale.engines.sql_tables import quoted
 from rai_scale.tables._arrow import Scan, by_kind, partition_values
 from rai_scale.tables._parquet import Footers

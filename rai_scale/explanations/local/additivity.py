@@ -5,6 +5,8 @@ Base value plus Shapley values is the prediction (the efficiency axiom of Shaple
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -29,3 +31,10 @@ def probe_rows(background: pd.DataFrame, rows: int = 4) -> pd.DataFrame:
     missing = np.flatnonzero(background.isna().any(axis=1))[: rows // 2]
     spread = np.linspace(0, len(background) - 1, min(rows, len(background))).astype(int)
     return background.iloc[np.unique(np.concatenate([missing, spread]))]
+
+
+def marked(found: LocalValues) -> LocalValues:
+    """Return values with NaN, and a mark, for each row whose values do not add up."""
+    wrong = not_additive(found)
+    found.values[wrong] = np.nan
+    return replace(found, unexplained=wrong)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.shared_object import load_object
+from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.local.coalitions import FOLDS
 from rai_scale.explanations.local.layout import Layout
@@ -20,7 +20,7 @@ from rai_scale.explanations.local.values import LocalExplainer, Options, Task
 from rai_scale.models.background import background_frame
 from rai_scale.models.column_order import UNNAMED, is_unnamed
 from rai_scale.models.columns import model_frame
-from rai_scale.models.model import Model, as_model, publish_object
+from rai_scale.models.model import Model, as_model
 from rai_scale.models.output import Output, make_output
 from rai_scale.statistics.keyed_hash import key_hashes
 

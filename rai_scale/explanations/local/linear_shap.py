@@ -11,7 +11,7 @@ import pandas as pd
 
 from rai_scale.explanations.local.additivity import not_additive, probe_rows
 from rai_scale.explanations.local.values import LocalValues, Task
-from rai_scale.models.unwrap import MethodUnfit, Unwrapped, unwrap
+from rai_scale.models.unwrap import MethodUnfit
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,13 @@ class LinearShap:
     sampled: ClassVar[bool] = False
 
     @cached_property
-    def _inner(self) -> Unwrapped:
-        return unwrap(self.task.output.model)
-
-    @cached_property
     def _mean(self) -> np.ndarray:
-        return self._inner.numbers(self.task.background).mean(axis=0)
+        return self.task.unwrapped.numbers(self.task.background).mean(axis=0)
 
     @cached_property
     def _weights(self) -> np.ndarray:
         """Coefficients, shape (features, outputs)."""
-        coefficients = self._inner.estimator.coef_
+        coefficients = self.task.unwrapped.estimator.coef_
         if hasattr(coefficients, "toarray"):
             coefficients = coefficients.toarray()
         table = np.atleast_2d(np.asarray(coefficients, dtype=np.float64)).T
@@ -45,9 +41,9 @@ class LinearShap:
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local.values.LocalExplainer`."""
         prediction = self.task.output.in_blocks(rows)
-        distance = self._inner.numbers(rows) - self._mean
+        distance = self.task.unwrapped.numbers(rows) - self._mean
         values = distance[:, :, None] * self._weights
-        values = values[:, self._inner.positions(rows.columns)]
+        values = values[:, self.task.unwrapped.positions(rows.columns)]
         return LocalValues(prediction, np.broadcast_to(self.task.base, prediction.shape), values)
 
 
@@ -59,7 +55,7 @@ def check_linear(task: Task) -> str:
     MethodUnfit
         If it does not.
     """
-    inner = unwrap(task.output.model)
+    inner = task.unwrapped
     name = type(inner.estimator).__name__
     if not hasattr(inner.estimator, "coef_"):
         raise MethodUnfit(f"{name} is not linear")

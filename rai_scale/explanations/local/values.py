@@ -11,6 +11,7 @@ import pandas as pd
 
 from rai_scale.models.columns import Mixer
 from rai_scale.models.output import Output
+from rai_scale.models.unwrap import Unwrapped, unwrap
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Task:
     def mixer(self) -> Mixer:
         """Makes mixtures of rows."""
         return Mixer(self.background)
+
+    @cached_property
+    def unwrapped(self) -> Unwrapped:
+        """The estimator inside the model; see :func:`~rai_scale.models.unwrap.unwrap`."""
+        return unwrap(self.output.model)
 
     @cached_property
     def background_output(self) -> np.ndarray:

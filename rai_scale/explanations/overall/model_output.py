@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.shared_object import load_object
+from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.models.background import background_frame
-from rai_scale.models.model import as_model, publish_object
+from rai_scale.models.model import as_model
 from rai_scale.models.output import Output, make_output
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.exact import arrow_values, positions
-from rai_scale.engines.indicators import with_indicators
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.statistics.cells import COPY, counts_of, refuse_missing
@@ -76,7 +75,7 @@ def one_against_rest(
     if not counted.num_rows:
         return frame
     found = {name: counted.column(i).unique() for i, name in enumerate(names)}
-    return with_indicators(engine, frame, _held(found, pos_label))
+    return engine.with_indicators(frame, _held(found, pos_label))
 
 
 def refuse_groups(columns: Sequence[str], groups: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ The whole background is used: shap's own default masker keeps 100 rows and says 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, MissingExtraError
-from rai_scale.explanations.local.additivity import not_additive, probe_rows
+from rai_scale.explanations.local.additivity import marked, probe_rows
 from rai_scale.explanations.local.trees.leaf_tables import (
     LeafTables,
     leaves_of,
@@ -29,7 +29,7 @@ from rai_scale.explanations.local.trees.probes import check_probes
 from rai_scale.explanations.local.trees.readers import READERS, parts_of
 from rai_scale.explanations.local.values import LocalValues, Task
 from rai_scale.models.output import averages_trees
-from rai_scale.models.unwrap import MethodUnfit, Unwrapped, unwrap
+from rai_scale.models.unwrap import MethodUnfit, Unwrapped
 
 MOST_TREE_NODES = 32_767
 """shap numbers the nodes of a tree in 16 bits."""
@@ -73,10 +73,6 @@ class TreeShap:
     sampled: ClassVar[bool] = False
 
     @cached_property
-    def _inner(self) -> Unwrapped:
-        return unwrap(self.task.output.model)
-
-    @cached_property
     def _by_codes(self) -> Any:
         """The explainer of shap over the codes of the background."""
         import shap
@@ -89,21 +85,18 @@ class TreeShap:
 
     def values(self, rows: pd.DataFrame) -> np.ndarray:
         """Return values, shape (rows, features, outputs)."""
-        codes = self.game.trees.codes(self._inner.numbers(rows))
+        codes = self.game.trees.codes(self.task.unwrapped.numbers(rows))
         if self.game.tables is not None:
             found = self.game.tables.values(codes)
         else:
             found = in_chunks(self._by_codes, _as_floats(codes))
-        return self.task.output.pick(found[:, self._inner.positions(rows.columns)])
+        return self.task.output.pick(found[:, self.task.unwrapped.positions(rows.columns)])
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
         """Explain rows; see :class:`~rai_scale.explanations.local.values.LocalExplainer`."""
         prediction = self.task.output.in_blocks(rows)
         base = np.broadcast_to(self.task.base, prediction.shape)
-        found = LocalValues(prediction, base, self.values(rows))
-        wrong = not_additive(found)
-        found.values[wrong] = np.nan
-        return replace(found, unexplained=wrong)
+        return marked(LocalValues(prediction, base, self.values(rows)))
 
 
 @dataclass(frozen=True)
@@ -115,17 +108,13 @@ class PathDependentShap:
     sampled: ClassVar[bool] = False
 
     @cached_property
-    def _inner(self) -> Unwrapped:
-        return unwrap(self.task.output.model)
-
-    @cached_property
     def _explainer(self) -> Any:
         import shap
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return shap.TreeExplainer(
-                self._inner.estimator, feature_perturbation="tree_path_dependent"
+                self.task.unwrapped.estimator, feature_perturbation="tree_path_dependent"
             )
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
@@ -134,11 +123,10 @@ class PathDependentShap:
         prediction = self.task.output.in_blocks(rows)
         expected = np.atleast_1d(np.asarray(self._explainer.expected_value, dtype=np.float64))
         base = np.broadcast_to(pick(expected), prediction.shape)
-        found = pick(in_chunks(self._explainer, self._inner.transform(rows)))
-        values = LocalValues(prediction, base, found[:, self._inner.positions(rows.columns)])
-        wrong = not_additive(values)
-        values.values[wrong] = np.nan
-        return replace(values, unexplained=wrong)
+        found = pick(in_chunks(self._explainer, self.task.unwrapped.transform(rows)))
+        return marked(
+            LocalValues(prediction, base, found[:, self.task.unwrapped.positions(rows.columns)])
+        )
 
 
 def in_chunks(explainer: Any, given: Any) -> np.ndarray:
@@ -187,7 +175,7 @@ def check_tree(task: Task) -> tuple[TreeGame | None, str]:
         If the model is no tree ensemble, a link bends what is explained, or its trees are not what
         it predicts by.
     """
-    inner = unwrap(task.output.model)
+    inner = task.unwrapped
     name = type(inner.estimator).__name__
     if not type(inner.estimator).__module__.startswith(tuple(READERS)):
         raise MethodUnfit(f"{name} is not made of trees")
