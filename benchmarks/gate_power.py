@@ -15,9 +15,9 @@ from itertools import product
 
 import numpy as np
 
+from rai_scale.gates import Figure, Gate
 from rai_scale.measures.uncertainty.bands import difference_band
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
-from rai_scale.measures.uncertainty.gates import gate_fails
 from rai_scale.measures.uncertainty.resample import resample_counts
 
 GROUPS = 10
@@ -36,9 +36,9 @@ def judge(hits: np.ndarray, size: int, replicates: int, rng: np.random.Generator
     judged = []
     for limit in LIMITS:
         judged += [
-            gate_fails(*band, above=limit, judged_by="point"),
+            Gate("gap", above=limit).fails(Figure(*band)),
             bool(percentile > limit),
-            gate_fails(*band, above=limit, judged_by="lower_bound"),
+            Gate("gap", above=limit, judged_by="lower_bound").fails(Figure(*band)),
         ]
     return judged
 

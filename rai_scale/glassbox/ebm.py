@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
-from rai_scale.glassbox.bins import EbmColumn, feature_kinds, find_columns
+from rai_scale.glassbox.bins import feature_kinds, find_columns
+from rai_scale.glassbox.ebm_result import EBMResult
 from rai_scale.glassbox.fit import MODELS, FitPlan, FitShard, merge_shards
 from rai_scale.glassbox.pairs import find_pairs
 from rai_scale.glassbox.shards import BUCKET, BUCKETS, SHARD, Buckets, Shards, plan_shards
@@ -33,37 +34,6 @@ SMOOTHING = {"smoothing_rounds": 600, "interaction_smoothing_rounds": 600}
 SHARD_SEED = 1_000_003
 """Shards and the sample are drawn apart, under seeds that differ by this."""
 TASKS = ("classification", "regression")
-
-
-@dataclass(frozen=True)
-class EBMResult:
-    """A trained EBM and how it was made.
-
-    Attributes
-    ----------
-    model : ExplainableBoostingClassifier or ExplainableBoostingRegressor
-        interpret's own.
-    task : {"classification", "regression"}
-    target : str
-    columns : tuple of EbmColumn
-        Cut points and categories that all shards shared.
-    pairs : tuple of (str, str)
-    shard_rows : tuple of int
-        Rows of each shard.
-    notes : tuple of str
-        What was done other than asked, and why.
-    seconds : dict of str to float
-        Wall-clock time of ``bins``, ``pairs``, ``fit`` and ``merge``.
-    """
-
-    model: Any
-    task: str
-    target: str
-    columns: tuple[EbmColumn, ...]
-    pairs: tuple[tuple[str, str], ...]
-    shard_rows: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 def train_ebm(

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.declared import type_of_values
 from rai_scale.errors import ConfigError, check_columns
+from rai_scale.glassbox.ebm_result import term_importance
 from rai_scale.glassbox.private_fit import (
     ALL,
     STATE,
@@ -27,6 +29,7 @@ from rai_scale.glassbox.private_fit import (
     model_of,
     one_group,
 )
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.score_bins import check_numeric
 
 if TYPE_CHECKING:
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
 _PAIR = 2
 
 
-@dataclass(frozen=True)
-class PrivateEBMResult:
+@dataclass(frozen=True, repr=False)
+class PrivateEBMResult(Result):
     """A private EBM and its release.
 
     Attributes
@@ -53,6 +56,17 @@ class PrivateEBMResult:
     release: Release = field(repr=False)
     epsilon: float
     delta: float
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was trained, and what it was charged."""
+        return {"terms": len(self.model.term_names_), "epsilon": self.epsilon, "delta": self.delta}
+
+    def _tables(self) -> Tables:
+        return {"importance": partial(term_importance, self.model)}
+
+    def _numbers(self) -> dict[str, float]:
+        terms = dict(term_importance(self.model).itertuples(index=False, name=None))
+        return {"epsilon": self.epsilon, "delta": self.delta, **terms}
 
 
 def train_private_ebm(

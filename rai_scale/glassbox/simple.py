@@ -15,6 +15,7 @@ from rai_scale.errors import ConfigError, MissingExtraError, check_columns, did_
 from rai_scale.glassbox.bins import category_texts, feature_kinds
 from rai_scale.glassbox.ebm import TASKS, task_of
 from rai_scale.models.background import sample_rows
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.score_bins import as_floats, raise_missing
 
 MODELS = ("linear", "tree", "aplr")
@@ -22,8 +23,8 @@ PENALTIES = ("l1", "l2")
 SAMPLE_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class GlassboxResult:
+@dataclass(frozen=True, repr=False)
+class GlassboxResult(Result):
     """A glass-box model with the rows that it was trained on.
 
     Attributes
@@ -45,6 +46,17 @@ class GlassboxResult:
     features: tuple[str, ...]
     rows: int
     total: int
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was trained on how much."""
+        sizes = {"features": len(self.features), "rows": self.rows, "of": self.total}
+        return {"model": self.name, "task": self.task, **sizes}
+
+    def _tables(self) -> Tables:
+        return {"features": lambda: pd.DataFrame({"feature": self.features})}
+
+    def _numbers(self) -> dict[str, float]:
+        return {"rows": self.rows, "total": self.total}
 
 
 def train_glassbox(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
@@ -18,12 +20,13 @@ from rai_scale.measures.measure import Limits, Measured, measure
 from rai_scale.measures.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.measures.uncertainty.quantiles import interval_tables
 from rai_scale.measures.uncertainty.replicates import Replicates
-from rai_scale.upstream.fairlearn import FilledMetricFrame
+from rai_scale.results import Result, Tables
+from rai_scale.upstream.fairlearn import COMPARED, FilledMetricFrame
 
 MAX_CELLS = 2_000_000
 
 
-class CountedMetricFrame(FilledMetricFrame):
+class CountedMetricFrame(FilledMetricFrame, Result):
     """A :class:`fairlearn.metrics.MetricFrame` whose numbers come from counts.
 
     Everything that Fairlearn's class offers works as documented there. In addition:
@@ -56,6 +59,37 @@ class CountedMetricFrame(FilledMetricFrame):
         exact = pd.DataFrame(0.0, index, [m.name for m in measured.metrics])
         self.bounds = exact if measured.bounds is None else exact.add(measured.bounds, fill_value=0)
 
+    def totals(self) -> dict[str, Any]:
+        """Return what was measured."""
+        names = tuple(metric.name for metric in self._measured.metrics)
+        sizes = {"rows": int(self.counts.sum()), "groups": int((self.counts > 0).sum())}
+        return {"metrics": names, **sizes, "flags": len(self.flags)}
+
+    def _tables(self) -> Tables:
+        found = {
+            "by_group": self.by_group,
+            "overall": self.overall,
+            "counts": self.counts.rename("rows"),
+        }
+        found |= {"flags": self.flags, "bounds": self.bounds}
+        names = [metric.name for metric in self._measured.metrics]
+        return {name: partial(_table, table, names) for name, table in found.items()}
+
+    def _numbers(self) -> dict[str, float]:
+        """Return overall values, and comparisons of groups; with control features the worst."""
+        names = [metric.name for metric in self._measured.metrics]
+        found = {}
+        for kind in ("overall", *COMPARED):
+            table = self.overall if kind == "overall" else getattr(self, kind)(errors="coerce")
+            if kind == "overall" and self._cf_names:
+                continue
+            values = np.asarray(table, dtype=object).reshape(-1, len(names)).T
+            worst = np.max if kind in ("overall", "difference", "group_max") else np.min
+            for name, levels in zip(names, values, strict=True):
+                if all(np.isscalar(value) for value in levels):
+                    found[f"{name}_{kind}"] = float(worst(levels.astype(float)))
+        return found
+
     def add_replicates(self, replicates: Replicates, asked: Bootstrap) -> None:
         """Fill every ``*_ci`` from replicates, as Fairlearn's constructor does."""
         self.replicates = replicates
@@ -85,6 +119,22 @@ class CountedMetricFrame(FilledMetricFrame):
         return disparity_values(
             measured.cells, measured.roles, metrics, weight, method=method, options=options
         )
+
+
+def _table(values: Any, names: list[str]) -> pd.DataFrame:
+    """Return what Fairlearn shows, be it a number, Series or table, with its levels as columns."""
+    if isinstance(values, pd.Series) and values.index.names == [None]:
+        values = values.to_frame().T  # of several metrics, without control features
+    if isinstance(values, pd.Series):
+        values = values.to_frame(values.name if values.name is not None else names[0])
+    if not isinstance(values, pd.DataFrame):
+        return pd.DataFrame({names[0]: [values]})
+    levels = values.index.to_frame(index=False) if values.index.names != [None] else None
+    if levels is None:
+        return values.reset_index(drop=True)
+    columns = [str(name) for name in values]
+    taken = {name: f"{name}_" for name in levels if str(name) in columns}
+    return pd.concat([levels.rename(columns=taken), values.reset_index(drop=True)], axis=1)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pandas as pd
 
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.verdict import Finding
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.tables.source import Skipped
 
 COLUMNS = {
@@ -120,7 +120,7 @@ class Unread:
 
 @dataclass(frozen=True, repr=False)
 class ScanResult(Result):
-    """All tables of a scan; ``gates`` are the checks that a job has added."""
+    """All tables of a scan; ``checked`` are the gates that a job has added."""
 
     tables: tuple[TableScan, ...]
     skipped: tuple[Skipped, ...]
@@ -128,13 +128,8 @@ class ScanResult(Result):
     config: AnalyzerConfig
     sample_rows: int | None
     seed: int
-    gates: tuple[dict[str, Any], ...] = ()
+    checked: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
-
-    def __repr__(self) -> str:
-        """Say how much was found; the whole is in ``to_pandas`` and ``to_dict``."""
-        numbers = ", ".join(f"{name}={value:,}" for name, value in self.summary().items())
-        return f"ScanResult({numbers})"
 
     def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
         """Yield every finding with its column and table."""
@@ -154,7 +149,10 @@ class ScanResult(Result):
             found += _unread_of(table)
         return tuple(found)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def _tables(self) -> Tables:
+        return {"findings": self._findings, "not_looked_at": self._not_looked_at}
+
+    def _findings(self) -> pd.DataFrame:
         """Return one row per table, column and entity; a table without findings has one row."""
         rows = []
         for table in self.tables:
@@ -184,8 +182,8 @@ class ScanResult(Result):
         return {
             "title": self.title,
             "run": self.run,
-            "summary": self.summary(),
-            "gates": list(self.gates),
+            "summary": self.totals(),
+            "gates": self.gates(),
             "tables": [table.to_dict() for table in self.tables],
             "not_looked_at": [item.to_dict() for item in self.unread()],
             "ignored": [
@@ -204,7 +202,7 @@ class ScanResult(Result):
             },
         }
 
-    def summary(self) -> dict[str, int]:
+    def totals(self) -> dict[str, int]:
         """Return how many tables, columns and rows there are, and how many need a look."""
         unread = self.unread()
         personal = {(t.table, c.column) for t, c, f in self.findings() if f.verdict == "personal"}
@@ -225,9 +223,15 @@ class ScanResult(Result):
             "bytes_known": self._bytes(unread),
         }
 
-    def metrics(self) -> dict[str, float]:
-        """Return the summary's numbers."""
-        return {name: float(value) for name, value in self.summary().items()}
+    def _numbers(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.totals().items()}
+
+    def _checked(self) -> tuple[dict[str, Any], ...]:
+        return self.checked
+
+    def _not_looked_at(self) -> pd.DataFrame:
+        names = [field.name for field in fields(Unread)]
+        return pd.DataFrame([item.to_dict() for item in self.unread()], columns=names)
 
     def to_html(self) -> str:
         """Return the report as a self-contained page."""

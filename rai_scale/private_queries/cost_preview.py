@@ -17,12 +17,13 @@ from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.noise_plan import assign
 from rai_scale.private_queries.plan import Plan, describe, make_plan
+from rai_scale.results import Result, Tables
 
 _ROUNDS = 40
 
 
-@dataclass(frozen=True)
-class DryRun:
+@dataclass(frozen=True, repr=False)
+class DryRun(Result):
     """A plan as tables and text.
 
     Attributes
@@ -51,17 +52,32 @@ class DryRun:
     remaining_after: Mapping[str, float] | None = None
     time_zone: str = "UTC"
 
-    def __str__(self) -> str:
+    def _tables(self) -> Tables:
+        return {"columns": self.columns.copy}
+
+    def totals(self) -> dict[str, float]:
+        """Return what the release would be charged."""
         amounts = {"epsilon": self.epsilon, "rho": self.rho, "delta": self.delta}
-        charged = [f"{name} {v:g}" for name, v in amounts.items() if v is not None]
-        lines = [self.columns.to_string(index=False), f"charged: {', '.join(charged)}"]
+        return {name: value for name, value in amounts.items() if value is not None}
+
+    def _numbers(self) -> dict[str, float]:
+        left = {f"remaining_{name}": value for name, value in (self.remaining_after or {}).items()}
+        return {**self.totals(), **left}
+
+    def _remarks(self) -> list[str]:
+        lines = []
         if self.threshold is not None:
             lines.append(f"groups with a noisy count of units below {self.threshold} are hidden")
         lines.append(f"times with a zone are read in {self.time_zone}")
         for measure, left in (self.remaining_after or {}).items():
             before = (self.remaining or {})[measure]
             lines.append(f"remaining {measure}: {before:g} before, {left:g} after")
-        return "\n".join(lines)
+        return lines
+
+    def __str__(self) -> str:
+        charged = ", ".join(f"{name} {value:g}" for name, value in self.totals().items())
+        table = self.columns.to_string(index=False)
+        return "\n".join([table, f"charged: {charged}", *self._remarks()])
 
 
 def dry_run(

@@ -20,7 +20,7 @@ from rai_scale.private_queries.noise_plan import NoisyColumn
 from rai_scale.private_queries.plan import Plan
 from rai_scale.private_queries.release import released_values
 from rai_scale.private_queries.trees import bound, nodes
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain, records
 from rai_scale.upstream.smartnoise import ast
 
@@ -62,9 +62,13 @@ class PrivateRelease(Result):
         self._frame, self._rows = self._answered(self._noisy)
         self.columns_info = self._info()
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the result; a copy of the same table each time."""
-        return self._frame.copy()
+    def totals(self) -> dict[str, Any]:
+        """Return how many rows and columns there are."""
+        return {"rows": len(self._frame), "columns": len(self._frame.columns)}
+
+    def _tables(self) -> Tables:
+        found = {"result": self._frame.copy, "columns": self.columns_info.copy}
+        return {**found, "intervals": self.intervals}
 
     def intervals(self, alpha: float = _ALPHA, *, shown: bool = False) -> pd.DataFrame:
         """Return a confidence interval for each number, also for AVG, VAR, STDDEV and arithmetic.
@@ -107,7 +111,7 @@ class PrivateRelease(Result):
         frame = pd.DataFrame(found, index=range(table.num_rows))
         return frame.iloc[self._rows].reset_index(drop=True) if shown else frame
 
-    def metrics(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, float]:
         """Return epsilon, delta and rho of the release, as far as it has them, and its rows."""
         cost = spent(self._plan.budgeted.costs)
         known = {measure: amount for measure, amount in cost.items() if amount is not None}
@@ -175,9 +179,6 @@ class PrivateRelease(Result):
                 "notes": [],
             }
         )
-
-    def __repr__(self) -> str:
-        return f"PrivateRelease({len(self._frame)} rows)\n{self._frame}"
 
     def _answered(self, noisy: pa.Table) -> tuple[pd.DataFrame, list[int]]:
         plan = self._plan

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from sqlalchemy import Connection, insert, select, update
 
 from rai_scale.errors import ConfigError
@@ -13,13 +14,14 @@ from rai_scale.records.book import Book
 from rai_scale.records.canonical import canonical_json
 from rai_scale.records.problems import RecordError
 from rai_scale.records.sealer import Sealer
+from rai_scale.results import Result, Tables
 
 START = "0" * 64
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Result):
     """What a look for changed, removed and inserted rows found.
 
     Attributes
@@ -42,6 +44,20 @@ class Verification:
     keyed: bool
     anchor: str
     problems: tuple[str, ...]
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was found."""
+        known = {"ok": self.ok, "events": self.events, "keyed": self.keyed, "anchor": self.anchor}
+        return {**known, "problems": len(self.problems)}
+
+    def _tables(self) -> Tables:
+        return {"problems": lambda: pd.DataFrame({"problem": self.problems}, dtype=object)}
+
+    def _numbers(self) -> dict[str, float]:
+        return {"events": self.events, "problems": len(self.problems)}
+
+    def _remarks(self) -> tuple[str, ...]:
+        return self.problems
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
+from rai_scale.gates import Figure, Gate
 from rai_scale.measures.uncertainty import bands
 from rai_scale.measures.uncertainty.bands_deviations import smoothed_variance
 from rai_scale.measures.uncertainty.bands_sizes import rate_sizes
-from rai_scale.measures.uncertainty.gates import gate_fails
 from rai_scale.measures.uncertainty.replicates import layout_of
 from rai_scale.measures.uncertainty.resample import resample_counts
 
@@ -50,7 +50,10 @@ def at_least(share: float, simulations: int) -> float:
 def test_gates_fail_at_most_five_percent_of_fair_models(rate):
     def judged(estimate, replicates, sizes):
         band = bands.difference_band(estimate, replicates, sizes=sizes)
-        return [gate_fails(*band, above=limit, judged_by="lower_bound") for limit in (0.0, 0.1)]
+        return [
+            Gate("gap", above=limit, judged_by="lower_bound").fails(Figure(*band))
+            for limit in (0.0, 0.1)
+        ]
 
     above_0, above_10 = shares([rate] * 10, 100, 1_000, judged, seed=1)
     assert above_10 <= 0.005
@@ -149,7 +152,7 @@ def test_groups_without_rows_or_values_are_left_out():
     np.testing.assert_array_equal(np.isnan(found.lower), [False, True, False, True])
     none = bands.difference_band(np.array([np.nan, 0.3]), replicates[:, :2] * np.nan)
     assert np.isnan(none).all()
-    assert gate_fails(*none, above=0.1)
+    assert Gate("gap", above=0.1).fails(Figure(*none))
 
 
 def test_metrics_that_are_no_proportions():
@@ -195,7 +198,7 @@ def test_smoothed_variance_of_many_rows_is_the_usual_one():
     assert smoothed_variance(0.0, 10) == pytest.approx(1 / 12 * 11 / 12 / 12)
 
 
-# ---------------------------------------------------------------- sizes and gates
+# ---------------------------------------------------------------- sizes
 
 
 KEYS = pd.DataFrame({"g": ["a", "a", "a", "b"], "y_true": [0, 1, 1, 1], "y_pred": [1, 1, 0, 1]})
@@ -229,31 +232,3 @@ def test_rows_behind_a_weighted_rate():
     np.testing.assert_allclose(same, [10, 4])
     fewer = rate_sizes(flm.selection_rate, layout, COUNT, COUNT * 2.0, COUNT * 8.0)
     np.testing.assert_allclose(fewer, [5, 2])
-
-
-@pytest.mark.parametrize(
-    ("values", "limits", "judged_by", "fails"),
-    [
-        ((0.2, 0.05, 0.3), {"above": 0.1}, "point", True),
-        ((0.2, 0.05, 0.3), {"above": 0.1}, "lower_bound", False),
-        ((0.2, 0.11, 0.3), {"above": 0.1}, "lower_bound", True),
-        ((0.05, 0.0, 0.3), {"above": 0.1}, "upper_bound", True),
-        ((0.05, 0.0, 0.09), {"above": 0.1}, "upper_bound", False),
-        ((0.1, 0.1, 0.1), {"above": 0.1}, "point", False),
-        ((0.7, 0.6, 0.9), {"below": 0.8}, "point", True),
-        ((0.7, 0.6, 0.9), {"below": 0.8}, "upper_bound", False),
-        ((0.7, 0.6, 0.75), {"below": 0.8}, "upper_bound", True),
-        ((0.9, 0.7, 1.0), {"below": 0.8}, "lower_bound", True),
-        ((np.nan, np.nan, np.nan), {"below": 0.8}, "point", True),
-    ],
-)
-def test_gates(values, limits, judged_by, fails):
-    assert gate_fails(*values, **limits, judged_by=judged_by) is fails
-
-
-def test_gates_say_what_they_need():
-    with pytest.raises(ConfigError, match="Did you mean 'lower_bound'"):
-        gate_fails(0, 0, 0, above=0.1, judged_by="lower_bounds")
-    for limits in ({}, {"above": 0.1, "below": 0.8}):
-        with pytest.raises(ConfigError, match="exactly one"):
-            gate_fails(0, 0, 0, **limits)

@@ -71,7 +71,7 @@ def assert_same(found, wanted) -> None:
     assert set(found.tables) == set(wanted.tables)
     for name, table in wanted.tables.items():
         pd.testing.assert_frame_equal(found.tables[name], table, rtol=1e-12, obj=name)
-    told = [[(g["name"], g["passed"], g["detail"]) for g in run.gates] for run in (found, wanted)]
+    told = [[(g["name"], g["passed"], g["detail"]) for g in run.gates()] for run in (found, wanted)]
     assert told[0] == told[1]
     assert (found.rows, found.run["status"]) == (wanted.rows, wanted.run["status"])
 

@@ -39,8 +39,8 @@ def test_nothing_that_was_found_is_in_any_output(lake, scanned, caplog, tmp_path
 def test_json_round_trip(scanned):
     document = json.loads(scanned.to_json())
     assert document == json.loads(json.dumps(scanned.to_dict()))
-    assert document["summary"] == scanned.summary()
-    assert scanned.metrics() == {k: float(v) for k, v in scanned.summary().items()}
+    assert document["summary"] == scanned.totals()
+    assert scanned.metrics() == {k: float(v) for k, v in scanned.totals().items()}
     assert document["summary"]["tables_unreadable"] == 1
     assert document["summary"]["files_unreadable"] == 2
     assert document["run"]["model"] == MODEL

@@ -64,7 +64,7 @@ def test_json_keeps_letters_and_says_what_is_not_finite():
 
 
 def test_the_summary(result):
-    assert result.summary() == {
+    assert result.totals() == {
         "tables": 3,
         "columns": 2,
         "rows": 14,

@@ -22,6 +22,7 @@ from rai_scale.models.column_order import UNNAMED, is_unnamed
 from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, as_model
 from rai_scale.models.output import Output, make_output
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.keyed_hash import key_hashes
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ PERTURBATIONS = ("interventional", "tree_path_dependent")
 BACKGROUND_ROWS = 100
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Result):
     """Explanations that were planned; nothing of the frame is read before :attr:`frame` is.
 
     Attributes
@@ -61,6 +62,16 @@ class Explanation:
     method: str
     why: str
     columns: tuple[str, ...]
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was planned."""
+        return {"method": self.method, "columns": len(self.columns)}
+
+    def _tables(self) -> Tables:
+        return {"columns": lambda: pd.DataFrame({"column": self.columns})}
+
+    def _remarks(self) -> list[str]:
+        return [self.why]
 
 
 def explain(frame: Any, model: Any, **options: Any) -> Any:

@@ -11,14 +11,14 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.explanations.overall.interpret_objects import pair_explanation, pdp_explanation
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 
 if TYPE_CHECKING:
     from rai_scale.explanations.overall.grids import Term
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PartialDependence(Result):
     """Mean outputs over all rows at each point of each term.
 
@@ -45,7 +45,28 @@ class PartialDependence(Result):
         """Return the means of a term as scikit-learn lays them out: (outputs, *points)."""
         return self.mean[term].T.reshape(len(self.labels), *self.terms[term].shape)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def totals(self) -> dict[str, Any]:
+        """Return which terms there are, and of how many rows."""
+        outputs, points = len(self.labels), sum(len(mean) for mean in self.mean)
+        return {
+            "terms": _names(self.terms),
+            "points": points,
+            "outputs": outputs,
+            "weight": self.weight,
+        }
+
+    def _tables(self) -> Tables:
+        return {"dependence": self._dependence}
+
+    def _numbers(self) -> dict[str, float]:
+        """Return how far apart the means of each term are."""
+        return {
+            f"{name}.range{'.' * bool(label)}{label}": float(np.ptp(mean[:, at]))
+            for name, mean in zip(_names(self.terms), self.mean, strict=True)
+            for at, label in enumerate(self.labels)
+        }
+
+    def _dependence(self) -> pd.DataFrame:
         """Return one row per term, point and output: feature, value, class, mean, std."""
         parts = [
             _long(term, self.labels, {"mean": mean, "std": std})
@@ -112,7 +133,7 @@ class PartialDependence(Result):
         return pair_explanation(pairs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ice(Result):
     """Outputs of single rows at each point of each term (Goldstein et al. 2015).
 
@@ -131,7 +152,17 @@ class Ice(Result):
     keys: pd.DataFrame
     lines: tuple[np.ndarray, ...]
 
-    def to_pandas(self) -> pd.DataFrame:
+    def totals(self) -> dict[str, Any]:
+        """Return which terms there are, and of how many rows."""
+        return {"terms": _names(self.terms), "rows": len(self.keys), "outputs": len(self.labels)}
+
+    def _tables(self) -> Tables:
+        return {"lines": self._lines}
+
+    def _on_page(self) -> Tables:
+        return {"lines": lambda: self._lines().drop(columns=map(str, self.keys.columns))}
+
+    def _lines(self) -> pd.DataFrame:
         """Return one row per row, term, point and output."""
         parts = []
         for row in range(len(self.keys)):
@@ -151,6 +182,10 @@ class Ice(Result):
         ]
         keys = {str(name): plain(self.keys[name]) for name in self.keys.columns}
         return {"classes": list(filter(None, self.labels)), "keys": keys, "terms": terms}
+
+
+def _names(terms: tuple[Term, ...]) -> tuple[str, ...]:
+    return tuple(" x ".join(term.features) for term in terms)
 
 
 def label_position(labels: tuple[str, ...], label: str | None) -> int:
@@ -182,7 +217,7 @@ def _long(
     term: Term, labels: tuple[str, ...], numbers: dict[str, np.ndarray], taken: str = "value"
 ) -> pd.DataFrame:
     points, several = term.points, len(labels) > 1
-    names = [" x ".join(term.features)] * (len(points) * len(labels))
+    names = list(_names((term,))) * (len(points) * len(labels))
     found: dict[str, Any] = {"term": names}
     if several:
         found["class"] = np.repeat(labels, len(points))

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.explanations.overall.interpret_objects import bars
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain, records
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Importance(Result):
     """Mean sizes of explanations.
 
@@ -44,10 +44,20 @@ class Importance(Result):
         """Whether any reason differs between groups: the smallest adjusted p-value."""
         return float("nan") if self.differences is None else self.differences["p_adjusted"].min()
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the groups' table, or that of all rows with the largest feature first."""
-        if self.groups is not None:
-            return self.groups
+    def totals(self) -> dict[str, Any]:
+        """Return what was averaged."""
+        groups = {} if self.groups is None else {"by": self.by}
+        rows = int(self.overall["rows"].max()) if len(self.overall) else 0
+        return {"features": len(self.features), "rows": rows, **groups}
+
+    def _tables(self) -> Tables:
+        """Return the groups' table first, or that of all rows with the largest feature first."""
+        more = {"groups": self.groups, "differences": self.differences}
+        given = {name: table.copy for name, table in more.items() if table is not None}
+        first = {"groups": given.pop("groups")} if "groups" in given else {}
+        return {**first, "overall": self._overall, **given}
+
+    def _overall(self) -> pd.DataFrame:
         return self.overall.sort_values(
             "mean_abs", ascending=False, kind="stable", ignore_index=True
         )
@@ -63,7 +73,7 @@ class Importance(Result):
             "p_value": plain(self.p_value),
         }
 
-    def metrics(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, float]:
         """Return the mean size per feature."""
         return dict(zip(self.features, self.overall["mean_abs"].astype(float), strict=True))
 

@@ -22,13 +22,13 @@ from rai_scale.models.background import sample_rows
 from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, model_input
 from rai_scale.models.scored_model import as_estimator
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 
 MAX_ROWS = 50_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PermutationImportance(Result):
     """What a score loses where a feature is shuffled.
 
@@ -62,7 +62,20 @@ class PermutationImportance(Result):
         """Standard deviation over repeats, shape (features,)."""
         return self.importances.std(axis=1)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def totals(self) -> dict[str, Any]:
+        """Return what was scored."""
+        repeats = self.importances.shape[1]
+        sizes = {"features": len(self.features), "repeats": repeats, "rows": self.rows}
+        return {"scoring": self.scoring, **sizes, "of": self.total}
+
+    def _tables(self) -> Tables:
+        return {"importances": self._importances}
+
+    def _numbers(self) -> dict[str, float]:
+        lost = dict(zip(self.features, self.importances_mean.tolist(), strict=True))
+        return {"baseline": self.baseline, **lost}
+
+    def _importances(self) -> pd.DataFrame:
         """Return feature, importance and std, the most important feature first."""
         found = pd.DataFrame(
             {

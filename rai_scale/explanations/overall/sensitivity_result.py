@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from rai_scale.explanations.overall.dependence_result import label_position
 from rai_scale.explanations.overall.interpret_objects import bars, morris_explanation
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sensitivity(Result):
     """What both methods give.
 
@@ -39,7 +39,25 @@ class Sensitivity(Result):
     confidence: float
     tables: tuple[dict[str, np.ndarray], ...]
 
-    def to_pandas(self) -> pd.DataFrame:
+    headline: ClassVar[str] = ""
+
+    def totals(self) -> dict[str, int]:
+        """Return what was evaluated."""
+        sizes = {"features": len(self.features), "outputs": len(self.labels)}
+        return {**sizes, "evaluations": self.evaluations}
+
+    def _tables(self) -> Tables:
+        return {"features": self._by_feature}
+
+    def _numbers(self) -> dict[str, float]:
+        """Return the headline of each feature and output."""
+        return {
+            f"{label}{'.' * bool(label)}{feature}": float(value)
+            for label, table in zip(self.labels, self.tables, strict=True)
+            for feature, value in zip(self.features, table[self.headline], strict=True)
+        }
+
+    def _by_feature(self) -> pd.DataFrame:
         """Return one row per output and feature."""
         parts = []
         for label, table in zip(self.labels, self.tables, strict=True):
@@ -69,21 +87,32 @@ class Sensitivity(Result):
         return self.tables[label_position(self.labels, label)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Morris(Sensitivity):
     """Elementary effects: ``mu``, ``mu_star`` (mean size), ``sigma``, ``mu_star_conf``."""
+
+    headline: ClassVar[str] = "mu_star"
 
     def to_interpret(self, label: str | None = None) -> Any:
         """Return interpret's ``MorrisExplanation`` of one output."""
         return morris_explanation(self.features, self.table(label))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sobol(Sensitivity):
     """Indices of the first order ``S1``, of pairs ``S2`` and in total ``ST``, with intervals.
 
     ``S2`` is a square whose upper triangle is filled, by the order of the features.
     """
+
+    headline: ClassVar[str] = "ST"
+
+    def _tables(self) -> Tables:
+        return {**super()._tables(), "pairs": self._all_pairs}
+
+    def _all_pairs(self) -> pd.DataFrame:
+        parts = [self.pairs(label).assign(output=label) for label in self.labels]
+        return pd.concat(parts, ignore_index=True)
 
     def pairs(self, label: str | None = None) -> pd.DataFrame:
         """Return one row per pair of features: S2 and S2_conf; empty without second order."""

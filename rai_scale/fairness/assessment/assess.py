@@ -12,7 +12,7 @@ import pandas as pd
 from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.assessment.gate_checks import check_gate, judge
+from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
 from rai_scale.fairness.assessment.positive_label import one_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
@@ -22,6 +22,7 @@ from rai_scale.fairness.assessment.suppressing import hidden_of, shown_groups, w
 from rai_scale.fairness.assessment.tables import four_fifths, reference_table
 from rai_scale.fairness.assessment.worst_combinations import worst_groups
 from rai_scale.fairness.frame import metric_frame
+from rai_scale.gates import Gate, check_gates
 from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import BOUNDED, disparity_table, parts_of
 from rai_scale.measures.flags import SMALL_GROUP
@@ -67,7 +68,7 @@ def assess_fairness(
     reference: Any = "largest",
     depth: int = 2,
     searched: Sequence[str] | None = None,
-    gates: Sequence[Mapping[str, Any]] = (),
+    gates: Sequence[Gate | Mapping[str, Any]] = (),
     compare_with: Any = None,
     title: str | None = None,
 ) -> FairnessResult:
@@ -105,7 +106,7 @@ def assess_fairness(
         search.
     searched : list of str, optional
         Metrics of that search; by default the first of ``metrics`` that is an error or hit rate.
-    gates : list of dict
+    gates : list of :class:`~rai_scale.gates.Gate`, or of their values
         ``metric`` (a disparity), ``above`` or ``below``, ``judged_by``.
     compare_with : path, dict, FairnessResult, optional
         An earlier run, for drift.
@@ -122,8 +123,8 @@ def assess_fairness(
         the labels that were found.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    gates = [check_gate(gate, n_boot) for gate in gates]
-    named = list(dict.fromkeys([*listed(disparities), *(gate["metric"] for gate in gates)]))
+    asked = gates_asked(gates, n_boot)
+    named = list(dict.fromkeys([*listed(disparities), *(gate.metric for gate in asked)]))
     wanted = _metrics(listed(metrics), named, score)
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
@@ -161,7 +162,8 @@ def assess_fairness(
         **{"bootstrap_unit": bootstrap_unit, "small_group": small_group},
         **{"suppress_below": suppress_below, "reference": reference},
     }
-    checked = [judge(gate, tables["disparities"], control_names(mf)) for gate in gates]
+    figures = figures_of(tables["disparities"], "disparity", control_names(mf))
+    checked = check_gates(asked, figures)
     run = {
         **{"run_id": started.strftime("%Y%m%dT%H%M%SZ"), "engine": engine_of(frame).name},
         **{"started": started.isoformat(timespec="seconds"), "package_version": __version__},

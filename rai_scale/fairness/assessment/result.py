@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rai_scale.fairness.assessment.gate_checks import figures_of
+from rai_scale.gates import Figure
 from rai_scale.measures.group_columns import column_of
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain, records
 
 LIMITS = (
@@ -42,8 +45,8 @@ class FairnessResult(Result):
         ``by_group``, ``overall``, ``disparities``, ``flags``, and where they were made
         ``reference``, ``four_fifths``, ``smallest_gaps``, ``worst_groups``, ``drift``. They hold
         names of groups and numbers, never a row of the data.
-    gates : list of dict
-        ``name``, ``metric``, ``passed``, ``detail`` and what they were judged by.
+    checked : list of dict
+        The gates: ``name``, ``metric``, ``passed``, ``detail`` and what they were judged by.
     notes : list of str
     """
 
@@ -52,13 +55,8 @@ class FairnessResult(Result):
     settings: dict[str, Any]
     rows: int
     tables: dict[str, pd.DataFrame]
-    gates: list[dict[str, Any]] = field(default_factory=list)
+    checked: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        s = self.summary()
-        gates = f", {s['gates_failed']} of {s['gates']} gates fail" if s["gates"] else ""
-        return f"FairnessResult({self.title!r}: {s['rows']:,} rows in {s['groups']} groups{gates})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain values; NaN becomes None."""
@@ -67,14 +65,14 @@ class FairnessResult(Result):
             "title": self.title,
             "run": self.run,
             "settings": plain(self.settings),
-            "summary": self.summary(),
-            "gates": plain(self.gates),
+            "summary": self.totals(),
+            "gates": plain(self.checked),
             **tables,
             "notes": self.notes,
             "method": {"limits": list(LIMITS)},
         }
 
-    def summary(self) -> dict[str, int]:
+    def totals(self) -> dict[str, int]:
         """Return how much was looked at."""
         control = [column_of(name) for name in self.settings["control_features"]]
         groups = self.tables["by_group"].drop_duplicates([*control, "group"])
@@ -84,13 +82,9 @@ class FairnessResult(Result):
             "groups": int((groups["rows"] > 0).sum() + (groups["hidden"] != "").sum()),
             "groups_small": int((small & (groups["hidden"] == "")).sum()),
             "groups_hidden": int((groups["hidden"] != "").sum()),
-            "gates": len(self.gates),
-            "gates_failed": sum(not gate["passed"] for gate in self.gates),
+            "gates": len(self.checked),
+            "gates_failed": sum(not gate["passed"] for gate in self.checked),
         }
-
-    def to_pandas(self, table: str = "by_group") -> pd.DataFrame:
-        """Return one of ``tables``."""
-        return self.tables[table]
 
     def to_html(self) -> str:
         """Return a self-contained page."""
@@ -98,18 +92,28 @@ class FairnessResult(Result):
 
         return render_fairness(self.to_dict())
 
-    def metrics(self) -> dict[str, float]:
-        """Return overall values and disparities by name; with control features the worst level's.
+    def _tables(self) -> Tables:
+        return {name: partial(self.tables.__getitem__, name) for name in self.tables}
 
-        Values that are not known, at any level, are left out.
-        """
-        found: dict[str, float] = {}
-        table = self.tables["disparities"]
-        for name, part in table.groupby("disparity", sort=False):
-            values = part["value"].to_numpy()  # one that is not known leaves the worst unknown
-            least = str(name).endswith(("_ratio", "_group_min"))
-            found[str(name)] = float(np.min(values) if least else np.max(values))
-        if not self.settings["control_features"]:
-            overall = self.tables["overall"]
-            found |= {f"{m}_overall": float(v) for m, v in overall[["metric", "value"]].to_numpy()}
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+    def _checked(self) -> list[dict[str, Any]]:
+        return self.checked
+
+    def _remarks(self) -> list[str]:
+        return self.notes
+
+    def _figures(self) -> dict[str, list[Figure]]:
+        control = self.settings["control_features"]
+        found = figures_of(self.tables["disparities"], "disparity", map(column_of, control))
+        if not control:
+            overall = figures_of(self.tables["overall"], "metric")
+            found |= {f"{name}_overall": figures for name, figures in overall.items()}
+        return found
+
+    def _numbers(self) -> dict[str, float]:
+        """Return the worst level's; one that is not known leaves the worst unknown."""
+        found = {}
+        for name, figures in self._figures().items():
+            values = [figure.value for figure in figures]
+            least = name.endswith(("_ratio", "_group_min"))
+            found[name] = float(np.min(values) if least else np.max(values))
+        return found

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.fairness.data_balance.registry import REGISTRY
-from rai_scale.results import Result
+from rai_scale.gates import Figure
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import records
 
 HEADLINES = {
@@ -53,29 +54,26 @@ class BalanceResult(Result):
     settings: dict[str, Any]
     title: str = TITLE
 
-    def __repr__(self) -> str:
-        """Say how much there is."""
+    def totals(self) -> dict[str, int]:
+        """Return how much there is."""
         rows = int(self.counts["rows"].sum())
-        return (
-            f"BalanceResult(rows={rows:,}, groups={len(self.groups)}, "
-            f"measures={len(self.measures):,}, notes={len(self.notes)})"
-        )
+        measures, notes = len(self.measures), len(self.notes)
+        return {"rows": rows, "groups": len(self.groups), "measures": measures, "notes": notes}
 
-    def to_pandas(self, family: str | None = None) -> pd.DataFrame:
-        """Return the long table, or one family with a column per measure.
+    def _tables(self) -> Tables:
+        """Return the long table, the groups and counts, and a table per family of measures."""
+        return {
+            "measures": self.measures.copy,
+            "groups": self.groups.copy,
+            "counts": self.counts.copy,
+            **{family: partial(self._family, family) for family in REGISTRY},
+        }
 
-        Raises
-        ------
-        ConfigError
-            If there is no such family.
-        """
-        if family is None:
-            return self.measures.copy()
-        if family not in REGISTRY:
-            raise ConfigError(
-                f"no family {family!r}.{did_you_mean(family, REGISTRY)} "
-                f"There are: {', '.join(REGISTRY)}."
-            )
+    def _remarks(self) -> tuple[str, ...]:
+        return self.notes
+
+    def _family(self, family: str) -> pd.DataFrame:
+        """Return one family with a column per measure."""
         part = self.measures[self.measures["family"] == family]
         keys = ["feature", "outcome", "group", "versus"]
         wide: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -85,23 +83,32 @@ class BalanceResult(Result):
         table = pd.DataFrame(list(wide.values()), columns=[*keys, *names], dtype=object)
         return table.astype(dict.fromkeys(names, "float64"))
 
-    def metrics(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, float]:
         """Return the worst of all groups per feature, ``<feature>.max_abs_DPL``.
 
         Without a sign, which would turn with the group that is farthest: the largest absolute
         value, for the disparate impact the smallest. Undefined and infinite values are left out.
         """
-        found: dict[str, float] = {}
-        for family, feature, name, value in self.measures[
-            ["family", "feature", "measure", "value"]
-        ].itertuples(index=False):
-            if name not in HEADLINES.get(family, ()) or not np.isfinite(value):
+        found = {}
+        for name, figures in self._figures().items():
+            known = [figure.value for figure in figures if np.isfinite(figure.value)]
+            worst = min if ".min_" in f".{name}" else max
+            found[name] = worst(known, default=np.nan)
+        return found
+
+    def _figures(self) -> dict[str, list[Figure]]:
+        """Return the headlines of each group; a gate on one holds for every group or fails."""
+        found: dict[str, list[Figure]] = {}
+        names = ["family", "feature", "group", "measure", "value"]
+        for family, feature, group, name, value in self.measures[names].itertuples(index=False):
+            if name not in HEADLINES.get(family, ()):
                 continue
-            worst, prefix = (min, "min_") if name == "DI" else (max, "")
+            prefix = "min_" if name == "DI" else ""
             if REGISTRY[family][name].low < 0:
                 prefix = "max_abs_"
             key = f"{prefix}{name}" if feature is None else f"{feature}.{prefix}{name}"
-            found[key] = float(worst(abs(value), found.get(key, abs(value))))
+            at = "" if group is None else f"group {group}"
+            found.setdefault(key, []).append(Figure(float(abs(value)), at=at))
         return found
 
     def to_dict(self) -> dict[str, Any]:

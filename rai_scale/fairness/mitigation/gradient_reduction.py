@@ -26,14 +26,15 @@ from rai_scale.fairness.mitigation.reductions import (
     moment_of,
     training_of,
 )
+from rai_scale.results import Result, Tables
 from rai_scale.upstream.fairlearn import ACCURACY_MUL, Lagrangian, expected_predictions
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 
-@dataclass(frozen=True)
-class ExponentiatedGradientResult:
+@dataclass(frozen=True, repr=False)
+class ExponentiatedGradientResult(Result):
     """A fitted randomised predictor: Fairlearn's own object, and how to apply it to a frame.
 
     Attributes
@@ -67,6 +68,23 @@ class ExponentiatedGradientResult:
     def best_gap_(self) -> float:
         """The duality gap of the solution."""
         return self.mitigator.best_gap_
+
+    def totals(self) -> dict[str, int]:
+        """Return how many predictors there are, and how many were fitted."""
+        fits = self.mitigator.n_oracle_calls_
+        used = int((self.weights_ > 0).sum())
+        return {"predictors": used, "fits": fits, "features": len(self.features)}
+
+    def _tables(self) -> Tables:
+        return {"predictors": self._weights}
+
+    def _numbers(self) -> dict[str, float]:
+        return {"best_gap": float(self.best_gap_), **self.totals()}
+
+    def _weights(self) -> pd.DataFrame:
+        kinds = [type(predictor).__name__ for predictor in self.predictors_]
+        weights = self.weights_.reindex(self.predictors_.index).to_numpy()
+        return pd.DataFrame({"predictor": self.predictors_.index, "kind": kinds, "weight": weights})
 
     def expected(self, X: pd.DataFrame) -> np.ndarray:
         """Return the probability of answer 1 (or the mean answer, in regression) of each row."""

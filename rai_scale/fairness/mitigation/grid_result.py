@@ -14,13 +14,13 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import publish_object
 from rai_scale.fairness.mitigation.pareto_front import ParetoResult, pareto
 from rai_scale.fairness.mitigation.reductions import Predict
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GridSearchResult(Result):
     """A fitted grid: Fairlearn's own object, and how to apply it to a frame.
 
@@ -105,14 +105,22 @@ class GridSearchResult(Result):
             return f"grid {self.best_idx_}"
 
         return pareto(
-            self.to_pandas().assign(candidate=list(self.candidates())),
+            self._points().assign(candidate=list(self.candidates())),
             performance="objective",
             disparity="largest_violation",
             higher_is_better=False,
             rule=selected,
         )
 
-    def to_pandas(self) -> pd.DataFrame:
+    def totals(self) -> dict[str, int]:
+        """Return how many points were fitted."""
+        constraints, features = len(self.lambda_vecs_), len(self.features)
+        return {"points": len(self.objectives_), "constraints": constraints, "features": features}
+
+    def _tables(self) -> Tables:
+        return {"points": self._points}
+
+    def _points(self) -> pd.DataFrame:
         """Return one row per grid point: objective, largest violation, whether it is chosen."""
         return pd.DataFrame(
             {
@@ -137,7 +145,7 @@ class GridSearchResult(Result):
         """Return a page of all grid points."""
         return self.pareto().to_html()
 
-    def metrics(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, float]:
         """Return objective and largest violation of the chosen point."""
-        chosen = self.to_pandas().iloc[self.best_idx_]
+        chosen = self._points().iloc[self.best_idx_]
         return {name: float(chosen[name]) for name in ("objective", "largest_violation")}

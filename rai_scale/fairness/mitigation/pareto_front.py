@@ -11,12 +11,13 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.mitigation.pareto_chart import Axes, pareto_page, pareto_svg
-from rai_scale.results import Result
+from rai_scale.results import Result, Tables
+from rai_scale.statistics.json_values import records
 
 Rule = Callable[[pd.DataFrame], str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParetoResult(Result):
     """The candidates, the Pareto-optimal ones and the chosen one.
 
@@ -44,15 +45,22 @@ class ParetoResult(Result):
         """The name of the chosen candidate."""
         return str(self.table.loc[self.table["chosen"], "candidate"].iloc[0])
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table."""
-        return self.table
+    def totals(self) -> dict[str, Any]:
+        """Return how many candidates there are, and which is chosen."""
+        optimal = int(self.table["pareto_optimal"].sum())
+        return {"candidates": len(self.table), "pareto_optimal": optimal, "chosen": self.chosen}
+
+    def _tables(self) -> Tables:
+        return {"candidates": self.table.copy}
+
+    def _remarks(self) -> list[str]:
+        return [f"chosen by: {self.rule}"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table and the rule as plain values."""
         names = {"performance": self.performance, "disparity": self.disparity}
-        rows = [{str(k): v for k, v in row.items()} for row in self.table.to_dict("records")]
-        return {**names, "rule": self.rule, "chosen": self.chosen, "candidates": rows}
+        candidates = records(self.table)
+        return {**names, "rule": self.rule, "chosen": self.chosen, "candidates": candidates}
 
     def to_svg(self) -> str:
         """Return the chart as SVG."""
@@ -66,7 +74,7 @@ class ParetoResult(Result):
     def _axes(self) -> Axes:
         return Axes(self.performance, self.disparity, self.higher_is_better)
 
-    def metrics(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, float]:
         """Return the two numbers of the chosen candidate."""
         row = self.table[self.table["chosen"]].iloc[0]
         return {"performance": float(row["performance"]), "disparity": float(row["disparity"])}

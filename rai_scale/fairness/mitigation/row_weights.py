@@ -13,6 +13,7 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import Cells, count_cells
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 CELL_LIMIT = 1_000_000
 
 
-@dataclass(frozen=True)
-class Reweighing:
+@dataclass(frozen=True, repr=False)
+class Reweighing(Result):
     """Weights per (sensitive features, label).
 
     Attributes
@@ -56,9 +57,17 @@ class Reweighing:
             label="reweighing",
         )
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table of weights."""
-        return self.table
+    def totals(self) -> dict[str, Any]:
+        """Return how many cells there are, of which columns."""
+        rows = int(self.table["count"].sum())
+        return {"keys": self.keys, "cells": len(self.table), "rows": rows}
+
+    def _tables(self) -> Tables:
+        return {"weights": self.table.copy}
+
+    def _numbers(self) -> dict[str, float]:
+        weight = self.table["weight"]
+        return {"least_weight": float(weight.min()), "greatest_weight": float(weight.max())}
 
 
 def reweighing(

@@ -18,7 +18,7 @@ from rai_scale.fairness.assessment.assess import (
     OF_SCORES,
     listed,
 )
-from rai_scale.fairness.assessment.gate_checks import check_gate, judge
+from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import overall_table
 from rai_scale.fairness.assessment.positive_label import declared_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
@@ -27,6 +27,7 @@ from rai_scale.fairness.private.frame import PrivateMetricFrame
 from rai_scale.fairness.private.gaps import gap_end, part_of
 from rai_scale.fairness.private.intervals import level_places
 from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
+from rai_scale.gates import Gate, check_gates
 from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
 from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
@@ -59,7 +60,7 @@ def assess_private(
     confidence: float = 0.95,
     random_state: int | None = 0,
     small_group: int = LEAST_ROWS,
-    gates: Sequence[Mapping[str, Any]] = (),
+    gates: Sequence[Gate | Mapping[str, Any]] = (),
     title: str | None = None,
 ) -> FairnessResult:
     """Measure a model by group under a privacy budget, with intervals, gates and a report.
@@ -90,8 +91,8 @@ def assess_private(
     ConfigError
         If something was asked for that cannot be computed; nothing is charged.
     """
-    checked = [check_gate(gate, n_boot) for gate in gates]
-    named = list(dict.fromkeys([*disparities, *(gate["metric"] for gate in checked)]))
+    asked = gates_asked(gates, n_boot)
+    named = list(dict.fromkeys([*disparities, *(gate.metric for gate in asked)]))
     wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
     _refuse(wanted, confidence)
     tail = (1 - confidence) / 2
@@ -125,7 +126,8 @@ def assess_private(
         "disparities": disparity_table(mf, list(dict.fromkeys(every)), confidence),
         "flags": mf.flags,
     }
-    judged = [judge(gate, tables["disparities"], control_names(mf)) for gate in checked]
+    figures = figures_of(tables["disparities"], "disparity", control_names(mf))
+    judged = check_gates(asked, figures)
     roles = mf.noisy.roles
     facts = _facts(mf, privacy)
     settings = {

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import counts_of
 from rai_scale.statistics.histogram import DEFAULT_BINS, DEFAULT_MAX_CELLS, ScoreColumns
 from rai_scale.statistics.score_bins import (
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 STRATEGIES = ("uniform", "quantile")
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """How well scores agree with what happened.
 
     Attributes
@@ -52,6 +53,18 @@ class Calibration:
     curve: pd.DataFrame
     errors: pd.DataFrame
     exact_edges: bool
+
+    def _tables(self) -> Tables:
+        return {"errors": self.errors.copy, "curve": self.curve.copy}
+
+    def _numbers(self) -> dict[str, float]:
+        """Return the errors of the worst group."""
+        return {f"max_{name}": float(self.errors[name].max()) for name in ("ece", "mce")}
+
+    def totals(self) -> dict[str, int]:
+        """Return how much was counted."""
+        rows = int(self.errors["count"].sum())
+        return {"groups": len(self.errors), "bins": len(self.curve), "rows": rows}
 
 
 def calibration(

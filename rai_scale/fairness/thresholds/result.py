@@ -13,11 +13,13 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.thresholds.apply import GroupRules, PredictRows, rule_columns
 from rai_scale.fairness.thresholds.solver import Problem
+from rai_scale.measures.group_columns import group_label
+from rai_scale.results import Result, Tables
 from rai_scale.upstream.fairlearn import InterpolatedThresholder
 
 
-@dataclass(frozen=True)
-class FittedThresholds:
+@dataclass(frozen=True, repr=False)
+class FittedThresholds(Result):
     """Fitted thresholds per group.
 
     Attributes
@@ -62,12 +64,34 @@ class FittedThresholds:
     counts: pd.DataFrame
     rules: GroupRules
 
-    def __str__(self) -> str:
-        lost = "" if self.mode != "binned" else f", at most {self.objective_bound:.3g} lost by bins"
-        return (
-            f"thresholds of {len(self.x_best)} groups for {self.problem.constraints}: "
-            f"{self.problem.objective} {self.objective_value:.6g}{lost} ({self.mode})"
-        )
+    def totals(self) -> dict[str, Any]:
+        """Return what was fitted."""
+        asked = {"constraints": self.problem.constraints, "objective": self.problem.objective}
+        return {"groups": len(self.x_best), **asked, "mode": self.mode}
+
+    def _tables(self) -> Tables:
+        whole = {} if self.overall_curve is None else {"overall_curve": self.overall_curve.copy}
+        return {"thresholds": self._thresholds, "curves": self._curves, **whole}
+
+    def _numbers(self) -> dict[str, float]:
+        bound = self.objective_bound
+        return {self.problem.objective: self.objective_value, "lost_by_bins_at_most": bound}
+
+    def _thresholds(self) -> pd.DataFrame:
+        """Return the rule of each group: with chance p0 by operation0, else by operation1."""
+        rules = self.thresholder.interpolation_dict
+        rows = [
+            {"group": group_label(group), "constrained": self.x_best[group], **rules[group]}
+            for group in self.x_best
+        ]
+        return pd.DataFrame(rows)
+
+    def _curves(self) -> pd.DataFrame:
+        parts = [
+            curve.assign(group=group_label(group)).set_index("group").reset_index()
+            for group, curve in self.curves.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
 
     def thresholder_of(
         self, estimator: Any, predict_method: str = "auto"

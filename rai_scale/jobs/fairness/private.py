@@ -76,7 +76,7 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
     result = replace(result, run=run, notes=[*result.notes, *notes])
     _write(config, result, versions=versions, source=source)
     code = FAILED_CHECK if run["status"] == "failed" else OK
-    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
+    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
     return Outcome(code, _summary(result), report, (*failed, *notes), unread_files(lake))
 
 
@@ -133,7 +133,7 @@ def _write(
 
 
 def _summary(result: Any) -> str:
-    s = result.summary()
+    s = result.totals()
     usable = int(result.tables["by_group"]["value"].notna().sum())
     text = f"private release: {usable} of {len(result.tables['by_group'])} values are usable"
     if s["gates"]:

@@ -85,7 +85,7 @@ def run(config: FairnessJob, engine: Engine) -> Outcome:
         outputs=outputs,
     )
     manifest.save(config.output)
-    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
+    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
     return Outcome(exit_code, _summary(result), report, failed, unread)
 
 
@@ -108,7 +108,7 @@ def _versions(earlier: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _summary(result: Any) -> str:
-    s = result.summary()
+    s = result.totals()
     text = f"{s['rows']:,} rows in {s['groups']} groups"
     if s["groups_hidden"]:
         text += f", {s['groups_hidden']} of them hidden"

@@ -51,7 +51,7 @@ def check_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
         passed = len(broke) <= gate.max_columns and idle is None
         checked.append({"name": gate.name, "passed": passed, "detail": idle or detail})
     if config.max_unreadable_files is not None:
-        files = result.summary()["files_unreadable"]
+        files = result.totals()["files_unreadable"]
         passed = files <= config.max_unreadable_files
         detail = f"{files} files, {config.max_unreadable_files} allowed"
         checked.append({"name": "unreadable files", "passed": passed, "detail": detail})

@@ -84,15 +84,15 @@ def _completed(
         "source": config.source,
         "status": status,
     }
-    return replace(result, gates=gates, run={**result.run, **known})
+    return replace(result, checked=gates, run={**result.run, **known})
 
 
 def _failed_gates(result: ScanResult) -> tuple[str, ...]:
-    return tuple(f"{g['name']}: {g['detail']}" for g in result.gates if not g["passed"])
+    return tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
 
 
 def _summary(result: ScanResult) -> str:
-    s = result.summary()
+    s = result.totals()
     return (
         f"{s['tables']} tables, {s['rows']:,} rows: {s['columns_with_findings']} of "
         f"{s['columns']} columns hold personal data; {not_looked_at(s)}"
@@ -130,8 +130,8 @@ def _manifest(
         outputs={name: place_of(config.output).child(name).url for name in names},
         seeds={"sample": config.seed},
         details={
-            "summary": result.summary(),
-            "gates": list(result.gates),
+            "summary": result.totals(),
+            "gates": result.gates(),
             "unread": len(result.unread()),
             "not_looked_at": [item.to_dict() for item in result.unread()],
         },

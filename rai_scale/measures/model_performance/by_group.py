@@ -13,6 +13,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
 from rai_scale.measures.model_performance.curves import doane_histogram, pr_points, roc_points
 from rai_scale.measures.model_performance.regression import Residuals, regression_residuals
+from rai_scale.results import Result, Tables
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
 from rai_scale.upstream.interpret import explanation_class
@@ -20,8 +21,8 @@ from rai_scale.upstream.interpret import explanation_class
 KINDS = {"classification": ("roc", "pr"), "regression": ("regression",)}
 
 
-@dataclass(frozen=True)
-class Performance:
+@dataclass(frozen=True, repr=False)
+class Performance(Result):
     """Performance of one or more models, per group and over all rows.
 
     Attributes
@@ -43,6 +44,26 @@ class Performance:
     overall: pd.DataFrame
     groups: pd.DataFrame
     counted: Mapping[str, Any]
+
+    def _tables(self) -> Tables:
+        return {"by_group": self.by_group.copy, "overall": self.overall.copy}
+
+    def _numbers(self) -> dict[str, float]:
+        found = {}
+        for row in self.overall.to_dict("records"):
+            model = f"{row.pop('model')}." if len(self.counted) > 1 else ""
+            found |= {f"{model}{name}": value for name, value in row.items()}
+        return found
+
+    def totals(self) -> dict[str, Any]:
+        """Return what was measured."""
+        rows = int(self.overall["rows"].iloc[0])
+        return {
+            "task": self.task,
+            "models": len(self.counted),
+            "rows": rows,
+            "groups": len(self.groups),
+        }
 
     def roc(self, model: str | None = None, group: Any = None) -> pd.DataFrame:
         """Return ``fpr``, ``tpr`` and ``threshold`` of the ROC curve.

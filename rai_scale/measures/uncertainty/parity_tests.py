@@ -13,6 +13,7 @@ from scipy import stats
 from rai_scale.errors import ConfigError
 from rai_scale.measures.uncertainty.formulas_cells import Formula
 from rai_scale.measures.uncertainty.resample import generator_of
+from rai_scale.results import Result
 from rai_scale.statistics.multiple_tests import holm
 
 _CHUNK = 2_000_000
@@ -65,13 +66,20 @@ def two_proportion_z_tests(
     )
 
 
-@dataclass(frozen=True)
-class PermutationTest:
+@dataclass(frozen=True, repr=False)
+class PermutationTest(Result):
     """Result of a permutation test: ``statistic`` is max - min over groups in the data."""
 
     statistic: float
     p_value: float
     n_permutations: int
+
+    def _numbers(self) -> dict[str, float]:
+        return {"statistic": self.statistic, "p_value": self.p_value}
+
+    def totals(self) -> dict[str, float]:
+        """Return the test's numbers."""
+        return {**self._numbers(), "n_permutations": self.n_permutations}
 
 
 def permutation_test(

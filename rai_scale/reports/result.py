@@ -1,0 +1,51 @@
+"""The page of a result that has none of its own: gates, notes and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from rai_scale.reports.html import _render
+
+SHOWN = 60
+"""Rows of a table on the page; the rest stands in the tables of the result."""
+TINY, LARGE = 1e-4, 1e6
+
+
+def render_result(
+    title: str,
+    sizes: str,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    gates: Sequence[Mapping[str, Any]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the page of a result, made of its tables; empty ones are left out."""
+    report = {"title": title, "sizes": sizes, "gates": list(gates), "notes": list(notes)}
+    shown = [_table(name, table) for name, table in tables.items() if len(table)]
+    return _render("result.html.j2", report, tables=shown)
+
+
+def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    rows = table.head(SHOWN).itertuples(index=False, name=None)
+    return {
+        "name": name.replace("_", " "),
+        "columns": [str(column) for column in table.columns],
+        "rows": [[_cell(value) for value in row] for row in rows],
+        "left": max(0, len(table) - SHOWN),
+    }
+
+
+def _cell(value: Any) -> tuple[str, bool]:
+    """Return a cell as text, and whether it is a number."""
+    if value is None or value is pd.NaT or value is pd.NA:
+        return "", False
+    if isinstance(value, bool | str) or not pd.api.types.is_number(value):
+        return str(value), False
+    if pd.isna(value):
+        return "undefined", True
+    if float(value).is_integer():
+        return f"{value:,.0f}", True
+    return f"{value:.4g}" if not TINY <= abs(value) < LARGE else f"{value:,.4f}", True
