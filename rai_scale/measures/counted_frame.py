@@ -61,7 +61,7 @@ class CountedMetricFrame(FilledMetricFrame, Result):
 
     def totals(self) -> dict[str, Any]:
         """Return what was measured."""
-        names = tuple(metric.name for metric in self._measured.metrics)
+        names = tuple(metric.name for metric in self.measured.metrics)
         sizes = {"rows": int(self.counts.sum()), "groups": int((self.counts > 0).sum())}
         return {"metrics": names, **sizes, "flags": len(self.flags)}
 
@@ -72,12 +72,12 @@ class CountedMetricFrame(FilledMetricFrame, Result):
             "counts": self.counts.rename("rows"),
         }
         found |= {"flags": self.flags, "bounds": self.bounds}
-        names = [metric.name for metric in self._measured.metrics]
+        names = [metric.name for metric in self.measured.metrics]
         return {name: partial(_table, table, names) for name, table in found.items()}
 
     def _numbers(self) -> dict[str, float]:
         """Return overall values, and comparisons of groups; with control features the worst."""
-        names = [metric.name for metric in self._measured.metrics]
+        names = [metric.name for metric in self.measured.metrics]
         found = {}
         for kind in ("overall", *COMPARED):
             table = self.overall if kind == "overall" else getattr(self, kind)(errors="coerce")

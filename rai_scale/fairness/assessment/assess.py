@@ -123,8 +123,8 @@ def assess_fairness(
         the labels that were found.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    asked = gates_asked(gates, n_boot)
-    named = list(dict.fromkeys([*listed(disparities), *(gate.metric for gate in asked)]))
+    checks = gates_asked(gates, n_boot)
+    named = list(dict.fromkeys([*listed(disparities), *(gate.metric for gate in checks)]))
     wanted = _metrics(listed(metrics), named, score)
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
@@ -163,7 +163,7 @@ def assess_fairness(
         **{"suppress_below": suppress_below, "reference": reference},
     }
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
-    checked = check_gates(asked, figures)
+    checked = check_gates(checks, figures)
     run = {
         **{"run_id": started.strftime("%Y%m%dT%H%M%SZ"), "engine": engine_of(frame).name},
         **{"started": started.isoformat(timespec="seconds"), "package_version": __version__},

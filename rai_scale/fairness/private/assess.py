@@ -91,8 +91,8 @@ def assess_private(
     ConfigError
         If something was asked for that cannot be computed; nothing is charged.
     """
-    asked = gates_asked(gates, n_boot)
-    named = list(dict.fromkeys([*disparities, *(gate.metric for gate in asked)]))
+    checks = gates_asked(gates, n_boot)
+    named = list(dict.fromkeys([*disparities, *(gate.metric for gate in checks)]))
     wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
     _refuse(wanted, confidence)
     tail = (1 - confidence) / 2
@@ -127,7 +127,7 @@ def assess_private(
         "flags": mf.flags,
     }
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
-    judged = check_gates(asked, figures)
+    judged = check_gates(checks, figures)
     roles = mf.noisy.roles
     facts = _facts(mf, privacy)
     settings = {

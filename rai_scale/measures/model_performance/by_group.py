@@ -51,8 +51,9 @@ class Performance(Result):
     def _numbers(self) -> dict[str, float]:
         found = {}
         for row in self.overall.to_dict("records"):
-            model = f"{row.pop('model')}." if len(self.counted) > 1 else ""
-            found |= {f"{model}{name}": value for name, value in row.items()}
+            model = row.pop("model")
+            before = f"{model}." if len(self.counted) > 1 else ""
+            found |= {f"{before}{name}": value for name, value in row.items()}
         return found
 
     def totals(self) -> dict[str, Any]:

@@ -1,0 +1,227 @@
+"""Every result of every capability offers the same: a table of real, small ones."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+import rai_scale
+from rai_scale.errors import ConfigError
+from rai_scale.fairness.mitigation.candidates import evaluate_candidates
+from rai_scale.gates import Gate
+from rai_scale.measures.uncertainty.formulas_rates import selection_rate
+from rai_scale.measures.uncertainty.parity_tests import permutation_test
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.verdict import Seen, judge
+from rai_scale.private_queries.dry_run import dry_run
+from rai_scale.results import Result
+
+SECRET = "Zaphod"
+"""A value of the rows' key, which nothing but a table that is asked for may show."""
+N = 240
+RNG = np.random.default_rng(0)
+X = pd.DataFrame(RNG.normal(size=(N, 2)), columns=["a", "b"])
+ROWS = X.assign(
+    y=(X["a"] + RNG.normal(size=N) > 0).astype(int),
+    s=1 / (1 + np.exp(-X["a"])),
+    p=(X["a"] > 0).astype(int),
+    g=np.where(X["b"] > 0, "u", "v"),
+    kind=np.where(X["a"] > 0, "k", "l"),
+    who=[f"{SECRET}{i}" for i in range(N)],
+    shap_a=X["a"],
+    shap_b=X["b"],
+)
+XY = ROWS[["a", "b", "y", "g"]]
+LABELS = {"y_true": "y", "sensitive_features": ["g"]}
+BY = {**LABELS, "y_pred": "p"}
+PEOPLE = {"": {"S": {"t": {"who": {"type": "string", "private_id": True}, "max_ids": 1,
+    "a": {"type": "float", "lower": -3, "upper": 3}, "g": {"type": "string"}}}}}  # fmt: skip
+PRIVATE = {"epsilon": 1.0, "scope": "s", "analyst": "me"}
+
+
+def model():
+    return LinearRegression().fit(X, X["a"] * 2 + X["b"])
+
+
+def mitigated(how, **options):
+    return how(XY, LogisticRegression(), constraints="DemographicParity", features=["a", "b"], **LABELS,
+               **options)  # fmt: skip
+
+
+def scanned():
+    found = judge(("EMAIL_ADDRESS",), Seen(8, 8), {"EMAIL_ADDRESS": (8, 8.0)})
+    column = ColumnScan("mail", "mail", "string", 8, 0, True, tuple(found))
+    table = TableScan("people", "csv", 9, 9, 1, "findings", None, (column,))
+    run = {"run_id": "r", "started": "2026-01-02T03:04:05+00:00", "engine": "local",
+           "status": "ok", "source": "lake"}  # fmt: skip
+    return ScanResult((table,), (), run, AnalyzerConfig(model="m"), None, 0)
+
+
+def grid_candidates():
+    grid = mitigated(rai_scale.grid_search, grid_size=3)
+    return rai_scale.pareto(
+        evaluate_candidates(
+            XY, grid.candidates(), features=["a", "b"], **LABELS,
+            disparity="demographic_parity_difference",
+        ),
+        performance="accuracy_score", disparity="demographic_parity_difference",
+    )  # fmt: skip
+
+
+def private(ledger):
+    options = {"metadata": PEOPLE, "ledger": ledger, **PRIVATE}
+    query = "SELECT g, COUNT(*) AS n, AVG(a) AS m FROM S.t GROUP BY g"
+    return rai_scale.private_sql(query, {"S.t": ROWS}, keys={"g": ["u", "v"]}, **options)
+
+
+def private_model(ledger):
+    return rai_scale.train_private_ebm(
+        ROWS, features=["a", "kind"], target="p", classes=[0, 1], privacy_unit="who",
+        privacy_bounds={"a": (-3, 3), "kind": ["k", "l"]}, delta=1e-6, ledger=ledger,
+        dataset="d", max_rounds=5, **{**PRIVATE, "scope": "replace"},
+    )  # fmt: skip
+
+
+def private_frame(ledger):
+    return rai_scale.metric_frame(
+        ROWS, metrics=["selection_rate", "accuracy_score"], **BY, epsilon=4.0, ledger=ledger,
+        scope="s", analyst="me", privacy_unit="who", groups={"g": ["u", "v"]}, dataset="d",
+    )  # fmt: skip
+
+
+CASES = {
+    "ScanResult": lambda _: scanned(),
+    "CountedMetricFrame": lambda _: rai_scale.metric_frame(ROWS, metrics="selection_rate", **BY),
+    "PrivateMetricFrame": private_frame,
+    "FairnessResult": lambda _: rai_scale.assess_fairness(
+        ROWS, n_boot=20, gates=[Gate("demographic_parity_difference", above=0.9)], **BY
+    ),
+    "BalanceResult": lambda _: rai_scale.balance(ROWS, sensitive_features=["g"], label="y"),
+    "Calibration": lambda _: rai_scale.calibration(ROWS, scores="s", **LABELS),
+    "FittedThresholds": lambda _: rai_scale.fit_threshold_optimizer(ROWS, scores="s", **LABELS),
+    "Reweighing": lambda _: rai_scale.reweighing(ROWS, **LABELS),
+    "ParetoResult": lambda _: grid_candidates(),
+    "GridSearchResult": lambda _: mitigated(rai_scale.grid_search, grid_size=3),
+    "ExponentiatedGradientResult": lambda _: mitigated(
+        rai_scale.exponentiated_gradient, max_iter=3
+    ),
+    "Performance": lambda _: rai_scale.performance(ROWS, score="s", **LABELS),
+    "PermutationTest": lambda _: permutation_test(
+        selection_rate, np.array([0, 1]), np.array([0, 1]), np.array([[5, 4], [2, 7]])
+    ),
+    "Importance": lambda _: rai_scale.importance(ROWS[["shap_a", "shap_b"]]),
+    "PermutationImportance": lambda _: rai_scale.permutation_importance(
+        ROWS, model(), features=["a", "b"], label="s"
+    ),
+    "PartialDependence": lambda _: rai_scale.partial_dependence(
+        X, model(), features=["a", "b"], of=["a"]
+    ),
+    "Ice": lambda _: rai_scale.ice(
+        ROWS, model(), features=["a", "b"], of=["a"], rows=3, key_columns=["who"]
+    ),
+    "Morris": lambda _: rai_scale.morris(X, model(), features=["a", "b"], trajectories=10),
+    "Sobol": lambda _: rai_scale.sobol(X, model(), features=["a", "b"], base_samples=16),
+    "Explanation": lambda _: rai_scale.plan_explanation(X, model(), features=["a", "b"]),
+    "EBMResult": lambda _: rai_scale.train_ebm(
+        ROWS, features=["a", "b"], target="y", shards=1, max_rounds=5
+    ),
+    "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], target="y"),
+    "PrivateEBMResult": private_model,
+    "PrivateRelease": private,
+    "DryRun": lambda _: dry_run("SELECT COUNT(*) AS n FROM S.t", PEOPLE, epsilon=1.0),
+    "Verification": lambda ledger: ledger.verify(),
+}
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    place = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    book = rai_scale.open_ledger(f"sqlite:///{place}", force_ephemeral=True)
+    book.create_scope("s", epsilon=100, delta=0.1)
+    book.create_scope("replace", epsilon=100, delta=0.1, neighbours="replace")
+    return book
+
+
+@pytest.fixture(scope="module")
+def made(ledger):
+    kept = {}
+    return lambda name: kept.setdefault(name, kept.get(name) or CASES[name](ledger))
+
+
+def every_result(kind=Result):
+    for inner in kind.__subclasses__():
+        if inner.__module__.startswith("rai_scale."):
+            yield inner
+            yield from every_result(inner)
+
+
+def test_no_result_is_left_out():
+    for module in pkgutil.walk_packages(rai_scale.__path__, "rai_scale."):
+        if not module.name.startswith(("rai_scale.jobs", "rai_scale.cli")):
+            importlib.import_module(module.name)
+    bases = {"Sensitivity", "UsableTables"}
+    assert {kind.__name__ for kind in every_result()} - bases == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_result_offers_what_all_do(made, name, tmp_path):
+    result = made(name)
+    assert type(result).__name__ == name
+    line = repr(result)
+    assert re.fullmatch(rf"{name}\(.+\)", line), "one line with sizes"
+    assert len(line) < 500
+    words = result.summary()
+    assert words.startswith(line)
+    tables = words.splitlines()[-1].removeprefix("tables: ").split(", ")
+    assert tables[-1] == "metrics"
+    for table in tables:
+        assert isinstance(result.to_pandas(table=table), pd.DataFrame)
+    pd.testing.assert_frame_equal(result.to_pandas(), result.to_pandas(tables[0]))
+    with pytest.raises(ConfigError, match=f"Did you mean {tables[0]!r}"):
+        result.to_pandas(f"{tables[0]}s")
+    assert json.loads(result.to_json()) == json.loads(json.dumps(result.to_dict(), default=str))
+    page = result.to_html()
+    assert page.lstrip().startswith("<!doctype html>")
+    assert result.save_html(tmp_path / "r.html").read_text(encoding="utf-8") == page
+    assert result._repr_html_().startswith("<iframe")
+    for shown in (line, words, page):
+        assert SECRET not in shown
+    metrics = result.metrics()
+    assert all(type(value) is float and np.isfinite(value) for value in metrics.values())
+    for metric, value in metrics.items():
+        [gate] = result.gates(Gate(metric, above=value + 1))
+        assert gate["passed"]
+        assert not result.gates({"metric": metric, "below": value + 1})[0]["passed"]
+    with pytest.raises(ConfigError, match="is not measured"):
+        result.gates(Gate("no such number", above=1))
+    assert all(gate["passed"] for gate in result.gates())
+
+
+def test_a_result_that_cannot_be_shown_says_what_it_is():
+    class NoPage(Result):
+        def to_html(self):
+            raise ValueError(SECRET)
+
+    class Nothing(NoPage):
+        def summary(self):
+            raise ValueError(SECRET)
+
+    assert NoPage()._repr_html_() == "<pre>NoPage()\ntables: metrics</pre>"
+    assert Nothing()._repr_html_() == "<pre>Nothing</pre>"
+
+
+def test_a_number_that_is_not_known_fails_its_gate_and_is_no_metric():
+    class Unknown(Result):
+        def _numbers(self):
+            return {"rate": float("nan")}
+
+    assert Unknown().metrics() == {}
+    assert not Unknown().gates(Gate("rate", above=1))[0]["passed"]
