@@ -102,10 +102,9 @@ def test_the_page_and_its_frame_in_a_notebook(result, tmp_path):
     assert list(tmp_path.iterdir()) == [saved]
 
 
-def test_a_result_without_a_form_says_so():
-    for call in (Result().to_dict, Result().to_html):
-        with pytest.raises(TypeError, match="Result has no"):
-            call()
+def test_a_result_without_tables_of_its_own_has_its_numbers():
+    assert list(Result().to_pandas()) == ["metric", "value"]
+    assert Result().to_dict() == {"metrics": {}}
     assert Result().metrics() == {}
 
 

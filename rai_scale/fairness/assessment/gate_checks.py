@@ -40,6 +40,7 @@ def figures_of(
     control = list(control)
     for row in table.to_dict("records"):
         at = ", ".join(f"{name} = {row[name]}" for name in control)
-        ends = (float(row.get(end, float("nan"))) for end in ("value", "low", "high"))
-        found.setdefault(row[of], []).append(Figure(*ends, row.get("unknown") or "", at))
+        value, low, high = (float(row.get(n, float("nan"))) for n in ("value", "low", "high"))
+        why = str(row.get("unknown") or "")
+        found.setdefault(row[of], []).append(Figure(value, low, high, why, at))
     return found

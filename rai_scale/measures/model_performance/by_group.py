@@ -49,7 +49,7 @@ class Performance(Result):
         return {"by_group": self.by_group.copy, "overall": self.overall.copy}
 
     def _numbers(self) -> dict[str, float]:
-        found = {}
+        found: dict[str, float] = {}
         for row in self.overall.to_dict("records"):
             model = row.pop("model")
             before = f"{model}." if len(self.counted) > 1 else ""
