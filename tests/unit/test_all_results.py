@@ -13,15 +13,16 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import rai_scale
+from rai_scale import explanations, fairness, glassbox, measures
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.mitigation.candidates import evaluate_candidates
+from rai_scale.fairness import evaluate_candidates
 from rai_scale.gates import Gate
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
 from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
-from rai_scale.private_queries.dry_run import dry_run
+from rai_scale.private_queries import dry_run
 from rai_scale.results import Result
 
 SECRET = "Zaphod"
@@ -66,8 +67,8 @@ def scanned():
 
 
 def grid_candidates():
-    grid = mitigated(rai_scale.grid_search, grid_size=3)
-    return rai_scale.pareto(
+    grid = mitigated(fairness.grid_search, grid_size=3)
+    return fairness.pareto(
         evaluate_candidates(
             XY, grid.candidates(), features=["a", "b"], **LABELS,
             disparity="demographic_parity_difference",
@@ -83,7 +84,7 @@ def private(ledger):
 
 
 def private_model(ledger):
-    return rai_scale.train_private_ebm(
+    return glassbox.train_private_ebm(
         ROWS, features=["a", "kind"], target="p", classes=[0, 1], privacy_unit="who",
         privacy_bounds={"a": (-3, 3), "kind": ["k", "l"]}, delta=1e-6, ledger=ledger,
         dataset="d", max_rounds=5, **{**PRIVATE, "scope": "replace"},
@@ -105,31 +106,29 @@ CASES = {
         ROWS, n_boot=20, gates=[Gate("demographic_parity_difference", above=0.9)], **BY
     ),
     "BalanceResult": lambda _: rai_scale.balance(ROWS, sensitive_features=["g"], label="y"),
-    "Calibration": lambda _: rai_scale.calibration(ROWS, scores="s", **LABELS),
-    "FittedThresholds": lambda _: rai_scale.fit_threshold_optimizer(ROWS, scores="s", **LABELS),
-    "Reweighing": lambda _: rai_scale.reweighing(ROWS, **LABELS),
+    "Calibration": lambda _: fairness.calibration(ROWS, scores="s", **LABELS),
+    "FittedThresholds": lambda _: fairness.fit_threshold_optimizer(ROWS, scores="s", **LABELS),
+    "Reweighing": lambda _: fairness.reweighing(ROWS, **LABELS),
     "ParetoResult": lambda _: grid_candidates(),
-    "GridSearchResult": lambda _: mitigated(rai_scale.grid_search, grid_size=3),
-    "ExponentiatedGradientResult": lambda _: mitigated(
-        rai_scale.exponentiated_gradient, max_iter=3
-    ),
-    "Performance": lambda _: rai_scale.performance(ROWS, score="s", **LABELS),
+    "GridSearchResult": lambda _: mitigated(fairness.grid_search, grid_size=3),
+    "ExponentiatedGradientResult": lambda _: mitigated(fairness.exponentiated_gradient, max_iter=3),
+    "Performance": lambda _: measures.performance(ROWS, score="s", **LABELS),
     "PermutationTest": lambda _: permutation_test(
         selection_rate, np.array([0, 1]), np.array([0, 1]), np.array([[5, 4], [2, 7]])
     ),
     "Importance": lambda _: rai_scale.importance(ROWS[["shap_a", "shap_b"]]),
-    "PermutationImportance": lambda _: rai_scale.permutation_importance(
+    "PermutationImportance": lambda _: explanations.permutation_importance(
         ROWS, model(), features=["a", "b"], label="s"
     ),
-    "PartialDependence": lambda _: rai_scale.partial_dependence(
+    "PartialDependence": lambda _: explanations.partial_dependence(
         X, model(), features=["a", "b"], of=["a"]
     ),
-    "Ice": lambda _: rai_scale.ice(
+    "Ice": lambda _: explanations.ice(
         ROWS, model(), features=["a", "b"], of=["a"], rows=3, key_columns=["who"]
     ),
-    "Morris": lambda _: rai_scale.morris(X, model(), features=["a", "b"], trajectories=10),
-    "Sobol": lambda _: rai_scale.sobol(X, model(), features=["a", "b"], base_samples=16),
-    "Explanation": lambda _: rai_scale.plan_explanation(X, model(), features=["a", "b"]),
+    "Morris": lambda _: explanations.morris(X, model(), features=["a", "b"], trajectories=10),
+    "Sobol": lambda _: explanations.sobol(X, model(), features=["a", "b"], base_samples=16),
+    "Explanation": lambda _: explanations.plan_explanation(X, model(), features=["a", "b"]),
     "EBMResult": lambda _: rai_scale.train_ebm(
         ROWS, features=["a", "b"], target="y", shards=1, max_rounds=5
     ),
