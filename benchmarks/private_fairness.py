@@ -25,7 +25,7 @@ from rai_scale.engines import engine_named
 from rai_scale.fairness.private.cells import Private, declare, exact_counts, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import gap_end
-from rai_scale.fairness.private.shares import Noisy, shares_of
+from rai_scale.fairness.private.shares import NoisyCounts, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
 from rai_scale.privacy import Noise
@@ -115,12 +115,12 @@ def regime(
         exact += number * rng.multinomial(persons_by_rows(rows, asked.max_rows), shares, repeats)
     noise, _ = noise_for(asked)
     noisy = noise.draw(exact.ravel()).reshape(exact.shape).astype(float)
-    released = Noisy(noisy, DECLARED, ROLES, noise, asked.max_rows)
+    released = NoisyCounts(noisy, DECLARED, ROLES, noise, asked.max_rows)
     pooled: dict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     usable = []
     for name, metric in METRICS.items():
         resolved = resolve_metrics([metric], None, None)[0][0]
-        plenty = Noisy(shares * 1e12, DECLARED, ROLES, Noise("laplace", 1e-3), 1)
+        plenty = NoisyCounts(shares * 1e12, DECLARED, ROLES, Noise("laplace", 1e-3), 1)
         truth = shares_of(plenty, resolved, ["group"]).estimate
         found = shares_of(released, resolved, ["group"])
         usable.append(found.usable.mean())
@@ -160,7 +160,7 @@ def the_public_way(rows: int, asked: Private, rng: np.random.Generator) -> None:
     wanted = wanted.reindex(pd.MultiIndex.from_frame(DECLARED.frame), fill_value=0)
     np.testing.assert_array_equal(counts, wanted)
     noise, _ = noise_for(asked)
-    noisy = Noisy(noise.draw(counts).astype(float), DECLARED, ROLES, noise, asked.max_rows)
+    noisy = NoisyCounts(noise.draw(counts).astype(float), DECLARED, ROLES, noise, asked.max_rows)
     metrics, _ = resolve_metrics(list(METRICS.values()), None, None)
     frame = frame_of_noisy(noisy, metrics, single=False)
     frame.add_intervals(replicates_of(frame, 20, 0), [TAIL, 1 - TAIL])

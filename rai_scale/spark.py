@@ -13,7 +13,7 @@ from rai_scale.engines.frames import column_to_arrow
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.errors import ConfigError
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_cells import RedactCells
+from rai_scale.pii.redact_values import RedactValues
 from rai_scale.pii.redaction import analyzer_config, check_on_driver, does_raise
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def redact_udf(
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
     name = column or "text"
-    job = RedactCells(
+    job = RedactValues(
         config=config,
         operators=Operators(operators),
         texts=(name,),

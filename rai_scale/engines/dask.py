@@ -26,7 +26,6 @@ from rai_scale.engines.counts import (
     counts_schema,
     merge_counts,
 )
-from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import (
     arrow_to_frame,
     as_texts,
@@ -36,6 +35,7 @@ from rai_scale.engines.frames import (
     text_dtype,
 )
 from rai_scale.engines.groups import split_groups
+from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from rai_scale.engines.exact import row_codes
+from rai_scale.engines.key_values import row_codes
 
 
 def split_groups(table: pa.Table, keys: Sequence[str]) -> Iterator[pa.Table]:

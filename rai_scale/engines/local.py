@@ -31,10 +31,10 @@ from rai_scale.engines.counts import (
     sum_name,
 )
 from rai_scale.engines.database import ArrowStream, connection, relation_of, scan
-from rai_scale.engines.declared import declared_frame, has_objects
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.indicators import sql_indicators
+from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.shared_file import SharedFile, content_name
 from rai_scale.engines.sql_tables import is_scanned, named_in, quoted, scannable

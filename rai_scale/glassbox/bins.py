@@ -15,12 +15,12 @@ from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did
 from rai_scale.statistics.score_bins import as_floats
 from rai_scale.upstream.interpret import cut_quantile
 
-CELLS = 8_192
+FINE_BINS = 8_192
 """Cells per feature of the histogram that stands for all rows where the sample does not."""
 RANKS = 1_000_000
 MAX_CATEGORIES = 10_000
 KINDS = ("continuous", "nominal")
-_COUNTS = pa.schema([("feature", pa.int32()), ("cell", pa.int32()), ("rows", pa.int64())])
+_COUNTS = pa.schema([("feature", pa.int32()), ("bin", pa.int32()), ("rows", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def find_columns(  # noqa: PLR0917
         Rows chosen by a keyed hash.
     whole : bool
         Whether the sample is all rows: then cut points are those of interpret's own quantiles.
-        Otherwise all rows are counted in cells whose edges are values of the sample, and a
-        quantile is wrong by at most the share of one cell (about 1/8,192).
+        Otherwise all rows are counted in fine bins whose edges are values of the sample, and a
+        quantile is wrong by at most the share of one bin (about 1/8,192).
     max_bins, max_pair_bins : int
         As interpret's ``max_bins`` and ``max_interaction_bins``.
     """
@@ -173,17 +173,17 @@ def _too_many(name: str) -> ConfigError:
 def _ranks_of_all(
     engine: Engine, data: Any, sampled: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Count all rows in cells, and return per feature values at evenly spaced ranks."""
+    """Count all rows in fine bins, and return per feature values at evenly spaced ranks."""
     edges = {name: _edges(values) for name, values in sampled.items()}
-    count = CountCells(tuple(edges.items()))
+    count = CountFineBins(tuple(edges.items()))
     partial = engine.map_partitions(data, count, _COUNTS, inputs=list(edges), label="ebm bins")
-    found = engine.group_counts(partial, ["feature", "cell"], ["rows"])
-    feature, cell = (found.column(i).to_numpy() for i in range(2))
+    found = engine.group_counts(partial, ["feature", "bin"], ["rows"])
+    feature, number_of_bin = (found.column(i).to_numpy() for i in range(2))
     rows = found.column(3).to_numpy().astype(np.int64)
     ranks = {}
     for number, (name, lower) in enumerate(edges.items()):
         counts = np.zeros(max(len(lower), 1), dtype=np.int64)
-        counts[cell[feature == number]] = rows[feature == number]
+        counts[number_of_bin[feature == number]] = rows[feature == number]
         total = int(counts.sum())
         at = np.arange(min(total, RANKS)) * (total / max(1, min(total, RANKS)))
         ranks[name] = (
@@ -193,21 +193,21 @@ def _ranks_of_all(
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
-    """Return at most ``CELLS`` of the values as lower edges of cells, dense where values are."""
+    """Return at most ``FINE_BINS`` values as lower edges of bins, dense where values are."""
     distinct = np.unique(values)
-    if len(distinct) <= CELLS:
+    if len(distinct) <= FINE_BINS:
         return distinct
-    return np.unique(np.sort(values)[np.linspace(0, len(values) - 1, CELLS).astype(int)])
+    return np.unique(np.sort(values)[np.linspace(0, len(values) - 1, FINE_BINS).astype(int)])
 
 
 @dataclass(frozen=True)
-class CountCells:
-    """Table function: rows per feature and cell of a batch; missing values are in no cell."""
+class CountFineBins:
+    """Table function: rows per feature and fine bin of a batch; missing values are in none."""
 
     edges: tuple[tuple[str, np.ndarray], ...]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return columns feature, cell and rows."""
+        """Return columns feature, bin and rows."""
         parts = []
         for number, (name, lower) in enumerate(self.edges):
             values = as_floats(table[name])
@@ -215,8 +215,8 @@ class CountCells:
             if not len(lower):
                 continue
             at = np.maximum(np.searchsorted(lower, values, side="right") - 1, 0)
-            cells, rows = np.unique(at, return_counts=True)
-            parts.append((np.full(len(cells), number), cells, rows))
+            bins, rows = np.unique(at, return_counts=True)
+            parts.append((np.full(len(bins), number), bins, rows))
         if not parts:
             return _COUNTS.empty_table()
         columns = [np.concatenate(c) for c in zip(*parts, strict=True)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.declared import type_of_values
+from rai_scale.engines.object_columns import type_of_values
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.glassbox.ebm_result import term_importance
 from rai_scale.glassbox.private_fit import (

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import sklearn.metrics as skm
 
-from rai_scale.engines.exact import number_values
+from rai_scale.engines.key_values import number_values
 from rai_scale.errors import ConfigError
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.exact import key_values, number_values
+from rai_scale.engines.key_values import key_values, number_values
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric
 from rai_scale.upstream.fairlearn import DisaggregatedResult

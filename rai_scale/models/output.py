@@ -21,7 +21,7 @@ _BINARY = 2
 
 
 @dataclass(frozen=True)
-class Output:
+class ModelOutput:
     """The explained numbers of a model.
 
     Attributes
@@ -64,7 +64,7 @@ class Output:
         return np.concatenate([np.empty((0, len(self.picked))), *done])[: len(frame)]
 
 
-def make_output(model: Model, kind: str, target: Any) -> Output:
+def make_output(model: Model, kind: str, target: Any) -> ModelOutput:
     """Return the output that ``target`` (a class, or ``None``) and ``kind`` name.
 
     Raises
@@ -85,12 +85,12 @@ def make_output(model: Model, kind: str, target: Any) -> Output:
     if model.classes is None:
         if target is not None:
             raise ConfigError("target names a class, and this model is a regression.")
-        return Output(model, kind, (0,), ())
+        return ModelOutput(model, kind, (0,), ())
     if target is not None:
-        return Output(model, kind, (_index(model.classes, target),), ())
+        return ModelOutput(model, kind, (_index(model.classes, target),), ())
     if model.outputs == _BINARY:
-        return Output(model, kind, (1,), ())
-    return Output(model, kind, tuple(range(model.outputs)), tuple(map(str, model.classes)))
+        return ModelOutput(model, kind, (1,), ())
+    return ModelOutput(model, kind, tuple(range(model.outputs)), tuple(map(str, model.classes)))
 
 
 def _index(classes: tuple[Any, ...], target: Any) -> int:

@@ -20,7 +20,7 @@ import yaml
 
 from rai_scale.errors import MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.limits import RegexTimeout, TextTooLong, check_findings, check_unbroken
+from rai_scale.pii.patterns_before_spacy import Look, PatternsFirst, tagging_components
 from rai_scale.pii.recognizers import (
     add_recognizers,
     check_entities,
@@ -28,14 +28,14 @@ from rai_scale.pii.recognizers import (
     ignored_labels,
     predefined_entities,
 )
-from rai_scale.pii.shortcuts import Look, PatternsFirst, tagging_components
+from rai_scale.pii.text_limits import RegexTimeout, TextTooLong, check_findings, check_unbroken
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 NLP_BATCH = 256
 WINDOW = 2_048  # texts whose pattern results are kept at a time
-_ANALYZERS: dict[str, CellAnalyzer] = {}
+_ANALYZERS: dict[str, ValueAnalyzer] = {}
 _BUILDING = threading.Lock()
 
 
@@ -46,16 +46,16 @@ class Analysis(NamedTuple):
     error: str | None
 
 
-def get_analyzer(config: AnalyzerConfig) -> CellAnalyzer:
+def get_analyzer(config: AnalyzerConfig) -> ValueAnalyzer:
     """Return this process's analyzer for a configuration, built at the first call."""
     key = config.model_dump_json()
     with _BUILDING:
         if key not in _ANALYZERS:
-            _ANALYZERS[key] = CellAnalyzer(config)
+            _ANALYZERS[key] = ValueAnalyzer(config)
         return _ANALYZERS[key]
 
 
-class CellAnalyzer:
+class ValueAnalyzer:
     """Analyses many cells at once; safe to call from several threads, one at a time."""
 
     def __init__(self, config: AnalyzerConfig) -> None:

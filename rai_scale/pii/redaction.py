@@ -16,7 +16,7 @@ from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import DETAILS
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_cells import RedactCells
+from rai_scale.pii.redact_values import RedactValues
 from rai_scale.pii.text_leaves import root
 
 
@@ -109,7 +109,7 @@ def redact(
     schema = engine.schema(frame)
     targets = make_targets(columns, tuple(json_columns), whole_columns or {}, schema.names)
     check_targets(targets, schema)
-    function = RedactCells(
+    function = RedactValues(
         config=config,
         operators=operators if isinstance(operators, Operators) else Operators(operators),
         texts=targets.texts,
@@ -206,7 +206,7 @@ def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Sche
     return pa.schema([*fields, *(DETAILS if details else ())])
 
 
-def check_on_driver(engine: str, function: RedactCells) -> None:
+def check_on_driver(engine: str, function: RedactValues) -> None:
     """Fail early where the driver can tell; a Spark client may have no Presidio of its own."""
     try:
         analyzer = get_analyzer(function.config)

@@ -24,7 +24,9 @@ from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.redaction import analyzer_config
-from rai_scale.pii.scan_cells import (
+from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
+from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scan_values import (
     COUNTS,
     ERROR_BYTES,
     ERRORS,
@@ -37,11 +39,9 @@ from rai_scale.pii.scan_cells import (
     UNREAD_BYTES,
     VALUES,
     WORDS,
-    ScanCells,
+    ScanValues,
     is_fractional,
 )
-from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
-from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.formats import CORRUPT
@@ -214,17 +214,17 @@ def read_columns(
     if not schema.names:
         return 0, 0, ()
     total = None if sample.rows is None else engine.group_counts(frame, [])["count"][0].as_py()
-    function = ScanCells(
+    function = ScanValues(
         config=config,
         analysed=frozenset(f.name for f in schema if values_read(f.type)),
         fraction=sample.rows / total if sample.rows and total else 1.0,
         seed=sample.seed,
     )
-    counts = count_cells(frame, engine, function)
+    counts = count_values(frame, engine, function)
     # equal rows are chosen together, so that of a table with few different rows none may be
     while counts[ALL][ROWS][0] == 0 and total and function.fraction < 1:
         function = replace(function, fraction=min(1.0, function.fraction * _MORE))
-        counts = count_cells(frame, engine, function)
+        counts = count_values(frame, engine, function)
     read = counts.pop(ALL)[ROWS][0]
     columns = judge_columns(schema, counts, config.entities)
     kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
@@ -235,7 +235,7 @@ Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
 ALL = ("", "")
 
 
-def count_cells(frame: Any, engine: Engine, function: ScanCells) -> Counted:
+def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and entity; one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counted: Counted = defaultdict(dict)

@@ -38,7 +38,7 @@ class Aggregate:
 
 
 @dataclass(frozen=True)
-class Output:
+class ResultColumn:
     """A column of the result: its name, the aggregates that it is made of, and how."""
 
     name: str
@@ -57,7 +57,7 @@ class Shape:
         Trees of the GROUP BY expressions, each once.
     inner : list of (str, int or Aggregate)
         The inner query's columns in order: their names, and the group's number or the aggregate.
-    outputs : list of Output
+    outputs : list of ResultColumn
         The columns of the result.
     answer : Answer
         What follows from the inner query's columns.
@@ -65,7 +65,7 @@ class Shape:
 
     groups: list[Any]
     inner: list[tuple[str, int | Aggregate]]
-    outputs: list[Output]
+    outputs: list[ResultColumn]
     answer: Answer
 
     @property
@@ -103,7 +103,7 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
     for name, named in zip(answer.names, outer.select.namedExpressions, strict=True):
         used = [bound(n.name) for n in nodes(named.expression) if isinstance(n, ast.Column)]
         parts = tuple(dict.fromkeys(found[u] for u in used if u in found))
-        outputs.append(Output(name, parts, _is_direct(named.expression), named.expression))
+        outputs.append(ResultColumn(name, parts, _is_direct(named.expression), named.expression))
     return Shape(groups, inner, outputs, answer)
 
 

@@ -17,10 +17,10 @@ from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.noise import Kind
 from rai_scale.private_queries.cost_preview import default_scope
 from rai_scale.private_queries.exact import ExactSql
-from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
 from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import Plan, declared_types, make_plan
+from rai_scale.private_queries.plan import QueryPlan, declared_types, make_plan
+from rai_scale.private_queries.public_groups import Keys
 from rai_scale.private_queries.release import draw, encoded
 from rai_scale.private_queries.result import PrivateRelease
 from rai_scale.records.canonical import idempotency_key
@@ -158,14 +158,14 @@ def private_sql(
     return PrivateRelease(stored, plan, about)
 
 
-def exact_aggregates(plan: Plan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:
+def exact_aggregates(plan: QueryPlan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:
     """Return the exact bounded aggregates: not private, to be seen by tests and noise only."""
     engine = engine_of(frame)
     return ExactSql(plan.exact, schema, engine.dialect, key).run(engine, frame)
 
 
 def release_key(
-    plan: Plan, metadata: Metadata, snapshot: str | None, mechanism: str, dataset: str
+    plan: QueryPlan, metadata: Metadata, snapshot: str | None, mechanism: str, dataset: str
 ) -> str | None:
     """Return the key under which the ledger knows this release."""
     columns = [

@@ -13,10 +13,10 @@ from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
-from rai_scale.private_queries.keys import Keys
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.noise_plan import assign
-from rai_scale.private_queries.plan import Plan, describe, make_plan
+from rai_scale.private_queries.plan import QueryPlan, describe, make_plan
+from rai_scale.private_queries.public_groups import Keys
 from rai_scale.results import Result, Tables
 
 _ROUNDS = 40
@@ -133,7 +133,7 @@ def dry_run(
     return DryRun(*charged, {m: float(v) for m, v in before.items()}, after, time_zone)
 
 
-def default_scope(plan: Plan) -> str:
+def default_scope(plan: QueryPlan) -> str:
     """Return the namespace of a table's units where none is given."""
     return f"{plan.parsed.facts.name}.{plan.parsed.facts.unit or 'row'}"
 

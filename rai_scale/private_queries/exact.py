@@ -17,10 +17,10 @@ from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
 from rai_scale.private_queries.aggregates import Aggregate
 from rai_scale.private_queries.dialect import Dialect
-from rai_scale.private_queries.distinct import LEVEL, counted, listed_sql
-from rai_scale.private_queries.fields import Field, Fields, key_sql
+from rai_scale.private_queries.distinct_values import LEVEL, counted, listed_sql
 from rai_scale.private_queries.hash_order import NEW, HashOrder
 from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.row_values import Field, Fields, key_sql
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

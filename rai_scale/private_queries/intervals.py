@@ -36,7 +36,7 @@ Bounds: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 
 
 @dataclass(frozen=True)
-class Noisy:
+class NoisyNumbers:
     """A noisy number per group: the released values and their noise."""
 
     column: NoisyColumn
@@ -60,7 +60,7 @@ class Intervals:
 
     Parameters
     ----------
-    noisy : mapping of str to Noisy
+    noisy : mapping of str to NoisyNumbers
         By the bound name of SmartNoise's inner column.
     alpha : float
         Of each noisy number.
@@ -68,7 +68,7 @@ class Intervals:
         Of the metadata: averages and variances are kept within the bounds that it gives.
     """
 
-    noisy: Mapping[str, Noisy]
+    noisy: Mapping[str, NoisyNumbers]
     alpha: float
     facts: TableFacts | None = None
 
@@ -85,7 +85,7 @@ class Intervals:
         inside = self.of(tree.expression) if isinstance(tree, _FUNCTIONS) else None
         return None if inside is None else _function(tree, inside)
 
-    def _noisy(self, tree: Any) -> Noisy | None:
+    def _noisy(self, tree: Any) -> NoisyNumbers | None:
         if not isinstance(tree, ast.Column):
             return None
         return self.noisy.get(bound(tree.name))

@@ -12,7 +12,7 @@ from typing import Any
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
-from rai_scale.private_queries.derived import with_columns
+from rai_scale.private_queries.expression_columns import with_columns
 from rai_scale.private_queries.metadata import TableFacts, table_facts
 from rai_scale.private_queries.names import quoted_keywords, resolve
 from rai_scale.private_queries.problems import QueryRefusedError, shown

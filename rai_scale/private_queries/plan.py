@@ -23,12 +23,12 @@ from rai_scale.privacy.noise import Kind
 from rai_scale.private_queries.aggregates import Aggregate, Shape, shape_of
 from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
-from rai_scale.private_queries.keys import Key, Keys, public_keys
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import grid_of
 from rai_scale.private_queries.noise_plan import MECHANISMS, Budgeted, assign
 from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.public_groups import Key, Keys, public_keys
 from rai_scale.private_queries.trees import plain_name
 
 _INLINE = 2_000
@@ -53,7 +53,7 @@ _MADE_UP: dict[ColumnKind, tuple[Any, Any]] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueryPlan:
     """What will be computed, with which noise, and what it costs.
 
     Attributes
@@ -108,7 +108,7 @@ def make_plan(
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
     time_zone: str = "UTC",
-) -> Plan:
+) -> QueryPlan:
     """Plan a release.
 
     Parameters
@@ -171,7 +171,7 @@ def make_plan(
     )
     if public is not None and len(public) <= _INLINE:
         exact = replace(exact, public=public)
-    return Plan(parsed, shape, exact, same, budgeted, public)
+    return QueryPlan(parsed, shape, exact, same, budgeted, public)
 
 
 def _check_answer(shape: Shape, kinds: Sequence[ColumnKind]) -> None:
@@ -247,7 +247,7 @@ def names_of_groups(parsed: Parsed, shape: Shape) -> list[str]:
     return names
 
 
-def describe(plan: Plan, alpha: float = 0.05) -> pd.DataFrame:
+def describe(plan: QueryPlan, alpha: float = 0.05) -> pd.DataFrame:
     """Return one row per aggregate: its budget, noise and expected error; reads no data.
 
     Returns

@@ -33,7 +33,7 @@ _FAILURES = (ValueError, TypeError, ArithmeticError, AttributeError, KeyError, I
 
 
 @dataclass(frozen=True)
-class _Output:
+class _EvaluatedColumn:
     """A column: its name, what was selected, SmartNoise's tree of it, its type, its aggregate."""
 
     name: str
@@ -169,7 +169,7 @@ class Answer:
 
 def _outputs(
     query: Any, outer: Any, aggregates: Mapping[str, Any], facts: TableFacts
-) -> list[_Output]:
+) -> list[_EvaluatedColumn]:
     found = []
     columns = zip(
         symbols(outer),
@@ -187,7 +187,7 @@ def _outputs(
         except ValueError as error:
             raise QueryRefusedError(f"{name} has no type: {error}.") from None
         tree = within_bounds(copy.deepcopy(named.expression), aggregates, facts)
-        found.append(_Output(name, selected, tree, kind, aggregate))
+        found.append(_EvaluatedColumn(name, selected, tree, kind, aggregate))
     return found
 
 

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from rai_scale.privacy.ledger.reservation import to_ipc
 from rai_scale.private_queries.noise_plan import NoisyColumn
-from rai_scale.private_queries.plan import Plan, describe
+from rai_scale.private_queries.plan import QueryPlan, describe
 
 
-def draw(plan: Plan, exact: pa.Table) -> pa.Table:
+def draw(plan: QueryPlan, exact: pa.Table) -> pa.Table:
     """Return the noisy table: groups ``k0`` ..., noisy whole numbers ``a0`` ...; sorted by group.
 
     Parameters
@@ -40,7 +40,7 @@ def draw(plan: Plan, exact: pa.Table) -> pa.Table:
     return pa.table(columns).filter(pa.array(keep))
 
 
-def _on_public(plan: Plan, exact: pa.Table, keys: list[str]) -> pa.Table:
+def _on_public(plan: QueryPlan, exact: pa.Table, keys: list[str]) -> pa.Table:
     """Lay the exact numbers over the declared groups, 0 where there are no rows."""
     public = plan.public or []
     columns = {
@@ -82,7 +82,7 @@ def _codes(found: pa.Array | pa.ChunkedArray, values: pa.Array) -> np.ndarray:
     return pc.fill_null(pc.index_in(found, value_set=values), -1).to_numpy().astype(np.int64)
 
 
-def encoded(plan: Plan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
+def encoded(plan: QueryPlan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
     """Return what the ledger stores: the noisy table, and what is needed to read it."""
     info = json.loads(describe(plan).to_json(orient="records", double_precision=15))
     budgeted = plan.budgeted

@@ -14,10 +14,10 @@ import pyarrow as pa
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.reservation import Release
-from rai_scale.private_queries.aggregates import Output
-from rai_scale.private_queries.intervals import Bounds, Intervals, Noisy
+from rai_scale.private_queries.aggregates import ResultColumn
+from rai_scale.private_queries.intervals import Bounds, Intervals, NoisyNumbers
 from rai_scale.private_queries.noise_plan import NoisyColumn
-from rai_scale.private_queries.plan import Plan
+from rai_scale.private_queries.plan import QueryPlan
 from rai_scale.private_queries.release import released_values
 from rai_scale.private_queries.trees import bound, nodes
 from rai_scale.results import Result, Tables
@@ -52,7 +52,7 @@ class PrivateRelease(Result):
     """
 
     def __init__(
-        self, stored: Release, plan: Plan, about: Mapping[str, str | None] | None = None
+        self, stored: Release, plan: QueryPlan, about: Mapping[str, str | None] | None = None
     ) -> None:
         self.arrow = stored.arrow
         self.facts = dict(stored.metadata)
@@ -219,7 +219,7 @@ class PrivateRelease(Result):
             rows.append({**row, **single})
         return pd.DataFrame(rows)
 
-    def _noisy_numbers(self) -> dict[str, Noisy]:
+    def _noisy_numbers(self) -> dict[str, NoisyNumbers]:
         plan = self._plan
         place = {a: i for i, a in enumerate(plan.aggregates)}
         found = {}
@@ -228,10 +228,12 @@ class PrivateRelease(Result):
                 at = place[plan.same[item]]
                 column = plan.budgeted.columns[at]
                 values = released_values(column, self._noisy[f"a{at}"].to_numpy())
-                found[bound(name)] = Noisy(column, values)
+                found[bound(name)] = NoisyNumbers(column, values)
         return found
 
-    def _bounds(self, output: Output, noisy: Mapping[str, Noisy], alpha: float) -> Bounds | None:
+    def _bounds(
+        self, output: ResultColumn, noisy: Mapping[str, NoisyNumbers], alpha: float
+    ) -> Bounds | None:
         parts = len({self._plan.same[a] for a in output.parts})
         return Intervals(noisy, alpha / parts, self._plan.parsed.facts).of(output.tree)
 
@@ -240,7 +242,7 @@ class PrivateRelease(Result):
         return float(self.facts.get("threshold_delta", 0.0))
 
 
-def _reads(output: Output) -> bool:
+def _reads(output: ResultColumn) -> bool:
     return any(isinstance(node, ast.Column) for node in nodes(output.tree))
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.counts import sum_name
-from rai_scale.engines.exact import is_number, joined, key_values, number_values
+from rai_scale.engines.key_values import is_number, joined, key_values, number_values
 from rai_scale.engines.list_keys import is_list_of_numbers
 from rai_scale.errors import ConfigError
 
@@ -100,7 +100,7 @@ def count_cells(
     """Count the cells of ``keys`` natively, with sums and sums of squares of ``weights``.
 
     The first of ``weights`` is the sample weight. ``numbers`` are those of ``keys`` that metrics
-    compute with: see :func:`~rai_scale.engines.exact.number_values`.
+    compute with: see :func:`~rai_scale.engines.key_values.number_values`.
 
     Raises
     ------

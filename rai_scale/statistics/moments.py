@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.exact import key_values, number_values, row_codes
+from rai_scale.engines.key_values import key_values, number_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.cells import check_weights, refuse_missing, renamed_keys
 

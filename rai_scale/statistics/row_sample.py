@@ -21,9 +21,9 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import TooManyGroupsError
 from rai_scale.statistics.keyed_hash import key_hashes, mix
 
-CELL = "_rai_cell"
+BUCKET = "_rai_bucket"
 HASH = "_rai_hash"
-CELLS = 262_144
+BUCKETS = 262_144
 MOST_CONTENTS = 1_000_000
 """So many distinct rows come to the driver at most, or eight times the sample if that is more."""
 _ROUNDS = 8
@@ -39,7 +39,7 @@ def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed
     data : frame of the engine
         It is read twice; more often where it has very many rows.
     columns : list of str
-        Columns that are drawn; their cells are hashed.
+        Columns that are drawn; their values are hashed.
     rows : int
     seed : int
 
@@ -73,8 +73,8 @@ class Likely:
 
     Attributes
     ----------
-    sketch : tuple of ndarray of int64, shape (CELLS,)
-        Per round, how many rows are in each cell: no content of the cell has more copies.
+    sketch : tuple of ndarray of int64, shape (BUCKETS,)
+        Per round, how many rows are in each bucket: no content of the bucket has more copies.
     limit : float
         Of ``-log(1 - priority)``.
     seed : int
@@ -95,32 +95,32 @@ class Likely:
     def _likely(self, hashes: np.ndarray) -> np.ndarray:
         if not self.sketch or self.limit == np.inf:
             return np.ones(len(hashes), dtype=bool)
-        rounds = [counts[cells(hashes, number)] for number, counts in enumerate(self.sketch)]
+        rounds = [counts[buckets(hashes, number)] for number, counts in enumerate(self.sketch)]
         return _exponentials(hashes) <= np.min(rounds, axis=0) * self.limit * _SPARE
 
-    def cells(self, table: pa.Table) -> pa.Table:
-        """Return the cells of the next round of the rows that may be drawn."""
+    def buckets(self, table: pa.Table) -> pa.Table:
+        """Return the buckets of the next round of the rows that may be drawn."""
         hashes = key_hashes(table, self.seed)
-        found = cells(hashes[self._likely(hashes)], len(self.sketch))
-        return pa.table({CELL: pa.array(found, pa.int32())})
+        found = buckets(hashes[self._likely(hashes)], len(self.sketch))
+        return pa.table({BUCKET: pa.array(found, pa.int32())})
 
 
 @dataclass(frozen=True)
-class CountCells:
-    """Table function: the cells of :meth:`Likely.cells`."""
+class SketchBuckets:
+    """Table function: the buckets of :meth:`Likely.buckets`."""
 
     likely: Likely
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the column of cells."""
-        return self.likely.cells(table)
+        """Return the column of buckets."""
+        return self.likely.buckets(table)
 
 
-def cells(hashes: np.ndarray, number: int) -> np.ndarray:
-    """Return the cells of contents in a round of the sketch, int64."""
+def buckets(hashes: np.ndarray, number: int) -> np.ndarray:
+    """Return the buckets of contents in a round of the sketch, int64."""
     own = np.uint64(mix(np.array([number], dtype=np.uint64) + np.uint64(_STEP))[0])
-    return (mix(hashes ^ own) % np.uint64(CELLS)).astype(np.int64)
+    return (mix(hashes ^ own) % np.uint64(BUCKETS)).astype(np.int64)
 
 
 def _numbered(columns: int) -> list[str]:
@@ -128,13 +128,13 @@ def _numbered(columns: int) -> list[str]:
 
 
 def _count(engine: Engine, data: Any, names: list[str], likely: Likely) -> np.ndarray:
-    """Return the rows per cell of the next round of the sketch."""
-    outputs = pa.schema([(CELL, pa.int32())])
-    function = CountCells(likely)
+    """Return the rows per bucket of the next round of the sketch."""
+    outputs = pa.schema([(BUCKET, pa.int32())])
+    function = SketchBuckets(likely)
     marked = engine.map_partitions(data, function, outputs, inputs=names, label="sample")
-    found = engine.group_counts(marked, [CELL])
-    counts = np.zeros(CELLS, dtype=np.int64)
-    counts[found[CELL].to_numpy()] = found["count"].to_numpy()
+    found = engine.group_counts(marked, [BUCKET])
+    counts = np.zeros(BUCKETS, dtype=np.int64)
+    counts[found[BUCKET].to_numpy()] = found["count"].to_numpy()
     return counts
 
 

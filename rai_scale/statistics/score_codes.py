@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.exact import key_values, row_codes
+from rai_scale.engines.key_values import key_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.score_bins import raise_missing
 

@@ -14,13 +14,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from rai_scale.errors import TableError
-from rai_scale.tables.foreign import kind_of, newest_metadata
+from rai_scale.tables.file_names import is_bookkeeping, why_unread
 from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
-from rai_scale.tables.kinds import is_bookkeeping, why_unread
 from rai_scale.tables.path_names import base_name, hidden, join
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
 from rai_scale.tables.source import FileInfo, Skipped, TableSource
+from rai_scale.tables.table_logs import kind_of, newest_metadata
 
 _VERSION = re.compile(r"^(\d{20})\.(json|checkpoint\..+)$")
 _LOG = "_delta_log"

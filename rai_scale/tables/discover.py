@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from rai_scale.tables._walk import NO_FILE, Found, Walk, file_info
 from rai_scale.tables.dialect import Asked
+from rai_scale.tables.file_names import why_unread
 from rai_scale.tables.formats import (
     TABLE_FORMATS,
     format_of,
@@ -16,7 +17,6 @@ from rai_scale.tables.formats import (
     part_stem,
     stem_of,
 )
-from rai_scale.tables.kinds import why_unread
 from rai_scale.tables.path_names import base_name, join, parent
 from rai_scale.tables.paths import Place
 from rai_scale.tables.probe import probe_all

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pytest
 
 import rai_scale
-from rai_scale.engines.exact import key_values, row_codes
 from rai_scale.engines.groups import split_groups
+from rai_scale.engines.key_values import key_values, row_codes
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.keyed_hash import key_hashes
 

@@ -20,7 +20,7 @@ from rai_scale.privacy import Noise
 from rai_scale.privacy.rare_groups import threshold_for
 from rai_scale.private_queries import exact_aggregates, fields, load_metadata, private_sql
 from rai_scale.private_queries import noise_plan as budget
-from rai_scale.private_queries.plan import Plan, make_plan
+from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, people
 
@@ -60,7 +60,7 @@ def spent(with_person: np.ndarray, without: np.ndarray, delta: float) -> float:
     return found(best, slice(third, None))
 
 
-def audit(used: Plan, person: list[tuple] = PERSON, delta: float = 0.0) -> float:
+def audit(used: QueryPlan, person: list[tuple] = PERSON, delta: float = 0.0) -> float:
     """Return what a release of ``used`` spends on a person; one group at most, drawn at once."""
     scores = []
     for rows in ([*REST, *person], REST):
@@ -77,7 +77,7 @@ def audit(used: Plan, person: list[tuple] = PERSON, delta: float = 0.0) -> float
     return spent(*scores, delta)
 
 
-def plan_of(query: str = TOTALS, most: int = 3, **options) -> Plan:
+def plan_of(query: str = TOTALS, most: int = 3, **options) -> QueryPlan:
     options = {"epsilon": 1, "delta": 0, **options}
     return make_plan(query, load_metadata(people(max_ids=most)), SCHEMA, **options)
 
@@ -86,28 +86,28 @@ def plan_of(query: str = TOTALS, most: int = 3, **options) -> Plan:
 class Case:
     """A release that is claimed, and the same one with a fault."""
 
-    honest: Plan
-    faulty: Callable[[Plan], Plan]
+    honest: QueryPlan
+    faulty: Callable[[QueryPlan], QueryPlan]
     epsilon: float = 1.0
     delta: float = 0.0
 
 
-def half_the_noise(plan: Plan) -> Plan:
+def half_the_noise(plan: QueryPlan) -> QueryPlan:
     columns = [
         replace(c, noise=Noise(c.noise.kind, c.noise.scale / 2)) for c in plan.budgeted.columns
     ]
     return replace(plan, budgeted=replace(plan.budgeted, columns=columns))
 
 
-def bounded_by(**limits: int | None) -> Callable[[Plan], Plan]:
-    def change(plan: Plan) -> Plan:
+def bounded_by(**limits: int | None) -> Callable[[QueryPlan], QueryPlan]:
+    def change(plan: QueryPlan) -> QueryPlan:
         loose = replace(plan.exact.bounding, **limits)
         return replace(plan, exact=replace(plan.exact, bounding=loose))
 
     return change
 
 
-def units_by_rows(plan: Plan) -> Plan:
+def units_by_rows(plan: QueryPlan) -> QueryPlan:
     """Count the rows for the units, which is right only where each unit keeps one row."""
     rows = plan_of(TOTALS, 5).aggregates[0]
     return replace(plan, exact=replace(plan.exact, aggregates=[rows]))
@@ -147,7 +147,7 @@ def test_a_grouped_column_that_is_not_clamped_is_noticed(monkeypatch):
     assert audit(plan, person) > 1.0
 
 
-def named(plan: Plan, groups: int, runs: int) -> int:
+def named(plan: QueryPlan, groups: int, runs: int) -> int:
     """Return in how many runs a group is named that holds only the person."""
     rows = [(run, run * groups + i, 1.0) for run in range(runs) for i in range(groups)]
     found = draw(plan, exact_aggregates(plan, table_of(rows), KEY, SCHEMA))

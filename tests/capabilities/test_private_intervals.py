@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rai_scale.fairness.private.cells import Private, declare, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import KINDS, gap_end
-from rai_scale.fairness.private.shares import Noisy, Shares, shares_of
+from rai_scale.fairness.private.shares import NoisyCounts, Shares, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
 from rai_scale.privacy.noise import Noise
@@ -33,7 +33,7 @@ def cell_shares() -> np.ndarray:
     return (SIZES[:, None] * np.stack(parts, axis=1)).ravel()
 
 
-def releases(rows: int, asked: Private) -> Noisy:
+def releases(rows: int, asked: Private) -> NoisyCounts:
     """Data of fixed seeds, noise of OpenDP. The rows of a person are alike: the hardest case."""
     rng = np.random.default_rng(rows + asked.max_rows)
     exact = np.zeros((RELEASES, DECLARED.size), np.int64)
@@ -42,11 +42,11 @@ def releases(rows: int, asked: Private) -> Noisy:
         exact += number * rng.multinomial(each, cell_shares(), RELEASES)
     noise, _ = noise_for(asked)
     values = noise.draw(exact.ravel()).reshape(exact.shape)
-    return Noisy(values.astype(float), DECLARED, ROLES, noise, asked.max_rows)
+    return NoisyCounts(values.astype(float), DECLARED, ROLES, noise, asked.max_rows)
 
 
 def truth(metric) -> np.ndarray:
-    plenty = Noisy(cell_shares() * 1e12, DECLARED, ROLES, Noise("laplace", 1e-3), 1)
+    plenty = NoisyCounts(cell_shares() * 1e12, DECLARED, ROLES, Noise("laplace", 1e-3), 1)
     return shares_of(plenty, metric, ["group"]).estimate
 
 
@@ -125,7 +125,7 @@ def test_many_groups_are_compared_without_all_pairs():
 def test_the_frame_shows_these_intervals_around_its_values():
     noisy = releases(3_000, Private("who", {}, 1.0))
     for one in noisy.values[:5]:
-        alone = Noisy(one, DECLARED, ROLES, noisy.noise, 1)
+        alone = NoisyCounts(one, DECLARED, ROLES, noisy.noise, 1)
         found = frame_of_noisy(alone, METRICS, single=False)
         found.add_intervals(replicates_of(found, 50, 0), [0.05, 0.95])
         low, high = found.by_group_ci

@@ -17,7 +17,7 @@ from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.rare_groups import leaked, threshold_for
 from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.aggregates import Aggregate
-from rai_scale.private_queries.plan import Plan, make_plan
+from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, exact, people
 
@@ -42,17 +42,17 @@ def table_of(rows: list[tuple]) -> pa.Table:
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], SCHEMA)
 
 
-def plan_of(query: str = QUERY, metadata: dict | None = None, **options) -> Plan:
+def plan_of(query: str = QUERY, metadata: dict | None = None, **options) -> QueryPlan:
     options = {"epsilon": 1, "delta": 1e-6, **options}
     return make_plan(query, load_metadata(metadata or people()), SCHEMA, **options)
 
 
 @cache
-def limited_plan(query: str, most: int, limits: int) -> Plan:
+def limited_plan(query: str, most: int, limits: int) -> QueryPlan:
     return plan_of(query, metadata=people(max_ids=most), **LIMITS[limits])
 
 
-def compute(plan: Plan, rows: list[tuple]) -> dict:
+def compute(plan: QueryPlan, rows: list[tuple]) -> dict:
     table = table_of(rows)
     found = exact_aggregates(plan, table, KEY, SCHEMA)
     n = len(plan.aggregates)
@@ -63,7 +63,7 @@ def compute(plan: Plan, rows: list[tuple]) -> dict:
     }
 
 
-def distances(plan: Plan, before: dict, after: dict) -> np.ndarray:
+def distances(plan: QueryPlan, before: dict, after: dict) -> np.ndarray:
     """Return groups changed, largest change, L1 and squared L2 per aggregate."""
     zero = np.array([0] * len(plan.aggregates), dtype=object)
     changes = [abs(after.get(k, zero) - before.get(k, zero)) for k in before.keys() | after.keys()]

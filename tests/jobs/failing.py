@@ -17,8 +17,8 @@ import rai_scale.pii.redaction
 import rai_scale.pii.scanning
 from rai_scale.cli import run_command
 from rai_scale.pii import get_analyzer
-from rai_scale.pii.redact_cells import RedactCells
-from rai_scale.pii.scan_cells import ScanCells
+from rai_scale.pii.redact_values import RedactValues
+from rai_scale.pii.scan_values import ScanValues
 
 
 def failing_operator() -> Callable[[Any], dict]:
@@ -73,11 +73,11 @@ def main(engine: str, folder: Path) -> None:
     """Run each failing command; write the exit codes to ``codes.json``."""
     patches: dict[str, tuple[Any, str, Any]] = {
         "redact operator": (rai_scale.jobs.redact.run, "resolve_operators", failing_operator()),
-        "redact batch": (rai_scale.pii.redaction, "RedactCells", failing_batch(RedactCells)),
-        "redact half": (rai_scale.pii.redaction, "RedactCells", failing_half(RedactCells)),
-        "scan batch": (rai_scale.pii.scanning, "ScanCells", failing_batch(ScanCells)),
-        "scan half": (rai_scale.pii.scanning, "ScanCells", failing_half(ScanCells)),
-        "scan recognizer": (rai_scale.pii.scanning, "ScanCells", failing_recognizer(ScanCells)),
+        "redact batch": (rai_scale.pii.redaction, "RedactCells", failing_batch(RedactValues)),
+        "redact half": (rai_scale.pii.redaction, "RedactCells", failing_half(RedactValues)),
+        "scan batch": (rai_scale.pii.scanning, "ScanCells", failing_batch(ScanValues)),
+        "scan half": (rai_scale.pii.scanning, "ScanCells", failing_half(ScanValues)),
+        "scan recognizer": (rai_scale.pii.scanning, "ScanCells", failing_recognizer(ScanValues)),
     }
     codes = {}
     for name, (module, attribute, replacement) in patches.items():

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from rai_scale.engines import engine_named
-from rai_scale.explanations.local.layout import UNEXPLAINED
+from rai_scale.explanations.local.added_columns import UNEXPLAINED
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.explain.parts import Parts
 from rai_scale.jobs.manifest import MANIFEST

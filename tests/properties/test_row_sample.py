@@ -123,7 +123,7 @@ def test_few_contents_come_to_the_driver_and_further_rounds_change_nothing(kind,
         return found
 
     monkeypatch.setattr(type(LOCAL), "group_counts", counting)
-    monkeypatch.setattr(row_sample, "CELLS", 64)
+    monkeypatch.setattr(row_sample, "BUCKETS", 64)
     monkeypatch.setattr(row_sample, "MOST_CONTENTS", 150)
     found = draw_rows(LOCAL, table, table.column_names, 10, 1)
     assert found.to_pydict() == whole.to_pydict()
@@ -134,8 +134,8 @@ def test_few_contents_come_to_the_driver_and_further_rounds_change_nothing(kind,
 def test_a_content_that_can_be_drawn_is_never_left_out():
     table = pa.table({"x": np.arange(2000) % 700})
     hashes, counts = np.unique(key_hashes(table, 3), return_counts=True)
-    cells = np.zeros(row_sample.CELLS, dtype=np.int64)
-    np.add.at(cells, row_sample.cells(hashes, 0), counts)
+    cells = np.zeros(row_sample.BUCKETS, dtype=np.int64)
+    np.add.at(cells, row_sample.buckets(hashes, 0), counts)
     kept = Likely((cells,), 0.02, 3)(table)
     at, _ = priorities(hashes, counts, 0.02)
     assert set(hashes[at]) <= set(kept["_rai_hash"].to_numpy().view(np.uint64))

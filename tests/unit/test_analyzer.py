@@ -9,9 +9,9 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii import AnalyzerConfig
-from rai_scale.pii.analyzer import CellAnalyzer, get_analyzer
-from rai_scale.pii.limits import check_unbroken
-from rai_scale.pii.shortcuts import PatternsFirst, tagging_components
+from rai_scale.pii.analyzer import ValueAnalyzer, get_analyzer
+from rai_scale.pii.patterns_before_spacy import PatternsFirst, tagging_components
+from rai_scale.pii.text_limits import check_unbroken
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
 
 CONFIG = AnalyzerConfig(model=MODEL)
@@ -94,9 +94,9 @@ def test_threads_share_an_analyzer():
 
 def test_entities_are_checked():
     with pytest.raises(ConfigError, match=r"no recognizer finds the entity 'EMAIL'.*EMAIL_ADDRESS"):
-        CellAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL",)))
+        ValueAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL",)))
     own = AnalyzerConfig(model=MODEL, entities=("TITLE",), deny_lists={"TITLE": ("Mr.",)})
-    assert spans(list(CellAnalyzer(own).analyze(["Mr. X"])[0].results)) == [("TITLE", 0, 3, 1.0)]
+    assert spans(list(ValueAnalyzer(own).analyze(["Mr. X"])[0].results)) == [("TITLE", 0, 3, 1.0)]
 
 
 def test_a_value_is_never_logged(caplog):
@@ -147,7 +147,7 @@ def test_words_are_tagged_only_where_context_can_raise_a_score(monkeypatch):
 
 
 def test_each_pattern_is_matched_once(monkeypatch):
-    engine = CellAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL_ADDRESS",))).engine
+    engine = ValueAnalyzer(AnalyzerConfig(model=MODEL, entities=("EMAIL_ADDRESS",))).engine
     first = PatternsFirst(engine, "en", ["EMAIL_ADDRESS"])
     assert first.only
     look = first.look("a@example.com")
@@ -161,7 +161,7 @@ def test_an_entity_of_a_country_is_found_when_it_is_named():
     from presidio_analyzer.predefined_recognizers import DeTaxIdRecognizer, UkNinoRecognizer
 
     named = ("DE_TAX_ID", "ORGANIZATION", "PERSON", "UK_NINO", "ZA_MOBILE_NUMBER")
-    analyzer = CellAnalyzer(AnalyzerConfig(model=MODEL, entities=named))
+    analyzer = ValueAnalyzer(AnalyzerConfig(model=MODEL, entities=named))
     text = "nino AB123456C, Steuer-ID 86095742719, Anna Smith of Microsoft Corporation"
     found = spans(list(analyzer.analyze([text])[0].results))
     stock = AnalyzerEngine(nlp_engine=analyzer.engine.nlp_engine)
@@ -175,7 +175,7 @@ def test_an_entity_of_a_country_is_found_when_it_is_named():
 
 def test_an_own_list_for_an_entity_stays_the_only_one():
     own = {"deny_lists": {"ORGANIZATION": ("Acme",)}, "entities": ("ORGANIZATION",)}
-    found = CellAnalyzer(AnalyzerConfig(model=MODEL, **own)).analyze(["Acme, Microsoft Corp."])
+    found = ValueAnalyzer(AnalyzerConfig(model=MODEL, **own)).analyze(["Acme, Microsoft Corp."])
     assert spans(list(found[0].results)) == [("ORGANIZATION", 0, 4, 1.0)]
 
 
@@ -193,7 +193,7 @@ def test_an_own_list_for_an_entity_stays_the_only_one():
 )
 def test_what_can_find_nothing_is_refused(options, message):
     with pytest.raises(ConfigError, match=message):
-        CellAnalyzer(AnalyzerConfig(model=MODEL, **options))
+        ValueAnalyzer(AnalyzerConfig(model=MODEL, **options))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_text_that_would_not_end_is_set_aside(text, error):
 
 
 def test_the_limit_of_work_can_be_set():
-    small = CellAnalyzer(AnalyzerConfig(model=MODEL, max_work=20))
+    small = ValueAnalyzer(AnalyzerConfig(model=MODEL, max_work=20))
     assert small.analyze(["a@b.com or Anna Smith"])[0].error == "TooManyFindings"
     assert small.analyze(["nothing by a pattern, and longer than the limit"])[0].error is None
 

@@ -9,7 +9,7 @@ import pytest
 
 from rai_scale.errors import TableError
 from rai_scale.tables import find_tables
-from rai_scale.tables.kinds import why_unread
+from rai_scale.tables.file_names import why_unread
 
 
 def put(path, content=b"a,b\n1,2\n"):

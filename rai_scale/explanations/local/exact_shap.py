@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from rai_scale.explanations.local.coalition_means import Evaluation
 from rai_scale.explanations.local.coalitions import all_coalitions, exact_weights
-from rai_scale.explanations.local.evaluate import Evaluation
 from rai_scale.explanations.local.values import LocalValues, Task
 
 MOST_FEATURES = 12

@@ -13,15 +13,15 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.explanations.local.added_columns import AddedColumns
 from rai_scale.explanations.local.coalitions import FOLDS
-from rai_scale.explanations.local.layout import Layout
 from rai_scale.explanations.local.shap_values import SHAP_METHODS, Choice
 from rai_scale.explanations.local.values import LocalExplainer, Options, Task
 from rai_scale.models.background import background_frame
 from rai_scale.models.column_order import UNNAMED, is_unnamed
 from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, as_model
-from rai_scale.models.output import Output, make_output
+from rai_scale.models.output import ModelOutput, make_output
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.keyed_hash import key_hashes
 
@@ -181,10 +181,14 @@ def plan_explanation(
     made: LocalExplainer = _named(build)(task, choice)
     labels = task.output.labels
     copies = FOLDS if replicates and choice.method == "kernel_shap" else 0
-    layout = Layout(features, labels, made.prefix, made.sampled, choice.method, keys, long, copies)
+    layout = AddedColumns(
+        features, labels, made.prefix, made.sampled, choice.method, keys, long, copies
+    )
     layout.check(engine.columns(frame))
     shared = publish_object(engine, known, "model.pkl")
-    plan = Plan(shared, output, task.output.picked, labels, rows, task.options, choice, build)
+    plan = ExplainerPlan(
+        shared, output, task.output.picked, labels, rows, task.options, choice, build
+    )
     run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, seed)
     if is_unnamed(known.model, features):
         choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
@@ -192,7 +196,7 @@ def plan_explanation(
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExplainerPlan:
     """All that a worker needs to build the explainer; the model is a file of its own."""
 
     model: SharedFile
@@ -207,7 +211,7 @@ class Plan:
     def make(self) -> LocalExplainer:
         """Build the explainer in this process."""
         model: Model = self.model.load(load_object)
-        output = Output(model, self.kind, self.picked, self.labels)
+        output = ModelOutput(model, self.kind, self.picked, self.labels)
         return _named(self.build)(Task(output, self.background, self.options), self.choice)
 
 
@@ -221,7 +225,7 @@ class ExplainRows:
     """A table function; the explainer is built once per process."""
 
     plan: SharedFile
-    layout: Layout
+    layout: AddedColumns
     seed: int
 
     def __call__(self, table: pa.Table) -> pa.Table:

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
+from rai_scale.explanations.local.coalition_means import Evaluation
 from rai_scale.explanations.local.coalitions import FOLDS, Design, make_design, smallest_budget
-from rai_scale.explanations.local.evaluate import Evaluation
 from rai_scale.explanations.local.kernel_solver import Solver, make_solver
 from rai_scale.explanations.local.values import LocalValues, Task
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.models.columns import Mixer
-from rai_scale.models.output import Output
+from rai_scale.models.output import ModelOutput
 from rai_scale.models.unwrap import Unwrapped, unwrap
 
 
@@ -38,7 +38,7 @@ class Options:
 class Task:
     """A model's output, the background and the options: all that an explainer is built of."""
 
-    output: Output
+    output: ModelOutput
     background: pd.DataFrame
     options: Options = field(default_factory=Options)
 

@@ -28,7 +28,7 @@ from rai_scale.statistics.score_bins import as_floats
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rai_scale.models.output import Output
+    from rai_scale.models.output import ModelOutput
 
 _SUMS = pa.schema(
     [
@@ -120,7 +120,7 @@ def partial_dependence(
     return _result(ready, terms, centres, counted)
 
 
-def term_outputs(output: Output, term: Term, rows: pd.DataFrame) -> np.ndarray:
+def term_outputs(output: ModelOutput, term: Term, rows: pd.DataFrame) -> np.ndarray:
     """Return the outputs of rows at each grid point, shape (rows, points, outputs)."""
     found = [output.in_blocks(term.put(rows, point, rows)) for point in term.points]
     return np.stack(found, axis=1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.engines.exact import key_values
+from rai_scale.engines.key_values import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.explanations.local.lime_codes import is_number
 from rai_scale.statistics.quantiles import Distribution, distribution

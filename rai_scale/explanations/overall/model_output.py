@@ -13,7 +13,7 @@ from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.models.background import background_frame
 from rai_scale.models.model import as_model
-from rai_scale.models.output import Output, make_output
+from rai_scale.models.output import ModelOutput, make_output
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -42,9 +42,9 @@ class SharedOutput:
     picked: tuple[int, ...]
     labels: tuple[str, ...]
 
-    def load(self) -> Output:
+    def load(self) -> ModelOutput:
         """Return the output in this process."""
-        return Output(self.model.load(), self.kind, self.picked, self.labels)
+        return ModelOutput(self.model.load(), self.kind, self.picked, self.labels)
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Prepared:
     Attributes
     ----------
     engine : Engine
-    output : Output
+    output : ModelOutput
     sample : pandas.DataFrame
         Of the model's features.
     """
 
     engine: Engine
-    output: Output
+    output: ModelOutput
     sample: pd.DataFrame
 
     @property

@@ -168,7 +168,9 @@ def permutation_importance(
     name, scorer = make_scorer(ready.output.model, scoring)
     shared_model = ready.share(ready.output.model, "model.pkl")
     rows = model_frame(table, ready.sample)
-    plan = ready.share(Plan(rows, truth, weight, scorer, repeats, random_state), "permutation.pkl")
+    plan = ready.share(
+        ShufflingPlan(rows, truth, weight, scorer, repeats, random_state), "permutation.pkl"
+    )
     tasks = [None, *product(range(len(features)), range(repeats))]
     run = ScorePermuted(plan, shared_model)
     scores = engine.map_tasks(run, tasks, [plan.file, shared_model.file])
@@ -210,7 +212,7 @@ def _truth(table: Any, label: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ShufflingPlan:
     """The rows, and how they are scored."""
 
     rows: pd.DataFrame
@@ -253,7 +255,7 @@ class ScorePermuted:
 
     def __call__(self, task: tuple[int, int] | None) -> float:
         """Return the score for (feature, repeat), or for the rows as they are."""
-        plan: Plan = self.plan.load()
+        plan: ShufflingPlan = self.plan.load()
         model: Model = self.model.load()
         if task is None:
             return plan.score(model, plan.rows)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.exact import arrow_values, positions
+from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.statistics.cells import COPY, counts_of, refuse_missing

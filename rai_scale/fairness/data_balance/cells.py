@@ -42,7 +42,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Cells:
+class BalanceCells:
     """One entry per combination of the keys that occurs.
 
     ``rows`` counts, ``weight`` is the sum of the sample weights (or the rows), ``score`` the sum
@@ -61,7 +61,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OutcomeWeights:
     """Weights per group: selected rows and the rest, and both by label, None without labels."""
 
     selected: np.ndarray
@@ -89,11 +89,11 @@ class Groups:
     rows: np.ndarray
     weight: np.ndarray
     classes: np.ndarray | None = None
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, OutcomeWeights] = field(default_factory=dict)
     strata: dict[str, Strata] = field(default_factory=dict)
 
 
-def group(cells: Cells, features: list[str]) -> Groups:
+def group(cells: BalanceCells, features: list[str]) -> Groups:
     """Add the cells up over ``features``; the values in sort order, tuples for several features."""
     codes, values = _codes(cells.keys, features)
     columns, size = cells.columns, len(values)
@@ -139,11 +139,11 @@ def _codes(keys: pd.DataFrame, features: list[str]) -> tuple[np.ndarray, list[An
     return codes, list(first.itertuples(index=False, name=None))
 
 
-def _outcome(add: Any, selected: np.ndarray, weight: np.ndarray, label: Any) -> Outcome:
+def _outcome(add: Any, selected: np.ndarray, weight: np.ndarray, label: Any) -> OutcomeWeights:
     if label is None:
-        return Outcome(add(selected), add(weight - selected))
+        return OutcomeWeights(add(selected), add(weight - selected))
     rest = weight - selected
-    return Outcome(
+    return OutcomeWeights(
         add(selected),
         add(rest),
         add(np.where(label, selected, 0)),
@@ -154,7 +154,7 @@ def _outcome(add: Any, selected: np.ndarray, weight: np.ndarray, label: Any) -> 
 
 
 def _cross(
-    cells: Cells, codes: np.ndarray, size: int, features: list[str], weights: np.ndarray
+    cells: BalanceCells, codes: np.ndarray, size: int, features: list[str], weights: np.ndarray
 ) -> np.ndarray:
     """Return the weights as a matrix of group by value of ``features``."""
     inner, values = _codes(cells.keys, features)
@@ -162,7 +162,7 @@ def _cross(
     return flat.reshape(size, len(values))
 
 
-def _strata(cells: Cells, codes: np.ndarray, size: int, selected: np.ndarray) -> Strata:
+def _strata(cells: BalanceCells, codes: np.ndarray, size: int, selected: np.ndarray) -> Strata:
     control = list(cells.columns.control)
     rest = _cross(cells, codes, size, control, cells.weight - selected)
     return Strata(rest, _cross(cells, codes, size, control, selected))

@@ -18,7 +18,13 @@ from rai_scale.fairness.data_balance import (
     post_training,
     pre_training,
 )
-from rai_scale.fairness.data_balance.cells import SMALL, Cells, Groups, group, reference_shares
+from rai_scale.fairness.data_balance.cells import (
+    SMALL,
+    BalanceCells,
+    Groups,
+    group,
+    reference_shares,
+)
 from rai_scale.fairness.data_balance.facets import facets
 from rai_scale.fairness.data_balance.registry import REGISTRY, ratio
 
@@ -41,7 +47,7 @@ class Settings:
     alpha: float = 2.0
 
 
-def measure_cells(cells: Cells, settings: Settings) -> pd.DataFrame:
+def measure_cells(cells: BalanceCells, settings: Settings) -> pd.DataFrame:
     """Return one row per measure, feature and group (or pair of groups)."""
     sensitive = list(cells.columns.sensitive)
     rows: list[Row] = []
@@ -60,7 +66,7 @@ def measure_cells(cells: Cells, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=MEASURES, dtype=object).astype({"value": "float64"})
 
 
-def group_table(cells: Cells) -> pd.DataFrame:
+def group_table(cells: BalanceCells) -> pd.DataFrame:
     """Return rows, weight, share and rates per group of each feature."""
     parts = []
     for feature in cells.columns.sensitive:
@@ -78,7 +84,7 @@ def group_table(cells: Cells) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: Cells) -> list[str]:
+def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> list[str]:
     """Return what a reader must know: small groups, what is undefined and why, weights."""
     found = []
     for feature, part in groups.groupby("feature", sort=False):

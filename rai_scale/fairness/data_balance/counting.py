@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.exact import is_number, key_values
+from rai_scale.engines.key_values import is_number, key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
-from rai_scale.fairness.data_balance.cells import MAX_GROUPS, Cells, Columns
+from rai_scale.fairness.data_balance.cells import MAX_GROUPS, BalanceCells, Columns
 from rai_scale.statistics.cells import counts_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MAX_CELLS = 1_000_000
 FAULTS = pa.schema([("column", pa.string()), ("missing", pa.int64()), ("outside", pa.int64())])
 
 
-def count_cells(engine: Engine, frame: Any, columns: Columns) -> Cells:
+def count_cells(engine: Engine, frame: Any, columns: Columns) -> BalanceCells:
     """Count the frame once over all keys; executes.
 
     Raises
@@ -118,7 +118,7 @@ def _check_numbers(engine: Engine, frame: Any, columns: Columns) -> None:
             )
 
 
-def _cells(table: pa.Table, columns: Columns) -> Cells:
+def _cells(table: pa.Table, columns: Columns) -> BalanceCells:
     count = len(columns.keys)
     rows = table.column(count).to_numpy().astype(float)
     if not rows.sum():
@@ -131,7 +131,7 @@ def _cells(table: pa.Table, columns: Columns) -> Cells:
     _check_found(keys, columns)
     sums = [table.column(i).to_numpy() for i in range(count + 1, table.num_columns)]
     weight = rows if columns.sample_weight is None else sums[0]
-    return Cells(columns, keys, rows, weight, None if columns.score is None else sums[-1])
+    return BalanceCells(columns, keys, rows, weight, None if columns.score is None else sums[-1])
 
 
 def _values(column: pa.ChunkedArray) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rai_scale.fairness.data_balance.cells import Outcome
+from rai_scale.fairness.data_balance.cells import OutcomeWeights
 from rai_scale.fairness.data_balance.registry import LIFT, measure, ratio
 
 FAMILY = "parity"
@@ -20,7 +20,7 @@ FAMILY = "parity"
 class Rates:
     """An outcome and the weights of the groups; ``a`` and ``b`` number the pairs' groups."""
 
-    outcome: Outcome
+    outcome: OutcomeWeights
     weight: np.ndarray
     a: np.ndarray
     b: np.ndarray

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.data_balance.cells import Cells, Columns
+from rai_scale.fairness.data_balance.cells import BalanceCells, Columns
 from rai_scale.fairness.data_balance.compute import Settings, group_table, measure_cells, notes
 from rai_scale.fairness.data_balance.counting import count_cells
 from rai_scale.fairness.data_balance.result import BalanceResult
@@ -86,7 +86,7 @@ def balance(
     return balance_of_cells(count_cells(engine_of(frame), frame, columns), settings)
 
 
-def balance_of_cells(cells: Cells, settings: Settings) -> BalanceResult:
+def balance_of_cells(cells: BalanceCells, settings: Settings) -> BalanceResult:
     """Return the result of counts that were made, or made private, elsewhere."""
     measures, groups = measure_cells(cells, settings), group_table(cells)
     columns = cells.columns

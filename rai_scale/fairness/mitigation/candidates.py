@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import sklearn.metrics
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.exact import key_values, number_values
+from rai_scale.engines.key_values import key_values, number_values
 from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.reductions import (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.exact import arrow_values, places_of
+from rai_scale.engines.key_values import arrow_values, places_of
 from rai_scale.errors import ConfigError
 
 

@@ -19,11 +19,11 @@ from rai_scale.fairness.mitigation.reductions import (
     ROW_LIMIT,
     Categories,
     Predict,
-    Roles,
     Training,
+    TrainingColumns,
     collect_training,
-    layout_of,
     moment_of,
+    noted_columns,
     training_of,
 )
 from rai_scale.results import Result, Tables
@@ -191,7 +191,9 @@ def exponentiated_gradient(
     Agarwal et al. 2018, "A Reductions Approach to Fair Classification", algorithm 1.
     """
     engine = engine or engine_of(frame)
-    roles = Roles(tuple(features), y_true, tuple(sensitive_features), tuple(control_features))
+    roles = TrainingColumns(
+        tuple(features), y_true, tuple(sensitive_features), tuple(control_features)
+    )
     moment = moment_of(constraints)
     counted(moment)  # refuses what has no counted form before any row travels
     table = collect_training(
@@ -216,7 +218,9 @@ def exponentiated_gradient(
         sample_weight_name=sample_weight_name,
     )
     fit_counted(mitigator, training_of(table))
-    return ExponentiatedGradientResult(mitigator, roles.features, layout_of(table)[1], random_state)
+    return ExponentiatedGradientResult(
+        mitigator, roles.features, noted_columns(table)[1], random_state
+    )
 
 
 def fit_counted(mitigator: ExponentiatedGradient, data: Training) -> None:

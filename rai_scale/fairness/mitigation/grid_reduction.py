@@ -22,10 +22,10 @@ from rai_scale.fairness.mitigation.grid_result import GridSearchResult
 from rai_scale.fairness.mitigation.reductions import (
     ROW_LIMIT,
     Categories,
-    Roles,
+    TrainingColumns,
     collect_training,
-    layout_of,
     moment_of,
+    noted_columns,
     read_training,
     training_of,
 )
@@ -154,7 +154,9 @@ def grid_search(
     constraints of both labels, as ``EqualizedOdds`` does; these are kept.
     """
     engine = engine or engine_of(frame)
-    roles = Roles(tuple(features), y_true, tuple(sensitive_features), tuple(control_features))
+    roles = TrainingColumns(
+        tuple(features), y_true, tuple(sensitive_features), tuple(control_features)
+    )
     moment = moment_of(constraints)
     counted(moment)  # refuses what has no counted form before any row travels
     search = GridSearch(
@@ -185,7 +187,7 @@ def grid_search(
     task = (estimator, moment, sample_weight_name)
     fitted = _fit_points(engine, table, task, [points[[name]] for name in points.columns])
     _assemble(search, points, fitted, selection)
-    return GridSearchResult(search, roles.features, layout_of(table)[1])
+    return GridSearchResult(search, roles.features, noted_columns(table)[1])
 
 
 def _weight(constraint_weight: float) -> float:

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
 from rai_scale.engines.arrow_types import canonical_column
-from rai_scale.engines.exact import key_values, merging, number_values
 from rai_scale.engines.frames import column_to_arrow, pandas_dtypes
+from rai_scale.engines.key_values import key_values, merging, number_values
 from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
@@ -62,7 +62,7 @@ def moment_of(constraints: str | Moment) -> Moment:
 
 
 @dataclass(frozen=True)
-class Roles:
+class TrainingColumns:
     """Which column is what."""
 
     features: tuple[str, ...]
@@ -107,7 +107,7 @@ class _Select:
 def collect_training(
     engine: Engine,
     frame: Any,
-    roles: Roles,
+    roles: TrainingColumns,
     moment: Moment,
     *,
     train_on: str,
@@ -153,7 +153,7 @@ def collect_training(
 
 def training_of(table: pa.Table) -> Training:
     """Turn collected rows into what Fairlearn takes."""
-    roles, categories = layout_of(table)
+    roles, categories = noted_columns(table)
     control = _people(table, roles.control) if roles.control else None
     counts = table[COUNT].to_numpy() if COUNT in table.column_names else None
     X = feature_frame(table, roles.features, categories)
@@ -167,13 +167,13 @@ def read_training(path: str) -> Training:
     return training_of(pq.read_table(path))
 
 
-def layout_of(table: pa.Table) -> tuple[Roles, dict[str, list]]:
+def noted_columns(table: pa.Table) -> tuple[TrainingColumns, dict[str, list]]:
     """Return the roles and the categories that :func:`collect_training` has noted."""
     about = json.loads(table.schema.metadata[b"rai_scale"])
     roles: dict[str, Any] = about["roles"]
     for name in ("features", "sensitive", "control"):
         roles[name] = tuple(roles[name])
-    return Roles(**roles), about["categories"]
+    return TrainingColumns(**roles), about["categories"]
 
 
 def feature_frame(
@@ -249,7 +249,7 @@ def _ordered(table: pa.Table, row_order: str | None, engine: str) -> pa.Table:
     return table
 
 
-def _check_people(engine: Engine, frame: Any, roles: Roles, is_loss: bool) -> int:
+def _check_people(engine: Engine, frame: Any, roles: TrainingColumns, is_loss: bool) -> int:
     """Check labels and people natively, before rows travel; return how many rows there are."""
     if not roles.features or not roles.sensitive:
         raise ConfigError("name at least one of features and one of sensitive_features.")

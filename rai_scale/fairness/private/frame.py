@@ -33,7 +33,7 @@ from rai_scale.fairness.private.cells import (
 )
 from rai_scale.fairness.private.draws import declared_index, group_numbers, noisy_draws, project
 from rai_scale.fairness.private.intervals import fill_intervals
-from rai_scale.fairness.private.shares import Noisy, usable_by
+from rai_scale.fairness.private.shares import NoisyCounts, usable_by
 from rai_scale.fairness.private.values import UsableTables, mask_gaps, usable_groups
 from rai_scale.measures.between_groups import disparity_values
 from rai_scale.measures.from_cells import Roles, disaggregate
@@ -62,7 +62,7 @@ class PrivateMetricFrame(UsableTables):
     release : dict
         ``epsilon``, ``delta``, ``rho``, ``max_rows``, and ``noise`` and ``scale`` of each noisy
         count.
-    noisy : Noisy
+    noisy : NoisyCounts
         The release itself, before it was projected.
     """
 
@@ -71,7 +71,7 @@ class PrivateMetricFrame(UsableTables):
         measured: Measured,
         *,
         single: bool,
-        noisy: Noisy,
+        noisy: NoisyCounts,
         usable: pd.DataFrame,
         usable_overall: pd.DataFrame,
         release: Mapping[str, Any] | None = None,
@@ -161,7 +161,7 @@ def private_metric_frame(
     _try_out(declared, roles, metrics, noise)
     release = release_cells(engine, frame, declared, asked)
     values = release.table()[NOISY].to_numpy()
-    noisy = Noisy(values.astype(float), declared, roles, noise, asked.max_rows)
+    noisy = NoisyCounts(values.astype(float), declared, roles, noise, asked.max_rows)
     found = frame_of_noisy(noisy, metrics, single=single)
     found.release = {**release.metadata, "reservation": release.reservation}
     draws = n_boot or REPLICATES
@@ -195,7 +195,7 @@ def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noi
     }
     one = declare(declared.keys, few)
     counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
-    found = frame_of_noisy(Noisy(counts, one, roles, noise, 1), metrics, single=False)
+    found = frame_of_noisy(NoisyCounts(counts, one, roles, noise, 1), metrics, single=False)
     replicates_of(found, 2, 0)
 
 
@@ -218,7 +218,9 @@ def replicates_of(found: PrivateMetricFrame, n_boot: int, random_state: Any) -> 
     return replicate_metrics(draws, {m.name: m.function for m in found.measured.metrics}, layout)
 
 
-def frame_of_noisy(noisy: Noisy, metrics: list[Metric], *, single: bool) -> PrivateMetricFrame:
+def frame_of_noisy(
+    noisy: NoisyCounts, metrics: list[Metric], *, single: bool
+) -> PrivateMetricFrame:
     """Compute a frame from the noisy counts of one release, without intervals."""
     declared, roles = noisy.declared, noisy.roles
     index = declared_index(declared, roles.groups)
@@ -255,7 +257,7 @@ def _some(cells: Cells) -> Cells:
     return Cells(cells.keys, np.ones_like(cells.count))
 
 
-def _overall(noisy: Noisy, metrics: list[Metric]) -> Any:
+def _overall(noisy: NoisyCounts, metrics: list[Metric]) -> Any:
     """Compute overall values from the sums over all sensitive features."""
     declared, roles = noisy.declared, noisy.roles
     kept = [name for name in declared.keys if name not in roles.sensitive]

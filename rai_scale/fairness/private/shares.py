@@ -48,7 +48,7 @@ _PASSES = 3
 
 
 @dataclass(frozen=True)
-class Noisy:
+class NoisyCounts:
     """Released counts.
 
     Attributes
@@ -152,7 +152,7 @@ def variance_of(noise: Noise) -> float:
     return float(2 * ratio / (1 - ratio) ** 2)
 
 
-def shares_of(noisy: Noisy, metric: Metric, by: Sequence[str]) -> Shares | None:
+def shares_of(noisy: NoisyCounts, metric: Metric, by: Sequence[str]) -> Shares | None:
     """Return a metric by the declared levels of ``by``; None where it is no share of rows."""
     declared, roles = noisy.declared, noisy.roles
     ones = Cells(declared.frame, np.ones(declared.size, np.int64))
@@ -167,7 +167,9 @@ def shares_of(noisy: Noisy, metric: Metric, by: Sequence[str]) -> Shares | None:
     return Shares(successes, trials, cells_in, cells - cells_in, usable, near, *error)
 
 
-def usable_by(noisy: Noisy, metric: Metric, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def usable_by(
+    noisy: NoisyCounts, metric: Metric, by: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Say where a metric is usable, and where only just; bool, shape (..., levels of ``by``).
 
     Usable is a value behind which stand, by the noisy counts, at least ``30 max_rows`` rows and at
@@ -179,14 +181,16 @@ def usable_by(noisy: Noisy, metric: Metric, by: Sequence[str]) -> tuple[np.ndarr
     return usable, usable & np.logical_or.reduce([near for _, near in found])
 
 
-def _enough(noisy: Noisy, chosen: np.ndarray, by: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _enough(
+    noisy: NoisyCounts, chosen: np.ndarray, by: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     rows, cells = noisy.sums(chosen, by)
     deviation = np.sqrt(variance_of(noisy.noise) * cells)
     needed = np.maximum(LEAST_ROWS * noisy.max_rows, NOISE_MULTIPLE * deviation)
     return rows >= needed, rows < NEAR * deviation
 
 
-def _behind(noisy: Noisy, metric: Metric) -> list[np.ndarray]:
+def _behind(noisy: NoisyCounts, metric: Metric) -> list[np.ndarray]:
     keys, roles = noisy.declared.frame, noisy.roles
     function, label = base_function(metric.function), positive_label(metric)
     found = [np.ones(len(keys), bool)]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.private.shares import Noisy, usable_by
+from rai_scale.fairness.private.shares import NoisyCounts, usable_by
 from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import parts_of
 from rai_scale.measures.metrics import METRICS, Metric, Metrics, base_function
@@ -22,7 +22,7 @@ class UsableTables(CountedMetricFrame):
 
     Attributes
     ----------
-    noisy : Noisy
+    noisy : NoisyCounts
         The release, before it was projected.
     usable : pandas.DataFrame of bool
         Per group and metric.
@@ -30,7 +30,7 @@ class UsableTables(CountedMetricFrame):
         One row per control level, or one.
     """
 
-    noisy: Noisy
+    noisy: NoisyCounts
     usable: pd.DataFrame
     usable_overall: pd.DataFrame
 

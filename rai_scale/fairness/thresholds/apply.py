@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from rai_scale.engines.exact import places_of
+from rai_scale.engines.key_values import places_of
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.statistics.score_bins import as_floats

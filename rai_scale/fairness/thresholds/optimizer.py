@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_array
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.exact import arrow_values, merging
+from rai_scale.engines.key_values import arrow_values, merging
 from rai_scale.fairness.thresholds.apply import GroupRules
 from rai_scale.fairness.thresholds.counts import RANGE_ROWS, GroupPoints, group_points
 from rai_scale.fairness.thresholds.points import ThresholdPoints, optimistic_points

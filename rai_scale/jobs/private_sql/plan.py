@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rai_scale.jobs.private_sql.config import PrivateQuery, PrivateSqlJob
-    from rai_scale.private_queries.plan import Plan
+    from rai_scale.private_queries.plan import QueryPlan
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Planned:
     query: PrivateQuery
     epsilon: Decimal | None
     delta: Decimal
-    plan: Plan
+    plan: QueryPlan
     table: str
     rho: Decimal | None = None
 

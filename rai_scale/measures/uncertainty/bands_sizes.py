@@ -9,7 +9,7 @@ import numpy as np
 import sklearn.metrics as skm
 
 from rai_scale.measures.uncertainty.formulas import base_metric
-from rai_scale.measures.uncertainty.replicates import Layout
+from rai_scale.measures.uncertainty.replicates import GroupLayout
 
 _OF_ALL = (flm.selection_rate, skm.accuracy_score, skm.zero_one_loss, skm.hamming_loss)
 _OF_POSITIVES = (flm.true_positive_rate, flm.false_negative_rate, skm.recall_score)
@@ -19,7 +19,7 @@ _OF_SELECTED = (skm.precision_score,)
 
 def rate_sizes(
     metric: Callable,
-    layout: Layout,
+    layout: GroupLayout,
     count: np.ndarray,
     weight: np.ndarray | None = None,
     weight_sq: np.ndarray | None = None,
@@ -30,7 +30,7 @@ def rate_sizes(
     ----------
     metric : callable
         A function of Fairlearn or scikit-learn, also inside ``functools.partial``.
-    layout : Layout
+    layout : GroupLayout
     count : array of int64, shape (cells,)
     weight, weight_sq : array of float64, shape (cells,), optional
         Sums of weights and of squared weights: the sizes are then Kish's ``(sum w)^2 / sum w^2``.
@@ -53,7 +53,7 @@ def rate_sizes(
     return np.where(squares > 0, total(weight) ** 2 / np.where(squares > 0, squares, 1.0), 0.0)
 
 
-def _behind(metric: Callable, layout: Layout) -> np.ndarray | None:
+def _behind(metric: Callable, layout: GroupLayout) -> np.ndarray | None:
     """Return which cells a rate is a share of."""
     parts = base_metric(metric)
     if parts is None:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.exact import key_values, number_values, row_codes
+from rai_scale.engines.key_values import key_values, number_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.measures.uncertainty.resample import Draw, generator_of
 from rai_scale.statistics.cells import check_weights, counts_of

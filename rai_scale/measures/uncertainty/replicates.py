@@ -17,7 +17,7 @@ from rai_scale.measures.uncertainty.resample import Draw
 
 
 @dataclass(frozen=True)
-class Layout:
+class GroupLayout:
     """Which cell belongs to which group, in Fairlearn's order of groups.
 
     Attributes
@@ -55,7 +55,7 @@ class Replicates:
     by_group : ndarray of float64, shape (B, groups, metrics)
         NaN where a replicate has no rows of a group.
     groups, controls, control_of_group
-        As in :class:`Layout`.
+        As in :class:`GroupLayout`.
     """
 
     metrics: tuple[str, ...]
@@ -73,7 +73,7 @@ def layout_of(
     *,
     y_true: str = "y_true",
     y_pred: str = "y_pred",
-) -> Layout:
+) -> GroupLayout:
     """Find groups and control levels of cells.
 
     Parameters
@@ -88,10 +88,10 @@ def layout_of(
     labels = (_labels(keys[y_true]), _labels(keys[y_pred]))
     groups, group = _index_of(keys, [*control_features, *sensitive_features])
     if not control_features:
-        return Layout(*labels, group, groups)
+        return GroupLayout(*labels, group, groups)
     controls, control = _index_of(keys, list(control_features))
     levels = groups.to_frame(index=False)[list(control_features)]
-    return Layout(*labels, group, groups, control, controls, _find(levels, controls))
+    return GroupLayout(*labels, group, groups, control, controls, _find(levels, controls))
 
 
 def _labels(values: pd.Series) -> np.ndarray:
@@ -134,14 +134,14 @@ class _Slice:
         return np.add.reduceat(chosen, self.starts, axis=1)
 
 
-def _slice(layout: Layout, codes: np.ndarray, cells: np.ndarray) -> _Slice:
+def _slice(layout: GroupLayout, codes: np.ndarray, cells: np.ndarray) -> _Slice:
     order = cells[np.argsort(codes[cells], kind="stable")]
     starts = np.unique(codes[order], return_index=True)[1]
     firsts = order[starts]
     return _Slice(layout.y_true[firsts], layout.y_pred[firsts], order, starts)
 
 
-def _label_codes(layout: Layout) -> np.ndarray:
+def _label_codes(layout: GroupLayout) -> np.ndarray:
     true, pred = _codes(layout.y_true), _codes(layout.y_pred)
     return true * (1 + pred.max(initial=0)) + pred
 
@@ -155,7 +155,7 @@ def _codes(values: np.ndarray) -> np.ndarray:
 def replicate_metrics(
     draws: Iterable[Draw],
     metrics: Mapping[str, Callable],
-    layout: Layout,
+    layout: GroupLayout,
     *,
     weights: Mapping[str, str | None] | None = None,
     params: Mapping[str, Mapping[str, np.ndarray]] | None = None,
@@ -173,7 +173,7 @@ def replicate_metrics(
     draws : iterable of Draw
         As :func:`~rai_scale.measures.uncertainty.resample.resample_cells` yields them.
     metrics : dict of str to callable
-    layout : Layout
+    layout : GroupLayout
     weights : dict of str to str, optional
         The weight of each metric, by the metric's name; metrics that are not named use counts.
     params : dict of str to dict of str to ndarray of shape (cells,), optional
@@ -218,7 +218,7 @@ def _column(
     metric: Callable,
     weight: str | None,
     params: Mapping[str, np.ndarray],
-    layout: Layout,
+    layout: GroupLayout,
     repeated: bool,
 ) -> _Column:
     if repeated:
@@ -233,11 +233,13 @@ def _column(
     return _Column(metric, formula, weight, params)
 
 
-def _slices(layout: Layout, codes: np.ndarray, part: np.ndarray, parts: int) -> list[_Slice]:
+def _slices(layout: GroupLayout, codes: np.ndarray, part: np.ndarray, parts: int) -> list[_Slice]:
     return [_slice(layout, codes, np.flatnonzero(part == p)) for p in range(parts)]
 
 
-def _values(draw: Draw, slices: list[_Slice], columns: list[_Column], layout: Layout) -> np.ndarray:
+def _values(
+    draw: Draw, slices: list[_Slice], columns: list[_Column], layout: GroupLayout
+) -> np.ndarray:
     """Return the metrics of all slices, shape (b, slices, metrics)."""
     values = np.empty((len(draw.counts), len(slices), len(columns)))
     for s, part in enumerate(slices):
@@ -250,7 +252,7 @@ def _values(draw: Draw, slices: list[_Slice], columns: list[_Column], layout: La
     return values
 
 
-def _loop(draw: Draw, cells: np.ndarray, column: _Column, layout: Layout) -> np.ndarray:
+def _loop(draw: Draw, cells: np.ndarray, column: _Column, layout: GroupLayout) -> np.ndarray:
     """Call a metric that has no formula once for each replicate of some cells."""
     masses = draw.masses(column.weight)[:, cells]
     values = np.full(len(masses), np.nan)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow as pa
 
 from rai_scale.errors import RaiScaleError
-from rai_scale.pii.analyzer import Analysis, CellAnalyzer, get_analyzer
+from rai_scale.pii.analyzer import Analysis, ValueAnalyzer, get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.documents import parse_document
 from rai_scale.pii.findings import DETAILS, FAILED, FINDING, OK
@@ -56,7 +56,7 @@ class RowLog:
 
 
 @dataclass(frozen=True)
-class RedactCells:
+class RedactValues:
     """Redact one batch; see :func:`rai_scale.redact` for what each field means."""
 
     config: AnalyzerConfig
@@ -91,14 +91,14 @@ class RedactCells:
 class _Batch:
     """One batch under way: the analyzer, the anonymizer and the log of the rows."""
 
-    def __init__(self, job: RedactCells, log: RowLog) -> None:
+    def __init__(self, job: RedactValues, log: RowLog) -> None:
         self.job = job
         self.log = log
         self.entities = dict(job.leaves)
         self.anonymizer = Anonymizer(job.operators)
 
     @property
-    def analyzer(self) -> CellAnalyzer:
+    def analyzer(self) -> ValueAnalyzer:
         return get_analyzer(self.job.config)
 
     def texts(self, name: str, column: pa.ChunkedArray) -> pa.Array:
@@ -148,7 +148,7 @@ class _Batch:
             self.log.add(row, name, Redacted(None, [], type(error).__name__))
             return None
 
-    def rebuild(self, cells: Sequence[Cell | None]) -> list[Any]:
+    def rebuild(self, cells: Sequence[CellText | None]) -> list[Any]:
         """Return the cells with their leaves redacted; null where a leaf failed."""
         leaves = [[] if cell is None else cell.leaves for cell in cells]
         done = iter(self.leaf_texts([leaf for found in leaves for leaf in found]))
@@ -216,7 +216,7 @@ class _Batch:
         return done.text
 
 
-class Cell(Protocol):
+class CellText(Protocol):
     """A cell that was opened: its leaves in order, and the cell with new texts for them."""
 
     leaves: list[Leaf]

@@ -17,8 +17,8 @@ from rai_scale.private_queries.exact_compare import exact_literal
 from rai_scale.private_queries.expressions import Compiler
 from rai_scale.private_queries.literals import as_double
 from rai_scale.private_queries.metadata import TableFacts
+from rai_scale.private_queries.node_rules import RULES
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.rules import RULES
 from rai_scale.private_queries.trees import plain_name
 
 _DIGITS = 38

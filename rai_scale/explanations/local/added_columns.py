@@ -17,7 +17,7 @@ UNEXPLAINED = "none: values of {} do not add up"
 
 
 @dataclass(frozen=True)
-class Layout:
+class AddedColumns:
     """Names and types of what is added to a frame.
 
     Attributes

@@ -58,7 +58,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ScanCells:
+class ScanValues:
     """Count in how many rows of a batch each entity stands, per column and leaf.
 
     ``analysed`` are the columns whose values are looked at; of the others only the presence of a
