@@ -74,7 +74,7 @@ def main() -> None:
     for shards in asked.shards:
         started = time.perf_counter()
         found = train_ebm(
-            train, features=features, target="y", shards=shards, key_columns=["id"], **shared
+            train, features=features, y_true="y", shards=shards, key_columns=["id"], **shared
         )
         seconds = ", ".join(f"{name} {value:.1f}" for name, value in found.seconds.items())
         ours = area(found.model, test, features)
@@ -101,7 +101,7 @@ def _own_cuts(
     started = time.perf_counter()
     merged = merge_ebms(models)
     seconds = time.perf_counter() - started
-    found = train_ebm(rows, features=features, target="y", shards=4, **shared)
+    found = train_ebm(rows, features=features, y_true="y", shards=4, **shared)
     print(
         f"merge of 4 shards of 5,000 rows: {seconds:.1f} s with their own cuts and pairs "
         f"(AUC {area(merged, test, features):.5f}), {found.seconds['merge']:.1f} s shared "

@@ -274,7 +274,7 @@ def against_threshold_optimizer(rows: int, repeats: int) -> None:
 
     def ours() -> Any:
         return rai_scale.fairness.fit_threshold_optimizer(
-            frame, scores="score", y_true="y", sensitive_features=["sex", "race"], **options
+            frame, score="score", y_true="y", sensitive_features=["sex", "race"], **options
         )
 
     contenders = {"fairlearn ThresholdOptimizer.fit": peer, "rai_scale": ours}

@@ -164,7 +164,7 @@ def sample_lake(
     from rai_scale.samples import make_sample_lake
 
     try:
-        lake = make_sample_lake(directory, rows=rows, seed=seed)
+        lake = make_sample_lake(directory, rows=rows, random_state=seed)
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
     _OUT.print(

@@ -96,12 +96,12 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return check
 
     def ebm(frame: Any) -> Any:
-        asked = {"features": FEATURES, "key_columns": ["id"], "target": "y"}
+        asked = {"features": FEATURES, "key_columns": ["id"], "y_true": "y"}
         model = rai.train_ebm(frame, max_rounds=20, outer_bags=2, **asked).model
         return model.predict_proba(data[FEATURES]).tolist()
 
     def thresholds(frame: Any) -> Any:
-        fitted = fair.fit_threshold_optimizer(frame, scores="score", **fairness)
+        fitted = fair.fit_threshold_optimizer(frame, score="score", **fairness)
         return rows(fitted.predict_proba(frame), "id", "probability")
 
     def gradient(frame: Any) -> Any:
@@ -123,7 +123,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return found.to_pandas()["n"].round().tolist()
 
     def scored(frame: Any) -> Any:
-        asked = {"max_rounds": 5, "outer_bags": 1, "target": "y", **learn}
+        asked = {"max_rounds": 5, "outer_bags": 1, "y_true": "y", **learn}
         made = rai.train_ebm(data, **asked).model
         found = rai.glassbox.score_ebm(frame, made, key_columns=["id"])
         return rows(found, "id", "ebm_age", "ebm_income")
@@ -139,12 +139,12 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "scan": lambda f: plain(rai.scan(f, model=MODEL).to_pandas().drop(columns="table")),
         "group counts, metric_frame": lambda f: plain(by_group(f).by_group),
         "assess_fairness": lambda f: plain(rai.assess_fairness(f, n_boot=20, **GROUPS)),
-        "balance": lambda f: plain(rai.balance(f, sensitive_features=["sex"], label="y")),
-        "calibration": lambda f: plain(fair.calibration(f, scores="score", **fairness).curve),
+        "balance": lambda f: plain(rai.balance(f, sensitive_features=["sex"], y_true="y")),
+        "calibration": lambda f: plain(fair.calibration(f, score="score", **fairness).curve),
         "disparities": lambda f: plain(
             fair.disparities(f, metrics=["demographic_parity_ratio"], **GROUPS)
         ),
-        "threshold_curves": lambda f: plain(fair.threshold_curves(f, scores="score", **fairness)),
+        "threshold_curves": lambda f: plain(fair.threshold_curves(f, score="score", **fairness)),
         "fit_threshold_optimizer": thresholds,
         "reweighing": lambda f: plain(fair.reweighing(f, **fairness)),
         "exponentiated_gradient": gradient,
@@ -162,7 +162,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
             over.partial_dependence(f, linear, features=FEATURES, of=["income"])
         ),
         "permutation_importance": lambda f: plain(
-            over.permutation_importance(f, linear, features=FEATURES, label="y", repeats=2)
+            over.permutation_importance(f, linear, features=FEATURES, y_true="y", repeats=2)
         ),
         "performance": lambda f: plain(perform(f, y_true="y", score="score").by_group),
         "train_ebm": ebm,

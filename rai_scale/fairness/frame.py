@@ -32,7 +32,7 @@ def metric_frame(
     n_boot: int | None = None,
     ci_quantiles: list[float] | None = None,
     random_state: Any = None,
-    bootstrap_unit: str | None = None,
+    person: str | None = None,
     per_group: bool = False,
     max_cells: int = MAX_CELLS,
     bins: int | None = None,
@@ -61,7 +61,7 @@ def metric_frame(
         As in Fairlearn, with columns in place of arrays.
     n_boot, ci_quantiles, random_state
         As in Fairlearn; the replicates are drawn from the counts.
-    bootstrap_unit : str, optional
+    person : str, optional
         Column of the person (or household) whose rows are resampled together.
     per_group : bool
         Run metrics that cannot be computed from counts on all rows of a group at once. Their
@@ -105,11 +105,11 @@ def metric_frame(
             frame,
             plan,
             Limits(max_cells, bins, resampled=False),
-            bootstrap_of(n_boot, ci_quantiles, random_state, bootstrap_unit),
+            bootstrap_of(n_boot, ci_quantiles, random_state, person),
             small_group=small_group,
         )
-    if per_group or bins or bootstrap_unit:
-        raise ConfigError("per_group, bins and bootstrap_unit have no private form.")
+    if per_group or bins or person:
+        raise ConfigError("per_group, bins and person have no private form.")
     return private_metric_frame(
         frame,
         plan.roles,

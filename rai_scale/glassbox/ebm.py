@@ -20,6 +20,7 @@ from rai_scale.glassbox.fit import MODELS, FitPlan, FitShard, merge_shards
 from rai_scale.glassbox.pairs import find_pairs
 from rai_scale.glassbox.shards import BUCKET, BUCKETS, SHARD, Buckets, Shards, plan_shards
 from rai_scale.models.background import sample_rows
+from rai_scale.names import names_of
 from rai_scale.statistics.score_bins import check_numeric, raise_missing
 
 SAMPLE_ROWS = 200_000
@@ -39,8 +40,8 @@ TASKS = ("classification", "regression")
 def train_ebm(
     frame: Any,
     *,
-    features: Sequence[str],
-    target: str,
+    features: str | Sequence[str],
+    y_true: str,
     task: str | None = None,
     shards: int | None = None,
     feature_types: Mapping[str, Any] | None = None,
@@ -48,9 +49,9 @@ def train_ebm(
     max_bins: int = 1024,
     max_interaction_bins: int = 32,
     sample_weight: str | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     min_rows_per_shard: int = 5_000,
-    key_columns: Sequence[str] | None = None,
+    key_columns: str | Sequence[str] | None = None,
     outer_bags: int | None = None,
     **ebm_params: Any,
 ) -> EBMResult:
@@ -67,7 +68,7 @@ def train_ebm(
         It is read several times: persist a frame that is costly to compute.
     features : list of str
         Numbers are continuous and everything else nominal, unless ``feature_types`` says otherwise.
-    target : str
+    y_true : str
         Without missing values.
     task : {"classification", "regression"}, optional
         By default numbers of more than two values are a regression. Several classes of numbers
@@ -84,7 +85,7 @@ def train_ebm(
         Bins per feature for its own term and for pairs (interpret's default for pairs is 64).
     sample_weight : str, optional
         Column of weights above 0.
-    seed : int
+    random_state : int
         Of the hash, and of interpret's draws.
     min_rows_per_shard : int
     key_columns : list of str, optional
@@ -107,22 +108,25 @@ def train_ebm(
         If arguments do not fit each other or the frame, the target or weights are missing in some
         rows, or there is one class only.
     """
-    _check_arguments(features, target, task, shards, sample_weight, ebm_params)
+    features = names_of(features)
+    _check_arguments(features, y_true, task, shards, sample_weight, ebm_params)
     engine = engine_of(frame)
     schema = engine.schema(frame)
     keys = list(key_columns or _plain(schema))
     weights = [] if sample_weight is None else [sample_weight]
-    check_columns([*features, target, *weights, *keys], schema.names)
+    check_columns([*features, y_true, *weights, *keys], schema.names)
     kinds = feature_kinds(schema, features, feature_types)
-    task, classes = task_of(engine, frame, schema, target, task)
-    buckets = Buckets(tuple(keys), seed + SHARD_SEED)
-    counts = _count(engine, frame, schema, buckets, target, classes)
+    task, classes = task_of(engine, frame, schema, y_true, task)
+    buckets = Buckets(tuple(keys), random_state + SHARD_SEED)
+    counts = _count(engine, frame, schema, buckets, y_true, classes)
     total, started = int(counts.sum()), time.perf_counter()
     wanted = shards or min(MAX_SHARDS, max(1, total // SHARD_ROWS))
     dealt = plan_shards(counts, wanted, min_rows_per_shard, keys, named=key_columns is not None)
     made, seconds = len(dealt.rows), {}
-    used = list(dict.fromkeys([*features, target, *weights]))
-    sample = sample_rows(engine, frame, list(dict.fromkeys([*used, *keys])), SAMPLE_ROWS, seed)
+    used = list(dict.fromkeys([*features, y_true, *weights]))
+    sample = sample_rows(
+        engine, frame, list(dict.fromkeys([*used, *keys])), SAMPLE_ROWS, random_state
+    )
     columns = find_columns(
         engine, frame, kinds, sample, sample.num_rows == total, max_bins, max_interaction_bins,
     )  # fmt: skip
@@ -130,14 +134,14 @@ def train_ebm(
     bags = outer_bags or max(2, -(-BAGS // made))
     smooth = SMOOTHING if made > 1 and total / made < SMALL_SHARD else {}
     params = {**smooth, **ebm_params, "outer_bags": bags}
-    plan = FitPlan(columns, (), task, target, sample_weight, seed, params)
+    plan = FitPlan(columns, (), task, y_true, sample_weight, random_state, params)
     several = classes is not None and len(classes) > 2  # noqa: PLR2004
     asked = 0 if several and interactions == "3x" else interactions
     rows = sample.slice(0, PAIR_ROWS)
     pairs = find_pairs(plan, asked, rows, max_interaction_bins)
     plan = replace(plan, pairs=pairs)
     seconds["pairs"], started = _lap(started)
-    dealer = Shards(buckets, target, classes, dealt.assigned)
+    dealer = Shards(buckets, y_true, classes, dealt.assigned)
     models = _fit(engine, frame, dealer, plan)
     seconds["fit"], started = _lap(started)
     model = merge_shards(models)
@@ -145,7 +149,7 @@ def train_ebm(
     return EBMResult(
         model=model,
         task=task,
-        target=target,
+        target=y_true,
         columns=columns,
         pairs=tuple((columns[i].name, columns[j].name) for i, j in pairs),
         shard_rows=tuple(dealt.rows.sum(axis=1).tolist()),
@@ -177,7 +181,7 @@ def _check_arguments(  # noqa: PLR0917
         raise ConfigError(f"shards must be at least 1, found {shards}.")
     fixed = {"feature_names", "exclude", "random_state", "callback", "binning"} & set(params)
     if fixed:
-        raise ConfigError(f"{', '.join(sorted(fixed))} cannot be set here; the seed is `seed`.")
+        raise ConfigError(f"{', '.join(sorted(fixed))} cannot be set here; give random_state.")
 
 
 def _plain(schema: pa.Schema) -> list[str]:

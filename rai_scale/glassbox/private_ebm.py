@@ -29,6 +29,7 @@ from rai_scale.glassbox.private_fit import (
     model_of,
     one_group,
 )
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.score_bins import check_numeric
 
@@ -72,8 +73,8 @@ class PrivateEBMResult(Result):
 def train_private_ebm(
     frame: Any,
     *,
-    features: Sequence[str],
-    target: str,
+    features: str | Sequence[str],
+    y_true: str,
     classes: Sequence[Any],
     privacy_unit: str,
     privacy_bounds: Mapping[str, Any],
@@ -111,7 +112,7 @@ def train_private_ebm(
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
     features : list of str
-    target : str
+    y_true : str
     classes : (negative, positive)
         Public: the two values of the target.
     privacy_unit : str
@@ -150,14 +151,15 @@ def train_private_ebm(
         raise ConfigError("classes must be the two public values of the target: (0, 1).")
     if not (epsilon > 0 and 0 < delta < 1 and 0 < bin_budget_frac < 1):
         raise ConfigError("epsilon must be above 0, delta and bin_budget_frac between 0 and 1.")
-    if not features or {target, privacy_unit} & set(features):
+    features = names_of(features)
+    if not features or {y_true, privacy_unit} & set(features):
         raise ConfigError("features must not be empty, nor hold the target or the privacy unit.")
     engine = engine_of(frame)
     types = {name: _type_of(privacy_bounds.get(name)) for name in features}
-    types |= {target: type_of_values(values), privacy_unit: pa.string()}
+    types |= {y_true: type_of_values(values), privacy_unit: pa.string()}
     frame = engine.declared(frame, types)
     schema = engine.schema(frame)
-    check_columns([*features, target, privacy_unit], schema.names)
+    check_columns([*features, y_true, privacy_unit], schema.names)
     columns = tuple(_column(name, privacy_bounds, schema) for name in features)
     settings = {
         "max_bins": max_bins,
@@ -166,14 +168,14 @@ def train_private_ebm(
         "learning_rate": learning_rate,
     }
     fit = FitPrivate(
-        columns, target, values[1], privacy_unit, epsilon, delta, bin_budget_frac, settings
+        columns, y_true, values[1], privacy_unit, epsilon, delta, bin_budget_frac, settings
     )
 
     _try_out(fit, schema)
 
     def fitted() -> pa.Table:
         marked = engine.with_columns(
-            frame, one_group, pa.schema([(ALL, pa.int32())]), inputs=[target], label="private ebm"
+            frame, one_group, pa.schema([(ALL, pa.int32())]), inputs=[y_true], label="private ebm"
         )
         inputs = list(dict.fromkeys([ALL, *fit.inputs]))
         made = engine.map_groups(marked, [ALL], fit, STATE, inputs=inputs, label="private ebm")

@@ -14,6 +14,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.glassbox.bins import category_texts
+from rai_scale.names import names_of
 from rai_scale.statistics.score_bins import as_floats, check_numeric
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def score_ebm(
     if not (hasattr(model, "term_features_") and hasattr(model, "eval_terms")):
         raise ConfigError(f"a {type(model).__name__} is no fitted EBM of interpret.")
     features = list(model.feature_names_in_)
+    key_columns = None if key_columns is None else names_of(key_columns)
     engine = engine_of(frame)
     schema = engine.schema(frame)
     check_columns([*features, *(key_columns or [])], schema.names)

@@ -15,6 +15,7 @@ from rai_scale.errors import ConfigError, MissingExtraError, check_columns, did_
 from rai_scale.glassbox.bins import category_texts, feature_kinds
 from rai_scale.glassbox.ebm import TASKS, task_of
 from rai_scale.models.background import sample_rows
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.score_bins import as_floats, raise_missing
 
@@ -62,17 +63,17 @@ class GlassboxResult(Result):
 def train_glassbox(
     frame: Any,
     *,
-    features: Sequence[str],
-    target: str,
+    features: str | Sequence[str],
+    y_true: str,
     model: str = "linear",
     task: str | None = None,
     feature_types: Mapping[str, str] | None = None,
     penalty: str = "l2",
-    sample_rows_limit: int = SAMPLE_ROWS,
-    seed: int = 0,
+    max_rows: int = SAMPLE_ROWS,
+    random_state: int = 0,
     **params: Any,
 ) -> GlassboxResult:
-    """Train a linear, tree or APLR model on at most ``sample_rows_limit`` rows; runs the frame.
+    """Train a linear, tree or APLR model on at most ``max_rows`` rows; runs the frame.
 
     The rows are drawn by keyed hashes, uniformly, and do not depend on partitions. Missing
     numbers become the median, missing categories a category, categories indicator columns.
@@ -80,7 +81,7 @@ def train_glassbox(
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
-    features, target, task
+    features, y_true, task
         As in :func:`~rai_scale.glassbox.ebm.train_ebm`.
     model : {"linear", "tree", "aplr"}
         ``linear``: logistic regression, or ridge (``l2``) and lasso (``l1``), on standardised
@@ -90,8 +91,8 @@ def train_glassbox(
         ``"continuous"`` or ``"nominal"`` per feature.
     penalty : {"l1", "l2"}
         Of ``linear``.
-    sample_rows_limit : int
-    seed : int
+    max_rows : int
+    random_state : int
     **params
         Of the scikit-learn or interpret class.
 
@@ -102,24 +103,25 @@ def train_glassbox(
     MissingExtraError
         If ``aplr`` is asked for and not installed.
     """
-    _check_arguments(model, penalty, task, features, target)
+    features = names_of(features)
+    _check_arguments(model, penalty, task, features, y_true)
     engine = engine_of(frame)
     schema = engine.schema(frame)
-    check_columns([*features, target], schema.names)
+    check_columns([*features, y_true], schema.names)
     kinds = feature_kinds(schema, features, feature_types)
     if not all(isinstance(kind, str) for kind in kinds.values()):
         raise ConfigError("cut points are for EBMs; say continuous or nominal here.")
-    task, _ = task_of(engine, frame, schema, target, task)
-    rows = sample_rows(engine, frame, [*features, target], sample_rows_limit, seed)
-    y: Any = rows[target].to_numpy()
+    task, _ = task_of(engine, frame, schema, y_true, task)
+    rows = sample_rows(engine, frame, [*features, y_true], max_rows, random_state)
+    y: Any = rows[y_true].to_numpy()
     if task == "regression":
-        y = as_floats(rows[target])
-        raise_missing(int((~np.isfinite(y)).sum()), "target", target)
+        y = as_floats(rows[y_true])
+        raise_missing(int((~np.isfinite(y)).sum()), "target", y_true)
     frame_x = glassbox_frame(rows, kinds)
     order = np.lexsort([pd.factorize(frame_x[n], sort=True)[0] for n in frame_x])
-    made = _make(model, task, kinds, penalty, seed, params)
+    made = _make(model, task, kinds, penalty, random_state, params)
     made.fit(frame_x.iloc[order].reset_index(drop=True), y[order])
-    total = sum(engine.group_counts(frame, [target]).column("count").to_pylist())
+    total = sum(engine.group_counts(frame, [y_true]).column("count").to_pylist())
     return GlassboxResult(made, model, task, tuple(features), rows.num_rows, int(total))
 
 

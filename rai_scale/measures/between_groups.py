@@ -28,6 +28,7 @@ from rai_scale.measures.metrics import (
     call_metric,
     named_functions,
 )
+from rai_scale.names import names_of
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.upstream.fairlearn import derived_from
 
@@ -150,10 +151,7 @@ def disparities(
     -------
     float, or pandas.Series for several metrics; with control features one per control level.
     """
-    sensitive, control = (
-        (names,) if isinstance(names, str) else tuple(names)
-        for names in (sensitive_features, control_features or ())
-    )
+    sensitive, control = tuple(names_of(sensitive_features)), tuple(names_of(control_features))
     roles = Roles(y_true, y_pred, sensitive, control)
     weights = [] if sample_weight is None else [sample_weight]
     engine = engine_of(frame)

@@ -20,6 +20,7 @@ from rai_scale.measures.measure import Limits, Measured, measure
 from rai_scale.measures.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.measures.uncertainty.quantiles import interval_tables
 from rai_scale.measures.uncertainty.replicates import Replicates
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.upstream.fairlearn import COMPARED, FilledMetricFrame
 
@@ -199,4 +200,4 @@ def counted_metric_frame(
 
 
 def _names(features: str | Sequence[str]) -> tuple[str, ...]:
-    return (features,) if isinstance(features, str) else tuple(features)
+    return tuple(names_of(features))

@@ -54,7 +54,7 @@ def bootstrap_of(
     none = quantiles is None or (isinstance(quantiles, Sized) and len(quantiles) == 0)
     if n_boot is None and none:
         if unit is not None:
-            raise ConfigError("bootstrap_unit needs n_boot and ci_quantiles.")
+            raise ConfigError("person needs n_boot and ci_quantiles.")
         return None
     if n_boot is None or quantiles is None or none:
         raise ArgumentError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,22 +19,38 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 
+@dataclass(frozen=True)
+class Background:
+    """The rows that features are replaced by where a model is explained.
+
+    Attributes
+    ----------
+    rows : int
+        Size of the sample, where one is drawn.
+    frame : pandas.DataFrame or frame of an engine, optional
+        A pandas frame is used whole, and its dtypes are those that the model is given; of other
+        frames a sample is drawn, which runs them. By default the sample is of what is explained.
+    random_state : int, optional
+        Of the sample; by default that of the explanation.
+    """
+
+    rows: int = 100
+    frame: Any = None
+    random_state: int | None = None
+
+
 def background_frame(
-    background: Any, frame: Any, features: Sequence[str], rows: int, seed: int
+    background: Any, frame: Any, features: Sequence[str], random_state: int
 ) -> pd.DataFrame:
     """Return the background as a pandas frame of the features.
 
     Parameters
     ----------
-    background : pandas.DataFrame, frame of an engine, or None
-        A pandas frame is used as it is, all of it, and its dtypes are those that the model is
-        given. From other frames a sample is drawn.
+    background : Background, a frame for one with that frame, or None
     frame : DataFrame
         What is explained; the sample is drawn from it where there is no background.
     features : list of str
-    rows : int
-        Size of the sample.
-    seed : int
+    random_state : int
         Of the sample, which is uniform over rows and depends on nothing else.
 
     Raises
@@ -41,14 +58,16 @@ def background_frame(
     ConfigError
         If there is no row.
     """
-    source = frame if background is None else background
-    whole = background is not None and isinstance(background, pd.DataFrame)
+    asked = background if isinstance(background, Background) else Background(frame=background)
+    source = frame if asked.frame is None else asked.frame
+    whole = asked.frame is not None and isinstance(source, pd.DataFrame)
     engine = engine_of(source)
     check_columns(features, engine.columns(source))
     if whole:
         found = source[list(features)].reset_index(drop=True)
     else:
-        table = sample_rows(engine, source, features, rows, seed)
+        drawn_by = random_state if asked.random_state is None else asked.random_state
+        table = sample_rows(engine, source, features, asked.rows, drawn_by)
         found = model_frame(table, _dtypes(source, _without_decimals(table).to_pandas()))
     if len(found) == 0:
         raise ConfigError("the background has no rows.")
@@ -84,10 +103,10 @@ def _without_decimals(table: pa.Table) -> pa.Table:
 
 
 def sample_rows(
-    engine: Engine, data: Any, columns: Sequence[str], rows: int, seed: int
+    engine: Engine, data: Any, columns: Sequence[str], rows: int, random_state: int
 ) -> pa.Table:
     """Return ``rows`` rows drawn uniformly, each copy of equal rows on its own; reads twice.
 
     See :func:`~rai_scale.statistics.row_sample.draw_rows`.
     """
-    return draw_rows(engine, data, columns, rows, seed)
+    return draw_rows(engine, data, columns, rows, random_state)

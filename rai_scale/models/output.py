@@ -64,8 +64,8 @@ class ModelOutput:
         return np.concatenate([np.empty((0, len(self.picked))), *done])[: len(frame)]
 
 
-def make_output(model: Model, kind: str, target: Any) -> ModelOutput:
-    """Return the output that ``target`` (a class, or ``None``) and ``kind`` name.
+def make_output(model: Model, kind: str, explain_class: Any) -> ModelOutput:
+    """Return the output that ``explain_class`` (a class, or ``None``) and ``kind`` name.
 
     Raises
     ------
@@ -83,11 +83,11 @@ def make_output(model: Model, kind: str, target: Any) -> ModelOutput:
             "the model predicts labels of outliers; say output='raw' for its decision_function."
         )
     if model.classes is None:
-        if target is not None:
+        if explain_class is not None:
             raise ConfigError("target names a class, and this model is a regression.")
         return ModelOutput(model, kind, (0,), ())
-    if target is not None:
-        return ModelOutput(model, kind, (_index(model.classes, target),), ())
+    if explain_class is not None:
+        return ModelOutput(model, kind, (_index(model.classes, explain_class),), ())
     if model.outputs == _BINARY:
         return ModelOutput(model, kind, (1,), ())
     return ModelOutput(model, kind, tuple(range(model.outputs)), tuple(map(str, model.classes)))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_you_mean
+from rai_scale.names import names_of
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import DETAILS
@@ -55,7 +56,7 @@ def redact(
     frame: Any,
     columns: Sequence[str] | str = (),
     *,
-    json_columns: Sequence[str] = (),
+    json_columns: Sequence[str] | str = (),
     whole_columns: Mapping[str, str] | None = None,
     operators: Mapping[str, Any] | Operators | None = None,
     details: bool = False,
@@ -105,9 +106,11 @@ def redact(
     """
     engine = engine_of(frame)
     config = analyzer_config(analyzer, analyzer_options)
-    columns = (columns,) if isinstance(columns, str) else tuple(columns)
+    columns = tuple(names_of(columns))
     schema = engine.schema(frame)
-    targets = make_targets(columns, tuple(json_columns), whole_columns or {}, schema.names)
+    targets = make_targets(
+        columns, tuple(names_of(json_columns)), whole_columns or {}, schema.names
+    )
     check_targets(targets, schema)
     function = RedactValues(
         config=config,

@@ -81,7 +81,7 @@ def scan(
     *,
     engine: str | Engine | None = None,
     sample_rows: int | None = SAMPLE_ROWS,
-    seed: int = 0,
+    random_state: int = 0,
     progress: Callable[[list[Any]], Iterable[Any]] = iter,
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
@@ -99,7 +99,7 @@ def scan(
         About so many rows per table are looked at, chosen by a keyed hash of their content: the
         same rows on every engine. None: all rows. Shares of a sample carry an interval, and a type
         that stands in fewer than ``3 / sample_rows`` of the rows may be missed.
-    seed : int
+    random_state : int
         Key of the hash.
     progress : callable
         Wraps the list of tables as it is worked off, to show how far the scan is.
@@ -126,7 +126,7 @@ def scan(
     started, clock = datetime.now(UTC), time.monotonic()
     tables = []
     for item in progress(sources):
-        tables.append(scan_table(item, runner, config, Sample(sample_rows, seed)))
+        tables.append(scan_table(item, runner, config, Sample(sample_rows, random_state)))
         _LOG.info("scanned %s: %s", item.name, tables[-1].status)
     result = ScanResult(
         tables=tuple(tables),
@@ -143,7 +143,7 @@ def scan(
         },
         config=config,
         sample_rows=sample_rows,
-        seed=seed,
+        seed=random_state,
     )
     status = "warnings" if result.unread() or any(t.doubts for t in tables) else "ok"
     return replace(result, run={**result.run, "status": status})

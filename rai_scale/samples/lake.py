@@ -33,10 +33,10 @@ class SampleLake:
     items: int
 
 
-def make_sample_lake(directory: str | Path, rows: int = 1000, seed: int = 7) -> SampleLake:
+def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int = 7) -> SampleLake:
     """Make a lake of synthetic tables with personal data, and its ground truth.
 
-    The same ``rows`` and ``seed`` give the same values. Memory does not grow with ``rows``.
+    The same ``rows`` and ``random_state`` give the same values. Memory does not grow with ``rows``.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, seed: int = 7) -> 
         A local folder: new, empty, or an earlier sample lake, which is replaced.
     rows
         Rows in each of the six large tables (letters and products are small).
-    seed
+    random_state
         Any integer.
 
     Returns
@@ -62,20 +62,22 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, seed: int = 7) -> 
     MissingExtraError
         Faker is not installed.
     """
-    lake = _check(directory, rows, seed)
-    pools = make_pools(seed)
+    lake = _check(directory, rows, random_state)
+    pools = make_pools(random_state)
     _clear(lake)
     folder = lake / truth.FOLDER
     folder.mkdir(parents=True)
     # The marker comes first: a run that was cut off can then be repeated in the same place.
-    _mark(folder, {"rows": rows, "seed": seed, "complete": False})
-    world = World(rows, People(seed, pools), pools)
+    _mark(folder, {"rows": rows, "seed": random_state, "complete": False})
+    world = World(rows, People(random_state, pools), pools)
     writer = truth.TruthWriter(folder)
-    counts = {table.name: _write_table(table, lake, world, seed, writer) for table in TABLES}
+    counts = {
+        table.name: _write_table(table, lake, world, random_state, writer) for table in TABLES
+    }
     writer.close()
     (lake / "README").write_text(README, encoding="utf-8")
-    (lake / "archive.bin").write_bytes(Random(seed).randbytes(4096))  # noqa: S311
-    facts = {"rows": rows, "seed": seed, "complete": True, "tables": counts}
+    (lake / "archive.bin").write_bytes(Random(random_state).randbytes(4096))  # noqa: S311
+    facts = {"rows": rows, "seed": random_state, "complete": True, "tables": counts}
     _mark(folder, {**facts, "files": _files(lake)})
     return SampleLake(lake, counts, folder / "items.parquet", writer.count)
 
@@ -104,7 +106,7 @@ def _check(directory: str | Path, rows: int, seed: int) -> Path:
             f"the sample lake is written to a local folder, not to {str(directory)!r}. "
             "Make it locally and copy it there."
         )
-    for name, number in (("rows", rows), ("seed", seed)):
+    for name, number in (("rows", rows), ("random_state", seed)):
         if isinstance(number, bool) or not isinstance(number, int):
             raise ConfigError(f"{name} must be an integer, not {type(number).__name__}.")
     if rows < 1:

@@ -44,7 +44,7 @@ NOT_PRIVATE = {"_asdict", "_fields", "_replace", "_mapping", "_exit"}
 """Documented names that begin with an underscore: of named tuples, SQLAlchemy's rows and ``os``."""
 
 ROOMS = [
-    {"errors", "_version"},
+    {"errors", "names", "_version"},
     {"lazy"},
     {"engines", "upstream"},
     {"tables", "reports"},

@@ -56,7 +56,7 @@ def value(result, measure, feature, group=None, versus=None):
 
 @pytest.fixture(scope="module")
 def synapse():
-    return balance(SYNAPSE, sensitive_features=["gender", "ethnicity"], label="label")
+    return balance(SYNAPSE, sensitive_features=["gender", "ethnicity"], y_true="label")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_demographic_parity_and_equalized_odds_are_what_lift_publishes():
     names = "gender label"
     labels = {("MALE", 1): 345, ("MALE", 0): 123, ("FEMALE", 1): 567, ("FEMALE", 0): 89}
     labels |= {("UNKNOWN", 1): 25, ("UNKNOWN", 0): 70}
-    found = balance(of_counts(labels, names), sensitive_features=["gender"], label="label")
+    found = balance(of_counts(labels, names), sensitive_features=["gender"], y_true="label")
     for a, b, expected in [
         ("UNKNOWN", "FEMALE", 0.60117),
         ("MALE", "FEMALE", 0.12715),
@@ -146,7 +146,7 @@ def test_demographic_parity_and_equalized_odds_are_what_lift_publishes():
     cells |= {("FEMALE", 0, 1): 49, ("UNKNOWN", 1, 0): 25, ("UNKNOWN", 1, 1): 35}
     cells |= {("UNKNOWN", 0, 0): 70, ("UNKNOWN", 0, 1): 20}
     frame = of_counts(cells, "gender label predicted")
-    found = balance(frame, sensitive_features=["gender"], label="label", prediction="predicted")
+    found = balance(frame, sensitive_features=["gender"], y_true="label", y_pred="predicted")
     for a, b, positive, negative in [
         ("UNKNOWN", "FEMALE", 0.1904, 0.13285),
         ("MALE", "FEMALE", 0.09701, 0.19754),
@@ -161,7 +161,7 @@ def two_facets(a: dict[tuple[int, int], int], d: dict[tuple[int, int], int]):
     """Return the balance of facets a and d, given their (label, prediction) counts."""
     counts = {("a", *cell): n for cell, n in a.items()} | {("d", *cell): n for cell, n in d.items()}
     frame = of_counts(counts, "facet y p")
-    return balance(frame, sensitive_features=["facet"], label="y", prediction="p")
+    return balance(frame, sensitive_features=["facet"], y_true="y", y_pred="p")
 
 
 RECALL = two_facets(
@@ -209,14 +209,14 @@ def test_conditional_rejection_and_labels_of_three_values_of_the_clarify_guide()
     counts = {("a", "r"): 40, ("a", "w"): 40, ("a", "y"): 20}
     counts |= {("d", "r"): 20, ("d", "w"): 10, ("d", "y"): 70}
     frame = of_counts(counts, "facet label")
-    found = balance(frame, sensitive_features=["facet"], label="label", positive="y")
+    found = balance(frame, sensitive_features=["facet"], y_true="label", pos_label="y")
     assert value(found, "KS", "facet", "d") == pytest.approx(0.5)
     assert value(found, "DPL", "facet", "d") == pytest.approx(-0.5)
 
 
 def test_demographic_disparity_of_the_clarify_guide_and_simpsons_paradox():
     whole = {("w", "x", 0): 46, ("m", "x", 0): 54, ("w", "x", 1): 32, ("m", "x", 1): 68}
-    given = {"sensitive_features": ["sex"], "label": "y", "control_features": ["department"]}
+    given = {"sensitive_features": ["sex"], "y_true": "y", "control_features": ["department"]}
     found = balance(of_counts(whole, "sex department y"), **given)
     assert value(found, "CDD", "sex", "w") == pytest.approx(0.14)
     assert value(found, "CDD", "sex", "m") == pytest.approx(-0.14)
@@ -245,8 +245,8 @@ def sample(rows: int = 300) -> pa.Table:
 
 EVERYTHING = {
     "sensitive_features": ["sex", "age"],
-    "label": "y",
-    "prediction": "p",
+    "y_true": "y",
+    "y_pred": "p",
     "score": "score",
     "control_features": ["job"],
     "sample_weight": "weight",
@@ -289,11 +289,11 @@ def test_what_is_given_decides_what_is_computed():
     alone, names = families()
     assert alone == shares
     assert "CI" in names and "DPL" not in names
-    assert families(label="y")[0] == shares | {"feature_balance", "parity", "inequality"}
-    predicted, names = families(prediction="p")
+    assert families(y_true="y")[0] == shares | {"feature_balance", "parity", "inequality"}
+    predicted, names = families(y_pred="p")
     assert predicted == shares | {"parity", "inequality", "post_training"}
     assert {"DPPL", "DI"} <= names and not {"RD", "CDDPL", "equalized_odds_positive"} & names
-    assert families(label="y", prediction="p", control_features=["job"])[0] == set(REGISTRY)
+    assert families(y_true="y", y_pred="p", control_features=["job"])[0] == set(REGISTRY)
 
 
 def test_a_reference_takes_counts_and_knows_groups_that_the_data_lack():
@@ -310,9 +310,7 @@ def test_a_reference_takes_counts_and_knows_groups_that_the_data_lack():
 
 def test_what_is_undefined_is_nan_with_a_reason_and_never_a_crash():
     frame = pd.DataFrame({"g": ["a", "a", "b"], "c": [1, 2, 2], "y": [0, 0, 0], "p": [0, 0, 0]})
-    found = balance(
-        frame, sensitive_features=["g"], label="y", prediction="p", control_features=["c"]
-    )
+    found = balance(frame, sensitive_features=["g"], y_true="y", y_pred="p", control_features=["c"])
     for name in ("RD", "DAR", "TE", "DI", "CDD", "CDDPL", "DCAcc"):
         assert np.isnan(value(found, name, "g", "a"))
         assert any(f"{name} of 'g': undefined in 2 of 2, where" in note for note in found.notes)
@@ -322,21 +320,20 @@ def test_what_is_undefined_is_nan_with_a_reason_and_never_a_crash():
     assert not any("'RD" in key for key in found.metrics())
     assert "undefined" in found.to_html()
     json.loads(found.to_json())
-    one = balance(frame.assign(g="a"), sensitive_features=["g"], label="y")
+    one = balance(frame.assign(g="a"), sensitive_features=["g"], y_true="y")
     assert any("'g' has one value only" in note for note in one.notes)
 
 
 @pytest.mark.parametrize(
     ("missing", "given", "message"),
     [
-        ("sex", {"label": None}, "'sex' is missing in 1 of 300 rows.*fillna"),
+        ("sex", {"y_true": None}, "'sex' is missing in 1 of 300 rows.*fillna"),
         ("y", {}, "'y' is missing in 1 of 300 rows"),
         ("score", {}, "'score' must be between 0 and 1 in every row: 1 rows are missing"),
         ("weight", {}, "'weight' must be finite and 0 or above.*1 rows are missing"),
         ("", {"score": "weight", "sample_weight": None}, "are outside.*sigmoid"),
-        ("", {"positive": "1"}, "positive='1' cannot be a value of 'y'.*a number or True"),
+        ("", {"pos_label": "1"}, "pos_label='1' cannot be a value of 'y'.*a number or True"),
         ("", {"control_features": ["sex"]}, "'sex' is named for more than one part"),
-        ("", {"sensitive_features": "sex"}, "must be a list of columns"),
         ("", {"sensitive_features": []}, "sensitive_features is empty"),
         ("", {"score": "sex", "sensitive_features": ["age"]}, "must be a number; it is string"),
         ("", {"reference": {"sex": {"f": 1}}}, "names none of its 2 values"),
@@ -368,12 +365,12 @@ def test_too_many_values_no_rows_and_wrong_names_are_refused():
 
 def test_metrics_are_the_worst_group_and_the_page_escapes_names():
     frame = pd.DataFrame({"g": ["<b>a"] * 60 + ["b"] * 40, "y": [1] * 30 + [0] * 30 + [1, 0] * 20})
-    found = balance(frame, sensitive_features=["g"], label="y")
+    found = balance(frame, sensitive_features=["g"], y_true="y")
     assert found.metrics()["g.max_abs_CI"] == pytest.approx(0.2)
     both = balance(
         pd.concat([frame, frame.assign(g="c", y=0)]).assign(p=lambda f: f["y"]),
         sensitive_features=["g"],
-        prediction="p",
+        y_pred="p",
     )
     assert both.metrics()["g.min_DI"] == 0
     page = found.to_html()

@@ -132,7 +132,7 @@ def association(frame: pd.DataFrame, value: str) -> dict[str, float]:
 @LAWS
 @given(frames())
 def test_feature_balance_is_the_gap_of_associations(frame):
-    found = balance(frame, sensitive_features=["g"], label="y").to_pandas("feature_balance")
+    found = balance(frame, sensitive_features=["g"], y_true="y").to_pandas("feature_balance")
     table = found.set_index(["group", "versus"])
     single = {value: association(frame, value) for value in "abc"}
     for b, a in combinations("abc", 2):
@@ -154,7 +154,7 @@ def disparity(frame: pd.DataFrame, value: str, column: str) -> float:
 @given(frames())
 def test_clarifys_measures_are_scikit_learns_on_each_facet(frame):
     result = balance(
-        frame, sensitive_features=["g"], label="y", prediction="p", control_features=["c"]
+        frame, sensitive_features=["g"], y_true="y", y_pred="p", control_features=["c"]
     )
     before = result.to_pandas("pre_training").set_index("group")
     after = result.to_pandas("post_training").set_index("group")
@@ -205,7 +205,7 @@ def test_clarifys_measures_are_scikit_learns_on_each_facet(frame):
 @given(frames(), st.integers(0, 2**32 - 1))
 def test_lifts_distances_are_those_of_the_rows_scores_included(frame, seed):
     frame = frame.assign(score=np.random.default_rng(seed).random(len(frame)))
-    result = balance(frame, sensitive_features=["g"], label="y", prediction="p", score="score")
+    result = balance(frame, sensitive_features=["g"], y_true="y", y_pred="p", score="score")
     table = result.to_pandas("parity").set_index(["outcome", "group", "versus"])
     for outcome, column in (("label", "y"), ("prediction", "p"), ("score", "score")):
         rate = frame.groupby("g")[column].mean()

@@ -14,7 +14,7 @@ from rai_scale.fairness import calibration
 from rai_scale.fairness.thresholds.curves import snapped, threshold_curves
 from tests.capabilities.threshold_data import random_rows
 
-COLUMNS = {"scores": "score", "y_true": "y", "sensitive_features": "group"}
+COLUMNS = {"score": "score", "y_true": "y", "sensitive_features": "group"}
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
@@ -148,7 +148,7 @@ def test_thresholds_by_default_cover_the_scores():
     assert sorted(set(curves["threshold"])) == list(np.linspace(0, 1, 101))
     far = threshold_curves(rows.assign(score=rows["score"] * 10), **COLUMNS)
     assert far["threshold"].max() == rows["score"].max() * 10
-    everyone = threshold_curves(rows, scores="score", y_true="y", sensitive_features=[])
+    everyone = threshold_curves(rows, score="score", y_true="y", sensitive_features=[])
     assert len(everyone) == 101
     assert everyone["count"].eq(90).all()
     with pytest.raises(ConfigError, match="thresholds"):

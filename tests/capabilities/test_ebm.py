@@ -67,7 +67,7 @@ def same_model(one, other, intercept: float = 0.0) -> None:
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_the_terms_of_one_shard_are_interprets_own_to_the_bit(rows, task):
     target = "y" if task == "classification" else "value"
-    found = train_ebm(rows, features=FEATURES, target=target, shards=1, interactions=PAIRS, **FAST)
+    found = train_ebm(rows, features=FEATURES, y_true=target, shards=1, interactions=PAIRS, **FAST)
     made = {
         "classification": ExplainableBoostingClassifier,
         "regression": ExplainableBoostingRegressor,
@@ -93,7 +93,7 @@ def test_the_terms_of_one_shard_are_interprets_own_to_the_bit(rows, task):
 
 
 def test_shards_merge_as_interpret_merges_models_with_shared_cuts(rows):
-    found = train_ebm(rows, features=FEATURES, target="y", shards=3, interactions=PAIRS, **FAST)
+    found = train_ebm(rows, features=FEATURES, y_true="y", shards=3, interactions=PAIRS, **FAST)
     assert sum(found.shard_rows) == len(rows)
     assert max(found.shard_rows) - min(found.shard_rows) < 20
     for column, bins in zip(found.columns, found.model.bins_, strict=True):
@@ -110,14 +110,14 @@ def test_shards_merge_as_interpret_merges_models_with_shared_cuts(rows):
 
 @pytest.fixture(scope="module")
 def alone(rows):
-    return train_ebm(rows, features=FEATURES, target="y", shards=2, interactions=1, **FAST)
+    return train_ebm(rows, features=FEATURES, y_true="y", shards=2, interactions=1, **FAST)
 
 
 def test_engines_partitions_and_row_order_agree_to_the_bit(cluster_case, rows, alone):
     shuffled = rows.sample(frac=1, random_state=3)
     table = pa.Table.from_pandas(shuffled, preserve_index=False)
     frame = cluster_case.make(table, 3)
-    found = train_ebm(frame, features=FEATURES, target="y", shards=2, interactions=1, **FAST)
+    found = train_ebm(frame, features=FEATURES, y_true="y", shards=2, interactions=1, **FAST)
     assert (found.pairs, found.shard_rows) == (alone.pairs, alone.shard_rows)
     same_model(found.model, alone.model)
 
@@ -127,11 +127,11 @@ def test_sorted_data_do_no_harm():
     rest = made_rows(4000, seed=5)
     ordered = frame.sort_values("a", ignore_index=True)
     options = {**FAST, "interactions": 0, "max_rounds": 150}
-    guarded = train_ebm(ordered, features=FEATURES, target="y", shards=4, **options)
-    single = train_ebm(ordered, features=FEATURES, target="y", shards=1, **options)
+    guarded = train_ebm(ordered, features=FEATURES, y_true="y", shards=4, **options)
+    single = train_ebm(ordered, features=FEATURES, y_true="y", shards=1, **options)
     naive = merge_ebms(
         [
-            train_ebm(part, features=FEATURES, target="y", shards=1, **options).model
+            train_ebm(part, features=FEATURES, y_true="y", shards=1, **options).model
             for part in (ordered[start : start + 1500] for start in range(0, 6000, 1500))
         ]
     )
@@ -148,9 +148,9 @@ def test_sorted_data_do_no_harm():
 
 
 def test_all_rows_are_counted_where_the_sample_is_not_all(monkeypatch, rows):
-    whole = train_ebm(rows, features=FEATURES, target="y", shards=1, interactions=0, **FAST)
+    whole = train_ebm(rows, features=FEATURES, y_true="y", shards=1, interactions=0, **FAST)
     monkeypatch.setattr(ebm_module, "SAMPLE_ROWS", 800)
-    part = train_ebm(rows, features=FEATURES, target="y", shards=1, interactions=0, **FAST)
+    part = train_ebm(rows, features=FEATURES, y_true="y", shards=1, interactions=0, **FAST)
     for column, other in zip(whole.columns, part.columns, strict=True):
         assert column.categories == other.categories
         assert len(column.cuts) == len(other.cuts)
@@ -169,7 +169,7 @@ def test_quantiles_of_counted_rows_are_off_by_one_cell_at_most(rows, name):
 
 def test_three_classes_and_weights(rows):
     found = train_ebm(
-        rows.assign(w=1.0 + (rows.a > 0)), features=FEATURES, target="three",
+        rows.assign(w=1.0 + (rows.a > 0)), features=FEATURES, y_true="three",
         task="classification", shards=2, sample_weight="w", **FAST,
     )  # fmt: skip
     assert found.pairs == ()
@@ -180,13 +180,13 @@ def test_three_classes_and_weights(rows):
 
 def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows):
     rare = rows.sort_values("y").assign(y=lambda f: (np.arange(len(f)) < 25).astype(int))
-    found = train_ebm(rare, features=FEATURES, target="y", shards=2, interactions=0, **FAST)
+    found = train_ebm(rare, features=FEATURES, y_true="y", shards=2, interactions=0, **FAST)
     assert len(found.shard_rows) == 2
-    found = train_ebm(rare, features=FEATURES, target="y", shards=4, interactions=0, **FAST)
+    found = train_ebm(rare, features=FEATURES, y_true="y", shards=4, interactions=0, **FAST)
     assert len(found.shard_rows) == 2
     assert "10 rows of every class" in found.notes[0]
     found = train_ebm(
-        rows, features=FEATURES, target="y", shards=4, interactions=0,
+        rows, features=FEATURES, y_true="y", shards=4, interactions=0,
         **{**FAST, "min_rows_per_shard": 700},
     )  # fmt: skip
     assert len(found.shard_rows) == 2
@@ -196,8 +196,8 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
 @pytest.mark.parametrize(
     ("changed", "error", "words"),
     [
-        ({"target": "constant"}, ConfigError, "1 class; two are needed"),
-        ({"target": "holed"}, ConfigError, "1 rows have no usable value in the target"),
+        ({"y_true": "constant"}, ConfigError, "1 class; two are needed"),
+        ({"y_true": "holed"}, ConfigError, "1 rows have no usable value in the target"),
         ({"features": ["a", "bb"]}, MissingColumnError, "Did you mean"),
         ({"features": ["a", "y"]}, ConfigError, "cannot be features"),
         ({"feature_types": {"a": "nominl"}}, ConfigError, "Did you mean 'nominal'"),
@@ -213,14 +213,14 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
 )
 def test_what_cannot_be_trained_is_refused(rows, changed, error, words):
     frame = rows.assign(constant=1, zero=0.0, holed=rows.y.where(rows.id != 4))
-    options = {"features": FEATURES, "target": "y", "interactions": 0, **FAST, **changed}
+    options = {"features": FEATURES, "y_true": "y", "interactions": 0, **FAST, **changed}
     with pytest.raises(error, match=words):
         train_ebm(frame, **options)
 
 
 def test_own_cuts_are_used(rows):
     found = train_ebm(
-        rows, features=FEATURES, target="y", shards=2, interactions=0,
+        rows, features=FEATURES, y_true="y", shards=2, interactions=0,
         feature_types={"a": [-1, 0, 1]}, **FAST,
     )  # fmt: skip
     assert found.model.bins_[0][0].tolist() == [-1, 0, 1]
@@ -237,7 +237,7 @@ def test_credit_data_from_four_shards_are_as_good_as_from_one_machine(reference_
     alone = ExplainableBoostingClassifier(outer_bags=8, n_jobs=1, random_state=0, **options)
     alone.fit(train[features], train[target])
     found = train_ebm(
-        train, features=features, target=target, shards=4, key_columns=["ID"], **options
+        train, features=features, y_true=target, shards=4, key_columns=["ID"], **options
     )
     areas = [
         roc_auc_score(test[target], model.predict_proba(test[features])[:, 1])
@@ -251,7 +251,7 @@ def test_rows_that_repeat_need_keys_and_categories_alone_merge():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(list("ab"), 4_000), "b": rng.choice(list("cdef"), 4_000)})
     frame["y"] = (rng.random(4_000) < np.where(frame.a == "a", 0.2, 0.7)).astype(int)
-    options = {"features": ["a", "b"], "target": "y", "shards": 2, "interactions": 0, **FAST}
+    options = {"features": ["a", "b"], "y_true": "y", "shards": 2, "interactions": 0, **FAST}
     with pytest.raises(ConfigError, match="most rows repeat others"):
         train_ebm(frame, **options)
     found = train_ebm(frame.assign(id=range(4_000)), key_columns=["id"], **options)

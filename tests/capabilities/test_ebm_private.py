@@ -47,7 +47,7 @@ def charges(ledger) -> int:
 
 def train(frame, ledger, **changed):
     options = {
-        "features": ["age", "kind"], "target": "y", "classes": ("no", "yes"),
+        "features": ["age", "kind"], "y_true": "y", "classes": ("no", "yes"),
         "privacy_unit": "person", "privacy_bounds": BOUNDS, "epsilon": 4.0, "delta": 1e-5,
         "scope": "people", "analyst": "ann", "dataset": "d", "max_rounds": 30, **changed,
     }  # fmt: skip
@@ -138,7 +138,7 @@ def test_no_value_in_objects_decides_whether_a_model_comes_out(rows, name, odd):
     ("changed", "error", "words"),
     [
         ({"privacy_bounds": {**BOUNDS, "age": (18, float("inf"))}}, ConfigError, "finite"),
-        ({"target": "age", "features": ["kind"]}, ConfigError, "Nothing was charged"),
+        ({"y_true": "age", "features": ["kind"]}, ConfigError, "Nothing was charged"),
         ({"max_bins": 2}, ConfigError, "Nothing was charged"),
         ({"learning_rate": -1.0}, ConfigError, "Nothing was charged"),
         ({"epsilon": 1e-9}, ConfigError, "Nothing was charged"),

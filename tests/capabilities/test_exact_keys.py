@@ -52,7 +52,7 @@ def test_every_capability_tells_keys_apart(kind):
         mf = rai_scale.metric_frame(data, metrics=["selection_rate", "count"], **labels)
         persons = {"n_boot": 5, "ci_quantiles": [0.5], "random_state": 1}
         boot = rai_scale.metric_frame(
-            data, metrics="selection_rate", **labels, **persons, bootstrap_unit="w"
+            data, metrics="selection_rate", **labels, **persons, person="w"
         )
         moments = rai_scale.metric_frame(
             data, metrics="mean_squared_error", **{**labels, "y_pred": "q"}, max_cells=4
@@ -60,17 +60,17 @@ def test_every_capability_tells_keys_apart(kind):
         whole = rai_scale.metric_frame(
             data, metrics={"m": lambda y, p: float(np.mean(p))}, per_group=True, **labels
         )
-        fitted = rai_scale.fairness.fit_threshold_optimizer(data, scores="q", **base)
+        fitted = rai_scale.fairness.fit_threshold_optimizer(data, score="q", **base)
         hulls = rai_scale.fairness.fit_threshold_optimizer(
-            data, scores="q", max_cells=2, range_rows=30, **base
+            data, score="q", max_cells=2, range_rows=30, **base
         )
         weights = rai_scale.fairness.reweighing(data, **base)
         assessed = rai_scale.assess_fairness(
             data, **labels, control_features="c", n_boot=None, depth=0
         )
         drift = rai_scale.fairness.assessment.run_drift.drift(assessed.to_dict(), assessed)
-        balance = rai_scale.balance(data, sensitive_features=["s"], label="y", prediction="p")
-        curves = rai_scale.fairness.calibration(data, scores="q", **base)
+        balance = rai_scale.balance(data, sensitive_features=["s"], y_true="y", y_pred="p")
+        curves = rai_scale.fairness.calibration(data, score="q", **base)
         return [
             mf.by_group.to_numpy(),
             boot.by_group_ci[0].to_numpy(),

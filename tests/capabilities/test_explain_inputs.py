@@ -20,9 +20,10 @@ from sklearn.svm import SVC
 
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.explanations.local.exact_shap import MOST_FEATURES
-from rai_scale.explanations.local.explaining import BACKGROUND_ROWS, explain, plan_explanation
+from rai_scale.explanations.local.explaining import explain, plan_explanation
 from rai_scale.explanations.local.kernel import DESIGNS, EVALS_PER_FEATURE
 from rai_scale.explanations.local.trees.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
+from rai_scale.models import Background
 from rai_scale.models.columns import model_frame
 from tests.capabilities.explained import NAMES, brute_force, by_shap, make, split, values
 from tests.capabilities.noting_model import NotesLoads
@@ -176,7 +177,7 @@ def test_an_xgboost_file(tmp_path):
         ({"features": ["f0", "f9"]}, MissingColumnError, "f9"),
         ({"features": []}, ConfigError, "one or more"),
         ({"method": "treeshap"}, ConfigError, "Did you mean 'tree_shap'"),
-        ({"target": 7}, ConfigError, "no class 7"),
+        ({"explain_class": 7}, ConfigError, "no class 7"),
         ({"output": "logit"}, ConfigError, "unknown output"),
         ({"perturbation": "observational"}, ConfigError, "unknown perturbation"),
         ({"long": True}, ConfigError, "key_columns"),
@@ -243,7 +244,7 @@ def test_the_guide_says_what_the_code_does():
     names: dict = {}
     exec(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0], names)
     assert names["plan"].method == "tree_shap"
-    assert f"`background_rows` ({BACKGROUND_ROWS})" in guide
+    assert f"`Background(rows=...)` ({Background().rows})" in guide
     assert f"default: {EVALS_PER_FEATURE} per feature" in guide
     assert f"at most {DESIGNS} independent designs" in guide
     assert f"up to {MOST_FEATURES} features" in guide
@@ -270,7 +271,9 @@ def test_a_model_is_loaded_at_most_once_per_process(name, request, tmp_path):
     given = cluster_case.make(rows, 4)
     model = NotesLoads(str(tmp_path))
     for seed in (0, 1):
-        found = explain(given, model, features=["f0", "f1"], background=frame[:5], seed=seed)
+        found = explain(
+            given, model, features=["f0", "f1"], background=frame[:5], random_state=seed
+        )
         assert cluster_case.engine.collect(found).num_rows == 40
     notes = [Path(note).read_text().count("loaded") for note in tmp_path.iterdir()]
     assert notes
@@ -284,7 +287,7 @@ def test_a_model_is_given_the_same_dtypes_whatever_holds_the_frame():
     table = pa.Table.from_pandas(frame, preserve_index=False)
     money = pa.array([Decimal(f"{value:.2f}") for value in frame["a b"]], pa.decimal128(12, 2))
     table = table.set_column(0, "a b", money)
-    asked = {"features": list(frame), "background_rows": 20, "output": "raw"}
+    asked = {"features": list(frame), "background": Background(rows=20), "output": "raw"}
     expected = model.predict(frame, raw_score=True)
     as_objects = table.to_pandas()
     for held in (table, as_objects, frame.convert_dtypes(dtype_backend="pyarrow")):

@@ -56,7 +56,7 @@ def test_actual_errors_are_inside_stated_errors(name):
     wanted = exact[[f"shap_{n}" for n in NAMES]].to_numpy()
     actual, stated = [], []
     for seed in range(5):
-        plan = plan_explanation(rows, model, method="kernel_shap", seed=seed, **asked)
+        plan = plan_explanation(rows, model, method="kernel_shap", random_state=seed, **asked)
         assert plan.method == "kernel_shap"
         assert "100 of 1,024 coalitions" in plan.why
         found = plan.frame
@@ -99,7 +99,9 @@ def test_averages_over_seeds_approach_the_exact_values():
     least = smallest_budget(FEATURES)
     found = np.array(
         [
-            explain(rows, model, method="kernel_shap", max_evals=least, seed=seed, **asked)[columns]
+            explain(rows, model, method="kernel_shap", max_evals=least, random_state=seed, **asked)[
+                columns
+            ]
             for seed in range(30)
         ]
     )
@@ -115,7 +117,9 @@ def test_replicates_tell_the_error_of_an_average():
     wanted = explain(rows, model, method="exact_shap", **asked)[columns].mean().to_numpy()
     ratios = []
     for seed in range(12):
-        found = explain(rows, model, method="kernel_shap", replicates=True, seed=seed, **asked)
+        found = explain(
+            rows, model, method="kernel_shap", replicates=True, random_state=seed, **asked
+        )
         copies = np.array(
             [found[[f"shap_replicate{k}_{n}" for n in NAMES]].mean() for k in (1, 2, 3, 4)]
         )

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 
 from rai_scale.engines import engine_named
 from rai_scale.explanations import add_reasons, explain
-from rai_scale.models import sample_rows
+from rai_scale.models import Background, sample_rows
 from tests.capabilities.explained import NAMES, make, values
 from tests.capabilities.noting_model import NotesRows
 from tests.conftest import engine_params, make_case
@@ -40,8 +40,8 @@ def test_a_background_may_be_a_frame_of_any_engine(engine_case):
     table = pa.Table.from_pandas(frame.round(1), preserve_index=False)
     drawn = sample_rows(engine_named("local"), table, NAMES, 30, 2).to_pandas()
     given = engine_case.make(table, 3)
-    asked = {"features": NAMES, "seed": 2, "background_rows": 30}
-    found = explain(frame[:4], model, background=given, **asked)
+    asked = {"features": NAMES, "random_state": 2}
+    found = explain(frame[:4], model, background=Background(30, given), **asked)
     if engine_case.name == "pandas":
         drawn = given  # the caller's own rows, all of them
     expected = explain(frame[:4], model, background=drawn, **asked)

@@ -40,7 +40,7 @@ def by_interpret(predict, seed: int, row: pd.DataFrame, samples: int) -> tuple[f
 
 def options(**more):
     return {
-        "features": FEATURES, "background": BACKGROUND[FEATURES], "method": "lime", "seed": 3,
+        "features": FEATURES, "background": BACKGROUND[FEATURES], "method": "lime", "random_state": 3,
         "key_columns": ["key"], "max_evals": 400, **more,
     }  # fmt: skip
 

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations import explain, plan_explanation
-from rai_scale.models import load_model
+from rai_scale.models import Background, load_model
 from rai_scale.models.onnx_model import onnx_session
 from tests.capabilities.explained import NAMES, by_shap, make, split, values
 
@@ -60,7 +60,7 @@ def test_names_of_classes_do_not_make_probabilities_of_labels():
     rows, given = asked()
     with pytest.raises(ConfigError, match="no probabilities"):
         explain(rows, model, classes=["no", "yes"], **given)
-    found = explain(rows, model, classes=["no", "yes"], output="raw", target="yes", **given)
+    found = explain(rows, model, classes=["no", "yes"], output="raw", explain_class="yes", **given)
     np.testing.assert_allclose(found.prediction, model.decision_function(rows), atol=1e-12)
 
 
@@ -71,11 +71,11 @@ def test_boosters_as_objects():
     boosted = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(frame, target)
     light = LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, target)
     for whole, booster in ((boosted, boosted.get_booster()), (light, light.booster_)):
-        plan = plan_explanation(rows, booster, output="raw", target=1, **given)
+        plan = plan_explanation(rows, booster, output="raw", explain_class=1, **given)
         assert plan.method == "tree_shap"
         expected = by_shap(whole, given["background"], rows)
         np.testing.assert_allclose(values(plan.frame), expected, atol=1e-5)
-        shown = explain(rows, booster, target=0, **given)
+        shown = explain(rows, booster, explain_class=0, **given)
         np.testing.assert_allclose(shown.prediction, whole.predict_proba(rows)[:, 0], atol=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_a_background_of_other_types_than_the_models():
     model = LGBMClassifier(n_estimators=2, verbose=-1).fit(frame, target)
     table = pa.Table.from_pandas(frame.astype({"city": str}), preserve_index=False)
     with pytest.raises(ConfigError, match="dtypes that it was fitted on") as raised:
-        explain(table, model, features=list(frame), background_rows=9)
+        explain(table, model, features=list(frame), background=Background(rows=9))
     assert "city (object)" in str(raised.value)
     assert "Ulm" not in str(raised.value)
 

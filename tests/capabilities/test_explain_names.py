@@ -83,7 +83,7 @@ def test_features_in_another_order_in_global_explanations(tmp_path):
     rows = frame.assign(label=label.astype(int))
     model = fitted("lightgbm", tmp_path)
     found = [
-        permutation_importance(rows, model, features=names, label="label", repeats=2).to_pandas()
+        permutation_importance(rows, model, features=names, y_true="label", repeats=2).to_pandas()
         for names in (OWN, LISTED)
     ]
     by_name = [one.set_index("feature").loc[OWN] for one in found]

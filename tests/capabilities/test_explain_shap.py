@@ -64,7 +64,7 @@ def test_forest_probabilities_by_class(classes):
     expected = by_shap(model, background, rows)
     asked = {"features": NAMES, "background": background}
     found = explain(rows, model, **asked)
-    one = explain(rows, model, target=0, **asked)
+    one = explain(rows, model, explain_class=0, **asked)
     np.testing.assert_allclose(values(one), expected[..., 0], atol=1e-6)
     np.testing.assert_allclose(one.prediction, model.predict_proba(rows)[:, 0])
     if classes == 2:

@@ -40,7 +40,7 @@ def people() -> pd.DataFrame:
 
 
 ASKED = {"y_true": "y", "y_pred": "p", "sensitive_features": ["g"]}
-SCORED = {"scores": "s", "y_true": "y"}
+SCORED = {"score": "s", "y_true": "y"}
 
 
 @pytest.mark.parametrize("weight", ["y", "p"])
@@ -110,7 +110,7 @@ def test_names_of_counts_as_columns(name, part):
     before = {"sensitive_features": ["g"]}
 
     curves = rai_scale.fairness.threshold_curves(
-        other, scores="s", y_true=label, sample_weight="w", **now
+        other, score="s", y_true=label, sample_weight="w", **now
     )
     wanted = rai_scale.fairness.threshold_curves(frame, **SCORED, sample_weight="w", **before)
     assert np.allclose(curves.iloc[:, 1:], wanted.iloc[:, 1:], rtol=1e-12, equal_nan=True)
@@ -121,8 +121,8 @@ def test_names_of_counts_as_columns(name, part):
     mine, theirs = weighed.apply(other, "_new"), wanted.apply(frame, "_new")
     assert np.allclose(mine["_new"], theirs["_new"], rtol=1e-12)
 
-    found = rai_scale.balance(other, label=label, prediction="p", sample_weight="w", **now)
-    wanted = rai_scale.balance(frame, label="y", prediction="p", sample_weight="w", **before)
+    found = rai_scale.balance(other, y_true=label, y_pred="p", sample_weight="w", **now)
+    wanted = rai_scale.balance(frame, y_true="y", y_pred="p", sample_weight="w", **before)
     mine, theirs = (t.to_pandas("parity")["demographic_parity"] for t in (found, wanted))
     assert np.allclose(mine, theirs, rtol=1e-12, equal_nan=True)
 
@@ -158,7 +158,7 @@ def test_names_of_hulls_as_groups(name):
 def test_persons_in_awkward_groups(change):
     """Resampling by person finds its cells whatever the groups are called and made of."""
     frame = people()
-    asked = {"metrics": ["selection_rate"], "y_true": "y", "y_pred": "p", "bootstrap_unit": "u"}
+    asked = {"metrics": ["selection_rate"], "y_true": "y", "y_pred": "p", "person": "u"}
     asked |= {"n_boot": 20, "ci_quantiles": [0.1, 0.9], "random_state": 3}
     wanted = rai_scale.metric_frame(frame, sensitive_features=["g"], **asked)
     if change == "count":
@@ -245,7 +245,7 @@ def test_misspelt_positive_label():
             frame, sensitive_features="g", pos_label="Yes", **SCORED
         )
     with pytest.raises(ConfigError, match="in no row of 'y'"):
-        rai_scale.balance(frame, sensitive_features=["g"], label="y", positive="Yes")
+        rai_scale.balance(frame, sensitive_features=["g"], y_true="y", pos_label="Yes")
     found = rai_scale.fairness.threshold_curves(
         frame, sensitive_features="g", pos_label="yes", **SCORED
     )

@@ -36,7 +36,7 @@ LOCAL = engine_named("local")
 
 @pytest.fixture(scope="module")
 def weighted():
-    return importance(ROWS, by="site", sample_weight="w")
+    return importance(ROWS, sensitive_features="site", sample_weight="w")
 
 
 def cut(parts: int = 3, rows: pd.DataFrame = ROWS):
@@ -55,7 +55,7 @@ def test_means_and_intervals_of_all_rows():
 
 
 def test_groups_are_compared_as_scipy_does():
-    found = importance(cut(), by="site")
+    found = importance(cut(), sensitive_features="site")
     table = found.groups.set_index(["site", "feature"])
     for name, group in ROWS.groupby("site"):
         mean = table.loc[(name, "income"), "mean_abs"]
@@ -77,7 +77,7 @@ def test_groups_are_compared_as_scipy_does():
 @given(st.integers(1, 7), st.integers(0, 100))
 def test_any_cut_and_order_gives_the_same(weighted, parts, seed):
     shuffled = ROWS.sample(frac=1, random_state=seed)
-    found = importance(cut(parts, shuffled), by="site", sample_weight="w")
+    found = importance(cut(parts, shuffled), sensitive_features="site", sample_weight="w")
     pd.testing.assert_frame_equal(found.groups, weighted.groups, check_dtype=False, rtol=1e-12)
     pd.testing.assert_frame_equal(found.differences, weighted.differences, rtol=1e-9)
 
@@ -158,14 +158,14 @@ def test_names_of_classes_and_features_may_begin_alike():
     assert "risk_age" in importance(explained, prefix="shap_high_").features
     with pytest.raises(MissingColumnError, match="shap_low_wage"):
         importance(explained, prefix="shap_low_", features=["wage"])
-    with pytest.raises(ConfigError, match="features must be a list"):
+    with pytest.raises(ConfigError, match="features must name one or more"):
         importance(explained, features=[])
 
 
 def test_the_same_on_each_engine(cluster_case):
-    whole = importance(ROWS, by="site")
+    whole = importance(ROWS, sensitive_features="site")
     frame = cluster_case.make(pa.Table.from_pandas(ROWS, preserve_index=False), 3)
-    found = importance(frame, by="site")
+    found = importance(frame, sensitive_features="site")
     pd.testing.assert_frame_equal(found.groups, whole.groups, check_dtype=False, rtol=1e-12)
     said = cluster_case.rows(add_reasons(frame, top=1))
     expected = add_reasons(ROWS, top=1)["reasons"]
@@ -174,11 +174,11 @@ def test_the_same_on_each_engine(cluster_case):
 
 def test_small_groups_and_groups_without_spread():
     rows = pd.DataFrame({"shap_x": [1.0, 1.0, 1.0, 1.0, 3.0], "g": list("aabbc")})
-    found = importance(rows, by="g")
+    found = importance(rows, sensitive_features="g")
     assert np.isnan(found.groups["std_error"].iloc[-1])
     assert found.differences["p_value"].tolist() == [1.0, 1.0]
     assert found.to_dict()["groups"][2]["std_error"] is None
-    alone = importance(rows.head(2), by="g")
+    alone = importance(rows.head(2), sensitive_features="g")
     assert np.isnan(alone.p_value)
 
 
@@ -191,7 +191,7 @@ def test_holm_is_monotone_and_bounded():
     ("options", "error", "message"),
     [
         ({"prefix": "lime_"}, ConfigError, "begins with 'lime_'"),
-        ({"by": "sites"}, MissingColumnError, "Did you mean 'site'"),
+        ({"sensitive_features": "sites"}, MissingColumnError, "Did you mean 'site'"),
         ({"confidence": 1.0}, ConfigError, "between 0 and 1"),
         ({"sample_weight": "hole"}, ConfigError, "weights in column .hole."),
         ({"prefix": "hole_"}, ConfigError, "no explanation"),
@@ -214,7 +214,7 @@ def test_reasons_read_as_a_person_would_say_them():
         "income 23,000 lowers the score by 0.12; age 41.5 raises the score by 0.05",
         "age (missing) lowers the score by 2; site (missing) raises the score by 0.12",
     ]
-    keys = add_reasons(rows[["shap_age"]], column="why", score="the risk")["why"]
+    keys = add_reasons(rows[["shap_age"]], column="why", score_name="the risk")["why"]
     assert keys.tolist() == ["age raises the risk by 0.05", "age lowers the risk by 2"]
 
 

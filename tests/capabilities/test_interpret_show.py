@@ -75,19 +75,21 @@ def test_rows_of_one_class_with_keys_and_truth(tmp_path):
     background, rows = split(frame)
     rows = rows.assign(id=range(8), y=1.0, sex="f")
     found = explain(rows, model, features=NAMES, background=background, key_columns=["id", "y"])
-    shown = to_interpret_local(found, features=NAMES, label="1", key_columns=["id"], actual="y")
+    shown = to_interpret_local(
+        found, features=NAMES, explain_class="1", key_columns=["id"], y_true="y"
+    )
     assert list(shown.selector.columns) == ["id", "Predicted", "Actual"]
     assert "values" not in shown.data(0)  # only keys were kept
     assert "Actual: 1" in shown.visualize(0).layout.title.text
     with pytest.raises(ConfigError, match="name one of the classes"):
         to_interpret_local(found, features=NAMES)
     with pytest.raises(ConfigError, match="no class 'one'"):
-        to_interpret_local(found, features=NAMES, label="one")
+        to_interpret_local(found, features=NAMES, explain_class="one")
     with pytest.raises(MissingColumnError, match="shap_1_f9"):
-        to_interpret_local(found, features=["f9"], label="1")
+        to_interpret_local(found, features=["f9"], explain_class="1")
     with pytest.raises(ConfigError, match=f"1 to {MOST_ROWS:,}, found 1,001"):
         many = pd.concat([found[:1]] * 1001)
-        to_interpret_local(many, features=NAMES, label="1")
+        to_interpret_local(many, features=NAMES, explain_class="1")
 
 
 def test_every_kind_is_drawn(fitted, explained):
@@ -107,7 +109,7 @@ def test_every_kind_is_drawn(fitted, explained):
     assert (heat.layout.xaxis.title.text, heat.layout.yaxis.title.text) == ("f0", "f1")
     sizes = importance(explained, features=FEW)
     assert bars_of(sizes.to_interpret().visualize())["f0"] == sizes.overall.mean_abs[0]
-    permuted = permutation_importance(rows, model, label="y", repeats=2, **asked)
+    permuted = permutation_importance(rows, model, y_true="y", repeats=2, **asked)
     assert set(bars_of(permuted.to_interpret().visualize())) == set(FEW)
     screened = morris(rows, model, trajectories=4, **asked)
     assert bars_of(screened.to_interpret().visualize())["f0"] == screened.table()["mu_star"][0]

@@ -164,13 +164,13 @@ def test_bands_everywhere(engine):
     assert set(status) <= {"compared", "not known"}
     scored = {"y_true": "y", "sensitive_features": ["s"]}
     weighed = rai_scale.fairness.reweighing(data, **scored).apply(data, "r")
-    fitted = rai_scale.fairness.fit_threshold_optimizer(data, scores="q", **scored)
+    fitted = rai_scale.fairness.fit_threshold_optimizer(data, score="q", **scored)
     predicted = fitted.predict_proba(data, output="r")
     for done in (weighed, predicted):
         table = done.compute() if engine == "dask" else done
         assert len(table) == len(frame)
-    assert len(rai_scale.fairness.calibration(data, scores="q", **scored).errors) == 3
-    assert len(rai_scale.balance(data, sensitive_features=["s"], label="y").groups) == 3
+    assert len(rai_scale.fairness.calibration(data, score="q", **scored).errors) == 3
+    assert len(rai_scale.balance(data, sensitive_features=["s"], y_true="y").groups) == 3
     options = {"y_pred": "q", **scored}
     for asked in ({"metrics": "roc_auc_score", "max_cells": 4}, {"metrics": "log_loss"}):
         by_group = rai_scale.metric_frame(data, **asked, **options).by_group

@@ -58,7 +58,7 @@ def test_weights_and_a_single_class():
         BINARY, ROWS[FEATURES], ["b"], grid_resolution=10, sample_weight=ROWS["w"], method="brute"
     )
     assert np.abs(found.average() - expected["average"]).max() < 1e-12
-    whole = partial_dependence(cut(), FOREST, features=FEATURES, of=["a"], target=2)
+    whole = partial_dependence(cut(), FOREST, features=FEATURES, of=["a"], explain_class=2)
     every = partial_dependence(cut(), FOREST, features=FEATURES, of=["a"])
     assert np.abs(whole.mean[0][:, 0] - every.mean[0][:, 2]).max() < 1e-14
 

@@ -31,18 +31,18 @@ def cut(parts: int = 3):
     return LOCAL.from_arrow(pa.Table.from_pandas(ROWS, preserve_index=False), parts)
 
 
-def sample(columns, limit: int = 1000) -> pd.DataFrame:
-    return sample_rows(LOCAL, cut(), columns, limit, 0).to_pandas()
+def sample(columns, random_state: int, limit: int = 1000) -> pd.DataFrame:
+    return sample_rows(LOCAL, cut(), columns, limit, random_state).to_pandas()
 
 
 @pytest.mark.parametrize("scoring", ["roc_auc", None, make_scorer(fbeta_score, beta=2)])
 def test_scores_are_those_of_scikit_learn(scoring):
-    rows = sample([*FEATURES, "y"])
+    rows = sample([*FEATURES, "y"], 7)
     expected = by_sklearn(
         FOREST, rows[FEATURES], rows["y"], scoring=scoring, n_repeats=4, random_state=7
     )
     found = permutation_importance(
-        cut(), FOREST, features=FEATURES, label="y", scoring=scoring, repeats=4, random_state=7
+        cut(), FOREST, features=FEATURES, y_true="y", scoring=scoring, repeats=4, random_state=7
     )
     assert np.abs(found.importances - expected.importances).max() < 1e-12
     assert np.allclose(found.importances_std, expected.importances_std)
@@ -52,14 +52,14 @@ def test_scores_are_those_of_scikit_learn(scoring):
 
 
 def test_weights_a_model_without_names_and_regression():
-    rows = sample([*FEATURES, "y", "w"])
+    rows = sample([*FEATURES, "y", "w"], 1)
     model = LinearRegression().fit(rows[FEATURES].to_numpy(), rows["y"])
     expected = by_sklearn(
         model, rows[FEATURES].to_numpy(), rows["y"], scoring="neg_mean_squared_error",
         random_state=1, sample_weight=rows["w"],
     )  # fmt: skip
     found = permutation_importance(
-        cut(), model, features=FEATURES, label="y", scoring="neg_mean_squared_error",
+        cut(), model, features=FEATURES, y_true="y", scoring="neg_mean_squared_error",
         random_state=1, sample_weight="w",
     )  # fmt: skip
     assert np.abs(found.importances - expected.importances).max() < 1e-12
@@ -70,7 +70,7 @@ def test_a_function_is_scored_as_the_model_behind_it():
     def predict(frame: pd.DataFrame) -> np.ndarray:
         return FOREST.predict_proba(frame)
 
-    options = {"features": FEATURES, "label": "y", "repeats": 2}
+    options = {"features": FEATURES, "y_true": "y", "repeats": 2}
     for scoring in ("neg_log_loss", "accuracy"):
         theirs = permutation_importance(cut(), FOREST, scoring=scoring, **options)
         ours = permutation_importance(cut(), predict, scoring=scoring, classes=[0, 1], **options)
@@ -81,7 +81,7 @@ def test_a_function_is_scored_as_the_model_behind_it():
 
 
 def test_a_sample_is_said_and_is_the_same_on_each_engine(cluster_case):
-    options = {"features": FEATURES, "label": "y", "repeats": 2, "max_rows": 60}
+    options = {"features": FEATURES, "y_true": "y", "repeats": 2, "max_rows": 60}
     whole = permutation_importance(ROWS, FOREST, **options)
     assert (whole.rows, whole.total) == (60, 160)
     assert whole.to_dict()["sampled"]
@@ -95,14 +95,14 @@ def test_a_sample_is_said_and_is_the_same_on_each_engine(cluster_case):
     [
         ({"scoring": "roc_aux"}, ConfigError, "Did you mean 'roc_auc'"),
         ({"scoring": 3}, ConfigError, "must be a name"),
-        ({"label": "z"}, MissingColumnError, "'z'"),
+        ({"y_true": "z"}, MissingColumnError, "'z'"),
         ({"repeats": 0}, ConfigError, "repeats"),
-        ({"label": "holes"}, ConfigError, "missing in 1 rows"),
+        ({"y_true": "holes"}, ConfigError, "missing in 1 rows"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(options, error, message):
     holes = pd.array([None, *[1] * 159], dtype="Int64")
     with pytest.raises(error, match=message):
         permutation_importance(
-            ROWS.assign(holes=holes), FOREST, **{"features": FEATURES, "label": "y", **options}
+            ROWS.assign(holes=holes), FOREST, **{"features": FEATURES, "y_true": "y", **options}
         )

@@ -53,7 +53,7 @@ ASKED = {
 CASES = {
     "scores": {"score": "score", "metrics": ["accuracy_score", "f1_score", "roc_auc_score"]},
     "weights": {"sample_weight": "weight", "metrics": ["precision_score", "selection_rate"]},
-    "persons": {"bootstrap_unit": "person", "score": "score", "metrics": ["brier_score_loss"]},
+    "persons": {"person": "person", "score": "score", "metrics": ["brier_score_loss"]},
 }
 
 

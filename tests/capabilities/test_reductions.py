@@ -333,7 +333,7 @@ def test_costs_of_errors_are_kept():
         ({"features": ["aeg"]}, MissingColumnError, "Did you mean 'age'"),
         ({"features": []}, ConfigError, "at least one of features"),
         ({"y_true": "age"}, ConfigError, "labels other than 0 and 1"),
-        ({"row_limit": 100}, ConfigError, "240 rows.*at most row_limit = 100"),
+        ({"max_rows": 100}, ConfigError, "240 rows.*at most max_rows = 100"),
         ({"train_on": "cells"}, ConfigError, "rows, distinct_rows"),
         ({"selection": "best"}, ConfigError, "tradeoff_optimization"),
         ({"constraint_weight": 2}, ConfigError, "between 0 and 1"),

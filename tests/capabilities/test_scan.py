@@ -31,20 +31,22 @@ def test_a_lake_has_the_same_findings_on_every_engine(cluster_case, lake, scanne
 
 @pytest.mark.parametrize("name", ["people", "calls.csv", "events.jsonl", "visits"])
 def test_a_sample_is_of_the_same_rows_on_every_engine(cluster_case, lake, name):
-    expected = scan(lake / name, sample_rows=8, seed=3)
-    assert_same(scan(lake / name, engine=cluster_case.engine, sample_rows=8, seed=3), expected)
+    expected = scan(lake / name, sample_rows=8, random_state=3)
+    assert_same(
+        scan(lake / name, engine=cluster_case.engine, sample_rows=8, random_state=3), expected
+    )
     assert 0 < expected.tables[0].rows_scanned < expected.tables[0].rows
 
 
 def test_a_sample_is_smaller_says_so_and_depends_on_the_seed(lake, scanned):
-    sampled = scan(lake, sample_rows=20, seed=3)
+    sampled = scan(lake, sample_rows=20, random_state=3)
     for table in sampled.tables:
         assert table.rows == table_of(scanned, table.table).rows
     people = table_of(sampled, "people")
     assert 8 <= people.rows_scanned <= 32
     assert "rows of a table were looked at" in " ".join(sampled.to_dict()["method"]["limits"])
     assert table_of(scanned, "people").rows_scanned == 40
-    rows = {seed: scan(lake, sample_rows=20, seed=seed) for seed in (4, 5)}
+    rows = {seed: scan(lake, sample_rows=20, random_state=seed) for seed in (4, 5)}
     assert not rows[4].to_pandas().equals(rows[5].to_pandas())
 
 
@@ -204,7 +206,7 @@ def test_a_flag_is_not_what_it_is_named_after():
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_equal_rows_are_not_missed_by_a_sample(seed):
     table = pa.table({"email": [scan_lake.email(1)] * 500})
-    result = scan(table, sample_rows=2, seed=seed)
+    result = scan(table, sample_rows=2, random_state=seed)
     assert sure(result, "frame") == {"email": "EMAIL_ADDRESS"}
     assert (result.tables[0].rows, result.tables[0].rows_scanned) == (500, 500)
 

@@ -50,7 +50,7 @@ def cut(parts: int = 3):
 
 def test_morris_is_that_of_interpret():
     theirs = MorrisSensitivity(BINARY, ROWS, sampler=MorrisSampler(N=40, seed=5), seed=5)
-    found = morris(cut(), BINARY, features=FEATURES, trajectories=40, seed=5)
+    found = morris(cut(), BINARY, features=FEATURES, trajectories=40, random_state=5)
     for name in NAMES:
         assert np.abs(found.table()[name] - getattr(theirs, f"{name}_")).max() < 1e-9
     ours, given = found.to_interpret(), theirs.explain_global()
@@ -62,7 +62,7 @@ def test_morris_is_that_of_interpret():
 
 
 def test_morris_of_each_class_and_other_levels_is_that_of_salib():
-    found = morris(cut(), MODEL, features=FEATURES, trajectories=20, levels=6, seed=1)
+    found = morris(cut(), MODEL, features=FEATURES, trajectories=20, levels=6, random_state=1)
     design = sample_morris.sample(dict(PROBLEM), 20, num_levels=6, seed=1)
     outputs = MODEL.predict_proba(pd.DataFrame(design, columns=FEATURES))
     for number, label in enumerate(found.labels):
@@ -77,7 +77,9 @@ def test_morris_of_each_class_and_other_levels_is_that_of_salib():
 
 @pytest.mark.parametrize("second", [True, False])
 def test_sobol_is_that_of_salib(second):
-    found = sobol(cut(), MODEL, features=FEATURES, base_samples=64, second_order=second, seed=3)
+    found = sobol(
+        cut(), MODEL, features=FEATURES, base_samples=64, second_order=second, random_state=3
+    )
     design = sample_sobol.sample(dict(PROBLEM), 64, calc_second_order=second, seed=3)
     outputs = MODEL.predict_proba(pd.DataFrame(design, columns=FEATURES))
     for number, label in enumerate(found.labels):

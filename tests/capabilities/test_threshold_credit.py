@@ -70,7 +70,9 @@ def test_the_guides_figures(scored, kind, auc, balanced_error, odds):
     fitted = fit_threshold_optimizer(fit_on, **COLUMNS, constraints="equalized_odds")
     found = []
     for seed in range(20):
-        drawn = fitted.predict(test, random_state=seed, key="id")["prediction"].to_numpy(dtype=int)
+        drawn = fitted.predict(test, random_state=seed, key_columns="id")["prediction"].to_numpy(
+            dtype=int
+        )
         odds_difference = equalized_odds_difference(
             test["y"], drawn, sensitive_features=test["group"]
         )

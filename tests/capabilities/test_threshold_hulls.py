@@ -107,7 +107,7 @@ def test_finer_bins_come_to_fairlearns_answer():
 def test_drawn_predictions_keep_parity():
     rows = random_rows(30_000, 25, ties=None)
     fitted = fit_threshold_optimizer(rows, **COLUMNS, bins=100)
-    drawn = fitted.predict(rows, random_state=0, key="id")
+    drawn = fitted.predict(rows, random_state=0, key_columns="id")
     rates = MetricFrame(
         metrics=selection_rate,
         y_true=rows["y"],

@@ -23,7 +23,7 @@ from rai_scale.fairness import fit_threshold_optimizer
 from rai_scale.fairness.thresholds.solver import ThresholdProblemError
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
 
-COLUMNS = {"scores": "score", "y_true": "y", "sensitive_features": "group"}
+COLUMNS = {"score": "score", "y_true": "y", "sensitive_features": "group"}
 
 
 def problems(constraint: str) -> list[dict]:
@@ -77,14 +77,14 @@ def test_several_and_numeric_group_columns():
     rows = random_rows(600, 4).assign(age=np.tile([30, 4], 300))
     theirs, chances = fairlearn_fit(rows, ["group", "age"])
     ours = fit_threshold_optimizer(
-        rows, scores="score", y_true="y", sensitive_features=["group", "age"]
+        rows, score="score", y_true="y", sensitive_features=["group", "age"]
     )
     assert list(ours.thresholder.interpolation_dict) == list(
         theirs.interpolated_thresholder_.interpolation_dict
     )
     assert np.array_equal(ours.predict_proba(rows)["probability"], chances)
     theirs, chances = fairlearn_fit(rows, "age")
-    ours = fit_threshold_optimizer(rows, scores="score", y_true="y", sensitive_features="age")
+    ours = fit_threshold_optimizer(rows, score="score", y_true="y", sensitive_features="age")
     assert np.array_equal(ours.predict_proba(rows)["probability"], chances)
 
 
@@ -118,11 +118,11 @@ def test_every_engine_fits_and_predicts_alike(engine_case):
     frame = engine_case.make(table, 3)
     _, chances = fairlearn_fit(rows, constraints="equalized_odds")
     fitted = fit_threshold_optimizer(frame, **COLUMNS, constraints="equalized_odds")
-    scored = fitted.predict(fitted.predict_proba(frame), random_state=3, key="id")
+    scored = fitted.predict(fitted.predict_proba(frame), random_state=3, key_columns="id")
     assert type(scored) is type(frame)
     found = engine_case.rows(scored, by="id")
     assert [row["probability"] for row in found] == list(chances)
-    plain_answer = fitted.predict(rows, random_state=3, key="id")["prediction"]
+    plain_answer = fitted.predict(rows, random_state=3, key_columns="id")["prediction"]
     assert [row["prediction"] for row in found] == list(plain_answer)
     through_hulls = fit_threshold_optimizer(frame, **COLUMNS, max_cells=10, range_rows=40)
     assert through_hulls.mode == "hulls"
@@ -135,13 +135,17 @@ def test_drawn_predictions_follow_the_probabilities():
     rows["id"] = np.arange(len(rows))
     fitted = fit_threshold_optimizer(rows, **COLUMNS, constraints="equalized_odds")
     chances = fitted.predict_proba(rows)["probability"].to_numpy()
-    drawn = fitted.predict(rows, random_state=1, key=["id"])["prediction"].to_numpy(dtype=int)
+    drawn = fitted.predict(rows, random_state=1, key_columns=["id"])["prediction"].to_numpy(
+        dtype=int
+    )
     assert set(drawn[chances == 0]) <= {0}
     assert set(drawn[chances == 1]) <= {1}
     assert ((chances > 0) & (chances < 1)).sum() > 500
     spread = np.sqrt((chances * (1 - chances)).sum())
     assert abs(drawn.sum() - chances.sum()) < 4 * spread
-    other = fitted.predict(rows, random_state=2, key=["id"])["prediction"].to_numpy(dtype=int)
+    other = fitted.predict(rows, random_state=2, key_columns=["id"])["prediction"].to_numpy(
+        dtype=int
+    )
     assert (drawn != other).any()
 
 
@@ -160,7 +164,7 @@ def test_what_fairlearn_refuses_is_refused():
     with pytest.raises(ValueError, match="Did you mean 'demographic_parity'"):
         fit_threshold_optimizer(rows, **COLUMNS, constraints="demografic_parity")
     with pytest.raises(MissingColumnError, match="Did you mean 'score'"):
-        fit_threshold_optimizer(rows, **{**COLUMNS, "scores": "scores"})
+        fit_threshold_optimizer(rows, **{**COLUMNS, "score": "scores"})
 
 
 def test_groups_of_one_label_are_counted_not_named():
@@ -211,4 +215,7 @@ def test_a_missing_score_has_no_prediction():
     fitted = fit_threshold_optimizer(rows, **COLUMNS)
     new = rows.head(2).assign(score=[np.nan, 0.99])
     assert list(fitted.predict_proba(new)["probability"].isna()) == [True, False]
-    assert list(fitted.predict(new, random_state=0, key="id")["prediction"].isna()) == [True, False]
+    assert list(fitted.predict(new, random_state=0, key_columns="id")["prediction"].isna()) == [
+        True,
+        False,
+    ]

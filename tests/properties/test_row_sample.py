@@ -43,7 +43,7 @@ def table_of(kind: str) -> pa.Table:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_base_value_of_few_combinations_is_the_mean_within_its_error(seed):
     whole = LOCAL.from_arrow(pa.Table.from_pandas(PEOPLE, preserve_index=False), 3)
-    found = explain(PEOPLE[:1], MODEL, features=FEATURES, background=whole, seed=seed)
+    found = explain(PEOPLE[:1], MODEL, features=FEATURES, background=whole, random_state=seed)
     error = PEOPLE.y.std() / np.sqrt(100)
     assert abs(found.base_value[0] - PEOPLE.y.mean()) < 3 * error
     drawn = sample_rows(LOCAL, whole, FEATURES, 100, seed)
@@ -52,7 +52,7 @@ def test_the_base_value_of_few_combinations_is_the_mean_within_its_error(seed):
 
 def test_permutation_and_lines_of_few_combinations():
     lost = permutation_importance(
-        PEOPLE, MODEL, features=FEATURES, label="y", max_rows=2000, repeats=1
+        PEOPLE, MODEL, features=FEATURES, y_true="y", max_rows=2000, repeats=1
     )
     assert lost.rows == 2000
     expected = 2 * np.array([(PEOPLE.sex / 2).var(), (PEOPLE.age_group / 8).var()]) / PEOPLE.y.var()

@@ -85,7 +85,7 @@ def private(ledger):
 
 def private_model(ledger):
     return glassbox.train_private_ebm(
-        ROWS, features=["a", "kind"], target="p", classes=[0, 1], privacy_unit="who",
+        ROWS, features=["a", "kind"], y_true="p", classes=[0, 1], privacy_unit="who",
         privacy_bounds={"a": (-3, 3), "kind": ["k", "l"]}, delta=1e-6, ledger=ledger,
         dataset="d", max_rounds=5, **{**PRIVATE, "scope": "replace"},
     )  # fmt: skip
@@ -105,9 +105,9 @@ CASES = {
     "FairnessResult": lambda _: rai_scale.assess_fairness(
         ROWS, n_boot=20, gates=[Gate("demographic_parity_difference", above=0.9)], **BY
     ),
-    "BalanceResult": lambda _: rai_scale.balance(ROWS, sensitive_features=["g"], label="y"),
-    "Calibration": lambda _: fairness.calibration(ROWS, scores="s", **LABELS),
-    "FittedThresholds": lambda _: fairness.fit_threshold_optimizer(ROWS, scores="s", **LABELS),
+    "BalanceResult": lambda _: rai_scale.balance(ROWS, sensitive_features=["g"], y_true="y"),
+    "Calibration": lambda _: fairness.calibration(ROWS, score="s", **LABELS),
+    "FittedThresholds": lambda _: fairness.fit_threshold_optimizer(ROWS, score="s", **LABELS),
     "Reweighing": lambda _: fairness.reweighing(ROWS, **LABELS),
     "ParetoResult": lambda _: grid_candidates(),
     "GridSearchResult": lambda _: mitigated(fairness.grid_search, grid_size=3),
@@ -118,7 +118,7 @@ CASES = {
     ),
     "Importance": lambda _: rai_scale.importance(ROWS[["shap_a", "shap_b"]]),
     "PermutationImportance": lambda _: explanations.permutation_importance(
-        ROWS, model(), features=["a", "b"], label="s"
+        ROWS, model(), features=["a", "b"], y_true="s"
     ),
     "PartialDependence": lambda _: explanations.partial_dependence(
         X, model(), features=["a", "b"], of=["a"]
@@ -130,9 +130,9 @@ CASES = {
     "Sobol": lambda _: explanations.sobol(X, model(), features=["a", "b"], base_samples=16),
     "Explanation": lambda _: explanations.plan_explanation(X, model(), features=["a", "b"]),
     "EBMResult": lambda _: rai_scale.train_ebm(
-        ROWS, features=["a", "b"], target="y", shards=1, max_rounds=5
+        ROWS, features=["a", "b"], y_true="y", shards=1, max_rounds=5
     ),
-    "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], target="y"),
+    "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
     "PrivateRelease": private,
     "DryRun": lambda _: dry_run("SELECT COUNT(*) AS n FROM S.t", PEOPLE, epsilon=1.0),

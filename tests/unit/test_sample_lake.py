@@ -135,7 +135,7 @@ def test_same_rows_and_seed_give_the_same_values(made, cells, items, tmp_path):
     # json text, because a NaN is not equal to itself
     assert json.dumps(read_lake(again.directory), default=str) == json.dumps(cells, default=str)
     assert pq.read_table(again.truth).to_pylist() == items
-    other = make_sample_lake(tmp_path / "lake", rows=ROWS, seed=8)
+    other = make_sample_lake(tmp_path / "lake", rows=ROWS, random_state=8)
     assert read_lake(other.directory)["customers"] != cells["customers"]
 
 
@@ -284,7 +284,7 @@ def test_an_earlier_lake_is_replaced_but_not_what_was_put_into_it(tmp_path):
     [
         ({"rows": 0}, "at least 1"),
         ({"rows": 1.5}, "rows must be an integer"),
-        ({"seed": "x"}, "seed must be an integer"),
+        ({"random_state": "x"}, "random_state must be an integer"),
         ({"directory": "s3://bucket/lake"}, "local folder"),
     ],
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rai_scale.errors import ConfigError, check_columns
+from rai_scale.names import names_of
 
 
 def value_columns(
@@ -24,8 +25,9 @@ def value_columns(
         If a feature has none.
     """
     if features is not None:
-        if isinstance(features, str) or not features:
-            raise ConfigError("features must be a list of one or more names, or left out.")
+        features = names_of(features)
+        if not features:
+            raise ConfigError("features must name one or more columns, or be left out.")
         check_columns([prefix + name for name in features], names)
         return [prefix + name for name in features]
     found = [name for name in names if name.startswith(prefix) and name != prefix]

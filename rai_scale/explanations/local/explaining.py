@@ -17,11 +17,12 @@ from rai_scale.explanations.local.added_columns import AddedColumns
 from rai_scale.explanations.local.coalitions import FOLDS
 from rai_scale.explanations.local.shap_values import SHAP_METHODS, Choice
 from rai_scale.explanations.local.values import LocalExplainer, Options, Task
-from rai_scale.models.background import background_frame
+from rai_scale.models.background import Background, background_frame
 from rai_scale.models.column_order import UNNAMED, is_unnamed
 from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, as_model
 from rai_scale.models.output import ModelOutput, make_output
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.keyed_hash import key_hashes
 
@@ -41,7 +42,6 @@ METHODS: dict[str, tuple[str, str]] = {**dict.fromkeys(SHAP_METHODS, _SHAP), "li
 """Per method, where ``choose(task, method) -> Choice`` and ``build(task, choice)`` are."""
 
 PERTURBATIONS = ("interventional", "tree_path_dependent")
-BACKGROUND_ROWS = 100
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,19 +91,18 @@ def plan_explanation(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     method: str = "shap",
-    background: Any = None,
-    background_rows: int = BACKGROUND_ROWS,
-    target: Any = None,
+    background: Background | Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    key_columns: Sequence[str] | None = None,
+    key_columns: str | Sequence[str] | None = None,
     long: bool = False,
     replicates: bool = False,
     max_evals: int | None = None,
     target_error: float | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     perturbation: str = "interventional",
     trusted: bool = False,
 ) -> Explanation:
@@ -121,12 +120,10 @@ def plan_explanation(
         ``shap`` picks the cheapest way that is exact for the model, or sampling. ``tree_shap``,
         ``linear_shap``, ``exact_shap`` and ``kernel_shap`` ask for one; ``lime`` is LIME, with
         ``max_evals`` perturbed rows (5,000).
-    background : pandas.DataFrame, or frame of an engine, optional
-        What features are replaced by. A pandas frame is used whole, and its dtypes are those that
-        the model is given; of other frames ``background_rows`` rows are sampled, which runs them.
-        Without it, the sample is drawn from ``frame``. Enumeration and sampling refuse one with
-        which a row needs more than 10,000,000 predictions.
-    target : class, optional
+    background : Background, or a frame for ``Background(frame=...)``, optional
+        What features are replaced by; by default 100 rows of ``frame``. Enumeration and sampling
+        refuse one with which a row needs more than 10,000,000 predictions.
+    explain_class : class, optional
         The class that is explained; by default the second of two, or all of more.
     classes : list, optional
         Names of the classes where the model does not say them.
@@ -144,7 +141,7 @@ def plan_explanation(
         Coalitions per row; each is evaluated over the background.
     target_error : float, optional
         Half-width of the 95 % interval of a sampled value, reached by 95 % of values of a pilot.
-    seed : int
+    random_state : int
     perturbation : {"interventional", "tree_path_dependent"}
     trusted : bool
         Whether a model file may be loaded by a format that can run code.
@@ -160,20 +157,20 @@ def plan_explanation(
     MissingColumnError
         If features or keys are not columns of the frame.
     """
+    features, keys = tuple(names_of(features)), tuple(names_of(key_columns))
     _check_arguments(method, perturbation, features)
-    features, keys = tuple(features), tuple(key_columns or ())
     if long and not keys:
         raise ConfigError("the long form needs key_columns, which say whose values they are.")
     if long and replicates:
         raise ConfigError("replicates are columns of the wide form; leave long out.")
     engine = engine_of(frame)
     check_columns([*features, *keys], engine.columns(frame))
-    rows = background_frame(background, frame, features, background_rows, seed)
+    rows = background_frame(background, frame, features, random_state)
     known = as_model(model, features, rows.iloc[:8], classes=classes, trusted=trusted)
     task = Task(
-        make_output(known, output, target),
+        make_output(known, output, explain_class),
         rows,
-        Options(max_evals, target_error, seed, perturbation),
+        Options(max_evals, target_error, random_state, perturbation),
     )
     task.output(rows.iloc[:1])  # what cannot be explained is said here, not by a worker
     choose, build = METHODS[method]
@@ -189,7 +186,7 @@ def plan_explanation(
     plan = ExplainerPlan(
         shared, output, task.output.picked, labels, rows, task.options, choice, build
     )
-    run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, seed)
+    run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, random_state)
     if is_unnamed(known.model, features):
         choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
     return _lay_over(engine, frame, run, choice)
@@ -271,5 +268,5 @@ def _check_arguments(method: str, perturbation: str, features: Sequence[str]) ->
         raise ConfigError(
             f"unknown perturbation {perturbation!r}; choose one of {', '.join(PERTURBATIONS)}."
         )
-    if isinstance(features, str) or not features or len(set(features)) != len(features):
-        raise ConfigError("features must be a list of one or more different column names.")
+    if not features or len(set(features)) != len(features):
+        raise ConfigError("features must name one or more different columns.")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.names import names_of
 from rai_scale.statistics.json_values import plain
 from rai_scale.upstream.interpret import explanation_class
 
@@ -20,11 +21,11 @@ TITLES = {"shap": "SHAP", "lime": "LIME", "ebm": "EBM"}
 def to_interpret_local(
     explained: Any,
     *,
-    features: Sequence[str],
-    label: str | None = None,
+    features: str | Sequence[str],
+    explain_class: str | None = None,
     prefix: str = "shap",
-    key_columns: Sequence[str] = (),
-    actual: str | None = None,
+    key_columns: str | Sequence[str] = (),
+    y_true: str | None = None,
 ) -> Any:
     """Return interpret's ``FeatureValueExplanation`` of explained rows; executes.
 
@@ -34,13 +35,13 @@ def to_interpret_local(
         The wide form that :func:`rai_scale.explain` gives, of any engine.
     features : list of str
         Where the frame has them too, their values are shown beside their names.
-    label : str, optional
+    explain_class : str, optional
         The class; needed where several were explained.
     prefix : {"shap", "lime", "ebm"}
         How the columns of values begin.
     key_columns : list of str
         Shown in the dashboard's table of rows.
-    actual : str, optional
+    y_true : str, optional
         Column of the true values, of a regression, or of 0 and 1.
 
     Returns
@@ -57,14 +58,15 @@ def to_interpret_local(
     MissingExtraError
         If interpret or plotly is not installed.
     """
+    features, key_columns = names_of(features), names_of(key_columns)
     made = explanation_class("FeatureValueExplanation")
     engine = engine_of(explained)
     names = list(engine.columns(explained))
-    end = "" if label is None else f"_{label}"
+    end = "" if explain_class is None else f"_{explain_class}"
     begin = f"{prefix}{end}_"
-    _check_label(label, names)
+    _check_label(explain_class, names)
     needed = [f"prediction{end}", f"base_value{end}", *(begin + name for name in features)]
-    given = [*key_columns, *(() if actual is None else (actual,))]
+    given = [*key_columns, *(() if y_true is None else (y_true,))]
     check_columns([*needed, *given], names)
     rows = engine.collect(explained).to_pandas()
     if not 0 < len(rows) <= MOST_ROWS:
@@ -73,19 +75,19 @@ def to_interpret_local(
         )
     shown = [name for name in features if name in names]
     specific = [
-        _row(row, list(features), shown, (end, begin), actual) for row in rows.to_dict("records")
+        _row(row, list(features), shown, (end, begin), y_true) for row in rows.to_dict("records")
     ]
     kinds = ["continuous" if _is_number(rows, name) else "nominal" for name in features]
     table = rows[list(key_columns)].copy()
     table["Predicted"] = rows[f"prediction{end}"].round(3)
-    if actual is not None:
-        table["Actual"] = rows[actual]
+    if y_true is not None:
+        table["Actual"] = rows[y_true]
     return made(
         "local",
         {"overall": None, "specific": specific, "mli": []},
         feature_names=list(features),
         feature_types=kinds,
-        name=TITLES.get(prefix, prefix) + ("" if label is None else f" ({label})"),
+        name=TITLES.get(prefix, prefix) + ("" if explain_class is None else f" ({explain_class})"),
         selector=table,
     )
 
@@ -93,11 +95,11 @@ def to_interpret_local(
 def _check_label(label: str | None, names: list[str]) -> None:
     several = [n.removeprefix("prediction_") for n in names if n.startswith("prediction_")]
     if label is None and "prediction" not in names and several:
-        raise ConfigError(f"name one of the classes: label={several[0]!r}, ...")
+        raise ConfigError(f"name one of the classes: explain_class={several[0]!r}, ...")
     if label is not None and str(label) not in several:
         raise ConfigError(
             f"no class {label!r} was explained.{did_you_mean(str(label), several)} "
-            f"Found: {', '.join(several) or 'one number, which needs no label'}."
+            f"Found: {', '.join(several) or 'one number, which needs no class'}."
         )
 
 

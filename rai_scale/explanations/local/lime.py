@@ -68,14 +68,14 @@ def row_seeds(hashes: np.ndarray) -> np.ndarray:
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
-def lime_seeds(rows: pd.DataFrame, seed: int = 0) -> np.ndarray:
+def lime_seeds(rows: pd.DataFrame, random_state: int = 0) -> np.ndarray:
     """Return the seed under which each row is explained, to repeat a row with interpret.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         The key columns where ``explain`` was given any, else the features.
-    seed : int
+    random_state : int
         That of ``explain``.
 
     Returns
@@ -83,7 +83,7 @@ def lime_seeds(rows: pd.DataFrame, seed: int = 0) -> np.ndarray:
     ndarray of uint32, shape (rows,)
         For ``LimeTabular(predict, background, random_state=seed_of_the_row)``.
     """
-    return row_seeds(key_hashes(pa.Table.from_pandas(rows, preserve_index=False), seed))
+    return row_seeds(key_hashes(pa.Table.from_pandas(rows, preserve_index=False), random_state))
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def add_reasons(
     top: int = 3,
     prefix: str = "shap_",
     *,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str] | None = None,
     column: str = "reasons",
-    score: str = "the score",
+    score_name: str = "the score",
 ) -> Any:
     """Add a text with the reasons that move each row's score most; lazy where the engine is.
 
@@ -42,7 +42,7 @@ def add_reasons(
         Those that were explained; see :func:`rai_scale.importance`.
     column : str
         Name of the added column.
-    score : str
+    score_name : str
         What is raised or lowered, as it reads in the text.
 
     Returns
@@ -67,7 +67,7 @@ def add_reasons(
     values = value_columns(names, prefix, features)
     shown = [name.removeprefix(prefix) for name in values]
     known = [name for name in shown if name in names]
-    function = Reasons(tuple(values), tuple(shown), tuple(known), top, column, score)
+    function = Reasons(tuple(values), tuple(shown), tuple(known), top, column, score_name)
     outputs = pa.schema([(column, pa.string())])
     return engine.with_columns(frame, function, outputs, inputs=[*values, *known], label="reasons")
 

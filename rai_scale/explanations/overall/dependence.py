@@ -22,7 +22,9 @@ from rai_scale.explanations.overall.model_output import (
     SharedOutput,
     prepare,
 )
+from rai_scale.models.background import Background
 from rai_scale.models.columns import model_frame
+from rai_scale.names import names_of
 from rai_scale.statistics.score_bins import as_floats
 
 if TYPE_CHECKING:
@@ -47,18 +49,18 @@ def partial_dependence(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
-    of: Sequence[str | tuple[str, str]] | None = None,
+    features: str | Sequence[str],
+    of: str | Sequence[str | tuple[str, str]] | None = None,
     grid: str | Mapping[str, Sequence[Any]] = "quantile",
     grid_points: int = 10,
     percentiles: tuple[float, float] = (0.05, 0.95),
-    categorical: Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
     sample_weight: str | None = None,
-    background: Any = None,
-    target: Any = None,
+    background: Background | Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    seed: int = 0,
+    random_state: int = 0,
     trusted: bool = False,
 ) -> PartialDependence:
     """Compute partial dependence over all rows of a frame; executes.
@@ -66,7 +68,7 @@ def partial_dependence(
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
-    model, features, background, target, classes, output, seed, trusted
+    model, features, background, explain_class, classes, output, random_state, trusted
         As in :func:`rai_scale.explain`. ``background`` only says the dtypes that the model is
         given.
     of : list of features or pairs of features, optional
@@ -96,13 +98,13 @@ def partial_dependence(
         If a column is not in the frame.
     """
     ready = prepare(
-        frame, model, features, background=background, target=target, classes=classes,
-        output=output, seed=seed, trusted=trusted,
+        frame, model, features, background=background, explain_class=explain_class, classes=classes,
+        output=output, random_state=random_state, trusted=trusted,
     )  # fmt: skip
     given = None if isinstance(grid, str) else grid
     rule = GridRule(
         grid if isinstance(grid, str) else "quantile",
-        grid_points, percentiles, tuple(categorical), given,
+        grid_points, percentiles, tuple(names_of(categorical)), given,
     )  # fmt: skip
     if sample_weight is not None:
         check_columns([sample_weight], ready.engine.columns(frame))

@@ -82,12 +82,12 @@ class PartialDependence(Result):
         ]
         return {"classes": list(filter(None, self.labels)), "weight": self.weight, "terms": terms}
 
-    def to_interpret(self, label: str | None = None, lines: Ice | None = None) -> Any:
+    def to_interpret(self, explain_class: str | None = None, lines: Ice | None = None) -> Any:
         """Return interpret's ``PDPExplanation`` of the terms of one feature, for one class.
 
         Parameters
         ----------
-        label : str, optional
+        explain_class : str, optional
             The class; needed where there are several.
         lines : Ice, optional
             Lines of single rows of the same terms, to be drawn as well.
@@ -97,7 +97,7 @@ class PartialDependence(Result):
         ConfigError
             If the class is not there, or no term has one feature.
         """
-        at = label_position(self.labels, label)
+        at = label_position(self.labels, explain_class)
         single = [n for n, term in enumerate(self.terms) if len(term.axes) == 1]
         if not single:
             raise ConfigError(
@@ -109,12 +109,12 @@ class PartialDependence(Result):
             entries.append((self.terms[n].axes[0], self.mean[n][:, at], self.std[n][:, at], drawn))
         return pdp_explanation(entries)
 
-    def to_interpret_pairs(self, label: str | None = None) -> Any:
+    def to_interpret_pairs(self, explain_class: str | None = None) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the terms of two features.
 
         Parameters
         ----------
-        label : str, optional
+        explain_class : str, optional
             The class; needed where there are several.
 
         Raises
@@ -122,7 +122,7 @@ class PartialDependence(Result):
         ConfigError
             If the class is not there, or no term has two features.
         """
-        at = label_position(self.labels, label)
+        at = label_position(self.labels, explain_class)
         pairs = [
             (*term.axes, self.average(number)[at])
             for number, term in enumerate(self.terms)

@@ -13,6 +13,7 @@ import pandas as pd
 from rai_scale.engines.key_values import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.explanations.local.lime_codes import is_number
+from rai_scale.names import names_of
 from rai_scale.statistics.quantiles import Distribution, distribution
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _categories(engine: Engine, data: Any, name: str) -> Axis:
 def make_terms(
     engine: Engine,
     data: Any,
-    of: Sequence[str | tuple[str, str]],
+    of: str | Sequence[str | tuple[str, str]],
     rule: GridRule,
     like: pd.DataFrame,
 ) -> list[Term]:
@@ -178,7 +179,8 @@ def make_terms(
         If a term is not one or two different features of the model.
     """
     rule.check()
-    wanted = [(one,) if isinstance(one, str) else tuple(one) for one in of]
+    several = [of] if isinstance(of, str) else of
+    wanted = [tuple(names_of(one)) for one in several]
     unfit = [
         w for w in wanted if not 1 <= len(set(w)) == len(w) <= _PAIR or not set(w) <= set(like)
     ]

@@ -14,34 +14,36 @@ from rai_scale.explanations.overall.dependence import term_outputs
 from rai_scale.explanations.overall.dependence_result import Ice
 from rai_scale.explanations.overall.grids import GridRule, Term, make_terms
 from rai_scale.explanations.overall.model_output import SharedObject, SharedOutput, prepare
-from rai_scale.models.background import sample_rows
+from rai_scale.models.background import Background, sample_rows
 from rai_scale.models.columns import model_frame
+from rai_scale.names import names_of
 
 
 def ice(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
-    of: Sequence[str | tuple[str, str]] | None = None,
+    features: str | Sequence[str],
+    of: str | Sequence[str | tuple[str, str]] | None = None,
     rows: int = 100,
-    key_columns: Sequence[str] = (),
+    key_columns: str | Sequence[str] = (),
     grid: str | Mapping[str, Sequence[Any]] = "quantile",
     grid_points: int = 10,
     percentiles: tuple[float, float] = (0.05, 0.95),
-    categorical: Sequence[str] = (),
-    background: Any = None,
-    target: Any = None,
+    categorical: str | Sequence[str] = (),
+    background: Background | Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    seed: int = 0,
+    random_state: int = 0,
     trusted: bool = False,
 ) -> Ice:
     """Compute the lines of some rows of a frame; executes.
 
     Parameters
     ----------
-    frame, model, features, of, grid, grid_points, percentiles, categorical, background, target
+    frame, model, features, of, grid, grid_points, percentiles, categorical, background,
+    explain_class, classes, output, random_state, trusted
         As in :func:`rai_scale.explanations.partial_dependence`; the grid is that of all rows.
     rows : int
         How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
@@ -62,20 +64,26 @@ def ice(
     """
     if rows < 1:
         raise ConfigError(f"rows must be at least 1; found {rows}.")
+    features, key_columns = names_of(features), names_of(key_columns)
     ready = prepare(
-        frame, model, features, background=background, target=target, classes=classes,
-        output=output, seed=seed, trusted=trusted,
+        frame, model, features, background=background, explain_class=explain_class, classes=classes,
+        output=output, random_state=random_state, trusted=trusted,
     )  # fmt: skip
     check_columns(key_columns, ready.engine.columns(frame))
     rule = GridRule(
         grid if isinstance(grid, str) else "quantile",
-        grid_points, percentiles, tuple(categorical), None if isinstance(grid, str) else grid,
+        grid_points, percentiles, tuple(names_of(categorical)),
+        None if isinstance(grid, str) else grid,
     )  # fmt: skip
     terms = make_terms(
-        ready.engine, frame, list(features if of is None else of), rule, ready.sample
+        ready.engine,
+        frame,
+        features if of is None else of,
+        rule,
+        ready.sample,
     )
     names = list(dict.fromkeys([*features, *key_columns]))
-    table = sample_rows(ready.engine, frame, names, rows, seed)
+    table = sample_rows(ready.engine, frame, names, rows, random_state)
     plan = ready.share(IcePlan(tuple(terms), model_frame(table, ready.sample)), "ice.pkl")
     run = TermLines(plan, ready.share_output())
     lines = ready.engine.map_tasks(run, range(len(terms)), [plan.file, run.output.model.file])

@@ -23,6 +23,7 @@ from rai_scale.explanations.local.explained_columns import (
     value_columns,
 )
 from rai_scale.explanations.overall.importance_result import Importance
+from rai_scale.names import names_of
 from rai_scale.statistics.group_tests import (
     compare_groups,
     effective_rows,
@@ -38,8 +39,8 @@ def importance(
     frame: Any,
     *,
     prefix: str = "shap_",
-    features: Sequence[str] | None = None,
-    by: str | Sequence[str] | None = None,
+    features: str | Sequence[str] | None = None,
+    sensitive_features: str | Sequence[str] | None = None,
     sample_weight: str | None = None,
     confidence: float = 0.95,
 ) -> Importance:
@@ -55,7 +56,7 @@ def importance(
         Those that were explained. Without it they are what follows the prefix in the columns'
         names, which is wrong where the name of one class begins another's (``high``,
         ``high_risk``), or a feature's name begins with ``error_``.
-    by : str or list of str, optional
+    sensitive_features : str or list of str, optional
         Columns of cohorts or sensitive groups.
     sample_weight : str, optional
         Column of weights.
@@ -73,13 +74,13 @@ def importance(
     ConfigError
         If there are no explanations or no rows, or values are missing.
     MissingColumnError
-        If ``by``, the weights or the values of a feature are not columns.
+        If ``sensitive_features``, the weights or the values of a feature are not columns.
     """
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence must be between 0 and 1; found {confidence}.")
     engine = engine_of(frame)
     names = engine.columns(frame)
-    keys = [by] if isinstance(by, str) else list(by or [])
+    keys = names_of(sensitive_features)
     check_columns([*keys, *([sample_weight] if sample_weight else [])], names)
     values = value_columns(names, prefix, features)
     terms = make_terms(names, values, prefix)

@@ -14,12 +14,11 @@ from rai_scale.errors import ConfigError, check_columns
 from rai_scale.models.background import background_frame
 from rai_scale.models.model import as_model
 from rai_scale.models.output import ModelOutput, make_output
+from rai_scale.names import names_of
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
     from rai_scale.engines.shared_file import SharedFile
-
-SAMPLE_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,13 @@ class Prepared:
 def prepare(
     frame: Any,
     model: Any,
-    features: Sequence[str],
+    features: str | Sequence[str],
     *,
     background: Any = None,
-    target: Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    seed: int = 0,
+    random_state: int = 0,
     trusted: bool = False,
 ) -> Prepared:
     """Check what every global explanation is given; see ``explain`` for the parameters.
@@ -101,11 +100,11 @@ def prepare(
     MissingColumnError
         If the frame lacks a feature.
     """
-    if isinstance(features, str) or not features or len(set(features)) != len(features):
-        raise ConfigError("features must be a list of one or more different column names.")
-    names = list(features)
+    names = names_of(features)
+    if not names or len(set(names)) != len(names):
+        raise ConfigError("features must name one or more different columns.")
     engine = engine_of(frame)
     check_columns(names, engine.columns(frame))
-    sample = background_frame(background, frame, names, SAMPLE_ROWS, seed)
+    sample = background_frame(background, frame, names, random_state)
     known = as_model(model, names, sample.iloc[:8], classes=classes, trusted=trusted)
-    return Prepared(engine, make_output(known, output, target), sample)
+    return Prepared(engine, make_output(known, output, explain_class), sample)

@@ -18,10 +18,11 @@ import pandas as pd
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.overall.interpret_objects import bars
 from rai_scale.explanations.overall.model_output import SharedObject, prepare
-from rai_scale.models.background import sample_rows
+from rai_scale.models.background import Background, sample_rows
 from rai_scale.models.columns import model_frame
 from rai_scale.models.model import Model, model_input
 from rai_scale.models.scored_model import as_estimator
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 
@@ -107,16 +108,15 @@ def permutation_importance(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
-    label: str,
+    features: str | Sequence[str],
+    y_true: str,
     scoring: str | Callable[[Any, Any, Any], float] | None = None,
     repeats: int = 5,
     random_state: int = 0,
     sample_weight: str | None = None,
     max_rows: int = MAX_ROWS,
-    background: Any = None,
+    background: Background | Any = None,
     classes: Sequence[Any] | None = None,
-    seed: int = 0,
     trusted: bool = False,
 ) -> PermutationImportance:
     """Score a model on rows in which one feature after the other is shuffled; executes.
@@ -125,21 +125,19 @@ def permutation_importance(
     ----------
     frame, model, features, background, classes, trusted
         As in :func:`rai_scale.explanations.local.explaining.plan_explanation`.
-    label : str
+    y_true : str
         Column of the true classes or values.
     scoring : str or callable, optional
-        scikit-learn's name of a score, or a scorer ``scorer(model, rows, label)``;
+        scikit-learn's name of a score, or a scorer ``scorer(model, rows, y_true)``;
         ``sklearn.metrics.make_scorer`` makes one of any metric. By default the model's own
         ``score``: accuracy, or R2.
     repeats, random_state
-        As in scikit-learn.
+        As in scikit-learn; the sample of rows is drawn by the same ``random_state``.
     sample_weight : str, optional
         Column of weights for the score.
     max_rows : int
         So many rows are collected and scored at most, drawn as for a background; the result says
         how many there were.
-    seed : int
-        Of the sample.
 
     Returns
     -------
@@ -153,16 +151,23 @@ def permutation_importance(
     if repeats < 1 or max_rows < 2:  # noqa: PLR2004
         raise ConfigError("repeats must be at least 1, and max_rows at least 2.")
     ready = prepare(
-        frame, model, features, background=background, classes=classes, seed=seed, trusted=trusted
+        frame,
+        model,
+        features,
+        background=background,
+        classes=classes,
+        random_state=random_state,
+        trusted=trusted,
     )
-    engine, names = ready.engine, [label, *([sample_weight] if sample_weight else [])]
+    features = names_of(features)
+    engine, names = ready.engine, [y_true, *([sample_weight] if sample_weight else [])]
     check_columns(names, engine.columns(frame))
     columns = list(dict.fromkeys([*features, *names]))
     total = int(engine.group_counts(frame, [])["count"][0].as_py())
-    table = sample_rows(engine, frame, columns, max_rows, seed)
+    table = sample_rows(engine, frame, columns, max_rows, random_state)
     if table.num_rows < 2:  # noqa: PLR2004
         raise ConfigError("permutation importance needs at least two rows.")
-    truth, weight = _truth(table, label), None
+    truth, weight = _truth(table, y_true), None
     if sample_weight:
         weight = table[sample_weight].to_pandas().to_numpy(np.float64)
     name, scorer = make_scorer(ready.output.model, scoring)

@@ -18,6 +18,7 @@ from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations.local.lime_codes import is_number
 from rai_scale.explanations.overall.model_output import Prepared, SharedOutput, prepare
 from rai_scale.explanations.overall.sensitivity_result import Morris, Sobol
+from rai_scale.models.background import Background
 from rai_scale.statistics.quantiles import column_ranges
 
 if TYPE_CHECKING:
@@ -31,30 +32,30 @@ def morris(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     trajectories: int = 1000,
     levels: int = 4,
     resamples: int = 100,
     confidence: float = 0.95,
-    background: Any = None,
-    target: Any = None,
+    background: Background | Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    seed: int = 0,
+    random_state: int = 0,
     trusted: bool = False,
 ) -> Morris:
     """Screen features by elementary effects; executes.
 
     Parameters
     ----------
-    frame, model, features, background, target, classes, output, trusted
+    frame, model, features, background, explain_class, classes, output, trusted
         As in :func:`rai_scale.explain`; features must be numbers.
         Of the frame only the lowest and highest values are read.
     trajectories, levels : int
         SALib's ``N`` and ``num_levels``: the design has ``N * (features + 1)`` rows.
     resamples, confidence
         Of the bootstrap interval of ``mu_star``.
-    seed : int
+    random_state : int
         Of the design and of the bootstrap.
 
     Returns
@@ -71,16 +72,18 @@ def morris(
     if trajectories < 2 or levels < 2 or levels % 2:  # noqa: PLR2004
         raise ConfigError("trajectories must be at least 2, and levels an even number.")
     ready = prepare(
-        frame, model, features, background=background, target=target, classes=classes,
-        output=output, seed=seed, trusted=trusted,
+        frame, model, features, background=background, explain_class=explain_class, classes=classes,
+        output=output, random_state=random_state, trusted=trusted,
     )  # fmt: skip
     problem = make_problem(ready, frame)
-    design = salib.sample.morris.sample(dict(problem), N=trajectories, num_levels=levels, seed=seed)
+    design = salib.sample.morris.sample(
+        dict(problem), N=trajectories, num_levels=levels, seed=random_state
+    )
     outputs = evaluate(ready, design)
     found = [
         salib.analyze.morris.analyze(
             dict(problem), design, values, num_resamples=resamples, conf_level=confidence,
-            num_levels=levels, seed=seed,
+            num_levels=levels, seed=random_state,
         )
         for values in outputs.T
     ]  # fmt: skip
@@ -95,23 +98,23 @@ def sobol(
     frame: Any,
     model: Any,
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     base_samples: int = 1024,
     second_order: bool = True,
     resamples: int = 100,
     confidence: float = 0.95,
-    background: Any = None,
-    target: Any = None,
+    background: Background | Any = None,
+    explain_class: Any = None,
     classes: Sequence[Any] | None = None,
     output: str = "probability",
-    seed: int = 0,
+    random_state: int = 0,
     trusted: bool = False,
 ) -> Sobol:
     """Attribute the variance of the output over the box of the features' ranges; executes.
 
     Parameters
     ----------
-    frame, model, features, background, target, classes, output, trusted
+    frame, model, features, background, explain_class, classes, output, trusted
         As in :func:`morris`.
     base_samples : int
         A power of two; the design has ``base_samples * (2 * features + 2)`` rows, or
@@ -119,7 +122,7 @@ def sobol(
     second_order : bool
     resamples, confidence
         Of the bootstrap intervals.
-    seed : int
+    random_state : int
         Of the design and of the bootstrap.
 
     Returns
@@ -136,12 +139,12 @@ def sobol(
     if base_samples < 2 or base_samples & (base_samples - 1):  # noqa: PLR2004
         raise ConfigError(f"base_samples must be a power of two; found {base_samples}.")
     ready = prepare(
-        frame, model, features, background=background, target=target, classes=classes,
-        output=output, seed=seed, trusted=trusted,
+        frame, model, features, background=background, explain_class=explain_class, classes=classes,
+        output=output, random_state=random_state, trusted=trusted,
     )  # fmt: skip
     problem = make_problem(ready, frame)
     design = salib.sample.sobol.sample(
-        dict(problem), base_samples, calc_second_order=second_order, seed=seed
+        dict(problem), base_samples, calc_second_order=second_order, seed=random_state
     )
     names = ["S1", "S1_conf", "ST", "ST_conf"] + (["S2", "S2_conf"] if second_order else [])
     tables = []
@@ -152,7 +155,7 @@ def sobol(
         # SALib takes the seed 0 for no seed; a generator of it is what its other seeds become
         one = salib.analyze.sobol.analyze(
             dict(problem), values, calc_second_order=second_order, num_resamples=resamples,
-            conf_level=confidence, seed=np.random.default_rng(seed),
+            conf_level=confidence, seed=np.random.default_rng(random_state),
         )  # fmt: skip
         tables.append({name: _floats(one[name]) for name in names})
     return Sobol(

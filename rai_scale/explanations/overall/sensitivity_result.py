@@ -93,9 +93,9 @@ class Morris(Sensitivity):
 
     headline: ClassVar[str] = "mu_star"
 
-    def to_interpret(self, label: str | None = None) -> Any:
+    def to_interpret(self, explain_class: str | None = None) -> Any:
         """Return interpret's ``MorrisExplanation`` of one output."""
-        return morris_explanation(self.features, self.table(label))
+        return morris_explanation(self.features, self.table(explain_class))
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,9 +114,9 @@ class Sobol(Sensitivity):
         parts = [self.pairs(label).assign(output=label) for label in self.labels]
         return pd.concat(parts, ignore_index=True)
 
-    def pairs(self, label: str | None = None) -> pd.DataFrame:
+    def pairs(self, explain_class: str | None = None) -> pd.DataFrame:
         """Return one row per pair of features: S2 and S2_conf; empty without second order."""
-        table = self.table(label)
+        table = self.table(explain_class)
         square = (len(self.features),) * 2
         upper = np.triu_indices(len(self.features), 1)
         names = np.array(self.features, dtype=object)
@@ -124,6 +124,6 @@ class Sobol(Sensitivity):
         found = pd.DataFrame({"first": names[upper[0]], "second": names[upper[1]], **numbers})
         return found if "S2" in table else found.iloc[:0]
 
-    def to_interpret(self, label: str | None = None) -> Any:
+    def to_interpret(self, explain_class: str | None = None) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the total indices of one output."""
-        return bars(self.features, self.table(label)["ST"], None, "Sobol total index")
+        return bars(self.features, self.table(explain_class)["ST"], None, "Sobol total index")

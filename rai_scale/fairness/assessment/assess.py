@@ -62,7 +62,7 @@ def assess_fairness(
     n_boot: int | None = 500,
     confidence: float = 0.95,
     random_state: int | None = 0,
-    bootstrap_unit: str | None = None,
+    person: str | None = None,
     small_group: int = SMALL_GROUP,
     suppress_below: int = 0,
     reference: Any = "largest",
@@ -94,7 +94,7 @@ def assess_fairness(
     n_boot : int, optional
         Bootstrap replicates; None for no bounds of disparities.
     confidence : float
-    random_state, bootstrap_unit, small_group
+    random_state, person, small_group
         As for :func:`rai_scale.metric_frame`.
     suppress_below : int
         Hide groups with fewer rows, with complementary suppression; 0 hides none. Disparities and
@@ -129,7 +129,7 @@ def assess_fairness(
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
-    shared |= {"random_state": random_state, "bootstrap_unit": bootstrap_unit}
+    shared |= {"random_state": random_state, "person": person}
     shared |= {"small_group": small_group, **_bootstrap(n_boot, confidence)}
     rows = frame
     if pos_label is not None:
@@ -139,7 +139,7 @@ def assess_fairness(
     for column, names in ((y_pred, wanted[0]), (score, wanted[1])):
         if names and column is not None:
             frames.append(_measured(rows, metrics=names, y_pred=column, **shared))
-    tables = _tables(frames, named, confidence, suppress_below, bootstrap_unit is not None)
+    tables = _tables(frames, named, confidence, suppress_below, person is not None)
     mf = frames[0]
     hidden = hidden_of(mf, suppress_below)
     notes = [note_of(hidden, suppress_below)] * bool((hidden != "").any())
@@ -159,7 +159,7 @@ def assess_fairness(
         "control_columns": control_names(mf),
         **{"metrics": [*wanted[0], *wanted[1]], "disparities": named, "n_boot": n_boot},
         **{"confidence": confidence, "random_state": random_state, "depth": depth},
-        **{"bootstrap_unit": bootstrap_unit, "small_group": small_group},
+        **{"person": person, "small_group": small_group},
         **{"suppress_below": suppress_below, "reference": reference},
     }
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
@@ -188,7 +188,7 @@ def _with_labels(
 ) -> Any:
     features = (shared["sensitive_features"], shared["control_features"] or ())
     groups = [name for names in features for name in listed(names)]
-    others = [score, shared["sample_weight"], shared["bootstrap_unit"]]
+    others = [score, shared["sample_weight"], shared["person"]]
     kept = [name for name in others if name is not None]
     return one_against_rest(frame, labels, pos_label, groups=groups, others=kept)
 

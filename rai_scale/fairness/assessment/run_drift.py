@@ -17,6 +17,7 @@ from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.group_columns import column_of, group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.uncertainty.proportions import newcombe, z_test
+from rai_scale.names import names_of
 from rai_scale.statistics.multiple_tests import holm
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def by_window(frame: Any, window: str, **options: Any) -> CountedMetricFrame:
     a form that sorts by time. Overall values, differences and ratios are then per window;
     :func:`window_changes` compares each window with the one before.
     """
-    control = options.pop("control_features", None) or ()
-    control = (control,) if isinstance(control, str) else tuple(control)
+    control = names_of(options.pop("control_features", None))
     return metric_frame(frame, control_features=[window, *control], **options)
 
 

@@ -74,8 +74,8 @@ def _check_positive(name: str, kind: pa.DataType, positive: Any) -> None:
     text = pa.types.is_string(kind)
     if text != isinstance(positive, str):
         raise ConfigError(
-            f"positive={positive!r} cannot be a value of {name!r}, which holds {kind}. "
-            f"Pass positive as {'text' if text else 'a number or True'}."
+            f"pos_label={positive!r} cannot be a value of {name!r}, which holds {kind}. "
+            f"Pass pos_label as {'text' if text else 'a number or True'}."
         )
 
 
@@ -145,7 +145,7 @@ def _check_found(keys: pd.DataFrame, columns: Columns) -> None:
         several = [name for name in outcomes if keys[name].nunique() > 1]
         if several:
             raise ConfigError(
-                f"positive={columns.positive!r} is in no row of {several[0]!r}, which has "
+                f"pos_label={columns.positive!r} is in no row of {several[0]!r}, which has "
                 f"{keys[several[0]].nunique()} values. Pass the favourable one as positive."
             )
 

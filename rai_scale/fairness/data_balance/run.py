@@ -13,18 +13,19 @@ from rai_scale.fairness.data_balance.cells import BalanceCells, Columns
 from rai_scale.fairness.data_balance.compute import Settings, group_table, measure_cells, notes
 from rai_scale.fairness.data_balance.counting import count_cells
 from rai_scale.fairness.data_balance.result import BalanceResult
+from rai_scale.names import names_of
 from rai_scale.statistics.json_values import plain
 
 
 def balance(
     frame: Any,
     *,
-    sensitive_features: Sequence[str],
-    label: str | None = None,
-    prediction: str | None = None,
+    sensitive_features: str | Sequence[str],
+    y_true: str | None = None,
+    y_pred: str | None = None,
     score: str | None = None,
-    positive: Any = 1,
-    control_features: Sequence[str] = (),
+    pos_label: Any = 1,
+    control_features: str | Sequence[str] = (),
     reference: Mapping[str, Mapping[Any, float]] | str = "uniform",
     sample_weight: str | None = None,
     epsilon: float = 1.0,
@@ -41,13 +42,13 @@ def balance(
     frame : pyspark, dask or pandas DataFrame, DuckDB relation or pyarrow Table
     sensitive_features : list of str
         Columns of at most 200 values each, none missing.
-    label, prediction : str, optional
+    y_true, y_pred : str, optional
         Columns of observed and predicted labels, none missing; more than two values are allowed
         and are positive or not. SynapseML instead takes numbers above 0 as positive.
     score : str, optional
         A column of probabilities of the positive label, 0 to 1. Its sums give LiFT's expected
         predictions. A look at this column and at the weights precedes the count (a second pass).
-    positive : object
+    pos_label : object
         The label that is the favourable one, in the type of the columns.
     control_features : list of str
         Strata of the conditional demographic disparities.
@@ -72,12 +73,12 @@ def balance(
         If values are missing or of the wrong type, with the number of rows and what to do.
     """
     columns = Columns(
-        _names(sensitive_features, "sensitive_features"),
-        label,
-        prediction,
+        tuple(names_of(sensitive_features)),
+        y_true,
+        y_pred,
         score,
-        positive,
-        _names(control_features, "control_features"),
+        pos_label,
+        tuple(names_of(control_features)),
         sample_weight,
     )
     settings = Settings(_reference(reference, columns.sensitive), epsilon, alpha)
@@ -100,10 +101,10 @@ def balance_of_cells(cells: BalanceCells, settings: Settings) -> BalanceResult:
         tuple(notes(measures, groups, cells)),
         {
             "sensitive_features": list(columns.sensitive),
-            "label": columns.label,
-            "prediction": columns.prediction,
+            "y_true": columns.label,
+            "y_pred": columns.prediction,
             "score": columns.score,
-            "positive": plain(columns.positive),
+            "pos_label": plain(columns.positive),
             "control_features": list(columns.control),
             "reference": {
                 name: [[plain(value), float(share)] for value, share in shares.items()]
@@ -115,12 +116,6 @@ def balance_of_cells(cells: BalanceCells, settings: Settings) -> BalanceResult:
             "alpha": float(settings.alpha),
         },
     )
-
-
-def _names(given: Sequence[str], argument: str) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise ConfigError(f"{argument} must be a list of columns; found the text {given!r}.")
-    return tuple(given)
 
 
 def _reference(reference: Any, features: Sequence[str]) -> dict[str, Mapping[Any, float]]:

@@ -22,6 +22,7 @@ from rai_scale.fairness.mitigation.reductions import (
     categories_of,
     feature_frame,
 )
+from rai_scale.names import names_of
 from rai_scale.statistics.cells import refuse_missing
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def evaluate_candidates(
     frame: Any,
     candidates: Mapping[str, Any],
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     y_true: str,
-    sensitive_features: Sequence[str],
+    sensitive_features: str | Sequence[str],
     performance: Metric = "accuracy_score",
     disparity: Metric = "equalized_odds_difference",
     categorical_features: Categories = (),
@@ -89,6 +90,7 @@ def evaluate_candidates(
         some rows, or a candidate failed.
     """
     engine = engine or engine_of(frame)
+    features, sensitive_features = names_of(features), names_of(sensitive_features)
     metrics = {
         _name_of(performance): _metric(performance, sklearn.metrics, "performance"),
         _name_of(disparity): _metric(disparity, fairlearn.metrics, "disparity"),

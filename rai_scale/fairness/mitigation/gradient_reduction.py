@@ -128,10 +128,10 @@ def exponentiated_gradient(
     frame: Any,
     estimator: Any,
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     y_true: str,
-    sensitive_features: Sequence[str],
-    control_features: Sequence[str] = (),
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] = (),
     constraints: str | Moment = "EqualizedOdds",
     objective: Moment | None = None,
     eps: float = 0.01,
@@ -143,7 +143,7 @@ def exponentiated_gradient(
     random_state: int | None = None,
     train_on: str = "rows",
     row_order: str | None = None,
-    row_limit: int = ROW_LIMIT,
+    max_rows: int = ROW_LIMIT,
     categorical_features: Categories = (),
     engine: Engine | None = None,
 ) -> ExponentiatedGradientResult:
@@ -173,7 +173,7 @@ def exponentiated_gradient(
         ``"distinct_rows"`` is right for learners to whom a row of weight 2 is two rows (linear
         models, trees without limits on rows per leaf). It costs one more fit where ``nu`` is not
         given, since ``nu`` is made from the first predictor's errors on all rows.
-    row_order, row_limit, categorical_features, engine
+    row_order, max_rows, categorical_features, engine
         As in :func:`rai_scale.fairness.grid_search`.
 
     Returns
@@ -191,9 +191,7 @@ def exponentiated_gradient(
     Agarwal et al. 2018, "A Reductions Approach to Fair Classification", algorithm 1.
     """
     engine = engine or engine_of(frame)
-    roles = TrainingColumns(
-        tuple(features), y_true, tuple(sensitive_features), tuple(control_features)
-    )
+    roles = TrainingColumns.of(features, y_true, sensitive_features, control_features)
     moment = moment_of(constraints)
     counted(moment)  # refuses what has no counted form before any row travels
     table = collect_training(
@@ -203,7 +201,7 @@ def exponentiated_gradient(
         moment,
         train_on=train_on,
         row_order=row_order,
-        row_limit=row_limit,
+        max_rows=max_rows,
         categorical_features=categorical_features,
     )
     mitigator = ExponentiatedGradient(

@@ -76,10 +76,10 @@ def grid_search(
     frame: Any,
     estimator: Any,
     *,
-    features: Sequence[str],
+    features: str | Sequence[str],
     y_true: str,
-    sensitive_features: Sequence[str],
-    control_features: Sequence[str] = (),
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] = (),
     constraints: str | Moment = "EqualizedOdds",
     grid_size: int = 10,
     grid_limit: float = 2.0,
@@ -90,7 +90,7 @@ def grid_search(
     sample_weight_name: str = "sample_weight",
     train_on: str = "rows",
     row_order: str | None = None,
-    row_limit: int = ROW_LIMIT,
+    max_rows: int = ROW_LIMIT,
     categorical_features: Categories = (),
     engine: Engine | None = None,
 ) -> GridSearchResult:
@@ -125,7 +125,7 @@ def grid_search(
         A column by which rows are sorted before training. The grid starts from the group of the
         first row, as in Fairlearn. Without it rows stay in the engine's order; on Spark they are
         sorted by all columns, so that the answer does not depend on how the data are cut.
-    row_limit : int
+    max_rows : int
         The most rows that may be brought to one machine.
     categorical_features : sequence of str, or mapping of str to sequence
         Features that get the pandas category dtype, with their categories if a mapping. The
@@ -154,9 +154,7 @@ def grid_search(
     constraints of both labels, as ``EqualizedOdds`` does; these are kept.
     """
     engine = engine or engine_of(frame)
-    roles = TrainingColumns(
-        tuple(features), y_true, tuple(sensitive_features), tuple(control_features)
-    )
+    roles = TrainingColumns.of(features, y_true, sensitive_features, control_features)
     moment = moment_of(constraints)
     counted(moment)  # refuses what has no counted form before any row travels
     search = GridSearch(
@@ -180,7 +178,7 @@ def grid_search(
         moment,
         train_on=train_on,
         row_order=row_order,
-        row_limit=row_limit,
+        max_rows=max_rows,
         categorical_features=categorical_features,
     )
     points = _grid(search, table)

@@ -1,7 +1,7 @@
 """What grid search and exponentiated gradient share: the training rows and the predictions.
 
 The learner trains on one machine, so its rows (features, label, sensitive and control features
-only) are brought to the driver, within ``row_limit``, as they are or as distinct rows with counts.
+only) are brought to the driver, within ``max_rows``, as they are or as distinct rows with counts.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rai_scale.engines.key_values import key_values, merging, number_values
 from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
+from rai_scale.names import Names, names_of
 from rai_scale.statistics.cells import count_cells, counts_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ class TrainingColumns:
     sensitive: tuple[str, ...]
     control: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, features: Names, y_true: str, sensitive: Names, control: Names) -> TrainingColumns:
+        """Take the names as callers give them."""
+        columns, groups, strata = (
+            tuple(names_of(names)) for names in (features, sensitive, control)
+        )
+        return cls(columns, y_true, groups, strata)
+
     @property
     def columns(self) -> list[str]:
         """Every column once."""
@@ -112,7 +121,7 @@ def collect_training(
     *,
     train_on: str,
     row_order: str | None,
-    row_limit: int,
+    max_rows: int,
     categorical_features: Categories,
 ) -> pa.Table:
     """Bring the training rows to the driver, in a defined order.
@@ -123,7 +132,7 @@ def collect_training(
     Raises
     ------
     ConfigError
-        If there are more than ``row_limit`` rows, labels other than 0 and 1, missing values in
+        If there are more than ``max_rows`` rows, labels other than 0 and 1, missing values in
         a label, sensitive or control feature, or unknown options.
     """
     if roles.control and isinstance(moment, LossMoment):
@@ -135,11 +144,11 @@ def collect_training(
     check_columns([*names, *categorical_features], schema.names)
     rows = _check_people(engine, frame, roles, isinstance(moment, LossMoment))
     if train_on == "distinct_rows":
-        table = counts_of(engine, frame, roles.columns, (), row_limit)
+        table = counts_of(engine, frame, roles.columns, (), max_rows)
         table = table.rename_columns([*roles.columns, COUNT])
         table = table.sort_by([(name, "ascending") for name in roles.columns])
     else:
-        _check_limit(rows, row_limit)
+        _check_limit(rows, max_rows)
         kept = pa.schema([schema.field(name) for name in names])
         chosen = engine.map_partitions(
             frame, _Select(tuple(names)), kept, inputs=names, label="reductions"
@@ -264,11 +273,11 @@ def _check_people(engine: Engine, frame: Any, roles: TrainingColumns, is_loss: b
     return cells.rows
 
 
-def _check_limit(rows: int, row_limit: int) -> None:
-    if rows > row_limit:
+def _check_limit(rows: int, max_rows: int) -> None:
+    if rows > max_rows:
         raise ConfigError(
             f"the table has {rows:,} rows, and a learner that trains on one machine gets at most "
-            f"row_limit = {row_limit:,}. Train on a sample, raise row_limit, use "
+            f"max_rows = {max_rows:,}. Train on a sample, raise max_rows, use "
             "train_on='distinct_rows' where the features are discrete, or a learner of the engine "
             "(rai_scale.fairness.mitigation.engine_learner)."
         )

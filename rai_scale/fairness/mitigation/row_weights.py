@@ -13,6 +13,7 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import Cells, count_cells
 
@@ -74,7 +75,7 @@ def reweighing(
     frame: Any,
     *,
     y_true: str,
-    sensitive_features: Sequence[str],
+    sensitive_features: str | Sequence[str],
     sample_weight: str | None = None,
     engine: Engine | None = None,
 ) -> Reweighing:
@@ -116,7 +117,7 @@ def reweighing(
     of one label only stay as they are.
     """
     engine = engine or engine_of(frame)
-    sensitive = list(dict.fromkeys(sensitive_features))
+    sensitive = list(dict.fromkeys(names_of(sensitive_features)))
     if not sensitive or y_true in sensitive:
         raise ConfigError("name at least one sensitive feature, other than the label.")
     weights = [] if sample_weight is None else [sample_weight]

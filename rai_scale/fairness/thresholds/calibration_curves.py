@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import counts_of
 from rai_scale.statistics.histogram import DEFAULT_BINS, DEFAULT_MAX_CELLS, ScoreColumns
@@ -70,7 +71,7 @@ class Calibration(Result):
 def calibration(
     frame: Any,
     *,
-    scores: str,
+    score: str,
     y_true: str,
     sensitive_features: Sequence[str] | str,
     n_bins: int = 10,
@@ -89,7 +90,7 @@ def calibration(
     ----------
     frame : DataFrame
         pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table.
-    scores : str
+    score : str
         Column of probabilities, from 0 to 1, none missing.
     y_true : str
         Column of two labels; 1 is the positive one unless ``pos_label`` says otherwise.
@@ -120,11 +121,12 @@ def calibration(
         )
     if not isinstance(n_bins, int) or n_bins < 1:
         raise ConfigError(f"n_bins must be a whole number above 0; found {n_bins!r}.")
-    names = (sensitive_features,) if isinstance(sensitive_features, str) else sensitive_features
-    columns = ScoreColumns(tuple(names), y_true, scores, sample_weight, pos_label)
+    columns = ScoreColumns(
+        tuple(names_of(sensitive_features)), y_true, score, sample_weight, pos_label
+    )
     engine = engine_of(frame)
     columns.check(engine.schema(frame))
-    _check_probabilities(engine, frame, scores)
+    _check_probabilities(engine, frame, score)
     if strategy == "uniform":
         edges = np.linspace(0.0, 1.0, n_bins + 1)
         sums = _binned_sums(engine, frame, columns, edges)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
+from rai_scale.names import names_of
 from rai_scale.statistics.histogram import (
     DEFAULT_MAX_CELLS,
     ScoreCells,
@@ -21,7 +22,7 @@ from rai_scale.statistics.histogram import (
 def threshold_curves(
     frame: Any,
     *,
-    scores: str,
+    score: str,
     y_true: str,
     sensitive_features: Sequence[str] | str,
     thresholds: Sequence[float] | np.ndarray | None = None,
@@ -36,7 +37,7 @@ def threshold_curves(
     ----------
     frame : DataFrame
         pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table; it is read once.
-    scores : str
+    score : str
         Numeric column without missing values.
     y_true : str
         Column of two labels; 1 is the positive one unless ``pos_label`` says otherwise.
@@ -62,13 +63,13 @@ def threshold_curves(
         ``false_discovery_rate``, ``negative_predictive_value``, ``false_omission_rate``,
         ``accuracy``. A rate of no rows is NaN, where Fairlearn says 0.
     """
-    groups = (sensitive_features,) if isinstance(sensitive_features, str) else sensitive_features
+    groups = names_of(sensitive_features)
     cells = score_cells(
         engine_of(frame),
         frame,
         groups=list(groups),
         label=y_true,
-        score=scores,
+        score=score,
         sample_weight=sample_weight,
         max_cells=max_cells,
         bins=bins,

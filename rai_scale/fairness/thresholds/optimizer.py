@@ -29,7 +29,7 @@ from rai_scale.upstream.fairlearn import InterpolatedThresholder, merge_columns
 def fit_threshold_optimizer(
     frame: Any,
     *,
-    scores: str,
+    score: str,
     y_true: str,
     sensitive_features: Sequence[str] | str,
     constraints: str = "demographic_parity",
@@ -47,7 +47,7 @@ def fit_threshold_optimizer(
     ----------
     frame : DataFrame
         pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table.
-    scores : str
+    score : str
         Numeric column without missing values: what ``ThresholdOptimizer`` takes of its estimator.
     y_true : str
         Column of labels 0 and 1.
@@ -79,7 +79,7 @@ def fit_threshold_optimizer(
     found = group_points(
         engine_of(frame),
         frame,
-        ScoreColumns(groups, y_true, scores, only_0_and_1=True),
+        ScoreColumns(groups, y_true, score, only_0_and_1=True),
         max_cells=max_cells,
         bins=bins,
         range_rows=range_rows,
@@ -92,7 +92,7 @@ def fit_threshold_optimizer(
         best = solve(problem, {value: optimistic_points(p) for value, p in points.items()})
         bound = max(0.0, best.objective_value - solution.objective_value)
     thresholder = InterpolatedThresholder(
-        ScoreColumn(scores), solution.interpolation, True, "predict"
+        ScoreColumn(score), solution.interpolation, True, "predict"
     ).fit(None, None)
     counts = pd.DataFrame(
         {
@@ -103,7 +103,7 @@ def fit_threshold_optimizer(
     return FittedThresholds(
         thresholder=thresholder,
         problem=problem,
-        scores=scores,
+        score=score,
         sensitive_features=groups,
         curves=solution.curves,
         overall_curve=solution.overall,

@@ -14,6 +14,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.fairness.thresholds.apply import GroupRules, PredictRows, rule_columns
 from rai_scale.fairness.thresholds.solver import Problem
 from rai_scale.measures.group_columns import group_label
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.upstream.fairlearn import InterpolatedThresholder
 
@@ -29,7 +30,7 @@ class FittedThresholds(Result):
         with an array of scores; :meth:`thresholder_of` puts a model in its place.
     problem : Problem
         What was asked for.
-    scores : str
+    score : str
         The score column.
     sensitive_features : tuple of str
         The group columns.
@@ -53,7 +54,7 @@ class FittedThresholds(Result):
 
     thresholder: InterpolatedThresholder
     problem: Problem
-    scores: str
+    score: str
     sensitive_features: tuple[str, ...]
     curves: dict[Hashable, pd.DataFrame]
     overall_curve: pd.DataFrame | None
@@ -116,7 +117,7 @@ class FittedThresholds(Result):
             ``"error"`` for rows of groups that were not fitted, or ``"zero"``: probability 0, as
             Fairlearn gives them.
         """
-        function = PredictRows(self.rules, self.scores, output, _checked_unseen(unseen))
+        function = PredictRows(self.rules, self.score, output, _checked_unseen(unseen))
         return self._with(frame, function, pa.float64())
 
     def predict(
@@ -124,7 +125,7 @@ class FittedThresholds(Result):
         frame: Any,
         *,
         random_state: int,
-        key: Sequence[str] | str,
+        key_columns: Sequence[str] | str,
         output: str = "prediction",
         unseen: str = "error",
     ) -> Any:
@@ -135,20 +136,20 @@ class FittedThresholds(Result):
         frame, unseen : see :meth:`predict_proba`
         random_state : int
             The seed.
-        key : str or sequence of str
+        key_columns : str or sequence of str
             Columns that name a row. The draw is a hash of the seed and these, so that a row gets
             the same prediction on every engine, however the data are cut; rows of one key share
             a draw.
         output : str
             The new column, int64; null where the score is missing.
         """
-        names = column_names("key", key)
+        names = column_names("key_columns", key_columns)
         unseen = _checked_unseen(unseen)
-        function = PredictRows(self.rules, self.scores, output, unseen, names, int(random_state))
+        function = PredictRows(self.rules, self.score, output, unseen, names, int(random_state))
         return self._with(frame, function, pa.int64())
 
     def _with(self, frame: Any, function: PredictRows, kind: pa.DataType) -> Any:
-        inputs = rule_columns(self.sensitive_features, self.scores, function.key or ())
+        inputs = rule_columns(self.sensitive_features, self.score, function.key or ())
         outputs = pa.schema([(function.output, kind)])
         engine = engine_of(frame)
         return engine.with_columns(
@@ -158,7 +159,7 @@ class FittedThresholds(Result):
 
 def column_names(what: str, names: Sequence[str] | str) -> tuple[str, ...]:
     """Return the columns as a tuple; at least one."""
-    found = (names,) if isinstance(names, str) else tuple(names)
+    found = tuple(names_of(names))
     if not found:
         raise ConfigError(f"{what} must name at least one column.")
     return found

@@ -40,7 +40,7 @@ def run(config: DemoJob, engine: Engine) -> Outcome:
     started, clock = datetime.now(UTC), time.monotonic()
     home = place_of(config.directory)
     lake = home.child("lake").url
-    made = make_sample_lake(lake, rows=config.rows, seed=config.seed)
+    made = make_sample_lake(lake, rows=config.rows, random_state=config.seed)
     before = _scan(config, engine, lake, "scan", "redact.yaml")
     plan = _plan(home.child("redact.yaml"), home.child("redacted").url, config)
     redaction = redact.run(plan, engine)

@@ -68,11 +68,10 @@ def permutation_table(
         features=asked["features"],
         background=asked["background"],
         classes=asked["classes"],
-        label=config.permutation.y_true,
+        y_true=config.permutation.y_true,
         scoring=config.permutation.scoring,
         repeats=config.permutation.repeats,
         random_state=config.seed,
-        seed=config.seed,
     )
     return pd.DataFrame(
         {
@@ -99,7 +98,7 @@ def importance_tables(
         asked["confidence"] = config.confidence
         overall.append(_renamed(importance(written, **asked).overall, label))
         for name in config.sensitive_features:
-            found = importance(written, by=name, **asked)
+            found = importance(written, sensitive_features=name, **asked)
             assert found.groups is not None
             assert found.differences is not None
             table = _renamed(found.groups.rename(columns={name: "group"}), label)

@@ -26,7 +26,7 @@ from rai_scale.jobs.explain.overall import (
     sobol_tables,
 )
 from rai_scale.jobs.explain.rows import Explained, sampled_rows
-from rai_scale.models.background import background_frame
+from rai_scale.models.background import Background, background_frame
 from rai_scale.models.files import load_model
 
 if TYPE_CHECKING:
@@ -131,16 +131,15 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     check_columns([*config.features, *config.keys, *config.sensitive_features, *y_true], names)
     check_groups(engine, frame, config.sensitive_features)
     model = load_model(config.model, trusted=config.trusted)
-    background = background_frame(
-        given, frame, config.features, config.background_rows, config.seed
-    )
+    asked_for = Background(config.background_rows, given)
+    background = background_frame(asked_for, frame, config.features, config.seed)
     asked: dict[str, Any] = {
         "features": list(config.features),
         "background": background,
-        "target": config.target,
+        "explain_class": config.target,
         "classes": config.classes,
         "output": config.explained,
-        "seed": config.seed,
+        "random_state": config.seed,
     }
     kept = list(dict.fromkeys([*config.keys, *config.sensitive_features])) if config.keys else None
     local: dict[str, Any] = {

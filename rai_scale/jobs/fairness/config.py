@@ -59,7 +59,7 @@ class FairnessPrivacy(Frozen):
 
 
 EXACT_ONLY = (
-    *("score", "sample_weight", "bootstrap_unit", "suppress_below", "reference", "depth"),
+    *("score", "sample_weight", "person", "suppress_below", "reference", "depth"),
     *("searched", "compare_with", "mlflow"),
 )
 """Keys that have no private form."""
@@ -94,7 +94,7 @@ class FairnessJob(EngineConfig):
     n_boot: int | None = Field(500, ge=20)
     confidence: float = Field(0.95, gt=0, lt=1)
     random_state: int = Field(0, ge=0)
-    bootstrap_unit: str | None = None
+    person: str | None = None
     small_group: int = Field(30, ge=1)
     suppress_below: int = Field(0, ge=0)
     reference: str = "largest"

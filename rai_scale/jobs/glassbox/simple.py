@@ -35,11 +35,11 @@ def train_simple(config: EBMJob, frame: Any) -> GlassboxResult:
     return train_glassbox(
         frame,
         features=list(config.features),
-        target=config.target,
+        y_true=config.target,
         model=config.model,
         task=config.task,
         feature_types=types,
-        seed=config.seed,
+        random_state=config.seed,
     )
 
 

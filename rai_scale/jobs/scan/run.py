@@ -51,7 +51,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
         lake,
         engine=engine,
         sample_rows=config.sample_rows,
-        seed=config.seed,
+        random_state=config.seed,
         progress=lambda tables: with_progress(tables, "scanning"),
         analyzer=config.analyzer,
     )

@@ -13,6 +13,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns, did_you_mean
 from rai_scale.measures.model_performance.curves import doane_histogram, pr_points, roc_points
 from rai_scale.measures.model_performance.regression import Residuals, regression_residuals
+from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
@@ -216,9 +217,7 @@ def performance(
         For rows with a missing label, score or group, and arguments that do not fit.
     """
     engine = engine_of(frame)
-    scores = [score] if isinstance(score, str) else list(score)
-    groups = [sensitive_features] if isinstance(sensitive_features, str) else sensitive_features
-    groups = list(groups)
+    scores, groups = names_of(score), names_of(sensitive_features)
     weights = [] if sample_weight is None else [sample_weight]
     if task is not None and task not in KINDS:
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(KINDS)}.")

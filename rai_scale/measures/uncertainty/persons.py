@@ -158,7 +158,7 @@ def person_replicates(
     keys : list of str
         The columns that make a cell: control and sensitive features, y_true, y_pred.
     unit : str
-        The column that names the person (``bootstrap_unit``); keys are compared as text, so that
+        The column that names the person (``person``); keys are compared as text, so that
         7, 7.0 and "7" are one person.
     n_boot : int
         From 1 to 2,000.
