@@ -198,18 +198,17 @@ def _combined(
     """Lay parts side by side, in the order of the metrics, over the full product of groups."""
     names = [metric.name for metric in metrics]
     by_group = pd.concat([part.by_group for part in parts], axis=1)
-    if len(roles.groups) > 1:
-        levels = [
-            pd.Index(np.unique(by_group.index.get_level_values(name))) for name in roles.groups
-        ]
-        by_group = by_group.reindex(pd.MultiIndex.from_product(levels, names=roles.groups))
     overall = pd.concat([part.overall for part in parts], axis=1 if roles.control else 0)
-    if roles.control and len(roles.control) > 1:
-        levels = [
-            pd.Index(np.unique(overall.index.get_level_values(name))) for name in roles.control
-        ]
-        overall = overall.reindex(pd.MultiIndex.from_product(levels, names=list(roles.control)))
+    by_group, overall = _product(by_group, roles.groups), _product(overall, roles.control)
     return DisaggregatedResult(of_one_type(overall[names]), of_one_type(by_group[names]))
+
+
+def _product(table: Any, names: Sequence[str]) -> Any:
+    """Return a table over all combinations of its levels."""
+    if len(names) < 2:  # noqa: PLR2004
+        return table
+    levels = [pd.Index(np.unique(table.index.get_level_values(name))) for name in names]
+    return table.reindex(pd.MultiIndex.from_product(levels, names=list(names)))
 
 
 def named_measures(measured: Measured, frame: Any) -> Measured:
