@@ -136,6 +136,20 @@ def test_group_counts(engine_case, partitions):
     assert len(found) == 6
 
 
+def test_indicators_replace_columns_by_whether_they_hold_a_value(engine_case):
+    engine = engine_case.engine
+    table = pa.table({"a": ["x", "y", None], "b": [1.5, 2.0, 1.5], "c": ["l", "m", "n"]})
+    found = engine.collect(
+        engine.with_indicators(engine_case.make(table), {"a": "x", "b": 1.5, "c": None})
+    )
+    assert found.schema.types == [pa.int64()] * 3
+    assert sorted(zip(*found.to_pydict().values(), strict=True), key=str) == [
+        (0, 0, 0),
+        (1, 1, 0),
+        (None, 1, 0),
+    ]
+
+
 def test_group_counts_without_keys_is_the_total(engine_case):
     frame = engine_case.make(ROWS.select(["id", "text"]), 3)
     assert engine_case.engine.group_counts(frame, []).to_pylist() == [{"count": 7}]
