@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -126,7 +127,7 @@ def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None
 
 def _explain(kind: type[Frozen], item: Any) -> str:
     path = ".".join(map(str, item["loc"])) or "(top level)"
-    if item["type"] == "extra_forbidden":
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _siblings(kind, item["loc"])
         wrong = str(item["loc"][-1])
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."
@@ -145,14 +146,22 @@ def _siblings(kind: type[Frozen], location: tuple[Any, ...]) -> list[str]:
     """Return the keys that are allowed where an unknown one was found."""
     current: Any = kind
     for step in location[:-1]:
-        fields = getattr(current, "model_fields", {})
-        if step in fields:
-            current = _model_in(fields[step].annotation) or current
-    return sorted(getattr(current, "model_fields", {}))
+        inner = _fields(current).get(step)
+        current = _model_in(inner) or current
+    return sorted(_fields(current))
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """Return the types of the keys of a model or dataclass."""
+    if is_dataclass(kind):
+        return {field.name: field.type for field in fields(kind)}
+    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
 
 
 def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+    if isinstance(annotation, type) and (
+        issubclass(annotation, Frozen) or is_dataclass(annotation)
+    ):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
         found = _model_in(inner)

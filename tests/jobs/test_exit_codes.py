@@ -59,7 +59,7 @@ def test_a_gate_that_fails(people, tmp_path):
     ran = cli("scan", config, "--set", "seed=1")
     assert "no e-mail addresses: 1 columns, 0 allowed: people.email" in ran.out
     assert "none:" not in ran.out
-    lenient = scan_config(people, tmp_path, gates=[{**GATE, "max_columns": 1}])
+    lenient = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
     assert cli("scan", lenient).code == 0
     elsewhere = scan_config(people, tmp_path, gates=[{**GATE, "tables": "other*"}])
     ran = cli("scan", elsewhere)  # a gate that names nothing would hold whatever is there
@@ -80,8 +80,8 @@ def test_warnings_of_a_scan(people, tmp_path):
     ran = cli("scan", config, "--warnings-ok")  # the second run finds the first one done
     assert (ran.code, "not looked at: 1 item(s)" in ran.out) == (2, True)
     assert cli("scan", config, "--set", "warnings_ok=true", "--set", "seed=5").code == 2
-    assert cli("scan", config, "--set", "max_unreadable_files=0").code == 1
-    assert cli("scan", config, "--set", "max_unreadable_files=1").code == 2
+    assert cli("scan", config, "--set", "gates=[{metric: files_unreadable}]").code == 1
+    assert cli("scan", config, "--set", "gates=[{metric: files_unreadable, above: 1}]").code == 2
 
 
 def test_warnings_of_a_redaction(people, tmp_path):
@@ -175,7 +175,7 @@ def test_commands_end_their_process_with_the_code(people, tmp_path):
 
 @pytest.mark.parametrize("form", [["--config", "FILE"], ["--config=FILE"], ["FILE"]])
 def test_scripts_end_with_the_code(people, tmp_path, form):
-    config = scan_config(people, tmp_path, gates=[{**GATE, "max_columns": 1}])
+    config = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
     command = [sys.executable, str(ROOT / "jobs" / "scan.py")]
     command += [part.replace("FILE", config) for part in form]
 

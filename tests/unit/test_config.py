@@ -67,7 +67,7 @@ def message(tmp_path, kind, values, sets=(), environ=None):
         ("scan", {"sourc": "x"}, "sourc", "source", "sample_rows"),
         ("scan", {"spark_remot": "x"}, "spark_remot", "spark_remote", "dask_scheduler"),
         ("scan", {"analyzer": {"modle": "x"}}, "analyzer.modle", "model", "deny_lists"),
-        ("scan", {"gates": [{"name": "a", "tabels": "x"}]}, "gates.0.tabels", "tables", "verdict"),
+        ("scan", {"gates": [{"name": "a", "tabels": "x"}]}, "gates.0.tabels", "tables", "metric"),
         (
             "scan",
             {"analyzer": {"patterns": [{"entity": "A", "regex": "b", "scor": 1}]}},
@@ -121,8 +121,8 @@ def test_a_wrong_value_says_file_path_value_and_what_is_allowed(tmp_path, kind, 
 
 
 def test_every_error_is_said_at_once(tmp_path):
-    lines = message(tmp_path, "scan", {"output": "o", "engine": 1, "gates": [{}]}).splitlines()
-    assert [line.split(": ")[1] for line in lines] == ["engine", "source", "gates.0.name"]
+    lines = message(tmp_path, "scan", {"output": "o", "engine": 1, "csv": []}).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["engine", "source", "csv"]
     assert lines[1] == "/job.yaml: source: is required and missing."
 
 

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
+from rai_scale.gates import Gate
 from rai_scale.jobs.config import EngineConfig
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
 from rai_scale.pii.config import Frozen
-
-
-class FairnessGate(Frozen):
-    """A check: the run fails if a disparity is ``above`` (or ``below``) a limit."""
-
-    metric: str
-    name: str | None = None
-    above: float | None = None
-    below: float | None = None
-    judged_by: Literal["point", "lower_bound", "upper_bound"] = "point"
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> FairnessGate:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("give exactly one of above and below")
-        return self
 
 
 class FairnessPrivacy(Frozen):
@@ -101,7 +86,7 @@ class FairnessJob(EngineConfig):
     depth: int = Field(2, ge=0, le=3)
     searched: tuple[str, ...] | None = None
     compare_with: str | None = None
-    fail_if: tuple[FairnessGate, ...] = ()
+    fail_if: tuple[Gate, ...] = ()
     mlflow: bool = False
     title: str | None = None
     privacy: FairnessPrivacy | None = None

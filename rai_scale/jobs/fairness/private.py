@@ -63,7 +63,7 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
             result = assess_private(
                 frame,
                 privacy={**_asked(privacy, source), "ledger": ledger},
-                gates=[gate.model_dump() for gate in config.fail_if],
+                gates=list(config.fail_if),
                 title=config.title or f"Fairness of {config.y_pred} in {source.name}",
                 **options,
             )

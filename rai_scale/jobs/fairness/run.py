@@ -93,7 +93,7 @@ def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
     own = set(EngineConfig.model_fields) | {"source", "table", "output", "fail_if"}
     own |= {"compare_with", "mlflow", "privacy"}
     options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
-    options["gates"] = [gate.model_dump() for gate in config.fail_if]
+    options["gates"] = list(config.fail_if)
     options["title"] = config.title or f"Fairness of {config.y_pred} in {lake[0].name}"
     return options
 

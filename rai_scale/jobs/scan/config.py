@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
 from pydantic import Field
 
+from rai_scale.gates import Gate
 from rai_scale.jobs.config import EngineConfig
-from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scanning import SAMPLE_ROWS, scan_config
 
 
-class Gate(Frozen):
-    """A check: at most ``max_columns`` columns may hold these entities with this verdict."""
+@dataclass(frozen=True)
+class ScanGate(Gate):
+    """A limit on what a scan may find; by default nothing.
 
-    name: str
+    ``metric`` is ``personal_columns`` or ``possible_columns`` (personal ones count as well), for
+    which entities, tables and columns may be chosen; or a number of the scan's summary, such as
+    ``files_unreadable``.
+    """
+
+    metric: str = "personal_columns"
+    above: float | None = 0
     entities: tuple[str, ...] = ()
     tables: str = "*"
     columns: str = "*"
-    verdict: Literal["personal", "possible"] = "personal"
-    max_columns: int = Field(0, ge=0)
 
 
 class ScanJob(EngineConfig):
@@ -30,8 +36,7 @@ class ScanJob(EngineConfig):
     sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
     seed: int = 0
     analyzer: AnalyzerConfig = Field(default_factory=lambda: scan_config(None, {}))
-    gates: tuple[Gate, ...] = ()
-    max_unreadable_files: int | None = Field(None, ge=0)
+    gates: tuple[ScanGate, ...] = ()
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     write_redact_config: str | None = None

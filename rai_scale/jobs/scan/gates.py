@@ -7,58 +7,68 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
-from rai_scale.jobs.scan.config import Gate
+from rai_scale.gates import Figure, check_gates
+from rai_scale.jobs.scan.config import ScanGate
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import RULES
+from rai_scale.pii.scan_result import ScanResult
 
 if TYPE_CHECKING:
     from rai_scale.jobs.scan.config import ScanJob
-    from rai_scale.pii.scan_result import ScanResult
+
+VERDICTS = {"personal_columns": ("personal",), "possible_columns": ("personal", "possible")}
+"""The verdicts of a column that each number counts."""
 
 
-def check_names(gates: Iterable[Gate], config: AnalyzerConfig, tables: Iterable[str]) -> None:
+def check_names(gates: Iterable[ScanGate], config: AnalyzerConfig, tables: Iterable[str]) -> None:
     """Raise :class:`ConfigError` where a gate names an entity or table that a scan has not.
 
     Such a gate would hold whatever is found.
     """
     for gate in gates:
-        idle = _no_entity(gate, config) or _no_name(gate.tables, tables, "table")
+        idle = (
+            _no_number(gate) or _no_entity(gate, config) or _no_name(gate.tables, tables, "table")
+        )
         if idle:
-            raise ConfigError(f"gates: {gate.name!r}: {idle}")
+            raise ConfigError(f"gates: {gate.called!r}: {idle}")
 
 
-def check_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
+def checked_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
     """Return each gate with whether it held, and the columns that broke it.
 
     A gate that names nothing that was scanned does not hold.
     """
+    numbers = {name: [Figure(value)] for name, value in result.totals().items()}
     checked = []
     for gate in config.gates:
-        broke = sorted(
-            {
-                f"{table.table}.{column.column}"
-                for table, column, finding in result.findings()
-                if (not gate.entities or finding.entity in gate.entities)
-                and fnmatchcase(table.table, gate.tables)
-                and fnmatchcase(column.column, gate.columns)
-                and finding.verdict in (gate.verdict, "personal")
-            }
-        )
-        detail = f"{len(broke)} columns, {gate.max_columns} allowed"
+        if gate.metric not in VERDICTS:
+            checked += check_gates([gate], numbers)
+            continue
+        broke = _columns(gate, result)
+        detail = f"{len(broke)} columns, {gate.limit:g} allowed"
         detail += f": {', '.join(broke[:10])}" if broke else ""
         detail += f" and {len(broke) - 10} more" if len(broke) > 10 else ""  # noqa: PLR2004
         idle = None if broke else _idle(gate, result)
-        passed = len(broke) <= gate.max_columns and idle is None
-        checked.append({"name": gate.name, "passed": passed, "detail": idle or detail})
-    if config.max_unreadable_files is not None:
-        files = result.totals()["files_unreadable"]
-        passed = files <= config.max_unreadable_files
-        detail = f"{files} files, {config.max_unreadable_files} allowed"
-        checked.append({"name": "unreadable files", "passed": passed, "detail": detail})
+        found = gate.check([Figure(len(broke))])
+        passed = found["passed"] and idle is None
+        checked.append({**found, "passed": passed, "detail": idle or detail})
     return checked
 
 
-def _idle(gate: Gate, result: ScanResult) -> str | None:
+def _columns(gate: ScanGate, result: ScanResult) -> list[str]:
+    return sorted(
+        {
+            f"{table.table}.{column.column}"
+            for table, column, finding in result.findings()
+            if (not gate.entities or finding.entity in gate.entities)
+            and fnmatchcase(table.table, gate.tables)
+            and fnmatchcase(column.column, gate.columns)
+            and finding.verdict in VERDICTS[gate.metric]
+        }
+    )
+
+
+def _idle(gate: ScanGate, result: ScanResult) -> str | None:
     tables = [table for table in result.tables if fnmatchcase(table.table, gate.tables)]
     columns = [column.column for table in tables for column in table.columns]
     return (
@@ -68,7 +78,17 @@ def _idle(gate: Gate, result: ScanResult) -> str | None:
     )
 
 
-def _no_entity(gate: Gate, config: AnalyzerConfig) -> str | None:
+def _no_number(gate: ScanGate) -> str | None:
+    names = [*VERDICTS, *ScanResult((), (), {}, AnalyzerConfig(), None, 0).totals()]
+    if gate.metric not in names:
+        hint = did_you_mean(gate.metric, names)
+        return f"a scan has no number {gate.metric!r}.{hint} It has: {', '.join(names)}."
+    if gate.metric not in VERDICTS and (gate.entities, gate.tables, gate.columns) != ((), "*", "*"):
+        return f"entities, tables and columns can be chosen for {' and '.join(VERDICTS)}."
+    return None
+
+
+def _no_entity(gate: ScanGate, config: AnalyzerConfig) -> str | None:
     known = _entities(config) if gate.entities else []
     for entity in gate.entities:
         if known and entity not in known:

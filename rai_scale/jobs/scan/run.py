@@ -19,7 +19,7 @@ from rai_scale.jobs.manifest import (
 from rai_scale.jobs.outputs import writes_output
 from rai_scale.jobs.run import FAILED_CHECK, OK, WARNINGS, Outcome, with_progress
 from rai_scale.jobs.scan.config import ScanJob
-from rai_scale.jobs.scan.gates import check_gates, check_names
+from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import redaction_yaml, save_plan
 from rai_scale.pii.scan_result import ScanResult
 from rai_scale.pii.scanning import scan
@@ -73,7 +73,7 @@ def run(config: ScanJob, engine: Engine) -> Outcome:
 def _completed(
     result: ScanResult, config: ScanJob, run_id: str | None, versions: dict[str, str]
 ) -> ScanResult:
-    gates = tuple(check_gates(result, config))
+    gates = tuple(checked_gates(result, config))
     status = result.run["status"]
     if any(not gate["passed"] for gate in gates):
         status = "failed"
