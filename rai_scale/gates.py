@@ -74,7 +74,7 @@ class Gate:
                 f"{did_you_mean(str(self.judged_by), _BOUND_OF)}"
             )
         if (self.above is None) == (self.below is None):
-            raise GateError("a gate needs exactly one of 'above' and 'below'.")
+            raise GateError("a gate needs exactly one of above and below.")
         number = isinstance(self.limit, int | float) and not isinstance(self.limit, bool)
         if not number or not math.isfinite(self.limit):
             raise GateError(f"the limit of a gate is a finite number; found {self.limit!r}.")

@@ -12,6 +12,7 @@ from typing import Any
 from rai_scale._version import __version__
 from rai_scale.jobs.outputs import files_of, still_there
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.source import Lake
 
@@ -50,8 +51,7 @@ class Manifest:
         """
         names = self.outputs if names is None else names
         facts = {**asdict(self), "files": files_of(place_of(output), written_names(names))}
-        text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
-        save_bytes(place_of(output).child(MANIFEST), text.encode())
+        save_bytes(place_of(output).child(MANIFEST), json_text(facts).encode())
 
 
 def written_names(names: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.verdict import Finding
 from rai_scale.results import Result, Tables
+from rai_scale.statistics.json_values import plain
 from rai_scale.tables.source import Skipped
 
 COLUMNS = {
@@ -183,7 +184,7 @@ class ScanResult(Result):
             "title": self.title,
             "run": self.run,
             "summary": self.totals(),
-            "gates": self.gates(),
+            "gates": plain(self.checked),
             "tables": [table.to_dict() for table in self.tables],
             "not_looked_at": [item.to_dict() for item in self.unread()],
             "ignored": [
