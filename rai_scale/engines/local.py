@@ -90,7 +90,7 @@ class LocalEngine(EngineBase):
             schema = overlay_schema(kept.schema, batch.outputs) if batch.aligned else schema
             done = self._run(batch, lambda: iter(cut_rows(data)))
             return pa.concat_tables([schema.empty_table(), *done])
-        keep = data if batch.aligned else data.select(*map(quoted, batch.inputs))
+        keep = data if batch.aligned else _columns(data, batch.inputs)
         return relation_of(ArrowStream(schema, lambda: self._run(batch, lambda: scan(keep))))
 
     def _apply_frame(self, frame: pd.DataFrame, batch: BatchFunction) -> pd.DataFrame:
@@ -140,7 +140,7 @@ class LocalEngine(EngineBase):
             table = canonical_table(data.select(list(batch.inputs)))
             done = self._run_groups(batch, split_groups(table, keys))
             return pa.concat_tables([batch.outputs.empty_table(), *done])
-        ordered = data.select(*map(quoted, batch.inputs)).order(", ".join(map(quoted, keys)))
+        ordered = _columns(data, batch.inputs).order(", ".join(map(quoted, keys)))
 
         def run() -> Iterator[pa.Table]:
             return self._run_groups(batch, groups_of_sorted(scan(ordered), keys))
@@ -233,6 +233,11 @@ class _Same:
 
     def __call__(self, name: str) -> str:
         return self.path
+
+
+def _columns(data: duckdb.DuckDBPyRelation, names: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """Return some columns; ``select`` reads names of its own, and loses quotes in them."""
+    return data.project(", ".join(map(quoted, names)))
 
 
 def _run_table(batch: BatchFunction, table: pa.Table, partition: str) -> list[pa.Table]:

@@ -40,7 +40,7 @@ def remarks(table: TableScan, written: Iterable[str]) -> Iterator[str]:
         yield f"In doubt: {doubt}."
     masked = sum(column.masked for column in columns)
     if masked:
-        yield f"Column names that look like personal data and are not shown: {masked}."
+        yield f"Column names that may be personal data and are not shown: {masked}."
     undecoded = sum(column.undecoded for column in columns)
     if undecoded:
         yield f"Cells that hold a character that could not be decoded: {undecoded}."

@@ -41,7 +41,7 @@ class ColumnScan:
 
     ``errors`` cells failed and ``unread`` cells are no text: neither was looked at. ``undecoded``
     cells hold a character that could not be decoded. ``masked``: the name is not shown, because it
-    looks like personal data.
+    looks like personal data or may be a value.
     """
 
     column: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 import uuid
 from collections import defaultdict
@@ -24,6 +23,7 @@ from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.redaction import analyzer_config
+from rai_scale.pii.scan_header import doubtful_names, search_names
 from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.scan_values import (
@@ -191,7 +191,11 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
         doubts=tuple(doubts_of(found)),
     )
     try:
-        rows, read, columns = read_columns(source.read(engine), engine, config, sample)
+        frame = source.read(engine)
+        names = engine.schema(frame).names
+        hidden, named = search_names(names, doubtful_names(source.found), engine, config)
+        rows, read, columns = read_columns(frame, engine, config, sample, hidden)
+        columns += (named,) if named and (named.findings or named.errors) else ()
     except Exception as error:
         if getattr(error, "error", "") in _NOT_THE_TABLE:
             raise
@@ -207,7 +211,7 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
 
 
 def read_columns(
-    frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample
+    frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample, hidden: frozenset[str]
 ) -> tuple[int, int, tuple[ColumnScan, ...]]:
     """Return how many rows there are and were looked at, and the columns."""
     schema = engine.schema(frame)
@@ -226,7 +230,7 @@ def read_columns(
         function = replace(function, fraction=min(1.0, function.fraction * _MORE))
         counts = count_values(frame, engine, function)
     read = counts.pop(ALL)[ROWS][0]
-    columns = judge_columns(schema, counts, config.entities)
+    columns = judge_columns(schema, counts, config.entities, hidden)
     kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
     return read if total is None else total, read, kept
 
@@ -251,20 +255,12 @@ def values_read(kind: pa.DataType) -> bool:
     return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
 
 
-_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
-
-
-def looks_personal(name: str) -> bool:
-    """Whether the name of a column is itself an e-mail address or a long number."""
-    return _PERSONAL.search(name) is not None
-
-
 def judge_columns(
-    schema: pa.Schema, counts: Counted, asked: Sequence[str] | None
+    schema: pa.Schema, counts: Counted, asked: Sequence[str] | None, hidden: frozenset[str]
 ) -> Iterator[ColumnScan]:
     """Yield each column and leaf, in the order of the table.
 
-    A name that looks like personal data is not shown: the column's number stands in its place.
+    A name that is ``hidden`` is not shown: the column's number stands in its place.
     """
     for position, field in enumerate(schema, 1):
         paths = sorted(path for column, path in counts if column == field.name)
@@ -279,7 +275,7 @@ def judge_columns(
             named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
             people = 2 * found.get("PERSON", (0, 0.0))[0] >= values
-            masked = looks_personal(field.name) or (bool(noted[PERSON_NAME]) and people)
+            masked = field.name in hidden or (bool(noted[PERSON_NAME]) and people)
             top = f"column_{position}" if masked else field.name
             yield ColumnScan(
                 top + path[len(field.name) :],

@@ -25,7 +25,20 @@ class _Verbatim(str):
     __slots__ = ()
 
 
-_DECODER = json.JSONDecoder(parse_float=_Verbatim, parse_int=_Verbatim, parse_constant=_Verbatim)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that says a key twice: a dictionary would keep one of its values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_Verbatim,
+    parse_int=_Verbatim,
+    parse_constant=_Verbatim,
+    object_pairs_hook=_object,
+)
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -33,7 +46,8 @@ def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> 
     """Parse a frame with the column ``text``; one pass finds the keys, the result is lazy.
 
     Columns: the top-level keys of all lines, sorted; partition columns; ``_corrupt_record``, which
-    holds the text of a line that is no JSON object. Blank lines are left out.
+    holds the text of a line that is no JSON object, or in which an object has a key twice. Blank
+    lines are left out.
     """
     found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
     keys = sorted(set(engine.collect(found)["key"].to_pylist()))
@@ -94,7 +108,8 @@ def _parse(line: str | None) -> dict[str, Any] | None:
         return None
     if all(key.isprintable() or _is_utf8(key) for key in value):
         return value
-    return {_safe(key): item for key, item in value.items()}
+    safe = {_safe(key): item for key, item in value.items()}
+    return safe if len(safe) == len(value) else None
 
 
 def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:

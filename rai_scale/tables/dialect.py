@@ -11,18 +11,23 @@ import csv
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.tables.header import CLEARLY, MOSTLY, Header, header_of, modal
 
 HEAD_BYTES = 1 << 18
 UTF8 = "utf-8-sig"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _RECORDS, _LINES = 200, 20
-_MOSTLY, _CLEARLY = 0.5, 0.8
+
+NO_SURE_HEADER = (
+    "nothing shows that its first line is a header; it was searched as data too, and its names are "
+    "not shown (say header: true or false under csv)"
+)
+"""Said of a file whose first line was taken for a header all the same."""
 
 _BOMS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -55,7 +60,8 @@ class Asked:
 class Dialect:
     """How one file is read; ``names`` are the columns of a CSV file, unique.
 
-    ``document`` is a JSON file that is one array or object, and not a document per line.
+    ``document`` is a JSON file that is one array or object, and not a document per line. Without
+    a ``sure_header`` the names may be values.
     """
 
     encoding: str = UTF8
@@ -64,6 +70,7 @@ class Dialect:
     names: tuple[str, ...] = ()
     document: bool = False
     doubts: tuple[str, ...] = ()
+    sure_header: bool = True
 
     @property
     def plain(self) -> bool:
@@ -174,23 +181,33 @@ def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: Asked) -> Diale
     parsed = {c: _records(text, c, whole) for c in dict.fromkeys(choices)}
     scores = {c: _score(records) for c, records in parsed.items()}
     best = max(scores, key=lambda c: (scores[c], c == choices[0]))
-    if scores[best] < max(_MOSTLY, scores[choices[0]] + 0.05):
+    if scores[best] < max(MOSTLY, scores[choices[0]] + 0.05):
         best = choices[0]
     records = parsed[best]
     doubts: list[str] = []
     if not asked.encoding:
         doubts += encoding_doubts(head, encoding)
-    if not asked.delimiter and any(len(r) > 1 for r in records) and scores[best] < _CLEARLY:
+    if not asked.delimiter and any(len(r) > 1 for r in records) and scores[best] < CLEARLY:
         doubts.append("its lines do not have the same number of fields")
     header = asked.header
+    told = header_of(records) if records and header is None else Header.YES
     if header is None:
-        header = not records or _is_header(records)
+        header = told is not Header.NO
         if not header:
             doubts.append("no header was recognised, and its columns are numbered")
+    if told is Header.DOUBTFUL:
+        doubts.append(NO_SURE_HEADER)
     names = records[0] if header and records else ()
     if not header:
-        names = [f"column_{i}" for i in range(1, _modal(records)[0] + 1)]
-    return Dialect(encoding, best, header, tuple(names), doubts=tuple(doubts))
+        names = [f"column_{i}" for i in range(1, modal(records)[0] + 1)]
+    return Dialect(
+        encoding,
+        best,
+        header,
+        tuple(names),
+        doubts=tuple(doubts),
+        sure_header=told is not Header.DOUBTFUL,
+    )
 
 
 def _records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
@@ -208,60 +225,12 @@ def _records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
     return records[:-1] if cut and len(records) > 1 else records
 
 
-def _modal(records: Sequence[Sequence[str]]) -> tuple[int, int]:
-    counts = Counter(map(len, records))
-    return max(counts.items(), key=lambda item: (item[1], item[0])) if counts else (0, 0)
-
-
 def _score(records: Sequence[Sequence[str]]) -> float:
     """Return how evenly a delimiter cuts the lines, from 0 to 1; the first counts for half."""
-    fields, often = _modal(records)
+    fields, often = modal(records)
     if fields < 2:  # noqa: PLR2004
         return 0.0
     return often / len(records) * (1.0 if len(records[0]) == fields else 0.5)
-
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
-_YEAR = re.compile(r"(19|20)\d\d")
-_DIGITS = 5
-
-
-def _is_header(records: Sequence[Sequence[str]]) -> bool:
-    """Whether the first line names columns: nothing in it looks like what stands below it."""
-    first = records[0]
-    rest = [record for record in records[1:] if record != first]  # files that were put together
-    fields, often = _modal(records)
-    if len(first) < fields and often > _CLEARLY * (len(records) - 1):
-        return False  # a title above the table, say
-    if any(_EMAIL.search(cell) for cell in first):
-        return False
-    numbers = [int(cell) for cell in first if cell.strip().isdecimal() and cell.isascii()]
-    if len(numbers) > 1 and numbers == list(range(len(numbers))):
-        return True  # columns that were numbered by a program
-    columns = [
-        [r[i].strip() for r in rest if i < len(r) and r[i].strip()] for i in range(len(first))
-    ]
-    if any(_is_value(cell.strip(), below) for cell, below in zip(first, columns, strict=True)):
-        return False
-    again = sum(cell.strip() in below for cell, below in zip(first, columns, strict=True))
-    return again < min(2, len(first))
-
-
-def _is_value(cell: str, below: Sequence[str]) -> bool:
-    """Whether a cell is a number, date or code as they stand below it, or too long for a year."""
-    digits = sum(letter.isdigit() for letter in cell)
-    letters = any(letter.isalpha() for letter in cell)
-    if not digits or (letters and digits < _DIGITS):
-        return False
-    if not below:
-        return digits >= _DIGITS and not letters
-    like = _YEAR if _YEAR.fullmatch(cell) else re.compile(re.escape(_shape(cell)))
-    same = sum(bool(like.fullmatch(o if like is _YEAR else _shape(o))) for o in below)
-    return same >= _MOSTLY * len(below)
-
-
-def _shape(cell: str) -> str:
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
 
 
 def document_of(head: bytes, encoding: str) -> bool:

@@ -37,8 +37,8 @@ def read_table(
         last column ``_corrupt_record`` holds the text of lines with a wrong number of fields.
     jsonl
         The top-level keys, sorted, as text: strings decoded, numbers as written, objects and
-        arrays as compact JSON. The last column is ``_corrupt_record``. One pass over the lines
-        finds the keys now.
+        arrays as compact JSON. The last column is ``_corrupt_record``; a line in which an object
+        has a key twice stands there whole. One pass over the lines finds the keys now.
     text, lines
         ``path`` and ``text`` per file; ``text`` per line.
 

@@ -35,7 +35,7 @@ def told(text, **asked):
         ("Nr;Betrag\n1;12,50\n2;13,70\n", ";", ("Nr", "Betrag")),
         ("a\tb\n1\t2\n", "\t", ("a", "b")),
         ("a|b|c\n1|2|3\n", "|", ("a", "b", "c")),
-        ("a;b", ";", ("a", "b")),
+        ("id;name", ";", ("id", "name")),
         ("tags\nx;y\nz;w\nq;r\n", ",", ("tags",)),
         ("a,b\n1,2\na,b\n3,4\n", ",", ("a", "b")),
         ('a,b\n"x;y;z",2\n', ",", ("a", "b")),

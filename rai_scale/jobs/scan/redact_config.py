@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from rai_scale.errors import ConfigError
+from rai_scale.pii.scan_header import NAMES
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
 from rai_scale.tables.paths import Place, place_of, save_bytes
@@ -101,6 +102,10 @@ def redaction_yaml(result: ScanResult, source: str, engine: str, csv: Csv | None
     ]
     if doubts:
         head += ["# Possible, and not treated:", *doubts]
+    in_names = [t.table for t in result.tables for c in t.columns if c.top == NAMES]
+    if in_names:
+        head += ["# Names of columns may be personal, and no redaction changes:"]
+        head += [f"#   {name}" for name in in_names]
     return "\n".join([*head, text])
 
 
@@ -111,7 +116,7 @@ def _treat_table(table: TableScan) -> dict[str, Any]:
     texts: list[str] = []
     documents: list[str] = []
     for column in table.columns:
-        if column.top in key or not _personal(column):
+        if column.top in key or column.top == NAMES or not _personal(column):
             continue
         entity = _whole(column)
         if column.column != column.top:

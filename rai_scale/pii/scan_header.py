@@ -1,0 +1,98 @@
+"""Names of columns as texts: a header may be a row of data, and a key of JSON may be personal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.scan_result import ColumnScan
+from rai_scale.pii.scan_values import (
+    COUNTS,
+    ERROR_BYTES,
+    ERRORS,
+    NOTED,
+    SCORE_UNIT,
+    VALUES,
+    WORDS,
+    ScanValues,
+)
+from rai_scale.pii.text_leaves import FIELD_NAME
+from rai_scale.pii.verdict import Seen, judge
+from rai_scale.tables.source import TableSource
+
+NAMES = "(names of columns)"
+"""Stands in a result like a column whose values are the names of the others."""
+
+
+_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
+
+
+def looks_personal(name: str) -> bool:
+    """Whether the name of a column is itself an e-mail address or a long number."""
+    return _PERSONAL.search(name) is not None
+
+
+def doubtful_names(table: TableSource | None) -> frozenset[str]:
+    """Return the names that were taken from the first line of a file and may be values."""
+    files = table.files if table is not None else ()
+    said = (file.dialect for file in files)
+    return frozenset(name for d in said if d and d.header and not d.sure_header for name in d.names)
+
+
+def search_names(
+    names: Sequence[str], doubtful: frozenset[str], engine: Engine, config: AnalyzerConfig
+) -> tuple[frozenset[str], ColumnScan | None]:
+    """Search the names that do not look like names of fields, or may be values.
+
+    Returns
+    -------
+    tuple of (frozenset of str, ColumnScan or None)
+        The names that are not to be shown, and what was found in all of them.
+    """
+    hidden = doubtful | set(filter(looks_personal, names))
+    asked = [name for name in names if name in doubtful or not FIELD_NAME.fullmatch(name)]
+    if not asked:
+        return hidden, None
+    counted = _count(asked, engine, config)
+    total: Counter[str] = Counter()
+    scores: Counter[str] = Counter()
+    for found in counted.values():
+        total.update({entity: n for entity, (n, _) in found.items()})
+        scores.update({entity: score for entity, (_, score) in found.items()})
+    noted = {kind: total.pop(kind, 0) for kind in NOTED}
+    seen = Seen(noted[VALUES], noted[WORDS])
+    hits = {entity: (n, scores[entity] / SCORE_UNIT) for entity, n in total.items()}
+    personal = {name for name, found in counted.items() if set(found) - set(NOTED)}
+    column = ColumnScan(
+        NAMES,
+        NAMES,
+        "string",
+        len(asked),
+        noted[ERRORS],
+        seen.is_field,
+        tuple(judge((), seen, hits)),
+        error_bytes=noted[ERROR_BYTES],
+    )
+    return hidden | personal, column
+
+
+def _count(
+    names: list[str], engine: Engine, config: AnalyzerConfig
+) -> Mapping[str, dict[str, tuple[int, int]]]:
+    """Return (names with it, sum of scores) by name and entity; each name is a column of a row."""
+    of = {f"c{i}": name for i, name in enumerate(names)}
+    row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
+    search = ScanValues(config, frozenset(of), fraction=1.0, seed=0)
+    rows = engine.collect(engine.map_partitions(row, search, COUNTS, label="scan names"))
+    found: dict[str, dict[str, tuple[int, int]]] = {name: {} for name in names}
+    for item in rows.to_pylist():
+        if item["column"]:
+            before = found[of[item["column"]]].get(item["entity"], (0, 0))
+            both = (before[0] + item["count"], before[1] + item["score"])
+            found[of[item["column"]]][item["entity"]] = both
+    return found
