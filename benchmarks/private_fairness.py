@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines import engine_named
-from rai_scale.fairness.private.cells import Private, declare, exact_counts, noise_for
+from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import gap_end
 from rai_scale.fairness.private.shares import NoisyCounts, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
-from rai_scale.privacy import Noise
+from rai_scale.privacy import Noise, Privacy
 
 GROUPS = dict(zip("abcdef", [0.40, 0.25, 0.15, 0.10, 0.07, 0.03], strict=True))
 METRICS = {
@@ -63,7 +63,7 @@ def main() -> None:
     for rows in options.rows:
         for epsilon in options.epsilons:
             for max_rows in options.max_rows:
-                asked = Private("person", {"group": list(GROUPS)}, epsilon, max_rows=max_rows)
+                asked = Privacy("person", {"group": list(GROUPS)}, epsilon, max_rows=max_rows)
                 rng = np.random.default_rng([options.seed, rows, int(epsilon * 10), max_rows])
                 found = regime(rows, asked, options.repeats, rng)
                 for _ in range(options.public):
@@ -106,7 +106,7 @@ def persons_by_rows(rows: int, max_rows: int) -> int:
 
 
 def regime(
-    rows: int, asked: Private, repeats: int, rng: np.random.Generator
+    rows: int, asked: Privacy, repeats: int, rng: np.random.Generator
 ) -> dict[str, tuple[float, float, int]]:
     """Return coverage, median width and number of usable values by metric, and the usable share."""
     shares = population(rng)
@@ -148,7 +148,7 @@ def judged(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.nda
     return inside[known], (high - low)[known]
 
 
-def the_public_way(rows: int, asked: Private, rng: np.random.Generator) -> None:
+def the_public_way(rows: int, asked: Privacy, rng: np.random.Generator) -> None:
     """Count a table of rows, and check that the frame shows the intervals that are judged here."""
     each = persons_by_rows(rows, asked.max_rows)
     number = np.repeat(np.arange(1, asked.max_rows + 1), each)

@@ -84,8 +84,8 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return found.to_pandas().sort_values("sex")["n"].round().tolist()
 
     def private_frame(frame: Any) -> Any:
-        given = {"privacy_unit": "id", "groups": {"sex": ["f", "m"]}, "ledger": "none"}
-        found = rai.metric_frame(frame, metrics="selection_rate", epsilon=1e5, **given, **GROUPS)
+        told = rai.privacy.Privacy("id", {"sex": ["f", "m"]}, epsilon=1e5, ledger="none")
+        found = rai.metric_frame(frame, metrics="selection_rate", private=told, **GROUPS)
         return found.by_group.round(2).to_numpy().tolist()
 
     def explained(model: Any) -> Callable[[Any], Any]:

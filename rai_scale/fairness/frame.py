@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness.private.frame import private_metric_frame, private_options
 from rai_scale.measures.counted_frame import (
     MAX_CELLS,
     CountedMetricFrame,
@@ -17,6 +16,9 @@ from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.intervals import bootstrap_of
 from rai_scale.measures.measure import Limits
 from rai_scale.measures.metrics import Metrics
+
+if TYPE_CHECKING:
+    from rai_scale.privacy.options import Privacy
 
 
 def metric_frame(
@@ -37,7 +39,7 @@ def metric_frame(
     max_cells: int = MAX_CELLS,
     bins: int | None = None,
     small_group: int = SMALL_GROUP,
-    **privacy: Any,
+    private: Privacy | None = None,
 ) -> CountedMetricFrame:
     """Measure a model by group, as ``fairlearn.metrics.MetricFrame`` does, at any size.
 
@@ -74,11 +76,9 @@ def metric_frame(
         Bin scores into this many bins at once, without trying distinct scores first.
     small_group : int
         Groups with fewer rows are flagged.
-    **privacy
-        ``privacy_unit``, ``epsilon``, ``groups`` (all values of each feature), ``ledger``, and the
-        other attributes of :class:`rai_scale.fairness.private.cells.Private`: noise is added once
-        to the declared cells, and every number comes from that release. The result is a
-        :class:`~rai_scale.fairness.private.frame.PrivateMetricFrame`.
+    private : Privacy, optional
+        Noise is added once to the declared cells, and every number comes from that release. The
+        result is a :class:`~rai_scale.fairness.private.frame.PrivateMetricFrame`.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def metric_frame(
         sample_params=sample_params,
         per_group=per_group,
     )
-    if not privacy:
+    if private is None:
         return counted_metric_frame(
             frame,
             plan,
@@ -110,11 +110,13 @@ def metric_frame(
         )
     if per_group or bins or person:
         raise ConfigError("per_group, bins and person have no private form.")
+    from rai_scale.fairness.private.frame import private_metric_frame  # needs the extra "private"
+
     return private_metric_frame(
         frame,
         plan.roles,
         plan.metrics,
-        private_options(privacy),
+        private,
         single=plan.single,
         quantiles=ci_quantiles,
         n_boot=n_boot,

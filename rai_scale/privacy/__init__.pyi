@@ -8,3 +8,4 @@ from rai_scale.privacy.ledger.problems import LedgerBusyError as LedgerBusyError
 from rai_scale.privacy.ledger.problems import LedgerError as LedgerError
 from rai_scale.privacy.ledger.problems import PrivacyWarning as PrivacyWarning
 from rai_scale.privacy.noise import Noise as Noise
+from rai_scale.privacy.options import Privacy as Privacy

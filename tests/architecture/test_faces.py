@@ -82,6 +82,21 @@ except rai_scale.errors.MissingExtraError as error:
     assert run.stdout.split() == [package, extra, "True"], run.stderr
 
 
+def test_exact_measures_need_nothing_of_the_private_extra():
+    code = """
+import sys
+from tests.conftest import Hiding
+sys.meta_path[:] = [Hiding(finder, ["opendp", "sqlalchemy", "snsql"]) for finder in sys.meta_path]
+import pandas, rai_scale
+rows = pandas.DataFrame({"y": [0, 1], "p": [0, 1], "g": ["a", "b"]})
+roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "g"}
+print(rai_scale.metric_frame(rows, metrics="accuracy_score", **roles).overall)
+"""
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stdout.split() == ["1.0"], run.stderr
+
+
 def test_who_asks_for_a_package_of_his_own_hears_what_python_says(without):
     without("fairlearn")
     with pytest.raises(ModuleNotFoundError) as raised:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness import assess_fairness
+from rai_scale.fairness import assess_fairness, assess_private
 from rai_scale.fairness.assessment import positive_label
-from rai_scale.fairness.private.assess import assess_private
+from rai_scale.privacy import Privacy
 from tests.conftest import make_case
 
 ROWS = 400
@@ -162,7 +162,7 @@ def privately(frame, positive=None, labels=(0, 1)):
     privacy |= {"ledger": "none", "epsilon": NO_NOISE, "max_rows": 2}
     roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "gates": GATES}
     asked = {"metrics": ["selection_rate", "recall_score"], "n_boot": 40}
-    return assess_private(frame, pos_label=positive, privacy=privacy, **roles, **asked)
+    return assess_private(frame, pos_label=positive, private=Privacy(**privacy), **roles, **asked)
 
 
 @pytest.mark.parametrize("name", ["pandas", "local", "dask"])
@@ -192,7 +192,12 @@ def test_a_private_release_of_another_label_is_another_release(tmp_path):
     ledger.create_scope("default", epsilon=4)
     privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "ledger": ledger}
     privacy |= {"epsilon": 1, "labels": ["no", "yes"], "dataset": "d", "snapshot": "1"}
-    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "privacy": privacy}
+    roles = {
+        "y_true": "y",
+        "y_pred": "p",
+        "sensitive_features": "sex",
+        "private": Privacy(**privacy),
+    }
     for pos_label, spent in (("yes", 1), ("no", 2), ("yes", 2)):
         assess_private(WORDS, pos_label=pos_label, **roles)
         rows = ledger.budget("default").query("measure == 'epsilon'")

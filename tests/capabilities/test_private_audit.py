@@ -18,7 +18,12 @@ from scipy.stats import beta
 
 from rai_scale.privacy import Noise
 from rai_scale.privacy.rare_groups import threshold_for
-from rai_scale.private_queries import exact_aggregates, fields, load_metadata, private_sql
+from rai_scale.private_queries import (
+    exact_aggregates,
+    expression_columns,
+    load_metadata,
+    private_sql,
+)
 from rai_scale.private_queries import noise_plan as budget
 from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
@@ -143,7 +148,7 @@ def test_a_grouped_column_that_is_not_clamped_is_noticed(monkeypatch):
     plan = plan_of(query, 1, keys={"age": [300]})
     person = [(99, 300, 1.0)]
     assert audit(plan, person) <= 1.0
-    monkeypatch.setattr(fields.TableFacts, "bounds", lambda self, name: (0.0, 1e9))
+    monkeypatch.setattr(expression_columns.TableFacts, "bounds", lambda self, name: (0.0, 1e9))
     assert audit(plan, person) > 1.0
 
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.fairness.private.cells import Private, declare, noise_for
+from rai_scale.fairness.private.cells import declare, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import KINDS, gap_end
 from rai_scale.fairness.private.shares import NoisyCounts, Shares, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
+from rai_scale.privacy import Privacy
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.wilson import wilson
 
@@ -33,7 +34,7 @@ def cell_shares() -> np.ndarray:
     return (SIZES[:, None] * np.stack(parts, axis=1)).ravel()
 
 
-def releases(rows: int, asked: Private) -> NoisyCounts:
+def releases(rows: int, asked: Privacy) -> NoisyCounts:
     """Data of fixed seeds, noise of OpenDP. The rows of a person are alike: the hardest case."""
     rng = np.random.default_rng(rows + asked.max_rows)
     exact = np.zeros((RELEASES, DECLARED.size), np.int64)
@@ -69,7 +70,7 @@ def gap(values: np.ndarray, kind: str) -> np.ndarray:
 )
 def test_intervals_cover(rows, budget, max_rows):
     """Groups are independent: 0.93 is at least 5 deviations below 0.95, the gaps cover more."""
-    noisy = releases(rows, Private("who", {}, max_rows=max_rows, **budget))
+    noisy = releases(rows, Privacy("who", {}, max_rows=max_rows, **budget))
     hits, gaps = [], {kind: [] for kind in KINDS}
     for metric in METRICS:
         shares, right = shares_of(noisy, metric, ["group"]), truth(metric)
@@ -123,7 +124,7 @@ def test_many_groups_are_compared_without_all_pairs():
 
 
 def test_the_frame_shows_these_intervals_around_its_values():
-    noisy = releases(3_000, Private("who", {}, 1.0))
+    noisy = releases(3_000, Privacy("who", {}, 1.0))
     for one in noisy.values[:5]:
         alone = NoisyCounts(one, DECLARED, ROLES, noisy.noise, 1)
         found = frame_of_noisy(alone, METRICS, single=False)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.fairness import metric_frame
-from rai_scale.fairness.private.cells import Private, declare, exact_counts, noise_for
+from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
-from rai_scale.privacy import PrivacyWarning, PrivateComputationError, open_ledger
+from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
 
 LABELS = [0, 1]
 GROUPS = {"sex": ["f", "m", "x"]}
@@ -37,9 +37,9 @@ def people(rows: int = 600, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def asked(**options) -> Private:
+def asked(**options) -> Privacy:
     budget = {} if "rho" in options else {"epsilon": 1.0}
-    return Private("who", GROUPS, **{**budget, **options})
+    return Privacy("who", GROUPS, **{**budget, **options})
 
 
 @pytest.fixture
@@ -55,14 +55,13 @@ def private(frame, ledger, **options):
         "y_true": "y",
         "y_pred": "p",
         "sensitive_features": "sex",
-        "privacy_unit": "who",
-        "groups": GROUPS,
-        "epsilon": 1.0,
-        "ledger": ledger,
-        "scope": "people",
         "random_state": 0,
     }
-    return metric_frame(frame, **{**given, **options})
+    told = {"privacy_unit": "who", "groups": GROUPS, "epsilon": 1.0, "ledger": ledger}
+    told |= {"scope": "people"}
+    for name in [name for name in options if name in Privacy.__dataclass_fields__]:
+        told[name] = options.pop(name)
+    return metric_frame(frame, private=Privacy(**told), **{**given, **options})
 
 
 def test_exact_counts_are_the_same_on_every_engine_and_for_any_cut(cluster_case):
@@ -232,7 +231,6 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
         ({"max_rows": True}, "max_rows must be a whole number"),
         ({"max_rows": 0}, "must be a whole number from 1"),
         ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
-        ({"epsilom": 1}, "Did you mean 'epsilon'"),
         ({"ledger": None}, "needs a ledger"),
         ({"per_group": True}, "have no private form"),
         ({"sample_weight": "w"}, "cannot be computed privately"),
@@ -254,11 +252,11 @@ def test_what_a_library_refuses_is_refused_before_the_charge(ledger):
 
 def test_a_missing_option_is_named():
     frame = people()
-    with pytest.raises(ConfigError, match="needs groups, ledger as well"):
-        metric_frame(
-            frame, metrics="count", y_true="y", y_pred="p", sensitive_features="sex",
-            privacy_unit="who", epsilon=1.0,
-        )  # fmt: skip
+    roles = {"metrics": "count", "y_true": "y", "y_pred": "p", "sensitive_features": "sex"}
+    with pytest.raises(ConfigError, match="needs a ledger, found None"):
+        metric_frame(frame, private=Privacy("who", GROUPS, epsilon=1.0), **roles)
+    with pytest.raises(ConfigError, match="epsilon"):
+        Privacy("who", GROUPS, ledger="none")
 
 
 def test_an_error_of_the_engine_says_nothing_of_the_data():

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named, engine_of
 from rai_scale.engines.sql_tables import valid_text
-from rai_scale.fairness.private.cells import Private, declare, exact_counts
-from rai_scale.privacy import PrivateComputationError
+from rai_scale.fairness.private.cells import declare, exact_counts
+from rai_scale.privacy import Privacy, PrivateComputationError
 from rai_scale.private_queries import Dialect, private_sql
 from tests.capabilities.private_cases import exact, people
 
@@ -180,7 +180,7 @@ def test_private_cells_leave_out_rows_whose_texts_are_no_utf8(kind):
         frame = duckdb.connect().from_arrow(table)
     if kind == "dask":
         frame = pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2)
-    asked = Private("id", {"g": ["a"]}, epsilon=1)
+    asked = Privacy("id", {"g": ["a"]}, epsilon=1)
     declared = declare(["g"], {"g": ["a"]})
     assert exact_counts(engine_of(frame), frame, declared, asked, 5).tolist() == [1]
 
@@ -319,7 +319,7 @@ def test_objects_are_what_the_metadata_declare():
 
 @pytest.mark.parametrize("kind", ["pandas", "dask"])
 def test_no_value_in_objects_decides_how_private_cells_end(kind):
-    asked = Private("id", {"city": ["a", "b"], "age": [30, 40]}, epsilon=1)
+    asked = Privacy("id", {"city": ["a", "b"], "age": [30, 40]}, epsilon=1)
     declared = declare(["city", "age"], dict(asked.groups))
     usual = [{n: v[i % 2] for n, v in _USUAL.items()} for i in range(2)]
     for name in ("id", "city", "age"):

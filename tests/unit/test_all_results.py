@@ -22,6 +22,7 @@ from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Seen, judge
+from rai_scale.privacy import Privacy
 from rai_scale.private_queries import dry_run
 from rai_scale.results import Result
 
@@ -93,8 +94,10 @@ def private_model(ledger):
 
 def private_frame(ledger):
     return rai_scale.metric_frame(
-        ROWS, metrics=["selection_rate", "accuracy_score"], **BY, epsilon=4.0, ledger=ledger,
-        scope="s", analyst="me", privacy_unit="who", groups={"g": ["u", "v"]}, dataset="d",
+        ROWS, metrics=["selection_rate", "accuracy_score"], **BY,
+        private=Privacy(
+            "who", {"g": ["u", "v"]}, 4.0, ledger, scope="s", analyst="me", dataset="d"
+        ),
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.metrics import METRICS, function_named
 from rai_scale.measures.uncertainty.proportions import PROPORTIONS
+from rai_scale.privacy.options import Privacy
 
 NOTE = (
     "Every number on this page, also of rows, comes from one release of noisy counts: "
@@ -51,7 +52,7 @@ def assess_private(
     y_true: str,
     y_pred: str,
     sensitive_features: str | Sequence[str],
-    privacy: Mapping[str, Any],
+    private: Privacy,
     control_features: str | Sequence[str] | None = None,
     pos_label: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
@@ -69,8 +70,7 @@ def assess_private(
     ----------
     frame, y_true, y_pred, sensitive_features, control_features, n_boot, random_state
         As for :func:`rai_scale.metric_frame`.
-    privacy : dict
-        Options of :class:`~rai_scale.fairness.private.cells.Private`.
+    private : Privacy
     pos_label : str, number or bool, optional
         The one of ``labels`` that counts as positive; the others count as negative. Rows with
         labels that were not declared are left out, as without it.
@@ -97,15 +97,14 @@ def assess_private(
     _refuse(wanted, confidence)
     tail = (1 - confidence) / 2
     counted, rows = {y_true: y_true, y_pred: y_pred}, frame
-    options = dict(privacy)
+    asked = private
     if pos_label is not None:
-        declared = privacy.get("labels", (0, 1))
         features = [*listed(sensitive_features), *listed(control_features or ())]
-        others = [name for name in (privacy.get("privacy_unit"), *features) if name is not None]
+        others = [private.privacy_unit, *features]
         rows, counted = declared_against_rest(
-            frame, list(counted), pos_label, declared, others=others
+            frame, list(counted), pos_label, private.labels, others=others
         )
-        options["labels"] = (0, 1)
+        asked = replace(private, labels=(0, 1))
     mf = metric_frame(
         rows,
         metrics=wanted,
@@ -116,7 +115,7 @@ def assess_private(
         n_boot=n_boot,
         ci_quantiles=[tail, 1 - tail],
         random_state=random_state,
-        **options,
+        private=asked,
     )
     assert isinstance(mf, PrivateMetricFrame)
     every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
@@ -129,7 +128,7 @@ def assess_private(
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
     judged = check_gates(checks, figures)
     roles = mf.noisy.roles
-    facts = _facts(mf, privacy)
+    facts = _facts(mf, private)
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": None, "sample_weight": None},
         "pos_label": pos_label,
@@ -262,10 +261,10 @@ def _refuse(metrics: Sequence[str], confidence: float) -> None:
         raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
 
 
-def _facts(mf: PrivateMetricFrame, privacy: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(mf: PrivateMetricFrame, private: Privacy) -> dict[str, Any]:
     kept = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
     facts = {name: mf.release.get(name) for name in kept}
-    facts |= {name: privacy.get(name) for name in ("privacy_unit", "scope", "analyst")}
+    facts |= {name: getattr(private, name) for name in ("privacy_unit", "scope", "analyst")}
     return {**facts, "reservation": mf.release["reservation"]}
 
 

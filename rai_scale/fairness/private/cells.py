@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
@@ -29,76 +29,18 @@ from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.ledger.amounts import Number, above_zero, exact, one_of
+from rai_scale.privacy.ledger.amounts import Number, above_zero, exact
 from rai_scale.privacy.ledger.no_ledger import ledger_of
 from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
 from rai_scale.privacy.noise import Noise, epsilon_for, gaussian_for, laplace_for, rho_for
+from rai_scale.privacy.options import Privacy
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.statistics.keyed_hash import key_hashes
 
 MAX_DECLARED = 1_000_000
 NOISY = "noisy_count"
 _UNIT, _CELL, _ORDER = "rai_unit", "rai_cell", "rai_order"
-
-
-@dataclass(frozen=True)
-class Private:
-    """What a private measure is asked for.
-
-    Attributes
-    ----------
-    privacy_unit : str
-        The column that names the person.
-    groups : dict of str to list
-        All values of each sensitive and control feature, from public knowledge.
-    labels : list
-        All labels that ``y_true`` and ``y_pred`` can hold.
-    epsilon, delta : number or its text
-        ``delta = 0``: discrete Laplace noise, pure epsilon-DP; otherwise discrete Gaussian.
-    rho : number or its text, optional
-        In place of epsilon: discrete Gaussian noise, rho-zCDP. A scope that counts epsilon needs
-        ``delta`` besides, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
-    ledger : str, Ledger or "none"
-        Where the budget is kept.
-    max_rows : int
-        Rows of one unit that are counted.
-    scope, analyst, dataset : str
-        Under which the ledger charges.
-    snapshot : str, optional
-        Id of the data's version: the same measure on the same snapshot of the same ``dataset`` is
-        released once.
-
-    Raises
-    ------
-    ConfigError
-        If these cannot go together; no budget is charged and no data are read before.
-    """
-
-    privacy_unit: str
-    groups: Mapping[str, Sequence[Any]]
-    epsilon: Number | None = None
-    ledger: Any = None
-    labels: Sequence[Any] = (0, 1)
-    delta: Number = 0
-    max_rows: int = 1
-    scope: str = "default"
-    analyst: str = "analyst"
-    dataset: str | None = None
-    snapshot: str | None = None
-    visible_to: Sequence[str] = field(default_factory=tuple)
-    rho: Number | None = None
-
-    def __post_init__(self) -> None:
-        if self.snapshot is not None and not self.dataset:
-            raise ConfigError(
-                "a snapshot needs dataset= as well, the name of the table that it is a state of: "
-                "another table with this snapshot would be shown the release of this one."
-            )
-        one_of(self.epsilon, self.rho)
-        if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
-            found = type(self.max_rows).__name__
-            raise ConfigError(f"max_rows must be a whole number from 1, found a {found}.")
 
 
 @dataclass(frozen=True)
@@ -173,7 +115,7 @@ class NumberCells:
 
 
 def exact_counts(
-    engine: Any, frame: Any, declared: Declared, asked: Private, seed: int
+    engine: Any, frame: Any, declared: Declared, asked: Privacy, seed: int
 ) -> np.ndarray:
     """Return the bounded count of each declared cell, int64; not to be shown to anybody.
 
@@ -201,7 +143,7 @@ def exact_counts(
     return counts
 
 
-def noise_for(asked: Private) -> tuple[Noise, Cost]:
+def noise_for(asked: Privacy) -> tuple[Noise, Cost]:
     """Return the noise of each cell and what the release costs; reads no data.
 
     Raises
@@ -231,7 +173,7 @@ def noise_for(asked: Private) -> tuple[Noise, Cost]:
     return noise, Cost(label, epsilon, delta, rho, gaussian)
 
 
-def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -> Release:
+def release_cells(engine: Any, frame: Any, declared: Declared, asked: Privacy) -> Release:
     """Charge, count, add noise, store: the noisy count of every declared cell.
 
     Raises
@@ -272,5 +214,5 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Private) -
     )
 
 
-def _asked(asked: Private) -> dict[str, Number | None]:
+def _asked(asked: Privacy) -> dict[str, Number | None]:
     return {"epsilon": asked.epsilon, "delta": asked.delta, "rho": asked.rho}

@@ -14,7 +14,6 @@ release's scale is added, projected, and the metric computed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,11 @@ import pandas as pd
 import sklearn.metrics as skm
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.private.cells import (
     NOISY,
     Declared,
-    Private,
+    Privacy,
     declare,
     noise_for,
     release_cells,
@@ -117,34 +116,11 @@ class PrivateMetricFrame(UsableTables):
         return found
 
 
-def private_options(options: Mapping[str, Any]) -> Private:
-    """Return the options of a private measure.
-
-    Raises
-    ------
-    ConfigError
-        If one is missing or unknown.
-    """
-    known = {option.name: option for option in fields(Private)}
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"metric_frame has no option {name!r}.{did_you_mean(name, known)}")
-    missing = [name for name in ("privacy_unit", "groups", "ledger") if name not in options]
-    if "epsilon" not in options and "rho" not in options:
-        missing.insert(1, "epsilon (or rho)")
-    if missing:
-        raise ConfigError(
-            f"a private metric_frame needs {', '.join(missing)} as well (ledger='none' if no "
-            "budget is kept)."
-        )
-    return Private(**options)
-
-
 def private_metric_frame(
     frame: Any,
     roles: Roles,
     metrics: list[Metric],
-    asked: Private,
+    asked: Privacy,
     *,
     single: bool,
     quantiles: Sequence[float] | None = None,
@@ -169,7 +145,7 @@ def private_metric_frame(
     return found
 
 
-def _refuse(metrics: Sequence[Metric], roles: Roles, asked: Private) -> None:
+def _refuse(metrics: Sequence[Metric], roles: Roles, asked: Privacy) -> None:
     odd = [
         metric.name
         for metric in metrics

@@ -25,6 +25,7 @@ from rai_scale.tables.source import Lake, TableSource
 
 if TYPE_CHECKING:
     from rai_scale.jobs.fairness.config import FairnessJob, FairnessPrivacy
+    from rai_scale.privacy.options import Privacy
 
 _SHARED = ("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities")
 _ALSO = ("pos_label", "n_boot", "confidence", "random_state", "small_group")
@@ -62,7 +63,7 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
         try:
             result = assess_private(
                 frame,
-                privacy={**_asked(privacy, source), "ledger": ledger},
+                private=_asked(privacy, source, ledger),
                 gates=list(config.fail_if),
                 title=config.title or f"Fairness of {config.y_pred} in {source.name}",
                 **options,
@@ -80,26 +81,29 @@ def run_private(config: FairnessJob, privacy: FairnessPrivacy, engine: Engine) -
     return Outcome(code, _summary(result), report, (*failed, *notes), unread_files(lake))
 
 
-def _asked(privacy: FairnessPrivacy, source: TableSource) -> dict[str, Any]:
+def _asked(privacy: FairnessPrivacy, source: TableSource, ledger: Any) -> Privacy:
     """Return the options of the release; a hash of place and state tells one table from others."""
     state = privacy.snapshot or source.snapshot
     told = None
     if state is not None:
         told = hashlib.sha256(f"{source.location}\n{state}".encode()).hexdigest()
-    return {
-        "privacy_unit": privacy.unit,
-        "groups": privacy.groups,
-        "labels": list(privacy.labels),
-        "epsilon": privacy.epsilon,
-        "rho": privacy.rho,
-        "delta": privacy.delta,
-        "max_rows": privacy.max_rows,
-        "scope": privacy.scope,
-        "analyst": privacy.analyst,
-        "dataset": privacy.dataset or source.name,
-        "snapshot": told,
-        "visible_to": privacy.visible_to,
-    }
+    from rai_scale.privacy.options import Privacy
+
+    return Privacy(
+        ledger=ledger,
+        privacy_unit=privacy.unit,
+        groups=privacy.groups,
+        labels=list(privacy.labels),
+        epsilon=privacy.epsilon,
+        rho=privacy.rho,
+        delta=privacy.delta,
+        max_rows=privacy.max_rows,
+        scope=privacy.scope,
+        analyst=privacy.analyst,
+        dataset=privacy.dataset or source.name,
+        snapshot=told,
+        visible_to=privacy.visible_to,
+    )
 
 
 def _write(
