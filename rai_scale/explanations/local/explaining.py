@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 import pyarrow as pa
@@ -41,6 +42,7 @@ _LIME = (
 METHODS: dict[str, tuple[str, str]] = {**dict.fromkeys(SHAP_METHODS, _SHAP), "lime": _LIME}
 """Per method, where ``choose(task, method) -> Choice`` and ``build(task, choice)`` are."""
 
+P = ParamSpec("P")
 PERTURBATIONS = ("interventional", "tree_path_dependent")
 
 
@@ -72,19 +74,6 @@ class Explanation(Result):
 
     def _remarks(self) -> list[str]:
         return [self.why]
-
-
-def explain(frame: Any, model: Any, **options: Any) -> Any:
-    """Explain each row of a frame; see :func:`plan_explanation` for the parameters.
-
-    Returns
-    -------
-    DataFrame of the caller's kind, lazy where the engine is
-        The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
-        ``shap_<feature>`` per feature, ``shap_error_<feature>`` where values are sampled, and
-        ``explained_by`` with the method that was picked, or why the row has no values (NaN).
-    """
-    return plan_explanation(frame, model, **options).frame
 
 
 def plan_explanation(
@@ -190,6 +179,30 @@ def plan_explanation(
     if is_unnamed(known.model, features):
         choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
     return _lay_over(engine, frame, run, choice)
+
+
+def _taking_what(other: Callable[P, Any]) -> Callable[[Callable[..., Any]], Callable[P, Any]]:
+    """Give a function the parameters of another, for editors and type checkers."""
+
+    def mark(function: Callable[..., Any]) -> Callable[P, Any]:
+        function.__dict__["__signature__"] = signature(other).replace(return_annotation=Any)
+        return function
+
+    return mark
+
+
+@_taking_what(plan_explanation)
+def explain(frame: Any, model: Any, **options: Any) -> Any:
+    """Explain each row of a frame; see :func:`plan_explanation` for the parameters.
+
+    Returns
+    -------
+    DataFrame of the caller's kind, lazy where the engine is
+        The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
+        ``shap_<feature>`` per feature, ``shap_error_<feature>`` where values are sampled, and
+        ``explained_by`` with the method that was picked, or why the row has no values (NaN).
+    """
+    return plan_explanation(frame, model, **options).frame
 
 
 @dataclass(frozen=True)
