@@ -70,7 +70,7 @@ def sampled_rows(
 def _reasons(
     explained: pa.Table, prefix: str, label: str, features: Sequence[str]
 ) -> list[str | None]:
-    named = {"column": "_rai_reasons", "score": "the prediction"}
+    named = {"column": "_rai_reasons", "score_name": "the prediction"}
     made = add_reasons(explained, 3, f"{prefix}{label}_", features=features, **named)
     return made["_rai_reasons"].to_pylist()
 

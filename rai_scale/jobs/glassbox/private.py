@@ -81,7 +81,7 @@ def _train(config: EBMJob, engine: Engine, source: TableSource) -> Any:
     frame = one_message(lambda: read_table(source, engine))
     options: dict[str, Any] = {
         "features": list(config.features),
-        "target": config.target,
+        "y_true": config.target,
         "classes": list(asked.classes),
         "privacy_unit": asked.unit,
         "privacy_bounds": {name: list(bound) for name, bound in asked.bounds.items()},

@@ -155,9 +155,10 @@ def _train_ebm(config: EBMJob, frame: Any) -> Any:
 
 
 def _options(config: EBMJob) -> dict[str, Any]:
-    names = ["features", "target", "task", "shards", "min_rows_per_shard", "interactions"]
-    names += ["max_bins", "sample_weight", "seed", "outer_bags"]
+    names = ["features", "task", "shards", "min_rows_per_shard", "interactions"]
+    names += ["max_bins", "sample_weight", "outer_bags"]
     found = {name: getattr(config, name) for name in names}
+    found |= {"y_true": config.target, "random_state": config.seed}
     if isinstance(config.interactions, tuple):
         found["interactions"] = [tuple(pair) for pair in config.interactions]
     types = config.feature_types.items()
