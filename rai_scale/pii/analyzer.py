@@ -28,6 +28,7 @@ from rai_scale.pii.recognizers import (
     ignored_labels,
     predefined_entities,
 )
+from rai_scale.pii.text_leaves import exponent_digits
 from rai_scale.pii.text_limits import RegexTimeout, TextTooLong, check_findings, check_unbroken
 
 if TYPE_CHECKING:
@@ -90,6 +91,25 @@ class ValueAnalyzer:
             for start in range(0, len(distinct), WINDOW):
                 found.update(self._distinct(distinct[start : start + WINDOW], words))
         return [found[text] for text in texts]
+
+    def analyze_cells(
+        self, texts: Sequence[str], context: str | None = None
+    ) -> list[tuple[str, Analysis]]:
+        """Return per text what :meth:`analyze` says, and the text that it is said of.
+
+        That is the text itself; or, of a whole number in exponent form in whose plain digits
+        something is found, these digits.
+        """
+        found = zip(texts, self.analyze(texts, context), strict=True)
+        plain = [exponent_digits(text) for text in texts]
+        digits = list(dict.fromkeys(text for text in plain if text is not None))
+        of_digits = dict(zip(digits, self.analyze(digits, context), strict=True))
+        return [
+            (number, of_digits[number])
+            if number is not None and of_digits[number].results
+            else analysis
+            for number, analysis in zip(plain, found, strict=True)
+        ]
 
     def _distinct(self, texts: list[str], context: list[str] | None) -> dict[str, Analysis]:
         done: dict[str, Analysis] = {}

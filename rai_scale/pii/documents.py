@@ -59,14 +59,14 @@ class Document(NamedTuple):
 
     def write(self, texts: Iterator[str]) -> str:
         """Return the text with the next of ``texts`` in place of each leaf that differs."""
-        keys = _Keys(self.names)
+        keys = Keys(self.names)
         pieces, at = [], 0
         for part in self.parts:
             if part.leaf is not None:
-                new, changed = next(texts), False
-                changed = new != part.leaf.text
+                new = next(texts)
                 if part.owner is not None:
-                    new, changed = keys.of(part.owner, part.leaf.text, new, changed)
+                    new = keys.of(part.owner, part.leaf.text, new)
+                changed = new != part.leaf.text
             elif part.inner is not None:
                 new = part.inner.write(texts)
                 changed = new != part.inner.text
@@ -76,23 +76,28 @@ class Document(NamedTuple):
         return "".join([*pieces, self.text[at:]]) if pieces else self.text
 
 
-class _Keys:
-    """New keys of objects: two that differ must not become one, or a reader loses a value."""
+class Keys:
+    """New keys of objects and maps: two that differ must not become one, or a value is lost.
+
+    ``names`` are keys that stay, each with the number of its object.
+    """
 
     def __init__(self, names: set[tuple[int, str]]) -> None:
         self._taken = names
         self._new: dict[tuple[int, str], str] = {}
         self._used: set[tuple[int, str]] = set()
 
-    def of(self, owner: int, key: str, new: str, changed: bool) -> tuple[str, bool]:
+    def of(self, owner: int, key: str, new: str) -> str:
+        """Return what a key becomes: ``new``, with ``_`` as long as another key has that name."""
         known = self._new.get((owner, key))
         if known is not None:
-            return known, known != key
+            return known
+        changed = new != key
         while (owner, new) in self._used or (changed and (owner, new) in self._taken):
             new += "_"
         self._new[owner, key] = new
         self._used.add((owner, new))
-        return new, new != key
+        return new
 
 
 def parse_document(text: str | None, place: Place, depth: int = 0) -> Document | None:

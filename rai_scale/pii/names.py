@@ -12,6 +12,7 @@ import re
 import unicodedata
 from importlib import resources
 
+import pyarrow as pa
 import yaml
 
 _NUMBER = r"(_?(no|nr|num|number))?"
@@ -115,3 +116,21 @@ def _plain(name: str) -> str:
     name = "".join(letter for letter in letters if not unicodedata.combining(letter))
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
+
+
+_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
+
+
+def looks_personal(name: str) -> bool:
+    """Whether the name of a column or field is itself an e-mail address or a long number."""
+    return _PERSONAL.search(name) is not None
+
+
+def shown_type(kind: pa.DataType) -> str:
+    """Return a type in words, without its fields where the name of one looks personal."""
+    return str(kind).split("<", 1)[0] if _has_personal_names(kind) else str(kind)
+
+
+def _has_personal_names(kind: pa.DataType) -> bool:
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    return any(looks_personal(f.name) or _has_personal_names(f.type) for f in fields)

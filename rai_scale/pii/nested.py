@@ -1,6 +1,6 @@
 """Nested values of typed columns: their leaves by schema, and the same value rebuilt.
 
-Keys of maps are texts like others, and read ``*`` in paths; names of structs are schema.
+Keys of maps are values like others, and read ``*`` in paths; names of structs are schema.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError
-from rai_scale.pii.documents import parse_document
+from rai_scale.pii.documents import Keys, parse_document
+from rai_scale.pii.names import looks_personal
 from rai_scale.pii.text_leaves import Leaf, Place, cell_text, whole_text
 
 Change = Callable[[Leaf], Any]
@@ -34,21 +35,28 @@ def map_nested(value: Any, kind: pa.DataType, place: Place, change: Change) -> A
             for field in kind
         }
     if pa.types.is_map(kind):
-        return [_map_entry(key, inner, kind, place, change) for key, inner in value]
+        return _map_entries(value, kind, place, change)
     if pa.types.is_nested(kind):
         item = place.item()
         return [map_nested(inner, kind.value_type, item, change) for inner in value]
     return _map_leaf(value, place, change)
 
 
-def _map_entry(
-    key: Any, value: Any, kind: pa.MapType, place: Place, change: Change
-) -> tuple[Any, Any]:
-    inside, named = place.entry(key)
-    new = key
-    if isinstance(key, str) and not named:
-        new = change(Leaf(inside.path, key, inside.rule))
-    return new, map_nested(value, kind.item_type, inside, change)
+def _map_entries(
+    entries: list[tuple[Any, Any]], kind: pa.MapType, place: Place, change: Change
+) -> list[tuple[Any, Any]]:
+    """Rebuild a map. Its keys are texts, or become texts where a rule replaces them."""
+    as_text = pa.types.is_string(kind.key_type) or place.other_key().rule is not None
+    places = [place.entry(key) for key, _ in entries]
+    pairs = zip(entries, places, strict=True)
+    keys = Keys({(0, whole_text(key)) for (key, _), (_, named) in pairs if named})
+    done = []
+    for (key, value), (inside, named) in zip(entries, places, strict=True):
+        new = whole_text(key) if as_text else key
+        if as_text and not named:
+            new = keys.of(0, new, change(Leaf(inside.path, new, inside.rule)))
+        done.append((new, map_nested(value, kind.item_type, inside, change)))
+    return done
 
 
 def _map_leaf(value: Any, place: Place, change: Change) -> Any:
@@ -80,7 +88,8 @@ def all_leaves(value: Any, kind: pa.DataType, place: Place) -> Iterator[Leaf]:
         return
     if pa.types.is_struct(kind):
         for field in kind:
-            inside = place.field(field.name, True)[0]
+            shown = "*" if looks_personal(field.name) else field.name
+            inside = place.field(shown, True)[0]
             yield from all_leaves(value[field.name], field.type, inside)
     elif pa.types.is_map(kind):
         for key, inner in value:
@@ -149,24 +158,33 @@ class Fitted:
 
     def _fit_map(self, kind: pa.MapType, place: Place) -> pa.DataType:
         """Fit a map, whose keys only the rows tell: its values can change their type together."""
-        other = place.entry("")[0]
-        self._fit(kind.key_type, other._replace(below=()), True)
+        if pa.types.is_nested(kind.key_type):
+            raise ConfigError(f"keys of {place.path!r} are {kind.key_type}; cast them to text.")
+        other = place.other_key()
+        keys = self._fit(kind.key_type, other._replace(below=()), True)
         free = self._fit(kind.item_type, other, True)
         for rest, rule in place.below:
             self.open.add(rule)
-            keys = [rest[1:end] for end in range(2, len(rest) + 1) if rest[end : end + 1] in _ENDS]
-            for inside in (place.entry(key)[0] for key in keys):
+            ends = [end for end in range(2, len(rest) + 1) if rest[end : end + 1] in _ENDS]
+            for inside in (place.entry(rest[1:end])[0] for end in ends):
                 if self._fit(kind.item_type, inside, True) != free:
                     raise ConfigError(
                         f"whole_columns: {rule!r} names values of a map that are no text ({kind}), "
                         "and all of them would have to become text; cast the values to text first."
                     )
-        return pa.map_(kind.key_type, free)
+        return pa.map_(keys, free)
 
 
 def check_names(kind: pa.StructType, place: Place) -> None:
-    """Raise :class:`ConfigError` for a struct that has two fields of one name."""
+    """Raise :class:`ConfigError` for two fields of one name, or a name that is personal itself."""
     names = [field.name for field in kind]
+    personal = [number for number, name in enumerate(names, 1) if looks_personal(name)]
+    if personal:
+        numbers = ", ".join(map(str, personal))
+        raise ConfigError(
+            f"{place.path!r} has fields whose names look like personal data, and names stay: "
+            f"number {numbers}. Rename them, or cast {place.path!r} to a map or JSON text."
+        )
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise ConfigError(f"{place.path!r} has fields of the same name: {double}; rename them.")

@@ -188,14 +188,19 @@ class _Batch:
         """Analyse and anonymize; equal texts once, unless an operator draws at random."""
         if not texts:
             return []
-        found = self.analyzer.analyze(texts, context)
+        found = self.analyzer.analyze_cells(texts, context)
         if self.job.operators.draws():
-            return [self.anonymize(t, f) for t, f in zip(texts, found, strict=True)]
+            return [self.cell(text, *cell) for text, cell in zip(texts, found, strict=True)]
         memo: dict[str, Redacted] = {}
-        for text, analysis in zip(texts, found, strict=True):
+        for text, cell in zip(texts, found, strict=True):
             if text not in memo:
-                memo[text] = self.anonymize(text, analysis)
+                memo[text] = self.cell(text, *cell)
         return [memo[text] for text in texts]
+
+    def cell(self, text: str, read: str, analysis: Analysis) -> Redacted:
+        """Anonymize what was read of a cell; where nothing changes, it stays as it is written."""
+        done = self.anonymize(read, analysis)
+        return done._replace(text=text) if done.text == read else done
 
     def anonymize(self, text: str, analysis: Analysis) -> Redacted:
         if analysis.error:

@@ -18,7 +18,7 @@ from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
-from rai_scale.pii.text_leaves import Leaf, root
+from rai_scale.pii.text_leaves import Leaf, plain_number, root
 
 SCORE_UNIT = 1_000_000
 """Scores are summed as integers of this unit, so that sums are equal whatever the order."""
@@ -129,10 +129,10 @@ class ScanValues:
     ) -> None:
         context = path.replace("[]", "").rsplit(".", 1)[-1]
         analyzer = get_analyzer(self.config)
-        analyses = analyzer.analyze([text for _, text in cells], context)
+        analyses = analyzer.analyze_cells([text for _, text in cells], context)
         best: dict[tuple[int, str], float] = {}
         failed: dict[int, int] = {}
-        for (row, text), analysis in zip(cells, analyses, strict=True):
+        for (row, _), (text, analysis) in zip(cells, analyses, strict=True):
             if analysis.error:
                 failed[row] = failed.get(row, 0) + _size(text)
             for result in outside_placeholders(text, analysis.results, analyzer.entities):
@@ -209,7 +209,8 @@ def as_text(value: Any, blobs: list[bytes]) -> Any:
     if isinstance(value, float | Decimal):
         if not isfinite(value):
             return None
-        return str(int(value)) if value == int(value) and abs(int(value)) >= _SHORTEST else None
+        plain = plain_number(str(value))
+        return plain if value == int(value) and abs(value) >= _SHORTEST else None
     if isinstance(value, dict):
         return {key: as_text(inner, blobs) for key, inner in value.items()}
     if isinstance(value, list | tuple):

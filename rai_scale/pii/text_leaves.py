@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-FIELD_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
+FIELD_NAME = re.compile(r"(?!(?:.*[0-9]){7})[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
+"""So many digits are rather the number of somebody."""
 LONG_PATH = 300
 """A path of more characters is cut: below that depth its leaves share a name."""
+_EXPONENT_FORM = re.compile(r"\s*[+-]?[0-9]{1,40}([.,][0-9]{1,40})?[eE]\+?[0-9]{1,2}\s*", re.ASCII)
 _PLAIN_DIGITS = 400
 """A number of more places is left in the notation that it is written in."""
 
@@ -64,8 +66,11 @@ class Place(NamedTuple):
     def entry(self, key: object) -> tuple[Place, bool]:
         """Return the place under a key of a typed map, which may be personal itself."""
         named = tuple(_left(self.below, f".{key}"))
-        left = named or tuple(_left(self.below, ".*"))
-        return self._inner(f".{key}" if named else ".*", left), bool(named)
+        return (self._inner(f".{key}", named), True) if named else (self.other_key(), False)
+
+    def other_key(self) -> Place:
+        """Return the place under the keys of a typed map that no rule names."""
+        return self._inner(".*", tuple(_left(self.below, ".*")))
 
     def _inner(self, step: str, left: tuple[tuple[str, str], ...]) -> Place:
         here = next((rule for rest, rule in left if not rest), self.rule)
@@ -128,6 +133,14 @@ def plain_number(text: str) -> str:
     plain = f"{number:f}"
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return "0" if plain == "-0" else plain
+
+
+def exponent_digits(text: str) -> str | None:
+    """Return the digits of a whole number in exponent form (``4.0E15``, as Java writes doubles)."""
+    if not _EXPONENT_FORM.fullmatch(text):
+        return None
+    number = Decimal(text.strip().replace(",", "."))
+    return f"{number:f}".split(".")[0] if number == number.to_integral_value() else None
 
 
 def valid_text(text: str) -> str:
