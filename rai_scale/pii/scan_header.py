@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.names import looks_personal
 from rai_scale.pii.scan_result import ColumnScan
 from rai_scale.pii.scan_values import (
     COUNTS,
@@ -27,14 +27,6 @@ from rai_scale.tables.source import TableSource
 
 NAMES = "(names of columns)"
 """Stands in a result like a column whose values are the names of the others."""
-
-
-_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
-
-
-def looks_personal(name: str) -> bool:
-    """Whether the name of a column is itself an e-mail address or a long number."""
-    return _PERSONAL.search(name) is not None
 
 
 def doubtful_names(table: TableSource | None) -> frozenset[str]:

@@ -9,6 +9,7 @@ import pytest
 
 import rai_scale
 from rai_scale.pii.text_leaves import exponent_digits
+from rai_scale.tables import find_tables
 from tests.capabilities.presidio_alone import MODEL
 from tests.capabilities.scan_lake import scan, sure
 
@@ -43,7 +44,8 @@ def lake(tmp_path):
 
 @pytest.mark.parametrize("engine", ["local", "dask"])
 def test_a_scan_finds_them_in_text(lake, engine):
-    found = scan(str(lake), engine=engine)
+    tables = find_tables(str(lake), csv={"*.csv": {"header": True}})
+    found = scan(tables, engine=engine)
     assert sure(found, "table") == {"no": "CREDIT_CARD"}
     assert sure(found, "lines") == dict.fromkeys(["no", "as_text", "in.no"], "CREDIT_CARD")
 
