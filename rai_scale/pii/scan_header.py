@@ -23,6 +23,7 @@ from rai_scale.pii.scan_values import (
 )
 from rai_scale.pii.text_leaves import FIELD_NAME
 from rai_scale.pii.verdict import Seen, judge
+from rai_scale.tables._arrow import own_names
 from rai_scale.tables.source import TableSource
 
 NAMES = "(names of columns)"
@@ -32,8 +33,13 @@ NAMES = "(names of columns)"
 def doubtful_names(table: TableSource | None) -> frozenset[str]:
     """Return the names that were taken from the first line of a file and may be values."""
     files = table.files if table is not None else ()
-    said = (file.dialect for file in files)
-    return frozenset(name for d in said if d and d.header and not d.sure_header for name in d.names)
+    said = ((file.dialect, file.path) for file in files)
+    return frozenset(
+        name
+        for dialect, path in said
+        if dialect and dialect.header and not dialect.sure_header
+        for name in (*dialect.names, *own_names(dialect.names, path))
+    )
 
 
 def search_names(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import unquote
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.errors import TableError
 from rai_scale.tables.dialect import Dialect
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
@@ -69,6 +70,31 @@ def partition_values(relative: str) -> dict[str, str | None]:
     """Return the ``key=value`` folders of a relative path; percent escapes are undone."""
     parts = (p.split("=", 1) for p in relative.split("/")[:-1] if "=" in p)
     return {k: None if v == NULL_FOLDER else unquote(v) for k, v in parts}
+
+
+def own_names(names: Iterable[str], relative: str) -> list[str]:
+    """Return names for the columns of a file that none of the folders above it has.
+
+    What a file holds and what its ``key=value`` folders say may differ: both are kept.
+    """
+    names = list(names)
+    keys = {key.casefold() for key in partition_values(relative)}
+    return unique_names(names, keys) if keys & {n.casefold() for n in names} else names
+
+
+def check_keys(source: TableSource, own: Collection[str]) -> None:
+    """Raise :class:`TableError` for folders whose values would hide a column, or each other."""
+    folders = {f.path.rpartition("/")[0] for f in source.files}
+    keys = [[p.split("=", 1)[0] for p in path.split("/") if "=" in p] for path in folders]
+    twice = any(len({k.casefold() for k in found}) < len(found) for found in keys)
+    twice |= len({k.casefold() for k in source.partition_columns}) < len(source.partition_columns)
+    taken = sorted({k for found in keys for k in found} & {*own})
+    if taken or twice:
+        what = f"named {taken[0]!r}, as a column of its own is" if taken else "of one name"
+        raise TableError(
+            f"table {source.name!r} has key=value folders {what}: values would be lost. Rename "
+            "them."
+        )
 
 
 def select(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:

@@ -21,6 +21,7 @@ from rai_scale.tables._arrow import (
     Scan,
     conform,
     open_piece,
+    own_names,
     partition_values,
     pieces_of,
     select,
@@ -69,9 +70,16 @@ class _Body(io.RawIOBase):
 
 
 def dialects_of(source: TableSource) -> dict[FileInfo, Dialect]:
-    """Return how each file that has columns is written; an empty file adds nothing to a table."""
+    """Return how each file that has columns is written; an empty file adds nothing to a table.
+
+    A column with the name of a folder that its file stands in gets a name of its own.
+    """
     found = {f: f.dialect or dialect_of("csv", place_of(source.file_path(f))) for f in source.files}
-    return {file: dialect for file, dialect in found.items() if dialect.names}
+    return {
+        file: replace(dialect, names=tuple(own_names(dialect.names, file.path)))
+        for file, dialect in found.items()
+        if dialect.names
+    }
 
 
 def csv_schema(headers: Sequence[Sequence[str]], partition_columns: Sequence[str]) -> pa.Schema:

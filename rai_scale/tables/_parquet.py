@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -18,6 +18,7 @@ from rai_scale.tables._arrow import (
     Scan,
     conform,
     open_piece,
+    own_names,
     partition_values,
     says_itself_everywhere,
     select,
@@ -37,11 +38,12 @@ class Footers:
     files: tuple[pa.Schema, ...]
     schema: pa.Schema
     partition_columns: tuple[str, ...]
+    renamed: bool = False
 
     def only_native_casts(self) -> bool:
         """Whether the engines' own casts bring every file to the schema with the same values."""
         wanted = {f.name.casefold(): f.type for f in self.schema}
-        return all(
+        return not self.renamed and all(
             _is_native(field.type, wanted[field.name.casefold()])
             for schema in dict.fromkeys(self.files)
             for field in schema
@@ -74,17 +76,44 @@ def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Foot
         )
     if not schemas:
         with ThreadPoolExecutor(8) as pool:
-            schemas = list(pool.map(_schema_of, map(source.file_path, source.files)))
+            found = pool.map(lambda f: _schema_of(source.file_path(f), f.path), source.files)
+            schemas = list(found)
     for schema in dict.fromkeys(schemas):
         _check_case(source, schema)
-    return Footers(
-        tuple(schemas), _union(schemas, source.partition_columns), source.partition_columns
-    )
+    own = [own_names(s.names, f.path) for s, f in zip(schemas, source.files, strict=True)]
+    renamed = any(names != s.names for names, s in zip(own, schemas, strict=True))
+    named = tuple(s if n == s.names else _renamed(s, n) for s, n in zip(schemas, own, strict=True))
+    keys = source.partition_columns
+    return Footers(named, _union(named, keys), keys, renamed)
 
 
-def _schema_of(path: str) -> pa.Schema:
+def _schema_of(path: str, relative: str) -> pa.Schema:
+    """Return the schema of a file without the columns that say what its folders say."""
     with open_file(place_of(path)) as file:
-        return file.schema_arrow.remove_metadata()
+        schema = file.schema_arrow.remove_metadata()
+        values = {k.casefold(): v for k, v in partition_values(relative).items()}
+        for name in schema.names:
+            key = name.casefold()
+            if key in values and _says_only(file.metadata, name, values[key]):
+                schema = schema.remove(schema.get_field_index(name))
+        return schema
+
+
+def _says_only(metadata: Any, name: str, value: str | None) -> bool:
+    """Whether the statistics of a column show that it holds one value and nothing else."""
+    for group in range(metadata.num_row_groups):
+        columns = map(metadata.row_group(group).column, range(metadata.num_columns))
+        column = next((c for c in columns if c.path_in_schema == name), None)
+        said = column.statistics if column is not None else None
+        if said is None or not said.has_min_max or said.null_count != 0:
+            return False
+        if not str(said.min) == str(said.max) == value:
+            return False
+    return True
+
+
+def _renamed(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    return pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
 
 
 def _check_case(source: TableSource, schema: pa.Schema) -> None:
@@ -115,7 +144,26 @@ def _union(schemas: Sequence[pa.Schema], partition_columns: Sequence[str]) -> pa
 def _stored_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_duration(kind):  # a plain integer in Parquet; only pyarrow sees more in it
         return pa.int64()
-    return kind if pa.types.is_null(kind) else canonical_type(kind)
+    return kind if pa.types.is_null(kind) else _without_256(canonical_type(kind))
+
+
+def _without_256(kind: pa.DataType) -> pa.DataType:
+    """Return a type without decimals of 256 bits: no engine but Arrow holds them; text does."""
+    if pa.types.is_decimal256(kind):
+        fits = kind.precision <= _MAX_DIGITS
+        return pa.decimal128(kind.precision, kind.scale) if fits else pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_256(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_without_256(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(_without_256(kind.key_type), _without_256(kind.item_type))
+    return kind
+
+
+def holds(kind: pa.DataType, is_a: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a type, or one inside of it, is of a kind."""
+    return is_a(kind) or any(holds(kind.field(i).type, is_a) for i in range(kind.num_fields))
 
 
 def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType:
@@ -160,6 +208,8 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_native(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    if holds(kind, pa.types.is_decimal256):  # a double to DuckDB
+        return False
     stored = _stored_type(kind)
     if stored.equals(wanted) or (_is_number(stored) and _is_number(wanted)):
         return True
@@ -179,12 +229,15 @@ class ParquetReader:
         with open_file(open_piece(piece)) as file:
             wanted = {n.casefold() for n in target.names}
             names = file.schema_arrow.names
+            own = dict(zip(names, own_names(names, piece.relative), strict=True))
             # a dot in a name means a nested field to pyarrow
             plain = not any("." in n for n in names)
-            kept = [n for n in names if n.casefold() in wanted] if plain else None
+            kept = [n for n in names if own[n].casefold() in wanted] if plain else None
             groups = range(piece.start, file.num_row_groups if piece.end is None else piece.end)
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=kept):
-                yield conform(pa.Table.from_batches([batch]), target, values)
+                table = pa.Table.from_batches([batch])
+                table = table.rename_columns([own[name] for name in table.column_names])
+                yield conform(table, target, values)
 
 
 def scan_parquet(source: TableSource, footers: Footers) -> Scan:

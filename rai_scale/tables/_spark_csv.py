@@ -49,12 +49,11 @@ def read_csv(source: TableSource, session: Any) -> Any:
     for (dialect, keys), files in kinds:
         if not dialect.plain:  # Spark's reader splits lines before it decodes
             only_with_driver(source, "text that is not plain UTF-8 CSV")
-            pieces = pieces_of(replace(source, files=tuple(files)))
+            said = tuple(replace(file, dialect=dialect) for file in files)
+            pieces = pieces_of(replace(source, files=said))
             frames.append(in_workers(Scan(CsvReader(schema, dialect), tuple(pieces)), session))
             continue
-        # the value of the folder wins over a column of the file, which still has its place
-        folded = {key.casefold() for key in keys}
-        names = [f"file: {name}" if name.casefold() in folded else name for name in dialect.names]
+        names = dialect.names
         fields = [StructField(name, StringType()) for name in [*names, CORRUPT]]
         reader = session.read.options(**_OPTIONS, header=dialect.header, sep=dialect.delimiter)
         frame = with_keys(reader, source, fields, keys).csv(paths(source, files))

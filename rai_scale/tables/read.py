@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Scan
+from rai_scale.tables._arrow import Scan, check_keys
 from rai_scale.tables._csv import scan_csv
 from rai_scale.tables._iceberg import scan_iceberg
 from rai_scale.tables._jsonl import read_jsonl
 from rai_scale.tables._parquet import read_footers, scan_parquet
 from rai_scale.tables._text import scan_lines, scan_text
 from rai_scale.tables.find import one_table
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def read_table(
     -------
     parquet
         The union of the columns of all files; numbers are widened, types that do not go together
-        become text. ``key=value`` folders are text columns after the others.
+        become text. ``key=value`` folders are text columns after the others; a column of a file
+        that has the name of a folder, and not surely its value, is kept as ``<name>_2``.
     csv
         Text only, nothing guessed: an unquoted empty field is null, a quoted one is ``""``. The
         last column ``_corrupt_record`` holds the text of lines with a wrong number of fields.
@@ -65,6 +67,8 @@ def read_table(
         engine = engine_named(engine, session=session)
     if isinstance(source, str):
         source = one_table(source, format, engine)
+    lines = source.format in ("jsonl", "lines")
+    check_keys(source, (CORRUPT, *(["text"] if lines else [])))
     if engine.name == "spark":
         from rai_scale.tables import _spark
 

@@ -78,14 +78,14 @@ def test_csv_of_different_headers_and_partitions(cluster_case, tmp_path):
     put(tmp_path / "t" / "month=02" / "header.csv", b"id,name")
     frame = read_table(str(tmp_path), cluster_case.engine)
     table = cluster_case.engine.collect(frame)
-    assert table.column_names == ["id", "name", "city", "month", "_corrupt_record"]
+    assert table.column_names == ["Month_2", "id", "name", "city", "month", "_corrupt_record"]
     found = sorted((tuple(row.values()) for row in table.to_pylist()), key=str)
     assert found == sorted(
         [
-            ("1", "x", None, "01", None),
-            ("2", None, "y", "02", None),
-            (None, None, None, "02", "3"),
-            ("4", "'z,z'", None, "02", None),
+            ("Jan", "1", "x", None, "01", None),
+            (None, "2", None, "y", "02", None),
+            (None, None, None, None, "02", "3"),
+            (None, "4", "'z,z'", None, "02", None),
         ],
         key=str,
     )
@@ -104,13 +104,13 @@ def test_parquet_unites_the_schemas_of_all_files(cluster_case, tmp_path):
         Number=pa.array([2.5], pa.float64()),
         mixed=pa.array(["x"]),
         flag=pa.array([False]),
-        Day=pa.array(["the folder wins"]),
+        Day=pa.array(["both are kept"]),
         newest=pa.array([[{"k": 1, "v": "w"}]]),
     )
     put_parquet(tmp_path / "t" / "day=a%20b" / "part-0.parquet", mixed=pa.nulls(1, pa.string()))
     frame = read_table(str(tmp_path / "t"), cluster_case.engine)
     table = cluster_case.engine.collect(frame)
-    assert table.schema.names == ["number", "mixed", "flag", "code", "newest", "day"]
+    assert table.schema.names == ["number", "mixed", "flag", "code", "Day_2", "newest", "day"]
     assert table.schema.field("number").type == pa.float64()
     assert table.schema.field("mixed").type == pa.string()
     assert table.schema.field("flag").type == pa.bool_()
@@ -118,10 +118,10 @@ def test_parquet_unites_the_schemas_of_all_files(cluster_case, tmp_path):
     assert table.schema.field("day").type == pa.string()
     found = sorted((tuple(row.values()) for row in table.to_pylist()), key=lambda r: str(r[1]))
     assert found == [
-        (1.0, "7", True, "a", None, "2024-01-01"),
-        (None, "8", None, "b", None, "2024-01-01"),
-        (None, None, None, None, None, "a b"),
-        (2.5, "x", False, None, [{"k": 1, "v": "w"}], None),
+        (1.0, "7", True, "a", None, None, "2024-01-01"),
+        (None, "8", None, "b", None, None, "2024-01-01"),
+        (None, None, None, None, None, None, "a b"),
+        (2.5, "x", False, None, "both are kept", [{"k": 1, "v": "w"}], None),
     ]
 
 

@@ -31,6 +31,7 @@ from rai_scale.pii.findings import (
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redaction import make_targets, redact
+from rai_scale.tables.exact import check_exact
 from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table
@@ -95,6 +96,7 @@ def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
 
 def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
     """Return the lazy frame that is staged; wrong columns and options are found here."""
+    check_exact(source, engine)
     table = read_table(source, engine)
     check_columns(run.key, engine.columns(table))
     taken = sorted({*run.key} & {*FINDING.names, ERROR})
