@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +15,21 @@ from rich.console import Console
 from rai_scale._version import __version__
 from rai_scale.errors import RaiScaleError, one_line
 from rai_scale.jobs.budget.commands import app as budget_app
-from rai_scale.jobs.config import load_config
+from rai_scale.jobs.config import JobConfig, load_config
+from rai_scale.jobs.dry_run import dry_run
 from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
+from rai_scale.jobs.table import JOBS, Argument, Entry
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(budget_app, name="budget")
 _OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
-ConfigFile = Annotated[Path, typer.Argument(help="YAML configuration of the job.")]
+ConfigFile = Annotated[str, typer.Argument(help="YAML configuration of the job.")]
+Source = Annotated[
+    str, typer.Argument(help="YAML configuration of the job, or the data themselves.")
+]
+Output = Annotated[str | None, typer.Option("--output", help="Folder that the job writes.")]
 Engine = Annotated[
     str | None, typer.Option("--engine", help="local, dask or spark; overrides the file.")
 ]
@@ -31,6 +40,25 @@ LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")]
 WarningsOk = Annotated[
     bool, typer.Option("--warnings-ok", help="Exit 0 where only warnings are left.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be read, written and charged.")
+]
+Advise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ERROR",
+        help="As --dry-run, and the epsilon that it takes for this expected error of counts, "
+        "or COLUMN=ERROR.",
+    ),
+]
+_COMMON = {
+    "engine": Engine,
+    "sets": Sets,
+    "log_json": LogJson,
+    "warnings_ok": WarningsOk,
+    "dry_run": DryRun,
+}
+_DEFAULTS: dict[str, Any] = dict.fromkeys(("log_json", "warnings_ok", "dry_run"), False)
 
 
 def _print_version(asked: bool) -> None:
@@ -48,110 +76,6 @@ Version = Annotated[
 @app.callback()
 def options(version: Version = False) -> None:
     """Run responsible-AI checks over tables of any size."""
-
-
-@app.command()
-def scan(
-    config: ConfigFile,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-) -> None:
-    """Find the personal data of a lake; exit code 1 if a gate fails."""
-    from rai_scale.jobs.scan.config import ScanJob
-    from rai_scale.jobs.scan.run import run
-
-    _finish(_job(run, ScanJob, config, _overrides(engine, sets, warnings_ok), log_json))
-
-
-@app.command()
-def redact(
-    config: ConfigFile,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-) -> None:
-    """Redact the tables of a lake; exit code 2 if rows were quarantined."""
-    from rai_scale.jobs.redact.config import RedactJob
-    from rai_scale.jobs.redact.run import run
-
-    _finish(_job(run, RedactJob, config, _overrides(engine, sets, warnings_ok), log_json))
-
-
-@app.command()
-def fairness(
-    config: ConfigFile,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-) -> None:
-    """Measure a model by group; exit code 1 if a gate fails."""
-    from rai_scale.jobs.fairness.config import FairnessJob
-    from rai_scale.jobs.fairness.run import run
-
-    _finish(_job(run, FairnessJob, config, _overrides(engine, sets, warnings_ok), log_json))
-
-
-@app.command(name="private-sql")
-def private_sql(
-    config: ConfigFile,
-    *,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-    plan_only: Annotated[
-        bool, typer.Option("--dry-run", help="Read no data; print cost, noise, what would remain.")
-    ] = False,
-    advise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ERROR",
-            help="As --dry-run, and the epsilon that it takes for this expected error of counts, "
-            "or COLUMN=ERROR.",
-        ),
-    ] = None,
-) -> None:
-    """Release private tables; exit code 1 if the budget is too small."""
-    from rai_scale.jobs.private_sql.config import PrivateSqlJob
-    from rai_scale.jobs.private_sql.run import run
-
-    overrides = _overrides(engine, sets, warnings_ok)
-    if plan_only or advise is not None:
-        _finish(_dry_run(config, overrides, advise))
-    _finish(_job(run, PrivateSqlJob, config, overrides, log_json))
-
-
-@app.command()
-def explain(
-    config: ConfigFile,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-) -> None:
-    """Explain the predictions of a model for a table, and write a report."""
-    from rai_scale.jobs.explain.config import ExplainJob
-    from rai_scale.jobs.explain.run import run
-
-    _finish(_job(run, ExplainJob, config, _overrides(engine, sets, warnings_ok), log_json))
-
-
-@app.command(name="train-ebm")
-def train_ebm(
-    config: ConfigFile,
-    engine: Engine = None,
-    sets: Sets = None,
-    log_json: LogJson = False,
-    warnings_ok: WarningsOk = False,
-) -> None:
-    """Train an Explainable Boosting Machine on a table, and write a report."""
-    from rai_scale.jobs.glassbox.run import EBMJob, run
-
-    _finish(_job(run, EBMJob, config, _overrides(engine, sets, warnings_ok), log_json))
 
 
 @app.command(name="sample-lake")
@@ -186,7 +110,7 @@ def demo(
     set_up_logging(log_json)
     try:
         settings = DemoJob.model_validate(
-            {"directory": str(directory), "rows": rows, "seed": seed, "engine": engine}
+            {"directory": str(directory), "rows": rows, "random_state": seed, "engine": engine}
         )
     except ValueError:
         _finish(Outcome(ERROR, f"unknown engine {engine!r}; choose local, dask or spark."))
@@ -213,7 +137,7 @@ def version() -> None:
 def script(job: str) -> int:
     """Run ``jobs/<job>.py``: ``--config FILE`` and the options of the command; warnings are ok."""
     arguments = [a.removeprefix("--config=") for a in sys.argv[1:] if a != "--config"]
-    if not any(a == "--engine" or a.startswith("--engine=") for a in arguments):
+    if not any(a.removeprefix("--set=").startswith(("--engine", "engine=")) for a in arguments):
         arguments += ["--engine", "spark"]
     return run_command([job, *arguments, "--warnings-ok"])
 
@@ -236,32 +160,62 @@ def run_command(arguments: list[str]) -> int:
         return ERROR
 
 
-def _overrides(engine: str | None, sets: list[str] | None, warnings_ok: bool) -> list[str]:
-    found = list(sets or [])
-    if engine:
-        found.append(f"engine={engine}")
-    if warnings_ok:
-        found.append("warnings_ok=true")
-    return found
+def _command_of(entry: Entry) -> Callable[..., None]:
+    """Return the command of a job; typer reads the options from its signature."""
+
+    def command(**given: Any) -> None:
+        set_up_logging(given["log_json"])
+        try:
+            config = load_config(*_asked(entry, given))
+        except RaiScaleError as error:
+            _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
+        job, advise = entry.job, given.get("advise")
+        if given["dry_run"] or advise is not None:
+            _finish(run_job(lambda config, engine: dry_run(job, config, engine, advise), config))
+        _finish(run_job(job.run, config))
+
+    options: dict[str, Any] = {"source": ConfigFile if entry.arguments is None else Source}
+    options |= {"output": Output} | {a.key: _option(a) for a in entry.arguments or ()}
+    options |= _COMMON | ({"advise": Advise} if entry.arguments is None else {})
+    command.__annotations__ = {**options, "return": None}
+    command.__doc__ = entry.help
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_DEFAULTS.get(name, inspect.Parameter.empty if name == "source" else None),
+                annotation=annotation,
+            )
+            for name, annotation in options.items()
+        ]
+    )
+    return command
 
 
-def _job(run: Any, kind: Any, path: Path, sets: list[str], log_json: bool) -> Outcome:
-    set_up_logging(log_json)
-    try:
-        config = load_config(kind, path, sets)
-    except RaiScaleError as error:
-        return Outcome(ERROR, f"{type(error).__name__}: {error}")
-    return run_job(run, config)
+def _option(argument: Argument) -> Any:
+    flag = typer.Option(f"--{argument.key.replace('_', '-')}", help=argument.help)
+    return Annotated[list[str] | None if argument.many else str | None, flag]
 
 
-def _dry_run(path: Path, sets: list[str], advise: str | None) -> Outcome:
-    from rai_scale.jobs.private_sql.config import PrivateSqlJob
-    from rai_scale.jobs.private_sql.dry_run import dry_run
+def _asked(entry: Entry, given: dict[str, Any]) -> tuple[type[JobConfig], Any, list[str]]:
+    """Return the kind of configuration, its file or first values, and what overrides them."""
+    sets, start = list(given["sets"] or []), given["source"]
+    if entry.arguments is not None and Path(start).suffix.lower() not in (".yaml", ".yml"):
+        start = {"source": start, "output": f"out/{entry.conf}"}
+    for argument in (Argument("output", ""), Argument("engine", ""), *(entry.arguments or ())):
+        value = given[argument.key]
+        if argument.many and value:
+            value = [name for part in value for name in part.split(",")]
+        if value:
+            sets.append(f"{argument.key}={json.dumps(value)}")
+    if given["warnings_ok"]:
+        sets.append("warnings_ok=true")
+    return entry.job.config, start, sets
 
-    try:
-        return dry_run(load_config(PrivateSqlJob, path, sets), advise)
-    except RaiScaleError as error:
-        return Outcome(ERROR, f"{type(error).__name__}: {error}")
+
+for _entry in JOBS:
+    app.command(name=_entry.name)(_command_of(_entry))
 
 
 def _finish(outcome: Outcome) -> None:

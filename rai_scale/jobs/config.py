@@ -37,16 +37,43 @@ class EngineConfig(Frozen):
     warnings_ok: bool = False
 
 
+class JobConfig(EngineConfig):
+    """What every job that writes an output has besides.
+
+    ``report`` writes ``report.html``; ``mlflow`` logs metrics and page to the active MLflow run.
+    """
+
+    output: str
+    report: bool = True
+    mlflow: bool = False
+    title: str | None = None
+
+
+OLD_KEYS: dict[str, tuple[str, ...]] = {
+    "bootstrap_unit": ("person",),
+    "fail_if": ("gates",),
+    "key": ("key_columns",),
+    "keys": ("key_columns",),
+    "label": ("y_true",),
+    "positive": ("pos_label",),
+    "prediction": ("y_pred",),
+    "privacy": ("private",),
+    "seed": ("random_state",),
+    "target": ("y_true", "explain_class"),
+    "unit": ("privacy_unit",),
+}
+"""Keys that were called otherwise, and what they are called now; the first that fits counts."""
+
 Config = TypeVar("Config", bound=Frozen)
 
 
 def load_config(
     kind: type[Config],
-    path: str | Path,
+    path: str | Path | Mapping[str, Any],
     sets: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Config:
-    """Read a YAML file and check it.
+    """Read a YAML file, or take plain values in place of one, and check them.
 
     Raises
     ------
@@ -54,13 +81,8 @@ def load_config(
         With the file, the path inside it, what was found (unless it may be a secret) and what is
         allowed.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
-    values = load_yaml(text, str(path))
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must be a mapping of keys to values.")
+    where = "the command line" if isinstance(path, Mapping) else str(path)
+    values = dict(path) if isinstance(path, Mapping) else _read(path)
     origins: dict[str, str] = {}
     environ = os.environ if environ is None else environ
     for name in sorted(environ):
@@ -68,14 +90,29 @@ def load_config(
             keys = _as_written(values, name[len(ENVIRONMENT) :].split("__"))
             origins[".".join(keys)] = f"environment variable {name}"
             _put(values, keys, environ[name], origins[".".join(keys)])
+    given: set[str] = set()
     for item in sets:
         name, found, value = item.partition("=")
         if not found:
             raise ConfigError(f"--set {_shown(item, item)}: write it as a.b=value.")
         keys = name.strip().split(".")
+        if ".".join(keys) in given:
+            raise ConfigError(f"--set {name.strip()} is given twice; only one of them would count.")
+        given.add(".".join(keys))
         origins[".".join(keys)] = f"--set {name.strip()}"
         _put(values, keys, value, origins[".".join(keys)])
-    return check_config(kind, values, str(path), origins)
+    return check_config(kind, values, where, origins)
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
+    values = load_yaml(text, str(path))
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys to values.")
+    return values
 
 
 def check_config(
@@ -128,8 +165,13 @@ def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None
 def _explain(kind: type[Frozen], item: Any) -> str:
     path = ".".join(map(str, item["loc"])) or "(top level)"
     if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _siblings(kind, item["loc"])
+        holder = _model_at(kind, item["loc"])
+        known = sorted(_fields(holder))
         wrong = str(item["loc"][-1])
+        old = {**OLD_KEYS, **getattr(holder, "old_keys", {})}
+        now = [new for new in old.get(wrong, ()) if new.split(".")[0] in known]
+        if now:
+            return f"{path}: is now called {now[0]}."
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."
     if item["type"] == "missing":
         return f"{path}: is required and missing."
@@ -142,13 +184,12 @@ def _shown(path: str, value: Any) -> str:
     return repr(value)[:_SHOWN]
 
 
-def _siblings(kind: type[Frozen], location: tuple[Any, ...]) -> list[str]:
-    """Return the keys that are allowed where an unknown one was found."""
+def _model_at(kind: type[Frozen], location: tuple[Any, ...]) -> Any:
+    """Return the model that does not know the key at this place."""
     current: Any = kind
     for step in location[:-1]:
-        inner = _fields(current).get(step)
-        current = _model_in(inner) or current
-    return sorted(_fields(current))
+        current = _model_in(_fields(current).get(step)) or current
+    return current
 
 
 def _fields(kind: Any) -> dict[str, Any]:

@@ -1,133 +1,117 @@
-"""The manifest of a run: written last, it is the commit marker."""
+"""The manifest of a run, written last; ``docs/manifest.md`` is its schema."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
-from rai_scale._version import __version__
-from rai_scale.jobs.outputs import files_of, still_there
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.statistics.json_values import json_text
-from rai_scale.tables.paths import place_of, save_bytes
+from rai_scale.errors import ConfigError
+from rai_scale.tables.lock import LOCK
+from rai_scale.tables.ownership import files_below
+from rai_scale.tables.paths import Place
 from rai_scale.tables.source import Lake
 
 MANIFEST = "_manifest.json"
+SCHEMA_VERSION = 2
+METRIC = (
+    *("name", "value", "lower", "upper", "confidence", "n", "numerator", "denominator"),
+    *("variance", "group", "unit", "direction"),
+)
+"""The fields of a metric; what is not known is null."""
+_BLOCK = 1 << 20
+Facts = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What a run read, did and wrote; no personal value.
-
-    ``rows`` holds in = out + quarantined + skipped; rows of a file that cannot be opened are not
-    known, so such files are counted in ``inputs``.
-    """
-
-    run_id: str
-    job: str
-    status: str
-    exit_code: int
-    config_hash: str
-    engine: str
-    started: str
-    seconds: float
-    versions: dict[str, str]
-    inputs: list[dict[str, Any]]
-    rows: dict[str, int]
-    outputs: dict[str, str]
-    seeds: dict[str, int] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def save(self, output: str, names: Iterable[str] | None = None) -> None:
-        """Write the manifest into the output folder, whole or not at all.
-
-        With what is there now under ``names`` (by default all outputs), so that a later run can
-        tell whether it still is.
-        """
-        names = self.outputs if names is None else names
-        facts = {**asdict(self), "files": files_of(place_of(output), written_names(names))}
-        save_bytes(place_of(output).child(MANIFEST), json_text(facts).encode())
+def metric_facts(metrics: Mapping[str, float] | Iterable[Any]) -> list[Facts]:
+    """Return metrics with all fields of the schema, from values by name or from records."""
+    if isinstance(metrics, Mapping):
+        metrics = [{"name": name, "value": value} for name, value in metrics.items()]
+    records: list[Any] = [m if isinstance(m, Mapping) else asdict(m) for m in list[Any](metrics)]
+    return [{field: record.get(field) for field in METRIC} for record in records]
 
 
-def written_names(names: Iterable[str]) -> list[str]:
-    """Return names of outputs without the manifest's own."""
-    return [name for name in names if name != MANIFEST]
-
-
-def finished_manifest(output: str, run_id: str) -> Manifest | None:
-    """Return the manifest of this very run if it has finished before and its outputs are there."""
-    place = place_of(output).child(MANIFEST)
-    if not place.fs.exists(place.path):
-        return None
-    try:
-        with place.open(compression=None) as file:
-            found = Manifest(**json.loads(file.read()))
-    except (ValueError, TypeError):
-        return None
-    same = found.run_id == run_id and still_there(place_of(output), found.files)
-    return found if same else None
-
-
-def remove_manifest(output: str) -> None:
-    """Remove the manifest of the run before, as its output is about to be replaced."""
-    place = place_of(output).child(MANIFEST)
-    if place.fs.exists(place.path):
-        place.fs.rm_file(place.path)
-
-
-def run_id_of(job: str, config: str, lake: Lake, versions: dict[str, str]) -> str | None:
-    """Return an id that is equal for equal configuration, inputs and versions.
-
-    None where the driver cannot tell the state of an input: such a run is never skipped.
-    """
-    snapshots = [(table.name, table.snapshot) for table in lake]
-    if any(snapshot is None for _, snapshot in snapshots):
-        return None
-    beside = [(s.path, s.reason, s.bytes) for s in lake.skipped if not s.harmless]
-    seen = json.dumps([job, config, snapshots, versions, beside], sort_keys=True)
-    return hashlib.sha256(seen.encode()).hexdigest()[:16]
-
-
-def versions_of(config: AnalyzerConfig) -> dict[str, str]:
-    """Return the versions that an answer depends on; a folder of a model has its meta's version."""
-    found = {"rai_scale": __version__}
-    for package in ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not on the driver"
-    found[f"model {config.model}"] = _model_version(config.model)
-    return found
-
-
-def _model_version(model: str) -> str:
-    try:
-        import spacy.util
-
-        return str(spacy.util.get_model_meta(spacy.util.get_package_path(model)).get("version"))
-    except Exception:
-        return "not on the driver"
-
-
-def unread_files(lake: Lake) -> int:
-    """Return how many files of the tables could not be opened."""
-    return sum(len(table.unreadable) for table in lake)
-
-
-def inputs_of(lake: Lake) -> list[dict[str, Any]]:
-    """Return what was read, by table."""
+def input_facts(lake: Lake, private: bool) -> list[Facts]:
+    """Return what was read, by table; of a private run no numbers."""
     return [
-        {
-            "table": table.name,
-            "format": table.format,
-            "snapshot": table.snapshot,
-            "files": len(table.files),
-            "unreadable": [{"file": name, "error": error} for name, error in table.unreadable],
-        }
+        {"table": table.name, "format": table.format, "snapshot": table.snapshot}
+        | ({} if private else {"files": len(table.files), "unreadable": _unreadable(table)})
         for table in lake
     ]
+
+
+def _unreadable(table: Any) -> list[Facts]:
+    return [{"file": name, "error": error} for name, error in table.unreadable]
+
+
+def output_facts(target: Place) -> Facts | None:
+    """Return the SHA-256, bytes and number of files of an output, None where it is not there.
+
+    The hash is that of a file's content; of a folder's list of paths and sizes, so that a lake is
+    not read once more.
+    """
+    if not target.fs.exists(target.path):
+        return None
+    found = hashlib.sha256()
+    if target.fs.isfile(target.path):
+        with target.open(compression=None) as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+        return {"sha256": found.hexdigest(), "bytes": _size(target), "files": 1}
+    inner = [path for path in files_below(target) if path != LOCK]
+    sizes = [(path, _size(target.child(path))) for path in inner]
+    found.update(repr(sizes).encode("utf-8", "backslashreplace"))
+    total = sum(size for _, size in sizes)
+    return {"sha256": found.hexdigest(), "bytes": total, "files": len(sizes)}
+
+
+def _size(place: Place) -> int:
+    return int(place.fs.info(place.path)["size"] or 0)
+
+
+def read_manifest(output: Place) -> Facts | None:
+    """Return the manifest of an output, None where there is none that can be read.
+
+    One of an earlier schema has no hashes, so that its run is never taken to be done.
+
+    Raises
+    ------
+    ConfigError
+        If a later version of this package wrote it.
+    """
+    output.fs.invalidate_cache()
+    place = output.child(MANIFEST)
+    try:
+        with place.open(compression=None) as file:
+            facts = dict(json.loads(file.read()))
+    except (OSError, ValueError, TypeError):
+        return None
+    version = facts.setdefault("schema_version", 1)
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"{place.url!r} has schema version {version!r}; this version of rai_scale reads up to "
+            f"{SCHEMA_VERSION}."
+        )
+    if version == 1:
+        details = facts.get("details") or {}
+        facts["unread"] = details.get("unread", 0)
+        facts["outputs"] = dict.fromkeys(facts.get("outputs", ()))
+        facts |= {"metrics": [], "profile": []}
+    return facts
+
+
+def finished(output: Place, run_id: str | None) -> Facts | None:
+    """Return the manifest of this very run if it has finished and all its outputs are there."""
+    facts = None
+    with suppress(ConfigError):
+        facts = read_manifest(output)
+    if facts is None or run_id is None or facts.get("run_id") != run_id or not facts.get("outputs"):
+        return None
+    same = all(
+        known is not None and output_facts(output.child(name)) == known
+        for name, known in facts["outputs"].items()
+    )
+    return facts if same else None

@@ -1,66 +1,58 @@
-"""A job's own output: apart from what it reads, held by one run at a time, found again whole."""
+"""A job's own output: apart from what it reads, and held by one run at a time."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TableError
-from rai_scale.jobs.config import EngineConfig
 from rai_scale.jobs.ledgers import ledger_file
-from rai_scale.jobs.run import Outcome
-from rai_scale.tables.lock import LOCK, only_run
-from rai_scale.tables.ownership import files_below
+from rai_scale.tables.lock import only_run
 from rai_scale.tables.path_names import hidden
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.write import check_output
 
-AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
-Job = Callable[[AnyConfig, Engine], Outcome]
-_SMALL = 1 << 20
-
-
-def writes_output(run: Job[AnyConfig]) -> Job[AnyConfig]:
-    """Let a job run only where its output is its own, and no other run writes there.
-
-    The decorated job raises :class:`~rai_scale.errors.ConfigError` where output and an input lie
-    in one another, or a ledger or restricted log lies in either, and
-    :class:`~rai_scale.errors.TableError` where another run holds the output.
-    """
-
-    @functools.wraps(run)
-    def guarded(config: AnyConfig, engine: Engine) -> Outcome:
-        with _own_output(config, engine.name == "spark"):
-            return run(config, engine)
-
-    return guarded
-
 
 @contextmanager
-def _own_output(config: Any, on_spark: bool) -> Iterator[None]:
-    check_output(config.output)
-    output = place_of(config.output, on_spark)
-    check_apart(output, inputs_named(config), private_files(config))
+def own_output(config: Any, engine: Engine) -> Iterator[Place]:
+    """Yield the output of a job, held by this run alone.
+
+    Raises
+    ------
+    ConfigError
+        See :func:`checked_output`.
+    TableError
+        Where another run holds the output.
+    """
+    output = checked_output(config, engine)
     with only_run(output):
-        yield
+        yield output
+
+
+def checked_output(config: Any, engine: Engine) -> Place:
+    """Return the output of a job, which is apart from what it reads and from private files."""
+    check_output(config.output)
+    output = place_of(config.output, engine.name == "spark")
+    check_apart(output, inputs_named(config), private_files(config))
+    return output
 
 
 def inputs_named(config: Any) -> dict[str, str]:
     """Return the paths that a configuration reads tables from, by their keys."""
-    found = {name: getattr(config, name, None) for name in ("source", "background")}
-    tables = getattr(config, "tables", {})
-    found |= {f"tables.{k}": path for k, path in tables.items() if isinstance(path, str)}
+    source: Any = getattr(config, "source", None)
+    found = {"source": source}
+    if isinstance(source, dict):
+        found = {f"source.{name}": path for name, path in source.items()}
+    found["background"] = getattr(config, "background", None)
     return {name: path for name, path in found.items() if path}
 
 
 def private_files(config: Any) -> dict[str, str]:
     """Return the files that only their owner may read, by their keys."""
-    holder = getattr(config, "privacy", None) or config
+    holder = getattr(config, "private", None) or config
     ledger = getattr(holder, "ledger", None)
     log = getattr(holder, "restricted_log", None)
     found = {"ledger": ledger and ledger_file(ledger), "restricted_log": log}
@@ -114,44 +106,6 @@ def check_table_names(names: Iterable[str]) -> None:
                 f"tables {outer!r} and {name!r} cannot stand in one output: the folder of the "
                 "first would hold the second. Treat them in two runs with two outputs."
             )
-
-
-def files_of(output: Place, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return what is now in files and folders of an output, to be compared later.
-
-    By name: the number of files, their bytes, and a hash over their paths and sizes, or over the
-    content of a single small file; nothing for a name that is not there.
-    """
-    output.fs.invalidate_cache()
-    found = {}
-    for name in names:
-        place = output.child(name)
-        if not place.fs.exists(place.path):
-            continue
-        alone = place.fs.isfile(place.path)
-        inner = [""] if alone else [path for path in files_below(place) if path != LOCK]
-        sizes = [(path, _size(place.child(path))) for path in inner]
-        digest = hashlib.sha256(repr(sizes).encode("utf-8", "backslashreplace"))
-        if alone and sizes[0][1] <= _SMALL:
-            with place.open(compression=None) as file:
-                digest.update(file.read())
-        found[name] = {
-            "files": len(sizes),
-            "bytes": sum(size for _, size in sizes),
-            "listing": digest.hexdigest()[:16],
-        }
-    return found
-
-
-def still_there(output: Place, recorded: Any) -> bool:
-    """Return whether an output still holds what :func:`files_of` recorded."""
-    if not isinstance(recorded, dict) or not recorded:
-        return False
-    return files_of(output, recorded) == recorded
-
-
-def _size(place: Place) -> int:
-    return int(place.fs.info(place.path)["size"] or 0)
 
 
 def _real(place: Place) -> tuple[str, ...]:

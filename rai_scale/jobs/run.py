@@ -17,6 +17,8 @@ from rai_scale.errors import GateFailed, RaiScaleError, one_line
 from rai_scale.jobs.config import EngineConfig
 
 OK, FAILED_CHECK, WARNINGS, ERROR = 0, 1, 2, 3
+CODES = {"ok": OK, "failed": FAILED_CHECK, "warnings": WARNINGS}
+"""Exit codes by the status of a run."""
 _LOG = logging.getLogger("rai_scale.jobs")
 
 AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)

@@ -26,7 +26,8 @@ _PUBLIC_FACTS = frozenset(
     {
         *("run_id", "job", "config_hash", "versions", "models", "seeds", "status", "query_names"),
         *("epsilon", "delta", "rho", "scope", "analyst", "dataset", "snapshot", "reservations"),
-        *("inputs", "outputs", "files", "engine", "metadata_hash", "ledger"),
+        *("inputs", "outputs", "files", "engine", "metadata_hash", "ledger", "unread"),
+        *("schema_version", "time_zone"),
     }
 )
 

@@ -24,6 +24,8 @@ from rai_scale.tables.table_logs import kind_of, newest_metadata
 
 _VERSION = re.compile(r"^(\d{20})\.(json|checkpoint\..+)$")
 _LOG = "_delta_log"
+PAGE = "report.html"
+"""The page of a job in its output, which holds no data of its own."""
 NO_FILE = "no file: a pipe, socket or device"
 
 
@@ -60,7 +62,7 @@ class Walk:
     def current_lake(self) -> str | None:
         """Return the folder of the current run where ``place`` is a lake that was written here."""
         entries = entries_of(self.place)
-        if _LOG in entries or not _is(entries.get(POINTER), "file"):
+        if _LOG in entries or not _has_pointer(entries):
             return None
         run, format = self._pointer("", entries)
         if format != LAKE:
@@ -94,7 +96,7 @@ class Walk:
             table = self.place.child(folder)
             self.ready.append((_delta_source(table, folder), table, []))
             self._beside(folder, {n: e for n, e in entries.items() if not _of_delta(n)}, "Delta")
-        elif _is(entries.get(POINTER), "file"):
+        elif _has_pointer(entries):
             yield from self._written(folder, entries)
         elif kind := kind_of(self.place.child(folder), entries):
             self._foreign(folder, kind)
@@ -106,7 +108,7 @@ class Walk:
         self, path: str, entry: dict, owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
         name = base_name(path)
-        if self._left_out(path, entry, run):
+        if (run and name == PAGE) or self._left_out(path, entry, run):
             return
         if entry["type"] == "file":
             self._file(path, entry, owner)
@@ -198,7 +200,7 @@ class Walk:
         """Name what stands in the folder of a table and is not part of it."""
         for name in sorted(entries):
             path, entry = _below(folder, name), entries[name]
-            if name == "report.html" or self._left_out(path, entry):
+            if name == PAGE or self._left_out(path, entry):
                 continue
             files, size = (1, entry["size"]) if entry["type"] == "file" else self._count(path)
             self._skip(
@@ -242,6 +244,11 @@ def _below(folder: str, name: str) -> str:
 
 def _is(entry: dict | None, kind: str) -> bool:
     return entry is not None and entry["type"] == kind and not entry.get("islink")
+
+
+def _has_pointer(entries: dict[str, dict]) -> bool:
+    """Whether a pointer stands here: a file, or a job's link to the one of its current run."""
+    return entries.get(POINTER, {"type": "directory"})["type"] != "directory"
 
 
 def _of_delta(name: str) -> bool:

@@ -22,7 +22,7 @@ _KIND_OF = {ending: kind for kind, endings in _KINDS.items() for ending in endin
 
 _BOOKKEEPING = re.compile(
     r"_SUCCESS|_(committed|started)_\d+|_metadata|_common_metadata|\..+\.crc|_spark_metadata"
-    r"|\.DS_Store|_delta_log|_change_data|_delta_index|_current\.json|_manifest\.json|_run-.+"
+    r"|\.DS_Store|_delta_log|_change_data|_delta_index|_current\.json|_manifest\.json|_pointer\.json|_owner\.json|_run-.+"
 )
 
 

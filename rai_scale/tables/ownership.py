@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 from rai_scale.errors import TableError
 from rai_scale.tables.path_names import base_name
@@ -58,22 +59,33 @@ def make_folder(place: Place, private: bool = False) -> str:
     return put_record(place)
 
 
-def put_record(place: Place) -> str:
-    """Record that a folder is written here; return the token of the record."""
-    said = {"made_by": "rai_scale", "folder": base_name(place.path), "token": uuid.uuid4().hex}
+def put_record(place: Place, token: str | None = None, files: Collection[str] = ()) -> str:
+    """Record that a folder is written here; return the token of the record.
+
+    ``files`` are names that the folder will hold besides those that writers of tables make.
+    """
+    token = token or uuid.uuid4().hex
+    said: dict[str, Any] = {"made_by": "rai_scale", "folder": base_name(place.path), "token": token}
+    if files:
+        said["files"] = sorted(files)
     save_bytes(place.child(RECORD), json.dumps(said).encode())
-    return said["token"]
+    return token
 
 
 def token_of(place: Place) -> str | None:
     """Return the token of a folder that was written here, else None."""
+    record = _record_of(place)
+    return None if record is None else str(record["token"])
+
+
+def _record_of(place: Place) -> dict[str, Any] | None:
     if is_link(place):
         return None
     try:
         with place.child(RECORD).open(compression=None) as file:
-            said = json.loads(file.read(10_000))
+            said = json.loads(file.read(1_000_000))
         ours = said["made_by"] == "rai_scale" and said["folder"] == base_name(place.path)
-        return str(said["token"]) if ours else None
+        return {"token": said["token"], "files": list(said.get("files", ()))} if ours else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -101,11 +113,15 @@ def check_ours(place: Place, besides: Collection[str] = ()) -> None:
         raise TableError(f"{place.url!r} is a link; what it leads to is not touched.")
     if place.fs.isfile(place.path):
         raise TableError(f"{place.url!r} is a file, and not a folder that was written here.")
-    ours = token_of(place) is not None
+    record = _record_of(place)
     # a run that was killed while it wrote the record left nothing else
     begun = re.compile(rf"\.{re.escape(RECORD)}\.\w+\.part")
     found = [n for n in files_below(place) if n not in besides and not begun.fullmatch(n)]
-    strange = [name for name in found if not ours or not _of_writers(place, name)]
+    if record is not None:
+        named = "|".join(map(re.escape, record["files"]))
+        known = re.compile(rf"({named})|\.({named})\.\w+\.part")
+        found = [n for n in found if not known.fullmatch(n) or is_link(place.child(n))]
+    strange = [name for name in found if record is None or not _of_writers(place, name)]
     if strange:
         raise TableError(
             f"{place.url!r} holds {len(strange)} file(s) that were not written here, such as "

@@ -139,14 +139,13 @@ def configured(folder: Path) -> str:
         for i in range(3)
     ]
     values = {
-        "tables": {"people": str(folder / "people")},
+        "source": {"people": str(folder / "people")},
         "metadata": people(max_ids=1),
         "output": str(folder / "out"),
-        "ledger": f"sqlite:///{folder}/ledger.db",
-        "force_ephemeral": True,
-        "scope": SCOPE,
-        "analyst": "ann",
-        "epsilon": 3.0,
+        "private": {
+            **{"ledger": f"sqlite:///{folder}/ledger.db", "force_ephemeral": True},
+            **{"scope": SCOPE, "analyst": "ann", "epsilon": 3.0},
+        },
         "queries": queries,
     }
     return write_config(folder / "private.yaml", values)
@@ -156,7 +155,7 @@ def dying_job(step: str, folder: Path) -> None:
     if step == "in the second release":
         after_the_draw(folder, number=2)
     else:
-        job.write_outputs = die  # type: ignore[assignment]
+        job.outputs_of = die  # type: ignore[assignment]
     cli("private-sql", folder / "private.yaml")
 
 
@@ -168,7 +167,8 @@ def test_a_job_that_was_killed_is_run_again(step, reserved, released, charged, t
     opened(tmp_path).create_scope(SCOPE, epsilon=10, delta=1e-3)
     path = configured(tmp_path)
     killed(dying_job, step, tmp_path)
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["_lock.json"]  # nothing released
+    (left,) = (tmp_path / "out").glob("_run-*")
+    assert [p.name for p in left.iterdir()] == ["_owner.json"]  # nothing released
     found = events(tmp_path)
     assert (found.count("reserved"), found.count("released")) == (reserved, released)
     assert spent(tmp_path) == pytest.approx(reserved)

@@ -76,7 +76,7 @@ def runs(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     fewer = shutil.ignore_patterns("products.csv", "loan_decisions.parquet")
     shutil.copytree(lake, folder / "lake", ignore=fewer)
-    values = {"source": str(folder / "lake"), "output": str(folder / "scan"), "seed": 5}
+    values = {"source": str(folder / "lake"), "output": str(folder / "scan"), "random_state": 5}
     values |= {"sample_rows": 20, "analyzer": {"model": MODEL, "column_context": True}}
     values |= {"write_redact_config": str(folder / "redact.yaml")}
     ran = cli("scan", write_config(folder / "scan.yaml", values), "--log-json")

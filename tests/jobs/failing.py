@@ -73,11 +73,11 @@ def main(engine: str, folder: Path) -> None:
     """Run each failing command; write the exit codes to ``codes.json``."""
     patches: dict[str, tuple[Any, str, Any]] = {
         "redact operator": (rai_scale.jobs.redact.run, "resolve_operators", failing_operator()),
-        "redact batch": (rai_scale.pii.redaction, "RedactCells", failing_batch(RedactValues)),
-        "redact half": (rai_scale.pii.redaction, "RedactCells", failing_half(RedactValues)),
-        "scan batch": (rai_scale.pii.scanning, "ScanCells", failing_batch(ScanValues)),
-        "scan half": (rai_scale.pii.scanning, "ScanCells", failing_half(ScanValues)),
-        "scan recognizer": (rai_scale.pii.scanning, "ScanCells", failing_recognizer(ScanValues)),
+        "redact batch": (rai_scale.pii.redaction, "RedactValues", failing_batch(RedactValues)),
+        "redact half": (rai_scale.pii.redaction, "RedactValues", failing_half(RedactValues)),
+        "scan batch": (rai_scale.pii.scanning, "ScanValues", failing_batch(ScanValues)),
+        "scan half": (rai_scale.pii.scanning, "ScanValues", failing_half(ScanValues)),
+        "scan recognizer": (rai_scale.pii.scanning, "ScanValues", failing_recognizer(ScanValues)),
     }
     codes = {}
     for name, (module, attribute, replacement) in patches.items():

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from html import escape
@@ -62,7 +63,11 @@ def make_people(folder: Path, rows: int = 3) -> Path:
 
 def people_config(source: Path, output: Path, **changes: object) -> dict:
     """Return a redaction of :func:`make_people`."""
-    table = {"key": ["id"], "columns": ["note"], "whole_columns": {"email": "EMAIL_ADDRESS"}}
+    table = {
+        "key_columns": ["id"],
+        "columns": ["note"],
+        "whole_columns": {"email": "EMAIL_ADDRESS"},
+    }
     base = {"source": str(source), "output": str(output), "analyzer": {"model": MODEL}}
     return {**base, "tables": {"people": table}, **changes}
 
@@ -114,6 +119,16 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Return time and bytes of every file below a folder."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file of an output, but for the records of who wrote it."""
+    return {name: v[1] for name, v in state(folder).items() if not name.endswith("_owner.json")}
+
+
+def shown(names: Iterable[str]) -> set[str]:
+    """Return the names that an output shows to a plain reader."""
+    return {name for name in names if not name.startswith(("_", "."))}
 
 
 def rows_of(lake: Path, table: str) -> pd.DataFrame:

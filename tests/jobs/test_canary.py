@@ -71,7 +71,7 @@ def test_the_redacted_tables_are_mostly_clean(runs, planted):
 
 
 def test_demo(tmp_path, monkeypatch, capfd):
-    def small(folder, rows, seed):
+    def small(folder, rows, random_state):
         made = make_small_lake(tmp_path / "demo" / "lake", rows=rows)
         items = made / "_truth" / "items.parquet"
         return SampleLake(made, {}, items, len(pd.read_parquet(items)))

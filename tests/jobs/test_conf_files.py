@@ -66,10 +66,22 @@ def test_fairness(lake, tmp_path):
     found = json.loads((out / "fairness.json").read_text())
     assert len(found["gates"]) == 2
     assert {row["metric"] for row in found["by_group"]} == set(found["settings"]["metrics"])
-    limit = "fail_if=[{metric: accuracy_score_group_min, below: 1.0}]"
+    limit = "gates=[{metric: accuracy_score_group_min, below: 1.0}]"
     ran = cli("fairness", CONF / "fairness.yaml", *sets, "--set", limit)
     assert ran.code == 1, ran.text
     assert "accuracy_score_group_min: value 0." in ran.out
+
+
+def test_balance(lake, tmp_path):
+    out = tmp_path / "balance"
+    ran = cli("balance", CONF / "balance.yaml", *as_options({"source": lake, "output": out}))
+    assert ran.code == 0, ran.text
+    assert "24 rows in" in ran.out
+    found = json.loads((out / "balance.json").read_text())
+    assert {row["family"] for row in found["measures"]} >= {"feature_balance", "pre_training"}
+    manifest = json.loads((out / MANIFEST).read_text())
+    assert sum(manifest["profile"][0]["categories"]["sex"].values()) == pytest.approx(1)
+    assert {metric["name"] for metric in manifest["metrics"]} >= {"sex.max_abs_DPL"}
 
 
 def test_private_sql(lake, tmp_path):
@@ -77,8 +89,8 @@ def test_private_sql(lake, tmp_path):
     ledger = f"sqlite:///{tmp_path / 'out' / 'ledger.db'}"
     scope = ("create-scope", "customers", "--epsilon", "10", "--delta", "1e-6")
     assert cli("budget", *scope, "--ledger", ledger, "--force-ephemeral").code == 0
-    sets = {"ledger": ledger, "output": tmp_path / "out" / "private_sql"}
-    sets |= {f"tables.{name}": lake / name for name in ("customers", "support_tickets")}
+    sets = {"private.ledger": ledger, "output": tmp_path / "out" / "private_sql"}
+    sets |= {f"source.{name}": lake / name for name in ("customers", "support_tickets")}
     ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(sets), "--dry-run")
     assert (ran.code, "this costs 1.9999" in ran.out) == (0, True), ran.text
     ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(sets))

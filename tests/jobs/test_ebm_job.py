@@ -17,7 +17,7 @@ from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.privacy import open_ledger
 from rai_scale.statistics.keyed_hash import key_uniforms
 from tests.conftest import engine_params
-from tests.jobs.small_lake import cli, leaks, state, write_config
+from tests.jobs.small_lake import cli, leaks, shown, state, write_config
 
 FEATURES = ["age", "income", "job"]
 ROWS = 1200
@@ -42,7 +42,7 @@ def lake(tmp_path_factory) -> Path:
 
 def config(lake: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(lake), "output": str(folder / "out"), "features": FEATURES}
-    base |= {"target": "y", "keys": ["person"], "sensitive_features": ["sex"]}
+    base |= {"y_true": "y", "key_columns": ["person"], "sensitive_features": ["sex"]}
     base |= {"max_rounds": 60, "outer_bags": 2, "shards": 2, "min_rows_per_shard": 200}
     return write_config(folder / "ebm.yaml", {**base, **changes})
 
@@ -84,7 +84,7 @@ def test_tables_shapes_and_manifest(done):
     assert dict(shapes["value"]) == dict(zip(data["names"], data["scores"], strict=True))
     manifest = json.loads((out / MANIFEST).read_text())
     assert manifest["job"] == "train-ebm"
-    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert shown(manifest["outputs"]) == shown(path.name for path in out.iterdir())
     assert "interpret-core" in manifest["versions"]
     report = json.loads((out / "ebm.json").read_text())
     assert report["summary"]["shards"] == 2
@@ -123,7 +123,7 @@ def test_the_same_model_on_spark(name, request, done, tmp_path):
 
 
 def test_a_regression_without_rows_held_out(lake, tmp_path):
-    asked = {"target": "hours", "holdout": 0, "interactions": 0, "shards": 1}
+    asked = {"y_true": "hours", "holdout": 0, "interactions": 0, "shards": 1}
     ran = cli("train-ebm", config(lake, tmp_path, **asked))
     assert ran.code == 0, ran.text
     found = pd.read_parquet(tmp_path / "out" / "performance.parquet")
@@ -136,7 +136,11 @@ def test_a_regression_without_rows_held_out(lake, tmp_path):
 def test_the_trained_model_can_be_explained(lake, done, tmp_path):
     folder, _ = done
     values = {"source": str(lake), "output": str(tmp_path / "out"), "features": FEATURES}
-    values |= {"model": str(folder / "out" / "model.pkl"), "trusted": True, "keys": ["person"]}
+    values |= {
+        "model": str(folder / "out" / "model.pkl"),
+        "trusted": True,
+        "key_columns": ["person"],
+    }
     values |= {"background_rows": 10}
     ran = cli("explain", write_config(tmp_path / "explain.yaml", values))
     assert ran.code == 0, ran.text
@@ -145,7 +149,7 @@ def test_the_trained_model_can_be_explained(lake, done, tmp_path):
 
 def simple(lake: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(lake), "output": str(folder / "out"), "features": FEATURES}
-    base |= {"target": "y", "keys": ["person"], "sensitive_features": ["sex"]}
+    base |= {"y_true": "y", "key_columns": ["person"], "sensitive_features": ["sex"]}
     return write_config(folder / "ebm.yaml", {**base, **changes})
 
 
@@ -168,7 +172,7 @@ def test_a_linear_model_is_measured_as_scikit_learn_does(lake, tmp_path):
 
 
 def test_a_tree_says_its_rules(lake, tmp_path):
-    asked = {"model": "tree", "target": "hours", "holdout": 0}
+    asked = {"model": "tree", "y_true": "hours", "holdout": 0}
     ran = cli("train-ebm", simple(lake, tmp_path, **asked))
     assert ran.code == 0, ran.text
     found = pd.read_parquet(tmp_path / "out" / "performance.parquet")
@@ -205,17 +209,17 @@ def private(lake, tmp_path_factory):
         "replace",
     )
     assert cli("budget", *made, "--ledger", ledger, "--force-ephemeral").code == 0
-    privacy = {"unit": "person", "classes": [0, 1], "epsilon": 2.0, "delta": 1e-5}
+    privacy = {"privacy_unit": "person", "classes": [0, 1], "epsilon": 2.0, "delta": 1e-5}
     privacy["bounds"] = {"age": [18, 90], "job": ["clerk", "nurse"]}
     privacy |= {"ledger": ledger, "force_ephemeral": True, "scope": "people", "analyst": "ann"}
     base = {"source": str(lake), "output": str(folder / "out"), "features": ["age", "job"]}
-    base |= {"target": "y", "max_rounds": 20, "privacy": privacy}
+    base |= {"y_true": "y", "max_rounds": 20, "private": privacy}
     path = write_config(folder / "ebm.yaml", base)
     return folder, base, cli("train-ebm", path, "--log-json")
 
 
 def spent(base: dict) -> int:
-    history = open_ledger(base["privacy"]["ledger"], force_ephemeral=True).history("people")
+    history = open_ledger(base["private"]["ledger"], force_ephemeral=True).history("people")
     return int((history["kind"] == "reserved").sum())
 
 
@@ -227,7 +231,7 @@ def test_a_private_model_is_charged_once_and_tells_no_count(lake, private, tmp_p
     assert roc_auc_score(frame["y"], model.predict_proba(frame[["age", "job"]])[:, 1]) > 0.7
     out = folder / "out"
     manifest = json.loads((out / MANIFEST).read_text())
-    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert shown(manifest["outputs"]) == shown(path.name for path in out.iterdir())
     assert not {"rows", "seconds", "started", "details"} & set(manifest)
     for text in (*(p.read_text() for p in out.glob("*.[jh]*")), ran.text):
         assert leaks(text, [*CODES, "1,200", "1200", '"seconds"', "Started"]) == 0
@@ -248,9 +252,9 @@ def test_a_private_model_beyond_the_budget_or_without_bounds(private, tmp_path):
     path = write_config(tmp_path / "more.yaml", {**changed, "max_rounds": 21})
     ran = cli("train-ebm", path)
     assert (ran.code, "over the budget of scope 'people'" in ran.text) == (1, True), ran.text
-    del changed["privacy"]
-    privacy = {**base["privacy"], "bounds": {"age": [18, 90]}}
-    ran = cli("train-ebm", write_config(tmp_path / "b.yaml", {**changed, "privacy": privacy}))
+    del changed["private"]
+    privacy = {**base["private"], "bounds": {"age": [18, 90]}}
+    ran = cli("train-ebm", write_config(tmp_path / "b.yaml", {**changed, "private": privacy}))
     assert (ran.code, "lacks 'job'" in ran.err) == (3, True)
     assert spent(base) == 1
     assert not (tmp_path / "out").exists()
@@ -258,11 +262,11 @@ def test_a_private_model_beyond_the_budget_or_without_bounds(private, tmp_path):
 
 WRONG = {
     "an option of EBMs": ({"model": "tree"}, "model: tree does not take shards"),
-    "private and held out": ({"privacy": {"unit": "person", "bounds": {}, "classes": [0, 1], "epsilon": 1, "delta": 0.1, "ledger": "none", "scope": "s", "analyst": "a"}}, "a private EBM does not take shards"),
+    "private and held out": ({"private": {"privacy_unit": "person", "bounds": {}, "classes": [0, 1], "epsilon": 1, "delta": 0.1, "ledger": "none", "scope": "s", "analyst": "a"}}, "a private EBM does not take shards"),
     "no such feature": ({"features": ["age", "incme"]}, "Did you mean 'income'?"),
-    "no such target": ({"target": "yy"}, "columns not found: 'yy'"),
+    "no such target": ({"y_true": "yy"}, "columns not found: 'yy'"),
     "the target is a feature": ({"features": ["age", "y"]}, "cannot be features"),
-    "too many classes": ({"target": "person", "task": "classification"}, "more than 100 classes"),
+    "too many classes": ({"y_true": "person", "task": "classification"}, "more than 100 classes"),
     "no such group": ({"sensitive_features": ["sexx"]}, "Did you mean 'sex'?"),
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ def test_a_gate_that_fails(people, tmp_path):
         ran = cli("scan", config, *options)
         assert ran.code == 1
     assert (tmp_path / "out" / "report.html").exists()
-    ran = cli("scan", config, "--set", "seed=1")
+    ran = cli("scan", config, "--set", "random_state=1")
     assert "no e-mail addresses: 1 columns, 0 allowed: people.email" in ran.out
     assert "none:" not in ran.out
     lenient = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
@@ -79,7 +79,7 @@ def test_warnings_of_a_scan(people, tmp_path):
     assert (ran.code, "not looked at: 1 file (" in ran.out) == (2, True)
     ran = cli("scan", config, "--warnings-ok")  # the second run finds the first one done
     assert (ran.code, "not looked at: 1 item(s)" in ran.out) == (2, True)
-    assert cli("scan", config, "--set", "warnings_ok=true", "--set", "seed=5").code == 2
+    assert cli("scan", config, "--set", "warnings_ok=true", "--set", "random_state=5").code == 2
     assert cli("scan", config, "--set", "gates=[{metric: files_unreadable}]").code == 1
     assert cli("scan", config, "--set", "gates=[{metric: files_unreadable, above: 1}]").code == 2
 
@@ -104,7 +104,7 @@ WRONG = {
     "bad number": (["demo", "d", "--rows", "0"], "--rows"),
     "bad engine of the demo": (["demo", "d", "--engine", "sprak"], "unknown engine 'sprak'"),
     "bad engine": (["scan", "SCAN", "--engine", "sprak"], "'local', 'dask' or 'spark'"),
-    "unknown key": (["scan", "SCAN", "--set", "sed=1"], "Did you mean 'seed'?"),
+    "unknown key": (["scan", "SCAN", "--set", "random_stat=1"], "Did you mean 'random_state'?"),
     "no source": (["scan", "SCAN", "--set", "source=peple_lake"], "'people_lake'?"),
     "no driver": (["scan", "SCAN", "--set", "source=azureml://x/y"], "pip install azureml-fsspec"),
     "no model": (["scan", "SCAN", "--set", "analyzer.model=none"], "never downloaded"),
@@ -117,7 +117,10 @@ WRONG = {
         ["redact", "REDACT", "--set", "tables.people.columns=[nte]"],
         "table 'people': columns not found: 'nte'. Did you mean 'note'?",
     ),
-    "no key": (["redact", "REDACT", "--set", "tables.people.key=[idd]"], "Did you mean 'id'?"),
+    "no key": (
+        ["redact", "REDACT", "--set", "tables.people.key_columns=[idd]"],
+        "Did you mean 'id'?",
+    ),
     "no columns": (["redact", "REDACT", "--set", "tables={people: {}}"], "at least one column"),
     "bad operator": (["redact", "REDACT", "--set", "operators.URL.type=msk"], "'msk' for 'URL'"),
     "bad operator form": (["redact", "REDACT", "--set", "operators={URL: {a: b}}"], "'type'"),
@@ -126,7 +129,7 @@ WRONG = {
         "'env:RAI_NONE': the environment variable is not set",
     ),
     "key of the findings": (
-        ["redact", "REDACT", "--set", "tables={odd: {key: [start], columns: [note]}}"],
+        ["redact", "REDACT", "--set", "tables={odd: {key_columns: [start], columns: [note]}}"],
         "has the name of a column of the findings",
     ),
 }
@@ -191,5 +194,5 @@ def test_scripts_end_with_the_code(people, tmp_path, form):
         break_one_file(people)
         assert run("--engine", "local") == 2  # a script takes warnings as ok, unread files never
         assert run("--engine", "local", "--set", "gates=[{name: a}]") == 1
-        assert run("--engine", "local", "--set", "sed=1") == 3
+        assert run("--engine", "local", "--set", "random_stat=1") == 3
         assert run("--engine", "local", "--nonsense") == 3

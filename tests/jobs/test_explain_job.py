@@ -22,7 +22,7 @@ from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.explain.parts import Parts
 from rai_scale.jobs.manifest import MANIFEST
 from tests.conftest import engine_params
-from tests.jobs.small_lake import cli, leaks, state, write_config
+from tests.jobs.small_lake import cli, leaks, shown, state, write_config
 
 FEATURES = ["age", "income", "hours"]
 CODES = [f"canary-{number:03d}@example.org" for number in range(300)]
@@ -49,13 +49,13 @@ def home(tmp_path_factory) -> Path:
 
 def config(home: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(home / "lake"), "output": str(folder / "out"), "features": FEATURES}
-    base |= {"model": str(home / "forest.joblib"), "trusted": True, "keys": ["person"]}
+    base |= {"model": str(home / "forest.joblib"), "trusted": True, "key_columns": ["person"]}
     base |= {"background": str(home / "reference"), "sensitive_features": ["sex"]}
     return write_config(folder / "explain.yaml", {**base, **changes})
 
 
 def explained(folder: Path, key: str = "person") -> pd.DataFrame:
-    files = glob.glob(str(folder / "out" / "explained" / "_run-*" / "*.parquet"))
+    files = glob.glob(str(folder / "out" / "explained" / "*.parquet"))
     return pd.concat(map(pd.read_parquet, files)).sort_values(key, ignore_index=True)
 
 
@@ -94,7 +94,7 @@ def test_the_tables_and_the_manifest(done):
     manifest = json.loads((out / MANIFEST).read_text())
     assert manifest["rows"]["in"] == 300
     assert manifest["details"]["method"]["name"] == "tree_shap"
-    assert set(manifest["outputs"]) == {path.name for path in out.iterdir()}
+    assert shown(manifest["outputs"]) == shown(path.name for path in out.iterdir())
     assert {entry["table"] for entry in manifest["inputs"]} == {"people", "rows"}
     assert len(manifest["versions"]["model"]) == 16
     report = json.loads((out / "explain.json").read_text())
@@ -167,7 +167,7 @@ def test_several_classes_reasons_and_all_columns_kept(home, tmp_path):
     label = pd.cut(frame["age"], [0, 35, 60, 99], labels=["young", "middle", "old"]).astype(str)
     forest = RandomForestClassifier(5, max_depth=4, random_state=0)
     joblib.dump(forest.fit(frame[FEATURES], label), tmp_path / "three.joblib")
-    asked = {"model": str(tmp_path / "three.joblib"), "keys": [], "reasons": 2}
+    asked = {"model": str(tmp_path / "three.joblib"), "key_columns": [], "reasons": 2}
     ran = cli("explain", config(home, tmp_path, **asked, partial_dependence=["hours"]))
     assert ran.code == 0, ran.text
     found = explained(tmp_path)
@@ -236,7 +236,7 @@ WRONG = {
     "not trusted": ({"trusted": False}, "can run code while it loads"),
     "no such feature": ({"features": ["age", "incom", "hours"]}, "Did you mean 'income'?"),
     "no such method": ({"method": "tre_shap"}, "Did you mean 'tree_shap'?"),
-    "no such class": ({"target": 7}, "no class 7"),
+    "no such class": ({"explain_class": 7}, "no class 7"),
     "no such model": ({"model": "none.txt"}, "there is no model file 'none.txt'"),
     "no such table": ({"table": "peple"}, "Did you mean 'people'?"),
     "no such scoring": ({"permutation": {"y_true": "y", "scoring": "roc_au"}}, "Did you mean 'roc_auc'?"),

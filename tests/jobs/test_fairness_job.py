@@ -13,7 +13,7 @@ from fairlearn.metrics import MetricFrame, equalized_odds_difference, selection_
 
 from rai_scale.jobs.manifest import MANIFEST
 from tests.conftest import engine_params
-from tests.jobs.small_lake import cli, file_leaks, leaks, shell, state, write_config
+from tests.jobs.small_lake import cli, file_leaks, leaks, shell, shown, state, write_config
 
 CODES = ("canary-one@example.org", "canary-two@example.org")
 
@@ -82,7 +82,7 @@ def test_what_it_writes(lake, done):
     manifest = json.loads((folder / "out" / MANIFEST).read_text())
     assert manifest["job"] == "fairness"
     assert manifest["rows"]["in"] == 600
-    assert set(manifest["outputs"]) == {path.name for path in (folder / "out").iterdir()}
+    assert shown(manifest["outputs"]) == shown(path.name for path in (folder / "out").iterdir())
     assert [entry["table"] for entry in manifest["inputs"]] == ["decisions"]
 
 
@@ -170,7 +170,7 @@ def test_a_positive_label_that_is_not_there(words, tmp_path, label, said):
     ],
 )
 def test_gates(lake, tmp_path, gate, code):
-    path = config(lake, tmp_path, fail_if=[gate], sensitive_features=["sex"])
+    path = config(lake, tmp_path, gates=[gate], sensitive_features=["sex"])
     ran = cli("fairness", path)
     assert ran.code == code, ran.text
     found = json.loads((tmp_path / "out" / "fairness.json").read_text())
@@ -186,15 +186,15 @@ WRONG = {
     "several tables": ({"table": None}, "holds 2 tables; name one"),
     "no such column": ({"y_pred": "pp"}, "columns not found: 'pp'"),
     "no such metric": ({"metrics": ["selection_rat"]}, "Did you mean 'selection_rate'?"),
-    "no such disparity": ({"fail_if": [{"metric": "odds", "above": 1}]}, "unknown disparity"),
+    "no such disparity": ({"gates": [{"metric": "odds", "above": 1}]}, "unknown disparity"),
     "two limits": (
-        {"fail_if": [{"metric": "selection_rate_ratio", "above": 1, "below": 0}]},
+        {"gates": [{"metric": "selection_rate_ratio", "above": 1, "below": 0}]},
         "exactly one of above and below",
     ),
     "a bound without replicates": (
         {
             "n_boot": None,
-            "fail_if": [{"metric": "selection_rate_ratio", "below": 1, "judged_by": "lower_bound"}],
+            "gates": [{"metric": "selection_rate_ratio", "below": 1, "judged_by": "lower_bound"}],
         },
         "needs replicates",
     ),

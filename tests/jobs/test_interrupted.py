@@ -1,212 +1,221 @@
-"""A run that is stopped anywhere leaves the old output or the whole new one, and can be repeated."""
+"""A job that is stopped anywhere leaves its old output or the whole new one, and can be repeated."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-import subprocess
-import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.jobs import manifest
-from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.jobs.redact import run as redact
-from rai_scale.jobs.redact import table as redact_table
-from rai_scale.jobs.scan import run as scan
+from rai_scale.jobs import job, publish
+from rai_scale.jobs.manifest import read_manifest
+from rai_scale.tables.lock import only_run
 from rai_scale.tables.paths import place_of
-from rai_scale.tables.pointer import read_pointer
-from tests.jobs.small_lake import (
-    CLI,
-    EMAIL,
-    MODEL,
-    cli,
-    people_config,
-    rows_of,
-    state,
-    write_config,
-)
-
-NEW = ["mail <EMAIL_ADDRESS>"]
+from rai_scale.tables.pointer import RUN_PREFIX
+from tests.jobs.every_job import JOBS, make_table, run_of, set_up
+from tests.jobs.small_lake import cli, state
 
 
 class Stopped(BaseException):
     """Not an Exception: like a kill, it is not turned into an exit code."""
 
 
-def stop_at_call(monkeypatch, module, name, number=1):
-    """Make the n-th call of a function stop the run before it does anything."""
-    function, calls = getattr(module, name), []
-
-    def stopping(*args, **kwargs):
-        calls.append(name)
-        if len(calls) == number:
-            raise Stopped
-        return function(*args, **kwargs)
-
-    monkeypatch.setattr(module, name, stopping)
+def stop() -> None:
+    raise Stopped
 
 
-def change(people):
-    more = pa.table({"id": [9], "note": [f"mail {EMAIL}"], "email": [EMAIL]})
-    pq.write_table(more, people / "people.parquet")
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def visible(out):
-    """What a reader sees: the tables through the pointer, not what lies hidden beside them."""
-    folder = read_pointer(place_of(str(out)))[0]
-    return folder, state(out / folder)
+def at_call(number: int) -> Callable[..., bool]:
+    calls = itertools.count(1)
+    return lambda *_: next(calls) == number
 
 
-@pytest.fixture
-def finished(people, tmp_path):
-    """An output of an earlier run, and an input that has changed since."""
-    out = tmp_path / "out"
-    config = write_config(tmp_path / "r.yaml", people_config(people, out))
-    assert cli("redact", config).code == 0
-    change(people)
-    return config, out
+def to_a_run(_: Any, target: str) -> bool:
+    return target.startswith(RUN_PREFIX)
 
 
-STEPS = {
-    "the first file": (redact_table, "write_parquet", 1),
-    "the findings": (redact_table, "write_parquet", 2),
-    "the quarantine": (redact_table, "write_parquet", 3),
-    "the output": (redact_table, "write_parquet", 4),
-    "the report of the table": (redact_table, "table_report", 1),
-    "the end of staging": (redact_table, "remove_folder", 1),
-    "the old manifest's end": (redact, "remove_manifest", 1),
-    "the pointer": (redact, "switch_pointer", 1),
-    "the old files' end": (redact, "remove_other_runs", 1),
-    "the page": (redact, "save_bytes", 1),
-    "the manifest": (manifest, "save_bytes", 1),
+STEPS: dict[str, tuple[Any, str, Callable[[], Callable[..., bool]]]] = {
+    "the inputs": (job, "run_id_of", lambda: at_call(1)),
+    "the folder of the run": (publish, "make_folder", lambda: at_call(1)),
+    "the work's end": (job, "_publish", lambda: at_call(1)),
+    "the names": (publish, "put_record", lambda: at_call(1)),
+    "the first file": (publish, "save_bytes", lambda: at_call(1)),
+    "the second file": (publish, "save_bytes", lambda: at_call(2)),
+    "the manifest": (job, "_manifest", lambda: at_call(1)),
+    "the names' links": (publish, "_switch", lambda: at_call(1)),
+    "the switch": (publish, "_linked", lambda: to_a_run),
+    "the old run's end": (publish, "tidy", lambda: at_call(1)),
 }
-PUBLISHED = ("the old files' end", "the page", "the manifest")
+"""Each step of the lifecycle: the call before which a run ends. Only the last comes too late."""
+LATE = "the old run's end"
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_stopped_before(finished, monkeypatch, step):
-    config, out = finished
-    before = visible(out)
-    with monkeypatch.context() as patch:
-        stop_at_call(patch, *STEPS[step])
-        with pytest.raises(Stopped):
-            cli("redact", config)
-    if step in PUBLISHED:
-        assert visible(out)[0] != before[0]
-        assert list(rows_of(out, "people")["note"]) == NEW
-        assert not (out / MANIFEST).exists()  # the old one would speak of other files
-    else:
-        assert visible(out) == before
-    ran = cli("redact", config)
-    assert ran.code == 0
-    assert "already done" not in ran.out
-    assert list(rows_of(out, "people")["note"]) == NEW
-    assert len(list(out.glob("_run-*"))) == 1
-    assert "already done" in cli("redact", config).out
+def end_before(step: str, end: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+    module, name, when = STEPS[step]
+    function, meant = getattr(module, name), when()
+
+    def ending(*arguments: Any, **options: Any) -> Any:
+        if meant(*arguments):
+            end()
+        return function(*arguments, **options)
+
+    patch.setattr(module, name, ending)
 
 
-def test_the_steps_are_all_there_are(people, tmp_path, monkeypatch):
-    """Every call that writes is one of the steps above."""
-    counts = {}
-    for module, name in {(module, name) for module, name, _ in STEPS.values()}:
-        function = getattr(module, name)
-
-        def counting(*args, key=(module, name), function=function, **kwargs):
-            counts[key] = counts.get(key, 0) + 1
-            return function(*args, **kwargs)
-
-        monkeypatch.setattr(module, name, counting)
-    config = write_config(tmp_path / "r.yaml", people_config(people, tmp_path / "out"))
-    assert cli("redact", config).code == 0
-    asked = {}
-    for module, name, number in STEPS.values():
-        asked[module, name] = max(number, asked.get((module, name), 0))
-    assert counts == asked
-
-
-def test_an_old_configuration_is_not_done_because_its_manifest_says_so(finished, monkeypatch):
-    """Stopped after the new files were published: the old run would have to be done again."""
-    config, out = finished
-    sets = ("--set", "operators.DEFAULT.type=redact")
-    assert cli("redact", config).code == 0
-    with monkeypatch.context() as patch:
-        stop_at_call(patch, manifest, "save_bytes")
-        with pytest.raises(Stopped):
-            cli("redact", config, *sets)
-    assert list(rows_of(out, "people")["note"]) == ["mail "]
-    assert "already done" not in cli("redact", config).out
-    assert list(rows_of(out, "people")["note"]) == NEW
-
-
-@pytest.mark.parametrize("number", [1, 2, 3])
-def test_delta_tables_are_each_old_or_new(people, tmp_path, monkeypatch, number):
-    pytest.importorskip("deltalake")
-    out = tmp_path / "out"
-    config = write_config(tmp_path / "r.yaml", people_config(people, out, format="delta"))
-    assert cli("redact", config).code == 0
-    old = list(rows_of(out, "people")["note"])
-    change(people)
-    with monkeypatch.context() as patch:
-        stop_at_call(patch, redact_table, "write_table", number)
-        with pytest.raises(Stopped):
-            cli("redact", config)
-    assert list(rows_of(out, "people")["note"]) == old
-    assert not list(out.glob("_run-*"))
-    assert cli("redact", config).code == 0
-    assert list(rows_of(out, "people")["note"]) == NEW
-
-
-def test_a_scan_that_was_stopped_is_not_done(people, tmp_path, monkeypatch):
-    values = {"source": str(people), "output": str(tmp_path / "out"), "analyzer": {"model": MODEL}}
-    config = write_config(tmp_path / "s.yaml", values)
-    assert cli("scan", config).code == 0
-    change(people)
-    for number in (1, 2, 3):
+@pytest.mark.parametrize("name", JOBS)
+def test_stopped_before_each_step(name, tmp_path, monkeypatch):
+    command, out = set_up(name, tmp_path), tmp_path / "out"
+    assert cli(*command).code == 0
+    old, before = run_of(out), state(out)
+    make_table(tmp_path / "lake", 2)
+    for step in STEPS:
         with monkeypatch.context() as patch:
-            stop_at_call(patch, scan, "save_bytes", number)
+            end_before(step, stop, patch)
             with pytest.raises(Stopped):
-                cli("scan", config)
-        assert not (tmp_path / "out" / MANIFEST).exists()
-    assert "already done" not in cli("scan", config).out
-    assert "already done" in cli("scan", config).out
-
-
-@pytest.mark.parametrize("after", ["_staging", "_findings"])
-def test_killed(people, tmp_path, after):
-    """A real kill, when the staging or the outputs of the second of two tables are under way."""
-    notes = [f"{EMAIL} wrote {i} times." for i in range(3000)]
-    long = pa.table({"id": range(3000), "note": notes, "email": notes})
-    out = tmp_path / "out"
-    values = people_config(people, out)
-    values["tables"]["long"] = {"key": ["id"], "columns": ["note"]}
-    pq.write_table(long.slice(0, 5), people / "long.parquet")
-    config = write_config(tmp_path / "r.yaml", values)
-    assert cli("redact", config).code == 0
-    before = visible(out)
-    pq.write_table(long, people / "long.parquet")
-
-    place = "_staging/long" if after == "_staging" else "_findings/people"
-    process = subprocess.Popen(
-        [CLI, "redact", config],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while not list(out.glob(f"_run-*/{place}")) or len(list(out.glob("_run-*"))) < 2:
-        assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
-
-    assert visible(out) == before
-    assert len(list(out.glob("_run-*"))) == 2
-    pq.write_table(long.slice(0, 9), people / "long.parquet")
-    assert cli("redact", config).code == 0
-    assert len(rows_of(out, "long")) == 9
+                cli(*command)
+        if step == LATE:
+            break
+        assert state(out) == before, step
+        assert run_of(out) == old, step
+    assert run_of(out) != old
+    ran = cli(*command)
+    assert (ran.code, "already done" in ran.out) == (0, True), ran.text
     assert len(list(out.glob("_run-*"))) == 1
+    make_table(tmp_path / "lake", 3)
+    assert cli(*command).code == 0
+    assert run_of(out) != old
+
+
+def killed(step: str, command: list[str]) -> None:
+    end_before(step, kill, pytest.MonkeyPatch())
+    cli(*command)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_killed(name, tmp_path):
+    """A real kill: nothing is cleaned up, and the next run does it."""
+    command, out = set_up(name, tmp_path), tmp_path / "out"
+    assert cli(*command).code == 0
+    processes = get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    old = run_of(out)
+    make_table(tmp_path / "lake", 2)
+    for step in ("the second file", "the switch", LATE):
+        process = processes.Process(target=killed, args=(step, command))
+        process.start()
+        process.join(120)
+        assert process.exitcode == -signal.SIGKILL
+        assert (run_of(out) == old) == (step != LATE)
+        assert len(list(out.glob("_run-*"))) == 2
+    assert "already done" in cli(*command).out
+    assert len(list(out.glob("_run-*"))) == 1
+
+
+WRITES = ("replace", "symlink", "unlink", "rename", "mkdir", "rmdir")
+
+
+def test_stopped_before_every_change_of_a_file(tmp_path, monkeypatch):
+    """All changes, one by one, of a run whose names differ from those of the run before."""
+    command, out = set_up("balance", tmp_path), tmp_path / "out"
+    assert cli(*command).code == 0
+    for number in range(1, 200):
+        old = run_of(out)
+        make_table(tmp_path / "lake", 100 + number)
+        report = read_manifest(place_of(str(out)))["outputs"].get("report.html") is None
+        sets = ["--set", f"report={str(report).lower()}"]
+        with monkeypatch.context() as patch:
+            meant = at_call(number)
+            for name in WRITES:
+                function = getattr(os, name)
+
+                def ending(
+                    *given: Any, function: Any = function, meant: Any = meant, **options: Any
+                ) -> Any:
+                    if meant():
+                        raise Stopped
+                    return function(*given, **options)
+
+                patch.setattr(os, name, ending)
+            try:
+                cli(*command, *sets)
+            except Stopped:
+                ended = False
+            else:
+                ended = True
+        changed = run_of(out) != old
+        if ended:
+            break
+        if not changed:
+            assert cli(*command, *sets).code == 0
+            assert run_of(out) != old
+    assert ended
+    assert number > 20
+
+
+@pytest.mark.parametrize("name", ["balance", "redact", "explain"])
+def test_without_links_the_pointer_leads_to_a_whole_run(name, tmp_path, monkeypatch):
+    """As on an object store: names in the output are whole where a manifest stands beside them."""
+    monkeypatch.setattr(publish, "_links_work", lambda output: False)
+    command, out = set_up(name, tmp_path), tmp_path / "out"
+    assert cli(*command).code == 0
+    old = run_of(out)
+    for number in range(1, 40):
+        make_table(tmp_path / "lake", 100 + number)
+        with monkeypatch.context() as patch:
+            meant, function = at_call(number), publish.save_bytes
+
+            def ending(place: Any, content: bytes, meant: Any = meant, function: Any = function):
+                if meant():
+                    raise Stopped
+                function(place, content)
+
+            patch.setattr(publish, "save_bytes", ending)
+            try:
+                cli(*command)
+            except Stopped:
+                ended = False
+            else:
+                ended = True
+        run = out / publish.current_run(place_of(str(out)))
+        manifest = read_manifest(place_of(str(run)))
+        assert manifest is not None
+        if read_manifest(place_of(str(out))) is not None:
+            assert run_of(out) == manifest["run_id"]
+        if ended:
+            break
+    assert ended
+    assert run_of(out) != old
+
+
+def test_a_second_run_is_refused_and_removes_nothing(tmp_path):
+    command, out = set_up("balance", tmp_path), tmp_path / "out"
+    assert cli(*command).code == 0
+    make_table(tmp_path / "lake", 2)
+    with only_run(place_of(str(out))), publish.staged(place_of(str(out)), "other") as stage:
+        stage.save("half.parquet", b"x")
+        before = state(out)
+        ran = cli(*command)
+        assert (ran.code, "another run is writing there (process" in ran.err) == (3, True), ran.text
+        assert state(out) == before
+    ran = cli(*command)
+    assert (ran.code, "already done" in ran.out) == (0, False), ran.text
+
+
+def test_an_output_of_an_earlier_version_is_replaced(tmp_path):
+    """There the names were files, and nothing led to a run."""
+    command, out = set_up("fairness", tmp_path), tmp_path / "out"
+    out.mkdir()
+    (out / "by_group.parquet").write_bytes(b"old")
+    (out / "_manifest.json").write_text('{"run_id": "a", "outputs": {"by_group.parquet": "x"}}')
+    (out / "mine.txt").write_text("kept")
+    assert cli(*command).code == 0
+    assert (out / "mine.txt").read_text() == "kept"
+    os.remove(out / "mine.txt")
+    run_of(out)

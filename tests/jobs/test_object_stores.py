@@ -82,7 +82,7 @@ def test_delta_in_a_store(store, name):
 @pytest.mark.parametrize("name", ["local", "dask"])
 def test_jobs_read_and_write_a_store(store, lake, name, tmp_path, capsys):
     where = {"source": lake, "engine": name, "analyzer": {"model": MODEL}}
-    table = {"key": ["id"], "columns": ["mail"]}
+    table = {"key_columns": ["id"], "columns": ["mail"]}
     jobs = {
         "scan": {**where, "output": f"{store}/{name}/scan", "warnings_ok": True},
         "redact": {**where, "output": f"{store}/{name}/redacted", "tables": {"people": table}},

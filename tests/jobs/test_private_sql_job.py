@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.jobs.private import PrivateOptions
 from rai_scale.privacy import PrivateComputationError, open_ledger
 from tests.conftest import engine_params
-from tests.jobs.small_lake import cli, file_leaks, leaks, shell, state, write_config
+from tests.jobs.small_lake import cli, file_leaks, leaks, shell, shown, state, write_config, written
 
 ROWS = 7_919
 TABLE = {
@@ -76,11 +78,14 @@ def new_ledger(folder: Path, epsilon: float = 10) -> str:
 
 
 def config(lake: Path, folder: Path, **changes: object) -> str:
-    base = {"tables": {"visits": str(lake)}, "output": str(folder / "out")}
-    base |= {"metadata": {"": {"clinic": {"visits": TABLE}}}, "epsilon": 2.0, "delta": 1e-6}
-    base |= {"ledger": f"sqlite:///{folder / 'ledger.db'}", "force_ephemeral": True}
-    base |= {"scope": "patients", "analyst": "ann", "queries": QUERIES}
-    return write_config(folder / "private.yaml", {**base, **changes})
+    asked = {"ledger": f"sqlite:///{folder / 'ledger.db'}", "force_ephemeral": True}
+    asked |= {"scope": "patients", "analyst": "ann", "epsilon": 2.0, "delta": 1e-6}
+    base = {"source": {"visits": str(lake)}, "output": str(folder / "out"), "queries": QUERIES}
+    base |= {"metadata": {"": {"clinic": {"visits": TABLE}}}}
+    private = {k: v for k, v in changes.items() if k in PrivateOptions.model_fields}
+    others = {k: v for k, v in changes.items() if k not in private}
+    given = {**base, "private": {**asked, **private}, **others}
+    return write_config(folder / "private.yaml", given)
 
 
 def tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -109,7 +114,7 @@ def test_what_it_writes_and_what_that_costs(done):
     assert set(found["by_ward"]["ward"]) == {"east", "north", "west"}  # the ward of one is hidden
     assert list(found["declared"]["ward"]) == ["east", "west", "none such"]
     manifest = json.loads((folder / "out" / MANIFEST).read_text())
-    assert set(manifest["outputs"]) == {path.name for path in (folder / "out").iterdir()}
+    assert shown(manifest["outputs"]) == shown(path.name for path in (folder / "out").iterdir())
     assert manifest["query_names"] == ["by_ward", "declared", "mean_age"]
     stored = json.loads((folder / "out" / "releases.json").read_text())["releases"]
     assert [release["reservation"] for release in stored] == manifest["reservations"]
@@ -177,14 +182,12 @@ def test_a_finished_run_changes_nothing(done):
 
 def test_a_nightly_run_into_an_empty_folder_gives_the_same_bytes_for_nothing(lake, done):
     folder, _ = done
-    before, cost = state(folder / "out"), spent(folder)
-    for path in (folder / "out").iterdir():
-        path.unlink()
+    before, cost = written(folder / "out"), spent(folder)
+    shutil.rmtree(folder / "out")
     ran = cli("private-sql", folder / "private.yaml")
     assert "0 charged now, 3 shown again from the ledger" in ran.out
     assert spent(folder) == cost
-    after = state(folder / "out")
-    assert {k: v[1] for k, v in after.items()} == {k: v[1] for k, v in before.items()}
+    assert written(folder / "out") == before
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_a_dry_run_reads_and_charges_nothing(tmp_path):
     assert "epsilon, hard cap of the scope: 3 is left, this costs 2, 1 would remain." in ran.out
     assert spent(tmp_path) == 0
     assert not (tmp_path / "out").exists()
-    over = cli("private-sql", path, "--dry-run", "--set", "epsilon=4")
+    over = cli("private-sql", path, "--dry-run", "--set", "private.epsilon=4")
     assert (over.code, "that does not fit" in over.out) == (1, True)
     open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", force_ephemeral=True).grant(
         "patients", analyst="bob", epsilon=1
@@ -296,12 +299,12 @@ def test_a_dry_run_reads_and_charges_nothing(tmp_path):
 def test_advice_is_an_epsilon_that_keeps_its_word(tmp_path):
     new_ledger(tmp_path, 1e5)
     one = [QUERIES[1]]
-    path = config(tmp_path, tmp_path, queries=one)
+    path = config(tmp_path / "visits", tmp_path, queries=one)
     ran = cli("private-sql", path, "--advise", "8")
     assert "for an expected error of units 8 it takes epsilon 0.5," in ran.out  # 4 persons' groups
-    ran = cli("private-sql", path, "--dry-run", "--set", "epsilon=0.5")
-    assert " 8 " in ran.out.splitlines()[4]
-    ran = cli("private-sql", config(tmp_path, tmp_path), "--advise", "sum(cost)=1000")
+    ran = cli("private-sql", path, "--dry-run", "--set", "private.epsilon=0.5")
+    assert " 8 " in ran.out.splitlines()[5]
+    ran = cli("private-sql", config(tmp_path / "visits", tmp_path), "--advise", "sum(cost)=1000")
     assert "for an expected error of sum(cost) 1000 it takes epsilon" in ran.out
     assert "no column of this query is meant" in ran.out
     assert cli("private-sql", path, "--advise", "-1").code == 3
@@ -343,8 +346,8 @@ WRONG = {
     "no ledger there": ({"ledger": "sqlite:////nowhere/l.db"}, "there is no ledger at /nowhere"),
     "a ledger that is lost": ({"force_ephemeral": False}, "does not outlive the job"),
     "no such scope": ({"scope": "patient"}, "Did you mean 'patients'?"),
-    "no such table": ({"tables": {"visitors": "visits"}}, "reads table 'clinic.visits'"),
-    "an unknown key": ({"epsilonn": 1}, "Did you mean 'epsilon'?"),
+    "no such table": ({"source": {"visitors": "visits"}}, "reads table 'clinic.visits'"),
+    "an unknown key": ({"queriess": []}, "Did you mean 'queries'?"),
     "no epsilon": ({"epsilon": 0}, "greater than 0"),
     "two budgets": ({"rho": 1.0, "mechanism": "gaussian"}, "exactly one of epsilon and rho"),
     "no budget": ({"epsilon": None}, "exactly one of epsilon and rho"),

@@ -66,7 +66,7 @@ def redact(lake, out, **table):
     analyzer = {"model": MODEL, "deny_lists": {"PRODUCT": ["Widget"]}}
     analyzer["entities"] = ["EMAIL_ADDRESS", "PHONE_NUMBER", "PRODUCT", "DATE_TIME", "URL"]
     values = {"source": str(lake), "output": str(out), "analyzer": analyzer}
-    values |= {"max_error_ratio": 0.5, "tables": {"people": {"key": ["id"], **table}}}
+    values |= {"max_error_ratio": 0.5, "tables": {"people": {"key_columns": ["id"], **table}}}
     ran = cli("redact", write_config(out.with_suffix(".yaml"), values))
     assert ran.code == 2, ran.text
 

@@ -10,7 +10,7 @@ import stat
 import pytest
 
 from rai_scale.errors import ConfigError, WorkerError, one_line
-from rai_scale.jobs.private_sql.messages import restricted_file
+from rai_scale.jobs.private import restricted_file
 from rai_scale.jobs.run import TextLines
 from rai_scale.privacy import open_ledger
 from rai_scale.privacy.disclosure import restricted_log
@@ -58,7 +58,7 @@ def test_a_table_with_such_a_name(tmp_path, how):
     (lake / f"{FORGED}.csv").write_text("id,note\n1,Alice Jones\n")
     values = {"source": str(lake), "output": str(tmp_path / "out"), "analyzer": {"model": MODEL}}
     for table, code in ((FORGED, 0), (FORGED + "x", 3)):
-        tables = {table: {"key": ["id"], "columns": ["note"]}}
+        tables = {table: {"key_columns": ["id"], "columns": ["note"]}}
         ran = cli("redact", write_config(tmp_path / "c.yaml", {**values, "tables": tables}), *how)
         assert ran.code == code, ran.text
         assert all(line.isprintable() for line in ran.text.replace("\u2028", "\x01").split("\n"))

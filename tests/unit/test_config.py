@@ -11,19 +11,21 @@ import pytest
 import yaml
 
 from rai_scale.errors import ConfigError
+from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import config_hash, load_config
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
-from rai_scale.jobs.glassbox.run import EBMJob
+from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.scan.config import ScanJob
-from rai_scale.jobs.schemas import JOBS, export_schemas
+from rai_scale.jobs.schemas import export_schemas
+from rai_scale.jobs.table import JOBS
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SCAN = {"source": "lake", "output": "out"}
-REDACT = {**SCAN, "tables": {"people": {"columns": ["note"], "key": ["id"]}}}
+REDACT = {**SCAN, "tables": {"people": {"columns": ["note"], "key_columns": ["id"]}}}
 FAIRNESS = {
     "source": "lake",
     "output": "out",
@@ -32,16 +34,18 @@ FAIRNESS = {
     "sensitive_features": ["sex"],
 }
 PRIVATE_SQL = {
-    **{"tables": {"people": "lake/people"}, "metadata": "people.yaml", "output": "out"},
-    **{"ledger": "env:LEDGER", "scope": "people", "analyst": "ann", "epsilon": 1},
+    **{"source": {"people": "lake/people"}, "metadata": "people.yaml", "output": "out"},
+    "private": {"ledger": "env:LEDGER", "scope": "people", "analyst": "ann", "epsilon": 1},
     "queries": [{"name": "all", "query": "SELECT COUNT(*) AS n FROM lake.people"}],
 }
-EBM = {**SCAN, "features": ["age"], "target": "y"}
+EBM = {**SCAN, "features": ["age"], "y_true": "y"}
+BALANCE = {**SCAN, "sensitive_features": ["sex"]}
 EXPLAIN = {**SCAN, "features": ["age"], "model": "model.txt"}
 KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
     "fairness": (FairnessJob, FAIRNESS),
+    "balance": (BalanceJob, BALANCE),
     "ebm": (EBMJob, EBM),
     "explain": (ExplainJob, EXPLAIN),
     "private_sql": (PrivateSqlJob, PRIVATE_SQL),
@@ -80,7 +84,7 @@ def message(tmp_path, kind, values, sets=(), environ=None):
             {"tables": {"people": {"colums": ["note"]}}},
             "tables.people.colums",
             "columns",
-            "json_columns, key, whole_columns",
+            "json_columns, key_columns, whole_columns",
         ),
         (
             "redact",
@@ -112,7 +116,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("fairness", {"depth": 4}, "depth: Input should be less than or equal to 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
-        ("redact", {"tables": {}}, "tables: Dictionary should have at least 1 item after validation, not 0; found a dict."),
+        ("redact", {"tables": {}}, "(top level): Value error, give tables, or columns (and key_columns) of the only table; found a dict."),
         ("redact", {"tables": {"people": {"columns": "note"}}}, "tables.people.columns: Input should be a valid tuple; found 'note'."),
     ],
 )  # fmt: skip
@@ -186,16 +190,49 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 
 def test_set_wins_over_the_environment_and_that_over_the_file(tmp_path):
-    values = {**SCAN, "seed": 1, "sample_rows": 10, "analyzer": {"model": "a", "language": "es"}}
-    environ = {"RAI_SCALE__SEED": "2", "RAI_SCALE__ANALYZER__MODEL": "b", "RAI_SCALE_OTHER": "x"}
+    values = {
+        **SCAN,
+        "random_state": 1,
+        "sample_rows": 10,
+        "analyzer": {"model": "a", "language": "es"},
+    }
+    environ = {
+        "RAI_SCALE__RANDOM_STATE": "2",
+        "RAI_SCALE__ANALYZER__MODEL": "b",
+        "RAI_SCALE_OTHER": "x",
+    }
     from_file = load(tmp_path, "scan", values)
-    assert (from_file.seed, from_file.analyzer.model) == (1, "a")
+    assert (from_file.random_state, from_file.analyzer.model) == (1, "a")
     from_environment = load(tmp_path, "scan", values, environ=environ)
-    assert (from_environment.seed, from_environment.analyzer.model) == (2, "b")
-    sets = ["seed=3", "analyzer.model=c=d", "sample_rows=null", "seed=4"]
+    assert (from_environment.random_state, from_environment.analyzer.model) == (2, "b")
+    sets = ["random_state=4", "analyzer.model=c=d", "sample_rows=null"]
     config = load(tmp_path, "scan", values, sets, environ)
-    assert (config.seed, config.analyzer.model, config.sample_rows) == (4, "c=d", None)
+    assert (config.random_state, config.analyzer.model, config.sample_rows) == (4, "c=d", None)
     assert config.analyzer.language == "es"
+
+
+def test_a_key_that_is_set_twice_is_refused(tmp_path):
+    said = message(tmp_path, "scan", SCAN, ["random_state=3", "engine=dask", "random_state = 3"])
+    assert said == "--set random_state is given twice; only one of them would count."
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("scan", {"seed": 1}, "seed: is now called random_state."),
+        ("redact", {"tables": {"p": {"columns": ["a"], "key": ["b"]}}}, "key: is now called key_columns."),
+        ("fairness", {"fail_if": []}, "fail_if: is now called gates."),
+        ("fairness", {"privacy": {}}, "privacy: is now called private."),
+        ("fairness", {"bootstrap_unit": "a"}, "bootstrap_unit: is now called person."),
+        ("explain", {"target": 1}, "target: is now called explain_class."),
+        ("explain", {"keys": ["a"]}, "keys: is now called key_columns."),
+        ("ebm", {"target": "y"}, "target: is now called y_true."),
+        ("private_sql", {"tables": {}}, "tables: is now called source."),
+        ("private_sql", {"epsilon": 1}, "epsilon: is now called private.epsilon."),
+    ],
+)  # fmt: skip
+def test_an_old_key_is_answered_with_its_new_name(tmp_path, kind, old, new):
+    assert message(tmp_path, kind, {**KINDS[kind][1], **old}).endswith(new)
 
 
 def test_overrides_reach_keys_that_the_file_leaves_out(tmp_path):
@@ -216,11 +253,14 @@ def test_overrides_reach_keys_that_the_file_leaves_out(tmp_path):
 
 def test_an_override_that_is_wrong_is_named(tmp_path):
     assert message(tmp_path, "scan", SCAN, ["sed=1"]).startswith("--set sed: sed: unknown key.")
-    said = message(tmp_path, "scan", SCAN, environ={"RAI_SCALE__SEED": "many"})
-    assert said.startswith("environment variable RAI_SCALE__SEED: seed: ")
-    assert message(tmp_path, "scan", SCAN, ["seed"]) == "--set 'seed': write it as a.b=value."
+    said = message(tmp_path, "scan", SCAN, environ={"RAI_SCALE__RANDOM_STATE": "many"})
+    assert said.startswith("environment variable RAI_SCALE__RANDOM_STATE: random_state: ")
+    assert (
+        message(tmp_path, "scan", SCAN, ["random_state"])
+        == "--set 'random_state': write it as a.b=value."
+    )
     assert "holds a value, not further keys" in message(tmp_path, "scan", SCAN, ["source.a=1"])
-    assert "not valid YAML" in message(tmp_path, "scan", SCAN, ["seed=[1"])
+    assert "not valid YAML" in message(tmp_path, "scan", SCAN, ["random_state=[1"])
 
 
 @pytest.mark.parametrize(
@@ -245,9 +285,9 @@ def test_a_secret_that_is_written_out_is_refused_and_not_shown(tmp_path, operato
 
 def test_the_hash_is_of_the_values_and_not_of_how_they_are_written(tmp_path):
     one = load(tmp_path, "scan", SCAN)
-    other = load(tmp_path, "scan", "# comment\noutput: out\nseed: 0\nsource: lake\n")
+    other = load(tmp_path, "scan", "# comment\noutput: out\nrandom_state: 0\nsource: lake\n")
     assert config_hash(one) == config_hash(other)
-    assert config_hash(load(tmp_path, "scan", SCAN, ["seed=1"])) != config_hash(one)
+    assert config_hash(load(tmp_path, "scan", SCAN, ["random_state=1"])) != config_hash(one)
     keyed = [{"PERSON": {"type": "hash", "salt": f"env:{name}"}} for name in ("A", "B")]
     hashes = {config_hash(load(tmp_path, "redact", {**REDACT, "operators": o})) for o in keyed}
     assert len(hashes) == 2
@@ -255,7 +295,7 @@ def test_the_hash_is_of_the_values_and_not_of_how_they_are_written(tmp_path):
 
 def test_the_exported_schemas_are_up_to_date(tmp_path):
     written = export_schemas(tmp_path)
-    assert {path.name for path in written} == {f"{name}.schema.json" for name in JOBS}
+    assert {path.name for path in written} == {f"{entry.conf}.schema.json" for entry in JOBS}
     assert {path.name for path in (CONF / "schema").iterdir()} == {path.name for path in written}
     for path in written:
         here = CONF / "schema" / path.name
@@ -274,4 +314,6 @@ def test_the_configurations_that_are_shipped_fit_schema_and_model(name):
 
 
 def test_every_shipped_configuration_is_tested():
-    assert {path.stem for path in CONF.glob("*.yaml")} == set(KINDS) == set(JOBS)
+    assert (
+        {path.stem for path in CONF.glob("*.yaml")} == set(KINDS) == {entry.conf for entry in JOBS}
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.jobs.outputs import check_apart, check_table_names, files_of, still_there
+from rai_scale.jobs.manifest import MANIFEST, finished, output_facts, read_manifest
+from rai_scale.jobs.outputs import check_apart, check_table_names
 from rai_scale.jobs.scan.redact_config import save_plan
 from rai_scale.tables.paths import place_of
 
@@ -66,22 +69,41 @@ def test_tables_that_can():
     check_table_names(["a", "ab", "c/a", "c/a.b", "a.csv"])
 
 
-def test_what_was_written_is_still_there(tmp_path):
+def test_what_was_written_is_told_by_its_hash(tmp_path):
     place = place_of(str(tmp_path))
     (tmp_path / "t").mkdir()
     for name in ("t/part-0.parquet", "t/part-1.parquet", "report.html"):
         (tmp_path / name).write_text("x")
-    recorded = files_of(place, ["t", "report.html"])
-    assert still_there(place, recorded)
-    assert not still_there(place, {})
-    assert not still_there(place, None)
+
+    def facts():
+        return {name: output_facts(place.child(name)) for name in ("t", "report.html")}
+
+    recorded = facts()
+    assert recorded["report.html"]["sha256"] == hashlib.sha256(b"x").hexdigest()
+    assert (recorded["t"]["files"], recorded["t"]["bytes"]) == (2, 2)
+    assert facts() == recorded
     (tmp_path / "report.html").write_text("y")
-    assert not still_there(place, recorded)
-    (tmp_path / "report.html").write_text("x")
+    assert facts()["report.html"] != recorded["report.html"]
     os.rename(tmp_path / "t" / "part-1.parquet", tmp_path / "t" / "part-2.parquet")
-    assert not still_there(place, recorded)
-    os.remove(tmp_path / "t" / "part-2.parquet")
-    assert not still_there(place, recorded)
+    assert facts()["t"] != recorded["t"]
+    assert output_facts(place.child("none")) is None
+
+
+def test_a_manifest_of_an_earlier_schema_is_read_and_its_run_not_taken_to_be_done(tmp_path):
+    old = {"run_id": "a", "job": "scan", "status": "ok", "details": {"unread": 3}}
+    old |= {"outputs": {"report.html": "/out/report.html"}, "files": {}}
+    (tmp_path / MANIFEST).write_text(json.dumps(old))
+    found = read_manifest(place_of(str(tmp_path)))
+    assert (found["schema_version"], found["unread"], found["metrics"]) == (1, 3, [])
+    assert list(found["outputs"]) == ["report.html"]
+    assert finished(place_of(str(tmp_path)), "a") is None
+
+
+def test_a_manifest_of_a_later_schema_is_refused(tmp_path):
+    (tmp_path / MANIFEST).write_text(json.dumps({"schema_version": 3, "run_id": "a"}))
+    with pytest.raises(ConfigError, match="has schema version 3"):
+        read_manifest(place_of(str(tmp_path)))
+    assert finished(place_of(str(tmp_path)), "a") is None
 
 
 def test_a_plan_that_a_person_has_changed_is_kept(tmp_path):

@@ -13,11 +13,13 @@ from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import GateFailed, RaiScaleError
 from rai_scale.jobs.config import EngineConfig, check_config, config_hash
-from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.jobs.redact import run as redact
+from rai_scale.jobs.manifest import read_manifest
+from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.redact.prove import prove, read_truth
+from rai_scale.jobs.redact.run import JOB as REDACT
 from rai_scale.jobs.run import ERROR, OK, Outcome
-from rai_scale.jobs.scan import run as scan
+from rai_scale.jobs.scan.config import ScanJob
+from rai_scale.jobs.scan.run import JOB as SCAN
 from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.pii.scanning import scan_config
 from rai_scale.samples import make_sample_lake
@@ -31,7 +33,7 @@ class DemoJob(EngineConfig):
 
     directory: str
     rows: int = Field(1000, ge=1)
-    seed: int = 7
+    random_state: int = 7
     model: str = MODEL
 
 
@@ -40,10 +42,10 @@ def run(config: DemoJob, engine: Engine) -> Outcome:
     started, clock = datetime.now(UTC), time.monotonic()
     home = place_of(config.directory)
     lake = home.child("lake").url
-    made = make_sample_lake(lake, rows=config.rows, random_state=config.seed)
+    made = make_sample_lake(lake, rows=config.rows, random_state=config.random_state)
     before = _scan(config, engine, lake, "scan", "redact.yaml")
     plan = _plan(home.child("redact.yaml"), home.child("redacted").url, config)
-    redaction = redact.run(plan, engine)
+    redaction = REDACT.run(plan, engine)
     if redaction.exit_code == ERROR:
         return redaction
     after = _scan(config, engine, plan.output, "rescan", None)
@@ -57,11 +59,12 @@ def run(config: DemoJob, engine: Engine) -> Outcome:
             "engine": engine.name,
             "package_version": __version__,
             "model": config.model,
-            "source": f"sample lake, {config.rows:,} rows per large table, seed {config.seed}",
+            "source": f"sample lake, {config.rows:,} rows per large table, "
+            f"seed {config.random_state}",
             "status": "ok",
         },
         "before": before,
-        "redaction": _details(home.child("redacted"))["report"],
+        "redaction": _redaction(home.child("redacted")),
         "after": after,
         "proof": proof,
     }
@@ -84,15 +87,15 @@ def _scan(
     config: DemoJob, engine: Engine, source: str, name: str, redact_config: str | None
 ) -> dict[str, Any]:
     home = place_of(config.directory)
-    job = scan.ScanJob(
+    job = ScanJob(
         source=source,
         output=home.child(name).url,
         engine=config.engine,
-        seed=config.seed,
+        random_state=config.random_state,
         analyzer=scan_config(None, {"model": config.model}),
         write_redact_config=home.child(redact_config).url if redact_config else None,
     )
-    outcome = scan.run(job, engine)
+    outcome = SCAN.run(job, engine)
     if outcome.exit_code == ERROR:
         raise GateFailed(outcome.message)
     found = home.child(name).child("findings.json")
@@ -100,18 +103,17 @@ def _scan(
         return dict(json.loads(file.read()))
 
 
-def _plan(place: Any, output: str, config: DemoJob) -> redact.RedactJob:
+def _plan(place: Any, output: str, config: DemoJob) -> RedactJob:
     with place.open(compression=None) as file:
         values = load_yaml(file.read(), place.url)
     # one over-long cell or one corrupt line is a large part of a small table
     allowed = min(1.0, max(0.05, 2 / config.rows))
     values |= {"output": output, "engine": config.engine, "max_error_ratio": allowed}
-    return check_config(redact.RedactJob, values, place.url)
+    return check_config(RedactJob, values, place.url)
 
 
-def _details(output: Any) -> dict[str, Any]:
-    place = output.child(MANIFEST)
-    if not place.fs.exists(place.path):
-        raise RaiScaleError(f"{place.url!r} was not written.")
-    with place.open(compression=None) as file:
-        return dict(json.loads(file.read())["details"])
+def _redaction(output: Any) -> dict[str, Any]:
+    found = read_manifest(output)
+    if found is None:
+        raise RaiScaleError(f"{output.url!r} has no manifest.")
+    return dict(found["details"]["report"])

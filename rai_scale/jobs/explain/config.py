@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from rai_scale.errors import did_you_mean
-from rai_scale.jobs.config import EngineConfig
+from rai_scale.jobs.config import JobConfig
 from rai_scale.pii.config import Frozen
 
 EXPLAINED = "explained"
@@ -24,7 +24,7 @@ class Permutation(Frozen):
     repeats: int = Field(5, ge=1)
 
 
-class ExplainJob(EngineConfig):
+class ExplainJob(JobConfig):
     """Configuration of ``rai-scale explain``.
 
     ``row_pages`` writes so many rows with their values, and their keys, into report and result:
@@ -36,14 +36,13 @@ class ExplainJob(EngineConfig):
 
     source: str
     table: str | None = None
-    output: str
     format: Literal["parquet", "delta"] = "parquet"
     model: str
     trusted: bool = False
     features: tuple[str, ...] = Field(min_length=1)
-    keys: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
     method: str = "shap"
-    target: str | int | float | None = None
+    explain_class: str | int | float | None = None
     classes: tuple[str | int | float, ...] | None = None
     explained: Literal["probability", "raw"] = "probability"
     background: str | None = None
@@ -63,8 +62,7 @@ class ExplainJob(EngineConfig):
     permutation: Permutation | None = None
     row_pages: int = Field(0, ge=0, le=200)
     confidence: float = Field(0.95, gt=0, lt=1)
-    seed: int = Field(0, ge=0)
-    title: str | None = None
+    random_state: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _known_features(self) -> ExplainJob:

@@ -71,7 +71,7 @@ def permutation_table(
         y_true=config.permutation.y_true,
         scoring=config.permutation.scoring,
         repeats=config.permutation.repeats,
-        random_state=config.seed,
+        random_state=config.random_state,
     )
     return pd.DataFrame(
         {

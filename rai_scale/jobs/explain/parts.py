@@ -128,20 +128,26 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     """
     names = engine.columns(frame)
     y_true = [] if config.permutation is None else [config.permutation.y_true]
-    check_columns([*config.features, *config.keys, *config.sensitive_features, *y_true], names)
+    check_columns(
+        [*config.features, *config.key_columns, *config.sensitive_features, *y_true], names
+    )
     check_groups(engine, frame, config.sensitive_features)
     model = load_model(config.model, trusted=config.trusted)
     asked_for = Background(config.background_rows, given)
-    background = background_frame(asked_for, frame, config.features, config.seed)
+    background = background_frame(asked_for, frame, config.features, config.random_state)
     asked: dict[str, Any] = {
         "features": list(config.features),
         "background": background,
-        "explain_class": config.target,
+        "explain_class": config.explain_class,
         "classes": config.classes,
         "output": config.explained,
-        "random_state": config.seed,
+        "random_state": config.random_state,
     }
-    kept = list(dict.fromkeys([*config.keys, *config.sensitive_features])) if config.keys else None
+    kept = (
+        list(dict.fromkeys([*config.key_columns, *config.sensitive_features]))
+        if config.key_columns
+        else None
+    )
     local: dict[str, Any] = {
         "method": config.method,
         "max_evals": config.max_evals,
@@ -165,7 +171,7 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
         "sensitive_features": list(config.sensitive_features),
         "model": f"{type(model).__name__} ({config.model.rsplit('/', 1)[-1]})",
         "background": f"{len(background):,} rows of {config.background or 'the table itself'}",
-        "seed": config.seed,
+        "seed": config.random_state,
     }
     explained = plan.frame
     for label in (labels or ("",)) if config.reasons else ():
@@ -203,8 +209,8 @@ def _explained(config: ExplainJob, model: Any, labels: tuple[str, ...]) -> str:
         return f"{what} of each of the classes {', '.join(labels)}"
     own = getattr(model, "classes_", getattr(model, "classes", None))
     classes = config.classes or own
-    if config.target is not None:
-        return f"{what} of class {config.target}"
+    if config.explain_class is not None:
+        return f"{what} of class {config.explain_class}"
     if classes is not None and len(classes) == 2:  # noqa: PLR2004
         return f"{what} of class {np.asarray(classes).tolist()[1]}"
     return "the prediction"

@@ -46,8 +46,10 @@ def sampled_rows(
 
     The draws of a row depend on its key only, so that the numbers are those of the table.
     """
-    columns = list(dict.fromkeys([*config.keys, *config.features, *(kept or [])]))
-    table = sample_rows(engine_of(frame), frame, columns, config.row_pages, config.seed + ROWS_SEED)
+    columns = list(dict.fromkeys([*config.key_columns, *config.features, *(kept or [])]))
+    table = sample_rows(
+        engine_of(frame), frame, columns, config.row_pages, config.random_state + ROWS_SEED
+    )
     plan = plan_explanation(table, model, key_columns=kept, **asked)  # Arrow keeps the order
     explained = plan.frame
     for name in config.features:  # so that reasons name the values
@@ -59,7 +61,7 @@ def sampled_rows(
     texts = {label: _reasons(explained, prefix, label, config.features) for label in labels}
     pages = []
     for number in range(len(found)):
-        name = _name(config.keys, shown.iloc[number], number)
+        name = _name(config.key_columns, shown.iloc[number], number)
         for label in labels:
             page = _page(config, found.iloc[number], shown.iloc[number], label, prefix)
             named = name + (f", class {label.removeprefix('_')}" if label else "")

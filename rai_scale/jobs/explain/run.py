@@ -2,98 +2,87 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import time
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
-
-import pandas as pd
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
-from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.explain.config import EXPLAINED, ExplainJob
-from rai_scale.jobs.manifest import (
-    MANIFEST,
-    Manifest,
-    finished_manifest,
-    inputs_of,
-    remove_manifest,
-    run_id_of,
-    unread_files,
-)
-from rai_scale.jobs.one_table import (
-    chosen_table,
-    content_hash,
-    package_versions,
-    parquet_bytes,
-)
-from rai_scale.jobs.outputs import writes_output
-from rai_scale.jobs.run import OK, Outcome, code_with_unread
-from rai_scale.statistics.json_values import plain
+from rai_scale.jobs.inputs import Inputs, content_hash, one_table_of
+from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.profile import profile_of
+from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import place_of, save_bytes
+from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import Lake, TableSource
-from rai_scale.tables.write import write_table
+from rai_scale.tables.write import check_target, write_parquet, write_table
 
 _LOG = logging.getLogger(__name__)
+_PACKAGES = ("shap", "interpret-core", "SALib", "scikit-learn", "numpy")
 
 
-@writes_output
-def run(config: ExplainJob, engine: Engine) -> Outcome:
-    """Write the explained table, tables of importance, ``explain.json``, report, manifest last.
-
-    A run that has finished before, with the same configuration, inputs, model and versions,
-    changes nothing and ends as it did then.
-    """
-    from rai_scale.jobs.explain.parts import explain_parts
-
-    started, clock = datetime.now(UTC), time.monotonic()
-    table = chosen_table(find_tables(config.source, engine=engine), config.source, config.table)
-    background = _background_table(config, engine)
-    lake = Lake((table, *background))
-    versions = package_versions("shap", "interpret-core", "SALib", "scikit-learn", "numpy")
+def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
+    """Find the table and that of the background; the content of the model counts as an input."""
+    found = one_table_of(config.source, config.table, engine, *_PACKAGES)
     model = content_hash(config.model)
-    versions["model"] = model or "an address"
-    run_id = run_id_of("explain", config_hash(config), lake, versions) if model else None
-    output = place_of(config.output)
-    report_url = output.child("report.html").url
-    before = finished_manifest(config.output, run_id) if run_id else None
-    if before is not None:
-        text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report_url, unread=unread_files(lake))
-    frame = read_table(table, engine)
-    given = read_table(background[0], engine) if background else None
-    parts = explain_parts(config, engine, frame, given)
-    remove_manifest(config.output)  # it speaks of the tables that are replaced now
-    run_name = run_id or f"{config_hash(config)}-{started:%Y%m%dT%H%M%S}"
-    location = output.child(EXPLAINED).url
-    written = write_table(parts.explained, engine, location, config.format, run_id=run_name)
-    _LOG.info("explained %s by %s", table.name, parts.method["name"])
-    parts = parts.after_writing(config, engine, read_table(written.location, engine))
-    report = {
-        "title": config.title
-        or f"Explanations of {config.model.rsplit('/', 1)[-1]} on {table.name}",
-        "run": {
-            "run_id": run_name,
-            "started": started.isoformat(timespec="seconds"),
-            "engine": engine.name,
-            "status": "ok",
-            "source": config.source,
-            "table": table.name,
-            "config_hash": config_hash(config),
-            "package_version": versions["rai_scale"],
-            "seconds": round(time.monotonic() - clock, 1),
-        },
-        **parts.report(config),
-    }
-    names = _save(config, plain(report), parts.tables)
-    _manifest(config, report, lake, versions, names).save(config.output)
-    return Outcome(
-        OK, _summary(report), report_url, tuple(report["notes"]), unread=unread_files(lake)
+    return Inputs(
+        Lake((found.table, *_background_table(config, engine))),
+        {**found.versions, "model": model or "an address"},
+        known=model is not None,
+        model_hash=model,
     )
+
+
+def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
+    """Stage the explained table; importance is computed from there, not explained twice."""
+    from rai_scale.jobs.explain.parts import explain_parts
+    from rai_scale.reports.explain import render_explain
+
+    table, delta = inputs.table, config.format == "delta"
+    location = run.stage.output.child(EXPLAINED).url
+    if delta:
+        check_target(location, engine, "delta")
+    frame = read_table(table, engine)
+    given = read_table(inputs.lake[1], engine) if config.background else None
+    parts = explain_parts(config, engine, frame, given)
+    staged = run.folder.child(EXPLAINED)
+    write_parquet(parts.explained, engine, staged.url, private=delta)
+    written = read_table(staged.url, engine, format="parquet")
+    _LOG.info("explained %s by %s", table.name, parts.method["name"])
+    parts = parts.after_writing(config, engine, written)
+    model = config.model.rsplit("/", 1)[-1]
+    report = plain(
+        {
+            "title": config.title or f"Explanations of {model} on {table.name}",
+            "run": run.facts(table=table.name),
+            **parts.report(config),
+        }
+    )
+
+    def commit() -> None:
+        write_table(written, engine, location, "delta", run_id=run.id)
+        remove_folder(staged)
+
+    done = Done(
+        message=_summary(report),
+        files={**table_files(parts.tables), "explain.json": json_text(report).encode()},
+        page=render_explain(report),
+        tables=(EXPLAINED,),
+        notes=tuple(report["notes"]),
+        unread=inputs.unread,
+        rows={"in": parts.rows, "out": parts.rows, "quarantined": 0, "skipped": 0},
+        seeds={"random_state": config.random_state},
+        details={
+            "summary": report["summary"],
+            "method": {name: report["method"][name] for name in ("name", "why")},
+            "row_pages": config.row_pages,
+        },
+        profile=tuple(profile_of(source) for source in inputs.lake),
+        metrics=_metrics(config, report),
+    )
+    return replace(done, tables=(), beside=(EXPLAINED,), commit=commit) if delta else done
 
 
 def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:
@@ -105,19 +94,6 @@ def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:
     return [found[0]]
 
 
-def _save(config: ExplainJob, report: dict[str, Any], tables: dict[str, pd.DataFrame]) -> list[str]:
-    from rai_scale.reports.explain import render_explain
-
-    output, page = place_of(config.output), render_explain(report)
-    for name, table in tables.items():
-        save_bytes(output.child(f"{name}.parquet"), parquet_bytes(table))
-    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
-    save_bytes(output.child("explain.json"), text.encode())
-    save_bytes(output.child("report.html"), page.encode())
-    made = [f"{name}.parquet" for name in tables]
-    return [EXPLAINED, *made, "explain.json", "report.html", MANIFEST]
-
-
 def _summary(report: dict[str, Any]) -> str:
     s = report["summary"]
     text = f"{s['rows']:,} rows explained by {report['method']['name']}"
@@ -125,28 +101,22 @@ def _summary(report: dict[str, Any]) -> str:
     return text + (f"; most by {', '.join(first)}" if first else "")
 
 
-def _manifest(
-    config: ExplainJob,
-    report: dict[str, Any],
-    lake: Lake,
-    versions: dict[str, str],
-    names: list[str],
-) -> Manifest:
-    run, rows = report["run"], report["summary"]["rows"]
-    method = {"name": report["method"]["name"], "why": report["method"]["why"]}
-    return Manifest(
-        run_id=run["run_id"],
-        job="explain",
-        status=run["status"],
-        exit_code=code_with_unread(OK, unread_files(lake)),
-        config_hash=run["config_hash"],
-        engine=config.engine,
-        started=run["started"],
-        seconds=run["seconds"],
-        versions=versions,
-        inputs=inputs_of(lake),
-        rows={"in": rows, "out": rows, "quarantined": 0, "skipped": 0},
-        outputs={name: place_of(config.output).child(name).url for name in names},
-        seeds={"seed": config.seed},
-        details={"summary": report["summary"], "method": method, "row_pages": config.row_pages},
-    )
+def _metrics(config: ExplainJob, report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the importance of each feature, overall and by group, with its interval."""
+    found = []
+    for row in [*report["importance"], *report.get("importance_by_group", ())]:
+        name = f"importance.{row['feature']}" + (f".{row['class']}" if row["class"] else "")
+        group = f"{row['by']}: {row['group']}" if "group" in row else None
+        numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
+        more = {"n": row["rows"], "confidence": config.confidence, "group": group}
+        found.append({"name": name, **numbers, **more})
+    return found
+
+
+JOB = Job(
+    "explain",
+    ExplainJob,
+    find_inputs,
+    compute,
+    writes=("explained", "importance.parquet, ...", "explain.json", "report.html"),
+)

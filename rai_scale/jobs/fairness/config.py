@@ -7,40 +7,20 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from rai_scale.gates import Gate
-from rai_scale.jobs.config import EngineConfig
-from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
-from rai_scale.pii.config import Frozen
+from rai_scale.jobs.config import JobConfig
+from rai_scale.jobs.private import PrivateOptions
 
 
-class FairnessPrivacy(Frozen):
+class FairnessPrivacy(PrivateOptions):
     """The private mode: noise once on the declared cells, everything else from that release.
 
     Give ``epsilon`` (with ``delta``: Gaussian noise) or ``rho``.
     """
 
-    unit: str
+    privacy_unit: str
     groups: dict[str, list[Any]] = Field(min_length=1)
     labels: tuple[Any, ...] = (0, 1)
-    epsilon: float | None = Field(None, gt=0)
-    rho: float | None = Field(None, gt=0)
-    delta: float = Field(0, ge=0, lt=1)
     max_rows: int = Field(1, ge=1)
-    ledger: str
-    force_ephemeral: bool = False
-    scope: str
-    analyst: str
-    dataset: str | None = Field(None, min_length=1)
-    snapshot: str | None = Field(None, min_length=1)
-    visible_to: tuple[str, ...] = ()
-    restricted_log: str | None = None
-
-    @model_validator(mode="after")
-    def _sound(self) -> FairnessPrivacy:
-        if holds_password(self.ledger):
-            raise ValueError(WRITTEN_OUT)
-        if (self.epsilon is None) == (self.rho is None):
-            raise ValueError("give exactly one of epsilon and rho")
-        return self
 
 
 EXACT_ONLY = (
@@ -50,12 +30,11 @@ EXACT_ONLY = (
 """Keys that have no private form."""
 
 
-class FairnessJob(EngineConfig):
+class FairnessJob(JobConfig):
     """Configuration of ``rai-scale fairness``."""
 
     source: str
     table: str | None = None
-    output: str
     y_true: str
     y_pred: str
     pos_label: bool | int | float | str | None = None
@@ -86,18 +65,16 @@ class FairnessJob(EngineConfig):
     depth: int = Field(2, ge=0, le=3)
     searched: tuple[str, ...] | None = None
     compare_with: str | None = None
-    fail_if: tuple[Gate, ...] = ()
-    mlflow: bool = False
-    title: str | None = None
-    privacy: FairnessPrivacy | None = None
+    gates: tuple[Gate, ...] = ()
+    private: FairnessPrivacy | None = None
 
     @model_validator(mode="after")
     def _private(self) -> FairnessJob:
-        labels = () if self.privacy is None else (None, *self.privacy.labels)
+        labels = () if self.private is None else (None, *self.private.labels)
         if labels and self.pos_label not in labels:
-            raise ValueError("pos_label is not among the labels of privacy: list all of them")
+            raise ValueError("pos_label is not among the labels of private: list all of them")
         default = type(self).model_fields
         odd = [name for name in EXACT_ONLY if getattr(self, name) != default[name].default]
-        if self.privacy is not None and odd:
-            raise ValueError(f"{', '.join(odd)} cannot be used with privacy: leave it out")
+        if self.private is not None and odd:
+            raise ValueError(f"{', '.join(odd)} cannot be used with private: leave it out")
         return self

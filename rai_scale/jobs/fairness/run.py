@@ -1,4 +1,4 @@
-"""The fairness job: predictions in, measures by group, a report, and gates that can fail."""
+"""The fairness job: predictions in; measures by group, a report, and gates that can fail."""
 
 from __future__ import annotations
 
@@ -8,103 +8,100 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 from rai_scale.engines.protocol import Engine
-from rai_scale.jobs.config import EngineConfig, config_hash
+from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.fairness.config import FairnessJob
-from rai_scale.jobs.manifest import (
-    MANIFEST,
-    Manifest,
-    finished_manifest,
-    inputs_of,
-    remove_manifest,
-    run_id_of,
-    unread_files,
-)
-from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
-from rai_scale.jobs.outputs import writes_output
-from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome, code_with_unread
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import place_of, save_bytes
+from rai_scale.jobs.fairness.private import facts_of, release, summary_of
+from rai_scale.jobs.inputs import Inputs, one_table_of
+from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.private import charge_lines
+from rai_scale.jobs.profile import profile_of, shares_of
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import Lake
 
 _LOG = logging.getLogger(__name__)
+_PACKAGES = ("fairlearn", "scikit-learn", "scipy", "numpy")
 
 
-@writes_output
-def run(config: FairnessJob, engine: Engine) -> Outcome:
-    """Measure, write the tables, ``fairness.json``, ``report.html``, and the manifest last.
-
-    A run that has finished before, with the same configuration, inputs and versions, changes
-    nothing and ends as it did then. With ``privacy``, see :func:`run_private`.
-    """
-    if config.privacy is not None:
-        from rai_scale.jobs.fairness.private import run_private
-
-        return run_private(config, config.privacy, engine)
-    from rai_scale.fairness.assessment.assess import assess_fairness
+def find_inputs(config: FairnessJob, engine: Engine) -> Inputs:
+    """Find the table of predictions, and read the earlier run that it is compared with."""
+    packages = _PACKAGES if config.private is None else (*_PACKAGES, "opendp")
+    found = one_table_of(config.source, config.table, engine, *packages)
+    if config.compare_with is None:
+        return found
     from rai_scale.fairness.assessment.run_drift import read_run
 
-    lake = Lake(
-        (chosen_table(find_tables(config.source, engine=engine), config.source, config.table),)
-    )
-    earlier = None if config.compare_with is None else read_run(config.compare_with)
-    versions = _versions(earlier)
-    run_id = run_id_of("fairness", config_hash(config), lake, versions)
-    output = place_of(config.output)
-    report = output.child("report.html").url
-    before = finished_manifest(config.output, run_id) if run_id else None
-    unread = unread_files(lake)
-    if before is not None:
-        text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report, unread=unread)
-    result = assess_fairness(
-        read_table(lake[0], engine), compare_with=earlier, **_options(config, lake)
-    )
-    known = {"config_hash": config_hash(config), "source": config.source}
-    known |= {"run_id": run_id or result.run["run_id"], "table": lake[0].name}
+    earlier = read_run(config.compare_with)
+    text = json.dumps(earlier, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return replace(found, versions={**found.versions, "compared with": digest}, given=earlier)
+
+
+def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
+    """Measure; the tables, ``fairness.json`` and the report come from one result."""
+    options = _options(config, inputs.table.name)
+    notes: tuple[str, ...] = ()
+    if config.private is not None:
+        result, notes = release(config.private, engine, inputs, options)
+    else:
+        from rai_scale.fairness.assessment.assess import assess_fairness
+
+        frame = read_table(inputs.table, engine)
+        result = assess_fairness(frame, compare_with=inputs.given, **options)
+        _LOG.info("measured %s: %s", inputs.table.name, result.run["status"])
+    known = {"config_hash": run.config_hash, "source": run.source}
+    known |= {"run_id": run.id, "table": inputs.table.name}
     result = replace(result, run={**result.run, **known})
-    remove_manifest(config.output)  # it speaks of the tables that are replaced now
-    names = [f"{name}.parquet" for name in result.tables]
-    for name, table in result.tables.items():
-        save_bytes(output.child(f"{name}.parquet"), parquet_bytes(table))
-    save_bytes(output.child("fairness.json"), result.to_json().encode())
-    save_bytes(output.child("report.html"), result.to_html().encode())
-    failed_gate = result.run["status"] == "failed"
-    exit_code = code_with_unread(FAILED_CHECK if failed_gate else OK, unread)
-    if config.mlflow:
-        result.log_mlflow()
-    _LOG.info("measured %s: %s", lake[0].name, result.run["status"])
-    outputs = [*names, "fairness.json", "report.html", MANIFEST]
-    manifest = _manifest(
-        result,
-        config=config,
-        exit_code=exit_code,
-        lake=lake,
-        versions=versions,
-        outputs=outputs,
-    )
-    manifest.save(config.output)
     failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
-    return Outcome(exit_code, _summary(result), report, failed, unread)
+    done = Done(
+        message=_summary(result) if config.private is None else summary_of(result),
+        files={**table_files(result.tables), "fairness.json": result.to_json().encode()},
+        page=result.to_html(),
+        status=result.run["status"],
+        notes=(*failed, *notes),
+        unread=inputs.unread,
+        seeds={"bootstrap" if config.private is None else "replicates": config.random_state},
+        private=None if config.private is None else facts_of(result),
+    )
+    return (
+        done if done.private is not None else replace(done, **_exact_facts(config, result, inputs))
+    )
 
 
-def _options(config: FairnessJob, lake: Lake) -> dict[str, Any]:
-    own = set(EngineConfig.model_fields) | {"source", "table", "output", "fail_if"}
-    own |= {"compare_with", "mlflow", "privacy"}
-    options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
-    options["gates"] = list(config.fail_if)
-    options["title"] = config.title or f"Fairness of {config.y_pred} in {lake[0].name}"
-    return options
+def _exact_facts(config: FairnessJob, result: Any, inputs: Inputs) -> dict[str, Any]:
+    plain, groups = result.to_dict(), result.tables["by_group"].drop_duplicates("group")
+    shares = {}
+    if not config.control_features:  # with them a group has a row per level
+        names = " x ".join(config.sensitive_features)
+        shares = {names: shares_of(groups["group"], groups["rows"])}
+    return {
+        "rows": {"in": result.rows, "out": result.rows, "quarantined": 0, "skipped": 0},
+        "details": {"summary": plain["summary"], "gates": plain["gates"]},
+        "profile": (profile_of(inputs.table, categories=shares),),
+        "metrics": _metrics(config, result),
+    }
 
 
-def _versions(earlier: dict[str, Any] | None) -> dict[str, str]:
-    """Return the versions that an answer depends on, and the earlier run it is compared with."""
-    found = package_versions("fairlearn", "scikit-learn", "scipy", "numpy")
-    if earlier is not None:
-        text = json.dumps(earlier, sort_keys=True)
-        found["compared with"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+def _metrics(config: FairnessJob, result: Any) -> list[dict[str, Any]]:
+    """Return the disparities and overall values, and each metric of each group that is shown."""
+    found: list[dict[str, Any]] = [{"name": k, "value": v} for k, v in result.metrics().items()]
+    levels = [name for name in result.tables["by_group"] if name in config.control_features]
+    for row in result.tables["by_group"].to_dict("records"):
+        group = ", ".join([*(f"{name}: {row[name]}" for name in levels), str(row["group"])])
+        numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
+        counts = {"n": row["rows"], "numerator": row["successes"], "denominator": row["trials"]}
+        unit = "share of rows" if pd.notna(row["trials"]) else None
+        known = {"group": group, "confidence": config.confidence, "unit": unit}
+        found.append({"name": row["metric"], **numbers, **counts, **known})
     return found
+
+
+def _options(config: FairnessJob, table: str) -> dict[str, Any]:
+    own = {*JobConfig.model_fields, "source", "table", "compare_with", "private"}
+    options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
+    options["title"] = config.title or f"Fairness of {config.y_pred} in {table}"
+    return options
 
 
 def _summary(result: Any) -> str:
@@ -117,29 +114,11 @@ def _summary(result: Any) -> str:
     return text
 
 
-def _manifest(
-    result: Any,
-    *,
-    config: FairnessJob,
-    exit_code: int,
-    lake: Lake,
-    versions: dict[str, str],
-    outputs: list[str],
-) -> Manifest:
-    plain = result.to_dict()
-    return Manifest(
-        run_id=result.run["run_id"],
-        job="fairness",
-        status=result.run["status"],
-        exit_code=exit_code,
-        config_hash=config_hash(config),
-        engine=config.engine,
-        started=result.run["started"],
-        seconds=result.run["seconds"],
-        versions=versions,
-        inputs=inputs_of(lake),
-        rows={"in": result.rows, "out": result.rows, "quarantined": 0, "skipped": 0},
-        outputs={name: place_of(config.output).child(name).url for name in outputs},
-        seeds={"bootstrap": config.random_state},
-        details={"summary": plain["summary"], "gates": plain["gates"]},
-    )
+JOB = Job(
+    "fairness",
+    FairnessJob,
+    find_inputs,
+    compute,
+    writes=("by_group.parquet, overall.parquet, ...", "fairness.json", "report.html"),
+    charges=lambda config, _: charge_lines(config.private),
+)

@@ -7,57 +7,54 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rai_scale.errors import did_you_mean
-from rai_scale.jobs.config import EngineConfig
-from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password
-from rai_scale.pii.config import Frozen
+from rai_scale.jobs.config import JobConfig
+from rai_scale.jobs.private import PrivateOptions
 
 _EBM_ONLY: tuple[str, ...] = (
     *("shards", "min_rows_per_shard", "interactions", "max_bins", "max_rounds"),
     *("learning_rate", "outer_bags", "sample_weight"),
 )
 _NOT_PRIVATE: tuple[str, ...] = (
-    *("shards", "min_rows_per_shard", "interactions", "outer_bags", "sample_weight"),
-    *("holdout", "keys", "sensitive_features", "feature_types", "seed"),
+    *("shards", "min_rows_per_shard", "interactions", "outer_bags", "sample_weight", "mlflow"),
+    *("holdout", "key_columns", "sensitive_features", "feature_types", "random_state"),
 )
 
 
-class EBMPrivacy(Frozen):
+class EBMPrivacy(PrivateOptions):
     """One private release; see :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`.
 
-    ``unit`` is the column that names the person. ``bounds`` holds for each feature its public
-    range, or the list of its categories; ``classes`` the two public values of the target.
+    ``bounds`` holds for each feature its public range, or the list of its categories; ``classes``
+    the two public values of the target.
     """
 
-    unit: str
+    privacy_unit: str
     bounds: dict[str, tuple[float, float] | tuple[str, ...]]
     classes: tuple[bool | int | float | str, bool | int | float | str]
     epsilon: float = Field(gt=0)
     delta: float = Field(gt=0, lt=1)
-    ledger: str
-    force_ephemeral: bool = False
-    scope: str
-    analyst: str
-    dataset: str | None = None
-    snapshot: str | None = Field(None, min_length=1)
     max_leaves: int = Field(3, ge=2)
     bin_budget_frac: float = Field(0.1, gt=0, lt=1)
-    restricted_log: str | None = None
+
+    @model_validator(mode="after")
+    def _of_an_ebm(self) -> EBMPrivacy:
+        if self.visible_to:
+            raise ValueError("visible_to: who may see a private EBM is not kept in the ledger")
+        return self
 
 
-class EBMJob(EngineConfig):
+class EBMJob(JobConfig):
     """Configuration of ``rai-scale train-ebm``.
 
-    ``model`` names another glassbox instead of an EBM. With ``privacy`` the EBM is a private one,
+    ``model`` names another glassbox instead of an EBM. With ``private`` the EBM is a private one,
     and nothing is written that is not made of its release.
     """
 
     source: str
     table: str | None = None
-    output: str
     model: Literal["ebm", "linear", "tree", "aplr"] = "ebm"
-    privacy: EBMPrivacy | None = None
+    private: EBMPrivacy | None = None
     features: tuple[str, ...] = Field(min_length=1)
-    target: str
+    y_true: str
     task: Literal["classification", "regression"] | None = None
     shards: int | None = Field(None, ge=1)
     min_rows_per_shard: int = Field(5_000, ge=1)
@@ -70,21 +67,18 @@ class EBMJob(EngineConfig):
     learning_rate: float | None = Field(None, gt=0)
     outer_bags: int | None = Field(None, ge=1)
     sample_weight: str | None = None
-    keys: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
     holdout: float = Field(0.2, ge=0, lt=1)
     sensitive_features: tuple[str, ...] = ()
-    seed: int = Field(0, ge=0)
-    title: str | None = None
+    random_state: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _fitting(self) -> EBMJob:
         """Refuse options that would be passed over."""
         self._check_names()
-        if self.privacy is not None:
+        if self.private is not None:
             if self.model != "ebm":
-                raise ValueError("privacy is for model: ebm")
-            if holds_password(self.privacy.ledger):
-                raise ValueError(WRITTEN_OUT)
+                raise ValueError("private is for model: ebm")
             self._refuse(_NOT_PRIVATE, "a private EBM")
         elif self.model != "ebm":
             self._refuse(_EBM_ONLY, f"model: {self.model}")
@@ -94,8 +88,8 @@ class EBMJob(EngineConfig):
         pairs = self.interactions if isinstance(self.interactions, tuple) else ()
         named = {"feature_types": list(self.feature_types)}
         named["interactions"] = [name for pair in pairs for name in pair]
-        named["privacy.bounds"] = [] if self.privacy is None else list(self.privacy.bounds)
-        known = [*self.features, self.target]
+        named["private.bounds"] = [] if self.private is None else list(self.private.bounds)
+        known = [*self.features, self.y_true]
         for option, names in named.items():
             for name in names:
                 if name not in known:

@@ -47,11 +47,11 @@ def described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], d
     where = where if config.holdout else "on the rows that it was trained on"
     report["settings"] |= {
         "features": list(config.features),
-        "target": config.target,
+        "target": config.y_true,
         "task": result.task,
         "classes": [str(name) for name in getattr(result.model, "classes_", ())],
         "measured_on": where,
-        "seed": config.seed,
+        "seed": config.random_state,
     }
     return tables, {**report, "performance": rows, "curves": curves, "notes": notes}
 
@@ -65,7 +65,7 @@ def _describe_ebm(config: EBMJob, result: Any) -> tuple[dict[str, Any], dict[str
     classifies = result.task == "classification"
     report = {
         "settings": {
-            "unit": "log-odds" if classifies else f"the unit of {config.target}",
+            "unit": "log-odds" if classifies else f"the unit of {config.y_true}",
             "pairs": ", ".join(" & ".join(pair) for pair in result.pairs) or "none",
             "shard_rows": ", ".join(f"{rows:,}" for rows in result.shard_rows),
         },
@@ -90,15 +90,15 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
     if len(classes) > 2:  # noqa: PLR2004
         notes.append("Performance is measured for two classes and for regressions only.")
         return None
-    kept = list(dict.fromkeys([config.target, *config.sensitive_features]))
+    kept = list(dict.fromkeys([config.y_true, *config.sensitive_features]))
     if config.model == "ebm":
         scored = score_ebm(test, result, contributions=False, key_columns=kept)
     else:
         scored = score_glassbox(test, result, key_columns=kept)
-    label = {"pos_label": _label_of(scored, config.target, classes[1])} if classes else {}
+    label = {"pos_label": _label_of(scored, config.y_true, classes[1])} if classes else {}
     try:
         return performance(
-            scored, y_true=config.target, score="prediction", task=result.task,
+            scored, y_true=config.y_true, score="prediction", task=result.task,
             sensitive_features=list(config.sensitive_features), **label,
         )  # fmt: skip
     except ConfigError as error:

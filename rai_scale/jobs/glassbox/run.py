@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import logging
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cloudpickle
@@ -14,29 +12,17 @@ import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import check_columns
-from rai_scale.jobs.config import config_hash
 from rai_scale.jobs.glassbox.config import EBMJob
-from rai_scale.jobs.glassbox.private import run_private
+from rai_scale.jobs.glassbox.private import release
 from rai_scale.jobs.glassbox.report import described
 from rai_scale.jobs.glassbox.simple import train_simple
-from rai_scale.jobs.manifest import (
-    MANIFEST,
-    Manifest,
-    finished_manifest,
-    inputs_of,
-    remove_manifest,
-    run_id_of,
-    unread_files,
-)
-from rai_scale.jobs.one_table import chosen_table, package_versions, parquet_bytes
-from rai_scale.jobs.outputs import writes_output
-from rai_scale.jobs.run import OK, Outcome, code_with_unread
-from rai_scale.statistics.json_values import plain
+from rai_scale.jobs.inputs import Inputs, one_table_of
+from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.private import charge_lines
+from rai_scale.jobs.profile import profile_of
+from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.statistics.keyed_hash import key_uniforms
-from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import place_of, save_bytes
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import Lake
 
 _LOG = logging.getLogger(__name__)
 MODEL = "model.pkl"
@@ -45,63 +31,55 @@ HOLDOUT_SEED = 1_000_003
 """Rows are held out by another hash than they are dealt to shards by."""
 
 
-@writes_output
-def run(config: EBMJob, engine: Engine) -> Outcome:
-    """Train, write the model, its tables, ``ebm.json``, ``report.html``, and the manifest last.
+def compute(config: EBMJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
+    """Train; the model, its tables, ``ebm.json`` and the report.
 
-    A run that has finished before, with the same configuration, inputs and versions, changes
-    nothing and ends as it did then. With ``privacy``, see
-    :func:`~rai_scale.jobs.glassbox.private.run_private`.
+    With ``private``, all of it is made of one release, and nothing is measured.
     """
-    if config.privacy is not None:
-        return run_private(config, engine)
-    started, clock = datetime.now(UTC), time.monotonic()
-    found = find_tables(config.source, engine=engine)
-    lake = Lake((chosen_table(found, config.source, config.table),))
-    versions = package_versions("interpret-core", "scikit-learn", "numpy")
-    run_id = run_id_of("train-ebm", config_hash(config), lake, versions)
-    output = place_of(config.output)
-    report_place = output.child("report.html")
-    before = finished_manifest(config.output, run_id) if run_id else None
-    if before is not None:
-        text = f"already done as run {run_id}; nothing changed"
-        return Outcome(before.exit_code, text, report_place.url, unread=unread_files(lake))
-    frame = read_table(lake[0], engine)
-    train, test = _split(config, engine, frame)
-    result = _train_ebm(config, train) if config.model == "ebm" else train_simple(config, train)
-    tables, report = described(config, result, test)
-    report["run"] = {
-        "run_id": run_id or config_hash(config),
-        "started": started.isoformat(timespec="seconds"),
-        "engine": engine.name,
-        "status": "ok",
-        "source": config.source,
-        "table": lake[0].name,
-        "config_hash": config_hash(config),
-        "package_version": versions["rai_scale"],
-        "seconds": round(time.monotonic() - clock, 1),
-    }
-    report["title"] = (
-        config.title or f"{TITLES[config.model]} for {config.target} in {lake[0].name}"
-    )
-    _LOG.info("trained on %s: %s rows", lake[0].name, f"{report['summary']['rows']:,}")
-
     from rai_scale.reports.ebm import render_ebm
 
+    private = None
+    if config.private is not None:
+        model, tables, report, private = release(config, config.private, engine, inputs, run)
+    else:
+        model, tables, report = _trained(config, engine, inputs)
+        report["run"] = run.facts(table=inputs.table.name)
     report = plain(report)
-    page = render_ebm(report)
-    remove_manifest(config.output)  # it speaks of the model that is replaced now
-    save_bytes(output.child(MODEL), cloudpickle.dumps(result.model))
-    for name, table in tables.items():
-        save_bytes(output.child(f"{name}.parquet"), parquet_bytes(table))
-    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
-    save_bytes(output.child("ebm.json"), text.encode())
-    save_bytes(report_place, page.encode())
-    names = [MODEL, *(f"{name}.parquet" for name in tables), "ebm.json", "report.html", MANIFEST]
-    _manifest(config, report, lake, versions, names).save(config.output)
-    return Outcome(
-        OK, _summary(report), report_place.url, tuple(report["notes"]), unread=unread_files(lake)
+    content = cloudpickle.dumps(model)
+    done = Done(
+        message=_summary(config, report),
+        files={MODEL: content, **table_files(tables), "ebm.json": json_text(report).encode()},
+        page=render_ebm(report),
+        notes=tuple(report["notes"]),
+        unread=inputs.unread,
+        private=private,
     )
+    if private is not None:
+        return done
+    rows = report["summary"]["rows"]
+    return replace(
+        done,
+        rows={"in": rows, "out": rows, "quarantined": 0, "skipped": 0},
+        seeds={"random_state": config.random_state},
+        details={"summary": report["summary"], "performance": report["performance"]},
+        profile=(profile_of(inputs.table),),
+        model_hash=hashlib.sha256(content).hexdigest(),
+        metrics=[
+            {"name": row["metric"], "value": row["value"], "n": row["rows"]}
+            | {"group": row["group"] or None}
+            for row in report["performance"]
+        ],
+    )
+
+
+def _trained(config: EBMJob, engine: Engine, inputs: Inputs) -> tuple[Any, Any, dict[str, Any]]:
+    train, test = _split(config, engine, read_table(inputs.table, engine))
+    result = _train_ebm(config, train) if config.model == "ebm" else train_simple(config, train)
+    tables, report = described(config, result, test)
+    name = inputs.table.name
+    report["title"] = config.title or f"{TITLES[config.model]} for {config.y_true} in {name}"
+    _LOG.info("trained on %s: %s rows", name, f"{report['summary']['rows']:,}")
+    return result.model, tables, report
 
 
 @dataclass(frozen=True)
@@ -126,13 +104,13 @@ def _split(config: EBMJob, engine: Engine, frame: Any) -> tuple[Any, Any]:
     check_columns(used, schema.names)
     if config.holdout == 0:
         return frame, frame
-    keys = config.keys or tuple(f.name for f in schema if not pa.types.is_nested(f.type))
+    keys = config.key_columns or tuple(f.name for f in schema if not pa.types.is_nested(f.type))
     columns = list(dict.fromkeys([*used, *keys]))
     outputs = pa.schema([schema.field(name) for name in columns])
     parts = [
         engine.map_partitions(
             frame,
-            Keep(tuple(keys), config.holdout, config.seed + HOLDOUT_SEED, below),
+            Keep(tuple(keys), config.holdout, config.random_state + HOLDOUT_SEED, below),
             outputs,
             inputs=columns,
             label="train-ebm",
@@ -144,7 +122,13 @@ def _split(config: EBMJob, engine: Engine, frame: Any) -> tuple[Any, Any]:
 
 def _used(config: EBMJob) -> list[str]:
     weight = [] if config.sample_weight is None else [config.sample_weight]
-    named = [*config.features, config.target, *config.sensitive_features, *weight, *config.keys]
+    named = [
+        *config.features,
+        config.y_true,
+        *config.sensitive_features,
+        *weight,
+        *config.key_columns,
+    ]
     return list(dict.fromkeys(named))
 
 
@@ -158,48 +142,35 @@ def _options(config: EBMJob) -> dict[str, Any]:
     names = ["features", "task", "shards", "min_rows_per_shard", "interactions"]
     names += ["max_bins", "sample_weight", "outer_bags"]
     found = {name: getattr(config, name) for name in names}
-    found |= {"y_true": config.target, "random_state": config.seed}
+    found |= {"y_true": config.y_true, "random_state": config.random_state}
     if isinstance(config.interactions, tuple):
         found["interactions"] = [tuple(pair) for pair in config.interactions]
     types = config.feature_types.items()
     found["feature_types"] = {n: k if isinstance(k, str) else list(k) for n, k in types}
-    found["key_columns"] = list(config.keys) or None
+    found["key_columns"] = list(config.key_columns) or None
     for name in ("max_rounds", "learning_rate"):
         if getattr(config, name) is not None:
             found[name] = getattr(config, name)
     return found
 
 
-def _summary(report: dict[str, Any]) -> str:
+def _summary(config: EBMJob, report: dict[str, Any]) -> str:
     s = report["summary"]
+    if config.private is not None:
+        return f"a private EBM of {s['terms']} terms; epsilon {config.private.epsilon}"
     text = f"{s['terms']} terms from {s['rows']:,} rows"
     text += f", {s['shards']} shard(s)" if "shards" in s else ""
     first = [row for row in report["performance"] if not row["group"]][:1]
     return text + "".join(f"; {row['metric']} {row['value']:.4f}" for row in first)
 
 
-def _manifest(
-    config: EBMJob,
-    report: dict[str, Any],
-    lake: Lake,
-    versions: dict[str, str],
-    names: list[str],
-) -> Manifest:
-    rows = report["summary"]["rows"]
-    run = report["run"]
-    return Manifest(
-        run_id=run["run_id"],
-        job="train-ebm",
-        status=run["status"],
-        exit_code=code_with_unread(OK, unread_files(lake)),
-        config_hash=run["config_hash"],
-        engine=config.engine,
-        started=run["started"],
-        seconds=run["seconds"],
-        versions=versions,
-        inputs=inputs_of(lake),
-        rows={"in": rows, "out": rows, "quarantined": 0, "skipped": 0},
-        outputs={name: place_of(config.output).child(name).url for name in names},
-        seeds={"seed": config.seed},
-        details={"summary": report["summary"], "performance": report["performance"]},
-    )
+JOB = Job(
+    "train-ebm",
+    EBMJob,
+    lambda config, engine: one_table_of(
+        config.source, config.table, engine, "interpret-core", "scikit-learn", "numpy"
+    ),
+    compute,
+    writes=(MODEL, "importance.parquet, ...", "ebm.json", "report.html"),
+    charges=lambda config, _: charge_lines(config.private),
+)

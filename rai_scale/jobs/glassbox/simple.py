@@ -35,11 +35,11 @@ def train_simple(config: EBMJob, frame: Any) -> GlassboxResult:
     return train_glassbox(
         frame,
         features=list(config.features),
-        y_true=config.target,
+        y_true=config.y_true,
         model=config.model,
         task=config.task,
         feature_types=types,
-        random_state=config.seed,
+        random_state=config.random_state,
     )
 
 

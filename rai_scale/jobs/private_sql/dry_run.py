@@ -6,11 +6,10 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.errors import ConfigError, RaiScaleError
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.ledgers import open_named
-from rai_scale.jobs.private_sql.messages import heard_warnings
+from rai_scale.jobs.private import heard_warnings
 from rai_scale.jobs.private_sql.plan import Planned, plan_queries, read_metadata
-from rai_scale.jobs.run import ERROR, FAILED_CHECK, OK, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,26 +19,22 @@ if TYPE_CHECKING:
 _COUNTS = ("rows", "units", "count", "distinct")
 
 
-def dry_run(config: PrivateSqlJob, target_error: str | None = None) -> Outcome:
+def charges(config: PrivateSqlJob, target: str | None = None) -> tuple[list[str], bool]:
     """Say per query and column the budget, the noise and its error, and what would remain.
 
-    Types are those of the metadata. Exit code 1 if the budget that remains is too small for all
-    queries; releases that are stored already would cost nothing, which only a run can tell.
+    Types are those of the metadata. Whether all fits into the budget that remains is the second
+    value; releases that are stored already would cost nothing, which only a run can tell.
 
     Parameters
     ----------
-    target_error
+    target
         Also say which epsilon (or rho, where that is given) it takes for this expected error, which
         is the mean absolute error of the noise: a number for all counts, or ``COLUMN=NUMBER`` as in
         ``sum(balance)=1000``.
     """
-    try:
-        with heard_warnings() as notes:
-            lines, fits = _lines(config, target_error)
-    except RaiScaleError as error:
-        return Outcome(ERROR, f"{type(error).__name__}: {error}")
-    lines += [f"note: {note}" for note in notes]
-    return Outcome(OK if fits else FAILED_CHECK, "\n".join(lines))
+    with heard_warnings() as notes:
+        lines, fits = _lines(config, target)
+    return lines + [f"note: {note}" for note in notes], fits
 
 
 def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
@@ -47,7 +42,7 @@ def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
 
     metadata = read_metadata(config.metadata)
     plans = plan_queries(config, metadata)
-    lines = ["Nothing was read or charged."]
+    lines: list[str] = []
     for planned in plans:
         query = planned.query
         measure, amount = planned.amount
@@ -104,7 +99,7 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
         )
     except ConfigError as error:
         return f"advice: expected error of {what}: {error}"
-    share = float(amount) / float(config.rho or config.epsilon or 1)
+    share = float(amount) / float(config.private.rho or config.private.epsilon or 1)
     return (
         f"advice: for an expected error of {what} it takes {measure} {needed:.4g}, which is "
         f"{measure} {needed / share:.4g} for the job at this query's share"
@@ -129,18 +124,18 @@ def _remaining(config: PrivateSqlJob, plans: list[Planned]) -> tuple[list[str], 
     """Say what would be left of each limit that concerns the job, and whether all of it fits."""
     from rai_scale.privacy.ledger.ledger import Ledger
 
-    ledger = open_named(config.ledger, force_ephemeral=config.force_ephemeral)
+    ledger = open_named(config.private.ledger, force_ephemeral=config.private.force_ephemeral)
     if not isinstance(ledger, Ledger):
         return ["No ledger: nothing would be charged."], True
     own: dict[str, list[dict[str, Decimal]]] = {}
     for planned in plans:
-        price = ledger.price(config.scope, planned.plan.budgeted.costs)
-        own.setdefault(config.dataset or planned.plan.parsed.facts.name, []).append(price)
-    rows = ledger.budget(config.scope).to_dict(orient="records")
+        price = ledger.price(config.private.scope, planned.plan.budgeted.costs)
+        own.setdefault(config.private.dataset or planned.plan.parsed.facts.name, []).append(price)
+    rows = ledger.budget(config.private.scope).to_dict(orient="records")
     limits = [{str(key): value for key, value in row.items()} for row in rows]
     lines, fits = _without_a_grant(config, limits, list(own))
     for limit in limits:
-        if limit["analyst"] not in ("*", config.analyst):
+        if limit["analyst"] not in ("*", config.private.analyst):
             continue
         meant = [p for name, each in own.items() if limit["dataset"] in ("*", name) for p in each]
         if meant:
@@ -154,9 +149,13 @@ def _without_a_grant(
     config: PrivateSqlJob, limits: list[dict[str, Any]], datasets: list[str]
 ) -> tuple[list[str], bool]:
     grants = [limit for limit in limits if limit["limit"] == "grant"]
-    held = {limit["dataset"] for limit in grants if limit["analyst"] in ("*", config.analyst)}
+    held = {
+        limit["dataset"] for limit in grants if limit["analyst"] in ("*", config.private.analyst)
+    }
     without = [name for name in datasets if grants and not held & {"*", name}]
-    said = [f"{config.analyst} has no grant on {name}: it would be refused." for name in without]
+    said = [
+        f"{config.private.analyst} has no grant on {name}: it would be refused." for name in without
+    ]
     return said, not without
 
 

@@ -79,14 +79,14 @@ def plan_queries(
     """
     from rai_scale.privacy.ledger.amounts import shares
 
-    queries = config.queries
-    measure = "epsilon" if config.rho is None else "rho"
-    budget = config.epsilon if config.rho is None else config.rho
+    queries, asked = config.queries, config.private
+    measure = "epsilon" if asked.rho is None else "rho"
+    budget = asked.epsilon if asked.rho is None else asked.rho
     amounts = [
         {measure: part}
         for part in shares(budget or 0, [str(query.share) for query in queries], measure)
     ]
-    whole = Decimal(str(config.delta))
+    whole = Decimal(str(asked.delta))
     plans = [
         _planned(config, query, metadata, schemas, amount=amount, delta=whole)
         for query, amount in zip(queries, amounts, strict=True)
@@ -96,7 +96,7 @@ def plan_queries(
     paying = naming or spending if measure == "rho" else spending
     deltas = dict.fromkeys(spending, Decimal(0))
     if paying:
-        parts = shares(config.delta, [str(queries[i].share) for i in paying], "delta")
+        parts = shares(asked.delta, [str(queries[i].share) for i in paying], "delta")
         deltas |= dict(zip(paying, parts, strict=True))
     return [
         _planned(config, p.query, metadata, schemas, amount=amounts[i], delta=deltas[i])
@@ -121,9 +121,8 @@ def _planned(
 
     described = load_metadata(metadata)
     try:
-        table = _table_of(
-            parse(query.query, described, config.time_zone).facts.name, list(config.tables)
-        )
+        named = parse(query.query, described, config.time_zone).facts.name
+        table = _table_of(named, list(config.source))
         plan = make_plan(
             query.query,
             described,
@@ -147,6 +146,6 @@ def _table_of(name: str, known: Sequence[str]) -> str:
         if choice in known:
             return choice
     raise ConfigError(
-        f"it reads table {name!r}, which tables: does not hold.{did_you_mean(name, known)} "
+        f"it reads table {name!r}, which source does not hold.{did_you_mean(name, known)} "
         f"There are: {', '.join(known)}."
     )

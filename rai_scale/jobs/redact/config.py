@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from rai_scale.jobs.config import EngineConfig
+from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.secrets import check_references
 from rai_scale.pii.config import AnalyzerConfig, Frozen
 
@@ -14,29 +14,39 @@ from rai_scale.pii.config import AnalyzerConfig, Frozen
 class TableRedaction(Frozen):
     """What to do with one table; see :func:`rai_scale.redact` for the kinds of columns.
 
-    ``key`` names the columns that stand for a row in findings and quarantine; they must not be
-    personal.
+    ``key_columns`` stand for a row in findings and quarantine; they must not be personal.
     """
 
     columns: tuple[str, ...] = ()
     json_columns: tuple[str, ...] = ()
     whole_columns: dict[str, str] = Field(default_factory=dict)
-    key: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
 
 
-class RedactJob(EngineConfig):
-    """Configuration of ``rai-scale redact``."""
+class RedactJob(JobConfig):
+    """Configuration of ``rai-scale redact``.
+
+    ``tables`` says what to do with each table; for a source of one table, ``columns`` and
+    ``key_columns`` stand for it.
+    """
 
     source: str
-    output: str
     format: Literal["parquet", "delta"] = "parquet"
-    tables: dict[str, TableRedaction] = Field(min_length=1)
+    tables: dict[str, TableRedaction] = Field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
     analyzer: AnalyzerConfig = Field(default_factory=AnalyzerConfig)
     operators: dict[str, dict[str, Any]] = Field(
         default_factory=lambda: {"DEFAULT": {"type": "replace"}}
     )
     max_error_ratio: float = Field(0.01, ge=0, le=1)
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _tables_or_columns(self) -> RedactJob:
+        if bool(self.tables) == bool(self.columns) or (self.tables and self.key_columns):
+            raise ValueError("give tables, or columns (and key_columns) of the only table")
+        return self
 
     @field_validator("operators")
     @classmethod

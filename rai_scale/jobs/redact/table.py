@@ -101,7 +101,9 @@ def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
     check_columns(run.key, engine.columns(table))
     taken = sorted({*run.key} & {*FINDING.names, ERROR})
     if taken:
-        raise ConfigError(f"key {taken} has the name of a column of the findings; choose another.")
+        raise ConfigError(
+            f"key_columns {taken} has the name of a column of the findings; choose another."
+        )
     frame = redact(
         table,
         run.columns,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from rai_scale.gates import Gate
-from rai_scale.jobs.config import EngineConfig
+from rai_scale.jobs.config import JobConfig
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scanning import SAMPLE_ROWS, scan_config
 
@@ -28,13 +28,12 @@ class ScanGate(Gate):
     columns: str = "*"
 
 
-class ScanJob(EngineConfig):
+class ScanJob(JobConfig):
     """Configuration of ``rai-scale scan``; ``csv`` and ``ignore`` as in ``find_tables``."""
 
     source: str
-    output: str
     sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
-    seed: int = 0
+    random_state: int = 0
     analyzer: AnalyzerConfig = Field(default_factory=lambda: scan_config(None, {}))
     gates: tuple[ScanGate, ...] = ()
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)

@@ -111,7 +111,7 @@ def redaction_yaml(result: ScanResult, source: str, engine: str, csv: Csv | None
 
 def _treat_table(table: TableScan) -> dict[str, Any]:
     key = _guess_key(table)
-    treated: dict[str, Any] = {"key": key}
+    treated: dict[str, Any] = {"key_columns": key}
     wholes: dict[str, str] = {}
     texts: list[str] = []
     documents: list[str] = []

@@ -1,0 +1,47 @@
+"""What a run would read, write and charge; no row is read, nothing is written or charged."""
+
+from __future__ import annotations
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import TableError
+from rai_scale.jobs.config import config_hash
+from rai_scale.jobs.inputs import run_id_of
+from rai_scale.jobs.job import AnyConfig, Job
+from rai_scale.jobs.outputs import checked_output
+from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
+
+_SHOWN = 20
+
+
+def dry_run(
+    job: Job[AnyConfig], config: AnyConfig, engine: Engine, advise: str | None = None
+) -> Outcome:
+    """Say what a run would do; exit code 1 if the budget that remains is too small for it."""
+    charged = job.charges(config, advise) if job.charges else None
+    said, fits = charged or (["would charge: nothing"], True)
+    try:
+        lines = _places(job, config, engine)
+    except TableError as error:
+        if charged is None:
+            raise
+        lines = [f"could not run yet: {error}"]  # its price is known before its data are there
+    lines = ["Nothing was read or charged.", *lines, *said]
+    return Outcome(OK if fits else FAILED_CHECK, "\n".join(lines))
+
+
+def _places(job: Job[AnyConfig], config: AnyConfig, engine: Engine) -> list[str]:
+    inputs, lines = job.inputs(config, engine), []
+    output = checked_output(config, engine)
+    for table in inputs.lake.tables[:_SHOWN]:
+        files = f", {len(table.files)} file(s)" if table.files else ""
+        unread = f", {len(table.unreadable)} cannot be opened" if table.unreadable else ""
+        lines.append(f"would read: {table.name} ({table.format}{files}{unread})")
+    if len(inputs.lake) > _SHOWN:
+        lines.append(f"would read: {len(inputs.lake) - _SHOWN} more tables")
+    id = run_id_of(job.name, config_hash(config), inputs)
+    if job.finished(config, output, id) is not None:
+        lines.append(f"would write: nothing; already done as run {id} in {output.url}")
+    else:
+        names = [name for name in job.writes if config.report or name != "report.html"]
+        lines.append(f"would write to {output.url}: {', '.join(names)}, _manifest.json")
+    return lines

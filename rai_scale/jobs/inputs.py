@@ -1,0 +1,134 @@
+"""What a job reads and what its answer depends on besides: tables, versions, a model's content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rai_scale._version import __version__
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.tables.find import find_tables
+from rai_scale.tables.source import Lake, TableSource
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a run, found without reading a row.
+
+    Attributes
+    ----------
+    lake : Lake
+        All tables that are read.
+    versions : dict of str to str
+        Of packages, models and whatever else changes the answer.
+    known : bool
+        False where an input may change without a sign of it: the run is then never "already done".
+    model_hash : str or None
+    given : object
+        What was opened on the way, for ``compute``.
+    """
+
+    lake: Lake
+    versions: dict[str, str] = field(default_factory=dict)
+    known: bool = True
+    model_hash: str | None = None
+    given: Any = None
+
+    @property
+    def table(self) -> TableSource:
+        """The first table, or the only one."""
+        return self.lake[0]
+
+    @property
+    def unread(self) -> int:
+        """How many files of the tables could not be opened."""
+        return sum(len(table.unreadable) for table in self.lake)
+
+
+def run_id_of(job: str, config: str, inputs: Inputs) -> str | None:
+    """Return an id that is equal for equal configuration, inputs and versions.
+
+    None where the driver cannot tell the state of an input: such a run is never skipped.
+    """
+    snapshots = [(table.name, table.snapshot) for table in inputs.lake]
+    if not inputs.known or any(snapshot is None for _, snapshot in snapshots):
+        return None
+    beside = [(s.path, s.reason, s.bytes) for s in inputs.lake.skipped if not s.harmless]
+    seen = json.dumps([job, config, snapshots, inputs.versions, beside], sort_keys=True)
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]
+
+
+def one_table_of(source: str, table: str | None, engine: Engine, *packages: str) -> Inputs:
+    """Return the inputs of a job on one table."""
+    found = chosen_table(find_tables(source, engine=engine), source, table)
+    return Inputs(Lake((found,)), package_versions(*packages))
+
+
+def chosen_table(lake: Lake, source: str, table: str | None) -> TableSource:
+    """Return the table that a configuration names, or the only one there is.
+
+    Raises
+    ------
+    ConfigError
+        If there are several and none is named, or none is called so.
+    """
+    names = [found.name for found in lake]
+    if table is None and len(lake) == 1:
+        return lake[0]
+    for found in lake:
+        if found.name == table:
+            return found
+    if table is None:
+        raise ConfigError(f"{source} holds {len(lake)} tables; name one: table: {names[0]}.")
+    raise ConfigError(
+        f"{source} has no table {table!r}.{did_you_mean(table, names)} "
+        f"It holds: {', '.join(names[:20])}."
+    )
+
+
+def content_hash(path: str) -> str | None:
+    """Return a hash of a file or of all files of a folder; None where it is neither.
+
+    An address such as ``models:/name/1`` may mean another model tomorrow.
+    """
+    place = Path(path)
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    if not files or not all(file.is_file() for file in files):
+        return None
+    found = hashlib.sha256()
+    for file in files:
+        found.update(str(file.relative_to(place) if place.is_dir() else "").encode())
+        with file.open("rb") as opened:
+            found.update(hashlib.file_digest(opened, "sha256").digest())
+    return found.hexdigest()[:16]
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Return the versions that an answer depends on."""
+    found = {"rai_scale": __version__}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not on the driver"
+    return found
+
+
+def language_versions(model: str) -> dict[str, str]:
+    """Return the versions that finding personal data depends on; of a model, its meta's."""
+    packages = ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract")
+    return {**package_versions(*packages), f"model {model}": _model_version(model)}
+
+
+def _model_version(model: str) -> str:
+    try:
+        import spacy.util
+
+        return str(spacy.util.get_model_meta(spacy.util.get_package_path(model)).get("version"))
+    except Exception:
+        return "not on the driver"

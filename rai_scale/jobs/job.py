@@ -1,0 +1,283 @@
+"""What every job goes through, once; a job says only its configuration, inputs and ``compute``.
+
+1. The output is held (``jobs/outputs.py``), the inputs are found, and the run gets its id.
+2. A run that has finished before, with all its outputs there, ends as it did then.
+3. ``compute`` stages tables in the folder of the run; its other files are written beside them.
+4. MLflow, the manifest (the last file of the run), and the switch (``jobs/publish.py``).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+
+from rai_scale._version import __version__
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import MissingExtraError
+from rai_scale.jobs.config import JobConfig, config_hash
+from rai_scale.jobs.inputs import Inputs, run_id_of
+from rai_scale.jobs.manifest import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    Facts,
+    finished,
+    input_facts,
+    metric_facts,
+    output_facts,
+)
+from rai_scale.jobs.outputs import own_output
+from rai_scale.jobs.publish import Stage, pointer_to, publish, staged, tidy
+from rai_scale.jobs.run import CODES, Outcome, code_with_unread
+from rai_scale.statistics.json_values import json_text
+from rai_scale.tables.paths import Place
+from rai_scale.tables.pointer import POINTER
+
+_LOG = logging.getLogger(__name__)
+PAGE = "report.html"
+AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run under way: what it is called, and where its tables are staged."""
+
+    job: str
+    id: str
+    config_hash: str
+    engine: str
+    source: str
+    stage: Stage
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
+
+    @property
+    def folder(self) -> Place:
+        """The folder of the run, hidden until the switch."""
+        return self.stage.place
+
+    def facts(self, status: str = "ok", **more: Any) -> Facts:
+        """Return what a report says of its run."""
+        return {
+            "run_id": self.id,
+            "started": self.started.isoformat(timespec="seconds"),
+            "engine": self.engine,
+            "status": status,
+            "source": self.source,
+            "config_hash": self.config_hash,
+            "package_version": __version__,
+            "seconds": round(time.monotonic() - self.clock, 1),
+            **more,
+        }
+
+
+@dataclass(frozen=True)
+class Done:
+    """What ``compute`` returns.
+
+    Attributes
+    ----------
+    message : str
+        The one line that a person reads.
+    files : dict of str to bytes
+        Small files by name.
+    page : str or None
+        ``report.html``.
+    tables : tuple of str
+        Tables staged in the folder of the run that also stand in the output under their names.
+    inside : tuple of str
+        Tables that are reached through the pointer alone.
+    beside : tuple of str
+        Delta tables of the output, which ``commit`` replaces.
+    commit : callable, optional
+        What is changed outside of the folder of the run, right before the switch.
+    status : {"ok", "warnings", "failed"}
+    notes : tuple of str
+        Further lines for a person, failed gates first.
+    unread : int
+        How many things were not looked at.
+    rows, seeds, details, profile : plain values for the manifest
+    metrics : mapping of str to float, or records
+    model_hash : str or None
+        Of a model that was made here.
+    private : dict or None
+        Entries of the manifest of a private run, which has no others that depend on rows.
+    """
+
+    message: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    page: str | None = None
+    tables: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    commit: Callable[[], str | None] | None = None
+    status: str = "ok"
+    notes: tuple[str, ...] = ()
+    unread: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    profile: tuple[Facts, ...] = ()
+    metrics: Any = ()
+    model_hash: str | None = None
+    private: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Job(Generic[AnyConfig]):
+    """A job: all there is to say of it besides the lifecycle.
+
+    Attributes
+    ----------
+    name : str
+        Of its command, and in its manifest.
+    config : type
+    inputs : callable (config, engine) -> Inputs
+        Finds what is read, without reading a row; wrong configurations are found here.
+    compute : callable (config, engine, inputs, run) -> Done
+    writes : tuple of str
+        Names in the output, for a dry run.
+    also : callable config -> Place or None
+        A file outside of the output without which a run has not finished.
+    charges : callable (config, advise) -> (lines, fits) or None, optional
+        What the run would cost in privacy, and whether the budget allows it, without reading a row;
+        None for a run that is not private. ``advise`` is an error to aim for.
+    """
+
+    name: str
+    config: type[AnyConfig]
+    inputs: Callable[[AnyConfig, Engine], Inputs]
+    compute: Callable[[AnyConfig, Engine, Inputs, Run], Done]
+    writes: tuple[str, ...]
+    also: Callable[[AnyConfig], Place | None] | None = None
+    charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
+
+    def run(self, config: AnyConfig, engine: Engine) -> Outcome:
+        """Run the job; the output is afterwards the whole new one, or the one that was there."""
+        with own_output(config, engine) as output:
+            inputs = self.inputs(config, engine)
+            known = run_id_of(self.name, config_hash(config), inputs)
+            page = output.child(PAGE).url if config.report else None
+            before = self.finished(config, output, known)
+            if before is not None:
+                text = f"already done as run {known}; nothing changed"
+                tidy(output)
+                text = text.replace("changed", "was charged") if "scope" in before else text
+                unread = before.get("unread", inputs.unread)
+                return Outcome(CODES[before["status"]], text, page, unread=unread)
+            id = known or uuid.uuid4().hex[:16]
+            with staged(output, id) as stage:
+                source = str(getattr(config, "source", ""))
+                run = Run(self.name, id, config_hash(config), engine.name, source, stage)
+                done = self.compute(config, engine, inputs, run)
+                said = _publish(config, engine, inputs, run, done)
+        notes = (*done.notes, *([said] if said else []))
+        return Outcome(CODES[done.status], done.message, page, notes, done.unread)
+
+    def finished(self, config: AnyConfig, output: Place, id: str | None) -> Facts | None:
+        """Return the manifest of this very run if it has finished and left all it should."""
+        also = self.also and self.also(config)
+        if also is not None and not also.fs.exists(also.path):
+            return None
+        return finished(output, id)
+
+
+def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: Done) -> str | None:
+    page = done.page if config.report else None
+    files = dict(done.files) | ({PAGE: page.encode()} if page else {})
+    files |= {} if done.beside else {POINTER: pointer_to(run.stage)}
+    run.stage.expect([*files, MANIFEST])
+    for name, content in files.items():
+        run.stage.save(name, content)
+    if config.mlflow:
+        log_mlflow(metric_facts(done.metrics), page)
+    said = done.commit() if done.commit else None
+    output, here = run.stage.output, run.stage.name
+    shown = [*files, *(done.tables if run.stage.links else ())]
+    inside = [*done.inside, *(() if run.stage.links else done.tables)]
+    outputs = {name: output_facts(run.stage.of(name)) for name in shown}
+    outputs |= {f"{here}/{name}": output_facts(run.stage.of(name)) for name in inside}
+    outputs |= {name: output_facts(output.child(name)) for name in done.beside}
+    run.stage.save(MANIFEST, json_text(_manifest(inputs, run, done, outputs)).encode())
+    publish(run.stage, [*files, MANIFEST], done.tables, engine)
+    _LOG.info("%s is run %s: %s", output.url, run.id, done.status)
+    return said
+
+
+def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
+    private = done.private is not None
+    facts: Facts = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run.id,
+        "job": run.job,
+        "status": done.status,
+        "config_hash": run.config_hash,
+        "engine": run.engine,
+        "versions": inputs.versions,
+        "model_hash": done.model_hash or inputs.model_hash,
+        "time_zone": str(datetime.now().astimezone().tzinfo),
+        "inputs": input_facts(inputs.lake, private),
+        "outputs": outputs,
+        "seeds": dict(done.seeds),
+        "unread": done.unread,
+    }
+    if done.private is not None:
+        from rai_scale.privacy.disclosure import private_facts
+
+        return private_facts(facts | dict(done.private))
+    code = code_with_unread(CODES[done.status], done.unread)
+    return facts | {
+        "exit_code": code,
+        "started": run.started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - run.clock, 1),
+        "rows": dict(done.rows),
+        "profile": list(done.profile),
+        "metrics": metric_facts(done.metrics),
+        "details": dict(done.details),
+    }
+
+
+def log_mlflow(metrics: Sequence[Facts], page: str | None) -> None:
+    """Log metrics by name and the page to the active MLflow run.
+
+    Raises
+    ------
+    MissingExtraError
+        If MLflow is not installed.
+    """
+    try:
+        import mlflow
+    except ImportError:
+        raise MissingExtraError("mlflow", "mlflow") from None
+    mlflow.log_metrics({m["name"]: m["value"] for m in metrics if not m["group"]})
+    if page:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / PAGE
+            path.write_text(page, encoding="utf-8")
+            mlflow.log_artifact(str(path))
+
+
+def parquet_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as Parquet; a column of several types becomes text."""
+    table = table.copy()
+    for name in table.select_dtypes("object"):
+        kinds = {type(value) for value in table[name].dropna()}
+        if len(kinds) > 1:
+            table[name] = table[name].map(lambda v: None if v is None else str(v))
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+    """Return small tables as files by name."""
+    return {f"{name}.parquet": parquet_bytes(table) for name, table in tables.items()}

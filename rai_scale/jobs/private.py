@@ -1,0 +1,161 @@
+"""What private jobs share: options, the ledger, what is said aloud and where the rest goes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from pydantic import Field, model_validator
+
+from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
+from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
+from rai_scale.jobs.run import TextLines
+from rai_scale.pii.config import Frozen
+from rai_scale.tables.source import TableSource
+
+
+class PrivateOptions(Frozen):
+    """The budget of a private run, and where it is charged. Give ``epsilon`` or ``rho``."""
+
+    ledger: str
+    force_ephemeral: bool = False
+    scope: str
+    analyst: str
+    dataset: str | None = Field(None, min_length=1)
+    snapshot: str | None = Field(None, min_length=1)
+    visible_to: tuple[str, ...] = ()
+    restricted_log: str | None = None
+    epsilon: float | None = Field(None, gt=0)
+    rho: float | None = Field(None, gt=0)
+    delta: float = Field(0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _sound(self) -> PrivateOptions:
+        # errors of the model as a whole show no value, and this one may hold a password
+        if holds_password(self.ledger):
+            raise ValueError(WRITTEN_OUT)
+        if (self.epsilon is None) == (self.rho is None):
+            raise ValueError("give exactly one of epsilon and rho")
+        return self
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a manifest says of the budget."""
+        measure = "rho" if self.epsilon is None else "epsilon"
+        return {
+            **{"scope": self.scope, "analyst": self.analyst, "dataset": self.dataset},
+            **{measure: str(getattr(self, measure)), "delta": str(self.delta)},
+        }
+
+
+@contextmanager
+def charging(options: PrivateOptions) -> Iterator[tuple[Any, list[str]]]:
+    """Yield the ledger, and a list that holds, after the block, each :class:`PrivacyWarning` once.
+
+    Raises
+    ------
+    GateFailed
+        If a release in the block goes over the budget.
+    """
+    with heard_warnings() as notes, restricted_file(options.restricted_log):
+        ledger = open_named(options.ledger, force_ephemeral=options.force_ephemeral)
+        try:
+            yield ledger, notes
+        except BudgetExceededError as error:
+            raise GateFailed(str(error)) from None
+
+
+def told_snapshot(source: TableSource, given: str | None) -> str | None:
+    """Return an id of the data: where they are and in which state, as a hash; None if not known."""
+    state = given or source.snapshot
+    if state is None:
+        return None
+    return hashlib.sha256(f"{source.location}\n{state}".encode()).hexdigest()
+
+
+def charge_lines(options: PrivateOptions | None) -> tuple[list[str], bool] | None:
+    """Say what one release would be charged and what is left of the limits; reads no data."""
+    if options is None:
+        return None
+    measure, amount = (
+        ("rho", options.rho) if options.epsilon is None else ("epsilon", options.epsilon)
+    )
+    with charging(options) as (ledger, _):
+        lines = [f"charged at most: {measure} {amount:g}, delta {options.delta:g}"]
+        budget = getattr(ledger, "budget", None)
+        if budget is None:
+            return ["charged: nothing, for there is no ledger"], True
+        for row in budget(options.scope).to_dict("records"):
+            if row["analyst"] in ("*", options.analyst):
+                lines.append(f"left of the {row['limit']}, {row['measure']}: {row['remaining']:g}")
+    return lines, True
+
+
+@contextmanager
+def heard_warnings() -> Iterator[list[str]]:
+    """Yield a list that holds, after the block, each :class:`PrivacyWarning` once."""
+    from rai_scale.privacy.ledger.problems import PrivacyWarning
+
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", PrivacyWarning)
+        try:
+            yield notes
+        finally:
+            said = [str(w.message) for w in heard if issubclass(w.category, PrivacyWarning)]
+            notes.extend(dict.fromkeys(said))
+
+
+@contextmanager
+def restricted_file(path: str | None) -> Iterator[None]:
+    """Append the restricted log to a file that only its owner can read, while the block runs.
+
+    Its records may hold personal values.
+
+    Raises
+    ------
+    ConfigError
+        If the path is a link, is no plain file, or belongs to another user.
+    """
+    if path is None:
+        yield
+        return
+    from rai_scale.privacy.disclosure import restricted_log
+
+    logger = restricted_log()
+    with _opened(path) as file:
+        handler = logging.StreamHandler(file)
+        handler.setFormatter(TextLines("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+def _opened(path: str) -> TextIO:
+    """Open for appending what only its owner can read, and was meant: no link, no pipe."""
+    # a pipe without a reader would wait for one
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        number = os.open(path, flags, mode=0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"restricted_log: {path!r} cannot be written: {error.strerror}."
+        ) from None
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise ConfigError(f"restricted_log: {path!r} is not a plain file.")
+        os.fchmod(number, 0o600)  # a file that was there may have been open to others
+        return os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
+    except PermissionError:
+        os.close(number)
+        raise ConfigError(f"restricted_log: {path!r} belongs to another user.") from None
+    except BaseException:
+        os.close(number)
+        raise

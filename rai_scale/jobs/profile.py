@@ -1,0 +1,77 @@
+"""A profile of what a run read, from what is known without reading the rows again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rai_scale.tables._parquet import open_file
+from rai_scale.tables.paths import place_of
+from rai_scale.tables.source import TableSource
+
+_LOG = logging.getLogger(__name__)
+MOST_FILES = 1000
+"""Footers that are opened for a profile."""
+
+
+def profile_of(
+    source: TableSource,
+    *,
+    rows: int | None = None,
+    nulls: Mapping[str, float | None] | None = None,
+    categories: Mapping[str, Mapping[str, float]] | None = None,
+) -> dict[str, Any]:
+    """Return ``table``, ``rows``, ``nulls`` (share by column) and ``categories``.
+
+    What the job has not counted is taken from the statistics in Parquet footers, where there are.
+    ``categories`` are shares of groups that the outputs of the run name anyway.
+    """
+    counted = (None, {}) if rows is not None and nulls is not None else _from_footers(source)
+    return {
+        "table": source.name,
+        "rows": counted[0] if rows is None else rows,
+        "nulls": dict(counted[1] if nulls is None else nulls),
+        "categories": {name: dict(shares) for name, shares in (categories or {}).items()},
+    }
+
+
+def _from_footers(source: TableSource) -> tuple[int | None, dict[str, float | None]]:
+    if source.format != "parquet" or not 0 < len(source.files) <= MOST_FILES:
+        return None, {}
+    rows, nulls, seen = 0, dict[str, int | None](), dict[str, int]()
+    try:
+        for info in source.files:
+            with open_file(place_of(source.file_path(info))) as file:
+                rows += file.metadata.num_rows
+                _add_nulls(file.metadata, nulls, seen)
+    except Exception as error:  # a profile is no reason to stop a run
+        _LOG.warning("no profile of %s: %s", source.name, type(error).__name__)
+        return None, {}
+    # a file without a column holds a null of it in each of its rows
+    shares = {
+        name: None if count is None or not rows else (count + rows - seen[name]) / rows
+        for name, count in nulls.items()
+    }
+    return rows, shares
+
+
+def _add_nulls(metadata: Any, nulls: dict[str, int | None], seen: dict[str, int]) -> None:
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            name, found = column.path_in_schema, column.statistics
+            if "." in name:
+                continue  # of a nested column, or not to be told from one
+            seen[name] = seen.get(name, 0) + group.num_rows
+            known = found is not None and found.has_null_count
+            before = nulls.get(name, 0)
+            nulls[name] = before + found.null_count if known and before is not None else None
+
+
+def shares_of(names: Iterable[Any], rows: Iterable[Any]) -> dict[str, float]:
+    """Return the share of each group in all rows that are counted."""
+    counted = {str(k): float(n) for k, n in zip(names, rows, strict=True) if np.isfinite(float(n))}
+    whole = sum(counted.values())
+    return {name: n / whole for name, n in counted.items()} if whole else {}

@@ -1,0 +1,119 @@
+"""Every job on one small table, for what they share: the lifecycle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from rai_scale.jobs.manifest import MANIFEST, output_facts, read_manifest
+from rai_scale.privacy.ledger.ledger import open_ledger
+from rai_scale.tables.paths import place_of
+from tests.jobs.small_lake import EMAIL, MODEL, shown, write_config
+
+GROUPS = {"sex": ["F", "M"]}
+
+
+def make_table(lake: Path, seed: int, rows: int = 60) -> None:
+    """Write the table; another seed gives other values."""
+    rng = np.random.default_rng(seed)
+    lake.mkdir(exist_ok=True)
+    frame = pd.DataFrame({"id": [f"i{seed}-{i}" for i in range(rows)]})
+    frame["note"] = [f"mail {EMAIL}" if i % 9 == 0 else "nothing" for i in range(rows)]
+    frame["sex"] = np.resize(["F", "M"], rows)
+    frame["age"] = rng.normal(40, 9, rows).round(1)
+    frame["y"] = np.resize([0, 0, 1, 1, 1, 0, 1], rows)
+    frame["p"] = rng.integers(0, 2, rows)
+    frame.to_parquet(lake / "people.parquet", index=False)
+
+
+def _private(folder: Path, **more: Any) -> dict[str, Any]:
+    asked = {"ledger": f"sqlite:///{folder / 'ledger.db'}", "force_ephemeral": True}
+    return asked | {"scope": "people", "analyst": "ann", "epsilon": 0.001} | more
+
+
+def _scan(folder: Path) -> dict[str, Any]:
+    return {"analyzer": {"model": MODEL}}
+
+
+def _redact(folder: Path) -> dict[str, Any]:
+    return {"analyzer": {"model": MODEL}, "columns": ["note"], "key_columns": ["id"]}
+
+
+def _fairness(folder: Path) -> dict[str, Any]:
+    return {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"], "n_boot": 20}
+
+
+def _private_fairness(folder: Path) -> dict[str, Any]:
+    return {**_fairness(folder), "private": _private(folder, privacy_unit="id", groups=GROUPS)}
+
+
+def _balance(folder: Path) -> dict[str, Any]:
+    return {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"]}
+
+
+def _private_sql(folder: Path) -> dict[str, Any]:
+    known = {"id": {"type": "string", "private_id": True}, "sex": {"type": "string"}}
+    query = {"name": "by_sex", "query": "SELECT sex, COUNT(*) AS n FROM s.people GROUP BY sex"}
+    return {
+        "source": {"people": str(folder / "lake")},
+        "metadata": {"": {"s": {"people": {"max_ids": 1, **known}}}},
+        "private": _private(folder),
+        "queries": [{**query, "keys": GROUPS}],
+    }
+
+
+def _explain(folder: Path) -> dict[str, Any]:
+    model = folder / "model.joblib"
+    if not model.exists():
+        frame = pd.read_parquet(folder / "lake" / "people.parquet")
+        joblib.dump(LogisticRegression().fit(frame[["age"]], frame["y"]), model)
+    return {"model": str(model), "trusted": True, "features": ["age"], "key_columns": ["id"]}
+
+
+def _train(folder: Path) -> dict[str, Any]:
+    fast = {"interactions": 0, "outer_bags": 1, "max_rounds": 5, "shards": 1}
+    return {"features": ["age"], "y_true": "y", "key_columns": ["id"], **fast}
+
+
+JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
+    "scan": ("scan", _scan),
+    "redact": ("redact", _redact),
+    "fairness": ("fairness", _fairness),
+    "private fairness": ("fairness", _private_fairness),
+    "balance": ("balance", _balance),
+    "private sql": ("private-sql", _private_sql),
+    "explain": ("explain", _explain),
+    "train-ebm": ("train-ebm", _train),
+}
+"""Each command and its configuration, of the table in ``lake`` and into ``out``."""
+
+
+def set_up(name: str, folder: Path) -> list[str]:
+    """Make table, ledger and configuration of a job; return its command line."""
+    make_table(folder / "lake", 1)
+    ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", force_ephemeral=True)
+    ledger.create_scope("people", epsilon=100, delta=1e-3)
+    command, values = JOBS[name]
+    base = {"source": str(folder / "lake"), "output": str(folder / "out")}
+    return [command, write_config(folder / "job.yaml", {**base, **values(folder)})]
+
+
+def run_of(out: Path) -> str:
+    """Return the run that an output is of, having checked that all of it is there and no more."""
+    manifest = read_manifest(place_of(str(out)))
+    assert manifest is not None
+    for name, known in manifest["outputs"].items():
+        assert output_facts(place_of(str(out / name))) == known, name
+    there = shown(path.name for path in out.iterdir() if path.exists())
+    named = shown(name for name in manifest["outputs"] if "/" not in name)
+    assert there - {"explained"} == named - {"explained"}  # where there are no links, a copy
+    pointer = json.loads((out / "_current.json").read_text())
+    assert (out / pointer["run"] / MANIFEST).read_bytes() == (out / MANIFEST).read_bytes()
+    return str(manifest["run_id"])
