@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,7 +33,7 @@ class AnalyzerConfig(Frozen):
 
     language: str = "en"
     model: str = "en_core_web_lg"
-    entities: tuple[str, ...] | None = None
+    entities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     score_threshold: float | None = Field(None, ge=0, le=1)
     allow_list: tuple[str, ...] = ()
     allow_list_match: Literal["exact", "regex"] = "exact"

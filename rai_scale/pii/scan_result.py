@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.verdict import Finding
@@ -63,7 +64,8 @@ class TableScan:
     """A table and its columns; ``unreadable`` are (file, type of error).
 
     ``bytes`` is the size of the files that can be read, None where it is not known. ``doubts`` say
-    what is not sure about how its text files are written.
+    what is not sure about how its text files are written. ``schema`` is that of the frame, with
+    the names as they are: it goes into no output.
     """
 
     table: str
@@ -78,6 +80,7 @@ class TableScan:
     unreadable_bytes: tuple[int, ...] = ()
     bytes: int | None = None
     doubts: tuple[str, ...] = ()
+    schema: pa.Schema | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -211,6 +214,7 @@ class ScanResult(Result):
             "tables": len(self.tables),
             "columns": sum(len(t.columns) for t in self.tables),
             "rows": sum(t.rows or 0 for t in self.tables),
+            "rows_scanned": sum(t.rows_scanned for t in self.tables),
             "columns_with_findings": len(personal),
             "tables_clean": sum(t.status == "clean" for t in self.tables),
             "tables_unreadable": sum(t.status == "unreadable" for t in self.tables),

@@ -210,7 +210,7 @@ def as_text(value: Any, blobs: list[bytes]) -> Any:
         if not isfinite(value):
             return None
         plain = plain_number(str(value))
-        return plain if value == int(value) and abs(value) >= _SHORTEST else None
+        return plain if value == int(value) and abs(int(value)) >= _SHORTEST else None
     if isinstance(value, dict):
         return {key: as_text(inner, blobs) for key, inner in value.items()}
     if isinstance(value, list | tuple):

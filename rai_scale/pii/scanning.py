@@ -192,8 +192,8 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
     )
     try:
         frame = source.read(engine)
-        names = engine.schema(frame).names
-        hidden, named = search_names(names, doubtful_names(source.found), engine, config)
+        schema = engine.schema(frame)
+        hidden, named = search_names(schema.names, doubtful_names(source.found), engine, config)
         rows, read, columns = read_columns(frame, engine, config, sample, hidden)
         columns += (named,) if named and (named.findings or named.errors) else ()
     except Exception as error:
@@ -206,7 +206,8 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
     sure = any(f.verdict != "unlikely" for column in columns for f in column.findings)
     partly = bad or any(column.errors or column.unread for column in columns)
     status = "partly unreadable" if partly else "findings" if sure else "clean"
-    done = replace(shell, rows=rows, rows_scanned=read, status=status, columns=columns)
+    shell = replace(shell, schema=schema, status=status)
+    done = replace(shell, rows=rows, rows_scanned=read, columns=columns)
     return replace(done, note=" ".join(remarks(done, written_as(found))) or None)
 
 

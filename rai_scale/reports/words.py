@@ -120,7 +120,11 @@ def size(count: int | None) -> str:
 def not_looked_at(summary: Mapping[str, int]) -> str:
     """Return how much of a lake was not looked at: ``not looked at: 12 files (3.4 MB)``."""
     found = unread_amount(summary)
-    return f"not looked at: {found}" if found else "everything was looked at"
+    rows, looked = summary.get("rows") or 0, summary.get("rows_scanned")
+    sampled = looked is not None and looked < rows
+    part = f"a sample was looked at: {looked:,} of {plural(rows, 'row')}" if sampled else ""
+    amount = f"not looked at: {found}" if found else ""
+    return "; ".join(filter(None, [part, amount])) or "everything was looked at"
 
 
 def unread_amount(summary: Mapping[str, int]) -> str:

@@ -49,7 +49,10 @@ class Found:
 
 @dataclass
 class Walk:
-    """What stands below ``place``; ``ignore`` are patterns of paths that are left out."""
+    """What stands below ``place``.
+
+    ``ignore`` are patterns of paths that are left out, and ``used`` those that fitted something.
+    """
 
     place: Place
     format: str | None
@@ -57,6 +60,7 @@ class Walk:
     files: list[Found] = field(default_factory=list)
     ready: list[tuple[TableSource, Place, list[FileInfo]]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
     _bookkeeping: tuple[int, int] = (0, 0)
 
     def current_lake(self) -> str | None:
@@ -120,7 +124,9 @@ class Walk:
     def _left_out(self, path: str, entry: dict, run: bool = False) -> bool:
         """Name an entry that is not to be opened; False where it is to be."""
         name, size = base_name(path), entry["size"] if entry["type"] == "file" else None
-        if any(fnmatchcase(path, p) or fnmatchcase(name, p) for p in self.ignore):
+        fits = [p for p in self.ignore if fnmatchcase(path, p) or fnmatchcase(name, p)]
+        self.used.update(fits)
+        if fits:
             self._skip(path, "ignored as configured", size, harmless=True)
         elif entry.get("islink"):
             reason, harmless = self._link(path)

@@ -108,9 +108,21 @@ def check_asked(asked: Mapping[str, Mapping[str, object]]) -> dict[str, Asked]:
 
 def asked_for(path: str, asked: Mapping[str, Asked]) -> Asked:
     """Return what is said of a file; the first pattern that fits its path or name."""
-    name = path.rsplit("/", 1)[-1]
-    fits = (a for p, a in asked.items() if fnmatchcase(path, p) or fnmatchcase(name, p))
-    return next(fits, Asked())
+    return next((said for pattern, said in asked.items() if fits(path, pattern)), Asked())
+
+
+def fits(path: str, pattern: str) -> bool:
+    """Return whether a pattern fits the path of a file in its lake, or its name."""
+    return fnmatchcase(path, pattern) or fnmatchcase(path.rsplit("/", 1)[-1], pattern)
+
+
+def check_fit(asked: Mapping[str, Asked], paths: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for a pattern that fits none of the CSV files: it says nothing."""
+    for pattern in asked:
+        if not any(fits(path, pattern) for path in paths):
+            raise ConfigError(
+                f"csv: no CSV file of the source fits {pattern!r}.{did_you_mean(pattern, paths)}"
+            )
 
 
 def encoding_of(head: bytes) -> str:

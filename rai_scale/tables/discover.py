@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rai_scale.tables._walk import NO_FILE, Found, Walk, file_info
-from rai_scale.tables.dialect import Asked
+from rai_scale.tables.dialect import Asked, check_fit
 from rai_scale.tables.file_names import why_unread
 from rai_scale.tables.formats import (
     TABLE_FORMATS,
@@ -22,6 +23,8 @@ from rai_scale.tables.paths import Place
 from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 
+_LOG = logging.getLogger(__name__)
+
 
 def discover(
     place: Place, format: str | None, ignore: Sequence[str], asked: Mapping[str, Asked]
@@ -29,31 +32,55 @@ def discover(
     """Return the tables below ``place``, which exists; see :func:`find_tables` for the rules."""
     place.fs.invalidate_cache()
     if not place.fs.isdir(place.path):
-        return _one_file(place, format, asked)
+        return _one_file(place, format, asked, ignore)
     outer = Walk(place, format, ignore)
     run = outer.current_lake()
     walk = Walk(place.child(run), format, ignore) if run else outer
     walk.run(in_run=run is not None)
     place = walk.place
     ready = [
-        table if table.format in TABLE_FORMATS else _checked(table, at, files, asked)
+        table if table.format in TABLE_FORMATS else _checked(table, at, files, asked, place)
         for table, at, files in walk.ready
     ]
     tables = ready + _group_all(place, walk.files, asked)
     named = [t if t.name else replace(t, name=base_name(place.path)) for t in tables]
     fits = [t for t in named if format is None or _fits(t.format, format)]
     other = [Skipped(t.name, "not of the format asked for") for t in named if t not in fits]
-    skipped = {*outer.skipped, *walk.skipped, *other}
+    idle = _idle(ignore, outer.used | walk.used)
+    skipped = {*outer.skipped, *walk.skipped, *other, *idle}
+    csv = [f"{_inside(place, t.folder)}/{f}".lstrip("/") for t in tables for f in _csv_files(t)]
+    check_fit(asked, csv)
     return Lake(
         tuple(sorted(fits, key=lambda t: t.name)), tuple(sorted(skipped, key=lambda s: s.path))
     )
+
+
+def _idle(ignore: Sequence[str], used: set[str]) -> list[Skipped]:
+    """Say which patterns fit nothing: what was to be left out may be called something else."""
+    idle = [pattern for pattern in ignore if pattern not in used]
+    for pattern in idle:
+        _LOG.warning("ignore: nothing in the source fits %r", pattern)
+    return [Skipped(pattern, "ignore: nothing fits this pattern", 0, 0, True) for pattern in idle]
+
+
+def _csv_files(table: TableSource) -> list[str]:
+    if table.format != "csv":
+        return []
+    return [*(f.path for f in table.files), *(path for path, _ in table.unreadable)]
+
+
+def _inside(place: Place, folder: str) -> str:
+    """Return where the folder of a table stands in its lake."""
+    return folder.removeprefix(place.url.rstrip("/")).strip("/")
 
 
 def _fits(found: str, asked: str) -> bool:
     return found == asked or not {found, asked} & TABLE_FORMATS
 
 
-def _one_file(place: Place, format: str | None, asked: Mapping[str, Asked]) -> Lake:
+def _one_file(
+    place: Place, format: str | None, asked: Mapping[str, Asked], ignore: Sequence[str]
+) -> Lake:
     name = base_name(place.path)
     format = format or format_of(name)
     entry = place.fs.info(place.path)
@@ -63,7 +90,9 @@ def _one_file(place: Place, format: str | None, asked: Mapping[str, Asked]) -> L
         return Lake((), (Skipped(name, why_unread(name), bytes=entry["size"]),))
     folder = Place(parent(place.url), place.fs, parent(place.path))
     files = [file_info(name, entry)]
-    return Lake((_checked(TableSource(stem_of(name), format, place.url), folder, files, asked),))
+    table = _checked(TableSource(stem_of(name), format, place.url), folder, files, asked, folder)
+    check_fit(asked, _csv_files(table))
+    return Lake((table,), tuple(_idle(ignore, set())))
 
 
 def _group_all(place: Place, found: list[Found], asked: Mapping[str, Asked]) -> list[TableSource]:
@@ -111,15 +140,20 @@ def _source(
     # the path of a text file is a column of its table and holds its key=value folders
     keys = () if format == "text" else tuple(dict.fromkeys(k for f in files for k in f.owner.keys))
     table = TableSource(name, format, location, partition_columns=keys)
-    return _checked(table, folder, [f.info for f in files], asked)
+    return _checked(table, folder, [f.info for f in files], asked, place)
 
 
 def _checked(
-    table: TableSource, folder: Place, files: list[FileInfo], asked: Mapping[str, Asked]
+    table: TableSource,
+    folder: Place,
+    files: list[FileInfo],
+    asked: Mapping[str, Asked],
+    root: Place,
 ) -> TableSource:
     """Fill in the files, those that cannot be opened apart from the others."""
     files = sorted(files, key=lambda f: f.path)
-    probed = probe_all(table.format, folder, [f.path for f in files], asked)
+    paths = [f.path for f in files]
+    probed = probe_all(table.format, folder, paths, asked, _inside(root, folder.url))
     checked = [(replace(f, dialect=d), error) for f, (error, d) in zip(files, probed, strict=True)]
     return replace(
         table,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import TableError
-from rai_scale.tables.dialect import check_asked
+from rai_scale.tables.dialect import check_asked, check_fit
 from rai_scale.tables.discover import discover
 from rai_scale.tables.formats import check_format
 from rai_scale.tables.paths import check_exists, no_driver, place_of, session_place
@@ -47,9 +47,10 @@ def find_tables(
         Where the tables will be read.
     csv : mapping, optional
         Patterns of file names to ``{"delimiter": ";", "encoding": "latin-1", "header": False}``,
-        any part of it: what is given is not guessed.
+        any part of it: what is given is not guessed. A pattern that fits no CSV file is an error.
     ignore : sequence of str
-        Patterns of paths or names that are left out, and named as such.
+        Patterns of paths or names that are left out, and named as such. One that fits nothing is
+        named too (in ``skipped``) and logged.
 
     Returns
     -------
@@ -65,6 +66,7 @@ def find_tables(
         check_format(format)
     on_spark = engine is not None and engine.name == "spark"
     if on_spark and (tables := _of_catalog(source, engine)):
+        check_fit(check_asked(csv or {}), ())
         return tables
     place = place_of(source, on_spark)
     if place.is_of_session and not on_spark:

@@ -21,14 +21,17 @@ from rai_scale.tables.dialect import (
     encoding_of,
 )
 from rai_scale.tables.formats import CORRUPT, delimiter_of
-from rai_scale.tables.path_names import base_name
+from rai_scale.tables.path_names import base_name, join
 from rai_scale.tables.paths import Place
 
 
 def probe_all(
-    format: str, folder: Place, paths: Sequence[str], asked: Mapping[str, Asked]
+    format: str, folder: Place, paths: Sequence[str], asked: Mapping[str, Asked], inside: str = ""
 ) -> list[tuple[str | None, Dialect | None]]:
-    """Probe the files of a table; where only a Spark session opens them, Parquet is its work."""
+    """Probe the files of a table; where only a Spark session opens them, Parquet is its work.
+
+    ``inside`` is where the folder stands in the lake: patterns of ``asked`` are of paths there.
+    """
     files = [folder.child(path) for path in paths]
     if format == "parquet" and folder.is_of_session:
         from rai_scale.tables._spark_parquet import schemas_of
@@ -37,7 +40,8 @@ def probe_all(
         said = (found[file.path] for file in files)
         return [(error if isinstance(error, str) else None, None) for error in said]
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda f, path: probe(format, f, path, asked), files, paths))
+        named = [join(inside, path) if inside else path for path in paths]
+        return list(pool.map(lambda f, path: probe(format, f, path, asked), files, named))
 
 
 def probe(

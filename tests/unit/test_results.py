@@ -68,6 +68,7 @@ def test_the_summary(result):
         "tables": 3,
         "columns": 2,
         "rows": 14,
+        "rows_scanned": 14,
         "columns_with_findings": 1,
         "tables_clean": 1,
         "tables_unreadable": 1,

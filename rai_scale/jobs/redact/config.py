@@ -27,7 +27,7 @@ class RedactJob(JobConfig):
     """Configuration of ``rai-scale redact``.
 
     ``tables`` says what to do with each table; for a source of one table, ``columns`` and
-    ``key_columns`` stand for it.
+    ``key_columns`` stand for it. ``csv`` and ``ignore`` are as in ``find_tables``.
     """
 
     source: str
@@ -41,6 +41,7 @@ class RedactJob(JobConfig):
     )
     max_error_ratio: float = Field(0.01, ge=0, le=1)
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _tables_or_columns(self) -> RedactJob:

@@ -44,7 +44,7 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
         raise ConfigError(
             f"output: {output.url!r} holds Parquet tables of an earlier run; choose another folder."
         )
-    found = find_tables(config.source, engine=engine, csv=config.csv)
+    found = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
     tables = config.tables
     if not tables:
         if len(found) > 1:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import yaml
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.pii.redaction import Targets, check_targets
 from rai_scale.pii.scan_header import NAMES
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.paths import Place, place_of, save_bytes
 
 _MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
@@ -22,19 +26,22 @@ MOSTLY = 0.5
 _KEY = re.compile(r"(^|_)(id|key|uuid|guid)$|^path$", re.IGNORECASE)
 
 
-def redaction_plan(result: ScanResult) -> dict[str, dict[str, Any]]:
-    """Return what to do per table.
+class TablePlan(NamedTuple):
+    """What to do with a table, and what no rule can do (a column and the reason)."""
+
+    treated: dict[str, Any]
+    refused: list[str]
+
+
+def redaction_plan(result: ScanResult) -> dict[str, TablePlan]:
+    """Return what to do per table; redaction accepts all of it.
 
     A field that is of one type, by its name or by most of its values, is replaced as a whole, so
     that no cell depends on what a recognizer sees in it. Other columns with personal data are
     analysed; JSON documents and nested values leaf by leaf.
     """
-    plan = {}
-    for table in result.tables:
-        treated = _treat_table(table)
-        if treated:
-            plan[table.table] = treated
-    return plan
+    plans = {table.table: _treat_table(table) for table in result.tables}
+    return {name: plan for name, plan in plans.items() if plan.treated or plan.refused}
 
 
 def save_plan(text: str, path: str) -> str | None:
@@ -77,8 +84,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def redaction_yaml(result: ScanResult, source: str, engine: str, csv: Csv | None = None) -> str:
+def redaction_yaml(
+    result: ScanResult, source: str, engine: str, csv: Csv | None = None, ignore: Sequence[str] = ()
+) -> str:
     """Return the plan as YAML, with what a person should look at as comments."""
+    plans = redaction_plan(result)
     config = {
         "source": source,
         "output": "out/redacted",
@@ -87,52 +97,101 @@ def redaction_yaml(result: ScanResult, source: str, engine: str, csv: Csv | None
         "operators": {"DEFAULT": {"type": "replace"}},
         "max_error_ratio": 0.01,
         **({"csv": csv} if csv else {}),
-        "tables": redaction_plan(result),
+        **({"ignore": list(ignore)} if ignore else {}),
+        "tables": {name: plan.treated for name, plan in plans.items() if plan.treated},
     }
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     head = [
-        "# Written from a scan: read it before it is run. Tables that are not named here are not",
-        "# copied. A key is guessed from names and must not be personal.",
+        "Written from a scan: read it before it is run. Tables that are not named here are not",
+        "copied. A key is guessed from names and must not be personal.",
     ]
     doubts = [
-        f"#   {table.table}: {column.column} ({', '.join(_possible(column))})"
+        f"  {table.table}: {column.column} ({', '.join(_possible(column))})"
         for table in result.tables
         for column in table.columns
         if _possible(column) and not _personal(column)
     ]
-    if doubts:
-        head += ["# Possible, and not treated:", *doubts]
-    in_names = [t.table for t in result.tables for c in t.columns if c.top == NAMES]
-    if in_names:
-        head += ["# Names of columns may be personal, and no redaction changes:"]
-        head += [f"#   {name}" for name in in_names]
-    return "\n".join([*head, text])
+    refused = [f"  {name}: {why}" for name, plan in plans.items() for why in plan.refused]
+    named = [f"  {t.table}" for t in result.tables for c in t.columns if c.top == NAMES]
+    for title, lines in (
+        ("Personal, and nothing below redacts it:", refused),
+        ("Possible, and not treated:", doubts),
+        ("Names of columns may be personal, and no redaction changes:", named),
+    ):
+        head += [title, *lines] if lines else []
+    if not config["tables"]:
+        head.append("There is nothing here to redact, so that this file cannot be run.")
+    return "\n".join([*map(_comment, head), text])
 
 
-def _treat_table(table: TableScan) -> dict[str, Any]:
+def _comment(text: str) -> str:
+    """Return a text as one line of comment: a name may hold what ends a line or is no YAML."""
+    return "# " + "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _treat_table(table: TableScan) -> TablePlan:
     key = _guess_key(table)
-    treated: dict[str, Any] = {"key_columns": key}
+    texts: dict[str, None] = {}
+    documents: dict[str, None] = {}
     wholes: dict[str, str] = {}
-    texts: list[str] = []
-    documents: list[str] = []
+    refused = []
     for column in table.columns:
-        if column.top in key or column.top == NAMES or not _personal(column):
+        if column.top in (*key, NAMES, CORRUPT) or not _personal(column):
             continue
-        entity = _whole(column)
-        if column.column != column.top:
-            documents.append(column.top)
-        elif not entity:
-            texts.append(column.top)
-        if entity:
-            wholes[column.column] = entity
+        rules, why = _treat_column(table, column)
+        texts.update(dict.fromkeys(rules.texts))
+        documents.update(dict.fromkeys(rules.documents))
+        wholes.update({**dict(rules.wholes), **dict(rules.leaves)})
+        refused += [f"{column.column} ({', '.join(_personal(column))}): {why}"] if why else []
     # a JSON column may also have cells that are no documents; they are treated as text there
-    documents = list(dict.fromkeys(documents))
-    texts = [name for name in dict.fromkeys(texts) if name not in documents]
-    wholes = {path: entity for path, entity in wholes.items() if path not in documents}
-    if not (texts or documents or wholes):
-        return {}
-    named = {"columns": texts, "json_columns": documents, "whole_columns": wholes}
-    return treated | {name: value for name, value in named.items() if value}
+    treated = {
+        "columns": [name for name in texts if name not in documents],
+        "json_columns": list(documents),
+        "whole_columns": {path: e for path, e in wholes.items() if path not in documents},
+    }
+    treated = {name: value for name, value in treated.items() if value}
+    return TablePlan({"key_columns": key, **treated} if treated else {}, refused)
+
+
+_NOTHING = Targets((), (), (), ())
+
+
+def _treat_column(table: TableScan, column: ColumnScan) -> tuple[Targets, str | None]:
+    """Return the rules for a column or leaf that redaction accepts, and why it is not redacted."""
+    if column.masked:
+        return _NOTHING, "its name is not shown, and a rule would have to name it; rename it"
+    top, path, entity = column.top, column.column, _whole(column)
+    if "…" in path:  # cut short: no rule can name it
+        entity = None
+    if path == top:
+        rules = Targets((), (), ((top, entity),), ()) if entity else Targets((top,), (), (), ())
+        why = _why_refused(table, rules)
+        return (_NOTHING if why else rules), why
+    document = Targets((), (top,), (), ())
+    why = _why_refused(table, document)
+    if why:
+        return _NOTHING, why
+    if entity:
+        ruled = replace(document, leaves=((path, entity),))
+        why = _why_refused(table, ruled)
+        if why is None:
+            return ruled, None
+    if table.schema is None or path not in dict(document.fitted(top, table.schema).unread):
+        return document, None
+    # under one path stand the keys and the values of a map: the others may be texts
+    some = document if "*" in path else _NOTHING
+    return some, why or "it is no text, and is replaced only where whole_columns names it"
+
+
+def _why_refused(table: TableScan, rules: Targets) -> str | None:
+    """Return what redaction says against rules for a table; None where it accepts them."""
+    if table.schema is None:
+        return None
+    try:
+        check_targets(rules, table.schema)
+    except (ConfigError, MissingColumnError) as error:
+        return str(error)
+    return None
 
 
 def _whole(column: ColumnScan) -> str | None:

@@ -46,7 +46,7 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     scanned = {table.table: table for table in result.tables}
 
     def write_plan() -> str | None:
-        text = redaction_yaml(result, config.source, config.engine, config.csv)
+        text = redaction_yaml(result, config.source, config.engine, config.csv, config.ignore)
         return save_plan(text, str(config.write_redact_config))
 
     return Done(

@@ -1,0 +1,112 @@
+"""What a scan proposes, redaction accepts, and what it cannot redact is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from rai_scale.tables import find_tables, read_table
+from rai_scale.tables.write import current_path
+from tests.jobs.small_lake import MODEL, cli, write_config
+
+N = 20
+MAIL = [f"mark{i}.smith@example.com" for i in range(N)]
+PHONE = [2125550100 + i for i in range(N)]
+CARD = 4012888888881881
+DAY = dt.datetime(1980, 1, 1)
+
+
+def every_type() -> pa.Table:
+    text, number = pa.string(), pa.int64()
+    columns = {
+        "id": pa.array(range(N)),
+        "text": pa.array([f"Please write a mail to {e} soon, thank you." for e in MAIL]),
+        "large": pa.array(MAIL, pa.large_string()),
+        "coded": pa.array(MAIL).dictionary_encode(),
+        "phone": pa.array(PHONE),
+        "uint": pa.array([CARD] * N, pa.uint64()),
+        "float": pa.array([float(CARD)] * N),
+        "decimal": pa.array([Decimal(CARD)] * N, pa.decimal128(38, 2)),
+        "binary": pa.array([e.encode() for e in MAIL]),
+        "large_binary": pa.array([e.encode() for e in MAIL], pa.large_binary()),
+        "fixed_binary": pa.array([e.encode().ljust(32) for e in MAIL], pa.binary(32)),
+        "birth_date": pa.array([DAY.date()] * N),
+        "date_of_birth": pa.array([DAY] * N, pa.timestamp("us", "Europe/Berlin")),
+        "is_email": pa.array([True] * N),
+        "email": pa.nulls(N),
+        "birth_time": pa.array([dt.time(1, 2)] * N),
+        "list": pa.array([[e] for e in MAIL]),
+        "fixed": pa.array([[e, "z"] for e in MAIL], pa.list_(text, 2)),
+        "dates": pa.array([[DAY.date()]] * N),
+        "rows": pa.array(
+            [[{"mail": e, "phone": p}, None] for e, p in zip(MAIL, PHONE, strict=True)]
+        ),
+        "some": pa.array([{"n": p if i < 8 else None} for i, p in enumerate(PHONE)]),
+        "with_bytes": pa.array([{"b": e.encode(), "mail": e} for e in MAIL]),
+        "only_bytes": pa.array([{"b": e.encode()} for e in MAIL]),
+        "map": pa.array([[(e, "x"), ("k", e)] for e in MAIL], pa.map_(text, text)),
+        "by_phone": pa.array([[(p, "x")] for p in PHONE], pa.map_(number, text)),
+        "by_bytes": pa.array([[(e.encode(), "x")] for e in MAIL], pa.map_(pa.binary(), text)),
+        "fields": pa.array([{MAIL[0]: e, "b": "x"} for e in MAIL]),
+        "json": pa.array(
+            [json.dumps({"mail": e, "n": p}) for e, p in zip(MAIL, PHONE, strict=True)]
+        ),
+        "line\nend": pa.array(MAIL),
+        "owner@example.com": pa.array(MAIL),
+    }
+    return pa.table(columns)
+
+
+REFUSED = {"binary", "large_binary", "fixed_binary", "with_bytes.b", "only_bytes.b", "by_bytes.*"}
+
+
+@pytest.fixture(params=["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
+def planned(request, tmp_path):
+    """Scan a table of all types beside one of CSV with a bad line; return the plan and its text."""
+    lake = tmp_path / "lake"
+    (lake / "in").mkdir(parents=True)
+    pq.write_table(every_type(), lake / "in" / "every.parquet")
+    lines = [f"{i},{e}" for i, e in enumerate(MAIL)]
+    (lake / "sent.csv").write_text("\n".join(["id,mail", *lines, f"9,9,9,{MAIL[0]}"]) + "\n")
+    (lake / "note.pdf").write_bytes(b"%PDF")
+    values = {"source": str(lake), "output": str(tmp_path / "scan"), "ignore": ["*.pdf"]}
+    values |= {"engine": request.param, "analyzer": {"model": MODEL, "score_threshold": 0.35}}
+    values |= {"write_redact_config": str(tmp_path / "plan.yaml")}
+    ran = cli("scan", write_config(tmp_path / "scan.yaml", values))
+    assert ran.code in (0, 2), ran.text
+    return tmp_path / "plan.yaml"
+
+
+def test_redaction_accepts_all_that_a_scan_proposes(planned, tmp_path):
+    out = tmp_path / "redacted"
+    ran = cli("redact", planned, "--set", f"output={out}", "--set", "max_error_ratio=0.2")
+    assert ran.code == 2, ran.text
+    lake = {t.name: t for t in find_tables(current_path(str(out)))}
+    rows = read_table(lake["in/every"], "local").to_arrow_table().to_pylist()
+    left = {name for row in rows for name, value in row.items() if "smith@" in str(value)}
+    tops = {name.split(".")[0] for name in REFUSED}
+    assert left == {*tops, "fields", "owner@example.com"}
+    text = str([{k: v for k, v in row.items() if k not in left} for row in rows])
+    assert str(CARD) not in text
+    assert [p for p in PHONE if str(p) in text] == PHONE[:8]  # those of some.n: only possible
+    assert "smith@" not in str(read_table(lake["sent"], "local").fetchall())
+
+
+def test_what_cannot_be_redacted_is_named(planned):
+    text = planned.read_text()
+    assert yaml.safe_load(text)["ignore"] == ["*.pdf"]
+    comments = [line for line in text.splitlines() if line.startswith("#   in/every: ")]
+    named = {line.removeprefix("#   in/every: ").split(" (")[0]: line for line in comments}
+    assert set(named) >= REFUSED
+    assert "names look like personal data" in named["fields.*"]
+    assert "binary; decode it to text" in named["binary"]
+    assert "binary; decode it to text" in named["with_bytes.b"]
+    assert any(name.startswith("column_") for name in named)
+    assert "owner@" not in text
+    assert MAIL[0] not in text
