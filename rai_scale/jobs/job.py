@@ -36,7 +36,7 @@ from rai_scale.jobs.manifest import (
     output_facts,
 )
 from rai_scale.jobs.outputs import own_output
-from rai_scale.jobs.publish import Stage, pointer_to, publish, staged, tidy
+from rai_scale.jobs.publish import Stage, check_names, pointer_to, publish, staged, tidy
 from rai_scale.jobs.run import CODES, Outcome, code_with_unread
 from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.paths import Place
@@ -168,7 +168,9 @@ class Job(Generic[AnyConfig]):
             known = run_id_of(self.name, config_hash(config), inputs)
             page = output.child(PAGE).url if config.report else None
             before = self.finished(config, output, known)
-            if before is not None:
+            if before is None:
+                check_names(output, [*self.writes, PAGE, MANIFEST])
+            else:
                 text = f"already done as run {known}; nothing changed"
                 tidy(output)
                 text = text.replace("changed", "was charged") if "scope" in before else text

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.errors import ConfigError
+from rai_scale.jobs.manifest import MANIFEST, read_manifest
 from rai_scale.tables.delete import delete_table
-from rai_scale.tables.ownership import is_link, make_folder, put_record, remove_where_ours
+from rai_scale.tables.ownership import is_link, make_folder, put_record, remove_where_ours, token_of
 from rai_scale.tables.paths import Place, save_bytes
 from rai_scale.tables.pointer import (
     LAKE,
@@ -84,6 +85,31 @@ def current_run(output: Place) -> str | None:
     return None if pointer is None else pointer[0]
 
 
+def check_names(output: Place, names: Sequence[str]) -> None:
+    """Refuse files of somebody else's that stand where a run would write.
+
+    Raises
+    ------
+    ConfigError
+        Where a name is taken, and nothing says that a run of this package wrote it.
+    """
+    linked = is_link(output.child(CURRENT))
+    if not linked and (read_manifest(output) is not None or _has_runs(output)):
+        return  # by copies, or by a version before links
+    for name in names:
+        place = output.child(name)
+        if not is_link(place) and place.fs.isfile(place.path):
+            raise ConfigError(
+                f"output: {place.url!r} was not written by this package and would be replaced. "
+                "Move it away, or choose another folder."
+            )
+
+
+def _has_runs(output: Place) -> bool:
+    runs = (output.child(name) for name in names_in(output) if name.startswith(RUN_PREFIX))
+    return any(token_of(run) is not None for run in runs)
+
+
 def pointer_to(stage: Stage) -> bytes:
     """Return the pointer for readers of tables: all of them stand in the folder of the run."""
     return json.dumps({"run": stage.name, "format": LAKE}).encode()
@@ -97,6 +123,7 @@ def publish(stage: Stage, files: Sequence[str], tables: Sequence[str], engine: E
     files, tables
         Names in the folder of the run that also stand in the output; the manifest is among them.
     """
+    check_names(stage.output, files)
     if stage.links:
         _switch(stage, [*files, *tables])
     else:

@@ -219,3 +219,17 @@ def test_an_output_of_an_earlier_version_is_replaced(tmp_path):
     assert (out / "mine.txt").read_text() == "kept"
     os.remove(out / "mine.txt")
     run_of(out)
+
+
+def test_a_file_of_somebody_else_is_not_replaced(tmp_path):
+    command, out = set_up("balance", tmp_path), tmp_path / "out"
+    out.mkdir()
+    report = out / "report.html"
+    for run in ("the first", "a later"):
+        report.unlink(missing_ok=True)
+        report.write_text("mine")
+        ran = cli(*command, "--set", f"title={run}")
+        assert ran.code == 3 and "was not written by this package" in ran.text, run
+        assert report.read_text() == "mine"
+        report.unlink()
+        assert cli(*command).code == 0
