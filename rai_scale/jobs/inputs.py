@@ -46,8 +46,9 @@ class Inputs:
 
     @property
     def unread(self) -> int:
-        """How many files of the tables could not be opened."""
-        return sum(len(table.unreadable) for table in self.lake)
+        """How many files of the tables could not be opened, or are hidden beside the others."""
+        hidden = {id(s): s.files for table in self.lake for s in table.beside}
+        return sum(len(table.unreadable) for table in self.lake) + sum(hidden.values())
 
 
 def run_id_of(job: str, config: str, inputs: Inputs) -> str | None:
@@ -58,7 +59,9 @@ def run_id_of(job: str, config: str, inputs: Inputs) -> str | None:
     snapshots = [(table.name, table.snapshot) for table in inputs.lake]
     if not inputs.known or any(snapshot is None for _, snapshot in snapshots):
         return None
-    beside = [(s.path, s.reason, s.bytes) for s in inputs.lake.skipped if not s.harmless]
+    lake = inputs.lake
+    skipped = [s for s in lake.skipped if not s.harmless] or [s for t in lake for s in t.beside]
+    beside = [(s.path, s.reason, s.bytes) for s in skipped]
     seen = json.dumps([job, config, snapshots, inputs.versions, beside], sort_keys=True)
     return hashlib.sha256(seen.encode()).hexdigest()[:16]
 

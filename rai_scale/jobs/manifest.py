@@ -38,13 +38,15 @@ def input_facts(lake: Lake, private: bool) -> list[Facts]:
     """Return what was read, by table; of a private run no numbers."""
     return [
         {"table": table.name, "format": table.format, "snapshot": table.snapshot}
-        | ({} if private else {"files": len(table.files), "unreadable": _unreadable(table)})
+        | ({} if private else {"files": len(table.files), **_not_read(table)})
         for table in lake
     ]
 
 
-def _unreadable(table: Any) -> list[Facts]:
-    return [{"file": name, "error": error} for name, error in table.unreadable]
+def _not_read(table: Any) -> dict[str, list[Facts]]:
+    bad = [{"file": name, "error": error} for name, error in table.unreadable]
+    beside = [{"file": s.path, "files": s.files, "bytes": s.bytes} for s in table.beside]
+    return {"unreadable": bad, "hidden": beside}
 
 
 def output_facts(target: Place) -> Facts | None:

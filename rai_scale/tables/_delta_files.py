@@ -15,7 +15,7 @@ from rai_scale.errors import TableError
 from rai_scale.tables._arrow import Piece, Scan, conform, open_piece, select
 from rai_scale.tables._delta_log import ADVICE, features_of, mapping_mode
 from rai_scale.tables._parquet import open_file
-from rai_scale.tables.path_names import join, without_scheme
+from rai_scale.tables.path_names import join, shown, without_scheme
 from rai_scale.tables.source import TableSource
 
 _BATCH_ROWS = 10_000
@@ -83,7 +83,8 @@ class MappedReader:
             found = file.schema_arrow
             if self.mode == "id" and not any(_FILE_ID in (f.metadata or {}) for f in found):
                 raise TableError(
-                    f"the file {piece.relative!r} of a Delta table mapped by id holds no ids."
+                    f"the file {shown(piece.relative)!r} of a Delta table mapped by id "
+                    "holds no ids."
                 )
             names = {f.name: self._at(f, found) for f in map(self.stored.field, target.names)}
             used = [found.field(at).name for at in names.values() if at is not None]

@@ -7,25 +7,35 @@ are never opened.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
 from rai_scale.errors import TableError
+from rai_scale.tables._delta_walk import (
+    CHANGES,
+    LOG,
+    OLD,
+    UNKNOWN,
+    delta_source,
+    is_delta_data,
+    is_vector,
+    live_files,
+)
 from rai_scale.tables.file_names import is_bookkeeping, why_unread
 from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
-from rai_scale.tables.path_names import base_name, hidden, join
+from rai_scale.tables.listing import entries_of, file_info
+from rai_scale.tables.path_names import base_name, hidden, join, printable, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
 from rai_scale.tables.source import FileInfo, Skipped, TableSource
 from rai_scale.tables.table_logs import kind_of, newest_metadata
 
-_VERSION = re.compile(r"^(\d{20})\.(json|checkpoint\..+)$")
-_LOG = "_delta_log"
 PAGE = "report.html"
 """The page of a job in its output, which holds no data of its own."""
+BESIDE_DELTA = "in the folder of a Delta, and not part of it"
+HIDDEN = "hidden name (begins with _ or .)"
+IGNORED = "ignored as configured"
 NO_FILE = "no file: a pipe, socket or device"
 
 
@@ -66,7 +76,7 @@ class Walk:
     def current_lake(self) -> str | None:
         """Return the folder of the current run where ``place`` is a lake that was written here."""
         entries = entries_of(self.place)
-        if _LOG in entries or not _has_pointer(entries):
+        if LOG in entries or not _has_pointer(entries):
             return None
         run, format = self._pointer("", entries)
         if format != LAKE:
@@ -96,10 +106,12 @@ class Walk:
         self, folder: str, entries: dict[str, dict], owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
         """Take in the entries of a folder; yields the folders to visit."""
-        if _is(entries.get(_LOG), "directory"):
+        if _is(entries.get(LOG), "directory"):
             table = self.place.child(folder)
-            self.ready.append((_delta_source(table, folder), table, []))
-            self._beside(folder, {n: e for n, e in entries.items() if not _of_delta(n)}, "Delta")
+            source = delta_source(table, folder)
+            self.ready.append((source, table, []))
+            del entries[LOG]
+            self._beside_delta(folder, entries, live_files(source))
         elif _has_pointer(entries):
             yield from self._written(folder, entries)
         elif kind := kind_of(self.place.child(folder), entries):
@@ -124,10 +136,8 @@ class Walk:
     def _left_out(self, path: str, entry: dict, run: bool = False) -> bool:
         """Name an entry that is not to be opened; False where it is to be."""
         name, size = base_name(path), entry["size"] if entry["type"] == "file" else None
-        fits = [p for p in self.ignore if fnmatchcase(path, p) or fnmatchcase(name, p)]
-        self.used.update(fits)
-        if fits:
-            self._skip(path, "ignored as configured", size, harmless=True)
+        if self._ignored(path):
+            self._skip(path, IGNORED, size, harmless=True)
         elif entry.get("islink"):
             reason, harmless = self._link(path)
             self._skip(path, reason, None if harmless else entry["size"], harmless)
@@ -140,10 +150,16 @@ class Walk:
             self._bookkeeping = files + 1, known + int(size or 0)
         elif hidden(name):
             files, size = (1, entry["size"]) if size is not None else self._count(path)
-            self._skip(path, "hidden name (begins with _ or .)", size, not size, files)
+            self._skip(path, HIDDEN, size, not size, files)
         else:
             return False
         return True
+
+    def _ignored(self, path: str) -> bool:
+        name = base_name(path)
+        fits = [p for p in self.ignore if fnmatchcase(path, p) or fnmatchcase(name, p)]
+        self.used.update(fits)
+        return bool(fits)
 
     def _file(self, path: str, entry: dict, owner: Owner) -> None:
         format = format_of(base_name(path), self.format)
@@ -213,9 +229,38 @@ class Walk:
                 path, f"in the folder of a {what}, and not part of it", size, files == 0, files
             )
 
+    def _beside_delta(
+        self, folder: str, entries: dict[str, dict], live: frozenset[str] | None
+    ) -> None:
+        """Name the files that the current version does not name; None: its log cannot be read."""
+        if live is None:
+            self._skip(folder or ".", UNKNOWN, None)
+        old: list[int] = []
+        for name in sorted(entries):
+            path, entry = _below(folder, name), entries[name]
+            if name != CHANGES and self._left_out(path, entry):
+                continue
+            inside = [(path, entry)] if entry["type"] == "file" else self._files_below(path)
+            rest: list[int] = []
+            for file, said in inside:
+                relative, data = file[len(folder) :].lstrip("/"), is_delta_data(file)
+                if is_vector(file) or (data and (live is None or relative in live)):
+                    continue
+                if self._ignored(file):
+                    self._skip(file, IGNORED, said["size"], harmless=True)
+                else:
+                    (old if data else rest).append(int(said["size"] or 0))
+            if rest:
+                self._skip(path, BESIDE_DELTA, sum(rest), files=len(rest))
+        if old:
+            self._skip(folder or ".", OLD, sum(old), files=len(old))
+
     def _count(self, folder: str) -> tuple[int, int]:
         """Return how many files stand below a folder, and their bytes; what can be listed of it."""
-        files = size = 0
+        sizes = [int(entry["size"] or 0) for _, entry in self._files_below(folder)]
+        return len(sizes), sum(sizes)
+
+    def _files_below(self, folder: str) -> Iterator[tuple[str, dict]]:
         waiting = [folder]
         while waiting:
             path = waiting.pop()
@@ -227,21 +272,13 @@ class Walk:
                 if _is(entry, "directory"):
                     waiting.append(join(path, name))
                 else:
-                    files, size = files + 1, size + int(entry["size"] or 0)
-        return files, size
+                    yield join(path, name), entry
 
     def _skip(
         self, path: str, reason: str, size: int | None, harmless: bool = False, files: int = 1
     ) -> None:
         bytes = None if size is None else int(size)
-        self.skipped.append(Skipped(printable(path), reason, files, bytes, harmless))
-
-
-def entries_of(place: Place) -> dict[str, dict]:
-    """List a folder: entries by name, without itself."""
-    found = place.fs.ls(place.path, detail=True)
-    itself = place.path.rstrip("/")
-    return {base_name(e["name"]): e for e in found if e["name"].rstrip("/") not in (itself, "")}
+        self.skipped.append(Skipped(shown(path), reason, files, bytes, harmless))
 
 
 def _below(folder: str, name: str) -> str:
@@ -255,26 +292,3 @@ def _is(entry: dict | None, kind: str) -> bool:
 def _has_pointer(entries: dict[str, dict]) -> bool:
     """Whether a pointer stands here: a file, or a job's link to the one of its current run."""
     return entries.get(POINTER, {"type": "directory"})["type"] != "directory"
-
-
-def _of_delta(name: str) -> bool:
-    return "=" in name or name.lower().endswith((".parquet", ".bin")) or name.startswith("_delta")
-
-
-def printable(name: str) -> str:
-    """Return a name that can be written as UTF-8."""
-    return name.encode("utf-8", "replace").decode("utf-8")
-
-
-def file_info(path: str, entry: dict[str, Any]) -> FileInfo:
-    """Return what a listing says of a file."""
-    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-    modified = next((str(entry[n]) for n in names if entry.get(n) is not None), "")
-    return FileInfo(path, int(entry["size"] or 0), modified)
-
-
-def _delta_source(table: Place, folder: str) -> TableSource:
-    names = [base_name(n) for n in table.fs.ls(table.child(_LOG).path, detail=False)]
-    versions = [int(m.group(1)) for m in map(_VERSION.match, names) if m]
-    snapshot = f"delta:{max(versions)}" if versions else None
-    return TableSource(folder, "delta", table.url, snapshot=snapshot, folder=table.url)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from rai_scale.tables._walk import NO_FILE, Found, Walk, file_info
+from rai_scale.tables._walk import HIDDEN, NO_FILE, Found, Walk
 from rai_scale.tables.dialect import Asked, check_fit
 from rai_scale.tables.file_names import why_unread
 from rai_scale.tables.formats import (
@@ -18,12 +18,14 @@ from rai_scale.tables.formats import (
     part_stem,
     stem_of,
 )
-from rai_scale.tables.path_names import base_name, join, parent
+from rai_scale.tables.listing import file_info
+from rai_scale.tables.path_names import base_name, join, parent, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 
 _LOG = logging.getLogger(__name__)
+OTHER_FORMAT = "not of the format asked for"
 
 
 def discover(
@@ -45,11 +47,14 @@ def discover(
     tables = ready + _group_all(place, walk.files, asked)
     named = [t if t.name else replace(t, name=base_name(place.path)) for t in tables]
     fits = [t for t in named if format is None or _fits(t.format, format)]
-    other = [Skipped(t.name, "not of the format asked for") for t in named if t not in fits]
     idle = _idle(ignore, outer.used | walk.used)
-    skipped = {*outer.skipped, *walk.skipped, *other, *idle}
+    skipped = [Skipped(shown(t.name), OTHER_FORMAT) for t in named if t not in fits]
+    for each in [walk] if walk is outer else [outer, walk]:
+        skipped += each.skipped
+    skipped += idle
     csv = [f"{_inside(place, t.folder)}/{f}".lstrip("/") for t in tables for f in _csv_files(t)]
     check_fit(asked, csv)
+    fits = [replace(t, beside=_hidden_beside(t, place, walk.skipped)) for t in fits]
     return Lake(
         tuple(sorted(fits, key=lambda t: t.name)), tuple(sorted(skipped, key=lambda s: s.path))
     )
@@ -72,6 +77,23 @@ def _csv_files(table: TableSource) -> list[str]:
 def _inside(place: Place, folder: str) -> str:
     """Return where the folder of a table stands in its lake."""
     return folder.removeprefix(place.url.rstrip("/")).strip("/")
+
+
+def _hidden_beside(
+    table: TableSource, place: Place, skipped: Sequence[Skipped]
+) -> tuple[Skipped, ...]:
+    """Return what has a hidden name in the folder of a table and may be rows of it."""
+    if table.format in TABLE_FORMATS:
+        return ()
+    folder = shown(table.folder[len(place.url) :].strip("/"))
+    within = [s for s in skipped if s.reason == HIDDEN and not s.harmless]
+    return tuple(
+        s
+        for s in within
+        if (s.path.startswith(f"{folder}/") or not folder)
+        and format_of(base_name(s.path).lstrip("._")) in (table.format, None)
+        and (s.files > 1 or format_of(base_name(s.path).lstrip("._")))
+    )
 
 
 def _fits(found: str, asked: str) -> bool:
@@ -158,7 +180,7 @@ def _checked(
     return replace(
         table,
         files=tuple(f for f, error in checked if error is None),
-        unreadable=tuple((f.path, error) for f, error in checked if error is not None),
+        unreadable=tuple((shown(f.path), error) for f, error in checked if error is not None),
         unreadable_bytes=tuple(f.size for f, error in checked if error is not None),
         snapshot=_snapshot(files),
         folder=folder.url,

@@ -29,3 +29,31 @@ def hidden(name: str) -> bool:
 def without_scheme(url: str) -> str:
     """Return an address without its scheme, so that ``file:/x``, ``file:///x`` and ``/x`` agree."""
     return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]+:/*", "/", url)
+
+
+_PLAIN_VALUE = re.compile(
+    r"\d{1,6}|(19|20)\d\d-?[01]\d(-?[0-3]\d)?([T_ ]?[0-2]\d([:h_-]?[0-5]\d){0,2}Z?)?|[A-Za-z]{1,3}"
+    r"|true|false|__HIVE_DEFAULT_PARTITION__"
+)
+_OF_BIRTH = re.compile(r"birth|dob|born|geb|naiss|nacim|nascit", re.IGNORECASE)
+
+
+def shown(path: str) -> str:
+    """Return a path as it is shown: values of ``key=value`` folders may be personal.
+
+    Small numbers, times (not of birth) and codes of up to three letters stay.
+    """
+    *folders, name = path.split("/")
+    parts = [*map(_shown_folder, folders), _shown_folder(name)]
+    return printable("/".join(parts))
+
+
+def _shown_folder(name: str) -> str:
+    key, equals, value = name.partition("=")
+    plain = _PLAIN_VALUE.fullmatch(value) and not _OF_BIRTH.search(key)
+    return f"{key}=***" if equals and not plain else name
+
+
+def printable(name: str) -> str:
+    """Return a name that can be written as UTF-8."""
+    return name.encode("utf-8", "replace").decode("utf-8")

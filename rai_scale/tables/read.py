@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
@@ -25,6 +26,7 @@ def read_table(
     engine: Engine | str = "local",
     session: Any = None,
     format: str | None = None,
+    incomplete: Literal["raise", "warn"] = "raise",
 ) -> Any:
     """Read a table lazily.
 
@@ -53,6 +55,9 @@ def read_table(
         The session of the engine by default.
     format : str, optional
         With a path: see :func:`find_tables`.
+    incomplete : {"raise", "warn"}
+        With a path, what to do where some of its files cannot be opened. What :func:`find_tables`
+        found is read as it is: its ``unreadable`` files are known.
 
     Returns
     -------
@@ -61,12 +66,13 @@ def read_table(
     Raises
     ------
     TableError
-        If no file can be read, or the engine cannot read the format.
+        If no file can be read, or not all of those of a path, or the engine cannot read the format.
     """
     if isinstance(engine, str):
         engine = engine_named(engine, session=session)
     if isinstance(source, str):
         source = one_table(source, format, engine)
+        _check_complete(source, incomplete)
     lines = source.format in ("jsonl", "lines")
     check_keys(source, (CORRUPT, *(["text"] if lines else [])))
     if engine.name == "spark":
@@ -87,6 +93,23 @@ def read_table(
         return _parquet(source, engine)
     scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text}
     return _from_scan(scans[source.format](source), engine)
+
+
+def _check_complete(source: TableSource, incomplete: str) -> None:
+    """Say which files of a path are not read: rows would be missing without a word."""
+    hidden = sum(s.files for s in source.beside)
+    if hidden:
+        warnings.warn(
+            f"table {source.name!r}: {hidden} file(s) with hidden names are not read.",
+            stacklevel=3,
+        )
+    if not source.unreadable or not source.files:
+        return
+    kinds = ", ".join(f"{name} ({error})" for name, error in source.unreadable[:5])
+    said = f"table {source.name!r}: {len(source.unreadable)} file(s) cannot be read: {kinds}."
+    if incomplete == "raise":
+        raise TableError(f'{said} Pass incomplete="warn" to read the others.')
+    warnings.warn(said, stacklevel=3)
 
 
 def _from_scan(scan: Scan, engine: Engine) -> Any:

@@ -52,7 +52,7 @@ class TableSource:
     partition_columns : tuple of str
         Names of the ``key=value`` folders.
     unreadable : tuple of (str, str)
-        Relative path and type of error of each file that cannot be opened.
+        Relative path (as it may be shown) and type of error of each file that cannot be opened.
     unreadable_bytes : tuple of int
         The sizes of those files.
     snapshot : str or None
@@ -60,6 +60,8 @@ class TableSource:
         ``iceberg:<metadata file>``, or None where the driver cannot list files.
     folder : str
         What the paths of ``files`` are relative to.
+    beside : tuple of Skipped
+        What has a hidden name in that folder and may hold rows of the table; it is not read.
     """
 
     name: str
@@ -71,6 +73,7 @@ class TableSource:
     snapshot: str | None = None
     folder: str = ""
     unreadable_bytes: tuple[int, ...] = ()
+    beside: tuple[Skipped, ...] = ()
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""
