@@ -12,16 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from rai_scale.errors import TableError
-from rai_scale.tables._delta_walk import (
-    CHANGES,
-    LOG,
-    OLD,
-    UNKNOWN,
-    delta_source,
-    is_delta_data,
-    is_vector,
-    live_files,
-)
+from rai_scale.tables import _delta_walk as delta
 from rai_scale.tables.file_names import is_bookkeeping, why_unread
 from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
 from rai_scale.tables.listing import entries_of, file_info
@@ -76,7 +67,7 @@ class Walk:
     def current_lake(self) -> str | None:
         """Return the folder of the current run where ``place`` is a lake that was written here."""
         entries = entries_of(self.place)
-        if LOG in entries or not _has_pointer(entries):
+        if delta.LOG in entries or not _has_pointer(entries):
             return None
         run, format = self._pointer("", entries)
         if format != LAKE:
@@ -106,12 +97,12 @@ class Walk:
         self, folder: str, entries: dict[str, dict], owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
         """Take in the entries of a folder; yields the folders to visit."""
-        if _is(entries.get(LOG), "directory"):
+        if _is(entries.get(delta.LOG), "directory"):
             table = self.place.child(folder)
-            source = delta_source(table, folder)
+            source = delta.delta_source(table, folder)
             self.ready.append((source, table, []))
-            del entries[LOG]
-            self._beside_delta(folder, entries, live_files(source))
+            del entries[delta.LOG]
+            self._beside_delta(folder, entries, delta.live_files(source))
         elif _has_pointer(entries):
             yield from self._written(folder, entries)
         elif kind := kind_of(self.place.child(folder), entries):
@@ -234,17 +225,17 @@ class Walk:
     ) -> None:
         """Name the files that the current version does not name; None: its log cannot be read."""
         if live is None:
-            self._skip(folder or ".", UNKNOWN, None)
+            self._skip(folder or ".", delta.UNKNOWN, None)
         old: list[int] = []
         for name in sorted(entries):
             path, entry = _below(folder, name), entries[name]
-            if name != CHANGES and self._left_out(path, entry):
+            if name != delta.CHANGES and self._left_out(path, entry):
                 continue
             inside = [(path, entry)] if entry["type"] == "file" else self._files_below(path)
             rest: list[int] = []
             for file, said in inside:
-                relative, data = file[len(folder) :].lstrip("/"), is_delta_data(file)
-                if is_vector(file) or (data and (live is None or relative in live)):
+                relative, data = file[len(folder) :].lstrip("/"), delta.is_delta_data(file)
+                if delta.is_vector(file) or (data and (live is None or relative in live)):
                     continue
                 if self._ignored(file):
                     self._skip(file, IGNORED, said["size"], harmless=True)
@@ -253,7 +244,7 @@ class Walk:
             if rest:
                 self._skip(path, BESIDE_DELTA, sum(rest), files=len(rest))
         if old:
-            self._skip(folder or ".", OLD, sum(old), files=len(old))
+            self._skip(folder or ".", delta.OLD, sum(old), files=len(old))
 
     def _count(self, folder: str) -> tuple[int, int]:
         """Return how many files stand below a folder, and their bytes; what can be listed of it."""
