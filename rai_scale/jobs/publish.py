@@ -22,9 +22,11 @@ from rai_scale.tables.delete import delete_table
 from rai_scale.tables.ownership import is_link, make_folder, put_record, remove_where_ours, token_of
 from rai_scale.tables.paths import Place, save_bytes
 from rai_scale.tables.pointer import (
+    CURRENT,
     LAKE,
     POINTER,
     RUN_PREFIX,
+    STAGED_POINTER,
     names_in,
     read_pointer,
     run_folder,
@@ -32,9 +34,7 @@ from rai_scale.tables.pointer import (
 from rai_scale.tables.read import read_table
 from rai_scale.tables.write import remove_other_runs, write_table
 
-CURRENT = "_current"
-_STAGED = {POINTER: "_pointer.json"}
-"""What is called otherwise in the folder of a run, where a pointer would lead to another run."""
+_STAGED = {POINTER: STAGED_POINTER}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
 from rai_scale.tables.listing import entries_of, file_info
 from rai_scale.tables.path_names import base_name, hidden, join, printable, shown
 from rai_scale.tables.paths import Place
-from rai_scale.tables.pointer import LAKE, POINTER, read_pointer
+from rai_scale.tables.pointer import (
+    CURRENT,
+    LAKE,
+    POINTER,
+    RUN_PREFIX,
+    STAGED_POINTER,
+    read_pointer,
+)
 from rai_scale.tables.source import FileInfo, Skipped, TableSource
 from rai_scale.tables.table_logs import kind_of, newest_metadata
 
@@ -282,4 +289,9 @@ def _is(entry: dict | None, kind: str) -> bool:
 
 def _has_pointer(entries: dict[str, dict]) -> bool:
     """Whether a pointer stands here: a file, or a job's link to the one of its current run."""
-    return entries.get(POINTER, {"type": "directory"})["type"] != "directory"
+    found, run = entries.get(POINTER), entries.get(CURRENT, {})
+    if found is None or found["type"] == "directory":
+        return False
+    leads = str(run.get("destination", ""))
+    own = found.get("destination") == f"{CURRENT}/{STAGED_POINTER}"
+    return not found.get("islink") or (own and leads.startswith(RUN_PREFIX) and "/" not in leads)

@@ -11,6 +11,10 @@ from rai_scale.tables.paths import Place, place_of, save_bytes
 
 POINTER = "_current.json"
 RUN_PREFIX = "_run-"
+CURRENT = "_current"
+"""A link to the current run of a job, through which the names of its output lead."""
+STAGED_POINTER = "_pointer.json"
+"""The pointer in the folder of a run, where its usual name would lead to another run."""
 LAKE = "lake"
 """Format of a pointer whose run folder holds several tables."""
 
