@@ -51,6 +51,8 @@ class _Keeper:
             timeout=_IDLE_SECONDS,
             initializer=end_with_parent,
             initargs=(self.pid,),
+            # where it has changed since (credentials, say), loky starts new processes
+            env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         )
         return self.pool
 

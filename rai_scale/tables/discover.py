@@ -54,7 +54,7 @@ def discover(
     skipped += idle
     csv = [f"{_inside(place, t.folder)}/{f}".lstrip("/") for t in tables for f in _csv_files(t)]
     check_fit(asked, csv)
-    fits = [replace(t, beside=_hidden_beside(t, place, walk.skipped)) for t in fits]
+    fits = [replace(t, beside=_hidden_beside(t, fits, place, walk.skipped)) for t in fits]
     return Lake(
         tuple(sorted(fits, key=lambda t: t.name)), tuple(sorted(skipped, key=lambda s: s.path))
     )
@@ -80,11 +80,18 @@ def _inside(place: Place, folder: str) -> str:
 
 
 def _hidden_beside(
-    table: TableSource, place: Place, skipped: Sequence[Skipped]
+    table: TableSource, tables: Sequence[TableSource], place: Place, skipped: Sequence[Skipped]
 ) -> tuple[Skipped, ...]:
-    """Return what has a hidden name in the folder of a table and may be rows of it."""
+    """Return what has a hidden name in the folder of a table and may be rows of it.
+
+    Where other tables lie in that folder too, this is only what is called like the table's parts.
+    """
     if table.format in TABLE_FORMATS:
         return ()
+    below = f"{table.folder.rstrip('/')}/"
+    if any(t is not table and f"{t.folder.rstrip('/')}/".startswith(below) for t in tables):
+        stems = {part_stem(base_name(file.path)) for file in table.files}
+        skipped = [s for s in skipped if part_stem(base_name(s.path).lstrip("._")) in stems]
     folder = shown(table.folder[len(place.url) :].strip("/"))
     within = [s for s in skipped if s.reason == HIDDEN and not s.harmless]
     return tuple(

@@ -207,7 +207,6 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
         ({"interactions": [("a", "a")]}, ConfigError, "two different features"),
         ({"key_columns": ["kind"], "shards": 4}, ConfigError, "too few distinct values"),
         ({"sample_weight": "zero"}, (ConfigError, WorkerError), "above 0"),
-        ({"random_state": 3}, ConfigError, "cannot be set here"),
         ({"shards": 0}, ConfigError, "at least 1"),
     ],
 )

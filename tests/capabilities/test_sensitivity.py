@@ -132,7 +132,7 @@ def test_sobol_is_the_same_on_engines_and_partitions(name, parts, request, monke
     [
         (morris, {"levels": 3}, "even number"),
         (sobol, {"base_samples": 100}, "power of two"),
-        (morris, {"features": ["a", "a"]}, "different column names"),
+        (morris, {"features": ["a", "a"]}, "different columns"),
     ],
 )
 def test_what_makes_no_design_is_refused(run, options, message):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import load_config
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLATFORMS = ROOT / "conf" / "platforms"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 KINDS = {
+    "balance": BalanceJob,
     "scan": ScanJob,
     "redact": RedactJob,
     "fairness": FairnessJob,
