@@ -72,7 +72,7 @@ def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: 
     assert "<iframe srcdoc=" in out["report"]
     assert "columns hold personal data" in out["report"]
     assert "applicant_email" in out["findings"]
-    assert "'key': ['ticket_id']" in out["decide"]
+    assert "'key_columns': ['ticket_id']" in out["decide"]
     assert "body" in out["decide"]
     assert "_rai_findings" in out["redact"]
     assert "error" in out["stage"]
