@@ -71,7 +71,10 @@ def planned(request, tmp_path):
     """Scan a table of all types beside one of CSV with a bad line; return the plan and its text."""
     lake = tmp_path / "lake"
     (lake / "in").mkdir(parents=True)
-    pq.write_table(every_type(), lake / "in" / "every.parquet")
+    table = every_type()
+    if request.param == "spark":  # which refuses a whole file that holds times of day
+        table = table.drop_columns("birth_time")
+    pq.write_table(table, lake / "in" / "every.parquet")
     lines = [f"{i},{e}" for i, e in enumerate(MAIL)]
     (lake / "sent.csv").write_text("\n".join(["id,mail", *lines, f"9,9,9,{MAIL[0]}"]) + "\n")
     (lake / "note.pdf").write_bytes(b"%PDF")
