@@ -94,7 +94,7 @@ def build_package(out: Path) -> Path:
     """Zip the package directory, templates included, for ``--py-files``."""
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"rai_scale-{package_version()}.zip"
-    part = target.with_suffix(".part")
+    part = target.with_suffix(f".{os.getpid()}.part")  # another build may be under way
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in package_files():
             entry = zipfile.ZipInfo(path.relative_to(ROOT).as_posix(), ZIP_TIME)
