@@ -264,12 +264,12 @@ def test_every_engine_gives_the_same_tables(name, lake, tmp_path, monkeypatch, r
 def test_over_the_budget_before_data_are_read(lake, tmp_path):
     address = new_ledger(tmp_path, 1.7)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "report.html").write_text("of before")
+    (tmp_path / "out" / "kept.txt").write_text("of before")
     ran = cli("private-sql", config(lake, tmp_path))
     assert ran.code == 1, ran.text
     assert "query 'mean_age': over the budget of scope 'patients'" in ran.out
     assert "No data were read" in ran.out
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["kept.txt"]
     ledger = open_ledger(address, force_ephemeral=True)
     kinds = list(ledger.history("patients")["kind"])
     assert kinds.count("reading") == kinds.count("released") == kinds.count("reserved") == 2
