@@ -146,15 +146,7 @@ class Result:
         MissingExtraError
             If MLflow is not installed.
         """
-        try:
-            import mlflow
-        except ImportError:
-            raise MissingExtraError("mlflow", "mlflow") from None
-        # MLflow takes no other characters in a name
-        named = {re.sub(r"[^\w\-. /]", "_", name): value for name, value in self.metrics().items()}
-        mlflow.log_metrics(named)
-        with tempfile.TemporaryDirectory() as folder:
-            mlflow.log_artifact(str(self.save_html(Path(folder) / "report.html")))
+        log_to_mlflow(self.metrics(), self.to_html)
 
     def _on_page(self) -> Tables:
         """Return the tables of the page; those that name single rows are left out."""
@@ -186,3 +178,25 @@ def _said(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "/".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else f"{float(value):.6g}"
+
+
+def log_to_mlflow(numbers: Mapping[str, float], page: Callable[[], str] | None) -> None:
+    """Log numbers by name, and a page, to the active MLflow run.
+
+    Raises
+    ------
+    MissingExtraError
+        If MLflow is not installed.
+    """
+    from rai_scale.reports.html import save_html
+
+    try:
+        import mlflow
+    except ImportError:
+        raise MissingExtraError("mlflow", "mlflow") from None
+    # MLflow takes no other characters in a name
+    named = {re.sub(r"[^\w\-. /]", "_", name): value for name, value in numbers.items()}
+    mlflow.log_metrics(named)
+    if page is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow.log_artifact(str(save_html(page(), Path(folder) / "report.html")))

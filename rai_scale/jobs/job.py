@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
 from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import MissingExtraError
 from rai_scale.jobs.config import JobConfig, config_hash
 from rai_scale.jobs.inputs import Inputs, run_id_of
 from rai_scale.jobs.manifest import (
@@ -38,6 +35,7 @@ from rai_scale.jobs.manifest import (
 from rai_scale.jobs.outputs import own_output
 from rai_scale.jobs.publish import Stage, check_names, pointer_to, publish, staged, tidy
 from rai_scale.jobs.run import CODES, Outcome, code_with_unread
+from rai_scale.results import log_to_mlflow
 from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import POINTER
@@ -201,7 +199,8 @@ def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: 
     for name, content in files.items():
         run.stage.save(name, content)
     if config.mlflow:
-        log_mlflow(metric_facts(done.metrics), page)
+        overall = [m for m in metric_facts(done.metrics) if not m["group"]]
+        log_to_mlflow({m["name"]: m["value"] for m in overall}, (lambda: page) if page else None)
     said = done.commit() if done.commit else None
     output, here = run.stage.output, run.stage.name
     shown = [*files, *(done.tables if run.stage.links else ())]
@@ -246,26 +245,6 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
         "metrics": metric_facts(done.metrics),
         "details": dict(done.details),
     }
-
-
-def log_mlflow(metrics: Sequence[Facts], page: str | None) -> None:
-    """Log metrics by name and the page to the active MLflow run.
-
-    Raises
-    ------
-    MissingExtraError
-        If MLflow is not installed.
-    """
-    try:
-        import mlflow
-    except ImportError:
-        raise MissingExtraError("mlflow", "mlflow") from None
-    mlflow.log_metrics({m["name"]: m["value"] for m in metrics if not m["group"]})
-    if page:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / PAGE
-            path.write_text(page, encoding="utf-8")
-            mlflow.log_artifact(str(path))
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from rai_scale.private_queries.literals import pattern_of
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.moments import ends_of
+from rai_scale.private_queries.time_zones import local
 from rai_scale.private_queries.trees import nodes
 from rai_scale.upstream.smartnoise import LowerFunction, UpperFunction, ast, comparisons, parse_bool
 
@@ -47,7 +48,7 @@ def _read_as(text: str, like: Any) -> Any:
         return Decimal(text) if isinstance(like, Decimal) else _number(text)
     if isinstance(like, datetime):
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+        return local(found, "UTC")
     return date.fromisoformat(text)
 
 

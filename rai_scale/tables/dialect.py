@@ -163,7 +163,7 @@ def _beyond_ascii(head: bytes) -> tuple[int, int]:
         return 0, 0
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
     damaged = text.count("\ufffd")
-    return sum(c > "\x7f" for c in text) - damaged, damaged
+    return len(text) - len(text.encode("ascii", "ignore")) - damaged, damaged
 
 
 def _wide(head: bytes) -> str | None:

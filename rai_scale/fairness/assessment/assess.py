@@ -28,6 +28,7 @@ from rai_scale.measures.disparity_bands import BOUNDED, disparity_table, parts_o
 from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.long_table import control_names
 from rai_scale.measures.metrics import METRICS, MetricError, function_named, is_safe
+from rai_scale.names import names_of
 from rai_scale.statistics.suppression import note_of
 
 OF_SCORES = ("roc_auc_score", "average_precision_score", "log_loss", "brier_score_loss")
@@ -124,8 +125,8 @@ def assess_fairness(
     """
     started, clock = datetime.now(UTC), perf_counter()
     checks = gates_asked(gates, n_boot)
-    named = list(dict.fromkeys([*listed(disparities), *(gate.metric for gate in checks)]))
-    wanted = _metrics(listed(metrics), named, score)
+    named = list(dict.fromkeys([*names_of(disparities), *(gate.metric for gate in checks)]))
+    wanted = _metrics(names_of(metrics), named, score)
     earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
@@ -178,16 +179,11 @@ def assess_fairness(
     return result
 
 
-def listed(names: str | Sequence[str]) -> list[str]:
-    """Return the names of columns or metrics, of which one alone may stand without a list."""
-    return [names] if isinstance(names, str) else list(names)
-
-
 def _with_labels(
     frame: Any, labels: list[str], pos_label: Any, *, shared: Mapping[str, Any], score: str | None
 ) -> Any:
     features = (shared["sensitive_features"], shared["control_features"] or ())
-    groups = [name for names in features for name in listed(names)]
+    groups = [name for names in features for name in names_of(names)]
     others = [score, shared["sample_weight"], shared["person"]]
     kept = [name for name in others if name is not None]
     return one_against_rest(frame, labels, pos_label, groups=groups, others=kept)

@@ -16,7 +16,6 @@ from rai_scale.fairness.assessment.assess import (
     DEFAULT_DISPARITIES,
     DEFAULT_METRICS,
     OF_SCORES,
-    listed,
 )
 from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import overall_table
@@ -33,6 +32,7 @@ from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.metrics import METRICS, function_named
 from rai_scale.measures.uncertainty.proportions import PROPORTIONS
+from rai_scale.names import names_of
 from rai_scale.privacy.options import Privacy
 
 NOTE = (
@@ -99,7 +99,7 @@ def assess_private(
     counted, rows = {y_true: y_true, y_pred: y_pred}, frame
     asked = private
     if pos_label is not None:
-        features = [*listed(sensitive_features), *listed(control_features or ())]
+        features = [*names_of(sensitive_features), *names_of(control_features or ())]
         others = [private.privacy_unit, *features]
         rows, counted = declared_against_rest(
             frame, list(counted), pos_label, private.labels, others=others
