@@ -85,7 +85,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
 
     def private_frame(frame: Any) -> Any:
         told = rai.privacy.Privacy("id", {"sex": ["f", "m"]}, epsilon=1e5, ledger="none")
-        found = rai.metric_frame(frame, metrics="selection_rate", private=told, **GROUPS)
+        found = fair.private_metric_frame(frame, metrics="selection_rate", privacy=told, **GROUPS)
         return found.by_group.round(2).to_numpy().tolist()
 
     def explained(model: Any) -> Callable[[Any], Any]:

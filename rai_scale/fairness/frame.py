@@ -1,11 +1,10 @@
-"""``metric_frame``: measures by group of a table of any size, exact or from one private release."""
+"""``metric_frame``: measures by group of a table of any size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rai_scale.errors import ConfigError
 from rai_scale.measures.counted_frame import (
     MAX_CELLS,
     CountedMetricFrame,
@@ -16,9 +15,6 @@ from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.intervals import bootstrap_of
 from rai_scale.measures.measure import Limits
 from rai_scale.measures.metrics import Metrics
-
-if TYPE_CHECKING:
-    from rai_scale.privacy.options import Privacy
 
 
 def metric_frame(
@@ -39,7 +35,6 @@ def metric_frame(
     max_cells: int = MAX_CELLS,
     bins: int | None = None,
     small_group: int = SMALL_GROUP,
-    private: Privacy | None = None,
 ) -> CountedMetricFrame:
     """Measure a model by group, as ``fairlearn.metrics.MetricFrame`` does, at any size.
 
@@ -76,9 +71,6 @@ def metric_frame(
         Bin scores into this many bins at once, without trying distinct scores first.
     small_group : int
         Groups with fewer rows are flagged.
-    private : Privacy, optional
-        Noise is added once to the declared cells, and every number comes from that release. The
-        result is a :class:`~rai_scale.fairness.private.frame.PrivateMetricFrame`.
 
     Returns
     -------
@@ -100,25 +92,10 @@ def metric_frame(
         sample_params=sample_params,
         per_group=per_group,
     )
-    if private is None:
-        return counted_metric_frame(
-            frame,
-            plan,
-            Limits(max_cells, bins, resampled=False),
-            bootstrap_of(n_boot, ci_quantiles, random_state, person),
-            small_group=small_group,
-        )
-    if per_group or bins or person:
-        raise ConfigError("per_group, bins and person have no private form.")
-    from rai_scale.fairness.private.frame import private_metric_frame  # needs the extra "private"
-
-    return private_metric_frame(
+    return counted_metric_frame(
         frame,
-        plan.roles,
-        plan.metrics,
-        private,
-        single=plan.single,
-        quantiles=ci_quantiles,
-        n_boot=n_boot,
-        random_state=random_state,
+        plan,
+        Limits(max_cells, bins, resampled=False),
+        bootstrap_of(n_boot, ci_quantiles, random_state, person),
+        small_group=small_group,
     )

@@ -162,7 +162,7 @@ def privately(frame, positive=None, labels=(0, 1)):
     privacy |= {"ledger": "none", "epsilon": NO_NOISE, "max_rows": 2}
     roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "gates": GATES}
     asked = {"metrics": ["selection_rate", "recall_score"], "n_boot": 40}
-    return assess_private(frame, pos_label=positive, private=Privacy(**privacy), **roles, **asked)
+    return assess_private(frame, pos_label=positive, privacy=Privacy(**privacy), **roles, **asked)
 
 
 @pytest.mark.parametrize("name", ["pandas", "local", "dask"])
@@ -196,7 +196,7 @@ def test_a_private_release_of_another_label_is_another_release(tmp_path):
         "y_true": "y",
         "y_pred": "p",
         "sensitive_features": "sex",
-        "private": Privacy(**privacy),
+        "privacy": Privacy(**privacy),
     }
     for pos_label, spent in (("yes", 1), ("no", 2), ("yes", 2)):
         assess_private(WORDS, pos_label=pos_label, **roles)

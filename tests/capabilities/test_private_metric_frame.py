@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.fairness import metric_frame
+from rai_scale.fairness import private_metric_frame
 from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
@@ -61,7 +61,7 @@ def private(frame, ledger, **options):
     told |= {"scope": "people"}
     for name in [name for name in options if name in Privacy.__dataclass_fields__]:
         told[name] = options.pop(name)
-    return metric_frame(frame, private=Privacy(**told), **{**given, **options})
+    return private_metric_frame(frame, privacy=Privacy(**told), **{**given, **options})
 
 
 def test_exact_counts_are_the_same_on_every_engine_and_for_any_cut(cluster_case):
@@ -232,15 +232,12 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
         ({"max_rows": 0}, "must be a whole number from 1"),
         ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
         ({"ledger": None}, "needs a ledger"),
-        ({"per_group": True}, "have no private form"),
-        ({"sample_weight": "w"}, "cannot be computed privately"),
     ],
 )
 def test_what_cannot_be_private_is_refused(options, message, ledger):
-    frame = people().assign(w=1.0)
     metrics = ["selection_rate"]
     with pytest.raises(ConfigError, match=message):
-        private(frame, **{"ledger": ledger, "metrics": metrics, **options})
+        private(people(), **{"ledger": ledger, "metrics": metrics, **options})
     assert ledger.remaining("people")["epsilon"] == 3
 
 
@@ -254,7 +251,7 @@ def test_a_missing_option_is_named():
     frame = people()
     roles = {"metrics": "count", "y_true": "y", "y_pred": "p", "sensitive_features": "sex"}
     with pytest.raises(ConfigError, match="needs a ledger, found None"):
-        metric_frame(frame, private=Privacy("who", GROUPS, epsilon=1.0), **roles)
+        private_metric_frame(frame, privacy=Privacy("who", GROUPS, epsilon=1.0), **roles)
     with pytest.raises(ConfigError, match="epsilon"):
         Privacy("who", GROUPS, ledger="none")
 

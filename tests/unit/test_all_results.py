@@ -93,9 +93,9 @@ def private_model(ledger):
 
 
 def private_frame(ledger):
-    return rai_scale.metric_frame(
+    return fairness.private_metric_frame(
         ROWS, metrics=["selection_rate", "accuracy_score"], **BY,
-        private=Privacy(
+        privacy=Privacy(
             "who", {"g": ["u", "v"]}, 4.0, ledger, scope="s", analyst="me", dataset="d"
         ),
     )  # fmt: skip

@@ -21,10 +21,10 @@ from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import overall_table
 from rai_scale.fairness.assessment.positive_label import declared_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
-from rai_scale.fairness.frame import metric_frame
 from rai_scale.fairness.private.frame import PrivateMetricFrame
 from rai_scale.fairness.private.gaps import gap_end, part_of
 from rai_scale.fairness.private.intervals import level_places
+from rai_scale.fairness.private.noisy_frame import private_metric_frame
 from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
 from rai_scale.gates import Gate, check_gates
 from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
@@ -52,7 +52,7 @@ def assess_private(
     y_true: str,
     y_pred: str,
     sensitive_features: str | Sequence[str],
-    private: Privacy,
+    privacy: Privacy,
     control_features: str | Sequence[str] | None = None,
     pos_label: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
@@ -69,8 +69,9 @@ def assess_private(
     Parameters
     ----------
     frame, y_true, y_pred, sensitive_features, control_features, n_boot, random_state
-        As for :func:`rai_scale.metric_frame`.
-    private : Privacy
+        As for :func:`~rai_scale.fairness.private.noisy_frame.private_metric_frame`.
+    privacy : Privacy
+        The budget, the declared values, and where the release is charged.
     pos_label : str, number or bool, optional
         The one of ``labels`` that counts as positive; the others count as negative. Rows with
         labels that were not declared are left out, as without it.
@@ -97,15 +98,15 @@ def assess_private(
     _refuse(wanted, confidence)
     tail = (1 - confidence) / 2
     counted, rows = {y_true: y_true, y_pred: y_pred}, frame
-    asked = private
+    asked = privacy
     if pos_label is not None:
         features = [*names_of(sensitive_features), *names_of(control_features or ())]
-        others = [private.privacy_unit, *features]
+        others = [privacy.privacy_unit, *features]
         rows, counted = declared_against_rest(
-            frame, list(counted), pos_label, private.labels, others=others
+            frame, list(counted), pos_label, privacy.labels, others=others
         )
-        asked = replace(private, labels=(0, 1))
-    mf = metric_frame(
+        asked = replace(privacy, labels=(0, 1))
+    mf = private_metric_frame(
         rows,
         metrics=wanted,
         y_true=counted[y_true],
@@ -115,9 +116,8 @@ def assess_private(
         n_boot=n_boot,
         ci_quantiles=[tail, 1 - tail],
         random_state=random_state,
-        private=asked,
+        privacy=asked,
     )
-    assert isinstance(mf, PrivateMetricFrame)
     every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
     tables = {
         "by_group": _group_table(mf),
@@ -128,7 +128,7 @@ def assess_private(
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
     judged = check_gates(checks, figures)
     roles = mf.noisy.roles
-    facts = _facts(mf, private)
+    facts = _facts(mf, privacy)
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": None, "sample_weight": None},
         "pos_label": pos_label,
@@ -261,10 +261,10 @@ def _refuse(metrics: Sequence[str], confidence: float) -> None:
         raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
 
 
-def _facts(mf: PrivateMetricFrame, private: Privacy) -> dict[str, Any]:
+def _facts(mf: PrivateMetricFrame, privacy: Privacy) -> dict[str, Any]:
     kept = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
     facts = {name: mf.release.get(name) for name in kept}
-    facts |= {name: getattr(private, name) for name in ("privacy_unit", "scope", "analyst")}
+    facts |= {name: getattr(privacy, name) for name in ("privacy_unit", "scope", "analyst")}
     return {**facts, "reservation": mf.release["reservation"]}
 
 

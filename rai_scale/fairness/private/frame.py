@@ -18,32 +18,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sklearn.metrics as skm
 
-from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.private.cells import (
-    NOISY,
-    Declared,
-    Privacy,
-    declare,
-    noise_for,
-    release_cells,
-)
 from rai_scale.fairness.private.draws import declared_index, group_numbers, noisy_draws, project
 from rai_scale.fairness.private.intervals import fill_intervals
 from rai_scale.fairness.private.shares import NoisyCounts, usable_by
 from rai_scale.fairness.private.values import UsableTables, mask_gaps, usable_groups
 from rai_scale.measures.between_groups import disparity_values
-from rai_scale.measures.from_cells import Roles, disaggregate
+from rai_scale.measures.from_cells import disaggregate
 from rai_scale.measures.measure import Measured
-from rai_scale.measures.metrics import Metric, Metrics, base_function
+from rai_scale.measures.metrics import Metric, Metrics
 from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, replicate_metrics
-from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 from rai_scale.upstream.fairlearn import DisaggregatedResult
 
-REPLICATES = 1_000
 MOSTLY_NOISE = "mostly noise: too few rows for this budget, left out"
 
 
@@ -114,65 +101,6 @@ class PrivateMetricFrame(UsableTables):
         if measured.roles.control:
             return found.reindex(self.usable_overall.index)
         return found
-
-
-def private_metric_frame(
-    frame: Any,
-    roles: Roles,
-    metrics: list[Metric],
-    asked: Privacy,
-    *,
-    single: bool,
-    quantiles: Sequence[float] | None = None,
-    n_boot: int | None = None,
-    random_state: Any = None,
-) -> PrivateMetricFrame:
-    """Release noisy cells and compute on them; see :func:`rai_scale.metric_frame`."""
-    engine = engine_of(frame)
-    check_columns([asked.privacy_unit], engine.columns(frame))
-    _refuse(metrics, roles, asked)
-    values = {**asked.groups, roles.y_true: asked.labels, roles.y_pred: asked.labels}
-    declared = declare(roles.keys([]), values)
-    noise, _ = noise_for(asked)
-    _try_out(declared, roles, metrics, noise)
-    release = release_cells(engine, frame, declared, asked)
-    values = release.table()[NOISY].to_numpy()
-    noisy = NoisyCounts(values.astype(float), declared, roles, noise, asked.max_rows)
-    found = frame_of_noisy(noisy, metrics, single=single)
-    found.release = {**release.metadata, "reservation": release.reservation}
-    draws = n_boot or REPLICATES
-    found.add_intervals(replicates_of(found, draws, random_state), quantiles or [0.025, 0.975])
-    return found
-
-
-def _refuse(metrics: Sequence[Metric], roles: Roles, asked: Privacy) -> None:
-    odd = [
-        metric.name
-        for metric in metrics
-        if not metric.takes_weight
-        or metric.weight
-        or metric.params
-        or base_function(metric.function) is skm.confusion_matrix
-    ]
-    if odd:
-        raise ConfigError(
-            f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
-            "numbers, without weights or other sample parameters."
-        )
-    if asked.privacy_unit in roles.groups:
-        raise ConfigError("the privacy unit cannot be a group.")
-
-
-def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
-    """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
-    levels = zip(declared.keys, declared.levels, strict=True)
-    few = {
-        key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
-    }
-    one = declare(declared.keys, few)
-    counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
-    found = frame_of_noisy(NoisyCounts(counts, one, roles, noise, 1), metrics, single=False)
-    replicates_of(found, 2, 0)
 
 
 def replicates_of(found: PrivateMetricFrame, n_boot: int, random_state: Any) -> Replicates:

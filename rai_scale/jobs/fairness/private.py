@@ -42,7 +42,7 @@ def release(
     with charging(asked) as (ledger, notes):
         frame = one_message(lambda: read_table(source, engine))
         shared = {name: options[name] for name in SHARED}
-        result = assess_private(frame, private=_asked(asked, source, ledger), **shared)
+        result = assess_private(frame, privacy=_asked(asked, source, ledger), **shared)
     if source.unreadable:
         notes.append(f"{len(source.unreadable)} file(s) could not be opened and were left out.")
     return replace(result, notes=[*result.notes, *notes]), tuple(notes)

@@ -1,0 +1,125 @@
+"""``private_metric_frame``: metrics by group under a privacy budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sklearn.metrics as skm
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError, check_columns
+from rai_scale.fairness.private.cells import NOISY, Declared, declare, noise_for, release_cells
+from rai_scale.fairness.private.frame import PrivateMetricFrame, frame_of_noisy, replicates_of
+from rai_scale.fairness.private.shares import NoisyCounts
+from rai_scale.measures.counted_frame import plan_metrics
+from rai_scale.measures.from_cells import Roles
+from rai_scale.measures.metrics import Metric, Metrics, base_function
+from rai_scale.privacy.noise import Noise
+from rai_scale.privacy.options import Privacy
+
+REPLICATES = 1_000
+
+
+def private_metric_frame(
+    frame: Any,
+    *,
+    metrics: Metrics,
+    y_true: str,
+    y_pred: str,
+    sensitive_features: str | Sequence[str],
+    privacy: Privacy,
+    control_features: str | Sequence[str] | None = None,
+    n_boot: int | None = None,
+    ci_quantiles: Sequence[float] | None = None,
+    random_state: Any = None,
+) -> PrivateMetricFrame:
+    """Measure a model by group under a privacy budget.
+
+    Noise is added once to the counts of the declared groups and labels, and every number is
+    computed from that release.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
+    metrics : function, str, list of str, or dict of str to function or str
+        As for :func:`rai_scale.metric_frame`, without metrics of scores: each must be a single
+        number that is computed from counts.
+    y_true, y_pred : str
+        Columns of labels and of predicted labels.
+    sensitive_features, control_features : str or list of str
+        Columns that make the groups.
+    privacy : Privacy
+        The budget, and where it is charged.
+    n_boot : int, optional
+        Replicates behind the intervals of metrics that are not shares of rows; 1,000 by default.
+    ci_quantiles : list of float, optional
+        Quantiles of the intervals; by default 0.025 and 0.975.
+    random_state : int, RandomState, optional
+        Of the replicates. The noise of the release does not depend on it.
+
+    Returns
+    -------
+    PrivateMetricFrame
+
+    Raises
+    ------
+    MissingColumnError
+        If a column does not exist.
+    ConfigError
+        If a metric cannot be computed, or the options do not fit; nothing is charged.
+    BudgetExceededError
+        If the release exceeds the budget; raised before any data are read.
+    """
+    plan = plan_metrics(
+        frame,
+        metrics=metrics,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive_features=sensitive_features,
+        control_features=control_features,
+    )
+    roles, engine = plan.roles, engine_of(frame)
+    check_columns([privacy.privacy_unit], engine.columns(frame))
+    _refuse(plan.metrics, roles, privacy)
+    values = {**privacy.groups, y_true: privacy.labels, y_pred: privacy.labels}
+    declared = declare(roles.keys([]), values)
+    noise, _ = noise_for(privacy)
+    _try_out(declared, roles, plan.metrics, noise)
+    release = release_cells(engine, frame, declared, privacy)
+    counts = release.table()[NOISY].to_numpy().astype(float)
+    noisy = NoisyCounts(counts, declared, roles, noise, privacy.max_rows)
+    found = frame_of_noisy(noisy, plan.metrics, single=plan.single)
+    found.release = {**release.metadata, "reservation": release.reservation}
+    draws = replicates_of(found, n_boot or REPLICATES, random_state)
+    found.add_intervals(draws, ci_quantiles or [0.025, 0.975])
+    return found
+
+
+def _refuse(metrics: Sequence[Metric], roles: Roles, privacy: Privacy) -> None:
+    odd = [
+        metric.name
+        for metric in metrics
+        if not metric.takes_weight or base_function(metric.function) is skm.confusion_matrix
+    ]
+    if odd:
+        raise ConfigError(
+            f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
+            "numbers can."
+        )
+    if privacy.privacy_unit in roles.groups:
+        raise ConfigError("the privacy unit cannot be a group.")
+
+
+def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
+    """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
+    levels = zip(declared.keys, declared.levels, strict=True)
+    few = {
+        key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
+    }
+    one = declare(declared.keys, few)
+    counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
+    found = frame_of_noisy(NoisyCounts(counts, one, roles, noise, 1), metrics, single=False)
+    replicates_of(found, 2, 0)
