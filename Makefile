@@ -12,13 +12,14 @@ PACKAGES ?=
 WHEELS ?=
 ARGS ?=
 UV ?= $(BIN)/uv
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test coverage lint format dist lock clean
+.PHONY: help setup demo test test-full proof lint format dist lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## Make .venv from the lock (anew only when the lock, pyproject.toml or Python changed)
 	@python=$$(scripts/find_python.sh "$(VENV)"); "$$python" scripts/make_venv.py "$(VENV)"
@@ -26,12 +27,16 @@ setup:  ## Make .venv from the lock (anew only when the lock, pyproject.toml or 
 demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)
 	$(BIN)/rai-scale demo out/demo --rows $(ROWS)
 
-test: setup  ## Run all tests (ARGS='tests/unit' for a part; WORKERS=2)
-	@echo "test: $$(scripts/find_java.sh || true)"; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup  ## Run the tests that guard every change, about 10 minutes (ARGS='tests/unit'; WORKERS=2)
+	@echo "test: $$(scripts/find_java.sh || true)"; $(PYTEST) $(ARGS)
 
-coverage: setup  ## Run all tests and measure coverage, which takes 1.6 times as long
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(ARGS)
+# Coverage costs 1.6 times the time, so it is measured where tests are quick.
+test-full: setup  ## Run all tests, and measure coverage on the first part, about 40 minutes
+	@echo "test-full: $$(scripts/find_java.sh || true)"; \
+	$(PYTEST) -m "not full and not spark" --cov --cov-report=term:skip-covered && $(PYTEST) -m "full or spark"
+
+proof: setup  ## Repeat what is too long for CI, for hours, into docs/proof.md (ARGS='mutants spark')
+	$(BIN)/python scripts/proof.py $(ARGS)
 
 lint: setup  ## Check style, format and types
 	$(BIN)/ruff check .

@@ -16,9 +16,19 @@ from tests.spark_sessions import NO_JAVA, ConnectServer, classic_session, has_ja
 os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Begin with the longest files, so that two processes end at about the same time."""
-    items.sort(key=lambda item: item.path.parent.name != "jobs")
+    """Give all tests on Spark to one process, which starts Spark once, and each other file to one.
+
+    The longest groups come first, so that two processes end at about the same time.
+    """
+
+    def group(item):
+        return "spark" if item.get_closest_marker("spark") else item.nodeid.partition("::")[0]
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: (group(item) != "spark", item.path.parent.name != "jobs"))
 
 
 class Hiding:
