@@ -16,7 +16,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-r
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test test-full proof lint format dist lock clean
+.PHONY: help setup demo test test-full proof docs lint format dist lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test-full: setup  ## Run all tests, and measure coverage on the first part, abou
 proof: setup  ## Repeat what is too long for CI, for hours, into docs/proof.md (ARGS='mutants spark')
 	$(BIN)/python scripts/proof.py $(ARGS)
 
+docs: setup  ## Build the pages into build/site; a broken link or reference is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: setup  ## Check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,7 +57,7 @@ dist: setup  ## Build the zip for --py-files and the environment for --archives 
 # uv does not read pip's configuration: name a mirror with UV_DEFAULT_INDEX.
 lock:  ## Resolve the lock again (UPGRADE=--upgrade for newest versions; uv is in .venv, or UV=uv)
 	@command -v $(UV) > /dev/null || { echo "lock: $(UV) not found; run: make setup"; exit 1; }
-	$(UV) $(UV_LOCK) $(UPGRADE) --extra all --group dev --group model --group build \
+	$(UV) $(UV_LOCK) $(UPGRADE) --extra all --group dev --group docs --group model --group build \
 		-c requirements/constraints.txt -o requirements/dev.lock
 
 clean:  ## Remove everything that was made here, .venv included

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCAN = (ROOT / "docs" / "scan.md").read_text()
 FAIRNESS = (ROOT / "docs" / "fairness.md").read_text()
 REDACTION = (ROOT / "docs" / "redaction.md").read_text()
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/README.md"])
 
 
 def test_the_formula_of_the_scan_guide_is_that_of_the_code():
@@ -56,7 +56,7 @@ def test_the_snippets_of_the_fairness_guide_run(tmp_path, monkeypatch):
     assert f"More than {MAX_CELLS:,} distinct cells" in FAIRNESS
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(guide):
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", guide.read_text())
     local = [link for link in links if "://" not in link]
