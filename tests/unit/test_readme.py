@@ -53,6 +53,14 @@ def test_the_readme_is_short_and_each_first_result_too():
     assert "from rai_scale" not in README
 
 
+def test_the_version_is_the_one_that_pages_name():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {__version__}\n" in citation
+    for text in (README, PLATFORMS, DATABRICKS, (ROOT / "docs/howto/databricks.md").read_text()):
+        named = re.findall(r"rai_scale-(\d[\w.]*)(?:-py3|\.zip)", text)
+        assert set(named) <= {__version__}
+
+
 def test_the_first_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
