@@ -18,7 +18,7 @@ import pandas as pd
 from interpret.glassbox import ExplainableBoostingClassifier, merge_ebms
 from sklearn.metrics import roc_auc_score
 
-from rai_scale.glassbox import train_ebm
+from rai_scale.glassbox import EBMParams, train_ebm
 
 HELD_OUT = 200_000
 
@@ -64,8 +64,9 @@ def main() -> None:
         "max_rounds": asked.max_rounds,
         "learning_rate": asked.learning_rate,
         "outer_bags": asked.outer_bags,
-        "interactions": asked.interactions,
     }
+    mine = {"ebm_params": EBMParams(**shared), "interactions": asked.interactions}
+    shared["interactions"] = asked.interactions
     started = time.perf_counter()
     alone = ExplainableBoostingClassifier(random_state=0, n_jobs=1, **shared)
     alone.fit(train[features], train["y"])
@@ -74,7 +75,7 @@ def main() -> None:
     for shards in asked.shards:
         started = time.perf_counter()
         found = train_ebm(
-            train, features=features, y_true="y", shards=shards, key_columns=["id"], **shared
+            train, features=features, y_true="y", shards=shards, key_columns=["id"], **mine
         )
         seconds = ", ".join(f"{name} {value:.1f}" for name, value in found.seconds.items())
         ours = area(found.model, test, features)
@@ -84,11 +85,15 @@ def main() -> None:
             flush=True,
         )
     if asked.own_cuts:
-        _own_cuts(train, test, features, shared)
+        _own_cuts(train, test, features, shared, mine)
 
 
 def _own_cuts(
-    train: pd.DataFrame, test: pd.DataFrame, features: list[str], shared: dict[str, Any]
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    features: list[str],
+    shared: dict[str, Any],
+    mine: dict[str, Any],
 ) -> None:
     """Merge four shards of 5,000 rows with cut points and pairs of their own, and shared."""
     rows = train.iloc[:20_000]
@@ -101,7 +106,7 @@ def _own_cuts(
     started = time.perf_counter()
     merged = merge_ebms(models)
     seconds = time.perf_counter() - started
-    found = train_ebm(rows, features=features, y_true="y", shards=4, **shared)
+    found = train_ebm(rows, features=features, y_true="y", shards=4, **mine)
     print(
         f"merge of 4 shards of 5,000 rows: {seconds:.1f} s with their own cuts and pairs "
         f"(AUC {area(merged, test, features):.5f}), {found.seconds['merge']:.1f} s shared "

@@ -102,7 +102,7 @@ def against_shap_kernel(rows: int, tree_rows: int, repeats: int) -> None:
     """Compare with interpret's ShapKernel at the first budget whose error is not larger."""
     import interpret.blackbox
 
-    from rai_scale.explanations import explain
+    from rai_scale.explanations import Model, ValueSampling, explain
 
     frame, _ = made_rows(rows, seed=1)
     many, _ = made_rows(tree_rows, seed=1)
@@ -116,8 +116,9 @@ def against_shap_kernel(rows: int, tree_rows: int, repeats: int) -> None:
                 return model.predict(given, raw_score=True)
             return model.predict_proba(given)[:, 1]
 
-        options = {"features": FEATURES, "background": background, "output": output}
-        exact = explain(frame, model, method="tree_shap", **options)
+        options = {"features": FEATURES, "background": background}
+        known = Model(model, output=output)
+        exact = explain(frame, known, method="tree_shap", **options)
         truth = shap_columns(exact)
         peer = interpret.blackbox.ShapKernel(predict, background)
 
@@ -127,8 +128,9 @@ def against_shap_kernel(rows: int, tree_rows: int, repeats: int) -> None:
 
         error = root_mean_square(theirs() - truth)
         for evals in LADDER:
-            kernel = {"method": "kernel_shap", "max_evals": evals, **options}
-            mine = shap_columns(explain(frame, model, **kernel))
+            sampling = ValueSampling(max_evals=evals)
+            kernel = {"method": "kernel_shap", "sampling": sampling, **options}
+            mine = shap_columns(explain(frame, known, **kernel))
             if root_mean_square(mine - truth) <= error:
                 break
         else:
@@ -137,8 +139,8 @@ def against_shap_kernel(rows: int, tree_rows: int, repeats: int) -> None:
         seconds, found = in_turns(
             {
                 "interpret ShapKernel": theirs,
-                "rai_scale kernel_shap": lambda k=kernel, m=model: explain(frame, m, **k),
-                "rai_scale tree_shap": lambda o=options, m=model: explain(
+                "rai_scale kernel_shap": lambda k=kernel, m=known: explain(frame, m, **k),
+                "rai_scale tree_shap": lambda o=options, m=known: explain(
                     many, m, method="tree_shap", **o
                 ),
             },
@@ -165,18 +167,19 @@ def against_shap(rows: int, repeats: int) -> None:
     """Compare 1 and 2 worker processes with shap in this one, on interventional TreeSHAP."""
     import shap
 
-    from rai_scale.explanations import explain
+    from rai_scale.explanations import Model, explain
 
     model = boosted(200)
     frame, _ = made_rows(rows, seed=1)
     background, _ = made_rows(BACKGROUND, seed=2)
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.TreeExplainer(model, masker, feature_perturbation="interventional")
-    chosen = {"features": FEATURES, "background": background, "output": "raw"}
+    chosen = {"features": FEATURES, "background": background}
+    raw = Model(model, output="raw")
 
     def ours(workers: int) -> Any:
         os.environ["RAI_SCALE_LOCAL_WORKERS"] = str(workers)
-        return explain(frame, model, method="tree_shap", **chosen)
+        return explain(frame, raw, method="tree_shap", **chosen)
 
     tenth = min(rows, 1280)  # shap takes long; seconds are scaled to all rows
     contenders = {
@@ -206,11 +209,12 @@ def small_batches(repeats: int) -> None:
     """Compare the processor's seconds for few rows with shap's, each making its explainer."""
     import shap
 
-    from rai_scale.explanations import explain
+    from rai_scale.explanations import Model, explain
 
     model = boosted(200)
     background, _ = made_rows(150, seed=2)
-    chosen = {"features": FEATURES, "background": background, "output": "raw"}
+    chosen = {"features": FEATURES, "background": background}
+    raw = Model(model, output="raw")
 
     def theirs(frame: pd.DataFrame) -> np.ndarray:
         masker = shap.maskers.Independent(background, max_samples=len(background))
@@ -221,7 +225,7 @@ def small_batches(repeats: int) -> None:
     print("\nLightGBM of 200 trees, background 150, processor's seconds of one process")
     for count in (62, 250, 1000):
         frame, _ = made_rows(count, seed=1)
-        contenders = {"shap": partial(theirs, frame), "rai_scale": partial(explain, frame, model)}
+        contenders = {"shap": partial(theirs, frame), "rai_scale": partial(explain, frame, raw)}
         contenders["rai_scale"] = partial(contenders["rai_scale"], **chosen)
         seconds, found = in_turns(contenders, repeats, time.process_time)
         gap = np.abs(shap_columns(found["rai_scale"]) - found["shap"]).max()
@@ -332,11 +336,15 @@ def our_contender(
 ) -> Callable[[], float]:
     from pyspark.sql import functions as F
 
-    from rai_scale.explanations import explain
+    from rai_scale.explanations import Model, explain
 
     def run() -> float:
         made = explain(
-            data, model, method="tree_shap", features=FEATURES, background=background, output=output
+            data,
+            Model(model, output=output),
+            method="tree_shap",
+            features=FEATURES,
+            background=background,
         )
         size = sum(F.abs(F.col(f"shap_{name}")) for name in FEATURES)
         return float(made.agg(F.sum(size)).first()[0])
@@ -383,7 +391,7 @@ def peak_of(rows: int) -> None:
     import duckdb
 
     from rai_scale.engines import engine_named
-    from rai_scale.explanations import explain
+    from rai_scale.explanations import Model, explain
     from rai_scale.tables import write_parquet
 
     model = boosted(20)
@@ -394,7 +402,9 @@ def peak_of(rows: int) -> None:
         duckdb.sql(query)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         relation = duckdb.connect().sql(f"SELECT * FROM '{folder}/in.parquet'")
-        made = explain(relation, model, features=FEATURES, background=background, output="raw")
+        made = explain(
+            relation, Model(model, output="raw"), features=FEATURES, background=background
+        )
         written = write_parquet(made, engine_named("local"), f"{folder}/out")
         assert written.rows == rows
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -37,6 +37,10 @@ class ConfigError(RaiScaleError):
     """A configuration or an argument cannot be used as it is."""
 
 
+class OptionError(ConfigError, ValueError):
+    """An object of options cannot be made of these values, in Python or in a configuration."""
+
+
 class MissingColumnError(RaiScaleError):
     """Columns were named that the table does not have."""
 

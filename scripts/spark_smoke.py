@@ -67,6 +67,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     linear = LogisticRegression().fit(data[FEATURES], data["y"])
     tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(data[FEATURES], data["y"])
     background = data[FEATURES].head(20)
+    quick = rai.glassbox.EBMParams(max_rounds=20, outer_bags=2)
 
     def rows(frame: Any, *names: str) -> Any:
         table = engine_of(frame).collect(frame)
@@ -96,9 +97,8 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return check
 
     def ebm(frame: Any) -> Any:
-        asked = {"features": FEATURES, "key_columns": ["id"], "y_true": "y"}
-        model = rai.train_ebm(frame, max_rounds=20, outer_bags=2, **asked).model
-        return model.predict_proba(data[FEATURES]).tolist()
+        asked = {"key_columns": ["id"], "y_true": "y", "ebm_params": quick, **learn}
+        return rai.train_ebm(frame, **asked).model.predict_proba(data[FEATURES]).tolist()
 
     def thresholds(frame: Any) -> Any:
         fitted = fair.fit_threshold_optimizer(frame, score="score", **fairness)
@@ -123,7 +123,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return found.to_pandas()["n"].round().tolist()
 
     def scored(frame: Any) -> Any:
-        asked = {"max_rounds": 5, "outer_bags": 1, "y_true": "y", **learn}
+        asked = {"ebm_params": quick, "y_true": "y", **learn}
         made = rai.train_ebm(data, **asked).model
         found = rai.glassbox.score_ebm(frame, made, key_columns=["id"])
         return rows(found, "id", "ebm_age", "ebm_income")

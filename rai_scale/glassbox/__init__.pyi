@@ -1,5 +1,7 @@
-from rai_scale.glassbox.ebm import EBMResult as EBMResult
 from rai_scale.glassbox.ebm import train_ebm as train_ebm
+from rai_scale.glassbox.ebm_result import EBMResult as EBMResult
+from rai_scale.glassbox.options import EBMParams as EBMParams
+from rai_scale.glassbox.options import Shards as Shards
 from rai_scale.glassbox.private_ebm import PrivateEBMResult as PrivateEBMResult
 from rai_scale.glassbox.private_ebm import train_private_ebm as train_private_ebm
 from rai_scale.glassbox.score import score_ebm as score_ebm

@@ -16,7 +16,7 @@ from rai_scale.statistics.score_bins import as_floats
 from rai_scale.upstream.interpret import cut_quantile
 
 FINE_BINS = 8_192
-"""Cells per feature of the histogram that stands for all rows where the sample does not."""
+"""Bins per feature of the histogram of all rows, if there are more than are sampled."""
 RANKS = 1_000_000
 MAX_CATEGORIES = 10_000
 KINDS = ("continuous", "nominal")
@@ -25,7 +25,7 @@ _COUNTS = pa.schema([("feature", pa.int32()), ("bin", pa.int32()), ("rows", pa.i
 
 @dataclass(frozen=True)
 class EbmColumn:
-    """A feature as every shard bins it.
+    """How every shard bins a feature.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class EbmColumn:
 
 
 def category_texts(column: pa.ChunkedArray) -> np.ndarray:
-    """Return categories as texts (object; None where missing), whole numbers without a point."""
+    """Return categories as texts (object; None where missing), integers without a decimal point."""
     if pa.types.is_boolean(column.type):
         column = pc.if_else(column, "True", "False")
     elif pa.types.is_floating(column.type):
@@ -56,7 +56,8 @@ def category_texts(column: pa.ChunkedArray) -> np.ndarray:
         column = pc.if_else(pa.array(np.isnan(values)), pa.scalar(None, pa.string()), column)
     elif not pa.types.is_string(column.type):
         column = pc.cast(column, pa.string())
-    return column.to_numpy(zero_copy_only=False).astype(object)
+    texts: np.ndarray = column.to_numpy(zero_copy_only=False).astype(object)
+    return texts
 
 
 def feature_kinds(
@@ -67,7 +68,7 @@ def feature_kinds(
     Raises
     ------
     ConfigError
-        If a type is unknown, or a column holds what no kind can read.
+        If a type is unknown, or a column cannot be read as any kind.
     """
     given = dict(given or {})
     check_columns(given, features)
@@ -144,7 +145,7 @@ def find_columns(  # noqa: PLR0917
 
 
 def _cuts(values: np.ndarray, max_bins: int) -> tuple[float, ...]:
-    """Return interpret's quantile cuts; of its bins one is for missing, one for unseen values."""
+    """Return interpret's quantile cuts; two bins are for missing and unseen values."""
     return cut_quantile(values, max_bins - 3)
 
 

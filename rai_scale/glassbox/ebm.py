@@ -1,4 +1,4 @@
-"""Explainable Boosting Machines from partitioned tables: an EBM per shard, merged by interpret."""
+"""Explainable Boosting Machines from partitioned tables: one EBM per shard, merged by interpret."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.glassbox.bins import feature_kinds, find_columns
 from rai_scale.glassbox.ebm_result import EBMResult
 from rai_scale.glassbox.fit import MODELS, FitPlan, FitShard, merge_shards
+from rai_scale.glassbox.options import EBMParams, Shards
 from rai_scale.glassbox.pairs import find_pairs
-from rai_scale.glassbox.shards import BUCKET, BUCKETS, SHARD, Buckets, Shards, plan_shards
+from rai_scale.glassbox.shards import BUCKET, BUCKETS, SHARD, Buckets, ShardOfRow, plan_shards
 from rai_scale.models.background import sample_rows
 from rai_scale.names import names_of
 from rai_scale.statistics.score_bins import check_numeric, raise_missing
@@ -28,6 +29,8 @@ PAIR_ROWS = 50_000
 SHARD_ROWS = 50_000
 MAX_SHARDS = 16
 BAGS = 16
+DEFAULTS = {"max_bins": 1024, "max_interaction_bins": 32}
+"""Bins of a feature for its own term and for pairs; interpret has 64 for pairs."""
 MAX_CLASSES = 100
 SMALL_SHARD = 50_000
 SMOOTHING = {"smoothing_rounds": 600, "interaction_smoothing_rounds": 600}
@@ -43,22 +46,18 @@ def train_ebm(
     features: str | Sequence[str],
     y_true: str,
     task: str | None = None,
-    shards: int | None = None,
+    sample_weight: str | None = None,
     feature_types: Mapping[str, Any] | None = None,
     interactions: Any = "3x",
-    max_bins: int = 1024,
-    max_interaction_bins: int = 32,
-    sample_weight: str | None = None,
-    random_state: int = 0,
-    min_rows_per_shard: int = 5_000,
+    shards: Shards | int | None = None,
     key_columns: str | Sequence[str] | None = None,
-    outer_bags: int | None = None,
-    **ebm_params: Any,
+    ebm_params: EBMParams | None = None,
+    random_state: int = 0,
 ) -> EBMResult:
-    """Train an EBM on a frame of any size; runs it.
+    """Train an EBM on a frame of any size; executes.
 
     Cut points and categories come from all rows, pairs from a sample; both are shared. Rows are
-    dealt to shards by a keyed hash, evenly within each class, so that neither the order nor the
+    assigned to shards by a keyed hash, evenly within each class, so that neither the order nor the
     partitions of the frame matter. Each shard's EBM is a task of its own, and interpret's
     ``merge_ebms`` averages them (Nori et al. 2019, arXiv:1909.09223).
 
@@ -69,34 +68,26 @@ def train_ebm(
     features : list of str
         Numbers are continuous and everything else nominal, unless ``feature_types`` says otherwise.
     y_true : str
-        Without missing values.
+        Column of the true classes or values, without missing values.
     task : {"classification", "regression"}, optional
-        By default numbers of more than two values are a regression. Several classes of numbers
-        have to be said.
-    shards : int, optional
-        By default one per 50,000 rows, at most 16. Fewer are made, with a note, where there are
-        not ``min_rows_per_shard`` rows, or 10 of each class, for each.
+        By default numbers of more than two values are a regression; for several classes of numbers
+        give ``"classification"``.
+    sample_weight : str, optional
+        Column of weights above 0.
     feature_types : dict, optional
         ``"continuous"``, ``"nominal"`` or a list of cut points per feature.
     interactions : int, float, str or list of pairs
         As in interpret (``"3x"``: three pairs per feature), found by FAST on at most 50,000 rows;
         or the pairs of names. None by default for more than two classes.
-    max_bins, max_interaction_bins : int
-        Bins per feature for its own term and for pairs (interpret's default for pairs is 64).
-    sample_weight : str, optional
-        Column of weights above 0.
-    random_state : int
-        Of the hash, and of interpret's draws.
-    min_rows_per_shard : int
+    shards : Shards, or int for ``Shards(count)``, optional
+        How the rows are divided.
     key_columns : list of str, optional
-        What is hashed to choose a shard, such as a person's id; by default the whole row, which is
-        refused for several shards where most rows repeat others.
-    outer_bags : int, optional
-        Bags per shard. By default so many that all shards together have 16, at least 2 in each.
-    **ebm_params
-        Passed to interpret's class, such as ``max_rounds`` or ``learning_rate``. Several shards of
-        fewer than 50,000 rows have 600 smoothing rounds unless ``smoothing_rounds`` is given;
-        interpret has 75.
+        Columns whose hash chooses the shard of a row, such as a person's id; by default the whole
+        row, which is refused for several shards if most rows repeat others.
+    ebm_params : EBMParams, optional
+        Parameters of interpret's class.
+    random_state : int
+        Seed of the hash, and of interpret's draws.
 
     Returns
     -------
@@ -104,15 +95,20 @@ def train_ebm(
 
     Raises
     ------
-    ConfigError, MissingColumnError
-        If arguments do not fit each other or the frame, the target or weights are missing in some
+    ConfigError
+        If arguments do not fit each other or the frame, ``y_true`` or weights are missing in some
         rows, or there is one class only.
+    MissingColumnError
+        If a column is not in the frame.
     """
     features = names_of(features)
-    _check_arguments(features, y_true, task, shards, sample_weight, ebm_params)
+    _check_arguments(features, y_true, task, sample_weight)
+    asked = shards if isinstance(shards, Shards) else Shards(shards)
+    params = {**DEFAULTS, **(ebm_params or EBMParams()).given()}
+    bins = [params.pop(name) for name in DEFAULTS]
     engine = engine_of(frame)
     schema = engine.schema(frame)
-    keys = list(key_columns or _plain(schema))
+    keys = names_of(key_columns) or _plain_columns(schema)
     weights = [] if sample_weight is None else [sample_weight]
     check_columns([*features, y_true, *weights, *keys], schema.names)
     kinds = feature_kinds(schema, features, feature_types)
@@ -120,36 +116,29 @@ def train_ebm(
     buckets = Buckets(tuple(keys), random_state + SHARD_SEED)
     counts = _count(engine, frame, schema, buckets, y_true, classes)
     total, started = int(counts.sum()), time.perf_counter()
-    wanted = shards or min(MAX_SHARDS, max(1, total // SHARD_ROWS))
-    dealt = plan_shards(counts, wanted, min_rows_per_shard, keys, named=key_columns is not None)
+    wanted = asked.count or min(MAX_SHARDS, max(1, total // SHARD_ROWS))
+    dealt = plan_shards(counts, wanted, asked.min_rows, keys, named=key_columns is not None)
     made, seconds = len(dealt.rows), {}
-    used = list(dict.fromkeys([*features, y_true, *weights]))
-    sample = sample_rows(
-        engine, frame, list(dict.fromkeys([*used, *keys])), SAMPLE_ROWS, random_state
-    )
-    columns = find_columns(
-        engine, frame, kinds, sample, sample.num_rows == total, max_bins, max_interaction_bins,
-    )  # fmt: skip
+    used = list(dict.fromkeys([*features, y_true, *weights, *keys]))
+    sample = sample_rows(engine, frame, used, SAMPLE_ROWS, random_state)
+    columns = find_columns(engine, frame, kinds, sample, sample.num_rows == total, *bins)
     seconds["bins"], started = _lap(started)
-    bags = outer_bags or max(2, -(-BAGS // made))
     smooth = SMOOTHING if made > 1 and total / made < SMALL_SHARD else {}
-    params = {**smooth, **ebm_params, "outer_bags": bags}
+    params = {**smooth, "outer_bags": max(2, -(-BAGS // made)), **params}
     plan = FitPlan(columns, (), task, y_true, sample_weight, random_state, params)
     several = classes is not None and len(classes) > 2  # noqa: PLR2004
-    asked = 0 if several and interactions == "3x" else interactions
-    rows = sample.slice(0, PAIR_ROWS)
-    pairs = find_pairs(plan, asked, rows, max_interaction_bins)
+    interactions = 0 if several and interactions == "3x" else interactions
+    pairs = find_pairs(plan, interactions, sample.slice(0, PAIR_ROWS), bins[1])
     plan = replace(plan, pairs=pairs)
     seconds["pairs"], started = _lap(started)
-    dealer = Shards(buckets, y_true, classes, dealt.assigned)
-    models = _fit(engine, frame, dealer, plan)
+    models = _fit(engine, frame, ShardOfRow(buckets, y_true, classes, dealt.assigned), plan)
     seconds["fit"], started = _lap(started)
     model = merge_shards(models)
     seconds["merge"], _ = _lap(started)
     return EBMResult(
         model=model,
         task=task,
-        target=y_true,
+        y_true=y_true,
         columns=columns,
         pairs=tuple((columns[i].name, columns[j].name) for i, j in pairs),
         shard_rows=tuple(dealt.rows.sum(axis=1).tolist()),
@@ -163,55 +152,45 @@ def _lap(started: float) -> tuple[float, float]:
     return now - started, now
 
 
-def _check_arguments(  # noqa: PLR0917
-    features: Sequence[str],
-    target: str,
-    task: str | None,
-    shards: int | None,
-    weight: str | None,
-    params: Mapping[str, Any],
+def _check_arguments(
+    features: Sequence[str], y_true: str, task: str | None, weight: str | None
 ) -> None:
     if task is not None and task not in TASKS:
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}.")
     if not features or len(set(features)) != len(features):
         raise ConfigError("features must name at least one column, each once.")
-    if {target, weight} & set(features):
-        raise ConfigError("the target and the sample weight cannot be features.")
-    if shards is not None and shards < 1:
-        raise ConfigError(f"shards must be at least 1, found {shards}.")
-    fixed = {"feature_names", "exclude", "random_state", "callback", "binning"} & set(params)
-    if fixed:
-        raise ConfigError(f"{', '.join(sorted(fixed))} cannot be set here; give random_state.")
+    if {y_true, weight} & set(features):
+        raise ConfigError("y_true and sample_weight cannot be features.")
 
 
-def _plain(schema: pa.Schema) -> list[str]:
+def _plain_columns(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if not pa.types.is_nested(field.type)]
 
 
 def task_of(
-    engine: Engine, data: Any, schema: pa.Schema, target: str, task: str | None
+    engine: Engine, data: Any, schema: pa.Schema, y_true: str, task: str | None
 ) -> tuple[str, tuple[Any, ...] | None]:
     """Return the task, and for a classification its classes, sorted."""
-    kind = schema.field(target).type
+    kind = schema.field(y_true).type
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if task == "regression":
-        check_numeric(schema, target, "target")
+        check_numeric(schema, y_true, "y_true")
         return task, None
     limit = 2 + 1 if task is None and number else MAX_CLASSES  # a null counts
     try:
-        counted = engine.group_counts(data, [target], limit=limit)
+        counted = engine.group_counts(data, [y_true], limit=limit)
     except TooManyGroupsError:
         if task is None and number:
             return "regression", None
-        raise ConfigError(f"the target {target!r} has more than {MAX_CLASSES} classes.") from None
+        raise ConfigError(f"y_true {y_true!r} has more than {MAX_CLASSES} classes.") from None
     values, rows = counted.column(0), counted.column(1).to_numpy()
     missing = np.asarray(values.is_null(nan_is_null=True))
-    raise_missing(int(rows[missing].sum()), "target", target)
+    raise_missing(int(rows[missing].sum()), "y_true", y_true)
     classes = sorted(value for value in values.to_pylist())
     if task is None and number and len(classes) > 2:  # noqa: PLR2004
         return "regression", None
     if len(classes) < 2:  # noqa: PLR2004
-        raise ConfigError(f"the target {target!r} has {len(classes)} class; two are needed.")
+        raise ConfigError(f"y_true {y_true!r} has {len(classes)} class; two are needed.")
     return "classification", tuple(classes)
 
 
@@ -220,14 +199,14 @@ def _count(  # noqa: PLR0917
     data: Any,
     schema: pa.Schema,
     buckets: Buckets,
-    target: str,
+    y_true: str,
     classes: tuple[Any, ...] | None,
 ) -> np.ndarray:
     """Return the rows per class and bucket, int64 of shape (classes or 1, BUCKETS)."""
     outputs = pa.schema([(BUCKET, pa.int32())])
     inputs = list(buckets.columns)
     marked = engine.with_columns(data, buckets, outputs, inputs=inputs, label="ebm shards")
-    keys = [BUCKET] if classes is None else [target, BUCKET]
+    keys = [BUCKET] if classes is None else [y_true, BUCKET]
     counted = engine.group_counts(marked, keys)
     code: Any = 0
     if classes is not None:
@@ -240,9 +219,9 @@ def _count(  # noqa: PLR0917
     return counts
 
 
-def _fit(engine: Engine, data: Any, shards: Shards, plan: FitPlan) -> list[Any]:
+def _fit(engine: Engine, data: Any, shards: ShardOfRow, plan: FitPlan) -> list[Any]:
     """Fit each shard in a worker; models in the order of shards."""
-    inputs = list(dict.fromkeys([*shards.buckets.columns, plan.target]))
+    inputs = list(dict.fromkeys([*shards.buckets.columns, plan.y_true]))
     outputs = pa.schema([(SHARD, pa.int32())])
     marked = engine.with_columns(data, shards, outputs, inputs=inputs, label="ebm shards")
     fitted = engine.map_groups(

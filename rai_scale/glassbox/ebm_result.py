@@ -21,21 +21,22 @@ class EBMResult(Result):
     model : ExplainableBoostingClassifier or ExplainableBoostingRegressor
         interpret's own.
     task : {"classification", "regression"}
-    target : str
+    y_true : str
+        Column that it predicts.
     columns : tuple of EbmColumn
         Cut points and categories that all shards shared.
     pairs : tuple of (str, str)
     shard_rows : tuple of int
         Rows of each shard.
     notes : tuple of str
-        What was done other than asked, and why.
+        What was done differently from what was asked, and why.
     seconds : dict of str to float
         Wall-clock time of ``bins``, ``pairs``, ``fit`` and ``merge``.
     """
 
     model: Any
     task: str
-    target: str
+    y_true: str
     columns: tuple[EbmColumn, ...]
     pairs: tuple[tuple[str, str], ...]
     shard_rows: tuple[int, ...]

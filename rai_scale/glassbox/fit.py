@@ -1,4 +1,4 @@
-"""One shard's EBM on shared cut points and pairs, and the model that many of them make."""
+"""The EBM of one shard on shared cut points and pairs, and the merge of several."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class FitPlan:
     pairs : tuple of (int, int)
         Numbers of features, the lower first.
     task : {"classification", "regression"}
-    target : str
+    y_true : str
     weight : str or None
-    seed : int
+    random_state : int
     params : mapping
         Arguments of interpret's class.
     """
@@ -43,19 +43,19 @@ class FitPlan:
     columns: tuple[EbmColumn, ...]
     pairs: tuple[tuple[int, int], ...]
     task: str
-    target: str
+    y_true: str
     weight: str | None
-    seed: int
+    random_state: int
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[str]:
         """Columns that a fit reads."""
         weight = [] if self.weight is None else [self.weight]
-        return [*(column.name for column in self.columns), self.target, *weight]
+        return [*(column.name for column in self.columns), self.y_true, *weight]
 
     def fit(self, table: pa.Table, number: int = 0) -> Any:
-        """Return the EBM of these rows, whatever their order; ``number`` tells shards apart."""
+        """Return the EBM of these rows, whatever their order; ``number`` is that of the shard."""
         frame, y, weight = self._arrays(table)
         twins = {i: n for n, i in enumerate(self._twins, start=len(self.columns))}
         for i, twin in twins.items():
@@ -68,7 +68,7 @@ class FitPlan:
             ],
             interactions=[tuple(twins.get(i, i) for i in pair) for pair in self.pairs],
             exclude=[(twin,) for twin in twins.values()] or None,
-            **{"n_jobs": 1, **self.params, "random_state": self.seed + number},
+            **{"n_jobs": 1, **self.params, "random_state": self.random_state + number},
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing values and pairs that are not drawn
@@ -83,8 +83,8 @@ class FitPlan:
 
     def _arrays(self, table: pa.Table) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
         frame = ebm_frame(table, self.columns)
-        y = table[self.target].to_numpy()
-        y = as_floats(table[self.target]) if self.task == "regression" else y
+        y = table[self.y_true].to_numpy()
+        y = as_floats(table[self.y_true]) if self.task == "regression" else y
         weight = None if self.weight is None else as_floats(table[self.weight])
         if weight is not None and not (np.isfinite(weight) & (weight > 0)).all():
             raise ConfigError("sample weights must be finite and above 0.")
@@ -120,7 +120,7 @@ class FitShard:
 
 
 def merge_shards(models: Sequence[Any]) -> Any:
-    """Merge the EBMs of shards by interpret's ``merge_ebms``; one alone is the result."""
+    """Merge the EBMs of shards by interpret's ``merge_ebms``; a single one is returned as it is."""
     if len(models) == 1:
         return models[0]
     from interpret.glassbox import merge_ebms

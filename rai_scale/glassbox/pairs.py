@@ -34,7 +34,7 @@ def find_pairs(
     Raises
     ------
     ConfigError
-        If it is none of these, or a pair names no two features.
+        If it is none of these, or a pair does not name two features.
     """
     names = [column.name for column in plan.columns]
     if isinstance(interactions, Sequence) and not isinstance(interactions, str):
@@ -48,7 +48,7 @@ def find_pairs(
     mains = replace(plan, params={**plan.params, "outer_bags": bags}).fit(sample)
     # FAST bins each feature by quantiles of the sample; what counts is the order of the pairs
     kinds = ["continuous" if c.kind == "continuous" else "nominal" for c in plan.columns]
-    y = sample[plan.target]
+    y = sample[plan.y_true]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ranked = measure_interactions(
@@ -66,7 +66,7 @@ def find_pairs(
 
 
 def how_many(interactions: Any, features: int) -> int:
-    """Return the number of pairs that ``3``, ``0.9`` or ``"3x"`` stands for.
+    """Return the number of pairs that ``3``, ``0.9`` or ``"3x"`` means.
 
     As interpret: a float below 1 and a text with ``x`` are multiples of the number of features.
     """

@@ -53,13 +53,13 @@ def score_ebm(
     Raises
     ------
     ConfigError
-        If this is no fitted EBM, or names of columns collide.
+        If this is not a fitted EBM, or names of columns collide.
     MissingColumnError
         If the frame lacks features.
     """
     model = getattr(ebm, "model", ebm)
     if not (hasattr(model, "term_features_") and hasattr(model, "eval_terms")):
-        raise ConfigError(f"a {type(model).__name__} is no fitted EBM of interpret.")
+        raise ConfigError(f"a {type(model).__name__} is not a fitted EBM of interpret.")
     features = list(model.feature_names_in_)
     key_columns = None if key_columns is None else names_of(key_columns)
     engine = engine_of(frame)
@@ -73,7 +73,7 @@ def score_ebm(
     if twice:
         raise ConfigError(
             f"the frame has columns {', '.join(sorted(twice))} already; drop or rename them, give "
-            "another prefix, or name key_columns."
+            "another prefix, or give key_columns."
         )
     score = ScoreRows(publish_object(engine, model, "ebm.pkl"), tuple(names), contributions)
     outputs = pa.schema([(name, pa.float64()) for name in names])
@@ -113,7 +113,7 @@ def score_rows(model: Any, frame: pd.DataFrame, contributions: bool) -> np.ndarr
     if len(frame) == 0:
         return np.empty((0, len(output_names(model, contributions, ""))))
     if hasattr(model, "classes_"):
-        prediction = model.predict_proba(frame)
+        prediction: np.ndarray = model.predict_proba(frame)
         prediction = prediction[:, 1:] if prediction.shape[1] == 2 else prediction  # noqa: PLR2004
     else:
         prediction = model.predict(frame).reshape(-1, 1)

@@ -1,4 +1,4 @@
-"""Which shard a row belongs to: by a keyed hash of its cells, split evenly within each class."""
+"""The shard of each row: by a keyed hash of its values, split evenly within each class."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ MIN_CLASS_ROWS = 10
 
 @dataclass(frozen=True)
 class Buckets:
-    """Table function: the bucket of each row, by a hash of ``columns`` under ``seed``."""
+    """Table function: the bucket of each row, by a keyed hash of ``columns``."""
 
     columns: tuple[str, ...]
-    seed: int
+    random_state: int
 
     def of(self, table: pa.Table) -> np.ndarray:
         """Return bucket numbers, int64 of shape (rows,)."""
-        return (key_uniforms(table.select(list(self.columns)), self.seed) * BUCKETS).astype(int)
+        chance = key_uniforms(table.select(list(self.columns)), self.random_state)
+        return (chance * BUCKETS).astype(int)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the column of buckets."""
@@ -37,21 +38,21 @@ class Buckets:
 
 
 @dataclass(frozen=True)
-class Shards:
+class ShardOfRow:
     """Table function: the shard of each row.
 
     Attributes
     ----------
     buckets : Buckets
-    target : str
+    y_true : str
     classes : tuple or None
-        Values of the target in a classification.
+        Values of ``y_true`` in a classification.
     assigned : ndarray of int16, shape (classes or 1, BUCKETS)
         The shard of each class and bucket.
     """
 
     buckets: Buckets
-    target: str
+    y_true: str
     classes: tuple[Any, ...] | None
     assigned: np.ndarray
 
@@ -60,7 +61,7 @@ class Shards:
         bucket = self.buckets.of(table)
         code: Any = 0
         if self.classes is not None:
-            column = table[self.target]
+            column = table[self.y_true]
             known = pa.array(self.classes, column.type)
             code = pc.index_in(column, known).to_numpy()
         return pa.table({SHARD: pa.array(self.assigned[code, bucket], pa.int32())})
@@ -68,7 +69,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """How classes and buckets are dealt to shards, and what had to be changed for it.
+    """How classes and buckets are assigned to shards, and what had to be changed for it.
 
     Attributes
     ----------
@@ -85,26 +86,26 @@ class ShardPlan:
 def plan_shards(
     counts: np.ndarray, shards: int, min_rows: int, keys: Sequence[str], *, named: bool = True
 ) -> ShardPlan:
-    """Deal buckets to shards so that each shard has its share of every class.
+    """Assign buckets to shards so that each shard has its share of every class.
 
     Parameters
     ----------
     counts : ndarray of int64, shape (classes, BUCKETS)
         Rows per class and bucket.
     shards : int
-        As many as are wanted; fewer are made where rows or rows of a class do not suffice.
+        The number that is wanted; fewer are made if there are not enough rows, or rows of a class.
     min_rows : int
-        Rows that each shard has at least, but for the halves of a bucket.
+        Smallest number of rows of a shard, apart from the size of a bucket.
     keys : list of str
         Columns that were hashed, for the message.
     named : bool
-        Whether the caller chose them; else they are all columns.
+        Whether the caller chose them; otherwise they are all columns.
 
     Raises
     ------
     ConfigError
-        If the keys have so few distinct values that shards would be uneven, or if whole rows repeat
-        so much that a shard would have other rows than its neighbour.
+        If the keys have so few distinct values that shards would be uneven, or if most rows are
+        copies of others.
     """
     total, rarest, notes = int(counts.sum()), int(counts.sum(axis=1).min()), []
     made = shards
@@ -122,16 +123,16 @@ def plan_shards(
         )
     if made > 1 and not named and _repeats(counts):
         raise ConfigError(
-            f"rows cannot be dealt to {made} shards: most rows repeat others, and equal rows would "
-            "all be in one shard. Name key_columns that tell rows apart, or ask for shards=1."
+            f"rows cannot be divided into {made} shards: most rows repeat others, and equal rows "
+            "would all be in one shard. Give key_columns that distinguish rows, or shards=1."
         )
     assigned = _deal(counts, made)
     rows = np.array([[c[a == s].sum() for c, a in zip(counts, assigned, strict=True)]
                      for s in range(made)])  # fmt: skip
     if made > 1 and (rows < np.minimum(counts.sum(axis=1) / made / 2, counts.sum(axis=1))).any():
         raise ConfigError(
-            f"rows cannot be dealt to {made} shards evenly: {', '.join(map(repr, keys))} have too "
-            "few distinct values. Name key_columns that tell rows apart, or ask for fewer shards."
+            f"rows cannot be divided into {made} shards evenly: {', '.join(map(repr, keys))} have "
+            "too few distinct values. Give key_columns that distinguish rows, or fewer shards."
         )
     return ShardPlan(assigned, rows, tuple(notes))
 
@@ -144,7 +145,8 @@ def _repeats(counts: np.ndarray) -> bool:
 
 
 def _deal(counts: np.ndarray, shards: int) -> np.ndarray:
-    """Cut the buckets of each class where its rows reach a shard's share."""
+    """Split the buckets of each class where its rows reach a shard's share."""
     before = np.cumsum(counts, axis=1) - counts / 2
     share = before / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return np.minimum((share * shards).astype(np.int16), shards - 1)
+    assigned: np.ndarray = np.minimum((share * shards).astype(np.int16), shards - 1)
+    return assigned

@@ -22,6 +22,7 @@ from rai_scale.statistics.score_bins import as_floats, raise_missing
 MODELS = ("linear", "tree", "aplr")
 PENALTIES = ("l1", "l2")
 SAMPLE_ROWS = 100_000
+_Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,10 +71,10 @@ def train_glassbox(
     feature_types: Mapping[str, str] | None = None,
     penalty: str = "l2",
     max_rows: int = SAMPLE_ROWS,
+    model_params: Mapping[str, Any] | None = None,
     random_state: int = 0,
-    **params: Any,
 ) -> GlassboxResult:
-    """Train a linear, tree or APLR model on at most ``max_rows`` rows; runs the frame.
+    """Train a linear, tree or APLR model on at most ``max_rows`` rows; executes.
 
     The rows are drawn by keyed hashes, uniformly, and do not depend on partitions. Missing
     numbers become the median, missing categories a category, categories indicator columns.
@@ -90,16 +91,22 @@ def train_glassbox(
     feature_types : dict, optional
         ``"continuous"`` or ``"nominal"`` per feature.
     penalty : {"l1", "l2"}
-        Of ``linear``.
+        Penalty of ``linear``.
     max_rows : int
+        How many rows are trained on at most.
+    model_params : dict, optional
+        Parameters of the scikit-learn or interpret class, by their own names.
     random_state : int
-    **params
-        Of the scikit-learn or interpret class.
+        Seed of the drawn rows and of the model.
+
+    Returns
+    -------
+    GlassboxResult
 
     Raises
     ------
     ConfigError
-        If the model or penalty is unknown, or the target is missing in some rows.
+        If the model or penalty is unknown, or ``y_true`` is missing in some rows.
     MissingExtraError
         If ``aplr`` is asked for and not installed.
     """
@@ -116,10 +123,10 @@ def train_glassbox(
     y: Any = rows[y_true].to_numpy()
     if task == "regression":
         y = as_floats(rows[y_true])
-        raise_missing(int((~np.isfinite(y)).sum()), "target", y_true)
+        raise_missing(int((~np.isfinite(y)).sum()), "y_true", y_true)
     frame_x = glassbox_frame(rows, kinds)
     order = np.lexsort([pd.factorize(frame_x[n], sort=True)[0] for n in frame_x])
-    made = _make(model, task, kinds, penalty, random_state, params)
+    made = _make(model, task, kinds, penalty, random_state, model_params or {})
     made.fit(frame_x.iloc[order].reset_index(drop=True), y[order])
     total = sum(engine.group_counts(frame, [y_true]).column("count").to_pylist())
     return GlassboxResult(made, model, task, tuple(features), rows.num_rows, int(total))
@@ -149,7 +156,7 @@ def _check_arguments(
     if task is not None and task not in TASKS:
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}.")
     if not features or target in features:
-        raise ConfigError("features must name at least one column, and not the target.")
+        raise ConfigError("features must name at least one column, and not that of y_true.")
     if model == "aplr":
         try:
             import aplr  # noqa: F401
@@ -158,7 +165,12 @@ def _check_arguments(
 
 
 def _make(  # noqa: PLR0917
-    model: str, task: str, kinds: Mapping[str, str], penalty: str, seed: int, params: dict[str, Any]
+    model: str,
+    task: str,
+    kinds: Mapping[str, str],
+    penalty: str,
+    seed: int,
+    params: Mapping[str, Any],
 ) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -181,7 +193,7 @@ def _make(  # noqa: PLR0917
     return Pipeline([("prepare", prepare), ("model", estimator(task, penalty, seed, params))])
 
 
-def _linear(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+def _linear(task: str, penalty: str, seed: int, params: _Params) -> Any:
     from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 
     if task == "regression":
@@ -192,7 +204,7 @@ def _linear(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
     return LogisticRegression(**{**known, **params})
 
 
-def _tree(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+def _tree(task: str, penalty: str, seed: int, params: _Params) -> Any:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     known = {"max_depth": 3, "random_state": seed, **params}
@@ -200,7 +212,7 @@ def _tree(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
     return made(**known)
 
 
-def _aplr(task: str, penalty: str, seed: int, params: dict[str, Any]) -> Any:
+def _aplr(task: str, penalty: str, seed: int, params: _Params) -> Any:
     from interpret.glassbox import APLRClassifier, APLRRegressor
 
     made = APLRClassifier if task == "classification" else APLRRegressor

@@ -175,7 +175,10 @@ def _explain(kind: type[Frozen], item: Any) -> str:
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."
     if item["type"] == "missing":
         return f"{path}: is required and missing."
-    return f"{path}: {item['msg']}; found {_shown(path, item.get('input'))}."
+    said, found = item["msg"].removeprefix("Value error, "), item.get("input")
+    if item["type"] == "value_error" and isinstance(found, dict):
+        return f"{path}: {said}" + ("" if said.endswith((".", "?")) else ".")
+    return f"{path}: {said}; found {_shown(path, found)}."
 
 
 def _shown(path: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What predicts: models, their files, their inputs and outputs, their background rows."""
+"""Models: their files, inputs, outputs and background rows."""
 
 from rai_scale import lazy
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, OptionError, check_columns
 from rai_scale.models.columns import model_frame
 from rai_scale.statistics.row_sample import draw_rows
 
@@ -21,22 +21,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Background:
-    """The rows that features are replaced by where a model is explained.
+    """The rows that features are replaced by when a model is explained.
 
     Attributes
     ----------
     rows : int
-        Size of the sample, where one is drawn.
+        Size of the sample, if one is drawn.
     frame : pandas.DataFrame or frame of an engine, optional
-        A pandas frame is used whole, and its dtypes are those that the model is given; of other
-        frames a sample is drawn, which runs them. By default the sample is of what is explained.
+        A pandas frame is used whole, and the model is given its dtypes; from any other frame a
+        sample is drawn, which executes it. By default the sample is drawn from the explained frame.
     random_state : int, optional
-        Of the sample; by default that of the explanation.
+        Seed of the sample; by default that of the explanation.
+
+    Raises
+    ------
+    OptionError
+        If ``rows`` is not an integer above 0.
     """
 
     rows: int = 100
     frame: Any = None
     random_state: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 1:
+            raise OptionError(
+                f"rows of the background must be an integer of at least 1; found {self.rows!r}."
+            )
 
 
 def background_frame(
@@ -64,7 +75,7 @@ def background_frame(
     engine = engine_of(source)
     check_columns(features, engine.columns(source))
     if whole:
-        found = source[list(features)].reset_index(drop=True)
+        found: pd.DataFrame = source[list(features)].reset_index(drop=True)
     else:
         drawn_by = random_state if asked.random_state is None else asked.random_state
         table = sample_rows(engine, source, features, asked.rows, drawn_by)
@@ -75,7 +86,7 @@ def background_frame(
 
 
 def _dtypes(source: Any, plain: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of the dtypes that the model is given: the same whichever engine holds it.
+    """Return an empty frame with the dtypes that the model is given, the same on every engine.
 
     A pandas frame keeps its numbers and categories; what it holds as objects, as its own strings or
     in Arrow's dtypes is what Arrow gives, as it is of other engines.
@@ -105,8 +116,22 @@ def _without_decimals(table: pa.Table) -> pa.Table:
 def sample_rows(
     engine: Engine, data: Any, columns: Sequence[str], rows: int, random_state: int
 ) -> pa.Table:
-    """Return ``rows`` rows drawn uniformly, each copy of equal rows on its own; reads twice.
+    """Return ``rows`` rows drawn uniformly, each copy of equal rows by itself; reads twice.
 
-    See :func:`~rai_scale.statistics.row_sample.draw_rows`.
+    Parameters
+    ----------
+    engine : Engine
+        That of the frame; see :func:`rai_scale.engines.engine_of`.
+    data : frame of the engine
+    columns : list of str
+        Columns of the result; the hashes that choose rows are made from them.
+    rows : int
+        Size of the sample; a smaller frame is returned whole.
+    random_state : int
+        Seed of the hashes. The result depends on nothing else, not even on partitions.
+
+    Returns
+    -------
+    pyarrow.Table
     """
     return draw_rows(engine, data, columns, rows, random_state)

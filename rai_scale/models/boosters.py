@@ -25,11 +25,11 @@ class BoosterModel:
 
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
         """Return what the booster predicts."""
-        return self.booster.predict(frame)
+        return np.asarray(self.booster.predict(frame))
 
     @cached_property
     def classes(self) -> tuple[int, ...] | None:
-        """Numbers of the classes; ``None`` where the objective is no classification."""
+        """Numbers of the classes; ``None`` if the objective is not a classification."""
         text = self.booster.model_to_string(num_iteration=1)
         head = dict(line.split("=", 1) for line in text.splitlines()[:40] if "=" in line)
         kind = head.get("objective", "").split(" ")[0]
@@ -39,7 +39,7 @@ class BoosterModel:
 
     @property
     def estimator(self) -> Any:
-        """What shap reads: of a plain booster it does not see that trees are of several classes."""
+        """What shap reads, which does not see the classes of a plain booster's trees."""
         if self.classes is None or len(self.classes) == 2:  # noqa: PLR2004
             return self.booster
         return classifier_of(self.booster, len(self.classes))
@@ -63,14 +63,14 @@ class XGBoostModel:
         if self.objective == "multi:softmax":
             margin = self.margin(frame).reshape(len(frame), -1).astype(np.float64)
             power = np.exp(margin - margin.max(axis=1, keepdims=True))
-            return power / power.sum(axis=1, keepdims=True)
+            return np.asarray(power / power.sum(axis=1, keepdims=True))
         if self.objective == "binary:logitraw":
-            return 1 / (1 + np.exp(-self.margin(frame).astype(np.float64)))
-        return self.booster.predict(_matrix(frame))
+            return np.asarray(1 / (1 + np.exp(-self.margin(frame).astype(np.float64))))
+        return np.asarray(self.booster.predict(_matrix(frame)))
 
     def margin(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the scores before the link."""
-        return self.booster.predict(_matrix(frame), output_margin=True)
+        return np.asarray(self.booster.predict(_matrix(frame), output_margin=True))
 
     @property
     def estimator(self) -> Any:
@@ -79,7 +79,7 @@ class XGBoostModel:
 
     @cached_property
     def _learner(self) -> dict[str, Any]:
-        return json.loads(self.booster.save_config())["learner"]
+        return dict(json.loads(self.booster.save_config())["learner"])
 
     @property
     def objective(self) -> str:
@@ -88,7 +88,7 @@ class XGBoostModel:
 
     @property
     def classes(self) -> tuple[int, ...] | None:
-        """Numbers of the classes; ``None`` where the objective is no classification."""
+        """Numbers of the classes; ``None`` if the objective is not a classification."""
         if self.objective.startswith("binary:"):
             return (0, 1)
         several = self.objective.startswith("multi:")

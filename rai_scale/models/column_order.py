@@ -1,4 +1,4 @@
-"""The columns that a model itself says it reads: most libraries take them by position."""
+"""The columns that a model knows; most libraries read them by position."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ from rai_scale.models.onnx_model import OnnxModel
 
 LOGGED_NAMES = "rai_scale_logged_names"
 """Attribute of a model from MLflow: the names in its signature."""
-UNNAMED = "the model holds no names of its columns and is given them in the order of features"
-_MADE_UP: tuple[Callable[[int], str], ...] = (
+UNNAMED = "the model does not know its columns and is given them in the order of features"
+_GENERATED: tuple[Callable[[int], str], ...] = (
     "Column_{}".format,
     "{}".format,
     "f{}".format,
     "feature_{:04d}".format,
 )
-"""Names that LightGBM, CatBoost, XGBoost and interpret make up for a model fitted on an array."""
+"""Names that LightGBM, CatBoost, XGBoost and interpret generate for a model fitted on an array."""
 
 
 def in_own_order(model: Any, features: Sequence[str]) -> tuple[str, ...]:
-    """Return ``features`` in the order in which the model was fitted, where it says one.
+    """Return ``features`` in the order in which the model was fitted, if it knows one.
 
     Raises
     ------
     ConfigError
-        If the model says other names than ``features``.
+        If the model knows other names than ``features``.
     """
     own = own_names(model, features)
     if own is None:
         return tuple(features)
-    given = {_plain(name): name for name in features}
-    lacking = [name for name in own if _plain(name) not in given]
-    foreign = [name for key, name in given.items() if key not in set(map(_plain, own))]
+    given = {_with_underscores(name): name for name in features}
+    lacking = [name for name in own if _with_underscores(name) not in given]
+    foreign = [name for key, name in given.items() if key not in set(map(_with_underscores, own))]
     if lacking or foreign or len(own) != len(features):
         raise ConfigError(_other_names(own, lacking, foreign))
-    return tuple(given[_plain(name)] for name in own)
+    return tuple(given[_with_underscores(name)] for name in own)
 
 
 def is_unnamed(model: Any, features: Sequence[str]) -> bool:
-    """Whether columns reach the model by position, and nothing says which position is whose."""
+    """Whether columns reach the model by position, and the model does not know their names."""
     own_code = callable(model) and not isinstance(model, BoosterModel | XGBoostModel | OnnxModel)
     by_name = isinstance(model, OnnxModel) and len(model.input_names) > 1
     return not own_code and not by_name and own_names(model, features) is None
 
 
 def own_names(model: Any, features: Sequence[str]) -> list[str] | None:
-    """Return the model's names in its order; ``None`` where it has none, or made them up."""
-    names = _said(getattr(model, "__self__", model))
+    """Return the model's names in its order; ``None`` if it has none, or they are generated."""
+    names = _known_names(getattr(model, "__self__", model))
     if names is None or not all(isinstance(name, str) for name in names):
         return None
-    made_up = any(names == [make(at) for at in range(len(names))] for make in _MADE_UP)
-    return None if made_up and set(names) != set(features) else names
+    generated = any(names == [make(at) for at in range(len(names))] for make in _GENERATED)
+    return None if generated and set(names) != set(features) else names
 
 
-def _said(model: Any) -> list[Any] | None:
+def _known_names(model: Any) -> list[Any] | None:
     holder = getattr(model, "booster", model)
     if hasattr(holder, LOGGED_NAMES):
         return list(getattr(holder, LOGGED_NAMES))
@@ -81,8 +81,8 @@ def schema_names(logged: Any) -> list[str] | None:
     return list(schema.input_names())
 
 
-def _plain(name: str) -> str:
-    """LightGBM keeps a name with underscores for its spaces."""
+def _with_underscores(name: str) -> str:
+    """Return a name as LightGBM keeps it: with underscores for spaces."""
     return name.replace(" ", "_")
 
 

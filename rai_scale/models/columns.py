@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 def model_frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
     """Convert a batch to the columns and dtypes of ``like``.
 
-    A number that the dtype of ``like`` cannot hold is not bent to it: the column of the batch then
-    is int64 or float64 (2.75 or 300 where ``like`` has int8), as integers and booleans with nulls
-    become floats with NaN. A category that ``like`` does not know becomes missing; null text is
+    A number that the dtype of ``like`` cannot hold is not forced into it: the column is then int64
+    or float64 (2.75 or 300 where ``like`` has int8), as integers and booleans with nulls become
+    floats with NaN. A category that ``like`` does not know becomes missing; null text is
     NaN, as pandas' readers give it.
     """
     columns = {name: _as_dtype(table[name], like[name].dtype) for name in like.columns}
@@ -27,14 +27,14 @@ def model_frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
 
 def _as_dtype(column: pa.ChunkedArray, dtype: Any) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
-        values = column.to_pandas(integer_object_nulls=True)
-        return pd.Series(pd.Categorical(values, dtype=dtype))
+        categories = column.to_pandas(integer_object_nulls=True)
+        return pd.Series(pd.Categorical(categories, dtype=dtype))
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return pd.Series(_fitting(_numbers(column, dtype), dtype))
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
-        values = column.to_pandas(integer_object_nulls=True).astype(object)
+        values: pd.Series = column.to_pandas(integer_object_nulls=True).astype(object)
         return values.where(values.notna(), np.nan)
-    found = column.to_pandas()
+    found: pd.Series = column.to_pandas()
     try:
         return found.astype(dtype)
     except TypeError:  # pandas' own integers refuse what they cannot hold
@@ -55,11 +55,14 @@ def _fitting(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _numbers(column: pa.ChunkedArray, dtype: np.dtype) -> np.ndarray:
     """Return integers as int64 if nothing is missing, and anything else as float64."""
     whole = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
-    if whole and column.null_count == 0 and dtype.kind != "f":
-        return column.cast(pa.int64()).to_numpy()
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    return pc.cast(column, pa.float64(), safe=False).to_numpy()
+    if whole and column.null_count == 0 and dtype.kind != "f":
+        column = column.cast(pa.int64())
+    else:
+        column = pc.cast(column, pa.float64(), safe=False)
+    numbers: np.ndarray = column.to_numpy()
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,10 @@ def _mix_column(
 
 
 def in_blocks(rows: int, size: int) -> list[np.ndarray]:
-    """Cut row numbers into blocks of exactly ``size``; the last one repeats its last row.
+    """Split row numbers into blocks of exactly ``size``; the last one repeats its last row.
 
     A block always has the same shape, so that a matrix product in the model gives a row the same
-    bits whatever rows stand beside it.
+    result whatever other rows are in the block.
     """
     starts: Sequence[int] = range(0, rows, size)
     return [np.minimum(np.arange(start, start + size), rows - 1) for start in starts]

@@ -1,4 +1,4 @@
-"""Models that are named by a path: formats that hold no code, and, if trusted, those that do."""
+"""Models in files: formats that hold no code, and, for trusted files, formats that can."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Any:
     ``trusted=True`` also allows .pkl, .joblib and MLflow models (a folder with ``MLmodel``, or a
     ``models:/`` or ``runs:/`` address), which can run code while they load. MLflow models of
     scikit-learn, LightGBM and XGBoost are loaded as such, others as MLflow's ``pyfunc``.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or for MLflow a folder or an address.
+    trusted : bool
+        Whether a format that can run code may be loaded.
+
+    Returns
+    -------
+    object
+        The estimator, or a function of a pandas frame.
 
     Raises
     ------
@@ -56,8 +68,8 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Any:
 def _code_format(path: str, trusted: bool, kind: str, load: Callable[[str], Any]) -> Any:
     if not trusted:
         raise ConfigError(
-            f"a {kind} model can run code while it loads. If you know where it comes from, say "
-            "trusted=True (in a configuration: `trusted: true`)."
+            f"a {kind} model can run code while it loads. If you know where it comes from, give "
+            "Model(path, trusted=True), or in YAML `model: {path: ..., trusted: true}`."
         )
     return load(path)
 

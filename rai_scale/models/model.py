@@ -2,7 +2,7 @@
 
 A model that is given as an object is the caller's own and travels pickled between processes of one
 program. A model that is named by a path is loaded by a format that holds no code (LightGBM text,
-XGBoost JSON, ONNX), or, where its source is said to be trusted, by one that does (pickle, MLflow).
+XGBoost JSON, ONNX), or, if the caller trusts the file, by one that can run code (pickle, MLflow).
 """
 
 from __future__ import annotations
@@ -10,27 +10,72 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, RaiScaleError
+from rai_scale.errors import ConfigError, OptionError, RaiScaleError
 from rai_scale.models.boosters import wrapped_booster
 from rai_scale.models.column_order import in_own_order
 from rai_scale.models.files import load_model
 
-if TYPE_CHECKING:
-    pass
+OUTPUTS = ("probability", "raw")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with the names of its columns and of its outputs.
+    """A model with options that it does not hold itself; accepted wherever a model is.
+
+    An estimator or a path that needs none of these options can be given as it is.
 
     Attributes
     ----------
-    model : object
+    estimator : object with predict or predict_proba, function of a pandas frame, str or Path
+        See :func:`~rai_scale.models.files.load_model` for paths; a ``Booster`` of LightGBM or
+        XGBoost is taken as it is.
+    classes : sequence, optional
+        Names of the classes, for a model that does not know them (an ONNX file, or a function that
+        returns probabilities). If it returns one column for two classes, that is the probability
+        of the second class.
+    output : {"probability", "raw"}
+        Which numbers are explained: probabilities, or scores before the link (log-odds, margins).
+        In a regression both are the predicted value, unless a link is applied to raw scores.
+    trusted : bool
+        Whether a file may be loaded by a format that can run code.
+
+    Raises
+    ------
+    OptionError
+        If ``output`` is unknown, or ``classes`` is a text or empty.
+    """
+
+    estimator: Any
+    classes: Sequence[Any] | None = None
+    output: Literal["probability", "raw"] = "probability"
+    trusted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise OptionError(
+                f"unknown output {self.output!r}; choose one of {', '.join(OUTPUTS)}."
+            )
+        if self.classes is not None and (isinstance(self.classes, str) or not len(self.classes)):
+            raise OptionError("classes must list the names of the classes, in the model's order.")
+
+    @classmethod
+    def of(cls, model: Any) -> Model:
+        """Return a :class:`Model` as it is, and wrap any other object in one."""
+        return model if isinstance(model, cls) else cls(model)
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model that has predicted a few rows, with the names of its columns and of its outputs.
+
+    Attributes
+    ----------
+    estimator : object
         As the caller gave it, or as it was loaded.
     features : tuple of str
         Columns that it reads, in the order in which it was fitted.
@@ -38,7 +83,7 @@ class Model:
         Its classes, for a classifier; ``None`` for regression.
     """
 
-    model: Any
+    estimator: Any
     features: tuple[str, ...]
     classes: tuple[Any, ...] | None
 
@@ -49,8 +94,8 @@ class Model:
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return predictions (rows, outputs) float64: probabilities per class, or the value."""
-        given = model_input(self.model, frame[list(self.features)])
-        values = np.asarray(_raw(self.model)(given), dtype=np.float64)
+        given = model_input(self.estimator, frame[list(self.features)])
+        values = np.asarray(_raw(self.estimator)(given), dtype=np.float64)
         if self.outputs == 2 and values.size == len(frame):  # noqa: PLR2004
             values = np.column_stack([1 - values.ravel(), values.ravel()])
         return values.reshape(len(frame), self.outputs)
@@ -64,82 +109,69 @@ def model_input(model: Any, given: Any) -> Any:
 
 def _raw(model: Any) -> Callable[[pd.DataFrame], Any]:
     """Return the function that gives probabilities, or else values."""
-    for name in ("predict_proba", "predict"):
+    for name in ("predict_proba", "predict", "__call__"):
         if hasattr(model, name):
-            return getattr(model, name)
-    if callable(model):
-        return model
+            own: Callable[[pd.DataFrame], Any] = getattr(model, name)
+            return own
     raise ConfigError(
-        f"a {type(model).__name__} is no model: give an object with predict or predict_proba, or a "
-        "function of a pandas frame."
+        f"a {type(model).__name__} is not a model: give an object with predict or predict_proba, "
+        "or a function of a pandas frame."
     )
 
 
-def as_model(
-    model: Any,
-    features: Sequence[str],
-    sample: pd.DataFrame,
-    *,
-    classes: Sequence[Any] | None = None,
-    trusted: bool = False,
-) -> Model:
-    """Return a :class:`Model` of an object, a function or a path.
+def check_model(model: Any, features: Sequence[str], sample: pd.DataFrame) -> CheckedModel:
+    """Load a model if it is a file, and let it predict a few rows.
 
     Parameters
     ----------
-    model : object with predict or predict_proba, function of a pandas frame, or path
-        See :func:`~rai_scale.models.files.load_model` for paths; a ``Booster`` of
-        LightGBM or XGBoost is taken as it is.
+    model : Model, or an estimator, function or path for ``Model(...)``
     features : list of str
-        The columns that it reads; put into its own order where it says one.
+        The columns that it reads; put into the model's own order if it knows one.
     sample : pandas.DataFrame
-        A few rows, on which it is tried once.
-    classes : list, optional
-        Names of the classes where the model does not say them (a function that returns
-        probabilities). One column of probabilities and two classes: that of the second class.
-    trusted : bool
-        Whether a path may be loaded by a format that can run code.
+        A few rows, which it predicts once.
 
     Raises
     ------
     ConfigError
-        If it is no model, was fitted on other columns, cannot predict ``sample``, gives labels
-        instead of numbers, or its predictions do not have one row per row of ``sample``.
+        If it is not a model, was fitted on other columns, cannot predict ``sample``, returns labels
+        instead of numbers, or does not return one row of predictions per row of ``sample``.
     """
-    _check_home(model)
-    if isinstance(model, str | Path):
-        model = load_model(model, trusted=trusted)
-    model = wrapped_booster(model)
-    names = in_own_order(model, features)
-    found = _first_prediction(model, sample[list(names)])
+    asked = Model.of(model)
+    estimator, classes = asked.estimator, asked.classes
+    _check_home(estimator)
+    if isinstance(estimator, str | Path):
+        estimator = load_model(estimator, trusted=asked.trusted)
+    estimator = wrapped_booster(estimator)
+    names = in_own_order(estimator, features)
+    found = _first_prediction(estimator, sample[list(names)])
     if found.ndim not in (1, 2) or len(found) != len(sample):
         raise ConfigError(
             f"the model returned an array of shape {found.shape} for {len(sample)} rows; expected "
             "one row of predictions per row."
         )
-    own = class_names(model)
-    labels = hasattr(model, "predict") and not hasattr(model, "predict_proba")
+    own = class_names(estimator)
+    labels = hasattr(estimator, "predict") and not hasattr(estimator, "predict_proba")
     if labels and own is not None:
-        _check_scores(model)  # raw scores only
-        return Model(model, names, _plain(own if classes is None else classes))
-    if scores_outliers(model) and found.dtype.kind in "iu":
-        return Model(model, names, None)
+        _check_scores(estimator)  # raw scores only
+        return CheckedModel(estimator, names, _as_tuple(own if classes is None else classes))
+    if scores_outliers(estimator) and found.dtype.kind in "iu":
+        return CheckedModel(estimator, names, None)
     _check_numbers(found)
     width = 1 if found.ndim == 1 else found.shape[1]
-    if classes is None and hasattr(model, "predict_proba"):
+    if classes is None and hasattr(estimator, "predict_proba"):
         classes = range(width) if own is None else own
     if classes is None:
-        classes = getattr(model, "classes", None) or (range(width) if width > 1 else None)
+        classes = getattr(estimator, "classes", None) or (range(width) if width > 1 else None)
     if classes is not None and width not in (len(classes), len(classes) - 1):
-        raise ConfigError(f"the model gives {width} numbers per row for {len(classes)} classes.")
-    return Model(model, names, None if classes is None else _plain(classes))
+        raise ConfigError(
+            f"the model returns {width} numbers per row for {len(classes)} classes; expected one "
+            "per class."
+        )
+    return CheckedModel(estimator, names, None if classes is None else _as_tuple(classes))
 
 
 def class_names(model: Any) -> Any:
-    """Return ``classes_``; ``None`` where there are none (CatBoost gives regressors an empty one).
-
-    A classifier of scikit-learn with several outputs has a list of them, which is no case of ours.
-    """
+    """Return ``classes_``, or ``None``; CatBoost gives regressors an empty list."""
     found = getattr(model, "classes_", None)
     return None if found is None or len(found) == 0 else found
 
@@ -162,14 +194,14 @@ def _check_home(model: Any) -> None:
         return
     raise ConfigError(
         f"a {type(model).__name__} of {home.split('.')[0]} predicts from a Spark frame and runs on "
-        "the driver only, so that workers cannot ask it about mixed rows. Give the model that it "
+        "the driver only, so that workers cannot predict with it. Give the model that it "
         "holds (get_booster() of xgboost.spark, getNativeModel() of synapse.ml saved as a .txt "
         "file), an ONNX file of it, or a function of a pandas frame made of its numbers, such as "
         "coefficients and intercept."
     )
 
 
-def _plain(classes: Any) -> tuple[Any, ...]:
+def _as_tuple(classes: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(classes).tolist())
 
 
@@ -198,7 +230,7 @@ def _place(error: BaseException) -> str:
 def _check_scores(model: Any) -> None:
     if not hasattr(model, "decision_function"):
         raise ConfigError(
-            f"a {type(model).__name__} has classes and gives their labels only; give a model with "
+            f"a {type(model).__name__} predicts labels of classes only; give a model with "
             "predict_proba or decision_function, or a function that returns probabilities."
         )
 
@@ -207,8 +239,8 @@ def _check_numbers(found: np.ndarray) -> None:
     """Refuse labels: differences between them mean nothing, and would be explained as numbers."""
     if found.dtype.kind in "iub":
         raise ConfigError(
-            f"the model predicts whole numbers ({found.dtype}), as labels of classes are. Give an "
-            "object with predict_proba, or a function that returns probabilities; where they are "
+            f"the model predicts integers ({found.dtype}), which look like labels of classes. Give "
+            "an object with predict_proba, or a function that returns probabilities; if they are "
             "quantities, give a function that returns them as floats."
         )
     if found.dtype.kind != "f":

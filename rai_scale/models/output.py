@@ -12,10 +12,9 @@ import pandas as pd
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.models.boosters import BoosterModel, XGBoostModel
 from rai_scale.models.columns import in_blocks
-from rai_scale.models.model import Model, class_names, model_input, scores_outliers
+from rai_scale.models.model import CheckedModel, class_names, model_input, scores_outliers
 from rai_scale.upstream.sklearn import FORESTS, TREES
 
-OUTPUTS = ("probability", "raw")
 PREDICT_ROWS = 1024
 _BINARY = 2
 
@@ -26,16 +25,16 @@ class ModelOutput:
 
     Attributes
     ----------
-    model : Model
+    model : CheckedModel
     kind : {"probability", "raw"}
-        For regression both are the prediction, except where raw scores pass through a link.
+        See :class:`~rai_scale.models.model.Model`.
     picked : tuple of int
         Columns of all outputs that are explained.
     labels : tuple of str
         Names of the picked classes where there are several; empty for a single number.
     """
 
-    model: Model
+    model: CheckedModel
     kind: str
     picked: tuple[int, ...]
     labels: tuple[str, ...]
@@ -44,7 +43,7 @@ class ModelOutput:
         """Return the explained numbers, float64 of shape (rows, outputs)."""
         if self.kind == "probability":
             return self.model.predict(frame)[:, list(self.picked)]
-        raw = raw_function(self.model.model)(frame[list(self.model.features)])
+        raw = raw_function(self.model.estimator)(frame[list(self.model.features)])
         return self.pick(np.asarray(raw, dtype=np.float64).reshape(len(frame), -1))
 
     def pick(self, values: np.ndarray) -> np.ndarray:
@@ -54,7 +53,7 @@ class ModelOutput:
         if values.shape[-1] != self.model.outputs:
             raise ConfigError(
                 f"the model gives {values.shape[-1]} raw scores per row for {self.model.outputs} "
-                "outputs; say output='probability'."
+                "outputs; give Model(..., output='probability')."
             )
         return values[..., list(self.picked)]
 
@@ -64,7 +63,7 @@ class ModelOutput:
         return np.concatenate([np.empty((0, len(self.picked))), *done])[: len(frame)]
 
 
-def make_output(model: Model, kind: str, explain_class: Any) -> ModelOutput:
+def make_output(model: CheckedModel, kind: str, explain_class: Any) -> ModelOutput:
     """Return the output that ``explain_class`` (a class, or ``None``) and ``kind`` name.
 
     Raises
@@ -72,19 +71,19 @@ def make_output(model: Model, kind: str, explain_class: Any) -> ModelOutput:
     ConfigError
         If the class is not one of the model's, or the model has no such output.
     """
-    if kind not in OUTPUTS:
-        raise ConfigError(f"unknown output {kind!r}; choose one of {', '.join(OUTPUTS)}.")
+    estimator = model.estimator
     if kind == "raw":
-        raw_function(model.model)
-    elif class_names(model.model) is not None and not hasattr(model.model, "predict_proba"):
-        raise ConfigError("the classifier has no probabilities; say output='raw'.")
-    elif scores_outliers(model.model):
+        raw_function(estimator)
+    elif class_names(estimator) is not None and not hasattr(estimator, "predict_proba"):
+        raise ConfigError("the classifier has no probabilities; give Model(..., output='raw').")
+    elif scores_outliers(estimator):
         raise ConfigError(
-            "the model predicts labels of outliers; say output='raw' for its decision_function."
+            "the model predicts labels of outliers; give Model(..., output='raw') to explain its "
+            "decision_function."
         )
     if model.classes is None:
         if explain_class is not None:
-            raise ConfigError("target names a class, and this model is a regression.")
+            raise ConfigError("explain_class names a class, and this model is a regression.")
         return ModelOutput(model, kind, (0,), ())
     if explain_class is not None:
         return ModelOutput(model, kind, (_index(model.classes, explain_class),), ())
@@ -93,14 +92,14 @@ def make_output(model: Model, kind: str, explain_class: Any) -> ModelOutput:
     return ModelOutput(model, kind, tuple(range(model.outputs)), tuple(map(str, model.classes)))
 
 
-def _index(classes: tuple[Any, ...], target: Any) -> int:
+def _index(classes: tuple[Any, ...], wanted: Any) -> int:
     for number, name in enumerate(classes):
-        if name == target:
+        if name == wanted:
             return number
     names = [str(name) for name in classes]
     raise ConfigError(
-        f"the model has no class {target!r}; it has {', '.join(names)}."
-        f"{did_you_mean(str(target), names)}"
+        f"the model has no class {wanted!r}; it has {', '.join(names)}."
+        f"{did_you_mean(str(wanted), names)}"
     )
 
 
@@ -131,7 +130,9 @@ def raw_function(model: Any) -> Callable[[pd.DataFrame], Any]:  # noqa: PLR0911
         return lambda frame: model.predict_proba(model_input(model, frame))
     if hasattr(model, "predict") and not hasattr(model, "predict_proba"):
         return lambda frame: model.predict(model_input(model, frame))
-    raise ConfigError(f"a {type(model).__name__} has no raw scores; say output='probability'.")
+    raise ConfigError(
+        f"a {type(model).__name__} has no raw scores; give Model(..., output='probability')."
+    )
 
 
 def _pipeline_raw(pipeline: Any) -> Callable[[pd.DataFrame], Any]:

@@ -1,4 +1,4 @@
-"""A model that scikit-learn's scorers take, whatever kind of model it is."""
+"""Any model as an estimator that scikit-learn's scorers accept."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.models.model import Model
+from rai_scale.models.model import CheckedModel
 
 
-def as_estimator(model: Model) -> Any:
-    """Return the model itself where scikit-learn knows it, or a wrapper that it knows."""
-    own = model.model
+def as_estimator(model: CheckedModel) -> Any:
+    """Return the model itself if it is an estimator of scikit-learn, else a wrapper that is one."""
+    own = model.estimator
     if hasattr(own, "fit") and hasattr(own, "predict"):
         return own
     return _classifier(model) if model.classes is not None else _regressor(model)
 
 
-def _classifier(model: Model) -> Any:
+def _classifier(model: CheckedModel) -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin
 
-    class Classifier(ClassifierMixin, BaseEstimator):
+    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities of the model; the likeliest class is predicted."""
 
         classes_ = np.asarray(model.classes)
@@ -36,15 +36,15 @@ def _classifier(model: Model) -> Any:
 
         def predict(self, rows: pd.DataFrame) -> np.ndarray:
             """Return the likeliest class."""
-            return self.classes_[model.predict(rows).argmax(axis=1)]
+            return np.asarray(self.classes_[model.predict(rows).argmax(axis=1)])
 
     return Classifier()
 
 
-def _regressor(model: Model) -> Any:
+def _regressor(model: CheckedModel) -> Any:
     from sklearn.base import BaseEstimator, RegressorMixin
 
-    class Regressor(RegressorMixin, BaseEstimator):
+    class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Values of the model."""
 
         fitted_ = True

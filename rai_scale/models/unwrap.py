@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.models.boosters import BoosterModel, XGBoostModel
-from rai_scale.models.model import Model, model_input
+from rai_scale.models.model import CheckedModel, model_input
 
 ONE_TO_ONE = frozenset(
     {
@@ -35,7 +35,7 @@ class MethodUnfit(Exception):
 class Unwrapped:
     """A final estimator and how its input is made.
 
-    Shapley values of features are those of their transforms, column by column.
+    The Shapley values of features are those of their transformed columns.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ def _kept_categories(estimator: Any) -> list[list[Any]]:
     return getattr(booster, "pandas_categorical", None) or []
 
 
-def unwrap(known: Model) -> Unwrapped:
+def unwrap(known: CheckedModel) -> Unwrapped:
     """Return the estimator inside a model.
 
     Raises
@@ -99,7 +99,7 @@ def unwrap(known: Model) -> Unwrapped:
     MethodUnfit
         If a step of a pipeline mixes columns or makes several of one.
     """
-    model, names = known.model, list(known.features)
+    model, names = known.estimator, list(known.features)
     if isinstance(model, BoosterModel | XGBoostModel):
         return Unwrapped(model.estimator, lambda frame: frame[names], known.features)
     if not hasattr(model, "steps"):

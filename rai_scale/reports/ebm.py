@@ -23,7 +23,7 @@ Record = Mapping[str, Any]
 EBM: dict[str, Any] = {
     "title": None,
     "run": {key: None for key in RUN if key != "started"},
-    "settings": {"features": None, "target": None, "task": None, "unit": None},
+    "settings": {"features": None, "y_true": None, "task": None, "unit": None},
     "summary": {"terms": None},
     "importance": [{"term": None, "value": None}],
     "shapes": [{"term": None, "kind": None}],

@@ -119,7 +119,7 @@ class _Answers(dict[str, Any]):
         return self[name]
 
 
-class FilledMetricFrame(MetricFrame):
+class FilledMetricFrame(MetricFrame):  # type: ignore[misc]
     """Fairlearn's MetricFrame over a result that was computed elsewhere.
 
     Parameters

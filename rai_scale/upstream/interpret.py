@@ -38,7 +38,7 @@ def explanation_class(name: str) -> Any:
 
 
 def cut_quantile(values: np.ndarray, cuts: int) -> tuple[float, ...]:
-    """Return at most so many cuts between the values, at their quantiles."""
+    """Return at most ``cuts`` cut points between the values, at their quantiles."""
     from interpret.utils._native import Native
 
     return tuple(Native.get_native_singleton().cut_quantile(values, 1, False, cuts).tolist())
@@ -48,4 +48,4 @@ def gaussian_noise(epsilon: float, delta: float) -> float:
     """Return the standard deviation of the noise that interpret adds to one sum."""
     from interpret.utils._privacy import calc_gdp_noise_multi
 
-    return calc_gdp_noise_multi(1, epsilon, delta)
+    return float(calc_gdp_noise_multi(1, epsilon, delta))

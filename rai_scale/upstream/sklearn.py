@@ -8,12 +8,12 @@ FORESTS = "sklearn.ensemble._forest"
 BOOSTED = "sklearn.ensemble._gb"
 HISTOGRAM_BOOSTED = "sklearn.ensemble._hist"
 TREES = "sklearn.tree"
-"""How the names of the modules begin in which estimators made of trees are at home."""
+"""Prefixes of the modules that define estimators made of trees."""
 
 
 def histogram_stages(estimator: Any) -> list[list[Any]]:
     """Return the trees of each stage of histogram gradient boosting, one per output."""
-    return estimator._predictors
+    return list(estimator._predictors)
 
 
 def moves_categories(estimator: Any) -> bool:

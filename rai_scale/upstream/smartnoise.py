@@ -1,4 +1,4 @@
-"""SmartNoise SQL's private names, with what is mended in them."""
+"""SmartNoise SQL's private names, with corrections of two of its methods."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ def _hash_of_items(self: Seq) -> int:
 
 
 # SmartNoise takes lists of different lengths for one, and fails on IN in a group for want of a hash
-Seq.__eq__ = _same_items  # type: ignore[method-assign]
-Seq.__hash__ = _hash_of_items  # type: ignore[method-assign]
+Seq.__eq__ = _same_items
+Seq.__hash__ = _hash_of_items
 
 
 def rewritten(reader: PrivateReader, query: Query) -> tuple[Query, Query]:
     """Return SmartNoise's inner query of aggregates and its outer one."""
-    return reader._rewrite_ast(query)
+    inner, outer = reader._rewrite_ast(query)
+    return inner, outer
 
 
 def symbols(query: Query) -> list[Any]:
     """Return the columns that a query of SmartNoise selects, with their names and types."""
-    return query._select_symbols
+    return list(query._select_symbols)

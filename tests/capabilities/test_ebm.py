@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import fields, replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,19 +19,16 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from rai_scale.engines import engine_named
-from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
+from rai_scale.errors import ConfigError, MissingColumnError, OptionError, WorkerError
+from rai_scale.glassbox import EBMParams, Shards, train_ebm
 from rai_scale.glassbox import ebm as ebm_module
-from rai_scale.glassbox import train_ebm
 from rai_scale.glassbox.bins import _ranks_of_all
 
 FEATURES = ["a", "b", "kind"]
-FAST = {
-    "max_rounds": 40,
-    "outer_bags": 1,
-    "min_rows_per_shard": 200,
-    "max_bins": 64,
-    "max_interaction_bins": 16,
-}
+PARAMS = EBMParams(max_rounds=40, outer_bags=1, max_bins=64, max_interaction_bins=16)
+FAST = {"ebm_params": PARAMS}
+FEW = 200
+"""Rows that a shard needs at least."""
 PAIRS = [("a", "b"), ("b", "kind")]
 
 
@@ -93,7 +93,9 @@ def test_the_terms_of_one_shard_are_interprets_own_to_the_bit(rows, task):
 
 
 def test_shards_merge_as_interpret_merges_models_with_shared_cuts(rows):
-    found = train_ebm(rows, features=FEATURES, y_true="y", shards=3, interactions=PAIRS, **FAST)
+    found = train_ebm(
+        rows, features=FEATURES, y_true="y", shards=Shards(3, FEW), interactions=PAIRS, **FAST
+    )
     assert sum(found.shard_rows) == len(rows)
     assert max(found.shard_rows) - min(found.shard_rows) < 20
     for column, bins in zip(found.columns, found.model.bins_, strict=True):
@@ -110,14 +112,18 @@ def test_shards_merge_as_interpret_merges_models_with_shared_cuts(rows):
 
 @pytest.fixture(scope="module")
 def alone(rows):
-    return train_ebm(rows, features=FEATURES, y_true="y", shards=2, interactions=1, **FAST)
+    return train_ebm(
+        rows, features=FEATURES, y_true="y", shards=Shards(2, FEW), interactions=1, **FAST
+    )
 
 
 def test_engines_partitions_and_row_order_agree_to_the_bit(cluster_case, rows, alone):
     shuffled = rows.sample(frac=1, random_state=3)
     table = pa.Table.from_pandas(shuffled, preserve_index=False)
     frame = cluster_case.make(table, 3)
-    found = train_ebm(frame, features=FEATURES, y_true="y", shards=2, interactions=1, **FAST)
+    found = train_ebm(
+        frame, features=FEATURES, y_true="y", shards=Shards(2, FEW), interactions=1, **FAST
+    )
     assert (found.pairs, found.shard_rows) == (alone.pairs, alone.shard_rows)
     same_model(found.model, alone.model)
 
@@ -126,8 +132,8 @@ def test_sorted_data_do_no_harm():
     frame = made_rows(6000, seed=4)
     rest = made_rows(4000, seed=5)
     ordered = frame.sort_values("a", ignore_index=True)
-    options = {**FAST, "interactions": 0, "max_rounds": 150}
-    guarded = train_ebm(ordered, features=FEATURES, y_true="y", shards=4, **options)
+    options = {"ebm_params": replace(PARAMS, max_rounds=150), "interactions": 0}
+    guarded = train_ebm(ordered, features=FEATURES, y_true="y", shards=Shards(4, FEW), **options)
     single = train_ebm(ordered, features=FEATURES, y_true="y", shards=1, **options)
     naive = merge_ebms(
         [
@@ -170,7 +176,7 @@ def test_quantiles_of_counted_rows_are_off_by_one_cell_at_most(rows, name):
 def test_three_classes_and_weights(rows):
     found = train_ebm(
         rows.assign(w=1.0 + (rows.a > 0)), features=FEATURES, y_true="three",
-        task="classification", shards=2, sample_weight="w", **FAST,
+        task="classification", shards=Shards(2, FEW), sample_weight="w", **FAST,
     )  # fmt: skip
     assert found.pairs == ()
     assert found.model.predict_proba(rows[FEATURES]).shape == (len(rows), 3)
@@ -180,14 +186,17 @@ def test_three_classes_and_weights(rows):
 
 def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows):
     rare = rows.sort_values("y").assign(y=lambda f: (np.arange(len(f)) < 25).astype(int))
-    found = train_ebm(rare, features=FEATURES, y_true="y", shards=2, interactions=0, **FAST)
+    found = train_ebm(
+        rare, features=FEATURES, y_true="y", shards=Shards(2, FEW), interactions=0, **FAST
+    )
     assert len(found.shard_rows) == 2
-    found = train_ebm(rare, features=FEATURES, y_true="y", shards=4, interactions=0, **FAST)
+    found = train_ebm(
+        rare, features=FEATURES, y_true="y", shards=Shards(4, FEW), interactions=0, **FAST
+    )
     assert len(found.shard_rows) == 2
     assert "10 rows of every class" in found.notes[0]
     found = train_ebm(
-        rows, features=FEATURES, y_true="y", shards=4, interactions=0,
-        **{**FAST, "min_rows_per_shard": 700},
+        rows, features=FEATURES, y_true="y", shards=Shards(4, 700), interactions=0, **FAST
     )  # fmt: skip
     assert len(found.shard_rows) == 2
     assert "at least 700 rows" in found.notes[0]
@@ -197,7 +206,7 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
     ("changed", "error", "words"),
     [
         ({"y_true": "constant"}, ConfigError, "1 class; two are needed"),
-        ({"y_true": "holed"}, ConfigError, "1 rows have no usable value in the target"),
+        ({"y_true": "holed"}, ConfigError, "1 rows have no usable value in the y_true"),
         ({"features": ["a", "bb"]}, MissingColumnError, "Did you mean"),
         ({"features": ["a", "y"]}, ConfigError, "cannot be features"),
         ({"feature_types": {"a": "nominl"}}, ConfigError, "Did you mean 'nominal'"),
@@ -205,9 +214,13 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
         ({"feature_types": {"kind": "continuous"}}, ConfigError, "cannot be continuous"),
         ({"interactions": "three"}, ConfigError, "number of pairs"),
         ({"interactions": [("a", "a")]}, ConfigError, "two different features"),
-        ({"key_columns": ["kind"], "shards": 4}, ConfigError, "too few distinct values"),
+        (
+            {"key_columns": ["kind"], "shards": Shards(4, FEW)},
+            ConfigError,
+            "too few distinct values",
+        ),
         ({"sample_weight": "zero"}, (ConfigError, WorkerError), "above 0"),
-        ({"shards": 0}, ConfigError, "at least 1"),
+        ({"shards": 0}, OptionError, "at least 1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(rows, changed, error, words):
@@ -219,7 +232,7 @@ def test_what_cannot_be_trained_is_refused(rows, changed, error, words):
 
 def test_own_cuts_are_used(rows):
     found = train_ebm(
-        rows, features=FEATURES, y_true="y", shards=2, interactions=0,
+        rows, features=FEATURES, y_true="y", shards=Shards(2, FEW), interactions=0,
         feature_types={"a": [-1, 0, 1]}, **FAST,
     )  # fmt: skip
     assert found.model.bins_[0][0].tolist() == [-1, 0, 1]
@@ -232,11 +245,12 @@ def test_credit_data_from_four_shards_are_as_good_as_from_one_machine(reference_
     features = [name for name in table.columns if name not in ("ID", target)]
     train, test = train_test_split(table, test_size=0.3, random_state=0, stratify=table[target])
     train = train.reset_index(drop=True)
-    options = {"interactions": 10, "max_interaction_bins": 32}
-    alone = ExplainableBoostingClassifier(outer_bags=8, n_jobs=1, random_state=0, **options)
+    alone = ExplainableBoostingClassifier(
+        outer_bags=8, n_jobs=1, random_state=0, interactions=10, max_interaction_bins=32
+    )
     alone.fit(train[features], train[target])
     found = train_ebm(
-        train, features=features, y_true=target, shards=4, key_columns=["ID"], **options
+        train, features=features, y_true=target, shards=4, key_columns=["ID"], interactions=10
     )
     areas = [
         roc_auc_score(test[target], model.predict_proba(test[features])[:, 1])
@@ -250,7 +264,13 @@ def test_rows_that_repeat_need_keys_and_categories_alone_merge():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(list("ab"), 4_000), "b": rng.choice(list("cdef"), 4_000)})
     frame["y"] = (rng.random(4_000) < np.where(frame.a == "a", 0.2, 0.7)).astype(int)
-    options = {"features": ["a", "b"], "y_true": "y", "shards": 2, "interactions": 0, **FAST}
+    options = {
+        "features": ["a", "b"],
+        "y_true": "y",
+        "shards": Shards(2, FEW),
+        "interactions": 0,
+        **FAST,
+    }
     with pytest.raises(ConfigError, match="most rows repeat others"):
         train_ebm(frame, **options)
     found = train_ebm(frame.assign(id=range(4_000)), key_columns=["id"], **options)
@@ -258,3 +278,20 @@ def test_rows_that_repeat_need_keys_and_categories_alone_merge():
     rate = found.model.predict_proba(frame[["a", "b"]])[:, 1]
     assert rate[frame.a == "a"].mean() + 0.1 < rate[frame.a == "b"].mean()
     assert np.isnan(found.model.feature_bounds_).all()
+
+
+def test_the_parameters_are_those_of_interpret():
+    """A new version of interpret may have others; then the options follow."""
+    own = {"features", "feature_names", "feature_types", "interactions", "exclude", "callback"}
+    own |= {"random_state", "self"}
+    for made in (ExplainableBoostingClassifier, ExplainableBoostingRegressor):
+        theirs = set(inspect.signature(made.__init__).parameters) - own
+        assert {field.name for field in fields(EBMParams)} == theirs
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_bins": 1}, {"outer_bags": 0}, {"max_rounds": 0}, {"learning_rate": 0.0}]
+)
+def test_parameters_are_checked_when_they_are_made(options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        EBMParams(**options)

@@ -66,7 +66,7 @@ def test_regression_and_three_classes(rows):
 
 def test_what_cannot_be_scored_is_refused(rows):
     model = fitted(ExplainableBoostingRegressor, rows, "b", 0)
-    with pytest.raises(ConfigError, match="no fitted EBM"):
+    with pytest.raises(ConfigError, match="not a fitted EBM"):
         score_ebm(rows, lambda frame: frame)
     with pytest.raises(MissingColumnError, match="kind"):
         score_ebm(rows.drop(columns="kind"), model)

@@ -18,12 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import SVC
 
-from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.errors import ConfigError, MissingColumnError, OptionError
 from rai_scale.explanations.local.exact_shap import MOST_FEATURES
 from rai_scale.explanations.local.explaining import explain, plan_explanation
 from rai_scale.explanations.local.kernel import DESIGNS, EVALS_PER_FEATURE
 from rai_scale.explanations.local.trees.leaf_tables import MOST_BITS, MOST_CELLS, MOST_NODES
-from rai_scale.models import Background
+from rai_scale.explanations.local.value_sampling import ValueSampling
+from rai_scale.models import Background, Model
 from rai_scale.models.columns import model_frame
 from tests.capabilities.explained import NAMES, brute_force, by_shap, make, split, values
 from tests.capabilities.noting_model import NotesLoads
@@ -66,7 +67,7 @@ def test_categories_and_missing_values_of_lightgbm(name, request):
     background, rows = frame[:25], frame[200:206].reset_index(drop=True)
     table = pa.Table.from_pandas(rows.assign(city=rows.city.astype(str), id=range(6)))
     given = cluster_case.make(table, 2)
-    found = explain(given, model, features=list(frame), background=background, output="probability")
+    found = explain(given, model, features=list(frame), background=background)
     shown = cluster_case.engine.collect(found).to_pandas().sort_values("id")
     expected = brute_force(model.predict_proba, background, rows)
     np.testing.assert_allclose(values(shown, names=list(frame)), expected, atol=1e-9)
@@ -129,17 +130,19 @@ def test_a_function_and_a_model_file(tmp_path):
     asked = {"features": NAMES, "background": background}
     expected = values(explain(rows, model, **asked))
     by_function = explain(
-        rows, lambda f: model.predict_proba(f)[:, 1], classes=["no", "yes"], **asked
+        rows, Model(lambda f: model.predict_proba(f)[:, 1], classes=["no", "yes"]), **asked
     )
     np.testing.assert_allclose(values(by_function), expected, atol=1e-12)
     model.booster_.save_model(tmp_path / "model.txt")
-    by_file = explain(rows, tmp_path / "model.txt", classes=["no", "yes"], output="raw", **asked)
-    raw = explain(rows, model, output="raw", **asked)
+    by_file = explain(
+        rows, Model(tmp_path / "model.txt", classes=["no", "yes"], output="raw"), **asked
+    )
+    raw = explain(rows, Model(model, output="raw"), **asked)
     np.testing.assert_allclose(values(by_file), values(raw), atol=1e-6)
     pd.to_pickle(model, tmp_path / "model.pkl")
     with pytest.raises(ConfigError, match="trusted"):
         explain(rows, tmp_path / "model.pkl", **asked)
-    trusted = explain(rows, tmp_path / "model.pkl", trusted=True, **asked)
+    trusted = explain(rows, Model(tmp_path / "model.pkl", trusted=True), **asked)
     np.testing.assert_allclose(values(trusted), expected, atol=1e-12)
 
 
@@ -164,10 +167,10 @@ def test_an_xgboost_file(tmp_path):
     model.get_booster().save_model(tmp_path / "model.json")
     background, rows = split(frame)
     asked = {"features": NAMES, "background": background}
-    classes = {"classes": ["no", "yes"]}
-    found = explain(rows, tmp_path / "model.json", output="raw", **classes, **asked)
+    path, classes = tmp_path / "model.json", ["no", "yes"]
+    found = explain(rows, Model(path, classes, output="raw"), **asked)
     np.testing.assert_allclose(values(found), by_shap(model, background, rows), atol=1e-6)
-    shown = explain(rows, tmp_path / "model.json", **classes, **asked)
+    shown = explain(rows, Model(path, classes), **asked)
     np.testing.assert_allclose(shown.prediction, model.predict_proba(rows)[:, 1], atol=1e-6)
 
 
@@ -178,7 +181,6 @@ def test_an_xgboost_file(tmp_path):
         ({"features": []}, ConfigError, "one or more"),
         ({"method": "treeshap"}, ConfigError, "Did you mean 'tree_shap'"),
         ({"explain_class": 7}, ConfigError, "no class 7"),
-        ({"output": "logit"}, ConfigError, "unknown output"),
         ({"perturbation": "observational"}, ConfigError, "unknown perturbation"),
         ({"long": True}, ConfigError, "key_columns"),
         ({"background": pd.DataFrame(columns=NAMES, dtype=float)}, ConfigError, "no rows"),
@@ -193,6 +195,22 @@ def test_what_cannot_be_explained_is_refused(changed, error, said):
         explain(frame[:3], model, **asked)
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Model(str, output="logit"), "unknown output 'logit'"),
+        (lambda: Model(str, classes="no"), "must list the names of the classes"),
+        (lambda: Background(rows=0), "at least 1; found 0"),
+        (lambda: ValueSampling(max_evals=0), "max_evals must be above 0"),
+        (lambda: ValueSampling(max_evals=50, target_error=0.1), "not both"),
+        (lambda: ValueSampling(target_error=-1.0), "target_error must be above 0"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(make, said):
+    with pytest.raises(OptionError, match=said):
+        make()
+
+
 def test_a_background_beyond_the_limit_is_refused_with_advice():
     names = [f"f{i}" for i in range(12)]
     background = pd.DataFrame(np.zeros((20_000, 12)), columns=names)
@@ -205,7 +223,13 @@ def test_a_background_beyond_the_limit_is_refused_with_advice():
         with pytest.raises(ConfigError, match=said):
             explain(background[:1], predict, features=names, background=background, **options)
     with pytest.raises(ConfigError, match="at most 10,000,000"):
-        explain(background[:1], predict, features=names, background=background, max_evals=501)
+        explain(
+            background[:1],
+            predict,
+            features=names,
+            background=background,
+            sampling=ValueSampling(max_evals=501),
+        )
 
 
 def test_names_of_added_columns_that_meet_are_refused():
@@ -214,11 +238,12 @@ def test_names_of_added_columns_that_meet_are_refused():
     def predict(given: pd.DataFrame) -> np.ndarray:
         return np.column_stack([given.c, given.b_c, given.b_c])
 
-    asked = {"features": ["b_c", "c"], "background": frame, "classes": ["a", "a_b", "z"]}
+    asked = {"features": ["b_c", "c"], "background": frame}
+    model = Model(predict, classes=["a", "a_b", "z"])
     with pytest.raises(ConfigError, match="'shap_a_b_c': .*'b_c' of class 'a'.*'c' of class 'a_b'"):
-        explain(frame, predict, **asked)
+        explain(frame, model, **asked)
     rows = frame.assign(id=range(9))
-    assert len(explain(rows, predict, key_columns=["id"], long=True, **asked)) == 54
+    assert len(explain(rows, model, key_columns=["id"], long=True, **asked)) == 54
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 8)), columns=list("abcdefgh"))
     wide = wide.rename(columns={"a": "income", "b": "error_income"})
     asked = {"features": list(wide), "background": wide}
@@ -236,7 +261,7 @@ def test_labels_and_scores_of_pairs_are_refused():
     with pytest.raises(ConfigError, match="no probabilities"):
         explain(frame[:3], machine, **asked)
     with pytest.raises(ConfigError, match="raw scores per row for 4 outputs"):
-        explain(frame[:3], machine, output="raw", **asked)
+        explain(frame[:3], Model(machine, output="raw"), **asked)
 
 
 def test_the_guide_says_what_the_code_does():
@@ -287,11 +312,11 @@ def test_a_model_is_given_the_same_dtypes_whatever_holds_the_frame():
     table = pa.Table.from_pandas(frame, preserve_index=False)
     money = pa.array([Decimal(f"{value:.2f}") for value in frame["a b"]], pa.decimal128(12, 2))
     table = table.set_column(0, "a b", money)
-    asked = {"features": list(frame), "background": Background(rows=20), "output": "raw"}
+    asked = {"features": list(frame), "background": Background(rows=20)}
     expected = model.predict(frame, raw_score=True)
     as_objects = table.to_pandas()
     for held in (table, as_objects, frame.convert_dtypes(dtype_backend="pyarrow")):
-        found = explain(held, model, **asked)
+        found = explain(held, Model(model, output="raw"), **asked)
         found = found.to_pandas() if isinstance(found, pa.Table) else found
         np.testing.assert_allclose(found.prediction, expected, atol=1e-12)
         assert set(found.explained_by) == {"tree_shap"}

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations import explain, plan_explanation
+from rai_scale.explanations import Model, ValueSampling, explain, plan_explanation
 from rai_scale.explanations.local.coalitions import (
     all_coalitions,
     exact_weights,
@@ -79,14 +79,14 @@ def test_errors_fall_with_the_budget_and_reach_a_target():
     rows = frame[300:310].reset_index(drop=True)
 
     def errors(**budget):
-        found = explain(rows, model, **budget, **asked)
+        found = explain(rows, model, sampling=ValueSampling(**budget), **asked)
         return found[[f"shap_error_{n}" for n in NAMES]].to_numpy()
 
     few, many = errors(max_evals=60), errors(max_evals=400)
     assert np.median(many) < 0.5 * np.median(few)
     target = float(np.quantile(errors(), 0.95)) / 1.5
     assert np.quantile(errors(target_error=target), 0.95) < 1.25 * target
-    plan = plan_explanation(rows, model, target_error=1e-9, **asked)
+    plan = plan_explanation(rows, model, sampling=ValueSampling(target_error=1e-9), **asked)
     assert plan.method == "exact_shap"
 
 
@@ -96,14 +96,10 @@ def test_averages_over_seeds_approach_the_exact_values():
     rows = frame[300:302].reset_index(drop=True)
     columns = [f"shap_{n}" for n in NAMES]
     exact = explain(rows, model, method="exact_shap", **asked)[columns].to_numpy()
-    least = smallest_budget(FEATURES)
+    least = ValueSampling(max_evals=smallest_budget(FEATURES))
+    sampled = {"method": "kernel_shap", "sampling": least, **asked}
     found = np.array(
-        [
-            explain(rows, model, method="kernel_shap", max_evals=least, random_state=seed, **asked)[
-                columns
-            ]
-            for seed in range(30)
-        ]
+        [explain(rows, model, random_state=seed, **sampled)[columns] for seed in range(30)]
     )
     spread = found.std(axis=0, ddof=1) / np.sqrt(len(found))
     assert np.abs(found.mean(axis=0) - exact).max() < 4.5 * spread.max()
@@ -118,7 +114,12 @@ def test_replicates_tell_the_error_of_an_average():
     ratios = []
     for seed in range(12):
         found = explain(
-            rows, model, method="kernel_shap", replicates=True, random_state=seed, **asked
+            rows,
+            model,
+            method="kernel_shap",
+            sampling=ValueSampling(replicates=True),
+            random_state=seed,
+            **asked,
         )
         copies = np.array(
             [found[[f"shap_replicate{k}_{n}" for n in NAMES]].mean() for k in (1, 2, 3, 4)]
@@ -140,10 +141,11 @@ def test_several_classes_and_text():
         return odds / odds.sum(axis=1, keepdims=True)
 
     names = [*NAMES[:7], "city"]
-    asked = {"features": names, "background": frame[:30], "classes": ["a", "b", "c"]}
+    asked = {"features": names, "background": frame[:30]}
+    model = Model(predict, classes=["a", "b", "c"])
     rows = frame[100:104].reset_index(drop=True)
-    exact = explain(rows, predict, **asked)
-    found = explain(rows, predict, method="kernel_shap", **asked)
+    exact = explain(rows, model, **asked)
+    found = explain(rows, model, method="kernel_shap", **asked)
     for label in "abc":
         columns = [f"shap_{label}_{n}" for n in names]
         stated = found[[f"shap_error_{label}_{n}" for n in names]].to_numpy()
@@ -156,11 +158,7 @@ def test_what_is_refused():
     frame, model = fitted("logistic")
     asked = {"features": NAMES, "background": frame[:5], "method": "kernel_shap"}
     with pytest.raises(ConfigError, match="at least 36"):
-        explain(frame[:2], model, max_evals=20, **asked)
-    with pytest.raises(ConfigError, match="not both"):
-        explain(frame[:2], model, max_evals=50, target_error=0.1, **asked)
-    with pytest.raises(ConfigError, match="above 0"):
-        explain(frame[:2], model, target_error=-1.0, **asked)
+        explain(frame[:2], model, sampling=ValueSampling(max_evals=20), **asked)
 
 
 def games(features: int, seed: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from rai_scale.errors import ConfigError
-from rai_scale.explanations import explain, lime_seeds
+from rai_scale.explanations import ValueSampling, explain, lime_seeds
 
 FEATURES = ["age", "income", "debt", "years"]
 RNG = np.random.default_rng(4)
@@ -41,7 +41,7 @@ def by_interpret(predict, seed: int, row: pd.DataFrame, samples: int) -> tuple[f
 def options(**more):
     return {
         "features": FEATURES, "background": BACKGROUND[FEATURES], "method": "lime", "random_state": 3,
-        "key_columns": ["key"], "max_evals": 400, **more,
+        "key_columns": ["key"], "sampling": ValueSampling(max_evals=400), **more,
     }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_a_row_is_explained_as_interpret_explains_it_alone():
 
 def test_regression_and_the_default_number_of_samples():
     forest = RandomForestRegressor(5, random_state=0).fit(BACKGROUND[FEATURES], SIGN)
-    found = explain(ROWS.head(1), forest, **options(max_evals=None))
+    found = explain(ROWS.head(1), forest, **options(sampling=None))
     base, values = by_interpret(forest, lime_seeds(ROWS[["key"]], 3)[0], ROWS.head(1), 5000)
     assert found["base_value"][0] == pytest.approx(base, rel=1e-12)
     assert found["lime_income"][0] == pytest.approx(values["income"], rel=1e-12)
@@ -83,11 +83,13 @@ def test_each_class_of_several_is_what_interpret_gives_for_that_class():
 
 def test_the_same_rows_are_found_on_each_engine_and_however_they_are_cut(cluster_case):
     model = LogisticRegression(max_iter=3000).fit(BACKGROUND[FEATURES], LABEL > 0)
-    whole = explain(ROWS, model, **options(max_evals=100)).set_index("key")
+    whole = explain(ROWS, model, **options(sampling=ValueSampling(max_evals=100))).set_index("key")
     shuffled = ROWS.sample(frac=1, random_state=1)
     for parts in (1, 3):
         frame = cluster_case.make(pa.Table.from_pandas(shuffled, preserve_index=False), parts)
-        rows = cluster_case.rows(explain(frame, model, **options(max_evals=100)), "key")
+        rows = cluster_case.rows(
+            explain(frame, model, **options(sampling=ValueSampling(max_evals=100))), "key"
+        )
         found = pd.DataFrame(rows).set_index("key")
         pd.testing.assert_frame_equal(
             found[whole.columns],
@@ -120,7 +122,14 @@ def pipeline(data: pd.DataFrame):
 def test_categories_are_perturbed_as_the_lime_package_perturbs_codes():
     data = mixed(90)
     model, rows = pipeline(data), data.head(2)
-    found = explain(rows, model, features=list(data), background=data, method="lime", max_evals=300)
+    found = explain(
+        rows,
+        model,
+        features=list(data),
+        background=data,
+        method="lime",
+        sampling=ValueSampling(max_evals=300),
+    )
     sites = ["north", "south", "west"]
     coded = np.column_stack([data["size"], data["site"].map(sites.index), data["open"]])
 
@@ -150,7 +159,12 @@ def test_an_unknown_category_is_explained_and_a_missing_number_is_not():
         return model.predict_proba(frame.fillna({"size": 0.0}))[:, 1]
 
     found = explain(
-        rows, predict, features=list(data), background=data, method="lime", max_evals=200
+        rows,
+        predict,
+        features=list(data),
+        background=data,
+        method="lime",
+        sampling=ValueSampling(max_evals=200),
     )
     values = found[["lime_size", "lime_site", "lime_open"]].to_numpy()
     assert np.isfinite(values[[0, 2]]).all()
@@ -168,6 +182,6 @@ def test_what_lime_cannot_do_is_refused():
     with pytest.raises(ConfigError, match="'debt'"):
         explain(ROWS, predict, **options(background=holes))
     with pytest.raises(ConfigError, match="more samples"):
-        explain(ROWS, model, **options(max_evals=3))
+        explain(ROWS, model, **options(sampling=ValueSampling(max_evals=3)))
     with pytest.raises(ConfigError, match="for SHAP"):
-        explain(ROWS, model, **options(max_evals=None, target_error=0.1))
+        explain(ROWS, model, **options(sampling=ValueSampling(target_error=0.1)))

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations import explain, plan_explanation
-from rai_scale.models import Background, load_model
+from rai_scale.models import Background, Model, load_model
 from rai_scale.models.onnx_model import onnx_session
 from tests.capabilities.explained import NAMES, by_shap, make, split, values
 
@@ -41,17 +41,17 @@ def asked() -> tuple[pd.DataFrame, dict]:
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (LabelsOnly(), "whole numbers"),
-        (LabelsOnly().predict, "whole numbers"),
-        (lambda frame: frame.f0 > 0, "whole numbers"),
-        (LabelsOnly([0, 1, 2]), "gives their labels only"),
+        (LabelsOnly(), "predicts integers"),
+        (LabelsOnly().predict, "predicts integers"),
+        (lambda frame: frame.f0 > 0, "predicts integers"),
+        (LabelsOnly([0, 1, 2]), "labels of classes only"),
     ],
 )
 @pytest.mark.parametrize("more", [{}, {"output": "raw"}, {"classes": LABELS}])
 def test_integer_labels_are_not_explained_as_a_regression(model, said, more):
     rows, given = asked()
     with pytest.raises(ConfigError, match=said):
-        explain(rows, model, **given, **more)
+        explain(rows, Model(model, **more), **given)
 
 
 def test_names_of_classes_do_not_make_probabilities_of_labels():
@@ -59,8 +59,10 @@ def test_names_of_classes_do_not_make_probabilities_of_labels():
     model = LinearSVC().fit(frame, target)
     rows, given = asked()
     with pytest.raises(ConfigError, match="no probabilities"):
-        explain(rows, model, classes=["no", "yes"], **given)
-    found = explain(rows, model, classes=["no", "yes"], output="raw", explain_class="yes", **given)
+        explain(rows, Model(model, classes=["no", "yes"]), **given)
+    found = explain(
+        rows, Model(model, classes=["no", "yes"], output="raw"), explain_class="yes", **given
+    )
     np.testing.assert_allclose(found.prediction, model.decision_function(rows), atol=1e-12)
 
 
@@ -71,7 +73,7 @@ def test_boosters_as_objects():
     boosted = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(frame, target)
     light = LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, target)
     for whole, booster in ((boosted, boosted.get_booster()), (light, light.booster_)):
-        plan = plan_explanation(rows, booster, output="raw", explain_class=1, **given)
+        plan = plan_explanation(rows, Model(booster, output="raw"), explain_class=1, **given)
         assert plan.method == "tree_shap"
         expected = by_shap(whole, given["background"], rows)
         np.testing.assert_allclose(values(plan.frame), expected, atol=1e-5)
@@ -92,7 +94,7 @@ def test_xgboost_labels_become_probabilities(objective, tmp_path):
     found = explain(rows, tmp_path / "model.ubj", **given)
     shown = found[[f"prediction_{label}" for label in LABELS]]
     np.testing.assert_allclose(shown, expected.predict(xgboost.DMatrix(rows)), atol=1e-6)
-    raw = explain(rows, booster, output="raw", **given)
+    raw = explain(rows, Model(booster, output="raw"), **given)
     shap_values = by_shap(expected, given["background"], rows)
     np.testing.assert_allclose(values(raw, LABELS), shap_values, atol=1e-5)
 
@@ -193,12 +195,12 @@ def test_an_mlflow_model_is_what_it_was(tmp_path, monkeypatch):
         path = logged(tmp_path / type(model).__name__, monkeypatch, flavor, model)
         with pytest.raises(ConfigError, match="MLflow model can run code"):
             explain(rows, path, **given)
-        plan = plan_explanation(rows, path, trusted=True, output=kind, **given)
+        plan = plan_explanation(rows, Model(path, output=kind, trusted=True), **given)
         assert plan.method == "tree_shap"
         whole = light if flavor == "lightgbm" else forest  # shap adds up a booster's classes
         expected = by_shap(whole, given["background"], rows)
         np.testing.assert_allclose(values(plan.frame, LABELS), expected, atol=1e-6)
-        shown = explain(rows, path, trusted=True, **given)
+        shown = explain(rows, Model(path, trusted=True), **given)
         predicted = shown[[f"prediction_{label}" for label in LABELS]]
         np.testing.assert_allclose(predicted, whole.predict_proba(rows), atol=1e-9)
 
@@ -209,7 +211,7 @@ def test_an_mlflow_model_of_xgboost_and_of_python(tmp_path, monkeypatch):
     boosted = xgboost.XGBClassifier(n_estimators=3, max_depth=2).fit(frame, target)
     rows, given = asked()
     path = logged(tmp_path, monkeypatch, "xgboost", boosted)
-    shown = explain(rows, path, trusted=True, **given)
+    shown = explain(rows, Model(path, trusted=True), **given)
     np.testing.assert_allclose(shown.prediction, boosted.predict_proba(rows)[:, 1], atol=1e-6)
 
     class Python(pyfunc.PythonModel):
@@ -221,11 +223,11 @@ def test_an_mlflow_model_of_xgboost_and_of_python(tmp_path, monkeypatch):
             return found.argmax(axis=1) if self.labels else pd.DataFrame(found)
 
     labels = logged(tmp_path / "labels", monkeypatch, "pyfunc", Python(True))
-    with pytest.raises(ConfigError, match="whole numbers"):
-        explain(rows, labels, trusted=True, **given)
+    with pytest.raises(ConfigError, match="predicts integers"):
+        explain(rows, Model(labels, trusted=True), **given)
     numbers = logged(tmp_path / "numbers", monkeypatch, "pyfunc", Python(False))
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    found = explain(table, numbers, trusted=True, classes=["no", "yes"], **given).to_pandas()
+    found = explain(table, Model(numbers, classes=["no", "yes"], trusted=True), **given).to_pandas()
     np.testing.assert_allclose(found.prediction, shown.prediction, atol=1e-6)
 
 

@@ -21,7 +21,7 @@ from rai_scale.explanations import (
     permutation_importance,
     plan_explanation,
 )
-from rai_scale.models import load_model
+from rai_scale.models import Model, load_model
 
 OWN = ["income", "open debt", "age", "int.rate"]
 LISTED = [OWN[1], OWN[3], OWN[0], OWN[2]]
@@ -70,8 +70,9 @@ def test_features_in_another_order_than_fitted(kind, tmp_path):
     more = {"classes": [False, True]} if kind == "lightgbm method" else {}
     outputs = ["probability"] if kind == "lightgbm method" else ["probability", "raw"]
     for output in outputs:
-        own = explain(frame[:5], model, features=OWN, output=output, **more, **asked)
-        plan = plan_explanation(frame[:5], model, features=LISTED, output=output, **more, **asked)
+        known = Model(model, output=output, **more)
+        own = explain(frame[:5], known, features=OWN, **asked)
+        plan = plan_explanation(frame[:5], known, features=LISTED, **asked)
         listed = plan.frame
         assert "no names" not in plan.why
         assert [c for c in listed if c.startswith("shap_")] == [f"shap_{name}" for name in LISTED]
@@ -126,7 +127,7 @@ def test_a_model_without_names_says_that_it_has_none():
     for model in (LGBMClassifier(n_estimators=3, verbose=-1), RandomForestClassifier(3)):
         model.fit(frame.to_numpy(), label)
         plan = plan_explanation(frame[:5], model, features=OWN, background=frame[20:50])
-        assert "holds no names of its columns" in plan.why
+        assert "does not know its columns" in plan.why
 
 
 def test_names_in_the_signature_of_an_mlflow_model(tmp_path, monkeypatch):
@@ -144,7 +145,7 @@ def test_names_in_the_signature_of_an_mlflow_model(tmp_path, monkeypatch):
         serialization_format="cloudpickle",
         pip_requirements=[],
     )
-    listed = explain(frame[:5], path, features=LISTED, background=frame[20:50], trusted=True)
+    listed = explain(frame[:5], Model(path, trusted=True), features=LISTED, background=frame[20:50])
     expected = model.predict_proba(frame[:5].to_numpy())[:, 1]
     np.testing.assert_allclose(listed.prediction, expected, atol=1e-12)
     loaded = load_model(path, trusted=True)
@@ -158,11 +159,12 @@ def test_one_column_of_probabilities_of_two_classes():
     def flat(rows: pd.DataFrame) -> np.ndarray:
         return 1 / (1 + np.exp(-rows.income.to_numpy() * rows.age.to_numpy()))
 
-    asked = {"features": OWN, "background": frame[20:40], "classes": ["no", "yes"]}
-    expected = explain(frame[:4], flat, **asked)
-    found = explain(frame[:4], lambda rows: flat(rows)[:, None], **asked)
+    asked = {"features": OWN, "background": frame[20:40]}
+    expected = explain(frame[:4], Model(flat, ["no", "yes"]), **asked)
+    column = Model(lambda rows: flat(rows)[:, None], ["no", "yes"])
+    found = explain(frame[:4], column, **asked)
     pd.testing.assert_frame_equal(found, expected)
-    one = explain(frame[:1], lambda rows: flat(rows)[:, None], **asked)
+    one = explain(frame[:1], column, **asked)
     pd.testing.assert_frame_equal(one, expected[:1])
 
 
@@ -173,10 +175,12 @@ def test_scores_of_outliers_are_explained_and_their_labels_not():
         forest,
         make_pipeline(StandardScaler(), IsolationForest(n_estimators=5)).fit(frame),
     ):
-        found = explain(frame[:4], model, features=LISTED, background=frame[20:50], output="raw")
+        found = explain(
+            frame[:4], Model(model, output="raw"), features=LISTED, background=frame[20:50]
+        )
         np.testing.assert_allclose(found.prediction, model.decision_function(frame[:4]))
         assert set(found.explained_by) == {"exact_shap"}
-        with pytest.raises(ConfigError, match="output='raw' for its decision_function"):
+        with pytest.raises(ConfigError, match="output='raw'\\) to explain its"):
             explain(frame[:4], model, features=OWN, background=frame[20:50])
 
 
@@ -189,7 +193,7 @@ def test_catboost_by_task():
     found = explain(frame[:4], value, **asked)
     np.testing.assert_allclose(found.prediction, value.predict(frame[:4]), atol=1e-9)
     model = catboost.CatBoostClassifier(**quiet).fit(frame, label.astype(int))
-    raw = explain(frame[:4], model, output="raw", **asked)
+    raw = explain(frame[:4], Model(model, output="raw"), **asked)
     expected = model.predict(frame[:4], prediction_type="RawFormulaVal")
     np.testing.assert_allclose(raw.prediction, expected, atol=1e-9)
 

@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.errors import ConfigError
 from rai_scale.explanations import explain, plan_explanation
+from rai_scale.models import Model
 from tests.capabilities.explained import (
     BACKGROUND,
     NAMES,
@@ -47,7 +48,9 @@ def test_trees_equal_shap_over_the_whole_background(model, output):
     frame, target = make()
     model.fit(frame, target)
     background, rows = split(frame)
-    plan = plan_explanation(rows, model, features=NAMES, background=background, output=output)
+    plan = plan_explanation(
+        rows, Model(model, output=output), features=NAMES, background=background
+    )
     assert plan.method == "tree_shap"
     assert f"{BACKGROUND} background rows" in plan.why
     np.testing.assert_allclose(values(plan.frame), by_shap(model, background, rows), atol=1e-6)
@@ -113,7 +116,7 @@ def test_xgboost_equals_shap():
     frame, target = make()
     model = xgboost.XGBClassifier(n_estimators=10, max_depth=3).fit(frame, target)
     background, rows = split(frame)
-    found = explain(rows, model, features=NAMES, background=background, output="raw")
+    found = explain(rows, Model(model, output="raw"), features=NAMES, background=background)
     np.testing.assert_allclose(values(found), by_shap(model, background, rows), atol=1e-6)
 
 
@@ -122,11 +125,11 @@ def test_path_dependent_is_shaps_and_only_for_scores_of_trees():
     model = LGBMClassifier(n_estimators=10, verbose=-1).fit(frame, target)
     background, rows = split(frame)
     asked = {"features": NAMES, "background": background, "perturbation": "tree_path_dependent"}
-    found = explain(rows, model, output="raw", **asked)
+    found = explain(rows, Model(model, output="raw"), **asked)
     explainer = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
     np.testing.assert_allclose(values(found), explainer.shap_values(rows), atol=1e-9)
     with pytest.raises(ConfigError, match="bent by a link"):
-        explain(rows, model, output="probability", **asked)
+        explain(rows, model, **asked)
     with pytest.raises(ConfigError, match="not for exact_shap"):
         explain(rows, model, method="exact_shap", **asked)
 
@@ -164,7 +167,7 @@ def test_linear_scores_equal_shaps_linear_explainer(model):
     frame, target = make()
     model.fit(frame, target)
     background, rows = split(frame)
-    plan = plan_explanation(rows, model, features=NAMES, background=background, output="raw")
+    plan = plan_explanation(rows, Model(model, output="raw"), features=NAMES, background=background)
     assert plan.method == "linear_shap"
     scaler, final = (model[0].transform, model[1]) if hasattr(model, "steps") else (None, model)
     given = background if scaler is None else pd.DataFrame(scaler(background), columns=NAMES)
@@ -201,7 +204,8 @@ def test_missing_values_of_boosted_trees_by_treeshap():
     frame = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.1)
     model = LGBMClassifier(n_estimators=10, verbose=-1).fit(frame, target)
     background, rows = split(frame)
-    asked = {"features": NAMES, "background": background, "output": "raw"}
+    asked = {"features": NAMES, "background": background}
+    model = Model(model, output="raw")
     plan = plan_explanation(rows, model, **asked)
     assert plan.method == "tree_shap"
     exact = explain(rows, model, method="exact_shap", **asked)

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
 from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.explanations import explain, plan_explanation
+from rai_scale.models import Model
 from tests.conftest import make_case
 
 FEATURES = list("abcde")
@@ -73,7 +74,7 @@ def check(model, frame, target, rows) -> str:
     target = pd.qcut(target, 3, labels=False) if classifies else target
     model.fit(frame, target)
     asked = {"features": FEATURES, "background": frame[100:140]}
-    asked["output"] = "raw" if classifies else "probability"
+    model = Model(model, output="raw" if classifies else "probability")
     plan = plan_explanation(rows, model, **asked)
     assert plan.method == "tree_shap", plan.why
     exact = explain(rows, model, method="exact_shap", **asked)
@@ -115,7 +116,8 @@ def test_missing_values_that_were_not_seen_in_training(background):
     model = LGBMClassifier(**LIGHT).fit(frame, target > 0)
     rows = frame[:10].copy()
     rows.loc[rows.index[::2], ["a", "c"]] = np.nan
-    asked = {"features": FEATURES, "background": frame[100 : 100 + background], "output": "raw"}
+    asked = {"features": FEATURES, "background": frame[100 : 100 + background]}
+    model = Model(model, output="raw")
     found = explain(rows, model, **asked)
     assert set(found.explained_by) == {"tree_shap"}
     exact = explain(rows, model, method="exact_shap", **asked)

@@ -31,7 +31,7 @@ def rows() -> pd.DataFrame:
 
 def test_logistic_and_ridge_are_scikit_learns(rows):
     x = StandardScaler().fit_transform(rows[["a", "b"]])
-    found = train_glassbox(rows, features=["a", "b"], y_true="y", C=0.5)
+    found = train_glassbox(rows, features=["a", "b"], y_true="y", model_params={"C": 0.5})
     expected = LogisticRegression(C=0.5, max_iter=1000).fit(x, rows.y)
     np.testing.assert_allclose(
         found.model.predict_proba(rows[["a", "b"]]), expected.predict_proba(x), atol=1e-5
@@ -46,14 +46,16 @@ def test_l1_drops_what_tells_nothing(rows):
     noise = rows.assign(noise=np.random.default_rng(0).normal(size=ROWS))
     features = ["a", "noise"]
     options = {"features": features, "penalty": "l1"}
-    lasso = train_glassbox(noise, y_true="value", alpha=0.2, **options).model[-1]
+    lasso = train_glassbox(noise, y_true="value", model_params={"alpha": 0.2}, **options).model[-1]
     assert lasso.coef_[1] == 0 != lasso.coef_[0]
-    logistic = train_glassbox(noise, y_true="y", C=0.02, **options).model[-1]
+    logistic = train_glassbox(noise, y_true="y", model_params={"C": 0.02}, **options).model[-1]
     assert logistic.coef_[0, 1] == 0 != logistic.coef_[0, 0]
 
 
 def test_tree_is_scikit_learns(rows):
-    found = train_glassbox(rows, features=["a", "b"], y_true="y", model="tree", max_depth=2)
+    found = train_glassbox(
+        rows, features=["a", "b"], y_true="y", model="tree", model_params={"max_depth": 2}
+    )
     expected = DecisionTreeClassifier(max_depth=2, random_state=0).fit(rows[["a", "b"]], rows.y)
     np.testing.assert_allclose(
         found.model.predict_proba(rows[["a", "b"]]), expected.predict_proba(rows[["a", "b"]])
@@ -76,9 +78,9 @@ def test_aplr_trains_or_says_what_to_install(rows):
         with pytest.raises(MissingExtraError, match="pip install"):
             train_glassbox(rows, y_true="y", **options)
         return
-    found = train_glassbox(rows, y_true="value", m=50, **options)
+    found = train_glassbox(rows, y_true="value", model_params={"m": 50}, **options)
     assert np.corrcoef(found.model.predict(rows[["a", "b", "kind"]]), rows.value)[0, 1] > 0.6
-    found = train_glassbox(rows, y_true="y", m=50, **options)
+    found = train_glassbox(rows, y_true="y", model_params={"m": 50}, **options)
     predicted = found.model.predict(rows[["a", "b", "kind"]])
     assert (np.array(predicted, dtype=str) == rows.y.astype(str)).mean() > 0.7
 
@@ -88,7 +90,7 @@ def test_aplr_trains_or_says_what_to_install(rows):
     [
         ({"model": "trea"}, "Did you mean 'tree'"),
         ({"penalty": "l3"}, "l1, l2"),
-        ({"features": ["a", "y"]}, "not the target"),
+        ({"features": ["a", "y"]}, "not that of y_true"),
         ({"feature_types": {"a": [1.0]}}, "cut points are for EBMs"),
     ],
 )

@@ -16,8 +16,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations import explain, importance
+from rai_scale.explanations import ValueSampling, explain, importance
 from rai_scale.explanations.local.reasons import add_reasons, number_text
+from rai_scale.models import Model
 from rai_scale.statistics.multiple_tests import holm
 
 RNG = np.random.default_rng(13)
@@ -117,7 +118,7 @@ def test_replicates_say_how_far_the_mean_of_sampled_values_is_off():
     assert found["sampling_error"][0] == pytest.approx(abs(sign) * shifts.std(ddof=1) / 2, rel=1e-9)
     assert "age" in add_reasons(sampled, top=3)["reasons"][0]
     assert ";" not in add_reasons(sampled, top=3)["reasons"][0]
-    with pytest.raises(ConfigError, match="others not"):
+    with pytest.raises(ConfigError, match="others have none"):
         importance(sampled.assign(shap_income=1.0))
 
 
@@ -125,10 +126,7 @@ def test_columns_of_a_class_of_sampled_explanations_are_found():
     rows = pd.DataFrame(RNG.normal(size=(60, 7)), columns=list("abcdefg"))
     label = np.digitize(rows["a"] * rows["b"] + rows["c"], [-0.4, 0.4])
     forest = RandomForestClassifier(5, max_depth=4, random_state=0).fit(rows, label)
-    explained = explain(
-        cut(2, rows), forest, features=list(rows), background=rows[:8], method="kernel_shap",
-        max_evals=40, replicates=True,
-    )  # fmt: skip
+    explained = explain(cut(2, rows), forest, features=list(rows), background=rows[:8], method="kernel_shap", sampling=ValueSampling(max_evals=40, replicates=True))  # fmt: skip
     found = importance(explained, prefix="shap_2_")
     table = LOCAL.collect(explained).to_pandas()
     assert found.features == tuple("abcdefg")
@@ -147,7 +145,7 @@ def test_names_of_classes_and_features_may_begin_alike():
         return np.column_stack([given["income"], given["age"] * 2, given["error_income"]])
 
     features, labels = list(frame), ["high", "high_risk", "low"]
-    explained = explain(frame, predict, features=features, background=frame, classes=labels)
+    explained = explain(frame, Model(predict, classes=labels), features=features, background=frame)
     for label in labels:
         found = importance(explained, prefix=f"shap_{label}_", features=features)
         assert found.features == tuple(features)

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from rai_scale.errors import ConfigError, MissingColumnError, MissingExtraError
 from rai_scale.explanations import (
+    FeatureGrid,
     explain,
     ice,
     importance,
@@ -96,7 +97,7 @@ def test_every_kind_is_drawn(fitted, explained):
     frame, target, model = fitted
     rows = frame[:60].assign(y=target[:60], m=np.where(frame.f0[:60] > 0, "a", "b"))
     asked = {"features": FEW, "background": frame[:30]}
-    options = {"of": ["f0", ("f0", "f1")], "grid_points": 4, **asked}
+    options = {"of": ["f0", ("f0", "f1")], "grid": FeatureGrid(points=4), **asked}
     dependence = partial_dependence(rows, model, **options)
     lines = ice(rows, model, rows=5, **options)
     drawn = dependence.to_interpret(lines=lines).visualize(0)

@@ -16,8 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.explanations import ice, partial_dependence
+from rai_scale.errors import ConfigError, MissingColumnError, OptionError
+from rai_scale.explanations import FeatureGrid, ice, partial_dependence
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(7)
@@ -39,7 +39,7 @@ def cut(parts: int = 3, rows: pd.DataFrame = ROWS):
 def test_one_and_two_way_of_each_class_are_those_of_scikit_learn():
     terms = ["a", "c", ("b", "c")]
     found = partial_dependence(
-        cut(), FOREST, features=FEATURES, of=terms, grid="linspace", grid_points=7
+        cut(), FOREST, features=FEATURES, of=terms, grid=FeatureGrid("linspace", points=7)
     )
     for number, term in enumerate(terms):
         expected = by_sklearn(FOREST, ROWS[FEATURES], term, grid_resolution=7, method="brute")
@@ -52,7 +52,7 @@ def test_one_and_two_way_of_each_class_are_those_of_scikit_learn():
 
 def test_weights_and_a_single_class():
     found = partial_dependence(
-        cut(2), BINARY, features=FEATURES, of=["b"], grid="linspace", sample_weight="w"
+        cut(2), BINARY, features=FEATURES, of=["b"], grid=FeatureGrid("linspace"), sample_weight="w"
     )
     expected = by_sklearn(
         BINARY, ROWS[FEATURES], ["b"], grid_resolution=10, sample_weight=ROWS["w"], method="brute"
@@ -95,8 +95,7 @@ def test_lines_of_rows_are_those_of_scikit_learn():
         of=["a", ("b", "c")],
         rows=12,
         key_columns=["key"],
-        grid="linspace",
-        grid_points=5,
+        grid=FeatureGrid("linspace", points=5),
     )
     rows = ROWS.iloc[found.keys["key"]].reset_index(drop=True)
     assert len(rows) == 12
@@ -125,7 +124,7 @@ def test_lines_of_rows_are_those_of_scikit_learn():
 
 
 def test_the_same_on_each_engine_and_however_rows_are_cut(cluster_case):
-    options = {"features": FEATURES, "of": ["a", ("a", "c")], "grid_points": 4}
+    options = {"features": FEATURES, "of": ["a", ("a", "c")], "grid": FeatureGrid(points=4)}
     alone = partial_dependence(ROWS, FOREST, **options)
     lines = ice(ROWS, FOREST, rows=6, **options)
     shuffled = pa.Table.from_pandas(ROWS.sample(frac=1, random_state=2), preserve_index=False)
@@ -164,7 +163,9 @@ def test_categories_text_and_missing_values():
 
 
 def test_given_grids_and_results_as_tables():
-    found = partial_dependence(cut(), FOREST, features=FEATURES, of=["b"], grid={"b": [0, 1]})
+    found = partial_dependence(
+        cut(), FOREST, features=FEATURES, of=["b"], grid=FeatureGrid(values={"b": [0, 1]})
+    )
     table = found.to_pandas()
     assert table["value"].tolist() == [0.0, 1.0] * 3
     assert table["class"].tolist() == ["0", "0", "1", "1", "2", "2"]
@@ -178,11 +179,8 @@ def test_given_grids_and_results_as_tables():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"grid": "even"}, ConfigError, "unknown grid"),
         ({"of": [("a", "a")]}, ConfigError, "pairs of them"),
         ({"of": ["d"]}, ConfigError, "pairs of them"),
-        ({"grid_points": 1}, ConfigError, "above 1"),
-        ({"percentiles": (0.9, 0.1)}, ConfigError, "increasing"),
         ({"sample_weight": "v"}, MissingColumnError, "'v'"),
         ({"sample_weight": "minus"}, ConfigError, "weights are missing or negative"),
     ],
@@ -190,3 +188,24 @@ def test_given_grids_and_results_as_tables():
 def test_what_cannot_be_done_is_refused(options, error, message):
     with pytest.raises(error, match=message):
         partial_dependence(ROWS.assign(minus=-ROWS["w"]), FOREST, features=FEATURES, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "even"}, "unknown grid 'even'"),
+        ({"points": 1}, "at least 2; found 1"),
+        ({"percentiles": (0.9, 0.1)}, "increasing"),
+    ],
+)
+def test_a_grid_is_checked_when_it_is_made(options, message):
+    with pytest.raises(OptionError, match=message):
+        FeatureGrid(**options)
+
+
+def test_quantiles_between_given_percentiles_are_distinct():
+    rows = pd.DataFrame({"a": [0.0] * 90 + list(range(1, 41)), "b": RNG.normal(size=130), "c": 0.5})
+    grid = FeatureGrid(points=11, percentiles=(0.1, 0.9))
+    found = partial_dependence(rows, FOREST, features=FEATURES, of=["a"], grid=grid)
+    expected = np.unique(np.percentile(rows["a"], np.linspace(10, 90, 11)))
+    np.testing.assert_allclose(found.terms[0].axes[0].values, expected)

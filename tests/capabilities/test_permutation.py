@@ -16,7 +16,7 @@ from sklearn.metrics import fbeta_score, make_scorer
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.explanations import permutation_importance
-from rai_scale.models import sample_rows
+from rai_scale.models import Model, sample_rows
 
 FEATURES = ["a", "b", "c"]
 RNG = np.random.default_rng(11)
@@ -73,7 +73,9 @@ def test_a_function_is_scored_as_the_model_behind_it():
     options = {"features": FEATURES, "y_true": "y", "repeats": 2}
     for scoring in ("neg_log_loss", "accuracy"):
         theirs = permutation_importance(cut(), FOREST, scoring=scoring, **options)
-        ours = permutation_importance(cut(), predict, scoring=scoring, classes=[0, 1], **options)
+        ours = permutation_importance(
+            cut(), Model(predict, classes=[0, 1]), scoring=scoring, **options
+        )
         assert np.array_equal(ours.importances, theirs.importances)
     regression = permutation_importance(cut(), lambda frame: frame["a"].to_numpy(), **options)
     assert regression.scoring == "r2"

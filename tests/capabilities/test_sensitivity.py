@@ -142,5 +142,5 @@ def test_what_makes_no_design_is_refused(run, options, message):
 
 def test_text_has_no_range():
     rows = ROWS.assign(c="x")
-    with pytest.raises(ConfigError, match="'c' are no numbers"):
+    with pytest.raises(ConfigError, match="'c' are not numeric"):
         morris(rows, lambda frame: np.zeros(len(frame)), features=FEATURES)

@@ -74,11 +74,15 @@ def _explain(folder: Path) -> dict[str, Any]:
     if not model.exists():
         frame = pd.read_parquet(folder / "lake" / "people.parquet")
         joblib.dump(LogisticRegression().fit(frame[["age"]], frame["y"]), model)
-    return {"model": str(model), "trusted": True, "features": ["age"], "key_columns": ["id"]}
+    return {
+        "model": {"path": str(model), "trusted": True},
+        "features": ["age"],
+        "key_columns": ["id"],
+    }
 
 
 def _train(folder: Path) -> dict[str, Any]:
-    fast = {"interactions": 0, "outer_bags": 1, "max_rounds": 5, "shards": 1}
+    fast = {"interactions": 0, "ebm_params": {"outer_bags": 1, "max_rounds": 5}, "shards": 1}
     return {"features": ["age"], "y_true": "y", "key_columns": ["id"], **fast}
 
 

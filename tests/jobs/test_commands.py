@@ -85,9 +85,10 @@ def test_the_simple_case_needs_no_yaml(tmp_path, monkeypatch):
         ran = cli(command, "lake", *labels, "--output", f"there/{command}")
         assert ran.code == 0, ran.text
         assert (tmp_path / "there" / command / "report.html").exists()
-    ran = cli("train-ebm", "lake", "--features", "age", "--y-true", "y", "--set", "outer_bags=1")
+    fast = ("--set", "ebm_params.outer_bags=1")
+    ran = cli("train-ebm", "lake", "--features", "age", "--y-true", "y", *fast)
     assert ran.code == 0, ran.text
-    pickled = ("--model", "out/ebm/model.pkl", "--set", "trusted=true")
+    pickled = ("--set", "model.path=out/ebm/model.pkl", "--set", "model.trusted=true")
     ran = cli("explain", "lake", "--features", "age", *pickled)
     assert ran.code == 0, ran.text
 

@@ -107,7 +107,11 @@ def test_train_ebm_and_explain_the_model(lake, tmp_path):
     ran = cli("train-ebm", CONF / "ebm.yaml", *as_options(sets))
     assert ran.code == 0, ran.text
     assert "1 shard(s); auc 0." in ran.out
-    sets = {"source": lake, "output": tmp_path / "explain", "model": tmp_path / "ebm" / "model.pkl"}
+    sets = {
+        "source": lake,
+        "output": tmp_path / "explain",
+        "model.path": tmp_path / "ebm" / "model.pkl",
+    }
     ran = cli("explain", CONF / "explain.yaml", *as_options(sets))
     assert ran.code == 0, ran.text
     assert "24 rows explained by exact_shap" in ran.out

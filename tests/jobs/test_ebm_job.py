@@ -43,7 +43,8 @@ def lake(tmp_path_factory) -> Path:
 def config(lake: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(lake), "output": str(folder / "out"), "features": FEATURES}
     base |= {"y_true": "y", "key_columns": ["person"], "sensitive_features": ["sex"]}
-    base |= {"max_rounds": 60, "outer_bags": 2, "shards": 2, "min_rows_per_shard": 200}
+    base |= {"ebm_params": {"max_rounds": 60, "outer_bags": 2}}
+    base |= {"shards": {"count": 2, "min_rows": 200}}
     return write_config(folder / "ebm.yaml", {**base, **changes})
 
 
@@ -137,11 +138,10 @@ def test_the_trained_model_can_be_explained(lake, done, tmp_path):
     folder, _ = done
     values = {"source": str(lake), "output": str(tmp_path / "out"), "features": FEATURES}
     values |= {
-        "model": str(folder / "out" / "model.pkl"),
-        "trusted": True,
+        "model": {"path": str(folder / "out" / "model.pkl"), "trusted": True},
         "key_columns": ["person"],
     }
-    values |= {"background_rows": 10}
+    values |= {"background": {"rows": 10}}
     ran = cli("explain", write_config(tmp_path / "explain.yaml", values))
     assert ran.code == 0, ran.text
     assert "1,200 rows explained by exact_shap; most by age, job, income" in ran.out
@@ -249,7 +249,7 @@ def test_a_private_model_is_charged_once_and_tells_no_count(lake, private, tmp_p
 def test_a_private_model_beyond_the_budget_or_without_bounds(private, tmp_path):
     _, base, _ = private
     changed = {**base, "output": str(tmp_path / "out")}
-    path = write_config(tmp_path / "more.yaml", {**changed, "max_rounds": 21})
+    path = write_config(tmp_path / "more.yaml", {**changed, "ebm_params": {"max_rounds": 21}})
     ran = cli("train-ebm", path)
     assert (ran.code, "over the budget of scope 'people'" in ran.text) == (1, True), ran.text
     del changed["private"]

@@ -47,10 +47,14 @@ def home(tmp_path_factory) -> Path:
     return folder
 
 
+def trusted(path: Path) -> dict[str, object]:
+    return {"path": str(path), "trusted": True}
+
+
 def config(home: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(home / "lake"), "output": str(folder / "out"), "features": FEATURES}
-    base |= {"model": str(home / "forest.joblib"), "trusted": True, "key_columns": ["person"]}
-    base |= {"background": str(home / "reference"), "sensitive_features": ["sex"]}
+    base |= {"model": trusted(home / "forest.joblib"), "key_columns": ["person"]}
+    base |= {"background": {"table": str(home / "reference")}, "sensitive_features": ["sex"]}
     return write_config(folder / "explain.yaml", {**base, **changes})
 
 
@@ -62,7 +66,7 @@ def explained(folder: Path, key: str = "person") -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def done(home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    asked = {"partial_dependence": ["age"], "morris": 10, "ice_rows": 5, "grid_points": 6}
+    asked = {"partial_dependence": ["age"], "morris": 10, "ice_rows": 5, "grid": {"points": 6}}
     asked["permutation"] = {"y_true": "y", "scoring": "roc_auc", "repeats": 2}
     return folder, cli("explain", config(home, folder, **asked), "--log-json")
 
@@ -167,7 +171,7 @@ def test_several_classes_reasons_and_all_columns_kept(home, tmp_path):
     label = pd.cut(frame["age"], [0, 35, 60, 99], labels=["young", "middle", "old"]).astype(str)
     forest = RandomForestClassifier(5, max_depth=4, random_state=0)
     joblib.dump(forest.fit(frame[FEATURES], label), tmp_path / "three.joblib")
-    asked = {"model": str(tmp_path / "three.joblib"), "key_columns": [], "reasons": 2}
+    asked = {"model": trusted(tmp_path / "three.joblib"), "key_columns": [], "reasons": 2}
     ran = cli("explain", config(home, tmp_path, **asked, partial_dependence=["hours"]))
     assert ran.code == 0, ran.text
     found = explained(tmp_path)
@@ -191,10 +195,11 @@ def sampled(home, tmp_path_factory):
     features = [*FEATURES, *noise]
     forest = RandomForestClassifier(4, max_depth=4, random_state=0)
     joblib.dump(forest.fit(people[features], people["y"]), folder / "forest.joblib")
-    asked: dict = {"source": str(folder / "lake"), "method": "kernel_shap", "max_evals": 40}
-    asked |= {"model": str(folder / "forest.joblib"), "features": features, "background": None}
-    asked |= {"replicates": True, "sobol": 16, "row_pages": 2, "grid_points": 4, "ice_rows": 0}
-    asked |= {"background_rows": 10, "partial_dependence": ["hours", ["age", "hours"]]}
+    asked: dict = {"source": str(folder / "lake"), "method": "kernel_shap"}
+    asked |= {"model": trusted(folder / "forest.joblib"), "features": features}
+    asked |= {"sampling": {"max_evals": 40, "replicates": True}, "background": {"rows": 10}}
+    asked |= {"sobol": 16, "row_pages": 2, "grid": {"points": 4}, "ice_rows": 0}
+    asked |= {"partial_dependence": ["hours", ["age", "hours"]]}
     ran = cli("explain", config(home, folder, **asked))
     assert ran.code == 0, ran.text
     return folder, people[features], forest
@@ -233,7 +238,10 @@ def test_single_rows_stand_in_the_contents(sampled):
 WRONG = {
     "a pair of one": ({"partial_dependence": [["age", "age"]]}, "two different features"),
     "no power of two": ({"sobol": 100}, "a power of two"),
-    "not trusted": ({"trusted": False}, "can run code while it loads"),
+    "not trusted": ({"model": "a.pkl"}, "can run code while it loads"),
+    "a background without a key": ({"background": "lake/reference"}, "{table: lake/reference}"),
+    "two budgets": ({"sampling": {"max_evals": 9, "target_error": 0.1}}, "sampling: give max_evals or"),
+    "no such option": ({"grid": {"pionts": 9}}, "grid.pionts: unknown key. Did you mean 'points'?"),
     "no such feature": ({"features": ["age", "incom", "hours"]}, "Did you mean 'income'?"),
     "no such method": ({"method": "tre_shap"}, "Did you mean 'tree_shap'?"),
     "no such class": ({"explain_class": 7}, "no class 7"),
@@ -268,7 +276,7 @@ def test_a_model_that_is_no_tree_is_enumerated(home, tmp_path):
     forest = RandomForestClassifier(3, max_depth=3, random_state=0)
     pipeline = make_pipeline(FunctionTransformer(np.log1p), forest)
     joblib.dump(pipeline.fit(frame[FEATURES], frame["y"]), tmp_path / "pipeline.joblib")
-    asked = {"model": str(tmp_path / "pipeline.joblib"), "method": "exact_shap"}
+    asked = {"model": trusted(tmp_path / "pipeline.joblib"), "method": "exact_shap"}
     ran = cli("explain", config(home, tmp_path, **asked))
     assert ran.code == 0, ran.text
     found = explained(tmp_path)

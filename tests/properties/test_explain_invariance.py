@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neural_network import MLPClassifier
 
 from rai_scale.engines import engine_named
-from rai_scale.explanations import explain, plan_explanation
+from rai_scale.explanations import ValueSampling, explain, plan_explanation
 from rai_scale.models import sample_rows
 from tests.conftest import make_case
 
@@ -42,13 +42,13 @@ def options(data, method):
     if method == "deep":
         return deep_options()
     model = forest if method == "tree_shap" else network
-    budget = {"max_evals": 40} if method == "kernel_shap" else {}
+    budget = ValueSampling(max_evals=40 if method == "kernel_shap" else None)
     return {
         "model": model,
         "features": FEATURES,
         "background": background,
         "method": method,
-        **budget,
+        "sampling": budget,
     }
 
 

@@ -17,6 +17,7 @@ from rai_scale import explanations, fairness, glassbox, measures
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import evaluate_candidates
 from rai_scale.gates import Gate
+from rai_scale.glassbox import EBMParams
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
 from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.config import AnalyzerConfig
@@ -133,7 +134,7 @@ CASES = {
     "Sobol": lambda _: explanations.sobol(X, model(), features=["a", "b"], base_samples=16),
     "Explanation": lambda _: explanations.plan_explanation(X, model(), features=["a", "b"]),
     "EBMResult": lambda _: rai_scale.train_ebm(
-        ROWS, features=["a", "b"], y_true="y", shards=1, max_rounds=5
+        ROWS, features=["a", "b"], y_true="y", shards=1, ebm_params=EBMParams(max_rounds=5)
     ),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
@@ -169,7 +170,7 @@ def test_no_result_is_left_out():
     for module in pkgutil.walk_packages(rai_scale.__path__, "rai_scale."):
         if not module.name.startswith(("rai_scale.jobs", "rai_scale.cli")):
             importlib.import_module(module.name)
-    bases = {"Sensitivity", "UsableTables"}
+    bases = {"SensitivityResult", "UsableTables"}
     assert {kind.__name__ for kind in every_result()} - bases == set(CASES)
 
 

@@ -83,7 +83,7 @@ def boosting() -> dict:
     return {
         "title": "EBM",
         "run": RUN,
-        "settings": {"features": ["age", "job"], "target": "y", "task": "classification",
+        "settings": {"features": ["age", "job"], "y_true": "y", "task": "classification",
                      "unit": "log-odds", "measured_on": "on rows held out"},
         "summary": {"rows": 1000, "terms": 3, "shards": 2},
         "importance": [{"term": "job", "value": 0.2}, {"term": "age", "value": 0.8},

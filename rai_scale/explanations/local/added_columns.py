@@ -1,4 +1,4 @@
-"""How explanations are laid out as columns, or as rows of the long form."""
+"""How explanations become columns of a frame, or rows of the long form."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class AddedColumns:
     prefix : str
         ``shap`` or ``lime``.
     sampled : bool
-        Whether values have errors.
+        Whether values are sampled, so that they have errors.
     method : str
-        Written in ``explained_by``.
+        Name of the method, written to ``explained_by``.
     keys : tuple of str
-        Kept columns; empty keeps all.
+        Columns of the frame that are kept; empty keeps all.
     long : bool
     replicates : int
         How many independent estimates of each value are added, numbered from 1.
@@ -66,14 +66,14 @@ class AddedColumns:
         if double:
             raise ConfigError(
                 f"the frame already has columns {', '.join(map(repr, double[:5]))}; drop or rename "
-                "them, or name key_columns."
+                "them, or give key_columns."
             )
         seen: dict[str, str] = {}
         for name, origin, _ in () if self.long else self._numbers(None):
             if name in seen:
                 raise ConfigError(
                     f"two columns would be called {name!r}: {seen[name]}, and {origin}. Rename a "
-                    "feature or a class, or ask for long=True."
+                    "feature or a class, or give long=True."
                 )
             seen[name] = origin
 
@@ -86,7 +86,7 @@ class AddedColumns:
         return pa.table({**columns, EXPLAINED_BY: pa.array(method)}, schema=self.schema())
 
     def _numbers(self, found: LocalValues | None) -> Iterator[tuple[str, str, np.ndarray]]:
-        """Yield the name of each column of numbers, what it is, and its numbers."""
+        """Yield the name, a description and the numbers of each numeric column."""
         none = np.empty(0)
         for name in ("prediction", "base"):
             for number, label in enumerate(self.labels or ("",)):

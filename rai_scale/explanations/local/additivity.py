@@ -1,6 +1,6 @@
-"""Values must add up to the prediction: the test that tells a method that fits from one that not.
+"""Whether values add up to the prediction: if not, the method does not fit the model.
 
-Base value plus Shapley values is the prediction (the efficiency axiom of Shapley 1953).
+The base value plus the Shapley values is the prediction (efficiency axiom of Shapley 1953).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def not_additive(found: LocalValues) -> np.ndarray:
     gap = np.abs(found.base + found.values.sum(axis=1) - found.prediction)
     allowed = TOLERANCE * np.abs(found.values).sum(axis=1)
     allowed += OF_PREDICTION * (np.abs(found.prediction) + np.abs(found.base))
-    return (~(gap <= allowed)).any(axis=1)
+    return np.asarray((~(gap <= allowed)).any(axis=1))
 
 
 def probe_rows(background: pd.DataFrame, rows: int = 4) -> pd.DataFrame:
-    """Return a few background rows, spread over the frame, those with missing values first."""
+    """Return a few background rows from all over the frame, rows with missing values first."""
     missing = np.flatnonzero(background.isna().any(axis=1))[: rows // 2]
     spread = np.linspace(0, len(background) - 1, min(rows, len(background))).astype(int)
     return background.iloc[np.unique(np.concatenate([missing, spread]))]
 
 
 def marked(found: LocalValues) -> LocalValues:
-    """Return values with NaN, and a mark, for each row whose values do not add up."""
+    """Return values that are NaN, and marked, in each row whose values do not add up."""
     wrong = not_additive(found)
     found.values[wrong] = np.nan
     return replace(found, unexplained=wrong)

@@ -17,12 +17,12 @@ _EVEN = 64
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Cells (coalition, background row) that are evaluated for each explained row.
+    """Pairs (coalition, background row) that are evaluated for each explained row.
 
     Attributes
     ----------
-    masks : ndarray of bool, shape (cells, features)
-    other : ndarray of int, shape (cells,)
+    masks : ndarray of bool, shape (pairs, features)
+    other : ndarray of int, shape (pairs,)
     """
 
     masks: np.ndarray
@@ -30,28 +30,28 @@ class Evaluation:
 
     @property
     def rows_at_once(self) -> int:
-        """How many explained rows fit in one block; fixed by the cells alone."""
+        """How many explained rows fit in one block; fixed by the pairs alone."""
         return max(1, BLOCK_ROWS // len(self.other))
 
     def run(self, task: Task, rows: pd.DataFrame) -> np.ndarray:
-        """Return the outputs, shape (rows, cells, outputs)."""
-        cells, done = len(self.other), []
+        """Return the outputs, shape (rows, pairs, outputs)."""
+        pairs, done = len(self.other), []
         for block in in_blocks(len(rows), self.rows_at_once):
-            of = np.repeat(block, cells)
-            cell = np.tile(np.arange(cells), len(block))
+            of = np.repeat(block, pairs)
+            pair = np.tile(np.arange(pairs), len(block))
             outputs = [
                 task.output(
-                    task.mixer.mix(rows, of[part], self.masks[cell[part]], self.other[cell[part]])
+                    task.mixer.mix(rows, of[part], self.masks[pair[part]], self.other[pair[part]])
                 )
                 for part in _parts(len(of))
             ]
             flat = np.concatenate(outputs)[: len(of)]
-            done.append(flat.reshape(len(block), cells, -1))
+            done.append(flat.reshape(len(block), pairs, -1))
         return np.concatenate(done)[: len(rows)]
 
 
-def _parts(cells: int) -> list[np.ndarray]:
-    """Cut cells into blocks of at most ``BLOCK_ROWS``, all of one size, a multiple of 64."""
-    blocks = -(-cells // BLOCK_ROWS)
-    size = -(-cells // (blocks * _EVEN)) * _EVEN
-    return in_blocks(cells, size)
+def _parts(pairs: int) -> list[np.ndarray]:
+    """Split pairs into blocks of at most ``BLOCK_ROWS``, all of one size, a multiple of 64."""
+    blocks = -(-pairs // BLOCK_ROWS)
+    size = -(-pairs // (blocks * _EVEN)) * _EVEN
+    return in_blocks(pairs, size)

@@ -21,7 +21,8 @@ FOLDS = 4
 
 def all_coalitions(features: int) -> np.ndarray:
     """Return all coalitions, bool of shape (2**features, features), empty first, full last."""
-    return (np.arange(2**features)[:, None] >> np.arange(features)) % 2 == 1
+    masks: np.ndarray = (np.arange(2**features)[:, None] >> np.arange(features)) % 2 == 1
+    return masks
 
 
 def exact_weights(features: int) -> np.ndarray:
@@ -35,7 +36,8 @@ def exact_weights(features: int) -> np.ndarray:
     share = np.array(
         [factorial(s) * factorial(features - s - 1) / total for s in range(features)] + [0.0]
     )
-    return np.where(masks, share[size - 1][:, None], -share[size][:, None]).T
+    weights: np.ndarray = np.where(masks, share[size - 1][:, None], -share[size][:, None]).T
+    return weights
 
 
 def layer_weights(features: int) -> np.ndarray:
@@ -46,12 +48,13 @@ def layer_weights(features: int) -> np.ndarray:
 
 @cache
 def projection(features: int) -> np.ndarray:
-    """Return the solution of the whole kernel regression, symmetric, with rows that sum to 0."""
+    """Return the symmetric map that solves the full kernel regression; its rows sum to 0."""
     weight = layer_weights(features)
     sizes = np.arange(features + 1)
     alone = (weight * sizes).sum() / features
     both = (weight * sizes * (sizes - 1)).sum() / (features * (features - 1))
-    return (np.eye(features) - 1 / features) / (alone - both)
+    inverse: np.ndarray = (np.eye(features) - 1 / features) / (alone - both)
+    return inverse
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Design:
     Attributes
     ----------
     masks : ndarray of bool, shape (coalitions, features)
-        Complete layers first; then the folds, whose coalitions stand beside their complements.
+        Complete layers first, then the folds; each coalition is followed by its complement.
     complete : int
         How many of them belong to complete layers.
     fold : ndarray of int, shape (coalitions - complete,)
@@ -90,7 +93,7 @@ class Design:
 
 
 def smallest_budget(features: int) -> int:
-    """Return how many coalitions a design has at least: one complete layer, two pairs a fold."""
+    """Return the smallest number of coalitions: one complete layer and two pairs per fold."""
     return 2 * features + 4 * FOLDS
 
 
@@ -172,9 +175,9 @@ def _layers(features: int, layers: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw(features: int, layers: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw coalitions beside their complements, sizes in proportion to their weight.
+    """Draw pairs of a coalition and its complement, sizes in proportion to their weight.
 
-    Coalitions of one size are cut from permutations, so that features occur equally often.
+    Coalitions of one size are taken from permutations, so that features occur equally often.
     """
     sizes = np.arange(layers + 1, features // 2 + 1)
     weight = layer_weights(features)[sizes] * np.where(2 * sizes == features, 1, 2)

@@ -14,8 +14,8 @@ def value_columns(
 ) -> list[str]:
     """Return the columns of values of ``features``.
 
-    Without ``features``, all that begin with ``prefix``, less errors and replicates: those of a
-    class ``high_risk`` begin with ``shap_high_`` as well.
+    Without ``features``, all that begin with ``prefix`` except errors and replicates. These may
+    include columns of another class: those of ``high_risk`` begin with ``shap_high_`` as well.
 
     Raises
     ------

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from inspect import signature
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.local.added_columns import AddedColumns
 from rai_scale.explanations.local.coalitions import FOLDS
 from rai_scale.explanations.local.shap_values import SHAP_METHODS, Choice
-from rai_scale.explanations.local.values import LocalExplainer, Options, Task
-from rai_scale.models.background import Background, background_frame
+from rai_scale.explanations.local.value_sampling import ValueSampling
+from rai_scale.explanations.local.values import LocalExplainer, Task
+from rai_scale.models.background import Background
 from rai_scale.models.column_order import UNNAMED, is_unnamed
 from rai_scale.models.columns import model_frame
-from rai_scale.models.model import Model, as_model
-from rai_scale.models.output import ModelOutput, make_output
+from rai_scale.models.ready_model import SharedOutput, ready_model
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.keyed_hash import key_hashes
@@ -42,20 +40,19 @@ _LIME = (
 METHODS: dict[str, tuple[str, str]] = {**dict.fromkeys(SHAP_METHODS, _SHAP), "lime": _LIME}
 """Per method, where ``choose(task, method) -> Choice`` and ``build(task, choice)`` are."""
 
-P = ParamSpec("P")
 PERTURBATIONS = ("interventional", "tree_path_dependent")
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Result):
-    """Explanations that were planned; nothing of the frame is read before :attr:`frame` is.
+    """Planned explanations; no row of the frame is explained before :attr:`frame` is read.
 
     Attributes
     ----------
     frame : DataFrame of the caller's kind
-        Lazy on engines that are.
+        Lazy if the engine is.
     method, why : str
-        What was picked and the reason.
+        The method that was picked, and the reason.
     columns : tuple of str
         Names of the columns that were added.
     """
@@ -76,6 +73,73 @@ class Explanation(Result):
         return [self.why]
 
 
+def explain(
+    frame: Any,
+    model: Any,
+    *,
+    features: str | Sequence[str],
+    method: str = "shap",
+    background: Background | Any = None,
+    explain_class: Any = None,
+    key_columns: str | Sequence[str] | None = None,
+    long: bool = False,
+    sampling: ValueSampling | None = None,
+    perturbation: str = "interventional",
+    random_state: int = 0,
+) -> Any:
+    """Explain each row of a frame.
+
+    Parameters
+    ----------
+    frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+    model : Model, or an estimator, function or path for ``Model(...)``
+        :class:`~rai_scale.models.model.Model` also takes the names of classes, which output is
+        explained, and whether a file is trusted.
+    features : list of str
+        Columns that the model reads. A model that knows its columns is given them in its own order;
+        one that does not is given them in this order, and ``why`` says so.
+    method : str
+        ``shap`` picks the cheapest way that is exact for the model, or sampling. ``tree_shap``,
+        ``linear_shap``, ``exact_shap`` and ``kernel_shap`` ask for one; ``lime`` is LIME.
+    background : Background, or a frame for ``Background(frame=...)``, optional
+        What features are replaced by; by default 100 rows of ``frame``. Enumeration and sampling
+        refuse one with which a row needs more than 10,000,000 predictions.
+    explain_class : class, optional
+        The class that is explained; by default the second of two, or all of more than two.
+    key_columns : list of str, optional
+        Keep only these columns of ``frame``; by default all are kept.
+    long : bool
+        One row per row, class and feature: keys, ``class``, ``feature``, ``value`` (``error``).
+    sampling : ValueSampling, optional
+        How many evaluations a sampled value may cost, or how exact it must be.
+    perturbation : {"interventional", "tree_path_dependent"}
+        How TreeSHAP takes a feature away: by values of the background, or by the counts of rows in
+        the trees.
+    random_state : int
+        Seed of the background's sample and of the sampling of values.
+
+    Returns
+    -------
+    DataFrame of the caller's kind, lazy if the engine is
+        The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
+        ``shap_<feature>`` per feature, ``shap_error_<feature>`` if values are sampled, and
+        ``explained_by``: the method that was picked, or why the row has no values (NaN).
+
+    Raises
+    ------
+    ConfigError
+        If arguments do not fit each other or the model.
+    MissingColumnError
+        If features or keys are not columns of the frame.
+    """
+    plan = plan_explanation(
+        frame, model, features=features, method=method, background=background,
+        explain_class=explain_class, key_columns=key_columns, long=long, sampling=sampling,
+        perturbation=perturbation, random_state=random_state,
+    )  # fmt: skip
+    return plan.frame
+
+
 def plan_explanation(
     frame: Any,
     model: Any,
@@ -84,56 +148,19 @@ def plan_explanation(
     method: str = "shap",
     background: Background | Any = None,
     explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
     key_columns: str | Sequence[str] | None = None,
     long: bool = False,
-    replicates: bool = False,
-    max_evals: int | None = None,
-    target_error: float | None = None,
-    random_state: int = 0,
+    sampling: ValueSampling | None = None,
     perturbation: str = "interventional",
-    trusted: bool = False,
+    random_state: int = 0,
 ) -> Explanation:
-    """Choose a method for the model and lay its explanations over a frame.
+    """Choose a method for the model and plan its explanations of every row of a frame.
 
     Parameters
     ----------
-    frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
-    model : object with predict or predict_proba, function of a pandas frame, or path
-        See :func:`~rai_scale.models.model.load_model` for paths.
-    features : list of str
-        Columns that the model reads. A model that says its columns is given them in its own order;
-        one that does not, in this order, and ``why`` says so.
-    method : str
-        ``shap`` picks the cheapest way that is exact for the model, or sampling. ``tree_shap``,
-        ``linear_shap``, ``exact_shap`` and ``kernel_shap`` ask for one; ``lime`` is LIME, with
-        ``max_evals`` perturbed rows (5,000).
-    background : Background, or a frame for ``Background(frame=...)``, optional
-        What features are replaced by; by default 100 rows of ``frame``. Enumeration and sampling
-        refuse one with which a row needs more than 10,000,000 predictions.
-    explain_class : class, optional
-        The class that is explained; by default the second of two, or all of more.
-    classes : list, optional
-        Names of the classes where the model does not say them.
-    output : {"probability", "raw"}
-        Probabilities, or scores before the link (log-odds, margins).
-    key_columns : list of str, optional
-        Keep these columns only.
-    long : bool
-        One row per row, class and feature: keys, ``class``, ``feature``, ``value`` (``error``).
-    replicates : bool
-        Where values are sampled, add the four independent estimates whose mean they are, as
-        ``shap_replicate<k>_<feature>``: the error of an average over rows is the spread of its
-        replicates, because rows share coalitions.
-    max_evals : int, optional
-        Coalitions per row; each is evaluated over the background.
-    target_error : float, optional
-        Half-width of the 95 % interval of a sampled value, reached by 95 % of values of a pilot.
-    random_state : int
-    perturbation : {"interventional", "tree_path_dependent"}
-    trusted : bool
-        Whether a model file may be loaded by a format that can run code.
+    frame, model, features, method, background, explain_class, key_columns, long, sampling, \
+perturbation, random_state
+        As in :func:`explain`.
 
     Returns
     -------
@@ -146,83 +173,54 @@ def plan_explanation(
     MissingColumnError
         If features or keys are not columns of the frame.
     """
-    features, keys = tuple(names_of(features)), tuple(names_of(key_columns))
-    _check_arguments(method, perturbation, features)
+    keys, sampling = tuple(names_of(key_columns)), sampling or ValueSampling()
+    _check_arguments(method, perturbation)
     if long and not keys:
-        raise ConfigError("the long form needs key_columns, which say whose values they are.")
-    if long and replicates:
+        raise ConfigError("the long form needs key_columns, which identify the explained rows.")
+    if long and sampling.replicates:
         raise ConfigError("replicates are columns of the wide form; leave long out.")
-    engine = engine_of(frame)
-    check_columns([*features, *keys], engine.columns(frame))
-    rows = background_frame(background, frame, features, random_state)
-    known = as_model(model, features, rows.iloc[:8], classes=classes, trusted=trusted)
-    task = Task(
-        make_output(known, output, explain_class),
-        rows,
-        Options(max_evals, target_error, random_state, perturbation),
-    )
-    task.output(rows.iloc[:1])  # what cannot be explained is said here, not by a worker
+    ready = ready_model(frame, model, features, background, explain_class, random_state)
+    engine = ready.engine
+    check_columns(keys, engine.columns(frame))
+    task = Task(ready.output, ready.background, sampling, random_state, perturbation)
+    task.output(task.background.iloc[:1])  # fails here rather than in a worker
     choose, build = METHODS[method]
     choice = _named(choose)(task, method)
     made: LocalExplainer = _named(build)(task, choice)
-    labels = task.output.labels
-    copies = FOLDS if replicates and choice.method == "kernel_shap" else 0
+    copies = FOLDS if sampling.replicates and choice.method == "kernel_shap" else 0
     layout = AddedColumns(
-        features, labels, made.prefix, made.sampled, choice.method, keys, long, copies
-    )
+        ready.features, task.output.labels, made.prefix, made.sampled, choice.method, keys, long,
+        copies,
+    )  # fmt: skip
     layout.check(engine.columns(frame))
-    shared = publish_object(engine, known, "model.pkl")
     plan = ExplainerPlan(
-        shared, output, task.output.picked, labels, rows, task.options, choice, build
+        ready.share_output(), task.background, sampling, random_state, perturbation, choice, build
     )
     run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, random_state)
-    if is_unnamed(known.model, features):
+    if is_unnamed(task.output.model.estimator, ready.features):
         choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
     return _lay_over(engine, frame, run, choice)
-
-
-def _taking_what(other: Callable[P, Any]) -> Callable[[Callable[..., Any]], Callable[P, Any]]:
-    """Give a function the parameters of another, for editors and type checkers."""
-
-    def mark(function: Callable[..., Any]) -> Callable[P, Any]:
-        function.__dict__["__signature__"] = signature(other).replace(return_annotation=Any)
-        return function
-
-    return mark
-
-
-@_taking_what(plan_explanation)
-def explain(frame: Any, model: Any, **options: Any) -> Any:
-    """Explain each row of a frame; see :func:`plan_explanation` for the parameters.
-
-    Returns
-    -------
-    DataFrame of the caller's kind, lazy where the engine is
-        The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
-        ``shap_<feature>`` per feature, ``shap_error_<feature>`` where values are sampled, and
-        ``explained_by`` with the method that was picked, or why the row has no values (NaN).
-    """
-    return plan_explanation(frame, model, **options).frame
 
 
 @dataclass(frozen=True)
 class ExplainerPlan:
     """All that a worker needs to build the explainer; the model is a file of its own."""
 
-    model: SharedFile
-    kind: str
-    picked: tuple[int, ...]
-    labels: tuple[str, ...]
+    output: SharedOutput
     background: pd.DataFrame
-    options: Options
+    sampling: ValueSampling
+    random_state: int
+    perturbation: str
     choice: Choice
     build: str
 
     def make(self) -> LocalExplainer:
         """Build the explainer in this process."""
-        model: Model = self.model.load(load_object)
-        output = ModelOutput(model, self.kind, self.picked, self.labels)
-        return _named(self.build)(Task(output, self.background, self.options), self.choice)
+        task = Task(
+            self.output.load(), self.background, self.sampling, self.random_state, self.perturbation
+        )
+        explainer: LocalExplainer = _named(self.build)(task, self.choice)
+        return explainer
 
 
 def load_explainer(path: str) -> LocalExplainer:
@@ -236,7 +234,7 @@ class ExplainRows:
 
     plan: SharedFile
     layout: AddedColumns
-    seed: int
+    random_state: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the added columns, or with keys the rows of the new frame."""
@@ -244,7 +242,7 @@ class ExplainRows:
         layout = self.layout
         rows = model_frame(table, explainer.task.background)
         identity = table.select(list(layout.keys or layout.features))
-        found = explainer.explain(rows, key_hashes(identity, self.seed))
+        found = explainer.explain(rows, key_hashes(identity, self.random_state))
         if layout.long:
             return layout.rows(table, found)
         wide = layout.wide(found)
@@ -271,7 +269,7 @@ def _named(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _check_arguments(method: str, perturbation: str, features: Sequence[str]) -> None:
+def _check_arguments(method: str, perturbation: str) -> None:
     if method not in METHODS:
         raise ConfigError(
             f"unknown method {method!r}; choose one of {', '.join(METHODS)}."
@@ -281,5 +279,3 @@ def _check_arguments(method: str, perturbation: str, features: Sequence[str]) ->
         raise ConfigError(
             f"unknown perturbation {perturbation!r}; choose one of {', '.join(PERTURBATIONS)}."
         )
-    if not features or len(set(features)) != len(features):
-        raise ConfigError("features must name one or more different columns.")

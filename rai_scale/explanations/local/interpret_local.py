@@ -1,4 +1,4 @@
-"""interpret's own object of rows that were explained, so that ``interpret.show`` shows them."""
+"""interpret's own object for explained rows, so that ``interpret.show`` shows them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _row(
     ends: tuple[str, str],
     actual: str | None,
 ) -> dict[str, Any]:
-    """Return one row as interpret's plots read it; lists, because they are extended."""
+    """Return one row as interpret's plots read it; they extend its lists in place."""
     end, begin = ends
     predicted = float(row[f"prediction{end}"])
     truth = np.nan if actual is None else float(row[actual])

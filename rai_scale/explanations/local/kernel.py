@@ -1,6 +1,6 @@
 """Shapley values from a sample of coalitions, with an error for each value.
 
-Background rows are dealt to a small set of independent designs of coalitions, shared by all
+Background rows are divided among a small set of independent designs of coalitions, shared by all
 explained rows. A design is evaluated on its own background rows only: errors of different designs
 average out, where one design over the whole background would repeat the same error for each
 background row.
@@ -15,26 +15,25 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError
 from rai_scale.explanations.local.coalition_means import Evaluation
 from rai_scale.explanations.local.coalitions import FOLDS, Design, make_design, smallest_budget
 from rai_scale.explanations.local.kernel_solver import Solver, make_solver
 from rai_scale.explanations.local.values import LocalValues, Task
 
 DESIGNS = 64
-"""At most so many designs; more would gain little."""
+"""Largest number of designs; more would gain little."""
 MOST_CELLS = 5_000_000
-"""Features times coalitions of all designs at most, which bounds the memory of their maps."""
+"""Limit of features times coalitions of all designs, which bounds the memory of their maps."""
 MOST_EVALS = 100_000
 EVALS_PER_FEATURE = 10
-"""Coalitions per feature, where no budget is given."""
+"""Default number of coalitions per feature."""
 STANDARD_ERRORS = 2
-"""Half-width of the stated interval, which holds the value in at least 95 % of cases."""
+"""Half-width of the stated interval, which contains the value in at least 95 % of cases."""
 _PILOT_ROWS = 16
 
 
 def default_evals(features: int) -> int:
-    """Return the budget where none is given."""
+    """Return the default number of coalitions."""
     return max(EVALS_PER_FEATURE * features, smallest_budget(features))
 
 
@@ -59,14 +58,14 @@ class KernelShap:
     def groups(self) -> list[np.ndarray]:
         """Background rows of each design."""
         count = len(self.task.background)
-        order = np.random.default_rng([self.task.options.seed, 0]).permutation(count)
+        order = np.random.default_rng([self.task.random_state, 0]).permutation(count)
         fitting = max(FOLDS, MOST_CELLS // (self.task.features * self.evals))
         return np.array_split(order, min(count, DESIGNS, fitting))
 
     @cached_property
     def designs(self) -> list[Design]:
-        """One design per group, each with random numbers of its own."""
-        seed, features = self.task.options.seed, self.task.features
+        """One design per group, each drawn from its own random numbers."""
+        seed, features = self.task.random_state, self.task.features
         return [
             make_design(features, self.evals, np.random.default_rng([seed, 1, number]))
             for number in range(len(self.groups))
@@ -103,7 +102,7 @@ class KernelShap:
 
     @cached_property
     def _sizes(self) -> np.ndarray:
-        """How many cells each mean of a coalition has."""
+        """How many background rows each mean of a coalition has."""
         return np.repeat([len(group) for group in self.groups], len(self.designs[0].masks))
 
     @cached_property
@@ -137,9 +136,8 @@ def evals_for_error(task: Task) -> int:
     A pilot on some background rows measures the error at the default budget; errors fall with the
     root of the number of pairs.
     """
-    wanted = task.options.target_error or 0.0
-    if wanted <= 0:
-        raise ConfigError(f"target_error must be above 0; found {wanted}.")
+    wanted = task.sampling.target_error
+    assert wanted is not None
     evals = default_evals(task.features)
     pilot = KernelShap(task, evals)
     rows = task.background.iloc[_pilot_rows(task)]
@@ -150,6 +148,6 @@ def evals_for_error(task: Task) -> int:
 
 
 def _pilot_rows(task: Task) -> list[int]:
-    rng = np.random.default_rng([task.options.seed, 2])
+    rng = np.random.default_rng([task.random_state, 2])
     count = len(task.background)
-    return rng.permutation(count)[:_PILOT_ROWS].tolist()
+    return list(map(int, rng.permutation(count)[:_PILOT_ROWS]))

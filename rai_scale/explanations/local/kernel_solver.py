@@ -1,6 +1,7 @@
 """The linear maps of all designs at once, applied to one explained row.
 
-Every product has a shape that the designs alone decide, so that a row's digits are its own.
+The shape of every product depends on the designs alone, so that the result of a row does not
+depend on other rows.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Fold:
     proxy_total: np.ndarray
 
     def variance(self, game: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """Return the variance of the fold's part of each estimate.
+        """Return the fold's contribution to the variance of each estimate.
 
         Pairs are independent draws; what one adds beyond the proxy is its influence.
         """
@@ -79,11 +80,12 @@ class Fold:
         step = game[:, self.pairs] - game[:, self.pairs + 1] - self.sign @ proxy
         count = len(self.pairs)
         squares = self.pair_squares @ step**2 - (self.pair_map @ step) ** 2 / count
-        return np.maximum(squares, 0) * count / (count - 1) / FOLDS**2
+        variance: np.ndarray = np.maximum(squares, 0) * count / (count - 1) / FOLDS**2
+        return variance
 
 
 def make_solver(designs: Sequence[Design], shares: np.ndarray) -> Solver:
-    """Stack the maps of designs, which have as many coalitions and equal weights."""
+    """Stack the maps of designs of equal numbers of coalitions and equal weights."""
     return Solver(
         shares,
         np.stack([design.fold_map for design in designs]),

@@ -1,4 +1,4 @@
-"""LIME, computed by the ``lime`` package as interpret calls it, with random numbers of each row.
+"""LIME by the ``lime`` package as interpret calls it, with its own random numbers for each row.
 
 The ``lime`` package draws from one generator for all rows, so that a row alone differs from the
 same row in a batch. Here each row has a seed made of its key; the answer is what
@@ -43,16 +43,16 @@ def choose_lime(task: Task, method: str) -> Choice:
         import lime  # noqa: F401
     except ImportError:
         raise MissingExtraError("lime", "explain") from None
-    options = task.options
-    if options.target_error is not None or options.perturbation != "interventional":
+    asked = task.sampling
+    if asked.target_error is not None or task.perturbation != "interventional":
         raise ConfigError("lime takes max_evals; target_error and perturbation are for SHAP.")
-    samples = SAMPLES if options.max_evals is None else options.max_evals
+    samples = SAMPLES if asked.max_evals is None else asked.max_evals
     if samples <= task.features:
         raise ConfigError(f"max_evals is {samples}; {task.features} features need more samples.")
     missing = Codes(task.background).missing_numbers()
     if missing:
         raise ConfigError(
-            f"LIME cannot perturb missing numbers; the background lacks some in "
+            f"LIME cannot perturb missing numbers, and the background has some in "
             f"{', '.join(map(repr, missing))}. Fill them, or leave those rows out."
         )
     return Choice(method, f"a local linear model of {samples:,} perturbed rows", samples)
@@ -74,7 +74,7 @@ def lime_seeds(rows: pd.DataFrame, random_state: int = 0) -> np.ndarray:
     Parameters
     ----------
     rows : pandas.DataFrame
-        The key columns where ``explain`` was given any, else the features.
+        The key columns if ``explain`` was given any, else the features.
     random_state : int
         That of ``explain``.
 
@@ -90,9 +90,9 @@ def lime_seeds(rows: pd.DataFrame, random_state: int = 0) -> np.ndarray:
 class Lime:
     """Explains rows by weighted ridge regressions on perturbed rows (Ribeiro et al. 2016).
 
-    Numbers are cut at their quartiles; text, booleans and categories are perturbed as they occur
+    Numbers are binned at their quartiles; text, booleans and categories are perturbed as they occur
     in the background. Values are the coefficients, the base is the intercept. A row in which a
-    number is missing gets NaN: LIME has no meaning for it.
+    number is missing gets NaN, because LIME is not defined for it.
     """
 
     task: Task
@@ -103,7 +103,7 @@ class Lime:
 
     @cached_property
     def codes(self) -> Codes:
-        """Between the model's columns and the numbers that ``lime`` perturbs."""
+        """Translates between the model's columns and the numbers that ``lime`` perturbs."""
         return Codes(self.task.background)
 
     @cached_property
@@ -160,9 +160,9 @@ class Lime:
 
 
 def seeded(explainer: Any, seed: int) -> Any:
-    """Return an explainer as it is when it is made with ``random_state=seed``.
+    """Return a copy of an explainer as if it had been made with ``random_state=seed``.
 
-    A copy, since threads share the explainer; making it anew would discretise the background again.
+    A copy, since threads share the explainer; a new one would discretise the background again.
     """
     state = np.random.RandomState(seed)
     made = copy.copy(explainer)

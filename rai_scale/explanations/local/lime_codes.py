@@ -1,4 +1,4 @@
-"""Between a model's columns and the float matrix that LIME perturbs."""
+"""Translation between a model's columns and the float matrix that LIME perturbs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_number(values: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class Codes:
-    """Numbers stay; other columns become the number of their category in the background.
+    """Numbers are kept; other columns become the number of their category in the background.
 
     Missing and unknown values share one code after the last category.
     """
@@ -37,7 +37,7 @@ class Codes:
 
     @property
     def categorical(self) -> list[int]:
-        """Positions of the columns that are no numbers."""
+        """Positions of the columns that are not numeric."""
         return [at for at, name in enumerate(self.background) if name in self._categories]
 
     def missing_numbers(self) -> list[str]:

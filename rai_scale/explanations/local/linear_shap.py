@@ -27,7 +27,7 @@ class LinearShap:
 
     @cached_property
     def _mean(self) -> np.ndarray:
-        return self.task.unwrapped.numbers(self.task.background).mean(axis=0)
+        return np.asarray(self.task.unwrapped.numbers(self.task.background).mean(axis=0))
 
     @cached_property
     def _weights(self) -> np.ndarray:

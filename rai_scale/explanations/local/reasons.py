@@ -1,4 +1,4 @@
-"""Why this prediction: the top reasons of each row as text for a person."""
+"""The top reasons of each row's prediction, as text for a reader."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def add_reasons(
     column: str = "reasons",
     score_name: str = "the score",
 ) -> Any:
-    """Add a text with the reasons that move each row's score most; lazy where the engine is.
+    """Add a text with the reasons that move each row's score most; lazy if the engine is.
 
     Parameters
     ----------
     frame : DataFrame of any engine, as ``explain`` returns it in the wide form
         The features' own columns, where they are kept, give the values in the text.
     top : int
-        Reasons per row; those of no effect are left out.
+        Reasons per row; features without effect are left out.
     prefix : str
         How the columns of explanations begin; ``shap_<class>_`` for one of several classes.
     features : list of str, optional

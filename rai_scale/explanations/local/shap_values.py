@@ -1,4 +1,4 @@
-"""Which way to Shapley values is taken for a model, and why."""
+"""Which method computes the Shapley values of a model, and why."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from rai_scale.models.unwrap import MethodUnfit
 
 SHAP_METHODS = ("shap", "tree_shap", "linear_shap", "exact_shap", "kernel_shap")
 MOST_CELLS = 10_000_000
-"""Coalitions times background rows at most: so often is the model asked about one explained row."""
+"""Limit of coalitions times background rows: the predictions made for one explained row."""
 _MOST_ENUMERATED = 20
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was picked.
+    """The method that was picked.
 
     Attributes
     ----------
     method : str
         ``tree_shap``, ``linear_shap``, ``exact_shap``, ``kernel_shap`` or another local method.
     why : str
-        The reason, for a person.
+        The reason, as text for the user.
     evals : int
         Coalitions per row, for sampling.
     game : TreeGame or None
@@ -52,14 +52,14 @@ class Choice:
 
 
 def choose_shap(task: Task, method: str) -> Choice:
-    """Return the cheapest exact way for the model, or sampling.
+    """Return the cheapest exact method for the model, or sampling.
 
     Raises
     ------
     ConfigError
-        If the way that was asked for does not fit the model.
+        If the method that was asked for does not fit the model.
     """
-    if task.options.perturbation == "tree_path_dependent":
+    if task.perturbation == "tree_path_dependent":
         return _asked(task, "tree_shap" if method == "shap" else method)
     if method != "shap":
         return _asked(task, method)
@@ -86,7 +86,7 @@ def build_shap(task: Task, choice: Choice) -> LocalExplainer:
 
 
 def _asked(task: Task, method: str) -> Choice:
-    if task.options.perturbation == "tree_path_dependent" and method != "tree_shap":
+    if task.perturbation == "tree_path_dependent" and method != "tree_shap":
         raise ConfigError(f"perturbation='tree_path_dependent' is for TreeSHAP, not for {method}.")
     if method in ("exact_shap", "kernel_shap"):
         return _enumerate_or_sample(task, method)
@@ -104,10 +104,8 @@ def _fitting(task: Task, method: str) -> Choice:
 
 
 def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
-    features, asked = task.features, task.options
+    features, asked = task.features, task.sampling
     least, games = smallest_budget(features), 2**features
-    if asked.max_evals is not None and asked.target_error is not None:
-        raise ConfigError("give max_evals or target_error, not both.")
     if method == "exact_shap" and features > _MOST_ENUMERATED:
         raise ConfigError(f"{features} features have {games:,} coalitions, too many to enumerate.")
     if asked.max_evals is not None and asked.max_evals < min(least, games):

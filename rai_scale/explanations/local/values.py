@@ -1,4 +1,4 @@
-"""What a local explainer is given and gives back, whatever its method."""
+"""Inputs and outputs of every local explainer, whatever its method."""
 
 from __future__ import annotations
 
@@ -9,38 +9,24 @@ from typing import ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
+from rai_scale.explanations.local.value_sampling import ValueSampling
 from rai_scale.models.columns import Mixer
 from rai_scale.models.output import ModelOutput
 from rai_scale.models.unwrap import Unwrapped, unwrap
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the caller asked of the method.
-
-    Attributes
-    ----------
-    max_evals : int or None
-        Coalitions per row, each over the background.
-    target_error : float or None
-        Half-width of the 95 % interval that a value should have.
-    seed : int
-    perturbation : {"interventional", "tree_path_dependent"}
-    """
-
-    max_evals: int | None = None
-    target_error: float | None = None
-    seed: int = 0
-    perturbation: str = "interventional"
-
-
-@dataclass(frozen=True)
 class Task:
-    """A model's output, the background and the options: all that an explainer is built of."""
+    """A model's output, the background and the options: all that an explainer is built from.
+
+    ``perturbation`` is ``interventional`` or ``tree_path_dependent``.
+    """
 
     output: ModelOutput
     background: pd.DataFrame
-    options: Options = field(default_factory=Options)
+    sampling: ValueSampling = field(default_factory=ValueSampling)
+    random_state: int = 0
+    perturbation: str = "interventional"
 
     @property
     def features(self) -> int:
@@ -65,7 +51,7 @@ class Task:
     @cached_property
     def base(self) -> np.ndarray:
         """The mean output over the background, shape (outputs,)."""
-        return self.background_output.mean(axis=0)
+        return np.asarray(self.background_output.mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ class LocalValues:
         Half-width of a 95 % interval around each value; ``None`` where values are exact.
     replicates : ndarray, shape (rows, replicates, features, outputs), or None
         Independent estimates whose mean are the values. The spread of their averages over rows is
-        the error of the average: errors of rows are not independent.
+        the error of the average, because errors of rows are not independent.
     unexplained : ndarray of bool, shape (rows,), or None
         Rows that the method could not explain, whose values are NaN.
     """
@@ -103,10 +89,10 @@ class LocalExplainer(Protocol):
 
     @property
     def task(self) -> Task:
-        """What it was built of."""
+        """The task from which it was built."""
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
-        """Explain rows; ``hashes`` (uint64) belong to the rows' keys under the seed.
+        """Explain rows; ``hashes`` (uint64) are those of the rows' keys.
 
         The result of a row must not depend on the other rows.
         """

@@ -6,7 +6,7 @@ Every batch gives sums per grid point; the engine adds them up. Equal to scikit-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,10 @@ import pyarrow as pa
 
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.explanations.overall.dependence_result import PartialDependence
-from rai_scale.explanations.overall.grids import GridRule, Term, make_terms
-from rai_scale.explanations.overall.model_output import (
-    Prepared,
-    SharedObject,
-    SharedOutput,
-    prepare,
-)
+from rai_scale.explanations.overall.grids import FeatureGrid, Term, make_terms
 from rai_scale.models.background import Background
 from rai_scale.models.columns import model_frame
-from rai_scale.names import names_of
+from rai_scale.models.ready_model import ReadyModel, SharedObject, SharedOutput, ready_model
 from rai_scale.statistics.score_bins import as_floats
 
 if TYPE_CHECKING:
@@ -51,40 +45,27 @@ def partial_dependence(
     *,
     features: str | Sequence[str],
     of: str | Sequence[str | tuple[str, str]] | None = None,
-    grid: str | Mapping[str, Sequence[Any]] = "quantile",
-    grid_points: int = 10,
-    percentiles: tuple[float, float] = (0.05, 0.95),
-    categorical: str | Sequence[str] = (),
+    grid: FeatureGrid | None = None,
     sample_weight: str | None = None,
     background: Background | Any = None,
     explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
     random_state: int = 0,
-    trusted: bool = False,
 ) -> PartialDependence:
     """Compute partial dependence over all rows of a frame; executes.
 
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
-    model, features, background, explain_class, classes, output, random_state, trusted
-        As in :func:`rai_scale.explain`. ``background`` only says the dtypes that the model is
-        given.
+    model, features, explain_class, random_state
+        As in :func:`rai_scale.explain`.
     of : list of features or pairs of features, optional
-        What is set; by default each feature.
-    grid : {"quantile", "linspace"} or mapping of feature to values
-        ``quantile`` takes percentiles from 0 to 100 as interpret does, ``linspace`` equal steps
-        between two ``percentiles`` as scikit-learn does; either takes the distinct values where
-        they are few. Features that a mapping leaves out get ``quantile``.
-    grid_points : int
-        Points per numeric feature.
-    percentiles : (float, float)
-        Shares in [0, 1].
-    categorical : list of str
-        Numeric features of which every value is a point. Text, booleans and categories always are.
+        The features, or pairs of features, that are set to values; by default each feature.
+    grid : FeatureGrid, optional
+        The values that features are set to.
     sample_weight : str, optional
         Column of weights.
+    background : Background, or a frame for ``Background(frame=...)``, optional
+        Only its dtypes are used: the model is given the rows of ``frame`` with these dtypes.
 
     Returns
     -------
@@ -97,24 +78,15 @@ def partial_dependence(
     MissingColumnError
         If a column is not in the frame.
     """
-    ready = prepare(
-        frame, model, features, background=background, explain_class=explain_class, classes=classes,
-        output=output, random_state=random_state, trusted=trusted,
-    )  # fmt: skip
-    given = None if isinstance(grid, str) else grid
-    rule = GridRule(
-        grid if isinstance(grid, str) else "quantile",
-        grid_points, percentiles, tuple(names_of(categorical)), given,
-    )  # fmt: skip
+    ready = ready_model(frame, model, features, background, explain_class, random_state)
     if sample_weight is not None:
         check_columns([sample_weight], ready.engine.columns(frame))
-    terms = make_terms(
-        ready.engine, frame, list(features if of is None else of), rule, ready.sample
-    )
-    centres = [term_outputs(ready.output, term, ready.sample).mean(axis=0) for term in terms]
-    plan = ready.share(SumsPlan(tuple(terms), ready.sample, tuple(centres)), "dependence.pkl")
+    like = ready.background
+    terms = make_terms(ready.engine, frame, ready.features if of is None else of, grid, like)
+    centres = [term_outputs(ready.output, term, like).mean(axis=0) for term in terms]
+    plan = ready.share(SumsPlan(tuple(terms), like, tuple(centres)), "dependence.pkl")
     function = GridSums(plan, ready.share_output(), sample_weight)
-    names = list(dict.fromkeys([*features, *([sample_weight] if sample_weight else [])]))
+    names = list(dict.fromkeys([*ready.features, *([sample_weight] if sample_weight else [])]))
     sums = ready.engine.map_partitions(
         frame, function, _SUMS, inputs=names, label="partial_dependence"
     )
@@ -130,7 +102,7 @@ def term_outputs(output: ModelOutput, term: Term, rows: pd.DataFrame) -> np.ndar
 
 @dataclass(frozen=True)
 class SumsPlan:
-    """What the sums are made of; ``centres`` (points, outputs) per term lie near the means.
+    """What the sums are made from; ``centres`` (points, outputs) per term lie near the means.
 
     Sums of squares around a centre keep the digits that plain ones lose.
     """
@@ -182,7 +154,7 @@ def _sums(term: int, point: int, away: np.ndarray, weight: np.ndarray) -> pa.Tab
 
 
 def _result(
-    ready: Prepared, terms: list[Term], centres: list[np.ndarray], counted: pa.Table
+    ready: ReadyModel, terms: list[Term], centres: list[np.ndarray], counted: pa.Table
 ) -> PartialDependence:
     if not counted.num_rows:
         raise ConfigError("there are no rows to average over.")

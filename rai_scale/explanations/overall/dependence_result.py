@@ -46,7 +46,7 @@ class PartialDependence(Result):
         return self.mean[term].T.reshape(len(self.labels), *self.terms[term].shape)
 
     def totals(self) -> dict[str, Any]:
-        """Return which terms there are, and of how many rows."""
+        """Return the terms and the number of rows."""
         outputs, points = len(self.labels), sum(len(mean) for mean in self.mean)
         return {
             "terms": _names(self.terms),
@@ -59,7 +59,7 @@ class PartialDependence(Result):
         return {"dependence": self._dependence}
 
     def _numbers(self) -> dict[str, float]:
-        """Return how far apart the means of each term are."""
+        """Return the range of the means of each term."""
         return {
             f"{name}.range{'.' * bool(label)}{label}": float(np.ptp(mean[:, at]))
             for name, mean in zip(_names(self.terms), self.mean, strict=True)
@@ -153,7 +153,7 @@ class Ice(Result):
     lines: tuple[np.ndarray, ...]
 
     def totals(self) -> dict[str, Any]:
-        """Return which terms there are, and of how many rows."""
+        """Return the terms and the number of rows."""
         return {"terms": _names(self.terms), "rows": len(self.keys), "outputs": len(self.labels)}
 
     def _tables(self) -> Tables:
@@ -189,7 +189,7 @@ def _names(terms: tuple[Term, ...]) -> tuple[str, ...]:
 
 
 def label_position(labels: tuple[str, ...], label: str | None) -> int:
-    """Return which output a class is; a single output needs no name.
+    """Return the position of a class among the outputs; a single output needs no name.
 
     Raises
     ------

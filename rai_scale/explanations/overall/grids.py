@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
 from rai_scale.engines.key_values import key_values
-from rai_scale.errors import ConfigError, TooManyGroupsError
+from rai_scale.errors import ConfigError, OptionError, TooManyGroupsError
 from rai_scale.explanations.local.lime_codes import is_number
 from rai_scale.names import names_of
 from rai_scale.statistics.quantiles import Distribution, distribution
@@ -25,7 +25,7 @@ _PAIR = 2
 
 
 @dataclass(frozen=True)
-class Axis:
+class GridAxis:
     """The grid of one feature.
 
     Attributes
@@ -35,7 +35,7 @@ class Axis:
         Increasing numbers, or categories.
     categorical : bool
     error_bound : float
-        How far a grid value may be from the quantile that it stands for; mostly 0.
+        The largest difference between a grid value and its exact quantile; usually 0.
     distribution : Distribution or None
         The counts behind it; ``None`` for categories and grids that were given.
     counts : tuple of ndarray, or None
@@ -56,10 +56,10 @@ class Term:
 
     Attributes
     ----------
-    axes : tuple of Axis
+    axes : tuple of GridAxis
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[GridAxis, ...]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -92,65 +92,82 @@ def _constant(value: Any, rows: int, dtype: Any, index: pd.Index) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class GridRule:
-    """How axes are made.
+class FeatureGrid:
+    """The values that features are set to: the points of their grids.
 
     Attributes
     ----------
     kind : {"quantile", "linspace"}
-        Percentiles from 0 to 100 as interpret takes them, or equal steps between two percentiles
-        as scikit-learn does. Either takes the distinct values where they are few.
+        Quantiles, or equal steps, between two percentiles. A feature with fewer distinct values
+        has a point at each of them.
     points : int
-    percentiles : (float, float)
-        Shares in [0, 1] between which ``linspace`` runs.
-    categorical : tuple of str
-        Numeric features of which every value is a point.
-    given : mapping of str to values
-        Axes that are given.
+        Points per numeric feature.
+    percentiles : (float, float), optional
+        Shares in [0, 1] between which points lie. By default (0, 1) for quantiles, as in interpret,
+        and (0.05, 0.95) for equal steps, as in scikit-learn. If they are given, equal quantiles are
+        one point.
+    categorical : list of str
+        Numeric features of which every value is a point. Texts, booleans and categories always are.
+    values : mapping of feature to list of values, optional
+        Grids of single features, instead of the above.
+
+    Raises
+    ------
+    OptionError
+        If the kind is unknown, there are fewer than two points, or the percentiles are not two
+        increasing shares.
     """
 
-    kind: str = "quantile"
+    kind: Literal["quantile", "linspace"] = "quantile"
     points: int = 10
-    percentiles: tuple[float, float] = (0.05, 0.95)
-    categorical: tuple[str, ...] = ()
-    given: Mapping[str, Sequence[Any]] | None = None
+    percentiles: tuple[float, float] | None = None
+    categorical: str | Sequence[str] = ()
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
-    def check(self) -> None:
-        """Raise :class:`ConfigError` for a rule that makes no grid."""
+    def __post_init__(self) -> None:
         if self.kind not in GRIDS:
-            raise ConfigError(f"unknown grid {self.kind!r}; choose one of {', '.join(GRIDS)}.")
-        low, high = self.percentiles
+            raise OptionError(f"unknown grid {self.kind!r}; choose one of {', '.join(GRIDS)}.")
+        low, high = self.ends
         if not 0 <= low < high <= 1:
-            raise ConfigError("percentiles must be two increasing shares from 0 to 1.")
+            raise OptionError("percentiles must be two increasing shares from 0 to 1.")
         if self.points <= 1:
-            raise ConfigError(f"grid_points must be above 1; found {self.points}.")
+            raise OptionError(f"points must be at least 2; found {self.points}.")
 
-    def axis(self, engine: Engine, data: Any, name: str, like: pd.DataFrame) -> Axis:
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The percentiles between which points lie."""
+        return self.percentiles or ((0.0, 1.0) if self.kind == "quantile" else (0.05, 0.95))
+
+    def axis(self, engine: Engine, data: Any, name: str, like: pd.DataFrame) -> GridAxis:
         """Make the axis of a feature; runs a count unless the axis is given."""
         number = is_number(like[name])
-        if self.given and name in self.given:
-            values = np.asarray(self.given[name], dtype=np.float64 if number else object)
+        if name in self.values:
+            values = np.asarray(self.values[name], dtype=np.float64 if number else object)
             if not len(values):
                 raise ConfigError(f"the grid of {name!r} has no values.")
-            return Axis(name, values, not number)
+            return GridAxis(name, values, not number)
         if not number:
             return _categories(engine, data, name)
         found = distribution(engine, data, name)
         few = len(found.value) <= self.points - (self.kind == "linspace")
-        if not found.error_bound and (few or name in self.categorical):
-            return Axis(name, found.value, name in self.categorical, 0.0, found)
-        if name in self.categorical:
+        categorical = name in names_of(self.categorical)
+        if not found.error_bound and (few or categorical):
+            return GridAxis(name, found.value, categorical, 0.0, found)
+        if categorical:
             raise ConfigError(f"categorical feature {name!r} has too many distinct values.")
         if self.kind == "quantile":
-            values = found.percentile(np.linspace(0, 100, self.points))
-            return Axis(name, values, False, found.error_bound, found)
-        low, high = found.mquantiles(self.percentiles)
+            low, high = self.ends
+            values = found.percentile(100 * np.linspace(low, high, self.points))
+            values = values if self.percentiles is None else np.unique(values)
+            return GridAxis(name, values, False, found.error_bound, found)
+        low, high = found.mquantiles(self.ends)
         if np.isclose(low, high):
             raise ConfigError(f"the percentiles of {name!r} are equal; take others further apart.")
-        return Axis(name, np.linspace(low, high, self.points), False, found.error_bound, found)
+        return GridAxis(name, np.linspace(low, high, self.points), False, found.error_bound, found)
 
 
-def _categories(engine: Engine, data: Any, name: str) -> Axis:
+def _categories(engine: Engine, data: Any, name: str) -> GridAxis:
     try:
         counted = engine.group_counts(data, [name], limit=MOST_CATEGORIES)
     except TooManyGroupsError:
@@ -161,24 +178,24 @@ def _categories(engine: Engine, data: Any, name: str) -> Axis:
     if not counted.num_rows:
         raise ConfigError(f"feature {name!r} has no values at all.")
     values = key_values(counted[name])
-    return Axis(name, values, True, counts=(values, counted["count"].to_numpy()))
+    return GridAxis(name, values, True, counts=(values, counted["count"].to_numpy()))
 
 
 def make_terms(
     engine: Engine,
     data: Any,
     of: str | Sequence[str | tuple[str, str]],
-    rule: GridRule,
+    grid: FeatureGrid | None,
     like: pd.DataFrame,
 ) -> list[Term]:
-    """Make the terms that were asked for; an axis that is in several is made once.
+    """Make the terms that were asked for; an axis in several terms is made once.
 
     Raises
     ------
     ConfigError
         If a term is not one or two different features of the model.
     """
-    rule.check()
+    grid = grid or FeatureGrid()
     several = [of] if isinstance(of, str) else of
     wanted = [tuple(names_of(one)) for one in several]
     unfit = [
@@ -189,5 +206,5 @@ def make_terms(
             f"of must list features of the model or pairs of them; found {unfit or 'nothing'}."
         )
     names = dict.fromkeys(name for term in wanted for name in term)
-    axes = {name: rule.axis(engine, data, name, like) for name in names}
+    axes = {name: grid.axis(engine, data, name, like) for name in names}
     return [Term(tuple(axes[name] for name in term)) for term in wanted]

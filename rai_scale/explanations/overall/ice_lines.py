@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ import pandas as pd
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.explanations.overall.dependence import term_outputs
 from rai_scale.explanations.overall.dependence_result import Ice
-from rai_scale.explanations.overall.grids import GridRule, Term, make_terms
-from rai_scale.explanations.overall.model_output import SharedObject, SharedOutput, prepare
+from rai_scale.explanations.overall.grids import FeatureGrid, Term, make_terms
 from rai_scale.models.background import Background, sample_rows
 from rai_scale.models.columns import model_frame
+from rai_scale.models.ready_model import SharedObject, SharedOutput, ready_model
 from rai_scale.names import names_of
 
 
@@ -27,28 +27,23 @@ def ice(
     of: str | Sequence[str | tuple[str, str]] | None = None,
     rows: int = 100,
     key_columns: str | Sequence[str] = (),
-    grid: str | Mapping[str, Sequence[Any]] = "quantile",
-    grid_points: int = 10,
-    percentiles: tuple[float, float] = (0.05, 0.95),
-    categorical: str | Sequence[str] = (),
+    grid: FeatureGrid | None = None,
     background: Background | Any = None,
     explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
     random_state: int = 0,
-    trusted: bool = False,
 ) -> Ice:
     """Compute the lines of some rows of a frame; executes.
 
     Parameters
     ----------
-    frame, model, features, of, grid, grid_points, percentiles, categorical, background,
-    explain_class, classes, output, random_state, trusted
-        As in :func:`rai_scale.explanations.partial_dependence`; the grid is that of all rows.
+    frame, model, features, of, grid, background, explain_class
+        As in :func:`rai_scale.explanations.partial_dependence`; the grid is made from all rows.
     rows : int
         How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
     key_columns : list of str
-        Columns that come with each line.
+        Columns that identify the row of each line in the result.
+    random_state : int
+        Seed of the drawn rows.
 
     Returns
     -------
@@ -64,27 +59,14 @@ def ice(
     """
     if rows < 1:
         raise ConfigError(f"rows must be at least 1; found {rows}.")
-    features, key_columns = names_of(features), names_of(key_columns)
-    ready = prepare(
-        frame, model, features, background=background, explain_class=explain_class, classes=classes,
-        output=output, random_state=random_state, trusted=trusted,
-    )  # fmt: skip
+    key_columns = names_of(key_columns)
+    ready = ready_model(frame, model, features, background, explain_class, random_state)
     check_columns(key_columns, ready.engine.columns(frame))
-    rule = GridRule(
-        grid if isinstance(grid, str) else "quantile",
-        grid_points, percentiles, tuple(names_of(categorical)),
-        None if isinstance(grid, str) else grid,
-    )  # fmt: skip
-    terms = make_terms(
-        ready.engine,
-        frame,
-        features if of is None else of,
-        rule,
-        ready.sample,
-    )
-    names = list(dict.fromkeys([*features, *key_columns]))
+    like = ready.background
+    terms = make_terms(ready.engine, frame, ready.features if of is None else of, grid, like)
+    names = list(dict.fromkeys([*ready.features, *key_columns]))
     table = sample_rows(ready.engine, frame, names, rows, random_state)
-    plan = ready.share(IcePlan(tuple(terms), model_frame(table, ready.sample)), "ice.pkl")
+    plan = ready.share(IcePlan(tuple(terms), model_frame(table, like)), "ice.pkl")
     run = TermLines(plan, ready.share_output())
     lines = ready.engine.map_tasks(run, range(len(terms)), [plan.file, run.output.model.file])
     keys = table.select(list(key_columns)).to_pandas()

@@ -19,7 +19,7 @@ class Importance(Result):
     Attributes
     ----------
     features : tuple of str
-    by : tuple of str
+    sensitive_features : tuple of str
         Columns of the groups.
     confidence : float
     overall : pandas.DataFrame
@@ -33,7 +33,7 @@ class Importance(Result):
     """
 
     features: tuple[str, ...]
-    by: tuple[str, ...]
+    sensitive_features: tuple[str, ...]
     confidence: float
     overall: pd.DataFrame
     groups: pd.DataFrame | None = None
@@ -46,7 +46,7 @@ class Importance(Result):
 
     def totals(self) -> dict[str, Any]:
         """Return what was averaged."""
-        groups = {} if self.groups is None else {"by": self.by}
+        groups = {} if self.groups is None else {"sensitive_features": self.sensitive_features}
         rows = int(self.overall["rows"].max()) if len(self.overall) else 0
         return {"features": len(self.features), "rows": rows, **groups}
 
@@ -66,7 +66,7 @@ class Importance(Result):
         """Return all tables as plain values; what is undefined is ``None``."""
         return {
             "confidence": self.confidence,
-            "by": list(self.by),
+            "sensitive_features": list(self.sensitive_features),
             "overall": records(self.overall),
             "groups": None if self.groups is None else records(self.groups),
             "differences": None if self.differences is None else records(self.differences),
@@ -80,4 +80,4 @@ class Importance(Result):
     def to_interpret(self) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the mean sizes of all rows."""
         scores = self.overall["mean_abs"].to_numpy()
-        return bars(self.features, scores, None, "Mean size of explanations")
+        return bars(self.features, scores, "Mean size of explanations")

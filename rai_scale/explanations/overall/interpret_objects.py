@@ -11,9 +11,9 @@ import pandas as pd
 from rai_scale.upstream.interpret import explanation_class
 
 if TYPE_CHECKING:
-    from rai_scale.explanations.overall.grids import Axis
+    from rai_scale.explanations.overall.grids import GridAxis
 
-Entry = tuple["Axis", np.ndarray, np.ndarray, "np.ndarray | None"]
+Entry = tuple["GridAxis", np.ndarray, np.ndarray, "np.ndarray | None"]
 _MOST_BARS = 100
 
 
@@ -25,25 +25,37 @@ def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) 
     )
 
 
-def pdp_explanation(entries: Sequence[Entry]) -> Any:
-    """Return a ``PDPExplanation`` of (axis, mean, std, lines or None) per feature."""
-    made = explanation_class("PDPExplanation")
-    names = [axis.feature for axis, *_ in entries]
-    kinds = ["nominal" if axis.categorical else "continuous" for axis, *_ in entries]
-    specific = [_pdp_entry(*entry) for entry in entries]
-    unique = [len(one["density"]["scores"]) for one in specific]
-    return made(
+def _explanation(  # noqa: PLR0917
+    kind: str,
+    title: str,
+    data: dict[str, Any],
+    names: Sequence[str],
+    kinds: list[str],
+    unique: Sequence[float],
+) -> Any:
+    """Return an object of one of interpret's classes."""
+    return explanation_class(kind)(
         "global",
-        {"overall": None, "specific": specific, "mli": []},
-        feature_names=names,
+        data,
+        feature_names=list(names),
         feature_types=kinds,
-        name="Partial dependence",
+        name=title,
         selector=selector(names, kinds, unique),
     )
 
 
+def pdp_explanation(entries: Sequence[Entry]) -> Any:
+    """Return a ``PDPExplanation`` of (axis, mean, std, lines or None) per feature."""
+    names = [axis.feature for axis, *_ in entries]
+    kinds = ["nominal" if axis.categorical else "continuous" for axis, *_ in entries]
+    specific = [_pdp_entry(*entry) for entry in entries]
+    unique = [len(one["density"]["scores"]) for one in specific]
+    data = {"overall": None, "specific": specific, "mli": []}
+    return _explanation("PDPExplanation", "Partial dependence", data, names, kinds, unique)
+
+
 def _pdp_entry(
-    axis: Axis, mean: np.ndarray, std: np.ndarray, lines: np.ndarray | None
+    axis: GridAxis, mean: np.ndarray, std: np.ndarray, lines: np.ndarray | None
 ) -> dict[str, Any]:
     return {
         "type": "univariate",
@@ -56,9 +68,8 @@ def _pdp_entry(
     }
 
 
-def pair_explanation(pairs: Sequence[tuple[Axis, Axis, np.ndarray]]) -> Any:
+def pair_explanation(pairs: Sequence[tuple[GridAxis, GridAxis, np.ndarray]]) -> Any:
     """Return a ``FeatureValueExplanation`` with a heat map per (axis, axis, means)."""
-    made = explanation_class("FeatureValueExplanation")
     specific = [
         {
             "type": "interaction",
@@ -69,18 +80,13 @@ def pair_explanation(pairs: Sequence[tuple[Axis, Axis, np.ndarray]]) -> Any:
         for left, right, means in pairs
     ]
     names = [f"{left.feature} & {right.feature}" for left, right, _ in pairs]
-    kinds = ["interaction"] * len(names)
-    return made(
-        "global",
-        {"overall": None, "specific": specific, "mli": []},
-        feature_names=names,
-        feature_types=kinds,
-        name="Partial dependence of pairs",
-        selector=selector(names, kinds, [means.size for *_, means in pairs]),
-    )
+    data = {"overall": None, "specific": specific, "mli": []}
+    kinds, unique = ["interaction"] * len(names), [means.size for *_, means in pairs]
+    title = "Partial dependence of pairs"
+    return _explanation("FeatureValueExplanation", title, data, names, kinds, unique)
 
 
-def _density(axis: Axis) -> dict[str, Any]:
+def _density(axis: GridAxis) -> dict[str, Any]:
     """Return categories with their rows, or a histogram of numbers."""
     if axis.counts is not None:
         return {"names": axis.counts[0], "scores": axis.counts[1]}
@@ -95,25 +101,15 @@ def _density(axis: Axis) -> dict[str, Any]:
     return {"names": edges, "scores": scores}
 
 
-def bars(
-    names: Sequence[str], scores: np.ndarray, specific: list[dict[str, Any]] | None, title: str
-) -> Any:
+def bars(names: Sequence[str], scores: np.ndarray, title: str) -> Any:
     """Return a ``FeatureValueExplanation`` with one bar per feature."""
-    made = explanation_class("FeatureValueExplanation")
-    kinds = ["continuous"] * len(names)
-    return made(
-        "global",
-        {"overall": {"names": list(names), "scores": scores}, "specific": specific, "mli": []},
-        feature_names=list(names),
-        feature_types=kinds,
-        name=title,
-        selector=selector(names, kinds, [np.nan] * len(names)),
-    )
+    overall = {"names": list(names), "scores": scores}
+    data: dict[str, Any] = {"overall": overall, "specific": None, "mli": []}
+    return _per_feature("FeatureValueExplanation", title, data, names)
 
 
 def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> Any:
     """Return a ``MorrisExplanation`` of mu, mu_star, sigma and mu_star_conf."""
-    made = explanation_class("MorrisExplanation")
     keys = ("mu", "mu_star", "sigma", "mu_star_conf")
     specific = [{"type": "morris", **{k: found[k][i] for k in keys}} for i in range(len(names))]
     some = found["mu_star"] > 0
@@ -123,12 +119,10 @@ def morris_explanation(names: Sequence[str], found: dict[str, np.ndarray]) -> An
         "scores": found["mu_star"],
         "convergence_index": float(ratio.max()) if len(ratio) else 0.0,
     }
-    kinds = ["continuous"] * len(names)
-    return made(
-        "global",
-        {"overall": overall, "specific": specific},
-        feature_names=list(names),
-        feature_types=kinds,
-        name="Morris sensitivity",
-        selector=selector(names, kinds, [np.nan] * len(names)),
-    )
+    data = {"overall": overall, "specific": specific}
+    return _per_feature("MorrisExplanation", "Morris sensitivity", data, names)
+
+
+def _per_feature(kind: str, title: str, data: dict[str, Any], names: Sequence[str]) -> Any:
+    unknown = [np.nan] * len(names)
+    return _explanation(kind, title, data, names, ["continuous"] * len(names), unknown)

@@ -116,10 +116,10 @@ same_group.cheap = True  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of the moments: sizes, values, and what says how far sampled values are off.
+    """The terms of the moments: sizes, values, and the errors of sampled values.
 
-    That is the error of each value, or its replicates: first with the value's sign, for the mean
-    size, then as they are.
+    These are the error of each value, or its replicates: first with the value's sign, for the mean
+    size, then unchanged.
     """
 
     values: tuple[str, ...]
@@ -150,7 +150,9 @@ def make_terms(names: Sequence[str], values: Sequence[str], prefix: str) -> Term
     errors = [e for v in values if (e := error_column(v, prefix)) in others]
     copies = [replicate_columns(others, value, prefix) for value in values]
     if len(errors) not in (0, len(values)) or len({len(one) for one in copies}) > 1:
-        raise ConfigError("some columns of explanations have errors or replicates, others not.")
+        raise ConfigError(
+            "some columns of explanations have errors or replicates, and others have none."
+        )
     if copies[0]:
         together = zip(*copies, strict=True)
         return Terms(tuple(values), (), tuple(name for one in together for name in one))

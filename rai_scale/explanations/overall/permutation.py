@@ -1,4 +1,4 @@
-"""Permutation importance (Breiman 2001): what a score loses where a feature is shuffled.
+"""Permutation importance (Breiman 2001): by how much a score falls when a feature is shuffled.
 
 Equal to ``sklearn.inspection.permutation_importance`` on the same rows in the same order and for
 the same ``random_state``; each feature and repeat is a task of its own.
@@ -17,12 +17,11 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.overall.interpret_objects import bars
-from rai_scale.explanations.overall.model_output import SharedObject, prepare
 from rai_scale.models.background import Background, sample_rows
 from rai_scale.models.columns import model_frame
-from rai_scale.models.model import Model, model_input
+from rai_scale.models.model import CheckedModel, model_input
+from rai_scale.models.ready_model import SharedObject, ready_model
 from rai_scale.models.scored_model import as_estimator
-from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 
@@ -31,7 +30,7 @@ MAX_ROWS = 50_000
 
 @dataclass(frozen=True, repr=False)
 class PermutationImportance(Result):
-    """What a score loses where a feature is shuffled.
+    """By how much a score falls when a feature is shuffled.
 
     Attributes
     ----------
@@ -56,12 +55,12 @@ class PermutationImportance(Result):
     @property
     def importances_mean(self) -> np.ndarray:
         """Mean over repeats, shape (features,)."""
-        return self.importances.mean(axis=1)
+        return np.asarray(self.importances.mean(axis=1))
 
     @property
     def importances_std(self) -> np.ndarray:
         """Standard deviation over repeats, shape (features,)."""
-        return self.importances.std(axis=1)
+        return np.asarray(self.importances.std(axis=1))
 
     def totals(self) -> dict[str, Any]:
         """Return what was scored."""
@@ -101,7 +100,7 @@ class PermutationImportance(Result):
 
     def to_interpret(self) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the means."""
-        return bars(self.features, self.importances_mean, None, "Permutation importance")
+        return bars(self.features, self.importances_mean, "Permutation importance")
 
 
 def permutation_importance(
@@ -112,32 +111,32 @@ def permutation_importance(
     y_true: str,
     scoring: str | Callable[[Any, Any, Any], float] | None = None,
     repeats: int = 5,
-    random_state: int = 0,
     sample_weight: str | None = None,
     max_rows: int = MAX_ROWS,
     background: Background | Any = None,
-    classes: Sequence[Any] | None = None,
-    trusted: bool = False,
+    random_state: int = 0,
 ) -> PermutationImportance:
-    """Score a model on rows in which one feature after the other is shuffled; executes.
+    """Score a model on rows in which one feature at a time is shuffled; executes.
 
     Parameters
     ----------
-    frame, model, features, background, classes, trusted
-        As in :func:`rai_scale.explanations.local.explaining.plan_explanation`.
+    frame, model, features, background
+        As in :func:`rai_scale.explanations.partial_dependence`.
     y_true : str
         Column of the true classes or values.
     scoring : str or callable, optional
         scikit-learn's name of a score, or a scorer ``scorer(model, rows, y_true)``;
         ``sklearn.metrics.make_scorer`` makes one of any metric. By default the model's own
         ``score``: accuracy, or R2.
-    repeats, random_state
-        As in scikit-learn; the sample of rows is drawn by the same ``random_state``.
+    repeats : int
+        How often each feature is shuffled.
     sample_weight : str, optional
         Column of weights for the score.
     max_rows : int
-        So many rows are collected and scored at most, drawn as for a background; the result says
-        how many there were.
+        How many rows are collected and scored at most, drawn uniformly over rows; the result
+        states how many rows the frame has.
+    random_state : int
+        Seed of the shuffling, as in scikit-learn, and of the drawn rows.
 
     Returns
     -------
@@ -150,16 +149,8 @@ def permutation_importance(
     """
     if repeats < 1 or max_rows < 2:  # noqa: PLR2004
         raise ConfigError("repeats must be at least 1, and max_rows at least 2.")
-    ready = prepare(
-        frame,
-        model,
-        features,
-        background=background,
-        classes=classes,
-        random_state=random_state,
-        trusted=trusted,
-    )
-    features = names_of(features)
+    ready = ready_model(frame, model, features, background, None, random_state)
+    features = ready.features
     engine, names = ready.engine, [y_true, *([sample_weight] if sample_weight else [])]
     check_columns(names, engine.columns(frame))
     columns = list(dict.fromkeys([*features, *names]))
@@ -172,7 +163,7 @@ def permutation_importance(
         weight = table[sample_weight].to_pandas().to_numpy(np.float64)
     name, scorer = make_scorer(ready.output.model, scoring)
     shared_model = ready.share(ready.output.model, "model.pkl")
-    rows = model_frame(table, ready.sample)
+    rows = model_frame(table, ready.background)
     plan = ready.share(
         ShufflingPlan(rows, truth, weight, scorer, repeats, random_state), "permutation.pkl"
     )
@@ -180,12 +171,10 @@ def permutation_importance(
     run = ScorePermuted(plan, shared_model)
     scores = engine.map_tasks(run, tasks, [plan.file, shared_model.file])
     lost = scores[0] - np.array(scores[1:]).reshape(len(features), repeats)
-    return PermutationImportance(
-        tuple(features), name, float(scores[0]), lost, table.num_rows, total
-    )
+    return PermutationImportance(features, name, float(scores[0]), lost, table.num_rows, total)
 
 
-def make_scorer(model: Model, scoring: Any) -> tuple[str, Callable[..., float]]:
+def make_scorer(model: CheckedModel, scoring: Any) -> tuple[str, Callable[..., float]]:
     """Return the name of a score and its scorer.
 
     Raises
@@ -202,7 +191,7 @@ def make_scorer(model: Model, scoring: Any) -> tuple[str, Callable[..., float]]:
     if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
         raise ConfigError("scoring must be a name, or a function of model, rows and label.")
     default = "accuracy" if model.classes is not None else "r2"
-    own = hasattr(model.model, "score")
+    own = hasattr(model.estimator, "score")
     if isinstance(scoring, str) or scoring is None:
         name = scoring or default
         chosen = scoring or (None if own else default)
@@ -212,8 +201,10 @@ def make_scorer(model: Model, scoring: Any) -> tuple[str, Callable[..., float]]:
 
 def _truth(table: Any, label: str) -> np.ndarray:
     if table[label].null_count:
-        raise ConfigError(f"label column {label!r} is missing in {table[label].null_count:,} rows.")
-    return table[label].to_pandas().to_numpy()
+        raise ConfigError(
+            f"column {label!r} of true values is missing in {table[label].null_count:,} rows."
+        )
+    return np.asarray(table[label].to_pandas())
 
 
 @dataclass(frozen=True)
@@ -244,10 +235,10 @@ class ShufflingPlan:
             found.append(whole)
         return np.stack(found)
 
-    def score(self, model: Model, rows: pd.DataFrame) -> float:
+    def score(self, model: CheckedModel, rows: pd.DataFrame) -> float:
         """Score rows."""
         more = {} if self.weight is None else {"sample_weight": self.weight}
-        given = model_input(model.model, rows[list(model.features)])
+        given = model_input(model.estimator, rows[list(model.features)])
         return float(self.scorer(as_estimator(model), given, self.truth, **more))
 
 
@@ -261,7 +252,7 @@ class ScorePermuted:
     def __call__(self, task: tuple[int, int] | None) -> float:
         """Return the score for (feature, repeat), or for the rows as they are."""
         plan: ShufflingPlan = self.plan.load()
-        model: Model = self.model.load()
+        model: CheckedModel = self.model.load()
         if task is None:
             return plan.score(model, plan.rows)
         name = plan.rows.columns[task[0]]

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.explanations.local.lime_codes import is_number
-from rai_scale.explanations.overall.model_output import Prepared, SharedOutput, prepare
 from rai_scale.explanations.overall.sensitivity_result import Morris, Sobol
 from rai_scale.models.background import Background
+from rai_scale.models.ready_model import ReadyModel, SharedOutput, ready_model
 from rai_scale.statistics.quantiles import column_ranges
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+Kind = TypeVar("Kind", Morris, Sobol)
 TASK_ROWS = 8192
 """Rows of the design per task; fixed, so that results do not depend on the workers."""
 
@@ -39,24 +40,25 @@ def morris(
     confidence: float = 0.95,
     background: Background | Any = None,
     explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
     random_state: int = 0,
-    trusted: bool = False,
 ) -> Morris:
     """Screen features by elementary effects; executes.
 
     Parameters
     ----------
-    frame, model, features, background, explain_class, classes, output, trusted
-        As in :func:`rai_scale.explain`; features must be numbers.
-        Of the frame only the lowest and highest values are read.
-    trajectories, levels : int
-        SALib's ``N`` and ``num_levels``: the design has ``N * (features + 1)`` rows.
-    resamples, confidence
-        Of the bootstrap interval of ``mu_star``.
+    frame, model, features, background, explain_class
+        As in :func:`rai_scale.explanations.partial_dependence`; features must be numeric. Only the
+        lowest and the highest value of each is read.
+    trajectories : int
+        SALib's ``N``: the design has ``N * (features + 1)`` rows.
+    levels : int
+        SALib's ``num_levels``; an even number.
+    resamples : int
+        Resamples of the bootstrap interval of ``mu_star``.
+    confidence : float
+        Confidence of that interval, between 0 and 1.
     random_state : int
-        Of the design and of the bootstrap.
+        Seed of the design and of the bootstrap.
 
     Returns
     -------
@@ -66,15 +68,12 @@ def morris(
     Raises
     ------
     ConfigError
-        If features are no numbers, or an argument does not fit.
+        If a feature is not numeric, or an argument does not fit.
     """
     salib = _salib()
     if trajectories < 2 or levels < 2 or levels % 2:  # noqa: PLR2004
         raise ConfigError("trajectories must be at least 2, and levels an even number.")
-    ready = prepare(
-        frame, model, features, background=background, explain_class=explain_class, classes=classes,
-        output=output, random_state=random_state, trusted=trusted,
-    )  # fmt: skip
+    ready = ready_model(frame, model, features, background, explain_class, random_state)
     problem = make_problem(ready, frame)
     design = salib.sample.morris.sample(
         dict(problem), N=trajectories, num_levels=levels, seed=random_state
@@ -89,9 +88,7 @@ def morris(
     ]  # fmt: skip
     names = ("mu", "mu_star", "sigma", "mu_star_conf")
     tables = [{name: _floats(one[name]) for name in names} for one in found]
-    return Morris(
-        tuple(features), ready.labels, bounds_of(problem), len(design), confidence, tuple(tables)
-    )
+    return _result(Morris, ready, problem, len(design), confidence, tables)
 
 
 def sobol(
@@ -105,25 +102,19 @@ def sobol(
     confidence: float = 0.95,
     background: Background | Any = None,
     explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
     random_state: int = 0,
-    trusted: bool = False,
 ) -> Sobol:
     """Attribute the variance of the output over the box of the features' ranges; executes.
 
     Parameters
     ----------
-    frame, model, features, background, explain_class, classes, output, trusted
+    frame, model, features, background, explain_class, resamples, confidence, random_state
         As in :func:`morris`.
     base_samples : int
         A power of two; the design has ``base_samples * (2 * features + 2)`` rows, or
         ``features + 2`` without the second order.
     second_order : bool
-    resamples, confidence
-        Of the bootstrap intervals.
-    random_state : int
-        Of the design and of the bootstrap.
+        Whether indices of pairs of features are computed.
 
     Returns
     -------
@@ -133,15 +124,12 @@ def sobol(
     Raises
     ------
     ConfigError
-        If features are no numbers, or an argument does not fit.
+        If a feature is not numeric, or an argument does not fit.
     """
     salib = _salib()
     if base_samples < 2 or base_samples & (base_samples - 1):  # noqa: PLR2004
         raise ConfigError(f"base_samples must be a power of two; found {base_samples}.")
-    ready = prepare(
-        frame, model, features, background=background, explain_class=explain_class, classes=classes,
-        output=output, random_state=random_state, trusted=trusted,
-    )  # fmt: skip
+    ready = ready_model(frame, model, features, background, explain_class, random_state)
     problem = make_problem(ready, frame)
     design = salib.sample.sobol.sample(
         dict(problem), base_samples, calc_second_order=second_order, seed=random_state
@@ -150,7 +138,7 @@ def sobol(
     tables = []
     for values in evaluate(ready, design).T:
         if np.ptp(values) == 0:
-            tables.append(_undefined(names, len(features)))
+            tables.append(_undefined(names, len(ready.features)))
             continue
         # SALib takes the seed 0 for no seed; a generator of it is what its other seeds become
         one = salib.analyze.sobol.analyze(
@@ -158,23 +146,21 @@ def sobol(
             conf_level=confidence, seed=np.random.default_rng(random_state),
         )  # fmt: skip
         tables.append({name: _floats(one[name]) for name in names})
-    return Sobol(
-        tuple(features), ready.labels, bounds_of(problem), len(design), confidence, tuple(tables)
-    )
+    return _result(Sobol, ready, problem, len(design), confidence, tables)
 
 
-def make_problem(ready: Prepared, frame: Any) -> dict[str, Any]:
+def make_problem(ready: ReadyModel, frame: Any) -> dict[str, Any]:
     """Return SALib's problem, with the bounds that interpret takes.
 
     They are the lowest and the highest value, and one more where they differ by less than one.
     """
-    text = [name for name in ready.sample if not is_number(ready.sample[name])]
+    names = list(ready.features)
+    text = [name for name in names if not is_number(ready.background[name])]
     if text:
         raise ConfigError(
-            f"features {', '.join(map(repr, text))} are no numbers and have no range to vary over. "
-            "Encode them first, or explain the model behind the encoding."
+            f"features {', '.join(map(repr, text))} are not numeric and have no range to vary "
+            "over. Encode them first, or explain the model that reads the encoded columns."
         )
-    names = list(map(str, ready.sample.columns))
     ranges = column_ranges(ready.engine, frame, names)
     low, high = (ranges[end].to_numpy(np.float64) for end in ("low", "high"))
     high = high + np.where(np.abs(high - low) < 1, 1, 0)
@@ -182,12 +168,19 @@ def make_problem(ready: Prepared, frame: Any) -> dict[str, Any]:
     return {"num_vars": len(names), "names": names, "bounds": bounds}
 
 
-def bounds_of(problem: dict[str, Any]) -> tuple[tuple[float, float], ...]:
-    """Return the bounds of a problem."""
-    return tuple((float(low), float(high)) for low, high in problem["bounds"])
+def _result(  # noqa: PLR0917
+    kind: type[Kind],
+    ready: ReadyModel,
+    problem: dict[str, Any],
+    evaluations: int,
+    confidence: float,
+    tables: Sequence[dict[str, np.ndarray]],
+) -> Kind:
+    bounds = tuple((float(low), float(high)) for low, high in problem["bounds"])
+    return kind(ready.features, ready.labels, bounds, evaluations, confidence, tuple(tables))
 
 
-def evaluate(ready: Prepared, design: np.ndarray) -> np.ndarray:
+def evaluate(ready: ReadyModel, design: np.ndarray) -> np.ndarray:
     """Return the outputs of a design, (rows, outputs), computed by parallel tasks."""
     run = EvaluateRows(ready.share_output())
     parts = [design[i : i + TASK_ROWS] for i in range(0, len(design), TASK_ROWS)]
@@ -224,4 +217,5 @@ def _salib() -> ModuleType:
         import SALib.sample.sobol
     except ImportError:
         raise MissingExtraError("SALib", "explain") from None
-    return SALib
+    found: ModuleType = SALib
+    return found

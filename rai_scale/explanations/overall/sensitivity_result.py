@@ -15,8 +15,8 @@ from rai_scale.statistics.json_values import plain
 
 
 @dataclass(frozen=True, repr=False)
-class Sensitivity(Result):
-    """What both methods give.
+class SensitivityResult(Result):
+    """What the results of both methods have in common.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Sensitivity(Result):
         return {"features": self._by_feature}
 
     def _numbers(self) -> dict[str, float]:
-        """Return the headline of each feature and output."""
+        """Return the main number of each feature and output."""
         return {
             f"{label}{'.' * bool(label)}{feature}": float(value)
             for label, table in zip(self.labels, self.tables, strict=True)
@@ -88,7 +88,7 @@ class Sensitivity(Result):
 
 
 @dataclass(frozen=True, repr=False)
-class Morris(Sensitivity):
+class Morris(SensitivityResult):
     """Elementary effects: ``mu``, ``mu_star`` (mean size), ``sigma``, ``mu_star_conf``."""
 
     headline: ClassVar[str] = "mu_star"
@@ -99,7 +99,7 @@ class Morris(Sensitivity):
 
 
 @dataclass(frozen=True, repr=False)
-class Sobol(Sensitivity):
+class Sobol(SensitivityResult):
     """Indices of the first order ``S1``, of pairs ``S2`` and in total ``ST``, with intervals.
 
     ``S2`` is a square whose upper triangle is filled, by the order of the features.
@@ -126,4 +126,4 @@ class Sobol(Sensitivity):
 
     def to_interpret(self, explain_class: str | None = None) -> Any:
         """Return interpret's ``FeatureValueExplanation`` of the total indices of one output."""
-        return bars(self.features, self.table(explain_class)["ST"], None, "Sobol total index")
+        return bars(self.features, self.table(explain_class)["ST"], "Sobol total index")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from rai_scale.errors import did_you_mean
+from rai_scale.explanations.local.value_sampling import ValueSampling
+from rai_scale.explanations.overall.grids import FeatureGrid
 from rai_scale.jobs.config import JobConfig
+from rai_scale.models.model import Model
 from rai_scale.pii.config import Frozen
 
 EXPLAINED = "explained"
@@ -24,38 +28,89 @@ class Permutation(Frozen):
     repeats: int = Field(5, ge=1)
 
 
+class ModelConfig(Frozen):
+    """The model: :class:`rai_scale.models.Model` with ``path`` in place of ``estimator``."""
+
+    path: str
+    classes: tuple[str | int | float, ...] | None = None
+    output: Literal["probability", "raw"] = "probability"
+    trusted: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+    def model(self, estimator: Any) -> Model:
+        """Return the loaded estimator with these options."""
+        return Model(estimator, self.classes, self.output, self.trusted)
+
+
+class BackgroundConfig(Frozen):
+    """The background: a sample of ``rows``, from another table if ``table`` is given.
+
+    :class:`rai_scale.models.Background` with ``table`` in place of ``frame``.
+    """
+
+    rows: int = Field(100, ge=1)
+    table: str | None = None
+    random_state: int | None = Field(None, ge=0)
+
+
+@dataclass(frozen=True)
+class CurveGrid(FeatureGrid):
+    """A grid whose curves do not end at the extremes, which are values of single rows."""
+
+    points: int = 20
+    percentiles: tuple[float, float] = (0.025, 0.975)
+
+
+def _model_block(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _background_block(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"give a block: background: {{table: {value}}}")
+    return value
+
+
 class ExplainJob(JobConfig):
     """Configuration of ``rai-scale explain``.
 
-    ``row_pages`` writes so many rows with their values, and their keys, into report and result:
-    personal data, if the table holds any. ``reasons`` adds a text with so many reasons to each
-    explained row. ``partial_dependence`` names features, and pairs of them as lists of two; the
-    grid of a pair has at most ten points per feature. ``replicates`` adds the independent estimates
-    of sampled SHAP values, so that intervals of importance hold their error.
+    ``model`` is a path, or a block with its ``path``. ``row_pages`` writes so many rows with their
+    values, and their keys, into report and result: personal data, if the table holds any.
+    ``reasons`` adds a text with so many reasons to each explained row. ``partial_dependence`` names
+    features, and pairs of them as lists of two; the grid of a pair has at most ten points per
+    feature.
     """
+
+    old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
+        **{name: (f"model.{name}",) for name in ("classes", "trusted")},
+        **{name: (f"sampling.{name}",) for name in ("max_evals", "target_error", "replicates")},
+        "explained": ("model.output",),
+        "background_rows": ("background.rows",),
+        "grid_points": ("grid.points",),
+    }
 
     source: str
     table: str | None = None
     format: Literal["parquet", "delta"] = "parquet"
-    model: str
-    trusted: bool = False
+    model: Annotated[
+        ModelConfig, BeforeValidator(_model_block, json_schema_input_type=str | ModelConfig)
+    ]
     features: tuple[str, ...] = Field(min_length=1)
     key_columns: tuple[str, ...] = ()
     method: str = "shap"
     explain_class: str | int | float | None = None
-    classes: tuple[str | int | float, ...] | None = None
-    explained: Literal["probability", "raw"] = "probability"
-    background: str | None = None
-    background_rows: int = Field(100, ge=1)
-    max_evals: int | None = Field(None, ge=1)
-    target_error: float | None = Field(None, gt=0)
-    replicates: bool = False
+    background: Annotated[BackgroundConfig, BeforeValidator(_background_block)] = BackgroundConfig()
+    sampling: ValueSampling = ValueSampling()
     perturbation: Literal["interventional", "tree_path_dependent"] = "interventional"
     sensitive_features: tuple[str, ...] = ()
     importance: bool = True
     reasons: int = Field(0, ge=0, le=20)
     partial_dependence: tuple[str | tuple[str, str], ...] = ()
-    grid_points: int = Field(20, ge=2)
+    grid: CurveGrid = CurveGrid()
     ice_rows: int = Field(20, ge=0)
     morris: int = Field(0, ge=0)
     sobol: int = Field(0, ge=0)
@@ -70,7 +125,7 @@ class ExplainJob(JobConfig):
         unknown = [name for term in terms for name in term if name not in self.features]
         if unknown:
             hint = did_you_mean(unknown[0], self.features)
-            raise ValueError(f"partial_dependence names no feature: {unknown[0]!r}.{hint}")
+            raise ValueError(f"partial_dependence: {unknown[0]!r} is not one of features.{hint}")
         if any(len(set(term)) < len(term) for term in terms):
             raise ValueError("partial_dependence: a pair must be of two different features")
         if self.sobol & (self.sobol - 1):

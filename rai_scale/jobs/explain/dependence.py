@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from rai_scale.engines.choose import engine_of
 from rai_scale.explanations.overall.dependence import partial_dependence
+from rai_scale.explanations.overall.grids import FeatureGrid, GridAxis
 from rai_scale.explanations.overall.ice_lines import ice
 from rai_scale.statistics.json_values import plain
-from rai_scale.statistics.quantiles import distribution
 
 if TYPE_CHECKING:
     from rai_scale.jobs.explain.config import ExplainJob
 
 PAIR_POINTS = 10
 """Grid points per feature of a pair; each pair of points is a prediction of every row."""
-OUTER = (2.5, 97.5)
-"""Percentiles at which curves end: the extremes would be the values of single rows."""
 
 
 def dependence_curves(
     config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Return the curves of the report, with lines of single rows, and the table of averages."""
-    options = {**asked, "of": single_terms(config)}
-    options["grid"] = _grids(config, frame, asked, single_terms(config), config.grid_points)
-    options["grid_points"] = config.grid_points
-    averages = partial_dependence(frame, model, **options)
+    asked = {**asked, "of": single_terms(config)}
+    averages = partial_dependence(frame, model, grid=config.grid, **asked)
     lines = None
     if config.ice_rows:
-        lines = ice(frame, model, rows=config.ice_rows, **options).lines
+        axes = [term.axes[0] for term in averages.terms]
+        same = FeatureGrid(values={axis.feature: list(axis.values) for axis in axes})
+        lines = ice(frame, model, rows=config.ice_rows, grid=same, **asked).lines
     curves = []
     for number, term in enumerate(averages.terms):
         axis = term.axes[0]
@@ -52,37 +49,16 @@ def dependence_curves(
     return curves, table.assign(value=table["value"].astype(str))
 
 
-def _grid(axis: Any) -> list[Any]:
+def _grid(axis: GridAxis) -> list[Any]:
     return [str(v) for v in axis.values] if axis.categorical else plain(axis.values)
-
-
-def _grids(
-    config: ExplainJob, frame: Any, asked: dict[str, Any], names: list[str], points: int
-) -> dict[str, list[float]]:
-    """Return quantiles as the grid of each feature of numbers."""
-    engine, found = engine_of(frame), {}
-    for name in names:
-        if not pd.api.types.is_numeric_dtype(asked["background"][name].dtype):
-            continue
-        if pd.api.types.is_bool_dtype(asked["background"][name].dtype):
-            continue
-        counted = distribution(engine, frame, name)
-        percents = np.linspace(*OUTER, points)
-        few = len(counted.value) <= points and not counted.error_bound
-        values = counted.value if few else np.unique(counted.percentile(percents))
-        found[name] = values.tolist()
-    return found
 
 
 def dependence_pairs(
     config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Return the heat maps of the report and the table of averages over two features."""
-    pairs = pair_terms(config)
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    points = min(config.grid_points, PAIR_POINTS)
-    grid = _grids(config, frame, asked, names, points)
-    averages = partial_dependence(frame, model, of=pairs, grid=grid, grid_points=points, **asked)
+    grid = replace(config.grid, points=min(config.grid.points, PAIR_POINTS))
+    averages = partial_dependence(frame, model, of=pair_terms(config), grid=grid, **asked)
     maps = []
     for number, term in enumerate(averages.terms):
         left, right = (_levels(axis) for axis in term.axes)
@@ -94,7 +70,7 @@ def dependence_pairs(
     return maps, table.assign(**texts)
 
 
-def _levels(axis: Any) -> list[str]:
+def _levels(axis: GridAxis) -> list[str]:
     return [str(v) if axis.categorical else _short(float(v)) for v in axis.values]
 
 

@@ -67,7 +67,6 @@ def permutation_table(
         model,
         features=asked["features"],
         background=asked["background"],
-        classes=asked["classes"],
         y_true=config.permutation.y_true,
         scoring=config.permutation.scoring,
         repeats=config.permutation.repeats,

@@ -132,15 +132,14 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
         [*config.features, *config.key_columns, *config.sensitive_features, *y_true], names
     )
     check_groups(engine, frame, config.sensitive_features)
-    model = load_model(config.model, trusted=config.trusted)
-    asked_for = Background(config.background_rows, given)
-    background = background_frame(asked_for, frame, config.features, config.random_state)
+    estimator = load_model(config.model.path, trusted=config.model.trusted)
+    model = config.model.model(estimator)
+    drawn = Background(config.background.rows, given, config.background.random_state)
+    background = background_frame(drawn, frame, config.features, config.random_state)
     asked: dict[str, Any] = {
-        "features": list(config.features),
+        "features": config.features,
         "background": background,
         "explain_class": config.explain_class,
-        "classes": config.classes,
-        "output": config.explained,
         "random_state": config.random_state,
     }
     kept = (
@@ -150,10 +149,8 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     )
     local: dict[str, Any] = {
         "method": config.method,
-        "max_evals": config.max_evals,
-        "target_error": config.target_error,
+        "sampling": config.sampling,
         "perturbation": config.perturbation,
-        "replicates": config.replicates,
     }
     plan = plan_explanation(frame, model, key_columns=kept, **asked, **local)
     labels = _labels(plan.columns)
@@ -163,15 +160,16 @@ def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) ->
     limits: tuple[str, ...] = LIME_LIMITS if plan.method == "lime" else SHAP_LIMITS
     limits += (GROUP_LIMIT,) if config.sensitive_features else ()
     method = {"name": plan.method, "why": plan.why, "limits": list(limits)}
+    of = config.background.table or "the table itself"
     settings = {
         "features": list(config.features),
-        "explained": _explained(config, model, labels),
+        "explained": _explained(config, estimator, labels),
         "confidence": config.confidence,
         "scoring": (config.permutation and config.permutation.scoring) or "the score",
         "sensitive_features": list(config.sensitive_features),
-        "model": f"{type(model).__name__} ({config.model.rsplit('/', 1)[-1]})",
-        "background": f"{len(background):,} rows of {config.background or 'the table itself'}",
-        "seed": config.random_state,
+        "model": f"{type(estimator).__name__} ({config.model.file_name})",
+        "background": f"{len(background):,} rows of {of}",
+        "random_state": config.random_state,
     }
     explained = plan.frame
     for label in (labels or ("",)) if config.reasons else ():
@@ -202,13 +200,13 @@ def _labels(columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(n.removeprefix("prediction_") for n in columns if n.startswith("prediction_"))
 
 
-def _explained(config: ExplainJob, model: Any, labels: tuple[str, ...]) -> str:
-    scores = config.explained == "raw"
+def _explained(config: ExplainJob, estimator: Any, labels: tuple[str, ...]) -> str:
+    scores = config.model.output == "raw"
     what = "the score before the link (log-odds)" if scores else "the probability"
     if labels:
         return f"{what} of each of the classes {', '.join(labels)}"
-    own = getattr(model, "classes_", getattr(model, "classes", None))
-    classes = config.classes or own
+    own = getattr(estimator, "classes_", getattr(estimator, "classes", None))
+    classes = config.model.classes or own
     if config.explain_class is not None:
         return f"{what} of class {config.explain_class}"
     if classes is not None and len(classes) == 2:  # noqa: PLR2004

@@ -74,7 +74,7 @@ def _reasons(
 ) -> list[str | None]:
     named = {"column": "_rai_reasons", "score_name": "the prediction"}
     made = add_reasons(explained, 3, f"{prefix}{label}_", features=features, **named)
-    return made["_rai_reasons"].to_pylist()
+    return list(made["_rai_reasons"].to_pylist())
 
 
 def _name(keys: Sequence[str], row: pd.Series, number: int) -> str:

@@ -26,7 +26,7 @@ _PACKAGES = ("shap", "interpret-core", "SALib", "scikit-learn", "numpy")
 def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
     """Find the table and that of the background; the content of the model counts as an input."""
     found = one_table_of(config.source, config.table, engine, *_PACKAGES)
-    model = content_hash(config.model)
+    model = content_hash(config.model.path)
     return Inputs(
         Lake((found.table, *_background_table(config, engine))),
         {**found.versions, "model": model or "an address"},
@@ -45,17 +45,16 @@ def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Don
     if delta:
         check_target(location, engine, "delta")
     frame = read_table(table, engine)
-    given = read_table(inputs.lake[1], engine) if config.background else None
+    given = read_table(inputs.lake[1], engine) if config.background.table else None
     parts = explain_parts(config, engine, frame, given)
     staged = run.folder.child(EXPLAINED)
     write_parquet(parts.explained, engine, staged.url, private=delta)
     written = read_table(staged.url, engine, format="parquet")
     _LOG.info("explained %s by %s", table.name, parts.method["name"])
     parts = parts.after_writing(config, engine, written)
-    model = config.model.rsplit("/", 1)[-1]
     report = plain(
         {
-            "title": config.title or f"Explanations of {model} on {table.name}",
+            "title": config.title or f"Explanations of {config.model.file_name} on {table.name}",
             "run": run.facts(table=table.name),
             **parts.report(config),
         }
@@ -86,11 +85,12 @@ def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Don
 
 
 def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:
-    if config.background is None:
+    background = config.background.table
+    if background is None:
         return []
-    found = find_tables(config.background, engine=engine)
+    found = find_tables(background, engine=engine)
     if len(found) != 1:
-        raise ConfigError(f"background: {config.background} holds {len(found)} tables; name one.")
+        raise ConfigError(f"background.table: {background} holds {len(found)} tables; name one.")
     return [found[0]]
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from rai_scale.errors import did_you_mean
+from rai_scale.glassbox.options import EBMParams, Shards
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.private import PrivateOptions
 
-_EBM_ONLY: tuple[str, ...] = (
-    *("shards", "min_rows_per_shard", "interactions", "max_bins", "max_rounds"),
-    *("learning_rate", "outer_bags", "sample_weight"),
-)
-_NOT_PRIVATE: tuple[str, ...] = (
-    *("shards", "min_rows_per_shard", "interactions", "outer_bags", "sample_weight", "mlflow"),
+_EBM_ONLY = ("shards", "interactions", "ebm_params", "sample_weight")
+_NOT_PRIVATE = (
+    *("shards", "interactions", "sample_weight", "mlflow"),
     *("holdout", "key_columns", "sensitive_features", "feature_types", "random_state"),
 )
+_PRIVATE_PARAMS = {"max_bins", "max_rounds", "learning_rate"}
 
 
 class EBMPrivacy(PrivateOptions):
@@ -42,12 +41,21 @@ class EBMPrivacy(PrivateOptions):
         return self
 
 
+def _shards_block(value: Any) -> Any:
+    return {"count": value} if isinstance(value, int) else value
+
+
 class EBMJob(JobConfig):
     """Configuration of ``rai-scale train-ebm``.
 
     ``model`` names another glassbox instead of an EBM. With ``private`` the EBM is a private one,
     and nothing is written that is not made of its release.
     """
+
+    old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
+        **{name: (f"ebm_params.{name}",) for name in (*sorted(_PRIVATE_PARAMS), "outer_bags")},
+        "min_rows_per_shard": ("shards.min_rows",),
+    }
 
     source: str
     table: str | None = None
@@ -56,16 +64,14 @@ class EBMJob(JobConfig):
     features: tuple[str, ...] = Field(min_length=1)
     y_true: str
     task: Literal["classification", "regression"] | None = None
-    shards: int | None = Field(None, ge=1)
-    min_rows_per_shard: int = Field(5_000, ge=1)
+    shards: Annotated[
+        Shards, BeforeValidator(_shards_block, json_schema_input_type=int | Shards)
+    ] = Shards()
     feature_types: dict[str, Literal["continuous", "nominal"] | tuple[float, ...]] = Field(
         default_factory=dict
     )
     interactions: int | float | str | tuple[tuple[str, str], ...] = "3x"
-    max_bins: int = Field(1024, ge=2)
-    max_rounds: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
-    outer_bags: int | None = Field(None, ge=1)
+    ebm_params: EBMParams = EBMParams()
     sample_weight: str | None = None
     key_columns: tuple[str, ...] = ()
     holdout: float = Field(0.2, ge=0, lt=1)
@@ -80,6 +86,9 @@ class EBMJob(JobConfig):
             if self.model != "ebm":
                 raise ValueError("private is for model: ebm")
             self._refuse(_NOT_PRIVATE, "a private EBM")
+            unfit = sorted(self.ebm_params.given().keys() - _PRIVATE_PARAMS)
+            if unfit:
+                raise ValueError(f"a private EBM does not take ebm_params.{unfit[0]}")
         elif self.model != "ebm":
             self._refuse(_EBM_ONLY, f"model: {self.model}")
         return self
@@ -94,7 +103,7 @@ class EBMJob(JobConfig):
             for name in names:
                 if name not in known:
                     hint = did_you_mean(name, known)
-                    raise ValueError(f"{option} names no feature: {name!r}.{hint}")
+                    raise ValueError(f"{option}: {name!r} is not one of features.{hint}")
 
     def _refuse(self, names: tuple[str, ...], what: str) -> None:
         fields = type(self).model_fields
@@ -104,6 +113,7 @@ class EBMJob(JobConfig):
             raise ValueError(f"{what} does not take {', '.join(given)}")
 
     def given(self, *names: str) -> dict[str, Any]:
-        """Return those options that the configuration sets."""
-        found = {name: getattr(self, name) for name in names if name in self.model_fields_set}
-        return {name: value for name, value in found.items() if value is not None}
+        """Return those options, of the job or of ``ebm_params``, that the configuration sets."""
+        own = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        found = {**own, **self.ebm_params.given()}
+        return {name: found[name] for name in names if found.get(name) is not None}

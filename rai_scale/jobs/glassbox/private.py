@@ -100,7 +100,7 @@ def _report(config: EBMJob, asked: EBMPrivacy, run: Run) -> dict[str, Any]:
         "run": {name: facts[name] for name in known},  # neither when nor how long
         "settings": {
             "features": list(config.features),
-            "target": config.y_true,
+            "y_true": config.y_true,
             "task": "classification",
             "unit": "log-odds",
             "importance": "Mean size of a term’s score, by the noisy weights of its bins.",

@@ -47,11 +47,11 @@ def described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], d
     where = where if config.holdout else "on the rows that it was trained on"
     report["settings"] |= {
         "features": list(config.features),
-        "target": config.y_true,
+        "y_true": config.y_true,
         "task": result.task,
         "classes": [str(name) for name in getattr(result.model, "classes_", ())],
         "measured_on": where,
-        "seed": config.random_state,
+        "random_state": config.random_state,
     }
     return tables, {**report, "performance": rows, "curves": curves, "notes": notes}
 
@@ -106,9 +106,9 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
         return None
 
 
-def _label_of(frame: Any, target: str, name: Any) -> Any:
+def _label_of(frame: Any, y_true: str, name: Any) -> Any:
     """Return a class as the column holds it; APLR names its classes by texts."""
-    kind = engine_of(frame).schema(frame).field(target).type
+    kind = engine_of(frame).schema(frame).field(y_true).type
     if not isinstance(name, str) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return name
     if pa.types.is_boolean(kind):

@@ -139,18 +139,13 @@ def _train_ebm(config: EBMJob, frame: Any) -> Any:
 
 
 def _options(config: EBMJob) -> dict[str, Any]:
-    names = ["features", "task", "shards", "min_rows_per_shard", "interactions"]
-    names += ["max_bins", "sample_weight", "outer_bags"]
-    found = {name: getattr(config, name) for name in names}
-    found |= {"y_true": config.y_true, "random_state": config.random_state}
+    names = ("features", "y_true", "task", "sample_weight", "interactions", "shards")
+    found = {name: getattr(config, name) for name in (*names, "ebm_params", "random_state")}
     if isinstance(config.interactions, tuple):
         found["interactions"] = [tuple(pair) for pair in config.interactions]
     types = config.feature_types.items()
     found["feature_types"] = {n: k if isinstance(k, str) else list(k) for n, k in types}
     found["key_columns"] = list(config.key_columns) or None
-    for name in ("max_rounds", "learning_rate"):
-        if getattr(config, name) is not None:
-            found[name] = getattr(config, name)
     return found
 
 

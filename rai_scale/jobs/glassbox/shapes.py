@@ -113,10 +113,11 @@ def performance_table(found: Any) -> pd.DataFrame:
     if len(found.groups.columns):
         parts.append(found.by_group.assign(group=_group_names(found.groups)))
     table = pd.concat(parts, ignore_index=True)
-    return pd.concat(
+    long: pd.DataFrame = pd.concat(
         [table[["group", "rows"]].assign(metric=name, value=table[name]) for name in names],
         ignore_index=True,
     )
+    return long
 
 
 def curves_of(found: Any) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def rules_of(result: GlassboxResult) -> str | None:
     from sklearn.tree import export_text
 
     names = list(result.model.named_steps["prepare"].get_feature_names_out())
-    return export_text(result.model.named_steps["model"], feature_names=names)
+    return str(export_text(result.model.named_steps["model"], feature_names=names))
 
 
 def describe_simple(

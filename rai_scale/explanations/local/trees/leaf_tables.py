@@ -1,4 +1,4 @@
-"""Interventional Shapley values of trees from one table per leaf, made once of the background.
+"""Interventional Shapley values of trees from one table per leaf, made once from the background.
 
 A leaf asks something of each of d features on its path. What a row meets is a pattern of d bits,
 and the row's values at the leaf depend on that pattern and on the patterns of the background only:
@@ -123,7 +123,7 @@ def _bits(trees: Trees, leaves: list[Leaf]) -> list[np.ndarray]:
 
 
 def _patterns(bits: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
-    """Return what rows meet of each leaf's path, int16 (rows, leaves)."""
+    """Return which conditions of each leaf's path rows meet, as bits, int16 (rows, leaves)."""
     found = np.zeros((len(codes), bits[0].shape[1]), np.int16)
     for at, column in enumerate(bits):
         found += column[np.where(codes[:, at] == MISSING, len(column) - 1, codes[:, at])]
@@ -147,7 +147,7 @@ def _places(columns: int, leaves: list[Leaf]) -> Any:
 
 @dataclass(frozen=True)
 class Group:
-    """Leaves whose paths ask of equally many features.
+    """Leaves whose paths have equally many features.
 
     Attributes
     ----------
@@ -165,17 +165,18 @@ class Group:
     def values(self, patterns: np.ndarray) -> np.ndarray:
         """Return the group's part of the values, shape (columns * outputs, rows)."""
         found = self.table[np.arange(len(self.leaves)), patterns[:, self.leaves]]
-        return self.places @ np.ascontiguousarray(found.reshape(len(patterns), -1).T)
+        values: np.ndarray = self.places @ np.ascontiguousarray(found.reshape(len(patterns), -1).T)
+        return values
 
 
 def may_fit(trees: Trees) -> bool:
-    """Whether there are few enough nodes and codes to look at every leaf."""
+    """Whether there are few enough nodes and codes to visit every leaf."""
     leaves = int((trees.left < 0).sum())
     return len(trees.left) <= MOST_NODES and leaves * sum(trees.sizes) <= MOST_ASKED
 
 
 def tables_fit(leaves: list[Leaf]) -> bool:
-    """Whether tables of these leaves are of a bearable size."""
+    """Whether the tables of these leaves are small enough."""
     depths = np.array([len(leaf.asks) for leaf in leaves], dtype=np.float64)
     small = depths.max(initial=0) <= MOST_BITS
     return bool(small and (depths * 2**depths).sum() <= MOST_CELLS)
@@ -214,7 +215,7 @@ def _subset_sums(sums: np.ndarray, depth: int) -> np.ndarray:
 
 
 def _weights(depth: int, less: Callable[[int, int], tuple[int, int]]) -> np.ndarray:
-    """Return the Shapley weight of a leaf that ``own`` features let in and ``other`` shut out."""
+    """Return the Shapley weight of a leaf that ``own`` features enter and ``other`` ones leave."""
     found = np.zeros((depth + 1, depth + 1))
     for own in range(depth + 1):
         for other in range(depth + 1 - own):

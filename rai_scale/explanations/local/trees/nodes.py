@@ -1,4 +1,4 @@
-"""Trees of an ensemble as arrays, and the codes by which they tell values of a feature apart.
+"""Trees of an ensemble as arrays, and the codes by which they distinguish values of a feature.
 
 A code is the number of thresholds that a value lies above: a whole number, so that values that tie
 with a threshold, or that differ in their tenth digit only, go where the model itself sends them.
@@ -64,7 +64,7 @@ class Trees:
 
     @cached_property
     def cuts(self) -> list[np.ndarray]:
-        """Sorted thresholds of each column; of one that is split by categories, none."""
+        """Sorted thresholds of each column; none for a column that is split by categories."""
         inner = self.left >= 0
         inner[list(self.sets)] = False
         return [
@@ -73,7 +73,7 @@ class Trees:
 
     @cached_property
     def categories(self) -> list[int]:
-        """One more than the largest category of each column; 0 where it is split by thresholds."""
+        """One more than the largest category of each column; 0 if it is split by thresholds."""
         most = [0] * self.columns
         for node, members in self.sets.items():
             at = int(self.feature[node])
@@ -144,7 +144,8 @@ class Trees:
             by_set = row[nodes] >= 0
             goes_left[by_set] = table[row[nodes[by_set]], code[by_set]]
         found = np.where(goes_left, self.left[nodes], self.right[nodes])
-        return np.where(code == MISSING, self.missing[nodes], found)
+        after: np.ndarray = np.where(code == MISSING, self.missing[nodes], found)
+        return after
 
 
 def _zeros(values: np.ndarray, gone: np.ndarray, treat: int) -> tuple[np.ndarray, np.ndarray]:

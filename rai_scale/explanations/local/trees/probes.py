@@ -1,4 +1,4 @@
-"""Rows on which trees, as they were read, must give what the model itself predicts.
+"""Rows on which the trees, as they were read, must predict what the model predicts.
 
 Values that add up do not show a value that goes the wrong way at a node that only mixed rows
 reach. So the probes are mixed rows, rows on the thresholds, and rows with missing values.
@@ -55,7 +55,7 @@ def _probes(
 
 
 def _mixed(background: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw each feature from a background row of its own."""
+    """Draw each feature from a different background row."""
     columns = {
         name: background[name].take(rng.integers(0, len(background), PROBES)).array
         for name in background
@@ -86,7 +86,7 @@ def _range(dtype: np.dtype) -> tuple[float, float]:
 
 
 def _with_holes(mixed: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Leave out a fifth of what can be missing in its dtype."""
+    """Make a fifth of the values missing, in columns whose dtype allows it."""
     holes = rng.random(mixed.shape) < 0.2  # noqa: PLR2004
     for number, name in enumerate(mixed):
         dtype = mixed[name].dtype

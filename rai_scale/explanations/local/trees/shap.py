@@ -1,8 +1,8 @@
-"""TreeSHAP of codes: by tables of leaves where they are small, else by shap's own code.
+"""TreeSHAP of codes: by tables of leaves if they are small enough, else by shap's own code.
 
 shap and its peers keep thresholds and inputs in 32 bits and know neither sets of categories nor
 how LightGBM reads a missing value. Codes of values (see ``tree_nodes``) are small whole numbers.
-The whole background is used: shap's own default masker keeps 100 rows and says nothing.
+The whole background is used; shap's default masker silently keeps 100 rows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHUNK = 64  # shap prints a progress bar where one call takes long
 
 @dataclass(frozen=True)
 class TreeGame:
-    """What is made of a model and a background once, and brought to every worker.
+    """What is made from a model and a background once, and sent to every worker.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TreeGame:
     background : ndarray of int, shape (rows, columns)
         Codes of the background.
     tables : LeafTables or None
-        ``None`` where shap computes.
+        ``None`` if shap computes.
     """
 
     trees: Trees
@@ -58,8 +58,8 @@ class TreeGame:
 class TreeShap:
     """Exact values of a tree ensemble's raw score, or of its averaged probabilities.
 
-    A row whose values do not add up to its prediction (the model reads a value otherwise than its
-    trees say) has NaN, and is marked as unexplained.
+    A row whose values do not add up to its prediction (the model reads a value differently from
+    its trees) has NaN, and is marked as unexplained.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def _as_floats(codes: np.ndarray) -> np.ndarray:
 def _for_shap(trees: Trees) -> list[dict[str, Any]]:
     """Return trees in shap's form, whose thresholds are ranks and whose leaves average to 0.
 
-    shap keeps leaves in 32 bits, and LightGBM puts the mean of the target into those of a tree.
+    shap keeps leaves in 32 bits, and LightGBM adds the mean of the target to those of a tree.
     """
     made = []
     for start, end in zip(trees.roots, [*trees.roots[1:], len(trees.left)], strict=True):
@@ -167,13 +167,13 @@ def _for_shap(trees: Trees) -> list[dict[str, Any]]:
 
 
 def check_tree(task: Task) -> tuple[TreeGame | None, str]:
-    """Return what fits the model, and why; ``None`` for path-dependent values.
+    """Return the tree game of the model, and why it fits; ``None`` for path-dependent values.
 
     Raises
     ------
     MethodUnfit
-        If the model is no tree ensemble, a link bends what is explained, or its trees are not what
-        it predicts by.
+        If the model is not a tree ensemble, a link function is applied to the sum of the trees, or
+        the model does not predict by its trees.
     """
     inner = task.unwrapped
     name = type(inner.estimator).__name__
@@ -185,7 +185,7 @@ def check_tree(task: Task) -> tuple[TreeGame | None, str]:
             f"probabilities of {name} are bent by a link after the trees, and TreeSHAP of "
             "probabilities would not be Shapley values (output='raw' has exact ones)"
         )
-    if task.options.perturbation != "interventional":
+    if task.perturbation != "interventional":
         return None, _path_dependent(task, name)
     try:
         game = _made_game(task, inner, name)

@@ -1,4 +1,4 @@
-"""What global explanations share: the model's output, known on the driver and in the workers."""
+"""A model that is ready for a frame: checked, with its background, and shared with the workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import load_object, publish_object
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.models.background import background_frame
-from rai_scale.models.model import as_model
+from rai_scale.models.model import Model, check_model
 from rai_scale.models.output import ModelOutput, make_output
 from rai_scale.names import names_of
 
@@ -34,7 +34,7 @@ class SharedObject:
 
 @dataclass(frozen=True)
 class SharedOutput:
-    """The explained output of a model that was published by itself."""
+    """The explained output of a model; the model is a published file of its own."""
 
     model: SharedObject
     kind: str
@@ -47,20 +47,23 @@ class SharedOutput:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A frame's engine, a model's output and a few rows that say the model's dtypes.
+class ReadyModel:
+    """A frame's engine, the explained output of a model, and the background.
 
     Attributes
     ----------
     engine : Engine
+    features : tuple of str
+        As the caller ordered them.
     output : ModelOutput
-    sample : pandas.DataFrame
-        Of the model's features.
+    background : pandas.DataFrame
+        Of the features, with the dtypes that the model is given.
     """
 
     engine: Engine
+    features: tuple[str, ...]
     output: ModelOutput
-    sample: pd.DataFrame
+    background: pd.DataFrame
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,32 +82,30 @@ class Prepared:
         )
 
 
-def prepare(
+def ready_model(  # noqa: PLR0917
     frame: Any,
     model: Any,
     features: str | Sequence[str],
-    *,
-    background: Any = None,
-    explain_class: Any = None,
-    classes: Sequence[Any] | None = None,
-    output: str = "probability",
-    random_state: int = 0,
-    trusted: bool = False,
-) -> Prepared:
-    """Check what every global explanation is given; see ``explain`` for the parameters.
+    background: Any,
+    explain_class: Any,
+    random_state: int,
+) -> ReadyModel:
+    """Check what every explanation of a model is given; see ``explain`` for the parameters.
 
     Raises
     ------
     ConfigError
-        If features are no list of different names, or the model or target cannot be used.
+        If features are not a list of different names, or the model or class cannot be used.
     MissingColumnError
         If the frame lacks a feature.
     """
-    names = names_of(features)
+    names = tuple(names_of(features))
     if not names or len(set(names)) != len(names):
         raise ConfigError("features must name one or more different columns.")
     engine = engine_of(frame)
     check_columns(names, engine.columns(frame))
-    sample = background_frame(background, frame, names, random_state)
-    known = as_model(model, names, sample.iloc[:8], classes=classes, trusted=trusted)
-    return Prepared(engine, make_output(known, output, explain_class), sample)
+    rows = background_frame(background, frame, names, random_state)
+    output = make_output(
+        check_model(model, names, rows.iloc[:8]), Model.of(model).output, explain_class
+    )
+    return ReadyModel(engine, names, output, rows)
