@@ -105,13 +105,12 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         return rows(fitted.predict_proba(frame), "id", "probability")
 
     def gradient(frame: Any) -> Any:
-        asked = {"max_iter": 3, "row_order": "id", **learn, **fairness}
+        asked = {"solver": fair.ReductionSolver(max_iter=3), **reduce}
         fitted = fair.exponentiated_gradient(frame, LogisticRegression(), **asked)
         return rows(fitted.apply(frame), "id", "probability")
 
     def grid(frame: Any) -> Any:
-        asked = {"grid_size": 3, "row_order": "id", **learn, **fairness}
-        found = fair.grid_search(frame, LogisticRegression(), **asked)
+        found = fair.grid_search(frame, LogisticRegression(), grid=fair.MultiplierGrid(3), **reduce)
         return [model.predict_proba(data[FEATURES]).tolist() for model in found.predictors_]
 
     def histogram(frame: Any) -> Any:
@@ -134,6 +133,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
 
     fairness = {"y_true": "y", "sensitive_features": ["sex"]}
     learn = {"features": FEATURES}
+    reduce = {"training": fair.TrainingRows(row_order="id"), **learn, **fairness}
     return {
         "redact": lambda f: rows(rai.redact(f, ["note"], model=MODEL), "id", "note"),
         "scan": lambda f: plain(rai.scan(f, model=MODEL).to_pandas().drop(columns="table")),

@@ -26,6 +26,9 @@ from rai_scale.fairness.mitigation.gradient_reduction import (
 )
 from rai_scale.fairness.mitigation.grid_reduction import grid_search as grid_search
 from rai_scale.fairness.mitigation.grid_result import GridSearchResult as GridSearchResult
+from rai_scale.fairness.mitigation.options import MultiplierGrid as MultiplierGrid
+from rai_scale.fairness.mitigation.options import ReductionSolver as ReductionSolver
+from rai_scale.fairness.mitigation.options import TrainingRows as TrainingRows
 from rai_scale.fairness.mitigation.pareto_front import ParetoResult as ParetoResult
 from rai_scale.fairness.mitigation.pareto_front import pareto as pareto
 from rai_scale.fairness.mitigation.row_weights import Reweighing as Reweighing

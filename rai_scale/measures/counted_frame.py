@@ -180,7 +180,7 @@ def plan_metrics(
 def counted_metric_frame(
     frame: Any,
     plan: MetricPlan,
-    limits: Limits = Limits(MAX_CELLS),  # noqa: B008
+    limits: Limits = Limits(MAX_CELLS),
     asked: Bootstrap | None = None,
     *,
     small_group: int = SMALL_GROUP,

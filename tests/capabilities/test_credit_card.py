@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.fairness import (
+    MultiplierGrid,
     ScoreThreshold,
+    TrainingRows,
     evaluate_candidates,
     grid_search,
     metric_frame,
@@ -20,7 +22,7 @@ from tests.conftest import engine_params, make_case
 pytestmark = pytest.mark.reference
 
 ROLES = {"y_true": "default", "sensitive_features": ["sex"]}
-GRID = {"constraints": "EqualizedOdds", "grid_size": 50, "grid_limit": 3.0}
+GRID = {"constraints": "EqualizedOdds", "grid": MultiplierGrid(grid_size=50, grid_limit=3.0)}
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +112,8 @@ def test_two_points_of_the_grid_on_every_engine(request, name, data, grid):
         learner(),
         features=data.features,
         **ROLES,
-        grid=grid.lambda_vecs_[[39, 40]],
-        row_order="row",
+        grid=MultiplierGrid(grid=grid.lambda_vecs_[[39, 40]]),
+        training=TrainingRows(row_order="row"),
         categorical_features=data.categories,
         engine=case.engine,
     )

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 import rai_scale
 from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness import reference_table
+from rai_scale.fairness import MultiplierGrid, reference_table
 from rai_scale.fairness.thresholds.counts import group_points
 from rai_scale.measures import MetricError
 from rai_scale.measures.group_columns import OWN_COLUMNS
@@ -328,7 +328,7 @@ def test_refusals(call, words):
 def test_grid_of_one_group_or_one_row():
     """Where Fairlearn divides by zero, the error says what is missing."""
     asked = {"features": ["s"], "y_true": "y", "sensitive_features": ["g"]}
-    asked |= {"constraints": "DemographicParity", "grid_size": 4}
+    asked |= {"constraints": "DemographicParity", "grid": MultiplierGrid(4)}
     for frame, words in (
         (people().assign(g="z"), "single group"),
         (people().iloc[:1], "single row"),

@@ -18,13 +18,21 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.fairness import exponentiated_gradient, grid_search
+from rai_scale.fairness import (
+    MultiplierGrid,
+    ReductionSolver,
+    TrainingRows,
+    exponentiated_gradient,
+    grid_search,
+)
 from rai_scale.fairness.mitigation.reductions import CONSTRAINTS
 from tests.conftest import engine_params, make_case
 
 X = ["age", "debt"]
 ROLES = {"features": X, "y_true": "y", "sensitive_features": ["sex"]}
 ENGINES = engine_params(["local", "dask", "spark"])
+SEVEN = MultiplierGrid(grid_size=7)
+BY_ROW, DISTINCT = TrainingRows(row_order="row"), TrainingRows("distinct_rows")
 
 
 def people(rows: int = 240) -> pd.DataFrame:
@@ -71,14 +79,14 @@ def assert_same_grid(ours, theirs, coef: float = 1e-9) -> None:
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_grid_search_is_fairlearns(request, constraint, partitions):
     frame = frame_of(request, "local", partitions)
-    ours = grid_search(frame, LogisticRegression(), **ROLES, constraints=constraint, grid_size=7)
+    ours = grid_search(frame, LogisticRegression(), **ROLES, constraints=constraint, grid=SEVEN)
     assert_same_grid(ours, fairlearns_grid(constraint))
 
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_grid_search_on_every_engine(request, name):
     frame = frame_of(request, name, 3)
-    ours = grid_search(frame, LogisticRegression(), **ROLES, grid_size=7, row_order="row")
+    ours = grid_search(frame, LogisticRegression(), **ROLES, grid=SEVEN, training=BY_ROW)
     theirs = fairlearns_grid("EqualizedOdds")
     assert_same_grid(ours, theirs)
     case = make_case(name, request)
@@ -90,7 +98,9 @@ def test_grid_search_on_every_engine(request, name):
 @pytest.mark.spark
 def test_spark_without_an_order_does_not_depend_on_the_cut(request):
     first, second = (
-        grid_search(frame_of(request, "spark", n), LogisticRegression(), **ROLES, grid_size=3)
+        grid_search(
+            frame_of(request, "spark", n), LogisticRegression(), **ROLES, grid=MultiplierGrid(3)
+        )
         for n in (2, 5)
     )
     assert_same_grid(first, second)
@@ -104,7 +114,9 @@ def test_grid_of_the_caller_bounds_and_own_selection():
     grid = theirs.lambda_vecs_.iloc[:, [1, 4]]
     theirs = fr.GridSearch(LogisticRegression(), fr.DemographicParity(ratio_bound=0.7), grid=grid)
     theirs.fit(PEOPLE[X], PEOPLE["y"], sensitive_features=PEOPLE["sex"])
-    ours = grid_search(PEOPLE, LogisticRegression(), **ROLES, constraints=moment, grid=grid)
+    ours = grid_search(
+        PEOPLE, LogisticRegression(), **ROLES, constraints=moment, grid=MultiplierGrid(grid=grid)
+    )
     assert_same_grid(ours, theirs)
     assert not moment.data_loaded
     assert ours.to_pandas()["chosen"].sum() == 1
@@ -113,13 +125,17 @@ def test_grid_of_the_caller_bounds_and_own_selection():
         return int(np.argmax(objectives))
 
     other = grid_search(
-        PEOPLE, LogisticRegression(), **ROLES, constraints=moment, grid=grid, selection=worst
+        PEOPLE,
+        LogisticRegression(),
+        **ROLES,
+        constraints=moment,
+        grid=MultiplierGrid(grid=grid, selection_rule=worst),
     )
     assert other.best_idx_ == int(np.argmax(theirs.objectives_))
 
 
 def test_the_result_shows_its_points():
-    ours = grid_search(PEOPLE, LogisticRegression(), **ROLES, grid_size=7)
+    ours = grid_search(PEOPLE, LogisticRegression(), **ROLES, grid=SEVEN)
     points = ours.pareto()
     assert points.chosen == f"grid {ours.best_idx_}"
     assert len(points.table) == 7
@@ -136,7 +152,9 @@ def test_grid_search_of_a_regression():
     theirs = fr.GridSearch(LinearRegression(), fr.BoundedGroupLoss(loss), grid_size=6)
     theirs.fit(table[X], table["y"], sensitive_features=table["sex"])
     moment = fr.BoundedGroupLoss(loss)
-    ours = grid_search(table, LinearRegression(), **ROLES, constraints=moment, grid_size=6)
+    ours = grid_search(
+        table, LinearRegression(), **ROLES, constraints=moment, grid=MultiplierGrid(6)
+    )
     assert_same_grid(ours, theirs)
     said = ours.apply(table)["prediction"]
     np.testing.assert_allclose(said, theirs.predict(table[X]), rtol=1e-12)
@@ -147,7 +165,7 @@ def test_distinct_rows_give_the_same_trees():
     theirs = fr.GridSearch(tree, fr.EqualizedOdds(), grid_size=5)
     first_of_group = PEOPLE.sort_values([*X, "sex", "y"], kind="stable")
     theirs.fit(first_of_group[X], first_of_group["y"], sensitive_features=first_of_group["sex"])
-    ours = grid_search(PEOPLE, tree, **ROLES, grid_size=5, train_on="distinct_rows")
+    ours = grid_search(PEOPLE, tree, **ROLES, grid=MultiplierGrid(5), training=DISTINCT)
     pd.testing.assert_frame_equal(ours.gammas_, theirs.gammas_, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(ours.objectives_, theirs.objectives_, rtol=1e-9)
 
@@ -179,9 +197,8 @@ def test_grid_search_with_control_features_is_fairlearns(request, name, train_on
         **ROLES,
         control_features=["site"],
         constraints=constraint,
-        grid_size=5,
-        train_on=train_on,
-        row_order="row" if train_on == "rows" else None,
+        grid=MultiplierGrid(5),
+        training=BY_ROW if train_on == "rows" else DISTINCT,
     )
     assert any("control=s" in event for event in ours.gammas_.index.get_level_values("event"))
     # sums over distinct rows lead the solver to the same point by other steps
@@ -197,10 +214,10 @@ def test_a_loss_takes_no_control_features():
 
 def test_categories_reach_the_learner():
     table = PEOPLE.assign(debt=pd.Categorical(PEOPLE["debt"], categories=[3, 2, 1, 0, 9]))
-    ours = grid_search(table, SeesCategories(), **ROLES, grid_size=2)
+    ours = grid_search(table, SeesCategories(), **ROLES, grid=MultiplierGrid(2))
     assert {tuple(p.seen_) for p in ours.predictors_} == {(3, 2, 1, 0, 9)}
     plain = grid_search(
-        PEOPLE, SeesCategories(), **ROLES, grid_size=2, categorical_features=["debt"]
+        PEOPLE, SeesCategories(), **ROLES, grid=MultiplierGrid(2), categorical_features=["debt"]
     )
     assert {tuple(p.seen_) for p in plain.predictors_} == {(0, 1, 2, 3)}
 
@@ -226,7 +243,7 @@ def fairlearns_gradient(constraint: str, control: bool) -> fr.ExponentiatedGradi
 
 
 def gradient(frame, constraint="EqualizedOdds", **options):
-    options = {"max_iter": 8, "eps": 0.05, **options}
+    options = {"solver": ReductionSolver(max_iter=8, eps=0.05), **options}
     return exponentiated_gradient(
         frame, LogisticRegression(), **ROLES, constraints=constraint, **options
     )
@@ -247,21 +264,21 @@ def assert_same_gradient(ours, theirs) -> None:
 def test_exponentiated_gradient_is_fairlearns(request, constraint, control, train_on):
     frame = frame_of(request, "local", 3)
     site = ["site"] if control else []
-    ours = gradient(frame, constraint, control_features=site, train_on=train_on)
+    ours = gradient(frame, constraint, control_features=site, training=TrainingRows(train_on))
     assert_same_gradient(ours, fairlearns_gradient(constraint, control))
 
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_exponentiated_gradient_on_every_engine(request, name):
     frame = frame_of(request, name, 4)
-    ours = gradient(frame, train_on="distinct_rows", random_state=3)
+    ours = gradient(frame, training=DISTINCT)
     theirs = fairlearns_gradient("EqualizedOdds", False)
     assert_same_gradient(ours, theirs)
     case = make_case(name, request)
     rows = case.rows(ours.apply(frame, engine=case.engine), by="row")
     expected = theirs._pmf_predict(PEOPLE[X])[:, 1]
     np.testing.assert_allclose([row["probability"] for row in rows], expected, atol=1e-9)
-    drawn = ours.predict(PEOPLE[X])
+    drawn = ours.predict(PEOPLE[X], random_state=3)
     np.testing.assert_array_equal(drawn, theirs.predict(PEOPLE[X], random_state=3))
 
 
@@ -294,8 +311,8 @@ def test_exponentiated_gradient_of_a_regression(train_on):
         LinearRegression(),
         **ROLES,
         constraints=fr.BoundedGroupLoss(loss, upper_bound=bound),
-        max_iter=6,
-        train_on=train_on,
+        solver=ReductionSolver(max_iter=6),
+        training=TrainingRows(train_on),
     )
     np.testing.assert_allclose(ours.weights_, theirs.weights_, atol=1e-9)
     expected = theirs._pmf_predict(table[X])[theirs.weights_.index].dot(theirs.weights_)
@@ -307,7 +324,9 @@ def test_exponentiated_gradient_with_trees(constraint):
     tree = DecisionTreeClassifier(max_depth=3, random_state=0)
     theirs = fr.ExponentiatedGradient(tree, getattr(fr, constraint)(), max_iter=8)
     theirs.fit(PEOPLE[X], PEOPLE["y"], sensitive_features=PEOPLE["sex"])
-    ours = exponentiated_gradient(PEOPLE, tree, **ROLES, constraints=constraint, max_iter=8)
+    ours = exponentiated_gradient(
+        PEOPLE, tree, **ROLES, constraints=constraint, solver=ReductionSolver(max_iter=8)
+    )
     assert_same_gradient(ours, theirs)
 
 
@@ -322,8 +341,9 @@ def test_costs_of_errors_are_kept():
         nu=1e-6,
         run_linprog_step=False,
     ).fit(PEOPLE[X], PEOPLE["y"], sensitive_features=PEOPLE["sex"])
-    options = {"objective": fr.ErrorRate(costs=costs), "nu": 1e-6, "run_linprog_step": False}
-    assert_same_gradient(gradient(PEOPLE, **options, train_on="distinct_rows"), theirs)
+    solver = ReductionSolver(max_iter=8, eps=0.05, nu=1e-6, run_linprog_step=False)
+    options = {"objective": fr.ErrorRate(costs=costs), "solver": solver, "training": DISTINCT}
+    assert_same_gradient(gradient(PEOPLE, **options), theirs)
 
 
 @pytest.mark.parametrize(
@@ -333,16 +353,29 @@ def test_costs_of_errors_are_kept():
         ({"features": ["aeg"]}, MissingColumnError, "Did you mean 'age'"),
         ({"features": []}, ConfigError, "at least one of features"),
         ({"y_true": "age"}, ConfigError, "labels other than 0 and 1"),
-        ({"max_rows": 100}, ConfigError, "240 rows.*at most max_rows = 100"),
-        ({"train_on": "cells"}, ConfigError, "rows, distinct_rows"),
-        ({"selection": "best"}, ConfigError, "tradeoff_optimization"),
-        ({"constraint_weight": 2}, ConfigError, "between 0 and 1"),
+        ({"training": TrainingRows(max_rows=100)}, ConfigError, "240 rows.*at most max_rows = 100"),
         ({"constraints": fr.ErrorRate()}, ConfigError, "is no constraint"),
     ],
 )
 def test_what_cannot_be_used_is_refused(change, error, says):
     with pytest.raises(error, match=says):
         grid_search(PEOPLE, LogisticRegression(), **{**ROLES, **change})
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "says"),
+    [
+        (TrainingRows, {"train_on": "cells"}, "rows, distinct_rows"),
+        (TrainingRows, {"max_rows": 0}, "1 or more"),
+        (MultiplierGrid, {"selection_rule": "best"}, "tradeoff_optimization"),
+        (MultiplierGrid, {"constraint_weight": 2}, "between 0 and 1"),
+        (ReductionSolver, {"eps": 0}, "above 0"),
+        (ReductionSolver, {"max_iter": 0}, "1 or more"),
+    ],
+)
+def test_options_are_checked_when_they_are_made(options, change, says):
+    with pytest.raises(ConfigError, match=says):
+        options(**change)
 
 
 def test_missing_people_are_counted_and_a_failing_learner_is_named():

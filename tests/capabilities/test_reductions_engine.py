@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, WorkerError
+from rai_scale.fairness import ReductionSolver
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.fairness.mitigation.engine_learner import exponentiated_gradient_on_engine
 from tests.conftest import make_case
@@ -94,7 +95,7 @@ def test_it_is_fairlearns(request, name, control):
         sensitive_features=["sex"],
         control_features=control,
         engine=case.engine,
-        **options,
+        solver=ReductionSolver(**options),
     )
     extra = {"control_features": PEOPLE["site"]} if control else {}
     theirs = fr.ExponentiatedGradient(AgeOnRows(), fr.EqualizedOdds(), **options)
@@ -111,7 +112,8 @@ def test_it_is_fairlearns(request, name, control):
 def fit(frame, learner=None, **options):
     from rai_scale.engines import engine_of
 
-    roles = {"y_true": "y", "sensitive_features": ["sex"], "max_iter": 2, **options}
+    roles = {"y_true": "y", "sensitive_features": ["sex"], "solver": ReductionSolver(max_iter=2)}
+    roles |= options
     learner = learner or AgeOnEngine(engine_of(frame))
     return exponentiated_gradient_on_engine(frame, learner, **roles)
 

@@ -69,7 +69,7 @@ def scanned():
 
 
 def grid_candidates():
-    grid = mitigated(fairness.grid_search, grid_size=3)
+    grid = mitigated(fairness.grid_search, grid=fairness.MultiplierGrid(3))
     return fairness.pareto(
         evaluate_candidates(
             XY, grid.candidates(), features=["a", "b"], **LABELS,
@@ -114,8 +114,10 @@ CASES = {
     "FittedThresholds": lambda _: fairness.fit_threshold_optimizer(ROWS, score="s", **LABELS),
     "Reweighing": lambda _: fairness.reweighing(ROWS, **LABELS),
     "ParetoResult": lambda _: grid_candidates(),
-    "GridSearchResult": lambda _: mitigated(fairness.grid_search, grid_size=3),
-    "ExponentiatedGradientResult": lambda _: mitigated(fairness.exponentiated_gradient, max_iter=3),
+    "GridSearchResult": lambda _: mitigated(fairness.grid_search, grid=fairness.MultiplierGrid(3)),
+    "ExponentiatedGradientResult": lambda _: mitigated(
+        fairness.exponentiated_gradient, solver=fairness.ReductionSolver(max_iter=3)
+    ),
     "Performance": lambda _: measures.performance(ROWS, score="s", **LABELS),
     "PermutationTest": lambda _: permutation_test(
         selection_rate, np.array([0, 1]), np.array([0, 1]), np.array([[5, 4], [2, 7]])

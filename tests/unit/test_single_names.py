@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 import rai_scale
 from rai_scale.explanations import ice, morris, partial_dependence, permutation_importance
 from rai_scale.fairness import (
+    ReductionSolver,
     calibration,
     disparities,
     exponentiated_gradient,
@@ -43,7 +44,12 @@ LABELLED = {"y_true": "y", "y_pred": "p", "sensitive_features": "g"}
         lambda: performance(ROWS, **SCORED),
         lambda: reweighing(ROWS, y_true="y", sensitive_features="g"),
         lambda: exponentiated_gradient(
-            ROWS, MODEL, features="a", y_true="y", sensitive_features="g", max_iter=1
+            ROWS,
+            MODEL,
+            features="a",
+            y_true="y",
+            sensitive_features="g",
+            solver=ReductionSolver(max_iter=1),
         ),
         lambda: rai_scale.explain(ROWS, MODEL, features="a", key_columns="id"),
         lambda: partial_dependence(ROWS, MODEL, features="a", of="a"),

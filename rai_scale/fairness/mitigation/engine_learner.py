@@ -22,7 +22,9 @@ from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.fairness.mitigation.cell_moments import CountedParity, counted
 from rai_scale.fairness.mitigation.gradient_reduction import first_response
+from rai_scale.fairness.mitigation.options import ReductionSolver
 from rai_scale.fairness.mitigation.reductions import Training, moment_of
+from rai_scale.names import names_of
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.upstream.fairlearn import ACCURACY_MUL
 
@@ -157,15 +159,11 @@ def exponentiated_gradient_on_engine(
     learner: EngineLearner,
     *,
     y_true: str,
-    sensitive_features: Sequence[str],
-    control_features: Sequence[str] = (),
+    sensitive_features: str | Sequence[str],
+    control_features: str | Sequence[str] = (),
     constraints: str | Moment = "EqualizedOdds",
     objective: Moment | None = None,
-    eps: float = 0.01,
-    max_iter: int = 50,
-    nu: float | None = None,
-    eta0: float = 2.0,
-    run_linprog_step: bool = True,
+    solver: ReductionSolver = ReductionSolver(),
     engine: Engine | None = None,
 ) -> EngineMixture:
     """Fit Fairlearn's randomised predictor with a learner that trains on the engine.
@@ -181,7 +179,7 @@ def exponentiated_gradient_on_engine(
         ``fit(frame, label, weight)`` returns a model with ``predict(frame, output)``.
     y_true, sensitive_features, control_features : (sequence of) str
         Columns; labels are 0 and 1.
-    constraints, objective, eps, max_iter, nu, eta0, run_linprog_step
+    constraints, objective, solver
         As in :func:`rai_scale.fairness.exponentiated_gradient`, classification only.
     engine : Engine, optional
         Found from the frame by default.
@@ -199,7 +197,7 @@ def exponentiated_gradient_on_engine(
     moment = counted(moment_of(constraints))
     if not isinstance(moment, CountedParity):
         raise ConfigError("a learner on the engine needs a constraint of classification.")
-    sensitive, control = list(sensitive_features), list(control_features)
+    sensitive, control = names_of(sensitive_features), names_of(control_features)
     keys = list(dict.fromkeys([*control, *sensitive, y_true]))
     cells = count_cells(engine, frame, keys)
     if cells.rows == 0:
@@ -209,17 +207,12 @@ def exponentiated_gradient_on_engine(
     of_control = cells.keys[control] if control else None
     y = cells.keys[y_true]
     data = Training(cells.keys, y, cells.keys[sensitive], of_control, cells.count)
-    mitigator = ExponentiatedGradient(
+    mitigator = solver.mitigator(
         CellOracle(learner, engine, frame, cells),
         moment,
-        objective=None if objective is None else counted(objective),
-        eps=eps,
-        max_iter=max_iter,
-        nu=nu,
-        eta0=eta0,
-        run_linprog_step=run_linprog_step,
+        None if objective is None else counted(objective),
     )
-    if nu is None:
+    if solver.nu is None:
         h = first_response(mitigator, data)
         error = np.average(np.abs(h - y.to_numpy()), weights=cells.count)
         # the standard deviation over rows of errors that are 0 or 1

@@ -15,8 +15,8 @@ from fairlearn.reductions import ClassificationMoment, ExponentiatedGradient, Mo
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.shared_object import publish_object
 from rai_scale.fairness.mitigation.cell_moments import counted
+from rai_scale.fairness.mitigation.options import ReductionSolver, TrainingRows
 from rai_scale.fairness.mitigation.reductions import (
-    ROW_LIMIT,
     Categories,
     Predict,
     Training,
@@ -45,14 +45,11 @@ class ExponentiatedGradientResult(Result):
         The columns that the predictors read, in order.
     categories : dict
         The categories of each categorical feature.
-    random_state : int, optional
-        Seed of :meth:`predict`.
     """
 
     mitigator: ExponentiatedGradient
     features: tuple[str, ...]
     categories: dict[str, list]
-    random_state: int | None = None
 
     @property
     def predictors_(self) -> pd.Series:
@@ -92,8 +89,7 @@ class ExponentiatedGradientResult(Result):
 
     def predict(self, X: pd.DataFrame, random_state: int | None = None) -> np.ndarray:
         """Return Fairlearn's randomised answers for a pandas frame of the features."""
-        seed = self.random_state if random_state is None else random_state
-        return self.mitigator.predict(X, random_state=seed)
+        return self.mitigator.predict(X, random_state=random_state)
 
     def apply(
         self, frame: Any, output: str = "probability", *, engine: Engine | None = None
@@ -134,16 +130,8 @@ def exponentiated_gradient(
     control_features: str | Sequence[str] = (),
     constraints: str | Moment = "EqualizedOdds",
     objective: Moment | None = None,
-    eps: float = 0.01,
-    max_iter: int = 50,
-    nu: float | None = None,
-    eta0: float = 2.0,
-    run_linprog_step: bool = True,
-    sample_weight_name: str = "sample_weight",
-    random_state: int | None = None,
-    train_on: str = "rows",
-    row_order: str | None = None,
-    max_rows: int = ROW_LIMIT,
+    solver: ReductionSolver = ReductionSolver(),
+    training: TrainingRows = TrainingRows(),
     categorical_features: Categories = (),
     engine: Engine | None = None,
 ) -> ExponentiatedGradientResult:
@@ -151,7 +139,7 @@ def exponentiated_gradient(
 
     Fairlearn's own algorithm runs on the driver, over rows that carry their cell number and their
     count. Each step trains the learner once; steps follow each other, so they are not parallel.
-    With ``train_on="distinct_rows"`` the engine counts equal rows and memory and time grow with
+    With ``train_on="distinct_rows"`` the engine counts equal rows, and memory and time grow with
     the distinct rows only. A learner that trains on the engine itself is fitted by
     :func:`rai_scale.fairness.mitigation.engine_learner.exponentiated_gradient_on_engine`.
 
@@ -165,15 +153,15 @@ def exponentiated_gradient(
         Columns. Labels are 0 and 1, except with ``BoundedGroupLoss``.
     constraints : str or fairlearn.reductions.Moment
         A name such as ``"EqualizedOdds"``, or a moment with bounds of its own.
-    objective, eps, max_iter, nu, eta0, run_linprog_step, sample_weight_name
-        As in ``fairlearn.reductions.ExponentiatedGradient``.
-    random_state : int, optional
-        Seed of the result's ``predict``; the fit itself draws nothing.
-    train_on : {"rows", "distinct_rows"}
-        ``"distinct_rows"`` is right for learners to whom a row of weight 2 is two rows (linear
-        models, trees without limits on rows per leaf). It costs one more fit where ``nu`` is not
-        given, since ``nu`` is made from the first predictor's errors on all rows.
-    row_order, max_rows, categorical_features, engine
+    objective : fairlearn.reductions.Moment, optional
+        What is minimised; by default the constraints' own objective.
+    solver : ReductionSolver
+        ``eps``, ``max_iter``, ``nu``, ``eta0``, ``run_linprog_step`` as in
+        ``fairlearn.reductions.ExponentiatedGradient``.
+    training : TrainingRows
+        How rows are brought to the learner. ``"distinct_rows"`` costs one more fit where ``nu`` is
+        not given, since ``nu`` is computed from the first predictor's errors on all rows.
+    categorical_features, engine
         As in :func:`rai_scale.fairness.grid_search`.
 
     Returns
@@ -184,7 +172,7 @@ def exponentiated_gradient(
     Raises
     ------
     ConfigError, MissingColumnError
-        If labels, people or options are not usable, or there are too many rows.
+        If labels, groups or options cannot be used, or there are too many rows.
 
     Notes
     -----
@@ -193,32 +181,17 @@ def exponentiated_gradient(
     engine = engine or engine_of(frame)
     roles = TrainingColumns.of(features, y_true, sensitive_features, control_features)
     moment = moment_of(constraints)
-    counted(moment)  # refuses what has no counted form before any row travels
     table = collect_training(
-        engine,
-        frame,
-        roles,
-        moment,
-        train_on=train_on,
-        row_order=row_order,
-        max_rows=max_rows,
-        categorical_features=categorical_features,
+        engine, frame, roles, moment, training, categorical_features=categorical_features
     )
-    mitigator = ExponentiatedGradient(
+    mitigator = solver.mitigator(
         estimator,
         counted(moment),
-        objective=None if objective is None else counted(objective),
-        eps=eps,
-        max_iter=max_iter,
-        nu=nu,
-        eta0=eta0,
-        run_linprog_step=run_linprog_step,
-        sample_weight_name=sample_weight_name,
+        None if objective is None else counted(objective),
+        sample_weight_name=training.sample_weight_name,
     )
     fit_counted(mitigator, training_of(table))
-    return ExponentiatedGradientResult(
-        mitigator, roles.features, noted_columns(table)[1], random_state
-    )
+    return ExponentiatedGradientResult(mitigator, roles.features, noted_columns(table)[1])
 
 
 def fit_counted(mitigator: ExponentiatedGradient, data: Training) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_moments import counted
 from rai_scale.fairness.mitigation.grid_result import GridSearchResult
+from rai_scale.fairness.mitigation.options import MultiplierGrid, Selection, TrainingRows
 from rai_scale.fairness.mitigation.reductions import (
-    ROW_LIMIT,
     Categories,
     TrainingColumns,
     collect_training,
@@ -34,8 +34,6 @@ from rai_scale.upstream.fairlearn import GridGenerator
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
     from rai_scale.engines.shared_file import SharedFile
-
-Selection = str | Callable[[list[float], pd.DataFrame], int]
 
 
 @dataclass(frozen=True)
@@ -81,16 +79,8 @@ def grid_search(
     sensitive_features: str | Sequence[str],
     control_features: str | Sequence[str] = (),
     constraints: str | Moment = "EqualizedOdds",
-    grid_size: int = 10,
-    grid_limit: float = 2.0,
-    grid_offset: pd.Series | None = None,
-    grid: pd.DataFrame | None = None,
-    selection: Selection = "tradeoff_optimization",
-    constraint_weight: float = 0.5,
-    sample_weight_name: str = "sample_weight",
-    train_on: str = "rows",
-    row_order: str | None = None,
-    max_rows: int = ROW_LIMIT,
+    grid: MultiplierGrid = MultiplierGrid(),
+    training: TrainingRows = TrainingRows(),
     categorical_features: Categories = (),
     engine: Engine | None = None,
 ) -> GridSearchResult:
@@ -112,21 +102,11 @@ def grid_search(
         features.
     constraints : str or fairlearn.reductions.Moment
         A name such as ``"EqualizedOdds"``, or a moment with bounds of its own.
-    grid_size, grid_limit, grid_offset, grid, constraint_weight, sample_weight_name
-        As in ``fairlearn.reductions.GridSearch``.
-    selection : {"tradeoff_optimization"} or callable
-        Fairlearn's rule, the least ``(1 - constraint_weight) * objective + constraint_weight *
-        largest violation``; or a function of (objectives, gammas) that returns the position.
-    train_on : {"rows", "distinct_rows"}
-        ``"distinct_rows"`` lets the engine count equal rows and trains on each once, with its
-        count in its weight: right for learners to whom a row of weight 2 is two rows (linear
-        models, trees without limits on rows per leaf).
-    row_order : str, optional
-        A column by which rows are sorted before training. The grid starts from the group of the
-        first row, as in Fairlearn. Without it rows stay in the engine's order; on Spark they are
-        sorted by all columns, so that the answer does not depend on how the data are cut.
-    max_rows : int
-        The most rows that may be brought to one machine.
+    grid : MultiplierGrid
+        ``grid_size``, ``grid_limit``, ``grid_offset``, ``grid``, ``selection_rule``,
+        ``constraint_weight`` as in ``fairlearn.reductions.GridSearch``.
+    training : TrainingRows
+        How rows are brought to the learner.
     categorical_features : sequence of str, or mapping of str to sequence
         Features that get the pandas category dtype, with their categories if a mapping. The
         category dtypes of a pandas or dask frame are kept.
@@ -142,7 +122,7 @@ def grid_search(
     Raises
     ------
     ConfigError, MissingColumnError, WorkerError
-        If labels, people or options are not usable, there are too many rows, or a learner failed.
+        If labels, groups or options cannot be used, there are too many rows, or a learner failed.
 
     Notes
     -----
@@ -156,42 +136,16 @@ def grid_search(
     engine = engine or engine_of(frame)
     roles = TrainingColumns.of(features, y_true, sensitive_features, control_features)
     moment = moment_of(constraints)
-    counted(moment)  # refuses what has no counted form before any row travels
-    search = GridSearch(
-        estimator,
-        copy.deepcopy(moment),
-        constraint_weight=_weight(constraint_weight),
-        grid_size=grid_size,
-        grid_limit=grid_limit,
-        grid_offset=grid_offset,
-        grid=grid,
-        sample_weight_name=sample_weight_name,
-    )
-    if isinstance(selection, str) and selection != search.selection_rule:
-        raise ConfigError(
-            f"selection is {selection!r}; use {search.selection_rule!r} or a function."
-        )
+    name = training.sample_weight_name
+    search = grid.mitigator(estimator, copy.deepcopy(moment), sample_weight_name=name)
     table = collect_training(
-        engine,
-        frame,
-        roles,
-        moment,
-        train_on=train_on,
-        row_order=row_order,
-        max_rows=max_rows,
-        categorical_features=categorical_features,
+        engine, frame, roles, moment, training, categorical_features=categorical_features
     )
     points = _grid(search, table)
-    task = (estimator, moment, sample_weight_name)
+    task = (estimator, moment, name)
     fitted = _fit_points(engine, table, task, [points[[name]] for name in points.columns])
-    _assemble(search, points, fitted, selection)
+    _assemble(search, points, fitted, grid.selection_rule)
     return GridSearchResult(search, roles.features, noted_columns(table)[1])
-
-
-def _weight(constraint_weight: float) -> float:
-    if not 0 <= constraint_weight <= 1:
-        raise ConfigError(f"constraint_weight is {constraint_weight}; it lies between 0 and 1.")
-    return constraint_weight
 
 
 def _grid(search: GridSearch, table: pa.Table) -> pd.DataFrame:

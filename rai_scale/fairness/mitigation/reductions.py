@@ -24,7 +24,8 @@ from rai_scale.engines.frames import column_to_arrow, pandas_dtypes
 from rai_scale.engines.key_values import key_values, merging, number_values
 from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
-from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL
+from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL, counted
+from rai_scale.fairness.mitigation.options import TrainingRows
 from rai_scale.names import Names, names_of
 from rai_scale.statistics.cells import count_cells, counts_of
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
     from rai_scale.engines.shared_file import SharedFile
 
-ROW_LIMIT = 5_000_000
 COUNT = "_rai_count"
 CONSTRAINTS = (
     "DemographicParity",
@@ -41,7 +41,6 @@ CONSTRAINTS = (
     "FalsePositiveRateParity",
     "TruePositiveRateParity",
 )
-TRAIN_ON = ("rows", "distinct_rows")
 Categories = Mapping[str, Sequence[Any]] | Sequence[str]
 
 
@@ -118,37 +117,34 @@ def collect_training(
     frame: Any,
     roles: TrainingColumns,
     moment: Moment,
+    training: TrainingRows,
     *,
-    train_on: str,
-    row_order: str | None,
-    max_rows: int,
     categorical_features: Categories,
 ) -> pa.Table:
-    """Bring the training rows to the driver, in a defined order.
+    """Bring the training rows to the driver, in the order that ``training`` describes.
 
-    Rows are sorted by ``row_order``; without it they stay as the engine gives them, and are sorted
-    by all their columns on Spark, whose rows have no order. Distinct rows are always sorted.
+    Distinct rows are always sorted.
 
     Raises
     ------
     ConfigError
         If there are more than ``max_rows`` rows, labels other than 0 and 1, missing values in
-        a label, sensitive or control feature, or unknown options.
+        a label, sensitive or control feature, or the moment has no counted form.
     """
     if roles.control and isinstance(moment, LossMoment):
         raise ConfigError(NO_CONTROL)
-    if train_on not in TRAIN_ON:
-        raise ConfigError(f"train_on is {train_on!r}; choose one of {', '.join(TRAIN_ON)}.")
+    counted(moment)  # refuses what has no counted form before any row travels
+    row_order = training.row_order
     names = list(dict.fromkeys([*roles.columns, *([row_order] if row_order else [])]))
     schema = engine.schema(frame)
     check_columns([*names, *categorical_features], schema.names)
     rows = _check_people(engine, frame, roles, isinstance(moment, LossMoment))
-    if train_on == "distinct_rows":
-        table = counts_of(engine, frame, roles.columns, (), max_rows)
+    if training.train_on == "distinct_rows":
+        table = counts_of(engine, frame, roles.columns, (), training.max_rows)
         table = table.rename_columns([*roles.columns, COUNT])
         table = table.sort_by([(name, "ascending") for name in roles.columns])
     else:
-        _check_limit(rows, max_rows)
+        _check_limit(rows, training.max_rows)
         kept = pa.schema([schema.field(name) for name in names])
         chosen = engine.map_partitions(
             frame, _Select(tuple(names)), kept, inputs=names, label="reductions"
@@ -277,7 +273,7 @@ def _check_limit(rows: int, max_rows: int) -> None:
     if rows > max_rows:
         raise ConfigError(
             f"the table has {rows:,} rows, and a learner that trains on one machine gets at most "
-            f"max_rows = {max_rows:,}. Train on a sample, raise max_rows, use "
+            f"max_rows = {max_rows:,}. Train on a sample, raise max_rows in TrainingRows, use "
             "train_on='distinct_rows' where the features are discrete, or a learner of the engine "
             "(rai_scale.fairness.mitigation.engine_learner)."
         )
