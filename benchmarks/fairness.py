@@ -31,6 +31,7 @@ from fairlearn.postprocessing import ThresholdOptimizer
 from sklearn.base import BaseEstimator
 
 import rai_scale
+from rai_scale.fairness import Bootstrap
 
 METRICS = {
     "count": fm.count,
@@ -149,7 +150,7 @@ def against_bootstrap(rows: int) -> None:
     contenders = {
         "fairlearn, 3 replicates": lambda: reference(frame, n_boot=3, **quantiles),
         "rai_scale, 100 replicates": lambda: rai_scale.metric_frame(
-            frame, metrics=METRICS, **COLUMNS, n_boot=100, **quantiles
+            frame, metrics=METRICS, **COLUMNS, bootstrap=Bootstrap(100)
         ),
         "fairlearn, none": lambda: reference(frame),
     }

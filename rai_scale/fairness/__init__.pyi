@@ -1,4 +1,5 @@
 from rai_scale.fairness.assessment.assess import assess_fairness as assess_fairness
+from rai_scale.fairness.assessment.options import Comparison as Comparison
 from rai_scale.fairness.assessment.result import FairnessResult as FairnessResult
 from rai_scale.fairness.assessment.run_drift import by_window as by_window
 from rai_scale.fairness.assessment.run_drift import drift as drift
@@ -44,5 +45,6 @@ from rai_scale.fairness.thresholds.optimizer import (
 )
 from rai_scale.fairness.thresholds.result import FittedThresholds as FittedThresholds
 from rai_scale.measures.between_groups import disparities as disparities
+from rai_scale.measures.bootstrap import Bootstrap as Bootstrap
 from rai_scale.measures.counted_frame import CountedMetricFrame as CountedMetricFrame
 from rai_scale.measures.disparity_bands import disparity_table as disparity_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rai_scale.measures.bootstrap import Bootstrap
 from rai_scale.measures.counted_frame import (
     MAX_CELLS,
     CountedMetricFrame,
@@ -12,7 +13,6 @@ from rai_scale.measures.counted_frame import (
     plan_metrics,
 )
 from rai_scale.measures.flags import SMALL_GROUP
-from rai_scale.measures.intervals import bootstrap_of
 from rai_scale.measures.measure import Limits
 from rai_scale.measures.metrics import Metrics
 
@@ -27,10 +27,7 @@ def metric_frame(
     control_features: str | Sequence[str] | None = None,
     sample_weight: str | None = None,
     sample_params: Mapping[str, Any] | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: list[float] | None = None,
-    random_state: Any = None,
-    person: str | None = None,
+    bootstrap: Bootstrap | None = None,
     per_group: bool = False,
     max_cells: int = MAX_CELLS,
     bins: int | None = None,
@@ -56,10 +53,9 @@ def metric_frame(
         Column of weights for every metric that takes them.
     sample_params : dict, optional
         As in Fairlearn, with columns in place of arrays.
-    n_boot, ci_quantiles, random_state
-        As in Fairlearn; the replicates are drawn from the counts.
-    person : str, optional
-        Column of the person (or household) whose rows are resampled together.
+    bootstrap : Bootstrap, optional
+        ``n_boot``, ``ci_quantiles`` (or ``confidence``) and ``random_state`` as in Fairlearn, and
+        ``person``; the replicates are drawn from the counts. None: no intervals.
     per_group : bool
         Run metrics that cannot be computed from counts on all rows of a group at once. Their
         replicates repeat the cells on the driver, of at most ``REPEATED_ROWS`` rows.
@@ -96,6 +92,6 @@ def metric_frame(
         frame,
         plan,
         Limits(max_cells, bins, resampled=False),
-        bootstrap_of(n_boot, ci_quantiles, random_state, person),
+        bootstrap,
         small_group=small_group,
     )

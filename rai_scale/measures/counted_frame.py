@@ -13,9 +13,10 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import check_columns
 from rai_scale.measures.between_groups import disparity_values
+from rai_scale.measures.bootstrap import Bootstrap
 from rai_scale.measures.flags import SMALL_GROUP, find_flags
 from rai_scale.measures.from_cells import Roles, check_roles, group_rows
-from rai_scale.measures.intervals import Bootstrap, replicates_of
+from rai_scale.measures.intervals import replicates_of
 from rai_scale.measures.measure import Limits, Measured, measure
 from rai_scale.measures.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.measures.uncertainty.quantiles import interval_tables
@@ -43,7 +44,7 @@ class CountedMetricFrame(FilledMetricFrame, Result):
         How far each value of ``by_group`` may be from the exact one; 0.0 unless scores were
         binned.
     replicates : Replicates or None
-        The bootstrap's values, where ``n_boot`` was given.
+        The bootstrap's values, where replicates were asked for.
     cells : Cells
         The counted cells, from which more can be computed without another pass.
     """
@@ -95,6 +96,7 @@ class CountedMetricFrame(FilledMetricFrame, Result):
         """Fill every ``*_ci`` from replicates, as Fairlearn's constructor does."""
         self.replicates = replicates
         tables = interval_tables(replicates, asked.quantiles)
+        assert asked.n_boot is not None
         self.fill_intervals(asked.n_boot, asked.quantiles, tables)
 
     def disparities(
@@ -181,15 +183,15 @@ def counted_metric_frame(
     frame: Any,
     plan: MetricPlan,
     limits: Limits = Limits(MAX_CELLS),
-    asked: Bootstrap | None = None,
+    bootstrap: Bootstrap | None = None,
     *,
     small_group: int = SMALL_GROUP,
 ) -> CountedMetricFrame:
     """Count once and compute once; executes."""
     engine = engine_of(frame)
-    check_columns(
-        [] if asked is None or asked.unit is None else [asked.unit], engine.columns(frame)
-    )
+    asked = None if bootstrap is None or bootstrap.n_boot is None else bootstrap
+    if asked is not None and asked.person is not None:
+        check_columns([asked.person], engine.columns(frame))
     measured = measure(
         engine, frame, plan.roles, plan.metrics, replace(limits, resampled=asked is not None)
     )

@@ -142,7 +142,7 @@ class _Source:
         if mf.replicates is not None and self.there.sum() > MOST_BANDED:
             raise ConfigError(
                 f"bounds hold for all pairs of groups at once, and {self.there.sum():,} groups are "
-                f"more than the {MOST_BANDED:,} that are paired. Pass n_boot=None for values "
+                f"more than the {MOST_BANDED:,} that are paired. Pass bootstrap=None for values "
                 "without bounds, or put rare values together."
             )
         self.shown = np.ones(len(self.values), bool)

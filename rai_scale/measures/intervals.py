@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.measures.averages import Averages
+from rai_scale.measures.bootstrap import Bootstrap
 from rai_scale.measures.measure import Measured
 from rai_scale.measures.metrics import Metric
 from rai_scale.measures.refusals import ArgumentError
@@ -19,65 +20,22 @@ from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, rep
 from rai_scale.measures.uncertainty.resample import Draw, generator_of, resample_cells
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.moments import merge_all
-from rai_scale.upstream.fairlearn import (
-    BOOTSTRAP_CI_INVALID,
-    BOOTSTRAP_N_BOOT_INT_GT_ZERO,
-    BOOTSTRAP_NEED_N_AND_CI,
-    BOOTSTRAP_QUANTILE_ERROR,
-)
+from rai_scale.upstream.fairlearn import BOOTSTRAP_QUANTILE_ERROR
 
 REPEATED_ROWS = 2_000_000
 """The most rows of a table on which metrics that take no weight are resampled: a replicate calls
 them on as many rows, on the driver."""
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """What ``metric_frame`` was asked for: replicates, their quantiles, seed and unit."""
-
-    n_boot: int
-    quantiles: list[float]
-    random_state: Any = None
-    unit: str | None = None
-
-
-def bootstrap_of(
-    n_boot: int | None, quantiles: Sequence[float] | None, random_state: Any, unit: str | None
-) -> Bootstrap | None:
-    """Return what was asked for, or None.
-
-    Raises
-    ------
-    ConfigError
-        If only one of the two is given, or they are not what Fairlearn takes.
-    """
-    none = quantiles is None or (isinstance(quantiles, Sized) and len(quantiles) == 0)
-    if n_boot is None and none:
-        if unit is not None:
-            raise ConfigError("person needs n_boot and ci_quantiles.")
-        return None
-    if n_boot is None or quantiles is None or none:
-        raise ArgumentError(
-            BOOTSTRAP_NEED_N_AND_CI,
-            f"found n_boot={n_boot!r} and ci_quantiles={quantiles!r}.",
-        )
-    if isinstance(n_boot, bool) or not isinstance(n_boot, int | np.integer) or n_boot < 1:
-        raise ArgumentError(BOOTSTRAP_N_BOOT_INT_GT_ZERO, f"found n_boot={n_boot!r}.")
-    floats = isinstance(quantiles, Iterable) and all(isinstance(q, float) for q in quantiles)
-    if not floats or not all(0 < q < 1 for q in quantiles):
-        raise ArgumentError(BOOTSTRAP_CI_INVALID, f"found ci_quantiles={quantiles!r}.")
-    return Bootstrap(int(n_boot), list(quantiles), random_state, unit)
-
-
 def replicates_of(measured: Measured, asked: Bootstrap, engine: Any, frame: Any) -> Replicates:
     """Draw the replicates of all metrics; only resampling by person reads the table again.
-
     Raises
     ------
     ConfigError
         If a metric was not computed from counts, or is not a single number.
     """
     _refuse_unfit(measured, asked)
+    assert asked.n_boot is not None
     rng = generator_of(asked.random_state)
     found: Replicates | None = None
     if measured.counted or _rest(measured):
@@ -97,7 +55,7 @@ def _refuse_unfit(measured: Measured, asked: Bootstrap) -> None:
     if rest:
         _refuse_unrepeated(measured, rest)
     _refuse_no_numbers(measured.result.by_group)
-    if asked.unit is not None and (measured.averages or measured.bounds is not None):
+    if asked.person is not None and (measured.averages or measured.bounds is not None):
         raise ConfigError(
             "resampling by person needs cells that fit max_cells: pass predicted labels, or scores "
             "with fewer distinct values."
@@ -138,22 +96,23 @@ def _refuse_unrepeated(measured: Measured, rest: list[Metric]) -> None:
         raise ConfigError(
             f"{name!r} takes no sample_weight, so each replicate would call it on all "
             f"{measured.cells.rows:,} rows on the driver; at most {REPEATED_ROWS:,} are resampled "
-            "so. Give it a parameter sample_weight, or leave out n_boot."
+            "so. Give it a parameter sample_weight, or leave out bootstrap."
         )
 
 
 def _draws(
     measured: Measured, asked: Bootstrap, engine: Any, frame: Any, rng: np.random.Generator
 ) -> Iterator[Draw]:
+    assert asked.n_boot is not None
     weights = list(dict.fromkeys(m.weight for m in measured.counted if m.weight is not None))
-    if asked.unit is None:
+    if asked.person is None:
         return resample_cells(_with_squares(measured.cells), asked.n_boot, rng, weights)
     wanted = measured.cells.keys
     keys, draw = person_replicates(
         engine,
         frame,
         keys=list(wanted.columns),
-        unit=asked.unit,
+        unit=asked.person,
         n_boot=asked.n_boot,
         random_state=rng,
         weights=weights,

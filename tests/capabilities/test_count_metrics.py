@@ -92,9 +92,9 @@ def test_an_assessment_of_many_groups():
     """Without bounds thousands of groups are assessed; with them the limit says what to do."""
     frame = rows(3_000, 4)
     asked = {"y_true": "y", "y_pred": "p", "sensitive_features": "g"}
-    found = rai_scale.assess_fairness(frame, n_boot=None, **asked)
+    found = rai_scale.assess_fairness(frame, bootstrap=None, **asked)
     assert found.tables["by_group"]["group"].nunique() == 3_000
-    with pytest.raises(ConfigError, match=r"n_boot=None"):
+    with pytest.raises(ConfigError, match=r"bootstrap=None"):
         rai_scale.assess_fairness(frame, **asked)
 
 

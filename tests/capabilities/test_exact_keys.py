@@ -13,6 +13,7 @@ import pytest
 import rai_scale
 from rai_scale.engines.groups import split_groups
 from rai_scale.engines.key_values import key_values, row_codes
+from rai_scale.fairness import Bootstrap, Comparison
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.keyed_hash import key_hashes
 
@@ -24,6 +25,8 @@ KINDS = {
     "decimal38": pa.decimal128(38, 0),
     "places": pa.decimal128(38, 4),
 }
+
+ALONE = Comparison(depth=0)
 
 
 def rows(kind: pa.DataType, base: int = EDGE) -> pa.Table:
@@ -50,10 +53,8 @@ def test_every_capability_tells_keys_apart(kind):
 
     def answers(data):
         mf = rai_scale.metric_frame(data, metrics=["selection_rate", "count"], **labels)
-        persons = {"n_boot": 5, "ci_quantiles": [0.5], "random_state": 1}
-        boot = rai_scale.metric_frame(
-            data, metrics="selection_rate", **labels, **persons, person="w"
-        )
+        persons = Bootstrap(5, ci_quantiles=[0.5], random_state=1, person="w")
+        boot = rai_scale.metric_frame(data, metrics="selection_rate", **labels, bootstrap=persons)
         moments = rai_scale.metric_frame(
             data, metrics="mean_squared_error", **{**labels, "y_pred": "q"}, max_cells=4
         )
@@ -66,7 +67,7 @@ def test_every_capability_tells_keys_apart(kind):
         )
         weights = rai_scale.fairness.reweighing(data, **base)
         assessed = rai_scale.assess_fairness(
-            data, **labels, control_features="c", n_boot=None, depth=0
+            data, **labels, control_features="c", bootstrap=None, comparison=ALONE
         )
         drift = rai_scale.fairness.assessment.run_drift.drift(assessed.to_dict(), assessed)
         balance = rai_scale.balance(data, sensitive_features=["s"], y_true="y", y_pred="p")
@@ -126,7 +127,12 @@ def test_engines_tell_keys_apart(cluster_case, kind):
     assert pc.min_max(done["r"]).as_py() == {"min": 1.0, "max": 1.0}
     labelled = {"y_true": "s", "y_pred": "c", "sensitive_features": "p", "pos_label": EDGE + 1}
     found = rai_scale.assess_fairness(
-        data, **labelled, metrics=["selection_rate"], disparities=[], n_boot=None, depth=0
+        data,
+        **labelled,
+        metrics=["selection_rate"],
+        disparities=[],
+        bootstrap=None,
+        comparison=ALONE,
     )
     assert found.tables["by_group"]["value"].tolist() == [0.0, 0.5]
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 import rai_scale
 from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError
-from rai_scale.fairness import MultiplierGrid, reference_table
+from rai_scale.fairness import Bootstrap, MultiplierGrid, reference_table
 from rai_scale.fairness.thresholds.counts import group_points
 from rai_scale.measures import MetricError
 from rai_scale.measures.group_columns import OWN_COLUMNS
@@ -158,8 +158,8 @@ def test_names_of_hulls_as_groups(name):
 def test_persons_in_awkward_groups(change):
     """Resampling by person finds its cells whatever the groups are called and made of."""
     frame = people()
-    asked = {"metrics": ["selection_rate"], "y_true": "y", "y_pred": "p", "person": "u"}
-    asked |= {"n_boot": 20, "ci_quantiles": [0.1, 0.9], "random_state": 3}
+    asked = {"metrics": ["selection_rate"], "y_true": "y", "y_pred": "p"}
+    asked |= {"bootstrap": Bootstrap(20, ci_quantiles=[0.1, 0.9], random_state=3, person="u")}
     wanted = rai_scale.metric_frame(frame, sensitive_features=["g"], **asked)
     if change == "count":
         other = frame.rename(columns={"g": "count"})
@@ -182,7 +182,7 @@ def test_names_of_tables_as_features(name, role):
         groups = {"sensitive_features": [own, "k"]}
         if role == "control":
             groups = {"sensitive_features": ["k"], "control_features": [own]}
-        options = {"n_boot": None, "metrics": ["selection_rate"], "disparities": []}
+        options = {"bootstrap": None, "metrics": ["selection_rate"], "disparities": []}
         return rai_scale.assess_fairness(data, y_true="y", y_pred="p", **groups, **options).tables
 
     found, wanted = tables(frame.rename(columns={"g": name}), name), tables(frame, "g")
@@ -225,7 +225,7 @@ def test_assessment_of_scores_as_predictions_says_what_to_do():
     texts = people().assign(p=people()["p"].map({0: "no", 1: "yes"}))
     for frame, column in ((people(), "s"), (texts, "p")):
         with pytest.raises(ConfigError, match=f"'y' and '{column}' cannot be measured"):
-            rai_scale.assess_fairness(frame, **{**ASKED, "y_pred": column}, n_boot=None)
+            rai_scale.assess_fairness(frame, **{**ASKED, "y_pred": column}, bootstrap=None)
 
 
 def test_no_rows():
@@ -276,7 +276,7 @@ def test_limits_of_gates(limit):
     """A limit that nothing can exceed is no gate."""
     gates = [{"metric": "selection_rate_difference", "above": limit}]
     with pytest.raises(ConfigError, match="finite number"):
-        rai_scale.assess_fairness(people(), gates=gates, n_boot=None, **ASKED)
+        rai_scale.assess_fairness(people(), gates=gates, bootstrap=None, **ASKED)
 
 
 def test_refusals_hold_no_group():
@@ -307,9 +307,9 @@ def test_refusals_hold_no_group():
         ),
         (
             lambda d: rai_scale.metric_frame(
-                d, metrics=["count"], n_boot=3, ci_quantiles=0.5, **ASKED
+                d, metrics=["count"], bootstrap=Bootstrap(3, person="no"), **ASKED
             ),
-            "ci_quantiles",
+            "columns not found: 'no'",
         ),
         (
             lambda d: rai_scale.fairness.reweighing(d, y_true="y", sensitive_features="g").apply(
@@ -339,6 +339,10 @@ def test_grid_of_one_group_or_one_row():
 
 def test_one_name_instead_of_a_list():
     """A single metric or disparity may be given as text."""
-    options = {"n_boot": None, "metrics": "selection_rate", "disparities": "selection_rate_ratio"}
+    options = {
+        "bootstrap": None,
+        "metrics": "selection_rate",
+        "disparities": "selection_rate_ratio",
+    }
     found = rai_scale.assess_fairness(people(), **options, **ASKED)
     assert found.tables["disparities"]["disparity"].iloc[0] == "selection_rate_ratio"

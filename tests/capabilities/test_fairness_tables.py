@@ -16,6 +16,7 @@ from scipy.stats.contingency import relative_risk
 
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import (
+    Bootstrap,
     assess_fairness,
     by_window,
     drift,
@@ -288,7 +289,7 @@ def test_named_disparities_are_fairlearns(frame, weight):
 
 
 def test_bounds_of_disparities(frame):
-    options = {"n_boot": 200, "ci_quantiles": [0.025, 0.975], "random_state": 0, **LABELS}
+    options = {"bootstrap": Bootstrap(200), **LABELS}
     mf = metric_frame(frame, metrics=RATES, sensitive_features="race", **options)
     names = ["equalized_odds_difference", "true_positive_rate_difference"]
     names += ["false_positive_rate_difference", "selection_rate_ratio", "selection_rate_group_min"]
@@ -317,7 +318,7 @@ def test_drift(frame, tmp_path):
     assert table["p_holm"].lt(0.05).to_dict() == {"A": False, "B": True, "C": False, "D": False}
     assert table.loc["D", "status"] == "gone"
     assert drift(now, before).set_index("group").loc["D", "status"] == "new group"
-    result = assess_fairness(frame, n_boot=None, disparities=[], **options)
+    result = assess_fairness(frame, bootstrap=None, disparities=[], **options)
     path = tmp_path / "fairness.json"
     path.write_text(result.to_json())
     for earlier in (result, json.loads(result.to_json()), path):
@@ -345,10 +346,10 @@ def test_windows(frame):
 def test_features_may_be_called_as_columns_of_the_tables_are(frame):
     renamed = frame.rename(columns={"race": "group", "sex": "metric"})
     result = assess_fairness(
-        renamed, sensitive_features=["group"], control_features="metric", n_boot=None, **LABELS
+        renamed, sensitive_features=["group"], control_features="metric", bootstrap=None, **LABELS
     )
     plain = assess_fairness(
-        frame, sensitive_features=["race"], control_features="sex", n_boot=None, **LABELS
+        frame, sensitive_features=["race"], control_features="sex", bootstrap=None, **LABELS
     )
     assert {"group_", "metric_"} <= set(result.tables["by_group"])
     assert list(result.tables["by_group"]["value"]) == list(plain.tables["by_group"]["value"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import rai_scale
-from rai_scale.fairness import drift
+from rai_scale.fairness import Bootstrap, Comparison, drift
 
 KW = {"y_true": "y", "y_pred": "p", "sensitive_features": "s"}
 ROWS = pd.DataFrame(
@@ -15,6 +15,7 @@ ROWS = pd.DataFrame(
 ).assign(c=["u"] * 90 + ["v"] * 30, q=np.linspace(0, 1, 120), w=lambda d: 1.0 * (d["y"] == 0))
 NO_PRECISION = ROWS.assign(p=0)
 WITH_SMALL = pd.concat([ROWS, ROWS[:5].assign(s="z")])
+HIDING = Comparison(suppress_below=10)
 
 CASES = {
     "no positive label": (ROWS, "equal_opportunity_difference", {}),
@@ -28,7 +29,7 @@ CASES = {
     "weights of zero": (ROWS, "true_positive_rate_difference", {"sample_weight": "w"}),
     "one group": (ROWS[:60], "demographic_parity_difference", {}),
     "one group at a level": (ROWS, "demographic_parity_difference", {"control_features": "c"}),
-    "others hidden": (WITH_SMALL, "demographic_parity_difference", {"suppress_below": 10}),
+    "others hidden": (WITH_SMALL, "demographic_parity_difference", {"comparison": HIDING}),
 }
 
 
@@ -39,7 +40,9 @@ def test_a_gate_over_what_is_not_known_fails(case, judged_by):
     frame, metric, options = CASES[case]
     for limit in ({"above": 1.0}, {"below": 0.0}):
         gate = {"metric": metric, "judged_by": judged_by, **limit}
-        found = rai_scale.assess_fairness(frame, gates=[gate], n_boot=20, **{**KW, **options})
+        found = rai_scale.assess_fairness(
+            frame, gates=[gate], bootstrap=Bootstrap(20), **{**KW, **options}
+        )
         checked = found.gates()[0]
         assert not checked["passed"]
         assert "not known" in checked["detail"]
@@ -56,13 +59,13 @@ def test_gates_over_what_is_known_hold():
     frame = ROWS.assign(t=np.where(ROWS["s"] == "a", "x", ["x", "y"] * 60), y=[0, 1] * 60)
     gate = {"metric": "equal_opportunity_difference", "above": 1.0}
     found = rai_scale.assess_fairness(
-        frame, **{**KW, "sensitive_features": ["s", "t"]}, gates=[gate], n_boot=None
+        frame, **{**KW, "sensitive_features": ["s", "t"]}, gates=[gate], bootstrap=None
     )
     table = found.tables["by_group"]
     assert (table["rows"] == 0).any()
     known = frame[~((frame["s"] == "b") & (frame["t"] == "x"))]
     held = rai_scale.assess_fairness(
-        known, **{**KW, "sensitive_features": ["s", "t"]}, gates=[gate], n_boot=None
+        known, **{**KW, "sensitive_features": ["s", "t"]}, gates=[gate], bootstrap=None
     )
     assert held.gates()[0]["passed"]
 

@@ -16,6 +16,7 @@ import rai_scale
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.frames import column_to_arrow, frame_as
 from rai_scale.errors import ConfigError
+from rai_scale.fairness import Bootstrap
 
 ROWS = np.arange(120)
 AGE = ROWS % 60 + 1
@@ -148,7 +149,7 @@ def test_bands_everywhere(engine):
     data = MAKE[engine](frame)
     two = {**ASKED, "control_features": "c"}
     found = rai_scale.metric_frame(
-        data, metrics=["selection_rate"], **two, n_boot=5, ci_quantiles=[0.5], random_state=0
+        data, metrics=["selection_rate"], **two, bootstrap=Bootstrap(5, ci_quantiles=[0.5])
     )
     wanted = fm.MetricFrame(
         metrics={"selection_rate": fm.selection_rate},
@@ -158,7 +159,7 @@ def test_bands_everywhere(engine):
     pd.testing.assert_frame_equal(found.by_group, wanted.by_group)
     pd.testing.assert_frame_equal(found.difference(), wanted.difference())
     pd.testing.assert_frame_equal(found.overall, wanted.overall)
-    assessed = rai_scale.assess_fairness(data, **two, n_boot=5)
+    assessed = rai_scale.assess_fairness(data, **two, bootstrap=Bootstrap(5))
     kept = json.loads(json.dumps(assessed.to_dict()))
     status = rai_scale.fairness.assessment.run_drift.drift(kept, assessed)["status"]
     assert set(status) <= {"compared", "not known"}

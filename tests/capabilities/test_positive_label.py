@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness import assess_fairness, assess_private
+from rai_scale.fairness import Bootstrap, assess_fairness, assess_private
 from rai_scale.fairness.assessment import positive_label
 from rai_scale.privacy import Privacy
 from tests.conftest import make_case
@@ -47,13 +47,17 @@ ASKED = {
     "y_pred": "p",
     "sensitive_features": ["sex", "race"],
     "control_features": ["site"],
-    "n_boot": 40,
+    "bootstrap": Bootstrap(40),
     "gates": GATES,
 }
 CASES = {
     "scores": {"score": "score", "metrics": ["accuracy_score", "f1_score", "roc_auc_score"]},
     "weights": {"sample_weight": "weight", "metrics": ["precision_score", "selection_rate"]},
-    "persons": {"person": "person", "score": "score", "metrics": ["brier_score_loss"]},
+    "persons": {
+        "bootstrap": Bootstrap(40, person="person"),
+        "score": "score",
+        "metrics": ["brier_score_loss"],
+    },
 }
 
 
@@ -63,8 +67,9 @@ def by_hand(positive="yes") -> pd.DataFrame:
 
 @cache
 def expected(case: str):
-    earlier = assess_fairness(by_hand().head(300), **ASKED, **CASES[case])
-    return earlier, assess_fairness(by_hand(), **ASKED, **CASES[case], compare_with=earlier)
+    earlier = assess_fairness(by_hand().head(300), **{**ASKED, **CASES[case]})
+    now = assess_fairness(by_hand(), **{**ASKED, **CASES[case]})
+    return earlier, now.compare_with(earlier)
 
 
 def assert_same(found, wanted) -> None:
@@ -86,7 +91,8 @@ def test_all_tables_are_those_of_labels_recoded_by_hand(request, name, case):
     frame = make_case(name, request).make(pa.Table.from_pandas(WORDS), 3)
     earlier, wanted = expected(case)
     earlier = replace(earlier, settings={**earlier.settings, "pos_label": "yes"})
-    found = assess_fairness(frame, pos_label="yes", **ASKED, **CASES[case], compare_with=earlier)
+    found = assess_fairness(frame, pos_label="yes", **{**ASKED, **CASES[case]})
+    found = found.compare_with(earlier)
     assert_same(found, wanted)
     assert {"worst_groups", "four_fifths", "reference", "flags", "drift"} <= set(found.tables)
     assert found.settings["pos_label"] == "yes"
@@ -108,7 +114,7 @@ def test_labels_of_any_type(request, kind, name):
     table = WORDS.assign(y=WORDS["y"].map(codes), p=WORDS["p"].map(codes))
     table = table.rename(columns={"y": "count", "p": 'a "b".c'})
     frame = make_case(name, request).make(pa.Table.from_pandas(table), 2)
-    roles = {"y_true": "count", "y_pred": 'a "b".c', "sensitive_features": "sex", "n_boot": None}
+    roles = {"y_true": "count", "y_pred": 'a "b".c', "sensitive_features": "sex", "bootstrap": None}
     found = assess_fairness(frame, pos_label=positive, **roles)
     hand = by_hand().rename(columns={"y": "count", "p": 'a "b".c'})
     assert_same(found, assess_fairness(hand, **roles))
@@ -116,7 +122,7 @@ def test_labels_of_any_type(request, kind, name):
 
 def test_a_category_and_a_model_that_never_says_yes():
     table = WORDS.assign(y=WORDS["y"].astype("category"), p="no")
-    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "n_boot": None}
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "bootstrap": None}
     for frame in (table, pa.Table.from_pandas(table)):
         found = assess_fairness(frame, pos_label="yes", **roles)
         assert_same(found, assess_fairness(by_hand().assign(p=0), **roles))
@@ -151,17 +157,17 @@ def test_scores_are_no_labels(monkeypatch):
 def test_a_column_that_is_not_there_and_runs_about_different_labels():
     with pytest.raises(MissingColumnError, match="columns not found: 'pp'"):
         assess_fairness(WORDS, y_true="y", y_pred="pp", sensitive_features="sex", pos_label="yes")
-    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "n_boot": None}
+    roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "bootstrap": None}
     before = assess_fairness(WORDS, pos_label="no", **roles)
     with pytest.raises(ConfigError, match="different labels"):
-        assess_fairness(WORDS, pos_label="yes", compare_with=before, **roles)
+        assess_fairness(WORDS, pos_label="yes", **roles).compare_with(before)
 
 
 def privately(frame, positive=None, labels=(0, 1)):
     privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "labels": labels}
     privacy |= {"ledger": "none", "epsilon": NO_NOISE, "max_rows": 2}
     roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "gates": GATES}
-    asked = {"metrics": ["selection_rate", "recall_score"], "n_boot": 40}
+    asked = {"metrics": ["selection_rate", "recall_score"], "bootstrap": Bootstrap(40)}
     return assess_private(frame, pos_label=positive, privacy=Privacy(**privacy), **roles, **asked)
 
 

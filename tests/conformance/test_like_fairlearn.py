@@ -13,7 +13,7 @@ import sklearn.metrics as skm
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError
-from rai_scale.fairness import metric_frame
+from rai_scale.fairness import Bootstrap, metric_frame
 from rai_scale.measures import intervals
 from tests.conformance.answers import Question, assert_same, outcome
 from tests.conformance.tables import cut, people
@@ -28,9 +28,8 @@ MISUSES = {
     "params of no metric": {"sample_params": {"b": {"sample_weight": None}}},
     "params that are no dict": {"sample_params": {"a": 3}},
     "the same feature twice": {"control_features": ["g"]},
-    "replicates without quantiles": {"n_boot": 3},
     "replicates with no quantile": {**BOOT, "ci_quantiles": []},
-    "quantiles without replicates": {"ci_quantiles": [0.5]},
+    "quantiles without replicates": {**BOOT, "n_boot": None},
     "no replicate": {**BOOT, "n_boot": 0},
     "half a replicate": {**BOOT, "n_boot": 0.5},
     "a quantile of 0": {**BOOT, "ci_quantiles": [0.0, 0.5]},
@@ -64,12 +63,14 @@ def theirs(change):
 def ours(change):
     """Ask this package with columns."""
     sensitive, control, given = asked(change)
+    boot = {name: given.pop(name) for name in (*BOOT, "random_state") if name in given}
     return metric_frame(
         cut(people(), str(change)),
         y_true="y",
         y_pred="p",
         sensitive_features=sensitive,
         control_features=control,
+        bootstrap=Bootstrap(**boot) if boot else None,
         **given,
     )
 
@@ -130,9 +131,7 @@ def test_intervals_of_a_function_without_weights():
         Question({"m": function, "n": fm.count}, "y", "p", ("h",), ("d",), {"m": columns}).ours(
             cut(people(), function.__name__),
             per_group=True,
-            n_boot=40,
-            ci_quantiles=[0.1, 0.5, 0.9],
-            random_state=8,
+            bootstrap=Bootstrap(40, ci_quantiles=[0.1, 0.5, 0.9], random_state=8),
         )
         for function in (share, weighted_share)
     ]
@@ -149,7 +148,7 @@ def test_intervals_of_a_function_alone():
     def agreement(y_true, y_pred):
         return float(np.mean(y_true == y_pred))
 
-    options = {"n_boot": 40, "ci_quantiles": [0.5], "random_state": 8}
+    options = {"bootstrap": Bootstrap(40, ci_quantiles=[0.5], random_state=8)}
     found = Question(agreement).ours(people(), per_group=True, **options)
     wanted = Question(skm.accuracy_score).ours(people(), **options)
     pd.testing.assert_series_equal(
@@ -173,7 +172,7 @@ def test_intervals_that_would_need_all_rows(monkeypatch, limits, rows, words):
     plain = question.ours(people(), per_group=True, **limits)
     assert plain.by_group["m"].tolist() == question.theirs(people()).by_group["m"].tolist()
     with pytest.raises(ConfigError, match=words):
-        question.ours(people(), per_group=True, **limits, **BOOT)
+        question.ours(people(), per_group=True, **limits, bootstrap=Bootstrap(**BOOT))
 
 
 def vectors():
@@ -187,7 +186,7 @@ def vectors():
 
 def test_intervals_of_vectors():
     """Labels that are vectors are resampled as numbers are."""
-    options = {"n_boot": 20, "ci_quantiles": [0.5], "random_state": 4}
+    options = {"bootstrap": Bootstrap(20, ci_quantiles=[0.5], random_state=4)}
     question = Question({"m": skm.mean_squared_error}, "number", "guess", ("h",))
     found, wanted = (question.ours(table, **options).replicates for table in (vectors(), people()))
     np.testing.assert_allclose(found.by_group, wanted.by_group, rtol=1e-12)

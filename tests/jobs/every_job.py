@@ -47,7 +47,12 @@ def _redact(folder: Path) -> dict[str, Any]:
 
 
 def _fairness(folder: Path) -> dict[str, Any]:
-    return {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"], "n_boot": 20}
+    return {
+        "y_true": "y",
+        "y_pred": "p",
+        "sensitive_features": ["sex"],
+        "bootstrap": {"n_boot": 20},
+    }
 
 
 def _private_fairness(folder: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def lake(tmp_path_factory) -> Path:
 
 def config(lake: Path, folder: Path, **changes: object) -> str:
     base = {"source": str(lake), "table": "decisions", "output": str(folder / "out")}
-    base |= {"y_true": "y", "y_pred": "p", "score": "score", "n_boot": 100}
+    base |= {"y_true": "y", "y_pred": "p", "score": "score", "bootstrap": {"n_boot": 100}}
     base |= {"sensitive_features": ["race", "sex"]}
     base["metrics"] = ["selection_rate", "true_positive_rate", "roc_auc_score"]
     return write_config(folder / "fairness.yaml", {**base, **changes})
@@ -193,13 +193,17 @@ WRONG = {
     ),
     "a bound without replicates": (
         {
-            "n_boot": None,
+            "bootstrap": None,
             "gates": [{"metric": "selection_rate_ratio", "below": 1, "judged_by": "lower_bound"}],
         },
         "needs replicates",
     ),
     "a metric of scores without scores": ({"score": None}, "is a metric of scores"),
     "an earlier run that is not there": ({"compare_with": "none.json"}, "none.json: cannot be"),
+    "an old key": ({"n_boot": 10}, "n_boot: is now called bootstrap.n_boot"),
+    "another old key": ({"depth": 1}, "depth: is now called comparison.depth"),
+    "an unknown key of a block": ({"bootstrap": {"nboot": 9}}, "Did you mean 'n_boot'?"),
+    "quantiles": ({"bootstrap": {"ci_quantiles": [0.5]}}, "give confidence, not ci_quantiles"),
     "unknown key": ({"sensitive_feature": ["a"]}, "Did you mean 'sensitive_features'?"),
 }
 
@@ -218,7 +222,8 @@ def test_what_cannot_be_run(lake, tmp_path, monkeypatch, case):
 def test_drift_and_suppression(lake, done, tmp_path):
     folder, _ = done
     earlier = str(folder / "out" / "fairness.json")
-    ran = cli("fairness", config(lake, tmp_path, compare_with=earlier, suppress_below=60))
+    hiding = {"suppress_below": 60}
+    ran = cli("fairness", config(lake, tmp_path, compare_with=earlier, comparison=hiding))
     assert ran.code == 0, ran.text
     assert "of them hidden" in ran.out
     found = tables(tmp_path / "out")

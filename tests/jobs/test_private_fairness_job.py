@@ -53,7 +53,7 @@ def new_ledger(folder: Path, epsilon: float = 10) -> None:
 
 def config(lake: Path, folder: Path, privacy: dict | None = None, **changes: object) -> str:
     base = {"source": str(lake), "output": str(folder / "out"), "y_true": "y", "y_pred": "p"}
-    base |= {"sensitive_features": ["race", "sex"], "n_boot": 100}
+    base |= {"sensitive_features": ["race", "sex"], "bootstrap": {"n_boot": 100}}
     base["metrics"] = ["selection_rate", "true_positive_rate", "f1_score"]
     asked = {"privacy_unit": "person", "groups": {"race": ["A", "B", "none"], "sex": ["F", "M"]}}
     asked |= {"epsilon": 2.0, "max_rows": 2, "scope": "people", "analyst": "ann"}
@@ -209,6 +209,12 @@ WRONG = {
     "a score": ({"score": "p"}, {}, "score cannot be used with private"),
     "a metric of scores": ({"metrics": ["roc_auc_score"]}, {}, "has no private form"),
     "a comparison": ({"compare_with": "x.json"}, {}, "compare_with cannot be used"),
+    "a person": (
+        {"bootstrap": {"person": "y"}},
+        {},
+        "bootstrap.person cannot be used with private",
+    ),
+    "a search": ({"comparison": {"depth": 1}}, {}, "comparison.depth cannot be used with private"),
     "groups not declared": ({}, {"groups": {"sex": ["F", "M"]}}, "list all values of 'race'"),
     "another positive label": ({"pos_label": "yes"}, {}, "not among the labels of private"),
     "both budgets": ({}, {"rho": 1.0}, "exactly one of epsilon and rho"),

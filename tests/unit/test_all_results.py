@@ -107,7 +107,10 @@ CASES = {
     "CountedMetricFrame": lambda _: rai_scale.metric_frame(ROWS, metrics="selection_rate", **BY),
     "PrivateMetricFrame": private_frame,
     "FairnessResult": lambda _: rai_scale.assess_fairness(
-        ROWS, n_boot=20, gates=[Gate("demographic_parity_difference", above=0.9)], **BY
+        ROWS,
+        bootstrap=fairness.Bootstrap(20),
+        gates=[Gate("demographic_parity_difference", above=0.9)],
+        **BY,
     ),
     "BalanceResult": lambda _: rai_scale.balance(ROWS, sensitive_features=["g"], y_true="y"),
     "Calibration": lambda _: fairness.calibration(ROWS, score="s", **LABELS),

@@ -113,7 +113,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("explain", {"partial_dependence": ["agee"]}, "(top level): partial_dependence: 'agee' is not one of features. Did you mean 'age'?"),
         ("ebm", {"feature_types": {"agee": "nominal"}}, "(top level): feature_types: 'agee' is not one of features. Did you mean 'age'?"),
         ("ebm", {"interactions": [["age", "agee"]]}, "(top level): interactions: 'agee' is not one of features. Did you mean 'age'?"),
-        ("fairness", {"depth": 4}, "depth: Input should be less than or equal to 3; found 4."),
+        ("fairness", {"comparison": {"depth": 4}}, "comparison: depth must be at most 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
         ("redact", {"tables": {}}, "(top level): give tables, or columns (and key_columns) of the only table."),

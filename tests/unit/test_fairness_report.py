@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.fairness import assess_fairness
+from rai_scale.fairness import Bootstrap, Comparison, assess_fairness
 from rai_scale.reports.fairness import fairness_view, render_fairness
 from rai_scale.reports.html import save_html
 from rai_scale.reports.whiskers import Axis, axis_over, whisker
 from tests.unit.test_reports import HOSTILE, Outline, poisoned
 from tests.unit.test_reports_layout import CHROMIUM, MEASURE, measured
 
-ASKED = {"y_true": "y", "y_pred": "p", "score": "s", "n_boot": 60, "sensitive_features": ["race"]}
+ASKED = {"y_true": "y", "y_pred": "p", "score": "s", "sensitive_features": ["race"]}
+ASKED |= {"bootstrap": Bootstrap(n_boot=60)}
 GATES = [
     {"metric": "equalized_odds_difference", "above": 0.05},
     {"metric": "demographic_parity_ratio", "below": 0.2, "judged_by": "upper_bound"},
@@ -38,9 +39,8 @@ def people(seed: int = 0) -> pd.DataFrame:
 def result():
     before = assess_fairness(people(1), **ASKED)
     metrics = ["selection_rate", "true_positive_rate", "f1_score", "roc_auc_score"]
-    return assess_fairness(
-        people(), **ASKED, metrics=metrics, gates=GATES, compare_with=before, small_group=40
-    )
+    asked = {**ASKED, "comparison": Comparison(small_group=40)}
+    return assess_fairness(people(), **asked, metrics=metrics, gates=GATES).compare_with(before)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def report(result):
 
 @pytest.fixture(scope="module")
 def by_level():
-    asked = {**ASKED, "control_features": "sex", "suppress_below": 15, "n_boot": None}
+    asked = {**ASKED, "control_features": "sex", "bootstrap": None}
+    asked |= {"comparison": Comparison(suppress_below=15)}
     return assess_fairness(people(), **asked).to_dict()
 
 
@@ -162,7 +163,7 @@ def test_an_infinite_bound_is_kept_in_json_and_not_drawn():
     frame = pd.DataFrame({"y": [0, 1] * 200, "p": [0] * 200 + [0, 1] * 100, "g": groups})
     names = {"metrics": ["f1_score"], "disparities": ["f1_score_difference"]}
     found = assess_fairness(
-        frame, y_true="y", y_pred="p", sensitive_features=["g"], n_boot=50, **names
+        frame, y_true="y", y_pred="p", sensitive_features=["g"], bootstrap=Bootstrap(50), **names
     )
     plain = found.to_dict()
     assert plain["disparities"][0]["high"] == "inf"

@@ -35,7 +35,9 @@ LABELLED = {"y_true": "y", "y_pred": "p", "sensitive_features": "g"}
     "call",
     [
         lambda: rai_scale.metric_frame(ROWS, metrics="selection_rate", **LABELLED),
-        lambda: rai_scale.assess_fairness(ROWS, metrics="selection_rate", n_boot=None, **LABELLED),
+        lambda: rai_scale.assess_fairness(
+            ROWS, metrics="selection_rate", bootstrap=None, **LABELLED
+        ),
         lambda: disparities(ROWS, metrics="demographic_parity_difference", **LABELLED),
         lambda: rai_scale.balance(ROWS, control_features="p", sensitive_features="g", y_true="y"),
         lambda: calibration(ROWS, **SCORED),

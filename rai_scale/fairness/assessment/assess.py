@@ -14,18 +14,18 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
+from rai_scale.fairness.assessment.options import Comparison
 from rai_scale.fairness.assessment.positive_label import one_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
-from rai_scale.fairness.assessment.run_drift import drift, read_run
 from rai_scale.fairness.assessment.sample_size import smallest_gaps
 from rai_scale.fairness.assessment.suppressing import hidden_of, shown_groups, without_hidden
 from rai_scale.fairness.assessment.tables import four_fifths, reference_table
 from rai_scale.fairness.assessment.worst_combinations import worst_groups
 from rai_scale.fairness.frame import metric_frame
 from rai_scale.gates import Gate, check_gates
+from rai_scale.measures.bootstrap import Bootstrap, symmetric
 from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import BOUNDED, disparity_table, parts_of
-from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.long_table import control_names
 from rai_scale.measures.metrics import METRICS, MetricError, function_named, is_safe
 from rai_scale.names import names_of
@@ -58,20 +58,11 @@ def assess_fairness(
     pos_label: Any = None,
     score: str | None = None,
     sample_weight: str | None = None,
-    metrics: Sequence[str] = DEFAULT_METRICS,
-    disparities: Sequence[str] = DEFAULT_DISPARITIES,
-    n_boot: int | None = 500,
-    confidence: float = 0.95,
-    random_state: int | None = 0,
-    person: str | None = None,
-    small_group: int = SMALL_GROUP,
-    suppress_below: int = 0,
-    reference: Any = "largest",
-    depth: int = 2,
-    searched: Sequence[str] | None = None,
+    metrics: str | Sequence[str] = DEFAULT_METRICS,
+    disparities: str | Sequence[str] = DEFAULT_DISPARITIES,
     gates: Sequence[Gate | Mapping[str, Any]] = (),
-    compare_with: Any = None,
-    title: str | None = None,
+    bootstrap: Bootstrap | None = Bootstrap(),
+    comparison: Comparison = Comparison(),
 ) -> FairnessResult:
     """Measure a model by group, with intervals, comparisons, gates and a report.
 
@@ -80,8 +71,9 @@ def assess_fairness(
     Parameters
     ----------
     frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
     y_true, y_pred, sensitive_features, control_features, sample_weight
-        As for :func:`rai_scale.metric_frame`.
+        Columns, as for :func:`rai_scale.metric_frame`.
     pos_label : str, number or bool, optional
         The label that counts as positive; any other one, of whatever class, counts as negative.
         All results are those of ``y_true`` and ``y_pred`` with 1 and 0 in their place. Costs one
@@ -89,49 +81,36 @@ def assess_fairness(
     score : str, optional
         Column of scores, for ``roc_auc_score``, ``average_precision_score``, ``log_loss`` and
         ``brier_score_loss``.
-    metrics, disparities : list of str
+    metrics, disparities : (list of) str
         Names of metrics, and of disparities between groups, such as
         ``equalized_odds_difference``. What a disparity is made of is measured as well.
-    n_boot : int, optional
-        Bootstrap replicates; None for no bounds of disparities.
-    confidence : float
-    random_state, person, small_group
-        As for :func:`rai_scale.metric_frame`.
-    suppress_below : int
-        Hide groups with fewer rows, with complementary suppression; 0 hides none. Disparities and
-        gates are then about the groups that are shown.
-    reference : str or tuple
-        As for :func:`~rai_scale.fairness.assessment.tables.reference_table`.
-    depth : int
-        Search combinations of up to so many sensitive features (1 to 3) for the worst-off; 0: no
-        search.
-    searched : list of str, optional
-        Metrics of that search; by default the first of ``metrics`` that is an error or hit rate.
     gates : list of :class:`~rai_scale.gates.Gate`, or of their values
         ``metric`` (a disparity), ``above`` or ``below``, ``judged_by``.
-    compare_with : path, dict, FairnessResult, optional
-        An earlier run, for drift.
-    title : str, optional
+    bootstrap : Bootstrap, optional
+        Replicates, and the confidence of all intervals. None, or ``n_boot=None``: disparities
+        have no bounds.
+    comparison : Comparison
+        The reference group, small and hidden groups, and the search over combinations.
 
     Returns
     -------
     FairnessResult
+        Its ``compare_with`` adds the changes since an earlier run.
 
     Raises
     ------
     MissingColumnError, ConfigError
-        If columns are not there, values are missing, a name is unknown, or ``pos_label`` is none of
-        the labels that were found.
+        If columns do not exist, values are missing, a name is unknown, or ``pos_label`` is not
+        among the labels of the data.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    checks = gates_asked(gates, n_boot)
+    bootstrap = symmetric(bootstrap)
+    checks = gates_asked(gates, bootstrap.n_boot)
     named = list(dict.fromkeys([*names_of(disparities), *(gate.metric for gate in checks)]))
     wanted = _metrics(names_of(metrics), named, score)
-    earlier = read_run(compare_with) if _is_path(compare_with) else compare_with
     shared: dict[str, Any] = {"y_true": y_true, "sensitive_features": sensitive_features}
     shared |= {"control_features": control_features, "sample_weight": sample_weight}
-    shared |= {"random_state": random_state, "person": person}
-    shared |= {"small_group": small_group, **_bootstrap(n_boot, confidence)}
+    shared |= {"small_group": comparison.small_group, "bootstrap": bootstrap}
     rows = frame
     if pos_label is not None:
         labels = [y_true, *([y_pred] if wanted[0] else [])]
@@ -140,28 +119,19 @@ def assess_fairness(
     for column, names in ((y_pred, wanted[0]), (score, wanted[1])):
         if names and column is not None:
             frames.append(_measured(rows, metrics=names, y_pred=column, **shared))
-    tables = _tables(frames, named, confidence, suppress_below, person is not None)
+    tables, notes = _tables(frames, named, bootstrap, comparison, by_label=bool(wanted[0]))
     mf = frames[0]
-    hidden = hidden_of(mf, suppress_below)
-    notes = [note_of(hidden, suppress_below)] * bool((hidden != "").any())
-    if wanted[0]:
-        tables |= _comparisons(shown_groups(mf, hidden), reference, confidence, small_group)
-        if depth and notes:
-            notes.append(NO_SEARCH)
-        elif depth:
-            asked = _searched(searched, wanted[0])
-            tables["worst_groups"] = _worst(mf, asked, depth, small_group, confidence)
-    tables = without_hidden(tables, hidden)
     settings = {
         **{"y_true": y_true, "y_pred": y_pred, "score": score, "sample_weight": sample_weight},
         "pos_label": pos_label,
         "sensitive_features": list(mf.measured.roles.sensitive),
         "control_features": list(mf.measured.roles.control),
         "control_columns": control_names(mf),
-        **{"metrics": [*wanted[0], *wanted[1]], "disparities": named, "n_boot": n_boot},
-        **{"confidence": confidence, "random_state": random_state, "depth": depth},
-        **{"person": person, "small_group": small_group},
-        **{"suppress_below": suppress_below, "reference": reference},
+        **{"metrics": [*wanted[0], *wanted[1]], "disparities": named, "n_boot": bootstrap.n_boot},
+        **{"confidence": bootstrap.level, "random_state": bootstrap.random_state},
+        **{"depth": comparison.depth, "person": bootstrap.person},
+        **{"small_group": comparison.small_group, "suppress_below": comparison.suppress_below},
+        "reference": comparison.reference,
     }
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
     checked = check_gates(checks, figures)
@@ -169,14 +139,11 @@ def assess_fairness(
         **{"run_id": started.strftime("%Y%m%dT%H%M%SZ"), "engine": engine_of(frame).name},
         **{"started": started.isoformat(timespec="seconds"), "package_version": __version__},
         "status": "failed" if any(not gate["passed"] for gate in checked) else "ok",
+        "seconds": round(perf_counter() - clock, 3),
     }
-    title = title or f"Fairness of {y_pred} by {', '.join(settings['sensitive_features'])}"
+    title = f"Fairness of {y_pred} by {', '.join(settings['sensitive_features'])}"
     counted = mf.measured.cells.rows
-    result = FairnessResult(title, run, settings, counted, tables, checked, notes)
-    if earlier is not None:
-        result.tables["drift"] = drift(earlier, result, confidence=confidence)
-    result.run["seconds"] = round(perf_counter() - clock, 3)
-    return result
+    return FairnessResult(title, run, settings, counted, tables, checked, notes)
 
 
 def _with_labels(
@@ -184,7 +151,7 @@ def _with_labels(
 ) -> Any:
     features = (shared["sensitive_features"], shared["control_features"] or ())
     groups = [name for names in features for name in names_of(names)]
-    others = [score, shared["sample_weight"], shared["person"]]
+    others = [score, shared["sample_weight"], shared["bootstrap"].person]
     kept = [name for name in others if name is not None]
     return one_against_rest(frame, labels, pos_label, groups=groups, others=kept)
 
@@ -218,26 +185,42 @@ def _metrics(
     return [name for name in names if name not in OF_SCORES], scores
 
 
-def _bootstrap(n_boot: int | None, confidence: float) -> dict[str, Any]:
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
-    quantiles = [(1 - confidence) / 2, (1 + confidence) / 2]
-    return {} if n_boot is None else {"n_boot": n_boot, "ci_quantiles": quantiles}
-
-
 def _tables(
     frames: list[CountedMetricFrame],
     named: list[str],
-    confidence: float,
-    suppress_below: int,
-    by_person: bool,
+    bootstrap: Bootstrap,
+    comparison: Comparison,
+    *,
+    by_label: bool,
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the tables without what is hidden, and notes on it; the first frame is of labels."""
+    mf, most, confidence = frames[0], comparison.suppress_below, bootstrap.level
+    tables = _joined(frames, named, bootstrap, most)
+    hidden = hidden_of(mf, most)
+    notes = [note_of(hidden, most)] * bool((hidden != "").any())
+    if by_label:
+        shown = shown_groups(mf, hidden)
+        tables["reference"] = reference_table(shown, comparison.reference, confidence=confidence)
+        least = comparison.small_group
+        tables["four_fifths"] = four_fifths(shown, confidence=confidence, min_rows=least)
+        tables["smallest_gaps"] = smallest_gaps(shown)
+        if comparison.depth and notes:
+            notes.append(NO_SEARCH)
+        elif comparison.depth:
+            tables["worst_groups"] = _worst(mf, comparison, confidence)
+    return without_hidden(tables, hidden), notes
+
+
+def _joined(
+    frames: list[CountedMetricFrame], named: list[str], bootstrap: Bootstrap, suppress_below: int
 ) -> dict[str, pd.DataFrame]:
     groups, overall, gaps = [], [], []
+    confidence = bootstrap.level
     for mf in frames:
         measured = [metric.name for metric in mf.measured.metrics]
         own = [n for n in named if set(parts_of(n)[0]) <= set(measured)]
         names = [f"{m}_{kind}" for m in measured if m in scalar_metrics(mf) for kind in BOUNDED]
-        groups.append(group_table(mf, confidence, by_person))
+        groups.append(group_table(mf, confidence, bootstrap.person is not None))
         overall.append(overall_table(mf, confidence))
         hidden = hidden_of(mf, suppress_below)
         names = list(dict.fromkeys([*own, *names]))
@@ -248,31 +231,18 @@ def _tables(
     return {**joined, "flags": flags}
 
 
-def _comparisons(
-    mf: CountedMetricFrame, reference: Any, confidence: float, small_group: int
-) -> dict[str, pd.DataFrame]:
-    return {
-        "reference": reference_table(mf, reference, confidence=confidence),
-        "four_fifths": four_fifths(mf, confidence=confidence, min_rows=small_group),
-        "smallest_gaps": smallest_gaps(mf),
-    }
-
-
-def _searched(searched: Sequence[str] | None, measured: list[str]) -> list[str]:
-    if searched is not None:
-        return list(searched)
+def _searched(measured: list[str]) -> list[str]:
     wanted = ("true_positive_rate", "false_negative_rate", "recall_score", "accuracy_score")
     order = [name for name in wanted if name in measured] or measured
     return list(dict.fromkeys([*order[:1], *(n for n in ["selection_rate"] if n in measured)]))
 
 
-def _worst(
-    mf: CountedMetricFrame, names: list[str], depth: int, min_rows: int, confidence: float
-) -> pd.DataFrame:
-    options: dict[str, Any] = {"depth": depth, "min_rows": min_rows, "confidence": confidence}
-    found = [worst_groups(mf, name, **options).assign(metric=name) for name in names]
+def _worst(mf: CountedMetricFrame, comparison: Comparison, confidence: float) -> pd.DataFrame:
+    measured = [metric.name for metric in mf.measured.metrics]
+    names = _searched(measured) if comparison.searched is None else comparison.searched
+    options = {"min_rows": comparison.small_group, "confidence": confidence}
+    found = [
+        worst_groups(mf, name, depth=comparison.depth, **options).assign(metric=name)
+        for name in names
+    ]
     return pd.concat(found, ignore_index=True)
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str) or hasattr(value, "__fspath__")

@@ -27,7 +27,7 @@ def gates_asked(given: Any, n_boot: int | None) -> list[Gate]:
         if gate.judged_by != "point" and n_boot is None:
             raise ConfigError(
                 f"the gate on {gate.metric!r} is judged by a bound, which needs replicates: set "
-                "n_boot (500 or more), or judge by the point."
+                "n_boot of bootstrap (500 or more), or judge by the point."
             )
     return gates
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rai_scale.fairness.assessment.gate_checks import figures_of
+from rai_scale.fairness.assessment.run_drift import Run, drift
 from rai_scale.gates import Figure
 from rai_scale.measures.group_columns import column_of
 from rai_scale.results import Result, Tables
@@ -86,11 +88,33 @@ class FairnessResult(Result):
             "gates_failed": sum(not gate["passed"] for gate in self.checked),
         }
 
-    def to_html(self) -> str:
-        """Return a self-contained page."""
+    def compare_with(self, earlier: Run) -> FairnessResult:
+        """Return this result with the table ``drift``: what has changed since an earlier run.
+
+        Parameters
+        ----------
+        earlier : path of a ``fairness.json``, dict, FairnessResult or CountedMetricFrame
+            A run over the same features; see :func:`rai_scale.fairness.drift`.
+
+        Raises
+        ------
+        ConfigError
+            If it is not such a run, or its features or positive label differ.
+        """
+        changes = drift(earlier, self, confidence=self.settings["confidence"])
+        return replace(self, tables={**self.tables, "drift": changes})
+
+    def to_html(self, title: str | None = None) -> str:
+        """Return a self-contained page, under a title of its own if one is given."""
         from rai_scale.reports.fairness import render_fairness
 
-        return render_fairness(self.to_dict())
+        return render_fairness({**self.to_dict(), "title": title or self.title})
+
+    def save_html(self, path: str | Path, title: str | None = None) -> Path:
+        """Write the page to a file, whole or not at all; see :meth:`to_html`."""
+        from rai_scale.reports.html import save_html
+
+        return save_html(self.to_html(title), path)
 
     def _tables(self) -> Tables:
         return {name: partial(self.tables.__getitem__, name) for name in self.tables}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,10 @@ from rai_scale.measures.group_columns import column_of, group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.uncertainty.proportions import newcombe, z_test
 from rai_scale.names import names_of
+from rai_scale.results import Result
 from rai_scale.statistics.multiple_tests import holm
 
-if TYPE_CHECKING:
-    from rai_scale.fairness.assessment.result import FairnessResult
-
-    Run = CountedMetricFrame | FairnessResult | Mapping[str, Any] | str | Path
+Run = CountedMetricFrame | Result | Mapping[str, Any] | str | Path
 
 _KEPT = ["value", "rows", "successes", "trials"]
 
@@ -51,7 +49,7 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
     Raises
     ------
     ConfigError
-        If a file is no earlier run, or the features or the positive labels differ.
+        If a file is not an earlier run, or the features or the positive labels differ.
     """
     before, now = _run(previous), _run(current)
     if None not in (before.pos_label, now.pos_label) and before.pos_label != now.pos_label:

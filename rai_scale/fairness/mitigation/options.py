@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from fairlearn.reductions import ExponentiatedGradient, GridSearch, Moment
 
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import OptionError, did_you_mean
 
 ROW_LIMIT = 5_000_000
 TRAIN_ON = ("rows", "distinct_rows")
@@ -38,7 +38,7 @@ class TrainingRows:
 
     Raises
     ------
-    ConfigError
+    OptionError
         If ``train_on`` is unknown or ``max_rows`` is not an integer of 1 or more.
     """
 
@@ -49,12 +49,12 @@ class TrainingRows:
 
     def __post_init__(self) -> None:
         if self.train_on not in TRAIN_ON:
-            raise ConfigError(
+            raise OptionError(
                 f"train_on is {self.train_on!r}; choose one of {', '.join(TRAIN_ON)}."
                 f"{did_you_mean(str(self.train_on), TRAIN_ON)}"
             )
         if not isinstance(self.max_rows, int) or self.max_rows < 1:
-            raise ConfigError(f"max_rows must be an integer of 1 or more; found {self.max_rows!r}.")
+            raise OptionError(f"max_rows must be an integer of 1 or more; found {self.max_rows!r}.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ReductionSolver:
 
     Raises
     ------
-    ConfigError
+    OptionError
         If ``eps`` is not above 0, or ``max_iter`` is below 1.
     """
 
@@ -88,7 +88,7 @@ class ReductionSolver:
 
     def __post_init__(self) -> None:
         if not self.eps > 0 or self.max_iter < 1:
-            raise ConfigError(
+            raise OptionError(
                 "eps must be above 0 and max_iter 1 or more; "
                 f"found eps={self.eps!r} and max_iter={self.max_iter!r}."
             )
@@ -125,7 +125,7 @@ class MultiplierGrid:
 
     Raises
     ------
-    ConfigError
+    OptionError
         If ``selection_rule`` is unknown or ``constraint_weight`` is outside 0 to 1.
     """
 
@@ -138,11 +138,11 @@ class MultiplierGrid:
 
     def __post_init__(self) -> None:
         if isinstance(self.selection_rule, str) and self.selection_rule != SELECTION_RULE:
-            raise ConfigError(
+            raise OptionError(
                 f"selection_rule is {self.selection_rule!r}; use {SELECTION_RULE!r} or a function."
             )
         if not 0 <= self.constraint_weight <= 1:
-            raise ConfigError(
+            raise OptionError(
                 f"constraint_weight must lie between 0 and 1; found {self.constraint_weight!r}."
             )
 

@@ -27,6 +27,7 @@ from rai_scale.fairness.private.intervals import level_places
 from rai_scale.fairness.private.noisy_frame import private_metric_frame
 from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
 from rai_scale.gates import Gate, check_gates
+from rai_scale.measures.bootstrap import Bootstrap, symmetric
 from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
 from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
@@ -57,27 +58,25 @@ def assess_private(
     pos_label: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     disparities: Sequence[str] = DEFAULT_DISPARITIES,
-    n_boot: int | None = 500,
-    confidence: float = 0.95,
-    random_state: int | None = 0,
-    small_group: int = LEAST_ROWS,
     gates: Sequence[Gate | Mapping[str, Any]] = (),
-    title: str | None = None,
+    bootstrap: Bootstrap | None = Bootstrap(),
+    small_group: int = LEAST_ROWS,
 ) -> FairnessResult:
     """Measure a model by group under a privacy budget, with intervals, gates and a report.
 
     Parameters
     ----------
-    frame, y_true, y_pred, sensitive_features, control_features, n_boot, random_state
+    frame, y_true, y_pred, sensitive_features, control_features, bootstrap
         As for :func:`~rai_scale.fairness.private.noisy_frame.private_metric_frame`.
     privacy : Privacy
         The budget, the declared values, and where the release is charged.
     pos_label : str, number or bool, optional
         The one of ``labels`` that counts as positive; the others count as negative. Rows with
         labels that were not declared are left out, as without it.
-    metrics, disparities, confidence, small_group, gates, title
-        As for :func:`~rai_scale.fairness.assessment.assess.assess_fairness`; metrics of scores
-        have no private form.
+    metrics, disparities, gates
+        As for :func:`rai_scale.fairness.assess_fairness`; metrics of scores have no private form.
+    small_group : int
+        Groups with fewer noisy rows are counted as small.
 
     Returns
     -------
@@ -92,11 +91,11 @@ def assess_private(
     ConfigError
         If something was asked for that cannot be computed; nothing is charged.
     """
-    checks = gates_asked(gates, n_boot)
+    bootstrap = symmetric(bootstrap)
+    checks = gates_asked(gates, bootstrap.n_boot)
     named = list(dict.fromkeys([*disparities, *(gate.metric for gate in checks)]))
     wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
-    _refuse(wanted, confidence)
-    tail = (1 - confidence) / 2
+    _refuse(wanted)
     counted, rows = {y_true: y_true, y_pred: y_pred}, frame
     asked = privacy
     if pos_label is not None:
@@ -113,16 +112,14 @@ def assess_private(
         y_pred=counted[y_pred],
         sensitive_features=sensitive_features,
         control_features=control_features,
-        n_boot=n_boot,
-        ci_quantiles=[tail, 1 - tail],
-        random_state=random_state,
+        bootstrap=bootstrap,
         privacy=asked,
     )
     every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
     tables = {
         "by_group": _group_table(mf),
-        "overall": overall_table(mf, confidence),
-        "disparities": disparity_table(mf, list(dict.fromkeys(every)), confidence),
+        "overall": overall_table(mf, bootstrap.level),
+        "disparities": disparity_table(mf, list(dict.fromkeys(every)), bootstrap.level),
         "flags": mf.flags,
     }
     figures = figures_of(tables["disparities"], "disparity", control_names(mf))
@@ -134,7 +131,8 @@ def assess_private(
         "pos_label": pos_label,
         **{"sensitive_features": list(roles.sensitive), "control_features": list(roles.control)},
         **{"control_columns": control_names(mf), "metrics": wanted, "disparities": named},
-        **{"n_boot": n_boot, "confidence": confidence, "random_state": random_state},
+        **{"n_boot": bootstrap.n_boot, "confidence": bootstrap.level},
+        "random_state": bootstrap.random_state,
         **{"small_group": small_group, "suppress_below": 0},
         "privacy": facts,
     }
@@ -143,7 +141,7 @@ def assess_private(
         "package_version": __version__,
         "status": "failed" if any(not gate["passed"] for gate in judged) else "ok",
     }
-    title = title or f"Fairness of {y_pred} by {', '.join(roles.sensitive)}"
+    title = f"Fairness of {y_pred} by {', '.join(roles.sensitive)}"
     notes = _notes(mf, facts)
     return FairnessResult(title, run, settings, int(mf.counts.sum()), tables, judged, notes)
 
@@ -246,7 +244,7 @@ def _group_table(mf: PrivateMetricFrame) -> pd.DataFrame:
     return table.assign(bound=0.0, hidden="")
 
 
-def _refuse(metrics: Sequence[str], confidence: float) -> None:
+def _refuse(metrics: Sequence[str]) -> None:
     for name in metrics:
         function_named(name, METRICS)
     scores = [name for name in metrics if name in OF_SCORES]
@@ -257,8 +255,6 @@ def _refuse(metrics: Sequence[str], confidence: float) -> None:
         )
     if not metrics:
         raise ConfigError("metrics and disparities are both empty; name at least one metric.")
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
 
 
 def _facts(mf: PrivateMetricFrame, privacy: Privacy) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from rai_scale.fairness.private.gaps import KINDS, gap_end, part_of
 from rai_scale.fairness.private.shares import Shares, shares_of
 from rai_scale.fairness.private.values import UsableTables, shaped, wide
-from rai_scale.measures.intervals import Bootstrap
+from rai_scale.measures.bootstrap import Bootstrap
 from rai_scale.measures.uncertainty.replicates import Replicates
 
 _HALF = 0.5
@@ -24,7 +24,8 @@ def fill_intervals(found: UsableTables, replicates: Replicates, quantiles: Seque
     replicates = _usable_replicates(found, replicates)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # metrics without a usable group
-        found.add_replicates(replicates, Bootstrap(len(replicates.by_group), list(quantiles)))
+        asked = Bootstrap(len(replicates.by_group), ci_quantiles=quantiles)
+        found.add_replicates(replicates, asked)
         spreads = [np.nanstd(r, axis=0) for r in (replicates.by_group, replicates.overall)]
     cache = found.answers
     by_group, overall = pd.DataFrame(found.by_group), wide(found, found.overall)

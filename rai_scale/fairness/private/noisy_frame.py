@@ -13,6 +13,7 @@ from rai_scale.errors import ConfigError, check_columns
 from rai_scale.fairness.private.cells import NOISY, Declared, declare, noise_for, release_cells
 from rai_scale.fairness.private.frame import PrivateMetricFrame, frame_of_noisy, replicates_of
 from rai_scale.fairness.private.shares import NoisyCounts
+from rai_scale.measures.bootstrap import Bootstrap
 from rai_scale.measures.counted_frame import plan_metrics
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric, Metrics, base_function
@@ -31,9 +32,7 @@ def private_metric_frame(
     sensitive_features: str | Sequence[str],
     privacy: Privacy,
     control_features: str | Sequence[str] | None = None,
-    n_boot: int | None = None,
-    ci_quantiles: Sequence[float] | None = None,
-    random_state: Any = None,
+    bootstrap: Bootstrap = Bootstrap(n_boot=REPLICATES),
 ) -> PrivateMetricFrame:
     """Measure a model by group under a privacy budget.
 
@@ -53,12 +52,10 @@ def private_metric_frame(
         Columns that make the groups.
     privacy : Privacy
         The budget, and where it is charged.
-    n_boot : int, optional
-        Replicates behind the intervals of metrics that are not shares of rows; 1,000 by default.
-    ci_quantiles : list of float, optional
-        Quantiles of the intervals; by default 0.025 and 0.975.
-    random_state : int, RandomState, optional
-        Of the replicates. The noise of the release does not depend on it.
+    bootstrap : Bootstrap
+        Replicates behind the intervals of metrics that are not shares of rows (1,000 where
+        ``n_boot`` is None), the quantiles of all intervals, and the seed of the replicates. The
+        noise of the release does not depend on that seed. ``person`` has no private form.
 
     Returns
     -------
@@ -73,6 +70,8 @@ def private_metric_frame(
     BudgetExceededError
         If the release exceeds the budget; raised before any data are read.
     """
+    if bootstrap.person is not None:
+        raise ConfigError("person has no private form: the privacy unit is the person.")
     plan = plan_metrics(
         frame,
         metrics=metrics,
@@ -93,8 +92,8 @@ def private_metric_frame(
     noisy = NoisyCounts(counts, declared, roles, noise, privacy.max_rows)
     found = frame_of_noisy(noisy, plan.metrics, single=plan.single)
     found.release = {**release.metadata, "reservation": release.reservation}
-    draws = replicates_of(found, n_boot or REPLICATES, random_state)
-    found.add_intervals(draws, ci_quantiles or [0.025, 0.975])
+    draws = replicates_of(found, bootstrap.n_boot or REPLICATES, bootstrap.random_state)
+    found.add_intervals(draws, bootstrap.quantiles)
     return found
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from rai_scale.fairness.assessment.options import Comparison
 from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.private import PrivateOptions
+from rai_scale.measures.bootstrap import Bootstrap
 
 
 class FairnessPrivacy(PrivateOptions):
@@ -23,11 +26,8 @@ class FairnessPrivacy(PrivateOptions):
     max_rows: int = Field(1, ge=1)
 
 
-EXACT_ONLY = (
-    *("score", "sample_weight", "person", "suppress_below", "reference", "depth"),
-    *("searched", "compare_with", "mlflow"),
-)
-"""Keys that have no private form."""
+EXACT_ONLY = ("score", "sample_weight", "compare_with", "mlflow")
+"""Keys that have no private form; those of ``comparison`` besides ``small_group`` have none."""
 
 
 class FairnessJob(JobConfig):
@@ -55,26 +55,34 @@ class FairnessJob(JobConfig):
         "equal_opportunity_difference",
         "equalized_odds_difference",
     )
-    n_boot: int | None = Field(500, ge=20)
-    confidence: float = Field(0.95, gt=0, lt=1)
-    random_state: int = Field(0, ge=0)
-    person: str | None = None
-    small_group: int = Field(30, ge=1)
-    suppress_below: int = Field(0, ge=0)
-    reference: str = "largest"
-    depth: int = Field(2, ge=0, le=3)
-    searched: tuple[str, ...] | None = None
+    bootstrap: Bootstrap | None = Bootstrap()
+    comparison: Comparison = Comparison()
     compare_with: str | None = None
     gates: tuple[Gate, ...] = ()
     private: FairnessPrivacy | None = None
 
+    old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
+        "bootstrap_unit": ("bootstrap.person",),
+        "seed": ("bootstrap.random_state",),
+        **{
+            field.name: (f"{block}.{field.name}",)
+            for block, kind in (("bootstrap", Bootstrap), ("comparison", Comparison))
+            for field in fields(kind)
+        },
+    }
+
     @model_validator(mode="after")
     def _private(self) -> FairnessJob:
-        labels = () if self.private is None else (None, *self.private.labels)
-        if labels and self.pos_label not in labels:
+        if self.private is None:
+            return self
+        if self.pos_label not in (None, *self.private.labels):
             raise ValueError("pos_label is not among the labels of private: list all of them")
-        default = type(self).model_fields
-        odd = [name for name in EXACT_ONLY if getattr(self, name) != default[name].default]
-        if self.private is not None and odd:
+        odd = [name for name in EXACT_ONLY if getattr(self, name)]
+        odd += ["bootstrap.person"] if self.bootstrap and self.bootstrap.person else []
+        for field in fields(Comparison):
+            if field.name != "small_group":
+                changed = getattr(self.comparison, field.name) != field.default
+                odd += [f"comparison.{field.name}"] * changed
+        if odd:
             raise ValueError(f"{', '.join(odd)} cannot be used with private: leave it out")
         return self

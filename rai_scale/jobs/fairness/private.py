@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     *("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities"),
-    *("pos_label", "n_boot", "confidence", "random_state", "small_group", "gates", "title"),
+    *("pos_label", "bootstrap", "gates"),
 )
 """Options that the private mode has as well."""
 
@@ -42,6 +42,7 @@ def release(
     with charging(asked) as (ledger, notes):
         frame = one_message(lambda: read_table(source, engine))
         shared = {name: options[name] for name in SHARED}
+        shared["small_group"] = options["comparison"].small_group
         result = assess_private(frame, privacy=_asked(asked, source, ledger), **shared)
     if source.unreadable:
         notes.append(f"{len(source.unreadable)} file(s) could not be opened and were left out.")

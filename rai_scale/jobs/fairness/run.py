@@ -40,7 +40,7 @@ def find_inputs(config: FairnessJob, engine: Engine) -> Inputs:
 
 def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     """Measure; the tables, ``fairness.json`` and the report come from one result."""
-    options = _options(config, inputs.table.name)
+    options = _options(config)
     notes: tuple[str, ...] = ()
     if config.private is not None:
         result, notes = release(config.private, engine, inputs, options)
@@ -48,12 +48,16 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
         from rai_scale.fairness.assessment.assess import assess_fairness
 
         frame = read_table(inputs.table, engine)
-        result = assess_fairness(frame, compare_with=inputs.given, **options)
+        result = assess_fairness(frame, **options)
+        if inputs.given is not None:
+            result = result.compare_with(inputs.given)
         _LOG.info("measured %s: %s", inputs.table.name, result.run["status"])
     known = {"config_hash": run.config_hash, "source": run.source}
     known |= {"run_id": run.id, "table": inputs.table.name}
-    result = replace(result, run={**result.run, **known})
+    title = config.title or f"Fairness of {config.y_pred} in {inputs.table.name}"
+    result = replace(result, title=title, run={**result.run, **known})
     failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
+    seed = None if config.bootstrap is None else config.bootstrap.random_state
     done = Done(
         message=_summary(result) if config.private is None else summary_of(result),
         files={**table_files(result.tables), "fairness.json": result.to_json().encode()},
@@ -61,7 +65,7 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
         status=result.run["status"],
         notes=(*failed, *notes),
         unread=inputs.unread,
-        seeds={"bootstrap" if config.private is None else "replicates": config.random_state},
+        seeds={"bootstrap" if config.private is None else "replicates": seed},
         private=None if config.private is None else facts_of(result),
     )
     return (
@@ -92,16 +96,14 @@ def _metrics(config: FairnessJob, result: Any) -> list[dict[str, Any]]:
         numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
         counts = {"n": row["rows"], "numerator": row["successes"], "denominator": row["trials"]}
         unit = "share of rows" if pd.notna(row["trials"]) else None
-        known = {"group": group, "confidence": config.confidence, "unit": unit}
+        known = {"group": group, "confidence": result.settings["confidence"], "unit": unit}
         found.append({"name": row["metric"], **numbers, **counts, **known})
     return found
 
 
-def _options(config: FairnessJob, table: str) -> dict[str, Any]:
+def _options(config: FairnessJob) -> dict[str, Any]:
     own = {*JobConfig.model_fields, "source", "table", "compare_with", "private"}
-    options = {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
-    options["title"] = config.title or f"Fairness of {config.y_pred} in {table}"
-    return options
+    return {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
 
 
 def _summary(result: Any) -> str:
