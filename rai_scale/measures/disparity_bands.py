@@ -91,7 +91,7 @@ def disparity_table(
         ``high`` (NaN without replicates), ``lowest_group``, ``highest_group`` (of the metric that
         decides), ``unknown`` (text: why the value is not known; empty where it is).
     """
-    source = _Source(mf, hidden)
+    source = _GroupValues(mf, hidden)
     rows: list[dict[str, Any]] = []
     for level, chosen in source.strata():
         for name in names:
@@ -124,7 +124,7 @@ def _worst(parts: list[tuple[Band, str]], kind: str) -> tuple[dict[str, float], 
     return {"value": float(band.estimate), "low": low, "high": high}, metric
 
 
-class _Source:
+class _GroupValues:
     """Values and replicates of a frame, by metric and control level."""
 
     def __init__(self, mf: CountedMetricFrame, hidden: pd.Series | None) -> None:

@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 
 from rai_scale.fairness import balance
-from rai_scale.fairness.data_balance.distribution import BALANCE, DIVERGENCE, SKEW, Comparison
+from rai_scale.fairness.data_balance.distribution import BALANCE, DIVERGENCE, SKEW, ObservedShares
 from rai_scale.fairness.data_balance.inequality import Benefits
 from rai_scale.fairness.data_balance.registry import REGISTRY
 
@@ -61,11 +61,11 @@ def test_distribution_measures_are_scipys(counts, data):
         "chi_sq_stat": stats.chisquare(observed, n * q).statistic,
         "chi_sq_p_value": stats.chisquare(observed, n * q).pvalue,
     }
-    given_ = Comparison(observed, q)
+    given_ = ObservedShares(observed, q)
     for name, wanted in expected.items():
         assert function(BALANCE, name)(given_) == pytest.approx(wanted, rel=1e-9, abs=1e-9)
     even = np.full(k, 1 / k)
-    found = function(BALANCE, "wasserstein_dist")(Comparison(observed, even))
+    found = function(BALANCE, "wasserstein_dist")(ObservedShares(observed, even))
     assert found == pytest.approx(stats.wasserstein_distance(p, even), abs=1e-12)
 
     smoothed = (n * q + 1) / (n + k)

@@ -99,7 +99,7 @@ def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
     return found[[window, *(name for name in found if name != window)]]
 
 
-class _Of:
+class _RunTable:
     """The long table of a run and the features that make its groups."""
 
     def __init__(
@@ -114,10 +114,10 @@ class _Of:
         self.table = table
 
 
-def _run(run: Any) -> _Of:
+def _run(run: Any) -> _RunTable:
     if isinstance(run, CountedMetricFrame):
         control = control_names(run)
-        return _Of(long_table(run), control, group_names(run)[len(control) :])
+        return _RunTable(long_table(run), control, group_names(run)[len(control) :])
     if isinstance(run, str | Path):
         run = read_run(run)
     elif not isinstance(run, Mapping):
@@ -131,7 +131,7 @@ def _run(run: Any) -> _Of:
             [column_of(name) for name in settings[f"{kind}_features"]]
             for kind in ("control", "sensitive")
         )
-        return _Of(table, control, sensitive, settings.get("pos_label"))
+        return _RunTable(table, control, sensitive, settings.get("pos_label"))
     except (KeyError, TypeError):
         raise ConfigError("this is not the result of a fairness run.") from None
 

@@ -12,12 +12,14 @@ Ground Truth, 2021.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from rai_scale.fairness.data_balance.registry import INF, SYNAPSEML, log, measure, ratio
 
 FAMILY = "feature_balance"
+association = partial(measure, FAMILY, source=SYNAPSEML)
 NO_LABELS = "no row has the positive label"
 
 
@@ -53,41 +55,34 @@ def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return done
 
 
-@measure(FAMILY, "P(X, Y) / P(X)", source=SYNAPSEML, undefined="a group has no weight")
+@association("P(X, Y) / P(X)", undefined="a group has no weight")
 def dp(a: Association) -> np.ndarray:
     """Demographic parity: the rate of the positive label in the group."""
     return ratio(a.p_xy, a.p_x)
 
 
-@measure(FAMILY, "P(X, Y) / (P(X) + P(Y))", source=SYNAPSEML, between=(-0.5, 0.5))
+@association("P(X, Y) / (P(X) + P(Y))", between=(-0.5, 0.5))
 def sdc(a: Association) -> np.ndarray:
     """Sorensen-Dice coefficient, without the factor 2, as SynapseML has it."""
     return ratio(a.p_xy, a.p_x + a.p_y)
 
 
-@measure(FAMILY, "P(X, Y) / (P(X) + P(Y) - P(X, Y))", source=SYNAPSEML)
+@association("P(X, Y) / (P(X) + P(Y) - P(X, Y))", source=SYNAPSEML)
 def ji(a: Association) -> np.ndarray:
     """Jaccard index of being in the group and having the positive label."""
     return ratio(a.p_xy, a.p_x + a.p_y - a.p_xy)
 
 
-@measure(
-    FAMILY,
-    "ln(P(X, Y) / P(Y))",
-    source=SYNAPSEML,
-    between=(-INF, INF),
-    undefined="a group has no positive label",
-    log="e",
+@association(
+    "ln(P(X, Y) / P(Y))", between=(-INF, INF), undefined="a group has no positive label", log="e"
 )
 def llr(a: Association) -> np.ndarray:
     """Log-likelihood ratio."""
     return log(ratio(a.p_xy, a.p_y))
 
 
-@measure(
-    FAMILY,
+@association(
     "ln(P(X, Y) / P(X)), minus infinity where P(X, Y) = 0",
-    source=SYNAPSEML,
     between=(-INF, INF),
     undefined="a group has no weight",
     log="e",
@@ -98,10 +93,8 @@ def pmi(a: Association) -> np.ndarray:
     return np.where(rate == 0, -INF, log(rate))
 
 
-@measure(
-    FAMILY,
+@association(
     "pmi / ln P(Y), 0 where P(Y) = 0",
-    source=SYNAPSEML,
     between=(-INF, INF),
     undefined="every row has the positive label",
     log="e",
@@ -111,10 +104,8 @@ def n_pmi_y(a: Association) -> np.ndarray:
     return np.where(a.p_y == 0, 0.0, ratio(pmi(a), log(a.p_y)))
 
 
-@measure(
-    FAMILY,
+@association(
     "pmi / ln P(X, Y), 0 where P(X, Y) = 0",
-    source=SYNAPSEML,
     undefined="every row is in one group with the positive label",
     log="e",
 )
@@ -123,10 +114,8 @@ def n_pmi_xy(a: Association) -> np.ndarray:
     return np.where(a.p_xy == 0, 0.0, ratio(pmi(a), log(a.p_xy)))
 
 
-@measure(
-    FAMILY,
+@association(
     "ln(P(X, Y)^2 / (P(X) P(Y))), 0 where P(X) P(Y) = 0",
-    source=SYNAPSEML,
     between=(-INF, INF),
     undefined="a group has no positive label",
     log="e",
@@ -137,11 +126,9 @@ def s_pmi(a: Association) -> np.ndarray:
     return np.where(both == 0, 0.0, log(ratio(a.p_xy**2, both)))
 
 
-@measure(
-    FAMILY,
+@association(
     "(n^2 (1 - 2 P(X) - 2 P(Y) + 2 P(X, Y) + 2 P(X) P(Y)) + n (2 P(X) + 2 P(Y) - 4 P(X, Y) - 1)) "
     "/ (n^2 sqrt((P(X) - P(X)^2) (P(Y) - P(Y)^2)))",
-    source=SYNAPSEML,
     between=(-INF, INF),
     undefined="all rows are of one group or of one label",
 )
@@ -154,13 +141,7 @@ def krc(a: Association) -> np.ndarray:
     return ratio(above, a.n**2 * np.sqrt(inside))
 
 
-@measure(
-    FAMILY,
-    "(P(X, Y) - P(X) P(Y)) / sqrt(P(X) P(Y))",
-    source=SYNAPSEML,
-    between=(-INF, INF),
-    undefined=NO_LABELS,
-)
+@association("(P(X, Y) - P(X) P(Y)) / sqrt(P(X) P(Y))", between=(-INF, INF), undefined=NO_LABELS)
 def t_test(a: Association) -> np.ndarray:
     """The t statistic without the number of rows, as SynapseML has it; it has no p-value."""
     both = a.p_x * a.p_y

@@ -180,7 +180,7 @@ def _feature_balance(groups: Groups) -> Iterator[Row]:
 
 def _distribution(groups: Groups, reference: Any) -> Iterator[Row]:
     wider, shares = reference_shares(groups, reference)
-    given = distribution.Comparison(wider.weight, shares)
+    given = distribution.ObservedShares(wider.weight, shares)
     yield from _rows(distribution.BALANCE, wider, None, given)
     yield from _rows(distribution.DIVERGENCE, wider, None, given)
     yield from _rows(distribution.SKEW, wider, None, given)
@@ -192,7 +192,7 @@ def _joint(groups: Groups, has_reference: bool) -> Iterator[Row]:
         return
     for outcome, counts in groups.outcomes.items():
         shares = np.concatenate([counts.selected, counts.rest])
-        given = distribution.Comparison(shares, np.full(len(shares), 1 / len(shares)))
+        given = distribution.ObservedShares(shares, np.full(len(shares), 1 / len(shares)))
         yield from _rows(distribution.DIVERGENCE, groups, outcome, given)
 
 

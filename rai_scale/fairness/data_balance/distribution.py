@@ -7,6 +7,7 @@ reference share 0 (where SynapseML drops the former).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -20,13 +21,15 @@ from rai_scale.fairness.data_balance.registry import (
 from rai_scale.statistics.distances import jensen_shannon, relative_entropy
 
 BALANCE = "distribution_balance"
+balance = partial(measure, BALANCE, source=SYNAPSEML)
 DIVERGENCE = "divergence"
+divergence = partial(measure, DIVERGENCE, source=LIFT)
 SKEW = "skew"
 EMPTY = "the groups have no weight"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ObservedShares:
     """Weights of the groups, and the reference's shares (sum 1) in the same order."""
 
     observed: np.ndarray
@@ -48,64 +51,47 @@ class Comparison:
         return float(self.observed.sum())
 
 
-@measure(
-    BALANCE,
-    "sum_i p_i ln(p_i / q_i)",
-    source=SYNAPSEML,
-    between=(0, INF),
-    undefined=EMPTY,
-    log="e",
-)
-def kl_divergence(c: Comparison) -> float:
+@balance("sum_i p_i ln(p_i / q_i)", between=(0, INF), undefined=EMPTY, log="e")
+def kl_divergence(c: ObservedShares) -> float:
     """Kullback-Leibler divergence of the observed shares from the reference, in nats."""
     return relative_entropy(c.p, c.q)
 
 
-@measure(
-    BALANCE,
+@balance(
     "sqrt((KL(p, m) + KL(q, m)) / 2), m = (p + q) / 2",
-    source=SYNAPSEML,
     between=(0, float(np.sqrt(np.log(2)))),
     undefined=EMPTY,
     log="e",
 )
-def js_dist(c: Comparison) -> float:
+def js_dist(c: ObservedShares) -> float:
     """Jensen-Shannon distance, the root of the divergence."""
     return float(np.sqrt(jensen_shannon(c.p, c.q)))
 
 
-@measure(BALANCE, "max_i |p_i - q_i|", source=SYNAPSEML, between=(0, 1), undefined=EMPTY)
-def inf_norm_dist(c: Comparison) -> float:
+@balance("max_i |p_i - q_i|", between=(0, 1), undefined=EMPTY)
+def inf_norm_dist(c: ObservedShares) -> float:
     """Infinity norm (Chebyshev) distance."""
     return float(np.abs(c.p - c.q).max())
 
 
-@measure(BALANCE, "1/2 sum_i |p_i - q_i|", source=SYNAPSEML, between=(0, 1), undefined=EMPTY)
-def total_variation_dist(c: Comparison) -> float:
+@balance("1/2 sum_i |p_i - q_i|", between=(0, 1), undefined=EMPTY)
+def total_variation_dist(c: ObservedShares) -> float:
     """Total variation distance: the share of rows that would have to change group."""
     return float(np.abs(c.p - c.q).sum() / 2)
 
 
-@measure(
-    BALANCE,
-    "1/k sum_i |p_i - q_i|, k groups",
-    source=SYNAPSEML,
-    between=(0, 1),
-    undefined=EMPTY,
-)
-def wasserstein_dist(c: Comparison) -> float:
+@balance("1/k sum_i |p_i - q_i|, k groups", between=(0, 1), undefined=EMPTY)
+def wasserstein_dist(c: ObservedShares) -> float:
     """Wasserstein distance of order 1 between the two sets of shares, as SynapseML has it."""
     return float(np.abs(c.p - c.q).mean())
 
 
-@measure(
-    BALANCE,
+@balance(
     "sum_i (n p_i - n q_i)^2 / (n q_i), infinite where only q_i = 0",
-    source=SYNAPSEML,
     between=(0, INF),
     undefined=EMPTY,
 )
-def chi_sq_stat(c: Comparison) -> float:
+def chi_sq_stat(c: ObservedShares) -> float:
     """Pearson's chi-squared statistic of the counts against the reference."""
     expected = c.n * c.q
     never = expected == 0
@@ -115,15 +101,14 @@ def chi_sq_stat(c: Comparison) -> float:
     return float(terms.sum()) if c.n > 0 else float("nan")
 
 
-@measure(
-    BALANCE,
+@balance(
     "P(chi-squared with k - 1 degrees of freedom > chi_sq_stat)",
     source=f"{SYNAPSEML}; where the statistic is infinite SynapseML says 1, here it is 0",
     between=(0, 1),
     ideal=1,
     undefined="there is one group only, or no weight",
 )
-def chi_sq_p_value(c: Comparison) -> float:
+def chi_sq_p_value(c: ObservedShares) -> float:
     """The p-value of the chi-squared test; at many rows it is near 0 for any difference at all."""
     from scipy.stats import chi2
 
@@ -131,40 +116,31 @@ def chi_sq_p_value(c: Comparison) -> float:
     return float(chi2.sf(chi_sq_stat(c), freedom)) if freedom else float("nan")
 
 
-@measure(
-    DIVERGENCE,
+@divergence(
     "log2 form of sum_i p_i log(p_i / s_i), s_i = (n q_i + 1) / (n + k)",
-    source=LIFT,
     between=(0, INF),
     undefined=EMPTY,
     log="2",
 )
-def kl_divergence_bits(c: Comparison) -> float:
+def kl_divergence_bits(c: ObservedShares) -> float:
     """Kullback-Leibler divergence from the reference with add-one smoothing, in bits."""
     return relative_entropy(c.p, ratio(c.n * c.q + 1, c.n + len(c.q))) / float(np.log(2))
 
 
-@measure(
-    DIVERGENCE,
-    "(KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2",
-    source=LIFT,
-    between=(0, 1),
-    undefined=EMPTY,
-    log="2",
-)
-def js_divergence_bits(c: Comparison) -> float:
+@divergence("(KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2", between=(0, 1), undefined=EMPTY, log="2")
+def js_divergence_bits(c: ObservedShares) -> float:
     """Jensen-Shannon divergence (not its root), without smoothing, in bits."""
     return js_dist(c) ** 2 / float(np.log(2))
 
 
-@measure(DIVERGENCE, "1/2 sum_i |p_i - q_i|", source=LIFT, between=(0, 1), undefined=EMPTY)
-def total_var_dist(c: Comparison) -> float:
+@divergence("1/2 sum_i |p_i - q_i|", between=(0, 1), undefined=EMPTY)
+def total_var_dist(c: ObservedShares) -> float:
     """Total variation distance."""
     return total_variation_dist(c)
 
 
-@measure(DIVERGENCE, "max_i |p_i - q_i|", source=LIFT, between=(0, 1), undefined=EMPTY)
-def infinity_norm_dist(c: Comparison) -> float:
+@divergence("max_i |p_i - q_i|", between=(0, 1), undefined=EMPTY)
+def infinity_norm_dist(c: ObservedShares) -> float:
     """Infinity norm distance."""
     return inf_norm_dist(c)
 
@@ -176,18 +152,18 @@ def infinity_norm_dist(c: Comparison) -> float:
     between=(-INF, INF),
     log="e",
 )
-def skew(c: Comparison) -> np.ndarray:
+def skew(c: ObservedShares) -> np.ndarray:
     """Skew per group with add-one smoothing; above 0, the group has more than its share."""
     return np.log(c.observed + 1) - np.log(c.n * c.q + 1)
 
 
-@measure(DIVERGENCE, "min_i skew_i", source=LIFT, between=(-INF, 0), log="e")
-def min_skew(c: Comparison) -> float:
+@divergence("min_i skew_i", between=(-INF, 0), log="e")
+def min_skew(c: ObservedShares) -> float:
     """The smallest skew of all groups."""
     return float(skew(c).min())
 
 
-@measure(DIVERGENCE, "max_i skew_i", source=LIFT, between=(0, INF), log="e")
-def max_skew(c: Comparison) -> float:
+@divergence("max_i skew_i", between=(0, INF), log="e")
+def max_skew(c: ObservedShares) -> float:
     """The largest skew of all groups."""
     return float(skew(c).max())

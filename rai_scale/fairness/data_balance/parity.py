@@ -7,6 +7,7 @@ sum of the scores takes the place of the number of positive predictions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from rai_scale.fairness.data_balance.cells import OutcomeWeights
 from rai_scale.fairness.data_balance.registry import LIFT, measure, ratio
 
 FAMILY = "parity"
+parity = partial(measure, FAMILY, source=LIFT)
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,14 @@ class Rates:
         return np.abs(rate[self.a] - rate[self.b])
 
 
-@measure(
-    FAMILY,
-    "|P(Y = 1 | A) - P(Y = 1 | B)|",
-    source=LIFT,
-    between=(0, 1),
-    undefined="a group has no weight",
-)
+@parity("|P(Y = 1 | A) - P(Y = 1 | B)|", between=(0, 1), undefined="a group has no weight")
 def demographic_parity(r: Rates) -> np.ndarray:
     """Distance of the positive rates; Y is the label, the prediction or the expected one."""
     return r.distance(ratio(r.outcome.selected, r.weight))
 
 
-@measure(
-    FAMILY,
+@parity(
     "|P(Y' = 1 | Y = 1, A) - P(Y' = 1 | Y = 1, B)|",
-    source=LIFT,
     between=(0, 1),
     undefined="a group has no positive label",
 )
@@ -54,10 +48,8 @@ def equalized_odds_positive(r: Rates) -> np.ndarray:
     return r.distance(ratio(r.outcome.tp, r.outcome.tp + r.outcome.fn))
 
 
-@measure(
-    FAMILY,
+@parity(
     "|P(Y' = 1 | Y = 0, A) - P(Y' = 1 | Y = 0, B)|",
-    source=LIFT,
     between=(0, 1),
     undefined="a group has no negative label",
 )

@@ -10,25 +10,25 @@ the guide.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from rai_scale.fairness.data_balance.facets import Facets, conditional_disparity
 from rai_scale.fairness.data_balance.registry import CLARIFY, INF, measure, ratio
 
 FAMILY = "post_training"
+clarify = partial(measure, FAMILY, source=CLARIFY)
 OVERALL = "overall"
 ANY = (-INF, INF)
 
 
-@measure(FAMILY, "n'_a(1) / n_a - n'_d(1) / n_d", source=CLARIFY, undefined="a facet has no rows")
+@clarify("n'_a(1) / n_a - n'_d(1) / n_d", undefined="a facet has no rows")
 def DPPL(f: Facets) -> float:
     """Difference in positive proportions in predicted labels."""
     return ratio(f.a.predicted, f.a.n) - ratio(f.d.predicted, f.d.n)
 
 
-@measure(
-    FAMILY,
+@clarify(
     "(n'_d(1) / n_d) / (n'_a(1) / n_a)",
-    source=CLARIFY,
     between=(0, INF),
     ideal=1,
     undefined="facet a has no positive predictions, or a facet no rows",
@@ -38,10 +38,8 @@ def DI(f: Facets) -> float:
     return ratio(ratio(f.d.predicted, f.d.n), ratio(f.a.predicted, f.a.n))
 
 
-@measure(
-    FAMILY,
+@clarify(
     "n_a(1) / n'_a(1) - n_d(1) / n'_d(1)",
-    source=CLARIFY,
     between=ANY,
     undefined="a facet has no positive predictions",
 )
@@ -50,8 +48,7 @@ def DCAcc(f: Facets) -> float:
     return ratio(f.a.label, f.a.predicted) - ratio(f.d.label, f.d.predicted)
 
 
-@measure(
-    FAMILY,
+@clarify(
     "n_d(0) / n'_d(0) - n_a(0) / n'_a(0)",
     source=f"{CLARIFY} (DCR)",
     between=ANY,
@@ -63,63 +60,41 @@ def DCRej(f: Facets) -> float:
     return ratio(d.fp + d.tn, d.fn + d.tn) - ratio(a.fp + a.tn, a.fn + a.tn)
 
 
-@measure(
-    FAMILY,
-    "TP_a / (TP_a + FN_a) - TP_d / (TP_d + FN_d)",
-    source=CLARIFY,
-    undefined="a facet has no positive labels",
-)
+@clarify("TP_a / (TP_a + FN_a) - TP_d / (TP_d + FN_d)", undefined="a facet has no positive labels")
 def RD(f: Facets) -> float:
     """Recall difference."""
     return ratio(f.a.tp, f.a.tp + f.a.fn) - ratio(f.d.tp, f.d.tp + f.d.fn)
 
 
-@measure(
-    FAMILY,
-    "TN_d / (TN_d + FP_d) - TN_a / (TN_a + FP_a)",
-    source=CLARIFY,
-    undefined="a facet has no negative labels",
-)
+@clarify("TN_d / (TN_d + FP_d) - TN_a / (TN_a + FP_a)", undefined="a facet has no negative labels")
 def SD(f: Facets) -> float:
     """Specificity difference."""
     return ratio(f.d.tn, f.d.tn + f.d.fp) - ratio(f.a.tn, f.a.tn + f.a.fp)
 
 
-@measure(
-    FAMILY,
-    "TP_a / (TP_a + FP_a) - TP_d / (TP_d + FP_d)",
-    source=CLARIFY,
-    undefined="a facet has no positive predictions",
+@clarify(
+    "TP_a / (TP_a + FP_a) - TP_d / (TP_d + FP_d)", undefined="a facet has no positive predictions"
 )
 def DAR(f: Facets) -> float:
     """Difference in acceptance rates (of precision)."""
     return ratio(f.a.tp, f.a.tp + f.a.fp) - ratio(f.d.tp, f.d.tp + f.d.fp)
 
 
-@measure(
-    FAMILY,
-    "TN_d / (TN_d + FN_d) - TN_a / (TN_a + FN_a)",
-    source=CLARIFY,
-    undefined="a facet has no negative predictions",
+@clarify(
+    "TN_d / (TN_d + FN_d) - TN_a / (TN_a + FN_a)", undefined="a facet has no negative predictions"
 )
 def DRR(f: Facets) -> float:
     """Difference in rejection rates (of negative predictive value)."""
     return ratio(f.d.tn, f.d.tn + f.d.fn) - ratio(f.a.tn, f.a.tn + f.a.fn)
 
 
-@measure(
-    FAMILY,
-    "(TP_a + TN_a) / n_a - (TP_d + TN_d) / n_d",
-    source=CLARIFY,
-    undefined="a facet has no rows",
-)
+@clarify("(TP_a + TN_a) / n_a - (TP_d + TN_d) / n_d", undefined="a facet has no rows")
 def AD(f: Facets) -> float:
     """Accuracy difference."""
     return ratio(f.a.tp + f.a.tn, f.a.n) - ratio(f.d.tp + f.d.tn, f.d.n)
 
 
-@measure(
-    FAMILY,
+@clarify(
     "FN_d / FP_d - FN_a / FP_a",
     source=f"{CLARIFY} (an earlier version had FP_a / FN_a - FP_d / FN_d)",
     between=ANY,
@@ -130,8 +105,7 @@ def TE(f: Facets) -> float:
     return ratio(f.d.fn, f.d.fp) - ratio(f.a.fn, f.a.fp)
 
 
-@measure(
-    FAMILY,
+@clarify(
     "1/n sum_i n_i DDPL_i, DDPL_i = n'_di(0) / n'_i(0) - n'_di(1) / n'_i(1) in stratum i",
     source=f"{CLARIFY}; Wachter et al., Why Fairness Cannot Be Automated, 2020",
     undefined="a stratum has only one of both predictions: merge strata",

@@ -12,7 +12,7 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.thresholds.apply import GroupRules, PredictRows, rule_columns
-from rai_scale.fairness.thresholds.solver import Problem
+from rai_scale.fairness.thresholds.solver import Problem, Solution
 from rai_scale.measures.group_columns import group_label
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
@@ -34,14 +34,8 @@ class FittedThresholds(Result):
         The score column.
     sensitive_features : tuple of str
         The group columns.
-    curves : dict of DataFrame
-        Per group: x, y, p0, operation0, p1, operation1 on the grid of ``x``.
-    overall_curve : DataFrame or None
-        x and y of all groups together; None with ``tol``.
-    x_best : dict
-        The constrained metric per group.
-    objective_value : float
-        The objective on the fitted data.
+    solution : Solution
+        The chosen point, with the curves that it was chosen from.
     objective_bound : float
         The most that the objective can have lost by binning; 0.0 without bins.
     mode : str
@@ -56,14 +50,31 @@ class FittedThresholds(Result):
     problem: Problem
     score: str
     sensitive_features: tuple[str, ...]
-    curves: dict[Hashable, pd.DataFrame]
-    overall_curve: pd.DataFrame | None
-    x_best: dict[Hashable, float]
-    objective_value: float
+    solution: Solution
     objective_bound: float
     mode: str
     counts: pd.DataFrame
     rules: GroupRules
+
+    @property
+    def curves(self) -> dict[Hashable, pd.DataFrame]:
+        """Per group: x, y, p0, operation0, p1, operation1 on the grid of ``x``."""
+        return self.solution.curves
+
+    @property
+    def overall_curve(self) -> pd.DataFrame | None:
+        """The x and y of all groups together; None with ``tol``."""
+        return self.solution.overall
+
+    @property
+    def x_best(self) -> dict[Hashable, float]:
+        """The constrained metric per group."""
+        return self.solution.x_best
+
+    @property
+    def objective_value(self) -> float:
+        """The objective on the fitted data."""
+        return self.solution.objective_value
 
     def totals(self) -> dict[str, Any]:
         """Return what was fitted."""
