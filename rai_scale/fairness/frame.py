@@ -48,7 +48,7 @@ def metric_frame(
     y_true, y_pred : str
         Columns of labels and of predictions (or scores, as the metrics need).
     sensitive_features, control_features : str or list of str
-        Columns that make the groups; missing values are an error that says how many.
+        Columns that make the groups; missing values are an error that gives their number.
     sample_weight : str, optional
         Column of weights for every metric that takes them.
     sample_params : dict, optional

@@ -1,7 +1,7 @@
 """Metrics that are arithmetic on counts, for all groups at once.
 
 Each gives the bits that Fairlearn and scikit-learn give on the rows of a group: their sums are of
-whole numbers, which are exact, and the one division (and subtraction) after them is the same.
+integers, which are exact, and the one division (and subtraction) after them is the same.
 """
 
 from __future__ import annotations

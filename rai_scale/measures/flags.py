@@ -1,4 +1,4 @@
-"""What misleads beside a number: groups where a metric says nothing, and small groups."""
+"""Groups whose values mislead: those where a metric is undefined, and small groups."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> Disag
 
 
 def _of_numbers(table: pd.DataFrame) -> bool:
-    """Whether all values are numbers: beside matrices Fairlearn keeps objects, column by column."""
+    """Whether all values are numbers; with matrices Fairlearn keeps objects, column by column."""
     return all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes)
 
 

@@ -1,4 +1,4 @@
-"""Which replicates a measured table has: from cells, from persons, or from moments."""
+"""The replicates of a measured table: from cells, by person, or from moments."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _with_labels(
 
 
 def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
-    """Measure; where a library refuses the labels, say of which columns and what to do."""
+    """Measure; where a library refuses the labels, name the columns and what to do."""
     try:
         return metric_frame(frame, **asked)
     except ValueError as error:

@@ -19,7 +19,7 @@ from rai_scale.statistics.json_values import plain, records
 
 LIMITS = (
     "Groups that are measured as different need not be treated unfairly, and equal numbers do not "
-    "show that they are treated fairly: the numbers say nothing of causes.",
+    "show that they are treated fairly: the numbers do not give causes.",
     "Labels are taken as true. Where past decisions or unequal attention made them, their errors "
     "are in every rate that uses labels.",
     "Only the features that were named are looked at; groups that no column describes are not.",

@@ -61,7 +61,7 @@ def reference_table(
     Raises
     ------
     ConfigError
-        If the reference is no group.
+        If the reference is not a group.
     """
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
@@ -95,8 +95,9 @@ def four_fifths(
 ) -> pd.DataFrame:
     """Hold each group's selection rate against the highest one: the four-fifths rule.
 
-    A ratio below 0.8 counts as evidence of adverse impact (29 CFR 1607.4(D)). The rule alone says
-    nothing of chance: a ratio of few rows needs its interval and test, which stand beside it.
+    A ratio below 0.8 counts as evidence of adverse impact (29 CFR 1607.4(D)). The rule alone
+    does not account for chance: a ratio of few rows needs its interval and its test, which the
+    table has as well.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def four_fifths(
     confidence : float
         Of each interval by itself.
     min_rows : int
-        A group with fewer rows is compared, but is no reference (unless all are that small).
+        A group with fewer rows is compared, but is not the reference (unless all are that small).
 
     Returns
     -------
@@ -208,7 +209,7 @@ def _reference_name(mf: CountedMetricFrame, reference: Any) -> str:
     groups = sorted(set(long_table(mf)["group"]))
     if name not in (*groups, "largest", "best"):
         raise ConfigError(
-            f"{name!r} is no group.{did_you_mean(name, ['largest', 'best'])} Give 'largest', "
+            f"{name!r} is not a group.{did_you_mean(name, ['largest', 'best'])} Give 'largest', "
             f"'best' or one of the {len(groups)} groups, as the column 'group' names them."
         )
     return name

@@ -92,7 +92,7 @@ def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> 
         if small:
             found.append(
                 f"{feature!r}: {small} of {len(part)} groups have fewer than {SMALL} rows (the "
-                f"smallest {int(part['rows'].min())}); what is said of them may be chance."
+                f"smallest {int(part['rows'].min())}); their measures may be chance."
             )
         if len(part) == 1:
             found.append(f"{feature!r} has one value only: there is nothing to compare it with.")
@@ -103,7 +103,7 @@ def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> 
             found.append(f"no row of {name!r} has the positive value {columns.positive!r}.")
     if columns.sample_weight is not None:
         found.append(
-            "chi_sq_stat and chi_sq_p_value hold only if weights say how often rows occur."
+            "chi_sq_stat and chi_sq_p_value hold only if weights are numbers of equal rows."
         )
     return found
 

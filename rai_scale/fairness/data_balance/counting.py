@@ -122,7 +122,7 @@ def _cells(table: pa.Table, columns: Columns) -> BalanceCells:
     count = len(columns.keys)
     rows = table.column(count).to_numpy().astype(float)
     if not rows.sum():
-        raise ConfigError("the frame has no rows, so there is no balance to measure.")
+        raise ConfigError("the frame has no rows to measure the balance of.")
     keys = pd.DataFrame(
         {name: _values(table.column(i)) for i, name in enumerate(columns.keys[:count])}
     )

@@ -1,6 +1,6 @@
 """Clarify's pre-training measures of the labels: facet d (one value) against a (all others).
 
-Above 0, ``CI``, ``DPL`` and ``CDD`` say that facet d is the smaller, the less often positive, the
+Above 0, ``CI``, ``DPL`` and ``CDD`` mean that facet d is the smaller, the less often positive, the
 more often rejected one. ``KL``, ``JS``, ``LP``, ``TVD`` and ``KS`` are distances without a sign,
 over all values of the label. Written from the formulas of the guide.
 """

@@ -115,9 +115,9 @@ def evaluate_candidates(
         own = cells[cells[CANDIDATE] == number]
         given = {"sample_weight": own["count"].to_numpy(dtype=np.float64)}
         groups = {"sensitive_features": own[list(sensitive_features)]}
-        truth, said = own[y_true].to_numpy(), own[PREDICTED].to_numpy()
+        truth, predicted = own[y_true].to_numpy(), own[PREDICTED].to_numpy()
         first, second = metrics.values()
-        values = (first(truth, said, **given), second(truth, said, **groups, **given))
+        values = (first(truth, predicted, **given), second(truth, predicted, **groups, **given))
         rows.append({"candidate": name, **dict(zip(metrics, map(float, values), strict=True))})
     return pd.DataFrame(rows)
 
@@ -137,8 +137,8 @@ class CountCandidates:
         keys = table.select(list(self.keys))
         parts = []
         for number, predict in enumerate(self.file.load(load_object)):
-            said = np.asarray(predict(X)).reshape(-1).astype(np.int64)
-            own = keys.append_column(PREDICTED, pa.array(said))
+            predicted = np.asarray(predict(X)).reshape(-1).astype(np.int64)
+            own = keys.append_column(PREDICTED, pa.array(predicted))
             counts = own.group_by(own.column_names).aggregate([([], "count_all")])
             counts = counts.rename_columns([*own.column_names, COUNT])
             which = pa.array(np.full(counts.num_rows, number))

@@ -32,7 +32,7 @@ from rai_scale.upstream.fairlearn import (
     MeanLoss,
 )
 
-NO_CONTROL = "fairlearn's loss moments know no control features: leave them out."
+NO_CONTROL = "fairlearn's loss moments do not take control features: leave them out."
 
 
 def counted(moment: Moment) -> Moment:

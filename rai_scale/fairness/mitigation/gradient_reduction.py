@@ -211,7 +211,7 @@ def _nu(mitigator: ExponentiatedGradient, data: Training) -> float:
 
 
 def first_response(mitigator: ExponentiatedGradient, data: Training) -> np.ndarray:
-    """Return what the predictor of the algorithm's first step says of the rows."""
+    """Return the answers of the first step's predictor for the rows."""
     bound = 1 / mitigator.eps
     lagrangian = Lagrangian(
         X=data.X,

@@ -68,7 +68,7 @@ class GridSearchResult(Result):
         return {f"grid {i}": predictor for i, predictor in enumerate(self.predictors_)}
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """Return what the chosen predictor says of a pandas frame of the features."""
+        """Return the chosen predictor's answers for a pandas frame of the features."""
         return self.mitigator.predict(X)
 
     def apply(
@@ -79,7 +79,7 @@ class GridSearchResult(Result):
         index: int | None = None,
         engine: Engine | None = None,
     ) -> Any:
-        """Add what one predictor (the chosen one by default) says of each row; lazy.
+        """Add the answers of one predictor (by default the chosen one); lazy.
 
         The column is int64 for classification and float64 for regression.
         """

@@ -125,10 +125,10 @@ def _front(table: pd.DataFrame, points: pd.DataFrame) -> str:
 def _point(row: dict, x: float, y: float) -> str:
     name = escape(str(row["candidate"]))
     fill = "#0b6e99" if row["pareto_optimal"] else "none"
-    says = f"{name}: {row['performance']:.6f}, {row['disparity']:.6f}"
+    text = f"{name}: {row['performance']:.6f}, {row['disparity']:.6f}"
     dot = (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="#0b6e99">'
-        f"<title>{says}</title></circle>"
+        f"<title>{text}</title></circle>"
     )
     if not row["chosen"]:
         return dot

@@ -112,7 +112,7 @@ def pareto(
         Another rule: the best performance among those of at most this disparity.
     rule : callable, optional
         The caller's own rule: takes the table, returns the name of the chosen candidate; the
-        first line of its docstring says what it does.
+        first line of its docstring names it on the page.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _choose(
     if rule is not None:
         name = str(rule(table.copy()))
         if name not in set(table["candidate"]):
-            raise ConfigError(f"the rule chose {name!r}, which is no candidate.")
+            raise ConfigError(f"the rule chose {name!r}, which is not a candidate.")
         named = f"the caller's rule {getattr(rule, '__name__', '')}".rstrip()
         return name, (rule.__doc__ or named).strip().splitlines()[0]
     if max_disparity is not None:

@@ -48,7 +48,7 @@ def moment_of(constraints: str | Moment) -> Moment:
     """Return a moment by its Fairlearn name, or the moment itself."""
     if isinstance(constraints, ErrorRate):
         raise ConfigError(
-            "ErrorRate is no constraint but an objective; did you mean ErrorRateParity?"
+            "ErrorRate is an objective, not a constraint; did you mean ErrorRateParity?"
         )
     if isinstance(constraints, Moment):
         return constraints
@@ -96,7 +96,7 @@ class Training:
     counts: np.ndarray | None
 
     def features_of_people(self) -> dict[str, Any]:
-        """Return the arguments of ``load_data`` beside ``X`` and ``y``."""
+        """Return the arguments of ``load_data`` other than ``X`` and ``y``."""
         control = {} if self.control is None else {"control_features": self.control}
         return {"sensitive_features": self.sensitive, "counts": self.counts, **control}
 
@@ -213,7 +213,7 @@ def categories_of(
 
 @dataclass(frozen=True)
 class Predict:
-    """A table function that adds what published predictors say; ``file`` holds them by name."""
+    """A table function that adds the answers of the predictors in ``file``, by name."""
 
     file: SharedFile
     features: tuple[str, ...]

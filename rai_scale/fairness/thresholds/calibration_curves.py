@@ -93,7 +93,7 @@ def calibration(
     score : str
         Column of probabilities, from 0 to 1, none missing.
     y_true : str
-        Column of two labels; 1 is the positive one unless ``pos_label`` says otherwise.
+        Column of two labels; 1 is the positive one unless ``pos_label`` is given.
     sensitive_features : str or sequence of str
         Columns that make the groups; an empty sequence takes all rows together.
     n_bins : int
@@ -112,7 +112,7 @@ def calibration(
     Raises
     ------
     ConfigError
-        For scores outside [0, 1], missing values (says how many) and unknown strategies.
+        For scores outside [0, 1], missing values and unknown strategies.
     """
     if strategy not in STRATEGIES:
         raise ConfigError(
@@ -120,7 +120,7 @@ def calibration(
             f"{did_you_mean(strategy, STRATEGIES)}"
         )
     if not isinstance(n_bins, int) or n_bins < 1:
-        raise ConfigError(f"n_bins must be a whole number above 0; found {n_bins!r}.")
+        raise ConfigError(f"n_bins must be an integer above 0; found {n_bins!r}.")
     columns = ScoreColumns(
         tuple(names_of(sensitive_features)), y_true, score, sample_weight, pos_label
     )
@@ -166,7 +166,7 @@ def _check_probabilities(engine: Engine, frame: Any, score: str) -> None:
     _, low, high = score_range(engine, frame, score)
     if low < 0 or high > 1:
         raise ConfigError(
-            f"the score column {score!r} has values outside [0, 1], so they are no probabilities."
+            f"the score column {score!r} has values outside [0, 1], so they are not probabilities."
         )
 
 

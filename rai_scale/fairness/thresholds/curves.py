@@ -40,7 +40,7 @@ def threshold_curves(
     score : str
         Numeric column without missing values.
     y_true : str
-        Column of two labels; 1 is the positive one unless ``pos_label`` says otherwise.
+        Column of two labels; 1 is the positive one unless ``pos_label`` is given.
     sensitive_features : str or sequence of str
         Columns that make the groups; an empty sequence takes all rows together.
     thresholds : array-like of float, optional
@@ -61,7 +61,7 @@ def threshold_curves(
         ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``,
         ``true_negative_rate``, ``false_negative_rate``, ``positive_predictive_value``,
         ``false_discovery_rate``, ``negative_predictive_value``, ``false_omission_rate``,
-        ``accuracy``. A rate of no rows is NaN, where Fairlearn says 0.
+        ``accuracy``. A rate of no rows is NaN; in Fairlearn it is 0.
     """
     groups = names_of(sensitive_features)
     cells = score_cells(

@@ -75,7 +75,7 @@ def _above_rough_hull(x: np.ndarray, y: np.ndarray, every: int = 64) -> np.ndarr
 def _without_interior(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the indices of what is left when points below their neighbours' line are taken out.
 
-    A point below the line between two others is no vertex of the hull, so that all such points
+    A point below the line between two others is not a vertex of the hull, so that all such points
     can go at once, and again until few go. The margin is far above the rounding of the product.
     """
     kept = np.arange(len(x))

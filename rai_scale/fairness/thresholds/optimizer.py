@@ -57,21 +57,21 @@ def fit_threshold_optimizer(
         As in ``fairlearn.postprocessing.ThresholdOptimizer`` 0.15.
     bins : int, optional
         Put thresholds on the edges of that many bins of equal width: the constraint holds exactly
-        on the fitted data, and ``objective_bound`` says what the objective can have lost.
+        on the fitted data, and ``objective_bound`` is the most that the objective can have lost.
     max_cells : int
-        Up to so many distinct (group, label, score) the fit is Fairlearn's to the last bit. Beyond
-        it, the workers reduce ranges of scores to their hulls, which merge to the same hull: rates
-        and objective agree to about 1e-12. Where several points lie on one straight edge, so that
-        Fairlearn's choice among them hangs on rounding, the thresholds may be others.
+        Up to this number of distinct (group, label, score) the fit is Fairlearn's to the last bit.
+        Beyond it, the workers reduce ranges of scores to their hulls, which merge to the same
+        hull: rates and objective agree to about 1e-12. Where several points lie on one straight
+        edge, so that Fairlearn's choice among them depends on rounding, thresholds may differ.
     range_rows : int
         About how many rows of a range come together on one worker in that case.
 
     Raises
     ------
     ThresholdProblemError
-        For what Fairlearn does not allow, and for groups of one label only (says how many).
+        For what Fairlearn does not allow, and for groups of one label only.
     ConfigError
-        For rows with missing scores, labels or groups (says how many).
+        For rows with missing scores, labels or groups.
     """
     problem = Problem(constraints, objective, grid_size, flip, tol)
     problem.check()

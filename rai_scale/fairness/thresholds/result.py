@@ -149,8 +149,7 @@ class FittedThresholds(Result):
             The seed.
         key_columns : str or sequence of str
             Columns that name a row. The draw is a hash of the seed and these, so that a row gets
-            the same prediction on every engine, however the data are cut; rows of one key share
-            a draw.
+            the same prediction on every engine and partitioning; rows of one key share a draw.
         output : str
             The new column, int64; null where the score is missing.
         """

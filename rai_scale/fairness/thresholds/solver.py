@@ -53,7 +53,7 @@ class Problem:
             raise ThresholdProblemError(f"tol must be 0 or more; found {self.tol!r}.")
         if not isinstance(self.grid_size, int) or self.grid_size < 1:
             raise ThresholdProblemError(
-                f"grid_size must be a whole number above 0; found {self.grid_size!r}."
+                f"grid_size must be an integer above 0; found {self.grid_size!r}."
             )
 
     @property

@@ -203,8 +203,8 @@ def performance(
     pos_label : optional
         The positive label, where labels are not 0 and 1.
     max_cells, bins : int
-        As of :func:`~rai_scale.statistics.histogram.score_cells`: scores are exact while there are
-        at most so many cells, and binned beyond, with a bound.
+        As of :func:`~rai_scale.statistics.histogram.score_cells`: scores are exact up to
+        ``max_cells`` cells, and beyond that in ``bins`` bins, with a bound.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def roc_points(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> pd.D
     from sklearn.metrics import roc_curve
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one label only: NaN says it
+        warnings.simplefilter("ignore")  # with one label the value is NaN
         fpr, tpr, threshold = roc_curve(label, score, pos_label=1, sample_weight=weight)
     return pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": threshold})
 

@@ -7,7 +7,7 @@ follow from them. The half-width of pair (i, j) is ``c * se_ij``; ``c`` is the 1
 over replicates of ``max |d*_ij - d_ij| / se*_ij`` (Westfall & Young 1993; Romano & Wolf 2005).
 
 Give ``sizes`` (:func:`~rai_scale.measures.uncertainty.bands_sizes.rate_sizes`) wherever the metric
-is a proportion: :mod:`~rai_scale.measures.uncertainty.bands_deviations` says what they correct. For
+is a proportion: :mod:`~rai_scale.measures.uncertainty.bands_deviations` has the reason. For
 other metrics ``se*`` is the data's, and a group whose replicates do not vary has no finite bounds.
 
 Common parameters: ``estimate`` float64 (groups,), NaN for groups without a value; ``replicates``

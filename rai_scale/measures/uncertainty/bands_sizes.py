@@ -24,7 +24,7 @@ def rate_sizes(
     weight: np.ndarray | None = None,
     weight_sq: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Return the denominator of a rate in each group, or None where the metric is no proportion.
+    """Return the denominator of a rate in each group, or None where the metric is not a proportion.
 
     Parameters
     ----------

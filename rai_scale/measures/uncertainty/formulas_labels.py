@@ -111,13 +111,13 @@ def _average(value: Array, by: Array | None, counted: Array) -> Array:
 
 @over_cells
 def precision_score(y_true: Array, y_pred: Array, weights: Array, **parameters: Any) -> Array:
-    """Return TP / (TP + FP), averaged over labels as ``average`` says."""
+    """Return TP / (TP + FP), averaged over labels by ``average``."""
     return precision_recall_fbeta(y_true, y_pred, weights, score="precision", **parameters)
 
 
 @over_cells
 def recall_score(y_true: Array, y_pred: Array, weights: Array, **parameters: Any) -> Array:
-    """Return TP / (TP + FN), averaged over labels as ``average`` says."""
+    """Return TP / (TP + FN), averaged over labels by ``average``."""
     return precision_recall_fbeta(y_true, y_pred, weights, score="recall", **parameters)
 
 
@@ -129,7 +129,7 @@ def fbeta_score(y_true: Array, y_pred: Array, weights: Array, **parameters: Any)
 
 @over_cells
 def f1_score(y_true: Array, y_pred: Array, weights: Array, **parameters: Any) -> Array:
-    """Return 2 TP / (2 TP + FP + FN), averaged over labels as ``average`` says."""
+    """Return 2 TP / (2 TP + FP + FN), averaged over labels by ``average``."""
     return precision_recall_fbeta(y_true, y_pred, weights, score="fbeta", **parameters)
 
 

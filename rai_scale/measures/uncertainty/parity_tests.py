@@ -116,7 +116,7 @@ def permutation_test(
     """
     counts = np.asarray(counts)
     if counts.ndim != 2 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():  # noqa: PLR2004
-        raise ConfigError("counts must be whole numbers from 0, shape (groups, label cells).")
+        raise ConfigError("counts must be integers from 0, shape (groups, label cells).")
     if n_permutations < 1:
         raise ConfigError(f"n_permutations must be from 1; found {n_permutations}.")
     counts = counts[counts.sum(axis=1) > 0]

@@ -2,7 +2,7 @@
 
 In each replicate all rows of a person count k times, k drawn from Poisson(1) (Chamandy et al. 2012,
 "Estimating uncertainty for massive data streams"). k is a function of (seed, person, replicate)
-alone, by a keyed hash, so any engine and any cut of the rows gives the same replicates. The number
+alone, by a keyed hash, so any engine and any partitioning gives the same replicates. The number
 of rows of a replicate varies, which rates and means do not feel.
 """
 

@@ -57,7 +57,7 @@ def generator_of(random_state: Any) -> np.random.Generator:
         return np.random.default_rng(int(random_state))
     raise ArgumentError(
         f"Unsupported random_state: {random_state}",
-        "give None, a whole number from 0, a numpy.random.Generator or a numpy.random.RandomState.",
+        "give None, an integer from 0, a numpy.random.Generator or a numpy.random.RandomState.",
     )
 
 
@@ -80,7 +80,7 @@ def resample_counts(count: np.ndarray, n_boot: int, random_state: Any = None) ->
     """
     count = np.asarray(count, dtype=np.int64)
     if isinstance(n_boot, bool) or not isinstance(n_boot, numbers.Integral) or n_boot < 1:
-        raise ConfigError(f"n_boot must be a whole number from 1; found {n_boot!r}.")
+        raise ConfigError(f"n_boot must be an integer from 1; found {n_boot!r}.")
     if count.ndim != 1 or (count < 0).any() or not count.sum():
         raise ConfigError("a bootstrap needs cells with at least one row and no negative count.")
     rng = generator_of(random_state)
