@@ -149,7 +149,7 @@ class _GroupValues:
         if hidden is not None:
             self.shown = (hidden.reindex(self.values.index) == "").to_numpy()
 
-    def strata(self) -> list[tuple[dict, np.ndarray]]:
+    def strata(self) -> list[tuple[dict[str, Any], np.ndarray]]:
         """Return each control level with the positions of its groups."""
         control = list(self.measured.roles.control)
         if not control:
@@ -157,7 +157,7 @@ class _GroupValues:
         levels = self.values.index.to_frame(index=False)[control]
         names = [column_of(name) for name in control]
         by: Any = control if len(control) > 1 else control[0]
-        found: list[tuple[dict, np.ndarray]] = []
+        found: list[tuple[dict[str, Any], np.ndarray]] = []
         for key, places in levels.groupby(by).indices.items():
             part: np.ndarray = np.array(places)
             level = key if isinstance(key, tuple) else (key,)

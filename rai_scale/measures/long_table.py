@@ -72,7 +72,7 @@ def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
     return table
 
 
-def strata(table: pd.DataFrame, control: list[str]) -> list[tuple[tuple, pd.DataFrame]]:
+def strata(table: pd.DataFrame, control: list[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
     """Split a long table by control level and metric; without control features by metric."""
     return [(key, part) for key, part in table.groupby([*control, "metric"], sort=False)]
 
@@ -92,7 +92,7 @@ def _levels(table: pd.DataFrame, names: list[str]) -> list[object]:
 
 
 def _flags(mf: CountedMetricFrame, table: pd.DataFrame, names: list[str]) -> list[str]:
-    found: dict[tuple, list[str]] = {}
+    found: dict[tuple[Any, ...], list[str]] = {}
     for *levels, metric, flag, _ in mf.flags.itertuples(index=False, name=None):
         found.setdefault((*levels, metric), []).append(flag)
     keys: list[Any] = _levels(table, names)

@@ -108,7 +108,7 @@ class _RunTable:
         control: Sequence[str],
         sensitive: Sequence[str],
         pos_label: Any = None,
-    ):
+    ) -> None:
         self.control, self.pos_label = list(control), pos_label
         self.keys = [*control, *sensitive]
         self.table = table

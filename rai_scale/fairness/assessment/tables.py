@@ -30,6 +30,7 @@ from rai_scale.statistics.multiple_tests import holm
 if TYPE_CHECKING:
     from rai_scale.measures.counted_frame import CountedMetricFrame
 
+Row = dict[str, Any]
 FOUR_FIFTHS = 0.8
 """US Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4(D)."""
 
@@ -84,7 +85,7 @@ def pairwise_table(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
         One row per metric and pair, with the columns of :func:`reference_table` but
         ``group_a`` and ``group_b``. ``p_holm`` is adjusted for all pairs and metrics.
     """
-    pairs: list[tuple[dict, dict]] = []
+    pairs: list[tuple[Row, Row]] = []
     for _, part in strata(long_table(mf), control_names(mf)):
         pairs += combinations([row for row in _records(part) if row["rows"]], 2)
     return _compared(mf, pairs, confidence, ("group_a", "group_b"))
@@ -155,7 +156,7 @@ def _selection_rates(mf: CountedMetricFrame) -> pd.DataFrame:
 
 def _compared(
     mf: CountedMetricFrame,
-    pairs: list[tuple[dict, dict]],
+    pairs: list[tuple[Row, Row]],
     confidence: float,
     names: tuple[str, str],
 ) -> pd.DataFrame:
@@ -196,7 +197,7 @@ def _both(one: str, other: str) -> str:
     return "; ".join([one] * bool(one) + [f"reference: {other}"] * bool(other))
 
 
-def _records(part: pd.DataFrame) -> list[dict]:
+def _records(part: pd.DataFrame) -> list[Row]:
     return part.to_dict("records")
 
 
@@ -215,7 +216,7 @@ def _reference_name(mf: CountedMetricFrame, reference: Any) -> str:
     return name
 
 
-def _reference_of(rows: list[dict], name: str, metric: Metric) -> dict | None:
+def _reference_of(rows: list[Row], name: str, metric: Metric) -> Row | None:
     """Return the reference of one metric and control level; None where it has no rows there."""
     known = [row for row in rows if row["rows"] and not np.isnan(row["value"])]
     if not known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -115,12 +115,12 @@ def _groups_of(
     return found
 
 
-def _said(names: list[str], values: tuple) -> str:
+def _said(names: list[str], values: tuple[Any, ...]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
 
 
 def _values(
-    cells: Cells, roles: Roles, metric: Metric, names: list[str], levels: list[tuple]
+    cells: Cells, roles: Roles, metric: Metric, names: list[str], levels: list[tuple[Any, ...]]
 ) -> Iterator[float]:
     frame = frame_of(cells, roles, [metric])
     compute = CellMetric(metric, roles.y_true, roles.y_pred)

@@ -172,7 +172,7 @@ def _count(
 
 def _known_categories(
     frame: Any, schema: pa.Schema, features: Sequence[str], asked: Categories
-) -> dict[str, list]:
+) -> dict[str, list[Any]]:
     unknown = [n for n in asked if not isinstance(asked, Mapping)]
     if unknown:
         raise ConfigError(

@@ -111,11 +111,14 @@ class CountedParity(ClassificationMoment):
         self.moment = moment
 
     def load_data(
-        self, X: Any, y: Any, *, sensitive_features: Any, control_features: Any = None, counts=None
+        self, X: Any, y: Any, *, sensitive_features: Any, counts: Any = None, **people: Any
     ) -> None:
-        """Number the cells of the rows and load Fairlearn's moment on the cells."""
+        """Number the cells of the rows and load Fairlearn's moment on the cells.
+
+        ``people`` may hold ``control_features``.
+        """
         _once(self)
-        sensitive, control = _frame(sensitive_features), _frame(control_features)
+        sensitive, control = _frame(sensitive_features), _frame(people.get("control_features"))
         label = pd.DataFrame({MOMENT_LABEL: np.asarray(y).reshape(-1)})
         self.rows = _CountedRows(y, [control, sensitive, label], counts)
         self.X, self._y = X, self.rows.y
@@ -154,7 +157,7 @@ class CountedParity(ClassificationMoment):
         """Return Fairlearn's projection."""
         return self.cells.project_lambda(lambda_vec)
 
-    def gamma(self, predictor: Callable) -> pd.Series:
+    def gamma(self, predictor: Callable[..., Any]) -> pd.Series:
         """Return how far the predictor violates each constraint."""
         ones = self.rows.per_cell(_flat(predictor(self.X)))
         utility = self.cells.utility_diff * ones
@@ -176,9 +179,7 @@ class CountedErrorRate(ErrorRate):
     def __init__(self, moment: ErrorRate) -> None:
         super().__init__(costs={"fp": moment.fp_cost, "fn": moment.fn_cost})
 
-    def load_data(
-        self, X: Any, y: Any, *, sensitive_features=None, control_features=None, counts=None
-    ) -> None:
+    def load_data(self, X: Any, y: Any, *, counts: Any = None, **people: Any) -> None:
         """Keep labels and counts; the features of the rows' people do not matter here."""
         _once(self)
         self.rows = _CountedRows(y, [], counts)
@@ -190,7 +191,7 @@ class CountedErrorRate(ErrorRate):
         """How many rows there are, counts included."""
         return self.rows.total
 
-    def gamma(self, predictor: Callable) -> pd.Series:
+    def gamma(self, predictor: Callable[..., Any]) -> pd.Series:
         """Return the mean cost of the predictor's errors."""
         errors = (self.rows.y - _flat(predictor(self.X))).to_numpy(dtype=np.float64)
         costs = np.where(errors > 0, errors * self.fn_cost, -errors * self.fp_cost)
@@ -209,11 +210,11 @@ class CountedLoss(LossMoment):
         self.moment = moment
 
     def load_data(
-        self, X: Any, y: Any, *, sensitive_features: Any, control_features=None, counts=None
+        self, X: Any, y: Any, *, sensitive_features: Any, counts: Any = None, **people: Any
     ) -> None:
         """Number the groups of the rows and load Fairlearn's moment on the groups."""
         _once(self)
-        if control_features is not None:
+        if people.get("control_features") is not None:
             raise ConfigError(NO_CONTROL)
         sensitive = _frame(sensitive_features)
         self.rows = _CountedRows(y, [None if self.moment.no_groups else sensitive], counts)
@@ -254,7 +255,7 @@ class CountedLoss(LossMoment):
         """Return the same values."""
         return self.groups.project_lambda(lambda_vec)
 
-    def gamma(self, predictor: Callable) -> pd.Series:
+    def gamma(self, predictor: Callable[..., Any]) -> pd.Series:
         """Return the mean loss of each group."""
         loss = self.reduction_loss.eval(self.rows.y, _flat(predictor(self.X)))
         means = self.rows.per_cell(np.asarray(loss, dtype=np.float64)) / self.rows.cell_counts

@@ -62,7 +62,7 @@ class CellOracle:
     def __sklearn_clone__(self) -> CellOracle:
         return CellOracle(self.learner, self.engine, self.frame, self.cells)
 
-    def __deepcopy__(self, memo: dict) -> CellOracle:
+    def __deepcopy__(self, memo: dict[int, Any]) -> CellOracle:
         return self.__sklearn_clone__()  # a frame of an engine is not copied
 
     def fit(self, X: Any, y: Any, sample_weight: Any) -> CellOracle:

@@ -49,7 +49,7 @@ class ExponentiatedGradientResult(Result):
 
     mitigator: ExponentiatedGradient
     features: tuple[str, ...]
-    categories: dict[str, list]
+    categories: dict[str, list[Any]]
 
     @property
     def predictors_(self) -> pd.Series:

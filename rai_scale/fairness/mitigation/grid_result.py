@@ -36,7 +36,7 @@ class GridSearchResult(Result):
 
     mitigator: GridSearch
     features: tuple[str, ...]
-    categories: dict[str, list]
+    categories: dict[str, list[Any]]
 
     @property
     def predictors_(self) -> list[Any]:

@@ -172,7 +172,7 @@ def read_training(path: str) -> Training:
     return training_of(pq.read_table(path))
 
 
-def noted_columns(table: pa.Table) -> tuple[TrainingColumns, dict[str, list]]:
+def noted_columns(table: pa.Table) -> tuple[TrainingColumns, dict[str, list[Any]]]:
     """Return the roles and the categories that :func:`collect_training` has noted."""
     about = json.loads(table.schema.metadata[b"rai_scale"])
     roles: dict[str, Any] = about["roles"]
@@ -194,10 +194,10 @@ def feature_frame(
 
 def categories_of(
     frame: Any, table: pa.Table, features: Sequence[str], asked: Categories
-) -> dict[str, list]:
+) -> dict[str, list[Any]]:
     """Return the categories of each categorical feature: as given, from its dtype, or as found."""
     dtypes = dict(() if (known := pandas_dtypes(frame)) is None else known)
-    found: dict[str, list] = {}
+    found: dict[str, list[Any]] = {}
     for name in features:
         dtype = dtypes.get(name)
         given = list(asked[name]) if isinstance(asked, Mapping) and name in asked else None

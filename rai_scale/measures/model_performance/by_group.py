@@ -133,7 +133,9 @@ class Performance(Result):
         made = explanation_class("RegressionExplanation")
         return made("perf", {"overall": inner, "specific": None}, name=label)
 
-    def _cells(self, model: str | None, group: Any, kind: str, counts: bool = False) -> tuple:
+    def _cells(
+        self, model: str | None, group: Any, kind: str, counts: bool = False
+    ) -> tuple[Any, ...]:
         self._check_kind(kind)
         cells: ScoreCells = self.counted[self._model(model)]
         part = slice(None) if group is None else cells.code == self._group(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import fairlearn.metrics as flm
 import numpy as np
@@ -18,7 +19,7 @@ _OF_SELECTED = (skm.precision_score,)
 
 
 def rate_sizes(
-    metric: Callable,
+    metric: Callable[..., Any],
     layout: GroupLayout,
     count: np.ndarray,
     weight: np.ndarray | None = None,
@@ -53,7 +54,7 @@ def rate_sizes(
     return np.where(squares > 0, total(weight) ** 2 / np.where(squares > 0, squares, 1.0), 0.0)
 
 
-def _behind(metric: Callable, layout: GroupLayout) -> np.ndarray | None:
+def _behind(metric: Callable[..., Any], layout: GroupLayout) -> np.ndarray | None:
     """Return which cells a rate is a share of."""
     parts = base_metric(metric)
     if parts is None:

@@ -66,7 +66,7 @@ _KAPPA = {
 }
 _AUC = _TWO_CLASSES | {"max_fpr": _is(None, 1.0), "multi_class": _any}
 
-KNOWN: dict[Callable, Known] = {
+KNOWN: dict[Callable[..., Any], Known] = {
     flm.true_positive_rate: Known(rates.true_positive_rate, _POSITIVE),
     flm.true_negative_rate: Known(rates.true_negative_rate, _POSITIVE),
     flm.false_positive_rate: Known(rates.false_positive_rate, _POSITIVE),
@@ -98,11 +98,13 @@ KNOWN: dict[Callable, Known] = {
     skm.average_precision_score: Known(on_scores.average_precision_score, _POSITIVE, _TWO_CLASSES),
 }
 
-FORMULAS: dict[Callable, Formula] = {metric: known.formula for metric, known in KNOWN.items()}
+FORMULAS: dict[Callable[..., Any], Formula] = {
+    metric: known.formula for metric, known in KNOWN.items()
+}
 """The formula of each reference function, with the function's default parameters."""
 
 
-def base_metric(metric: Callable) -> tuple[Callable, dict[str, Any]] | None:
+def base_metric(metric: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]] | None:
     """Take ``functools.partial`` apart into function and parameters, or return None."""
     if not isinstance(metric, partial):
         return metric, {}
@@ -112,7 +114,7 @@ def base_metric(metric: Callable) -> tuple[Callable, dict[str, Any]] | None:
     return None if inner is None else (inner[0], inner[1] | metric.keywords)
 
 
-def vectorised(metric: Callable) -> Formula | None:
+def vectorised(metric: Callable[..., Any]) -> Formula | None:
     """Return the formula of a metric, also inside ``functools.partial``; None where there is none.
 
     None is also returned for parameters under which the formula would not give the reference's
@@ -125,7 +127,7 @@ def vectorised(metric: Callable) -> Formula | None:
     return None if known is None else known.bind(parts[1])
 
 
-def _lookup(metric: Callable) -> Known | None:
+def _lookup(metric: Callable[..., Any]) -> Known | None:
     try:
         return KNOWN.get(metric)
     except TypeError:  # a callable object may be unhashable

@@ -39,7 +39,7 @@ def interval_tables(replicates: Replicates, quantiles: Sequence[float]) -> dict[
     """
     by_group = _frames(replicates.by_group, quantiles, replicates.groups, replicates.metrics)
 
-    def tables(values: np.ndarray) -> list:
+    def tables(values: np.ndarray) -> list[Any]:
         if replicates.controls is None:
             return _series(values, quantiles, replicates.metrics)
         return _frames(values, quantiles, replicates.controls, replicates.metrics)

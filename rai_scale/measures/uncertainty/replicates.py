@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,7 +155,7 @@ def _codes(values: np.ndarray) -> np.ndarray:
 
 def replicate_metrics(
     draws: Iterable[Draw],
-    metrics: Mapping[str, Callable],
+    metrics: Mapping[str, Callable[..., Any]],
     layout: GroupLayout,
     *,
     weights: Mapping[str, str | None] | None = None,
@@ -207,7 +208,7 @@ def replicate_metrics(
 class _Column:
     """How one metric is computed: by its formula, or by calling it on the cells of a replicate."""
 
-    metric: Callable
+    metric: Callable[..., Any]
     formula: Formula | None
     weight: str | None
     params: Mapping[str, np.ndarray]
@@ -215,7 +216,7 @@ class _Column:
 
 
 def _column(
-    metric: Callable,
+    metric: Callable[..., Any],
     weight: str | None,
     params: Mapping[str, np.ndarray],
     layout: GroupLayout,
@@ -266,7 +267,7 @@ def _loop(draw: Draw, cells: np.ndarray, column: _Column, layout: GroupLayout) -
     return values
 
 
-def _refuse_unweighted(metric: Callable) -> None:
+def _refuse_unweighted(metric: Callable[..., Any]) -> None:
     try:
         parameters = list(inspect.signature(metric).parameters.values())
     except (TypeError, ValueError):  # a compiled function may hide its parameters

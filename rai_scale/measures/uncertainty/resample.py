@@ -61,7 +61,9 @@ def generator_of(random_state: Any) -> np.random.Generator:
     )
 
 
-def resample_counts(count: np.ndarray, n_boot: int, random_state: Any = None) -> Iterator:
+def resample_counts(
+    count: np.ndarray, n_boot: int, random_state: Any = None
+) -> Iterator[np.ndarray]:
     """Draw bootstrap replicates of the counts of all cells of a table jointly.
 
     Parameters
