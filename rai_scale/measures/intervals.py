@@ -112,7 +112,7 @@ def _draws(
         engine,
         frame,
         keys=list(wanted.columns),
-        unit=asked.person,
+        person=asked.person,
         n_boot=asked.n_boot,
         random_state=rng,
         weights=weights,

@@ -49,7 +49,7 @@ def drawn(case_engine, frame, n_boot=20, seed=3, weights=("weight",)):
         case_engine,
         frame,
         keys=KEYS,
-        unit="person",
+        person="person",
         n_boot=n_boot,
         random_state=seed,
         weights=weights,

@@ -185,7 +185,11 @@ def feature_frame(
     table: pa.Table, features: Sequence[str], categories: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
     """Return the features as pandas would hold them; categories get the category dtype."""
-    frame = _plain(table, features)
+    columns = {}
+    for name in features:
+        decimal = pa.types.is_decimal(table[name].type)
+        columns[name] = (table[name].cast(pa.float64()) if decimal else table[name]).to_pandas()
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
     for name in features:
         if name in categories:
             frame[name] = pd.Categorical(frame[name], categories=list(categories[name]))
@@ -232,14 +236,6 @@ class Predict:
             ],
             schema=self.outputs,
         )
-
-
-def _plain(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
-    columns = {}
-    for name in names:
-        decimal = pa.types.is_decimal(table[name].type)
-        columns[name] = (table[name].cast(pa.float64()) if decimal else table[name]).to_pandas()
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
 
 
 def _people(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:

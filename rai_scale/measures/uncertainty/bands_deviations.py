@@ -98,7 +98,7 @@ def deviations(
     """
     estimate, replicates = _checked(estimate, replicates)
     if sizes is None:
-        return _plain(estimate, replicates)
+        return _unfloored(estimate, replicates)
     sizes = _checked_sizes(estimate, sizes)
     floors = smoothed_variance(estimate, sizes), smoothed_variance(replicates, sizes)
     return _floored(estimate, replicates, sizes, floors)
@@ -116,7 +116,7 @@ def log_deviations(
     if sizes is None:
         zero = (estimate <= 0) | (replicates <= 0).any(axis=0)
         logs = np.log(np.where(zero, 1.0, estimate))
-        return _plain(logs, np.where(zero, logs, np.log(np.where(zero, 1.0, replicates))))
+        return _unfloored(logs, np.where(zero, logs, np.log(np.where(zero, 1.0, replicates))))
     sizes = _checked_sizes(estimate, sizes)
 
     def log_variance(rate: np.ndarray) -> np.ndarray:
@@ -143,7 +143,7 @@ def _checked_sizes(estimate: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.asarray(sizes, float)
 
 
-def _plain(estimate: np.ndarray, replicates: np.ndarray) -> Deviations:
+def _unfloored(estimate: np.ndarray, replicates: np.ndarray) -> Deviations:
     apart = replicates - estimate
     known = np.where(np.isnan(apart).all(axis=0), np.nan, estimate)
     return Deviations(known, apart, standard_deviation(apart) ** 2)

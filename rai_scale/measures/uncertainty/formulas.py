@@ -31,7 +31,7 @@ def _is(*values: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str | float | int | None) and value in values
 
 
-def _plain(value: Any) -> bool:
+def _one_number(value: Any) -> bool:
     """Say whether an ``average`` gives one number on labels."""
     return value in ("binary", "macro", "micro", "weighted")
 
@@ -55,7 +55,7 @@ class Known:
 
 
 _POSITIVE = {"pos_label": _any}
-_AVERAGED = {"labels": _any, "pos_label": _any, "average": _plain, "zero_division": _any}
+_AVERAGED = {"labels": _any, "pos_label": _any, "average": _one_number, "zero_division": _any}
 _ONE_OUTPUT = {"multioutput": _is("uniform_average", "variance_weighted")}
 _MEAN_ONLY = {"normalize": _is(True)}
 _TWO_CLASSES = {"average": _is("macro", "micro", "weighted")}

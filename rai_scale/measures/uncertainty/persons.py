@@ -71,15 +71,15 @@ def multiplicities(persons: np.ndarray, replicates: np.ndarray) -> np.ndarray:
     return found
 
 
-def hash_persons(table: pa.Table, unit: str, seed: int) -> np.ndarray:
+def hash_persons(table: pa.Table, person: str, seed: int) -> np.ndarray:
     """Hash each row's person to 64 bits under ``seed``; uint64, shape (rows,)."""
-    missing = table[unit].null_count
+    missing = table[person].null_count
     if missing:
         raise ConfigError(
-            f"the bootstrap unit is missing in {missing} rows of a batch. Drop these rows, or give "
-            "each its own key if they are different persons."
+            f"the column of the person is missing in {missing} rows of a batch. Drop these rows, "
+            "or give each its own key if they belong to different people."
         )
-    return key_hashes(table.select([unit]), seed)
+    return key_hashes(table.select([person]), seed)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class PersonReplicates:
     """
 
     keys: tuple[str, ...]
-    unit: str
+    person: str
     n_boot: int
     seed: int
     weights: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class PersonReplicates:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Count one batch."""
         first, order, starts = _cells_of(table, self.keys)
-        persons = hash_persons(table, self.unit, self.seed)[order]
+        persons = hash_persons(table, self.person, self.seed)[order]
         weights = [pc.cast(table[w], pa.float64()).to_numpy()[order] for w in self.weights]
         sums: list[list[np.ndarray]] = [[] for _ in [0, *weights]]
         for start in range(0, self.n_boot, _BLOCK):
@@ -143,7 +143,7 @@ def person_replicates(
     data: Any,
     *,
     keys: Sequence[str],
-    unit: str,
+    person: str,
     n_boot: int,
     random_state: Any = None,
     weights: Sequence[str] = (),
@@ -157,7 +157,7 @@ def person_replicates(
     data : frame of the engine
     keys : list of str
         The columns that make a cell: control and sensitive features, y_true, y_pred.
-    unit : str
+    person : str
         The column that names the person (``person``); keys are compared as text, so that
         7, 7.0 and "7" are one person.
     n_boot : int
@@ -182,8 +182,8 @@ def person_replicates(
         )
     seed = int(generator_of(random_state).integers(0, 2**63))
     check_weights(engine.schema(data), weights)
-    function = PersonReplicates(tuple(keys), unit, n_boot, seed, tuple(weights))
-    inputs = list(dict.fromkeys([*keys, unit, *weights]))
+    function = PersonReplicates(tuple(keys), person, n_boot, seed, tuple(weights))
+    inputs = list(dict.fromkeys([*keys, person, *weights]))
     found = engine.schema(data)
     batches = engine.map_partitions(
         data, function, function.schema(found), inputs=inputs, label="bootstrap by person"
