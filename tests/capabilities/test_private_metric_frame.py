@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.fairness import private_metric_frame
+from rai_scale.fairness import Bootstrap, private_metric_frame
 from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
@@ -55,7 +55,6 @@ def private(frame, ledger, **options):
         "y_true": "y",
         "y_pred": "p",
         "sensitive_features": "sex",
-        "random_state": 0,
     }
     told = {"privacy_unit": "who", "groups": GROUPS, "epsilon": 1.0, "ledger": ledger}
     told |= {"scope": "people"}
@@ -232,6 +231,7 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
         ({"max_rows": 0}, "must be a whole number from 1"),
         ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
         ({"ledger": None}, "needs a ledger"),
+        ({"bootstrap": Bootstrap(person="who")}, "the privacy unit is the person"),
     ],
 )
 def test_what_cannot_be_private_is_refused(options, message, ledger):
