@@ -143,9 +143,20 @@ def disparities(
 ) -> Any:
     """Return Fairlearn's single numbers over all groups: demographic parity, equalized odds, ...
 
-    Parameters are those of :func:`rai_scale.metric_frame`; ``metrics`` are names such as
-    ``"equalized_odds_difference"`` or the functions of ``fairlearn.metrics``; ``method`` and
-    ``options`` (such as ``agg="mean"``) go to them. One pass of counting; executes at once.
+    One pass of counting; executes at once.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
+    metrics : str, function, list or dict
+        Names such as ``"equalized_odds_difference"``, or functions of ``fairlearn.metrics``.
+    y_true, y_pred, sensitive_features, control_features, sample_weight
+        Columns, as for :func:`rai_scale.metric_frame`.
+    method : {"between_groups", "to_overall"}
+        As in Fairlearn.
+    **options
+        Passed on to the functions, such as ``agg="mean"``.
 
     Returns
     -------

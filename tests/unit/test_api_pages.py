@@ -21,11 +21,6 @@ LISTED = re.compile(
 )
 TO_DOCUMENT = {
     *("rai_scale.engines.engine_named", "rai_scale.engines.engine_of"),
-    "rai_scale.fairness.by_window",
-    *("rai_scale.fairness.disparities", "rai_scale.fairness.pairwise_table"),
-    *("rai_scale.fairness.read_run", "rai_scale.fairness.smallest_gap"),
-    *("rai_scale.fairness.smallest_gaps", "rai_scale.fairness.suppressed"),
-    *("rai_scale.fairness.window_changes", "rai_scale.measures.regression_residuals"),
     *("rai_scale.pii.build_analyzer", "rai_scale.pii.get_analyzer", "rai_scale.pii.redact"),
     *("rai_scale.pii.scan", "rai_scale.private_queries.advise"),
     *("rai_scale.private_queries.dry_run", "rai_scale.private_queries.exact_aggregates"),

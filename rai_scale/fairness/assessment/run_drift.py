@@ -65,9 +65,18 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
 def by_window(frame: Any, window: str, **options: Any) -> CountedMetricFrame:
     """Measure by time window: :func:`rai_scale.metric_frame` with ``window`` as a control feature.
 
-    ``window`` is a column that holds the window of each row, such as its month (``2026-01``), in
-    a form that sorts by time. Overall values, differences and ratios are then per window;
-    :func:`window_changes` compares each window with the one before.
+    Overall values, differences and ratios are then per window; :func:`window_changes` compares
+    each window with the one before.
+
+    Parameters
+    ----------
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        One row per prediction.
+    window : str
+        Column that holds the window of each row, such as its month (``2026-01``), in a form that
+        sorts by time.
+    **options
+        As for :func:`rai_scale.metric_frame`.
     """
     control = names_of(options.pop("control_features", None))
     return metric_frame(frame, control_features=[window, *control], **options)
@@ -75,6 +84,13 @@ def by_window(frame: Any, window: str, **options: Any) -> CountedMetricFrame:
 
 def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Compare each window of :func:`by_window` with the one before.
+
+    Parameters
+    ----------
+    mf : CountedMetricFrame
+        From :func:`by_window`.
+    confidence : float
+        Of each interval by itself.
 
     Returns
     -------
@@ -138,6 +154,11 @@ def _run(run: Any) -> _RunTable:
 
 def read_run(path: str | Path) -> dict[str, Any]:
     """Read the ``fairness.json`` of an earlier run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A local path, or the address of an object store.
 
     Raises
     ------

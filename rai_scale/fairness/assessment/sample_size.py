@@ -77,6 +77,15 @@ def smallest_gap(
     2003, 4.20): pooled variance under equality, own variances under the gap. The larger of the
     gaps upwards and downwards is returned; a direction in which no gap that stays in 0..1 would
     be seen does not count, and NaN is returned where neither does.
+
+    Parameters
+    ----------
+    base_rate : float
+        Rate of the other group, 0 to 1.
+    rows, other_rows : float
+        Numbers of rows of the group and of the other group.
+    power, alpha : float
+        As for :func:`rows_needed`.
     """
     _check(power, alpha)
     base, own, other = (np.array([value], float) for value in (base_rate, rows, other_rows))
@@ -117,6 +126,13 @@ def _gap(
 
 def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
     """Return, per group and share, the smallest gap from all other groups that it could show.
+
+    Parameters
+    ----------
+    mf : CountedMetricFrame
+        From :func:`rai_scale.metric_frame`.
+    power, alpha : float
+        As for :func:`rows_needed`.
 
     Returns
     -------

@@ -50,6 +50,13 @@ def suppressed(mf: CountedMetricFrame, min_rows: int) -> Suppressed:
     See :func:`rai_scale.statistics.suppression.hidden_groups`. It protects against reading a small
     group off these tables; several tables over overlapping groups, or of overlapping times, can
     still be subtracted from each other.
+
+    Parameters
+    ----------
+    mf : CountedMetricFrame
+        From :func:`rai_scale.metric_frame`.
+    min_rows : int
+        Groups with fewer rows are hidden.
     """
     hidden = hidden_of(mf, min_rows)
     by_group = pd.DataFrame(mf.by_group)

@@ -79,6 +79,13 @@ def reference_table(
 def pairwise_table(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Compare all groups with each other, within each control level.
 
+    Parameters
+    ----------
+    mf : CountedMetricFrame
+        From :func:`rai_scale.metric_frame`.
+    confidence : float
+        Of each interval by itself.
+
     Returns
     -------
     pandas.DataFrame

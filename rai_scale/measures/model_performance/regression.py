@@ -101,7 +101,23 @@ def regression_residuals(  # noqa: PLR0917
     sample_weight: str | None,
     max_cells: int,
 ) -> Residuals:
-    """Take the moments of the errors, and count residuals, exactly while they fit."""
+    """Take the moments of the errors, and count residuals, exactly while they fit.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of ``data``.
+    data : frame of the engine
+        One row per prediction.
+    groups : sequence of str
+        Columns that make the groups.
+    y_true, score : str
+        Numeric columns of values and of predictions.
+    sample_weight : str, optional
+        Column of weights.
+    max_cells : int
+        The most distinct residuals per group that are counted exactly; beyond it, in bins.
+    """
     schema = engine.schema(data)
     for name, role in ((y_true, "value"), (score, "score")):
         check_numeric(schema, name, role)
