@@ -307,9 +307,9 @@ def test_refusals_hold_no_group():
         ),
         (
             lambda d: rai_scale.metric_frame(
-                d, metrics=["count"], bootstrap=Bootstrap(3, person="no"), **ASKED
+                d, metrics=["count"], bootstrap=Bootstrap(3, confidence=95), **ASKED
             ),
-            "columns not found: 'no'",
+            "confidence must lie between",
         ),
         (
             lambda d: rai_scale.fairness.reweighing(d, y_true="y", sensitive_features="g").apply(

@@ -119,7 +119,7 @@ def test_pairwise_table(mf):
 
 
 def test_what_cannot_be_a_reference(mf):
-    with pytest.raises(ConfigError, match="no group. Did you mean 'largest'"):
+    with pytest.raises(ConfigError, match="not a group. Did you mean 'largest'"):
         reference_table(mf, "larges")
 
 

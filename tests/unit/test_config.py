@@ -223,7 +223,7 @@ def test_a_key_that_is_set_twice_is_refused(tmp_path):
         ("redact", {"tables": {"p": {"columns": ["a"], "key": ["b"]}}}, "key: is now called key_columns."),
         ("fairness", {"fail_if": []}, "fail_if: is now called gates."),
         ("fairness", {"privacy": {}}, "privacy: is now called private."),
-        ("fairness", {"bootstrap_unit": "a"}, "bootstrap_unit: is now called person."),
+        ("fairness", {"bootstrap_unit": "a"}, "bootstrap_unit: is now called bootstrap.person."),
         ("explain", {"target": 1}, "target: is now called explain_class."),
         ("explain", {"trusted": True}, "trusted: is now called model.trusted."),
         ("explain", {"explained": "raw"}, "explained: is now called model.output."),
