@@ -61,6 +61,7 @@ def test_the_version_is_the_one_that_pages_name():
         assert set(named) <= {__version__}
 
 
+@pytest.mark.full
 def test_the_first_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
