@@ -15,6 +15,7 @@ from rai_scale.pii.scanning import SAMPLE_ROWS, SCORE_THRESHOLD
 ROOT = Path(__file__).resolve().parents[2]
 SCAN = (ROOT / "docs" / "scan.md").read_text()
 FAIRNESS = (ROOT / "docs" / "fairness.md").read_text()
+EXPLAIN = (ROOT / "docs" / "explain.md").read_text()
 REDACTION = (ROOT / "docs" / "redaction.md").read_text()
 GUIDES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/README.md"])
 
@@ -54,6 +55,15 @@ def test_the_snippets_of_the_fairness_guide_run(tmp_path, monkeypatch):
     )
     assert set(tables) == {*names["found"].tables, "drift"}
     assert f"More than {MAX_CELLS:,} distinct cells" in FAIRNESS
+
+
+@pytest.mark.full
+def test_the_snippets_of_the_explanations_guide_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for snippet in re.findall(r"```python\n(.*?)```", EXPLAIN, re.DOTALL):
+        exec(snippet, names)
+    assert names["explained"]["explained_by"].eq(names["plan"].method).all()
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
