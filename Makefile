@@ -33,9 +33,10 @@ test: setup  ## Run the tests that guard every change, about 10 minutes (ARGS='t
 # Coverage costs 1.6 times the time, so it is measured where tests are quick.
 test-full: setup  ## Run all tests, and measure coverage on the first part, about 40 minutes
 	@echo "test-full: $$(scripts/find_java.sh || true)"; \
-	$(PYTEST) -m "not full and not spark" --cov --cov-report=term:skip-covered && $(PYTEST) -m "full or spark"
+	$(PYTEST) --hypothesis-profile=full -m "not full and not spark" --cov --cov-report=term:skip-covered && \
+	$(PYTEST) --hypothesis-profile=full -m "full or spark"
 
-proof: setup  ## Repeat what is too long for CI, for hours, into docs/proof.md (ARGS='mutants spark')
+proof: setup  ## Repeat what is too long for CI, for hours, into docs/proof.md (ARGS='mutants peers')
 	$(BIN)/python scripts/proof.py $(ARGS)
 
 docs: setup  ## Build the pages into build/site; a broken link or reference is an error

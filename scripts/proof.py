@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "proof.md"
 PARTS = {
     "mutants": ["scripts/mutants.py", "--full"],
+    "peers": ["scripts/peers.py"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
     "spark": ["scripts/spark_smoke.py"],

@@ -10,10 +10,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from tests.spark_sessions import NO_JAVA, ConnectServer, classic_session, has_java
 
 os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
+settings.register_profile("full")  # pytest --hypothesis-profile=full
+
+
+def examples(number: int) -> int:
+    """Return how many examples of a slow test are tried: a quarter, but in the profile ``full``."""
+    return number if settings.get_current_profile_name() == "full" else max(5, number // 4)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -116,6 +123,11 @@ def make_case(name: str, request: pytest.FixtureRequest) -> EngineCase:
 
 
 ENGINE_NAMES = ["local", "pandas", "dask", "spark", "connect"]
+
+
+def full(*values: Any) -> Any:
+    """Return the parameters of a test that only ``make test-full`` runs with them."""
+    return pytest.param(*values, marks=pytest.mark.full)
 
 
 def engine_params(names: list[str]) -> list[Any]:

@@ -24,8 +24,9 @@ from rai_scale.fairness import balance
 from rai_scale.fairness.data_balance.distribution import BALANCE, DIVERGENCE, SKEW, ObservedShares
 from rai_scale.fairness.data_balance.inequality import Benefits
 from rai_scale.fairness.data_balance.registry import REGISTRY
+from tests.conftest import examples
 
-LAWS = settings(max_examples=40, deadline=None)
+LAWS = settings(max_examples=examples(40), deadline=None)
 CELL = st.tuples(
     st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 1), st.integers(0, 1)
 )

@@ -26,6 +26,7 @@ from rai_scale.measures.uncertainty.resample import (
     resample_counts,
 )
 from rai_scale.statistics.cells import Cells
+from tests.conftest import full
 
 METRICS = {
     "selection_rate": flm.selection_rate,
@@ -99,6 +100,7 @@ def fairlearn_samples(frame, metrics, sensitive, control, *, n_boot) -> list:
 # ---------------------------------------------------------------- replicates
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("control", [[], ["place"]])
 def test_replicates_have_fairlearns_distribution(control):
     frame = people(2_000)
@@ -129,6 +131,7 @@ def exact_quantiles(rows: int, share: float, rate: float, quantiles: list[float]
     return np.array([grid[np.searchsorted(below, q)] for q in quantiles])
 
 
+@pytest.mark.full
 def test_widths_equal_the_exact_ones_at_ten_thousand_replicates():
     frame = people(2_000)
     quantiles = [0.025, 0.975]
@@ -266,12 +269,12 @@ def assert_same_table(ours, theirs):
     ("sensitive", "control", "rows"),
     [
         (["group"], [], 300),
-        (["group", "place"], [], 300),
-        (["group"], ["place"], 300),
+        full(["group", "place"], [], 300),
+        full(["group"], ["place"], 300),
         (["group"], [], 25),
         (["group", "sex"], [], 30),
         (["group"], ["place"], 25),
-        (["group"], ["place", "sex"], 60),
+        full(["group"], ["place", "sex"], 60),
     ],
 )
 def test_interval_tables_equal_fairlearns_of_the_same_replicates(sensitive, control, rows):

@@ -19,7 +19,7 @@ from rai_scale.fairness import (
 from tests.capabilities.credit_card import learner, read_credit_card
 from tests.conftest import engine_params, make_case
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.full]
 
 ROLES = {"y_true": "default", "sensitive_features": ["sex"]}
 GRID = {"constraints": "EqualizedOdds", "grid": MultiplierGrid(grid_size=50, grid_limit=3.0)}

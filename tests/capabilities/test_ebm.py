@@ -239,6 +239,7 @@ def test_own_cuts_are_used(rows):
 
 
 @pytest.mark.reference
+@pytest.mark.full
 def test_credit_data_from_four_shards_are_as_good_as_from_one_machine(reference_data):
     table = pd.read_csv(reference_data / "UCI_Credit_Card.csv")
     target = "default.payment.next.month"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -172,20 +173,22 @@ def test_persons_in_awkward_groups(change):
         assert np.array_equal(mine, theirs)
 
 
+@cache
+def assessed(own, role):
+    """Return the tables of an assessment in which the groups are called ``own``."""
+    frame = people().assign(k=np.tile(["u", "v"], ROWS // 2)).rename(columns={"g": own})
+    groups = {"sensitive_features": [own, "k"]}
+    if role == "control":
+        groups = {"sensitive_features": ["k"], "control_features": [own]}
+    options = {"bootstrap": None, "metrics": ["selection_rate"], "disparities": []}
+    return rai_scale.assess_fairness(frame, y_true="y", y_pred="p", **groups, **options).tables
+
+
 @pytest.mark.parametrize("role", ["sensitive", "control"])
 @pytest.mark.parametrize("name", sorted(OWN_COLUMNS))
 def test_names_of_tables_as_features(name, role):
     """Features called as columns of the tables give the same assessment."""
-    frame = people().assign(k=np.tile(["u", "v"], ROWS // 2))
-
-    def tables(data, own):
-        groups = {"sensitive_features": [own, "k"]}
-        if role == "control":
-            groups = {"sensitive_features": ["k"], "control_features": [own]}
-        options = {"bootstrap": None, "metrics": ["selection_rate"], "disparities": []}
-        return rai_scale.assess_fairness(data, y_true="y", y_pred="p", **groups, **options).tables
-
-    found, wanted = tables(frame.rename(columns={"g": name}), name), tables(frame, "g")
+    found, wanted = assessed(name, role), assessed("g", role)
     for table, columns in {"by_group": ["value", "flags"], "worst_groups": ["value"]}.items():
         pd.testing.assert_frame_equal(found[table][columns], wanted[table][columns])
     assert found["flags"]["metric"].tolist() == wanted["flags"]["metric"].tolist()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
 from rai_scale.measures.uncertainty.formulas import FORMULAS, vectorised
+from tests.conftest import examples
 
 BINARY = [
     flm.true_positive_rate,
@@ -123,14 +124,14 @@ def cells(labels, predictions, size):
 
 
 @pytest.mark.parametrize("metric", BINARY, ids=name_of)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(cells([0, 1], [0, 1], 4))
 def test_binary_metrics_equal_the_reference(metric, given_cells):
     check(metric, *given_cells)
 
 
 @pytest.mark.parametrize("metric", MULTICLASS, ids=name_of)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(cells([0, 1, 2], [0, 1, 2, 3], 9))
 def test_multiclass_metrics_equal_the_reference(metric, given_cells):
     check(metric, *given_cells)

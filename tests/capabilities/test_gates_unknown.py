@@ -33,25 +33,28 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("judged_by", ["point", "lower_bound", "upper_bound"])
+JUDGED = ("point", "lower_bound", "upper_bound")
+LIMITS = ({"above": 1.0}, {"below": 0.0})
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_gate_over_what_is_not_known_fails(case, judged_by):
+def test_a_gate_over_what_is_not_known_fails(case):
     """Whatever side it is judged by; value and bounds are not known together."""
     frame, metric, options = CASES[case]
-    for limit in ({"above": 1.0}, {"below": 0.0}):
-        gate = {"metric": metric, "judged_by": judged_by, **limit}
-        found = rai_scale.assess_fairness(
-            frame, gates=[gate], bootstrap=Bootstrap(20), **{**KW, **options}
-        )
-        checked = found.gates()[0]
-        assert not checked["passed"]
-        assert "not known" in checked["detail"]
-        assert np.isnan([checked["value"], checked["low"], checked["high"]]).all()
-        assert metric not in found.metrics()
-        assert found.run["status"] == "failed"
-        if judged_by == "point":
-            assert "not known" in found.to_html()
-            json.dumps(found.to_dict(), allow_nan=False)
+    gates = [{"metric": metric, "judged_by": by, **limit} for by in JUDGED for limit in LIMITS]
+    found = rai_scale.assess_fairness(
+        frame, gates=gates, bootstrap=Bootstrap(20), **{**KW, **options}
+    )
+    checked = found.gates()
+    assert len(checked) == len(gates)
+    for gate in checked:
+        assert not gate["passed"]
+        assert "not known" in gate["detail"]
+        assert np.isnan([gate["value"], gate["low"], gate["high"]]).all()
+    assert metric not in found.metrics()
+    assert found.run["status"] == "failed"
+    assert "not known" in found.to_html()
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_gates_over_what_is_known_hold():

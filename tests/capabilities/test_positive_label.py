@@ -15,7 +15,7 @@ from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.fairness import Bootstrap, assess_fairness, assess_private
 from rai_scale.fairness.assessment import positive_label
 from rai_scale.privacy import Privacy
-from tests.conftest import make_case
+from tests.conftest import full, make_case
 
 ROWS = 400
 NO_NOISE = 200_000.0  # noise other than 0 has a chance below 1e-300
@@ -107,7 +107,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["pandas", "local", "dask"])
+@pytest.mark.parametrize("name", ["pandas", "local", full("dask")])
 def test_labels_of_any_type(request, kind, name):
     values, positive = KINDS[kind]
     codes = dict(zip(["yes", "no", "maybe"], values, strict=True))
@@ -171,7 +171,7 @@ def privately(frame, positive=None, labels=(0, 1)):
     return assess_private(frame, pos_label=positive, privacy=Privacy(**privacy), **roles, **asked)
 
 
-@pytest.mark.parametrize("name", ["pandas", "local", "dask"])
+@pytest.mark.parametrize("name", ["pandas", "local", full("dask")])
 def test_the_private_mode(request, name):
     """Without noise it is the same; rows with labels that were not declared do not count."""
     frame = make_case(name, request).make(pa.Table.from_pandas(WORDS), 3)

@@ -18,6 +18,7 @@ from rai_scale.engines import engine_named
 from rai_scale.privacy import HashKey
 from rai_scale.private_queries import Dialect, QueryRefusedError
 from tests.capabilities.private_cases import KEY, exact, people, pums
+from tests.conftest import examples
 
 QUERIES = [
     "SELECT educ, married, COUNT(*) AS n, COUNT(DISTINCT pid) AS p, AVG(age) AS a, VAR(income) AS v "
@@ -147,7 +148,7 @@ LIMITS = [
 ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(rows, st.permutations(range(40)), st.integers(1, 6), st.sampled_from(LIMITS))
 def test_any_cut_and_any_order_give_the_same_integers(found, order, partitions, limits):
     table = table_of(found)

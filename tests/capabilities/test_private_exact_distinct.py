@@ -15,6 +15,7 @@ from rai_scale.engines import engine_named, engine_of
 from rai_scale.private_queries import exact_aggregates, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import KEY, exact, people, pums
+from tests.conftest import examples
 
 QUERY = (
     "SELECT city, COUNT(DISTINCT age) AS a, COUNT(age) AS c, COUNT(DISTINCT income) AS i, "
@@ -96,7 +97,7 @@ rows = st.lists(
 LIMITS: list[dict] = [{}, {"groups_per_unit": 1}, {"rows_per_group": 1}]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(rows, st.permutations(range(30)), st.integers(1, 5), st.sampled_from(LIMITS))
 def test_any_cut_gives_the_same_distinct_counts(found, order, partitions, limits):
     table = table_of(found)
@@ -106,7 +107,7 @@ def test_any_cut_gives_the_same_distinct_counts(found, order, partitions, limits
     assert exact(QUERY, frame, people(max_ids=3), **limits).equals(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(rows)
 def test_unbounded_distinct_counts_are_those_of_pandas(found):
     frame = table_of(found).to_pandas()
@@ -134,7 +135,7 @@ person = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(person, rows, st.integers(1, 4), st.sampled_from(LIMITS))
 def test_one_person_adds_no_more_values_than_rows_are_kept(added, rest, most, limits):
     metadata = load_metadata(people(max_ids=most))

@@ -17,6 +17,7 @@ from rai_scale.fairness import Bootstrap, private_metric_frame
 from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
+from tests.conftest import examples
 
 LABELS = [0, 1]
 GROUPS = {"sex": ["f", "m", "x"]}
@@ -80,7 +81,7 @@ def test_all_rows_are_counted_where_nobody_has_more_than_the_limit():
     np.testing.assert_array_equal(found, wanted)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from([*"fmx", "zz", None]), st.sampled_from([0, 1, 7, -1, None]),

@@ -21,6 +21,7 @@ from rai_scale.fairness.private.cells import declare, exact_counts
 from rai_scale.privacy import Privacy, PrivateComputationError
 from rai_scale.private_queries import Dialect, private_sql
 from tests.capabilities.private_cases import exact, people
+from tests.conftest import full
 
 FAR = 2**62
 METADATA = people(max_ids=1, cost={"type": "float"})
@@ -286,7 +287,7 @@ def objects(rows: list[dict], kind: str):
         return pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=2, sort=False)
 
 
-@pytest.mark.parametrize("kind", ["pandas", "dask"])
+@pytest.mark.parametrize("kind", ["pandas", full("dask")])
 @pytest.mark.parametrize("name", ["age", "income", "city", "flag", "born", "seen", "note", "id"])
 def test_no_value_in_objects_decides_how_a_query_ends(name, kind):
     usual = [{n: v[i % 2] for n, v in _USUAL.items()} for i in range(4)]
@@ -317,7 +318,7 @@ def test_objects_are_what_the_metadata_declare():
     assert found[2]["a4"] == 1
 
 
-@pytest.mark.parametrize("kind", ["pandas", "dask"])
+@pytest.mark.parametrize("kind", ["pandas", full("dask")])
 def test_no_value_in_objects_decides_how_private_cells_end(kind):
     asked = Privacy("id", {"city": ["a", "b"], "age": [30, 40]}, epsilon=1)
     declared = declare(["city", "age"], dict(asked.groups))

@@ -20,6 +20,7 @@ from rai_scale.private_queries.aggregates import Aggregate
 from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
 from tests.capabilities.private_cases import KEY, exact, people
+from tests.conftest import examples
 
 QUERY = (
     "SELECT age, COUNT(*) AS n, COUNT(DISTINCT id) AS u, SUM(age) AS s, VAR(income) AS v, "
@@ -80,7 +81,7 @@ others = st.lists(st.tuples(st.integers(1, 3), st.integers(-2, 3), wild_incomes)
 
 
 @pytest.mark.parametrize("query", [QUERY, UNGROUPED])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(adversary, others, st.integers(1, 5), st.integers(0, 3))
 def test_one_person_moves_the_aggregates_by_no_more_than_is_claimed(
     query, person, rest, most, limits

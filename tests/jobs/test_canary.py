@@ -13,6 +13,7 @@ import pytest
 
 from rai_scale.jobs.demo import run as demo
 from rai_scale.samples import SampleLake, planted_values
+from tests.conftest import full
 from tests.jobs.small_lake import (
     EMAIL,
     MODEL,
@@ -128,7 +129,7 @@ def check_failures(folder, text):
     assert "ValueError. The original message is withheld" in text
 
 
-@pytest.mark.parametrize("name", ["local", "dask"])
+@pytest.mark.parametrize("name", ["local", full("dask")])
 def test_runs_that_fail_in_the_workers(name, failing):
     command = [sys.executable, str(ROOT / "tests" / "jobs" / "failing.py"), name, str(failing)]
     done = subprocess.run(

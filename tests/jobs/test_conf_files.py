@@ -101,6 +101,7 @@ def test_private_sql(lake, tmp_path):
     assert "0 charged now, 3 shown again" in ran.out
 
 
+@pytest.mark.full
 def test_train_ebm_and_explain_the_model(lake, tmp_path):
     """As their comments say: the second explains the model that the first writes."""
     sets = {"source": lake, "output": tmp_path / "ebm"}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.jobs.spark_submit import Cluster
 
+pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parents[2]
 
 DRIVER = """

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.scan import run as scan
+from tests.conftest import full
 from tests.jobs.small_lake import EMAIL, MODEL, ROOT, cli, people_config, shell, write_config
 
 GATE = {"name": "no e-mail addresses", "entities": ["EMAIL_ADDRESS"]}
@@ -176,7 +177,7 @@ def test_commands_end_their_process_with_the_code(people, tmp_path):
     assert shell("version").code == 0
 
 
-@pytest.mark.parametrize("form", [["--config", "FILE"], ["--config=FILE"], ["FILE"]])
+@pytest.mark.parametrize("form", [["--config", "FILE"], ["--config=FILE"], full(["FILE"])])
 def test_scripts_end_with_the_code(people, tmp_path, form):
     config = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
     command = [sys.executable, str(ROOT / "jobs" / "scan.py")]

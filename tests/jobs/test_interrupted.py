@@ -16,6 +16,7 @@ from rai_scale.jobs.manifest import read_manifest
 from rai_scale.tables.lock import only_run
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.pointer import RUN_PREFIX
+from tests.conftest import full
 from tests.jobs.every_job import JOBS, make_table, run_of, set_up
 from tests.jobs.small_lake import cli, state
 
@@ -55,6 +56,7 @@ STEPS: dict[str, tuple[Any, str, Callable[[], Callable[..., bool]]]] = {
 }
 """Each step of the lifecycle: the call before which a run ends. Only the last comes too late."""
 LATE = "the old run's end"
+QUICK = ("balance", "private sql")
 
 
 def end_before(step: str, end: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
@@ -98,7 +100,7 @@ def killed(step: str, command: list[str]) -> None:
     cli(*command)
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", [n if n in QUICK else full(n) for n in JOBS])
 def test_killed(name, tmp_path):
     """A real kill: nothing is cleaned up, and the next run does it."""
     command, out = set_up(name, tmp_path), tmp_path / "out"

@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.tables import find_tables
 from rai_scale.tables.write import current_path
-from tests.conftest import engine_params
+from tests.conftest import engine_params, full
 from tests.jobs.small_lake import (
     EMAIL,
     MODEL,
@@ -46,7 +46,7 @@ def run(name: str, request: pytest.FixtureRequest, *arguments: object) -> Ran:
     return cli(*arguments, "--engine", "spark")
 
 
-@pytest.mark.parametrize("name", engine_params(["dask", "spark", "connect"]))
+@pytest.mark.parametrize("name", [full("dask"), *engine_params(["spark", "connect"])])
 def test_the_same_answer(name, request, runs, planted, tmp_path):
     if name != "connect":  # its scans are compared frame by frame elsewhere
         sets = ["--set", f"output={tmp_path / 'scan'}", "--set", "write_redact_config=null"]

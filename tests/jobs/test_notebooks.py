@@ -13,6 +13,7 @@ from rai_scale.samples import planted_values
 from tests.conftest import engine_params
 from tests.spark_sessions import NO_JAVA, has_java
 
+pytestmark = pytest.mark.full
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
 FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"

@@ -14,7 +14,7 @@ import pytest
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.jobs.private import PrivateOptions
 from rai_scale.privacy import PrivateComputationError, open_ledger
-from tests.conftest import engine_params
+from tests.conftest import engine_params, full
 from tests.jobs.small_lake import cli, file_leaks, leaks, shell, shown, state, write_config, written
 
 ROWS = 7_919
@@ -223,7 +223,7 @@ def test_changed_data_are_another_release(visits, tmp_path):
     assert spent(tmp_path) > 3.9
 
 
-@pytest.mark.parametrize("name", engine_params(["dask", "spark", "connect"]))
+@pytest.mark.parametrize("name", [full("dask"), *engine_params(["spark", "connect"])])
 def test_every_engine_gives_the_same_tables(name, lake, tmp_path, monkeypatch, request):
     """With an epsilon at which the noise of counts is 0, they are equal; sums have a finer grid."""
     monkeypatch.setenv("BOUNDING_KEY", "one key for all engines")

@@ -13,6 +13,7 @@ import yaml
 
 from rai_scale.tables import find_tables, read_table
 from rai_scale.tables.write import current_path
+from tests.conftest import engine_params, full
 from tests.jobs.small_lake import MODEL, cli, write_config
 
 N = 20
@@ -66,7 +67,7 @@ def every_type() -> pa.Table:
 REFUSED = {"binary", "large_binary", "fixed_binary", "with_bytes.b", "only_bytes.b", "by_bytes.*"}
 
 
-@pytest.fixture(params=["local", "dask", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.fixture(params=["local", full("dask"), *engine_params(["spark"])])
 def planned(request, tmp_path):
     """Scan a table of all types beside one of CSV with a bad line; return the plan and its text."""
     lake = tmp_path / "lake"

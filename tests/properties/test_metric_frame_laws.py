@@ -19,6 +19,7 @@ from rai_scale.engines import engine_named
 from rai_scale.fairness import metric_frame
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.statistics.moments import merge_all, moments_of
+from tests.conftest import examples
 
 METRICS = {
     **{"n": fm.count, "tpr": fm.true_positive_rate, "fpr": fm.false_positive_rate},
@@ -52,7 +53,7 @@ def assert_cells(one: Cells, other: Cells) -> None:
     assert one.weight_name == other.weight_name
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(rows=ROWS, parts=st.integers(1, 7), seed=st.integers(0, 2**16))
 def test_any_split_equals_the_whole(rows, parts, seed):
     """Shuffled and cut in any number of parts, the rows give Fairlearn's frame."""
@@ -75,7 +76,7 @@ def test_any_split_equals_the_whole(rows, parts, seed):
     pd.testing.assert_series_equal(ours.difference(), wanted.difference(), check_exact=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(one=ROWS, two=ROWS, three=ROWS)
 def test_merge_of_cells(one, two, three):
     """Merging is associative and commutative, and equals counting all rows."""

@@ -1,0 +1,54 @@
+"""Other packages, asked about the same table (``scripts/peers.py``), gave the same answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rai_scale.fairness import balance, metric_frame, reweighing
+from tests.peers.table import rows
+
+RECORDED = json.loads((Path(__file__).parent / "answers.json").read_text(encoding="utf-8"))
+
+
+def of_aif360() -> dict[str, float]:
+    """Return the answers to AIF360's questions."""
+    data = pd.DataFrame(rows())
+    asked = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex"}
+    metrics = ["selection_rate", "true_positive_rate", "false_positive_rate", "precision_score"]
+    frame = metric_frame(data, metrics=[*metrics, "accuracy_score"], **asked)
+    rates = frame.by_group
+    gap = (rates.loc[0] - rates.loc[1])[metrics]
+    entropy = balance(data, **{**asked, "sensitive_features": ["sex"]}).to_pandas()
+    weights = reweighing(data, y_true="y", sensitive_features=["sex"]).to_pandas()
+    return {
+        "statistical_parity_difference": gap["selection_rate"],
+        "disparate_impact": rates.loc[0, "selection_rate"] / rates.loc[1, "selection_rate"],
+        "equal_opportunity_difference": gap["true_positive_rate"],
+        "false_positive_rate_difference": gap["false_positive_rate"],
+        "false_discovery_rate_difference": -gap["precision_score"],
+        "accuracy": frame.overall["accuracy_score"],
+        "generalized_entropy_index": entropy.set_index("measure")["value"]["GE"],
+        **{
+            f"reweighing, sex {row.sex}, label {row.y}": row.weight
+            for row in weights.itertuples(index=False)
+        },
+    }
+
+
+OURS = {"aif360": of_aif360}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_answers_are_the_same(name):
+    assert OURS[name]() == pytest.approx(RECORDED[name]["answers"], rel=1e-12)
+
+
+def test_every_package_that_is_asked_is_compared():
+    assert set(OURS) == set(RECORDED)
+    assert {path.stem for path in Path(__file__).parent.glob("ask_*.py")} == {
+        f"ask_{name}" for name in OURS
+    }
