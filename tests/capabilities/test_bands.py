@@ -19,6 +19,7 @@ from rai_scale.measures.uncertainty.bands_deviations import smoothed_variance
 from rai_scale.measures.uncertainty.bands_sizes import rate_sizes
 from rai_scale.measures.uncertainty.replicates import layout_of
 from rai_scale.measures.uncertainty.resample import resample_counts
+from tests.conftest import full
 
 
 def sample(rates, sizes, rng, n_boot=1_000):
@@ -47,6 +48,7 @@ def at_least(share: float, simulations: int) -> float:
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.1])
+@pytest.mark.full
 def test_gates_fail_at_most_five_percent_of_fair_models(rate):
     def judged(estimate, replicates, sizes):
         band = bands.difference_band(estimate, replicates, sizes=sizes)
@@ -73,7 +75,7 @@ def test_the_percentile_interval_of_the_spread_does_not_cover_parity_and_the_ban
 
 @pytest.mark.parametrize(
     ("rates", "size"),
-    [([0.3, 0.5, 0.6, 0.35], 100), ([0.05, 0.9, 0.5], 60), ([0.02, 0.02, 0.1], 25)],
+    [full([0.3, 0.5, 0.6, 0.35], 100), full([0.05, 0.9, 0.5], 60), ([0.02, 0.02, 0.1], 25)],
 )
 def test_bands_cover_the_truth(rates, size):
     truth = np.array(rates)

@@ -88,6 +88,7 @@ def test_many_groups_in_seconds():
     assert spent[1] < 10 * spent[0]
 
 
+@pytest.mark.full
 def test_an_assessment_of_many_groups():
     """Without bounds thousands of groups are assessed; with them the limit says what to do."""
     frame = rows(3_000, 4)

@@ -31,6 +31,7 @@ from tests.capabilities.explained import (
     split,
     values,
 )
+from tests.conftest import full
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_path_dependent_is_shaps_and_only_for_scores_of_trees():
 @pytest.mark.parametrize(
     "model",
     [
-        LogisticRegression(),
+        full(LogisticRegression()),
         MLPClassifier((6,), max_iter=50, random_state=0),
         GradientBoostingClassifier(n_estimators=10, random_state=0),
     ],

@@ -20,6 +20,7 @@ from rai_scale.fairness.thresholds.counts import group_points
 from rai_scale.measures import MetricError
 from rai_scale.measures.group_columns import OWN_COLUMNS
 from rai_scale.statistics.histogram import ScoreColumns
+from tests.conftest import full
 
 ROWS = 60
 SECRET = 7.015
@@ -184,7 +185,7 @@ def assessed(own, role):
     return rai_scale.assess_fairness(frame, y_true="y", y_pred="p", **groups, **options).tables
 
 
-@pytest.mark.parametrize("role", ["sensitive", "control"])
+@pytest.mark.parametrize("role", ["sensitive", full("control")])
 @pytest.mark.parametrize("name", sorted(OWN_COLUMNS))
 def test_names_of_tables_as_features(name, role):
     """Features called as columns of the tables give the same assessment."""

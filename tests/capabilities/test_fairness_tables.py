@@ -216,6 +216,7 @@ def _counts(frame, race):
     return positives["p"].sum(), len(positives)
 
 
+@pytest.mark.full
 def test_worst_groups_are_rarely_sure_where_there_is_nothing():
     sure = 0
     for seed in range(40):

@@ -81,7 +81,9 @@ def assert_same(found, wanted) -> None:
     assert (found.rows, found.run["status"]) == (wanted.rows, wanted.run["status"])
 
 
-RUNS = [(name, case) for name in ("pandas", "local", "dask") for case in CASES]
+RUNS = [full("pandas", case) for case in CASES] + [
+    (n, case) for n in ("local", "dask") for case in CASES
+]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from rai_scale.jobs.private_sql import run as job
 from rai_scale.privacy import Ledger, open_ledger
 from rai_scale.private_queries import api
 from tests.capabilities.private_cases import people
+from tests.conftest import full
 from tests.jobs.small_lake import cli, write_config
 
 SCOPE = "S.people.id"
@@ -110,7 +111,9 @@ def killed(target: Callable[..., None], *arguments: object) -> None:
     assert worker.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("step", ["in the aggregate", "after the draw", "while storing"])
+@pytest.mark.parametrize(
+    "step", [full("in the aggregate"), "after the draw", full("while storing")]
+)
 def test_a_run_that_was_killed_is_charged_once_and_released_once(step, tmp_path):
     opened(tmp_path).create_scope(SCOPE, epsilon=10, delta=1e-3)
     killed(dying, step, tmp_path)
@@ -161,7 +164,7 @@ def dying_job(step: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("step", "reserved", "released", "charged"),
-    [("in the second release", 2, 1, 2), ("before the outputs", 3, 3, 0)],
+    [full("in the second release", 2, 1, 2), ("before the outputs", 3, 3, 0)],
 )
 def test_a_job_that_was_killed_is_run_again(step, reserved, released, charged, tmp_path):
     opened(tmp_path).create_scope(SCOPE, epsilon=10, delta=1e-3)

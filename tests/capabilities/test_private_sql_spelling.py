@@ -16,6 +16,7 @@ from rai_scale.private_queries import load_metadata, private_sql
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import make_plan
 from tests.capabilities.private_cases import exact, people
+from tests.conftest import examples
 
 TEXTS = ["O'Brien", "", "'", "''", "\\", "a\\'b", "C:\\x", "100%", "a_c", "aéc", "a\U0001d518c"]
 TEXTS += ["line\nbreak", "-- no", "/* no */", '"q"', "x' OR '1'='1", "tab\t", "\\n", "[a]", "`b`"]
@@ -185,7 +186,7 @@ ADVERSARY = [
 ]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -18,6 +18,7 @@ from tests.capabilities.presidio_alone import (
     stock_analyze,
     stock_redact,
 )
+from tests.conftest import full
 
 COLUMNS = {
     "customers": ("full_name", "email", "street_address", "notes", "emergency_contact"),
@@ -70,7 +71,7 @@ def same(row: dict, text: str | None) -> bool:
     return row["text"] == stock_redact(text) and spans_found(row) == found
 
 
-@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("partitions", [1, 3, full(7)])
 def test_no_difference_on_the_sample_lake(engine_case, lake_table, partitions):
     if engine_case.name == "pandas" and partitions > 1:
         table = lake_table.slice(0, lake_table.num_rows // partitions)
@@ -80,6 +81,7 @@ def test_no_difference_on_the_sample_lake(engine_case, lake_table, partitions):
 
 
 @pytest.mark.reference
+@pytest.mark.full
 @pytest.mark.parametrize("partitions", [1, 3, 7])
 def test_no_difference_on_presidios_own_sentences(engine_case, reference_data, partitions):
     file = reference_data / "pii" / "generated_small.json"

@@ -26,7 +26,7 @@ from rai_scale.fairness import (
     grid_search,
 )
 from rai_scale.fairness.mitigation.reductions import CONSTRAINTS
-from tests.conftest import engine_params, make_case
+from tests.conftest import engine_params, full, make_case
 
 X = ["age", "debt"]
 ROLES = {"features": X, "y_true": "y", "sensitive_features": ["sex"]}
@@ -76,7 +76,7 @@ def assert_same_grid(ours, theirs, coef: float = 1e-9) -> None:
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
-@pytest.mark.parametrize("partitions", [1, 4])
+@pytest.mark.parametrize("partitions", [full(1), 4])
 def test_grid_search_is_fairlearns(request, constraint, partitions):
     frame = frame_of(request, "local", partitions)
     ours = grid_search(frame, LogisticRegression(), **ROLES, constraints=constraint, grid=SEVEN)
@@ -181,7 +181,12 @@ CONTROLLED = {
     name: type(name, (getattr(fr, name),), {"default_objective": lambda self: ErrorRateOfAll()})
     for name in ("DemographicParity", "EqualizedOdds")
 }
-CASES = [("local", "rows"), ("local", "distinct_rows"), ("dask", "rows"), ("dask", "distinct_rows")]
+CASES = [
+    ("local", "rows"),
+    full("local", "distinct_rows"),
+    full("dask", "rows"),
+    ("dask", "distinct_rows"),
+]
 
 
 @pytest.mark.parametrize("constraint", CONTROLLED)
@@ -258,9 +263,9 @@ def assert_same_gradient(ours, theirs) -> None:
     assert ours.mitigator.nu == pytest.approx(theirs.nu, rel=1e-12)
 
 
-@pytest.mark.parametrize("control", [False, True], ids=["", "control"])
+@pytest.mark.parametrize("control", [full(False), True], ids=["", "control"])
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
-@pytest.mark.parametrize("train_on", ["rows", "distinct_rows"])
+@pytest.mark.parametrize("train_on", [full("rows"), "distinct_rows"])
 def test_exponentiated_gradient_is_fairlearns(request, constraint, control, train_on):
     frame = frame_of(request, "local", 3)
     site = ["site"] if control else []

@@ -15,7 +15,7 @@ from rai_scale.errors import ConfigError, WorkerError
 from rai_scale.fairness import ReductionSolver
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.fairness.mitigation.engine_learner import exponentiated_gradient_on_engine
-from tests.conftest import make_case
+from tests.conftest import full, make_case
 
 
 def people(rows: int = 200) -> pd.DataFrame:
@@ -78,7 +78,7 @@ class AgeOnRows:
         return X["age"].map(self.answers).to_numpy()
 
 
-CASES = [("local", []), ("local", ["site"]), ("dask", ["site"])]
+CASES = [full("local", []), full("local", ["site"]), ("dask", ["site"])]
 
 
 @pytest.mark.parametrize(

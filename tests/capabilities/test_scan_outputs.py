@@ -8,6 +8,7 @@ import shutil
 
 import dask.dataframe as dd
 import pandas as pd
+import pytest
 
 from rai_scale.samples import make_sample_lake, planted_values
 from tests.capabilities import scan_lake
@@ -46,6 +47,7 @@ def test_json_round_trip(scanned):
     assert document["run"]["model"] == MODEL
 
 
+@pytest.mark.full
 def test_the_sample_lake(tmp_path, caplog):
     made = make_sample_lake(tmp_path / "lake", rows=60)
     shutil.rmtree(tmp_path / "lake" / "support_tickets")  # its 600 kB cell takes long

@@ -14,7 +14,7 @@ from tests.capabilities.credit_card import learner, read_credit_card
 from tests.capabilities.test_threshold_optimizer import COLUMNS, problems, relation
 from tests.capabilities.threshold_data import fairlearn_fit, plain
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.reference, pytest.mark.full]
 KINDS = ["scores", "hard predictions"]
 
 

@@ -124,6 +124,7 @@ def weighted_share(y_true, y_pred, cost, sample_weight):
     return float(np.average(cost * (y_true != y_pred), weights=sample_weight))
 
 
+@pytest.mark.full
 def test_intervals_of_a_function_without_weights():
     """Its replicates are those of the same function on counts."""
     columns = {"cost": "cost"}

@@ -12,6 +12,7 @@ import sklearn.metrics as skm
 from rai_scale.errors import ConfigError, MissingColumnError
 from tests.conformance.answers import Question, assert_same
 from tests.conformance.tables import cut, people
+from tests.conftest import full
 
 
 def cost(y_true, y_pred, cost, sample_weight=None):
@@ -126,8 +127,8 @@ def test_params_that_are_none(weight):
     assert_same(ours, wanted.theirs(people()), exact=False)
 
 
-@pytest.mark.parametrize("control", [(), ("d",), ("c", "d")])
-@pytest.mark.parametrize("sensitive", [("g",), ("g", "h")])
+@pytest.mark.parametrize("control", [(), full(("d",)), ("c", "d")])
+@pytest.mark.parametrize("sensitive", [full(("g",)), ("g", "h")])
 def test_function_without_weights_on_rows(sensitive, control):
     """With ``per_group=True`` it sees all rows of a group, beside metrics that are counted."""
     metrics = {"before": fm.count, "own": agreement, "after": fm.selection_rate}

@@ -64,6 +64,7 @@ def test_200_mb_on_spark(request, name, big_file):
     check_loads(make_case(name, request), big_file)
 
 
+@pytest.mark.full
 def test_200_mb_on_a_dask_cluster(big_file, request, tmp_path):
     from distributed import Client
 

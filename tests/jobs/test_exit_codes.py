@@ -177,7 +177,7 @@ def test_commands_end_their_process_with_the_code(people, tmp_path):
     assert shell("version").code == 0
 
 
-@pytest.mark.parametrize("form", [["--config", "FILE"], ["--config=FILE"], full(["FILE"])])
+@pytest.mark.parametrize("form", [["--config", "FILE"], full(["--config=FILE"]), full(["FILE"])])
 def test_scripts_end_with_the_code(people, tmp_path, form):
     config = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
     command = [sys.executable, str(ROOT / "jobs" / "scan.py")]

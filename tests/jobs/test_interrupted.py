@@ -71,7 +71,7 @@ def end_before(step: str, end: Callable[[], None], patch: pytest.MonkeyPatch) ->
     patch.setattr(module, name, ending)
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", [full(n) if "fairness" in n else n for n in JOBS])
 def test_stopped_before_each_step(name, tmp_path, monkeypatch):
     command, out = set_up(name, tmp_path), tmp_path / "out"
     assert cli(*command).code == 0
@@ -123,6 +123,7 @@ def test_killed(name, tmp_path):
 WRITES = ("replace", "symlink", "unlink", "rename", "mkdir", "rmdir")
 
 
+@pytest.mark.full
 def test_stopped_before_every_change_of_a_file(tmp_path, monkeypatch):
     """All changes, one by one, of a run whose names differ from those of the run before."""
     command, out = set_up("balance", tmp_path), tmp_path / "out"
@@ -161,7 +162,7 @@ def test_stopped_before_every_change_of_a_file(tmp_path, monkeypatch):
     assert number > 20
 
 
-@pytest.mark.parametrize("name", ["balance", "redact", "explain"])
+@pytest.mark.parametrize("name", ["balance", "redact", full("explain")])
 def test_without_links_the_pointer_leads_to_a_whole_run(name, tmp_path, monkeypatch):
     """As on an object store: names in the output are whole where a manifest stands beside them."""
     monkeypatch.setattr(publish, "_links_work", lambda output: False)

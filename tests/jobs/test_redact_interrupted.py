@@ -132,6 +132,7 @@ def test_delta_tables_are_each_old_or_new(people, tmp_path, monkeypatch, number)
 
 
 @pytest.mark.parametrize("after", ["_staging", "_findings"])
+@pytest.mark.full
 def test_killed(people, tmp_path, after):
     """A real kill, when the staging or the outputs of the second of two tables are under way."""
     notes = [f"{EMAIL} wrote {i} times." for i in range(3000)]
