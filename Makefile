@@ -6,7 +6,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ROWS ?= 1000
-WORKERS ?= 2
+# Three processes keep two cores busy: tests wait for Spark and for processes of their own.
+WORKERS ?= 3
 EXTRAS ?= pii
 PACKAGES ?=
 WHEELS ?=
@@ -27,7 +28,7 @@ setup:  ## Make .venv from the lock (anew only when the lock, pyproject.toml or 
 demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)
 	$(BIN)/rai-scale demo out/demo --rows $(ROWS)
 
-test: setup  ## Run the tests that guard every change, about 10 minutes (ARGS='tests/unit'; WORKERS=2)
+test: setup  ## Run the tests that guard every change, about 10 minutes (ARGS='tests/unit'; WORKERS=3)
 	@echo "test: $$(scripts/find_java.sh || true)"; $(PYTEST) $(ARGS)
 
 # Coverage costs 1.6 times the time, so it is measured where tests are quick.

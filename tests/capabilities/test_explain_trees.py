@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from rai_scale.explanations import explain, plan_explanation
 from rai_scale.models import Model
-from tests.conftest import make_case
+from tests.conftest import full, make_case
 
 FEATURES = list("abcde")
 LIGHT = {"n_estimators": 15, "verbose": -1, "n_jobs": 1}
@@ -84,7 +84,7 @@ def check(model, frame, target, rows) -> str:
     return plan.why
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.15])
+@pytest.mark.parametrize("missing", [full(0.0), 0.15])
 @pytest.mark.parametrize("name", MODELS)
 def test_ties_and_missing_values(name, missing):
     if missing and name in REFUSE_MISSING:

@@ -109,7 +109,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["pandas", "local", full("dask")])
+@pytest.mark.parametrize("name", [full("pandas"), "local", full("dask")])
 def test_labels_of_any_type(request, kind, name):
     values, positive = KINDS[kind]
     codes = dict(zip(["yes", "no", "maybe"], values, strict=True))
@@ -173,7 +173,7 @@ def privately(frame, positive=None, labels=(0, 1)):
     return assess_private(frame, pos_label=positive, privacy=Privacy(**privacy), **roles, **asked)
 
 
-@pytest.mark.parametrize("name", ["pandas", "local", full("dask")])
+@pytest.mark.parametrize("name", [full("pandas"), "local", full("dask")])
 def test_the_private_mode(request, name):
     """Without noise it is the same; rows with labels that were not declared do not count."""
     frame = make_case(name, request).make(pa.Table.from_pandas(WORDS), 3)

@@ -15,6 +15,7 @@ from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingModelError, TableError, WorkerError
 from tests.capabilities import scan_lake
 from tests.capabilities.scan_lake import scan, sure, table_of, verdicts
+from tests.conftest import full
 
 
 def assert_same(found, expected):
@@ -50,7 +51,7 @@ def test_a_sample_is_smaller_says_so_and_depends_on_the_seed(lake, scanned):
     assert not rows[4].to_pandas().equals(rows[5].to_pandas())
 
 
-@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("partitions", [1, 3, full(7)])
 def test_a_frame_is_scanned_alike_however_it_is_cut(engine_case, partitions):
     people = scan_lake.people(range(scan_lake.PEOPLE))
     shuffled = people.take(random.Random(partitions).sample(range(40), 40))

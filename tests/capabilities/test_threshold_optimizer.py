@@ -22,6 +22,7 @@ from rai_scale.errors import ConfigError, MissingColumnError, RaiScaleError, Wor
 from rai_scale.fairness import fit_threshold_optimizer
 from rai_scale.fairness.thresholds.solver import ThresholdProblemError
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
+from tests.conftest import full
 
 COLUMNS = {"score": "score", "y_true": "y", "sensitive_features": "group"}
 
@@ -43,7 +44,7 @@ def relation(frame: pd.DataFrame, partitions: int = 3):
 
 
 @pytest.mark.parametrize("constraint", ALL_CONSTRAINTS)
-@pytest.mark.parametrize("rows", [random_rows(400, 1), random_rows(90, 2, ties=None)])
+@pytest.mark.parametrize("rows", [full(random_rows(400, 1)), random_rows(90, 2, ties=None)])
 def test_every_problem_has_fairlearns_answer(rows, constraint):
     frame = relation(rows)
     for problem in problems(constraint):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.pii.sampling import chosen, row_hashes
+from tests.conftest import examples
 
 CELL = {
     "text": st.none() | st.text(max_size=8),
@@ -42,7 +43,7 @@ def hashes(values, kind=None, seed=0):
     return row_hashes(pa.table({"a": pa.array(values, kind)}), seed).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TABLES, st.randoms(use_true_random=False), st.integers(0, 9))
 def test_the_order_of_rows_and_columns_does_not_matter(table, random, seed):
     order = random.sample(range(table.num_rows), table.num_rows)
@@ -53,7 +54,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(table, random, seed):
     assert row_hashes(shuffled, seed).tolist() == expected[order].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TABLES, st.integers(0, 20), st.floats(0, 1))
 def test_batches_do_not_matter(table, cut, fraction):
     whole = chosen(table, fraction, 1)
@@ -63,7 +64,7 @@ def test_batches_do_not_matter(table, cut, fraction):
     assert [repr(row) for row in parts.to_pylist()] == [repr(row) for row in whole.to_pylist()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TABLES, st.floats(0, 1), st.floats(0, 1))
 def test_a_larger_fraction_keeps_what_a_smaller_one_chose(table, one, other):
     numbered = table.append_column("n", pa.array(range(table.num_rows), pa.int64()))
