@@ -28,14 +28,14 @@ _ROWS = 64
 
 
 @dataclass(frozen=True)
-class Leaf:
+class TreeLeaf:
     """A leaf and, for each feature on its path, which codes (missing last) stay on it, as bits."""
 
     value: np.ndarray
     asks: dict[int, int]
 
 
-def leaves_of(trees: Trees) -> list[Leaf]:
+def leaves_of(trees: Trees) -> list[TreeLeaf]:
     """Return the leaves of all trees."""
     left, right, feature = (part.tolist() for part in (trees.left, trees.right, trees.feature))
     goes = [_goes_left(trees, node) if left[node] >= 0 else 0 for node in range(len(left))]
@@ -45,7 +45,7 @@ def leaves_of(trees: Trees) -> list[Leaf]:
     while stack:
         node, asks = stack.pop()
         if left[node] < 0:
-            found.append(Leaf(trees.value[node], asks))
+            found.append(TreeLeaf(trees.value[node], asks))
             continue
         at = feature[node]
         before = asks.get(at, every[at])
@@ -93,7 +93,7 @@ class LeafTables:
         return found.T.reshape(len(codes), self.columns, self.outputs)
 
 
-def make_tables(trees: Trees, leaves: list[Leaf], background: np.ndarray) -> LeafTables:
+def make_tables(trees: Trees, leaves: list[TreeLeaf], background: np.ndarray) -> LeafTables:
     """Return tables over a background, given as codes (rows, columns)."""
     bits = _bits(trees, leaves)
     depths = np.array([len(leaf.asks) for leaf in leaves])
@@ -107,7 +107,7 @@ def make_tables(trees: Trees, leaves: list[Leaf], background: np.ndarray) -> Lea
     return LeafTables(trees.columns, trees.value.shape[1], bits, groups)
 
 
-def _bits(trees: Trees, leaves: list[Leaf]) -> list[np.ndarray]:
+def _bits(trees: Trees, leaves: list[TreeLeaf]) -> list[np.ndarray]:
     made = []
     for at, size in enumerate(trees.sizes):
         asking = [number for number, leaf in enumerate(leaves) if at in leaf.asks]
@@ -130,7 +130,7 @@ def _patterns(bits: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
     return found
 
 
-def _places(columns: int, leaves: list[Leaf]) -> Any:
+def _places(columns: int, leaves: list[TreeLeaf]) -> Any:
     """Return a sparse matrix: the leaf's value where a feature on its path is the column."""
     from scipy.sparse import csr_matrix
 
@@ -175,7 +175,7 @@ def may_fit(trees: Trees) -> bool:
     return len(trees.left) <= MOST_NODES and leaves * sum(trees.sizes) <= MOST_ASKED
 
 
-def tables_fit(leaves: list[Leaf]) -> bool:
+def tables_fit(leaves: list[TreeLeaf]) -> bool:
     """Whether the tables of these leaves are small enough."""
     depths = np.array([len(leaf.asks) for leaf in leaves], dtype=np.float64)
     small = depths.max(initial=0) <= MOST_BITS
