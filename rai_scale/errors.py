@@ -1,6 +1,6 @@
-"""Every error that rai_scale raises on purpose.
+"""All errors that rai_scale raises on purpose.
 
-Messages say what failed, what was found and what to do. They never hold a value of the data.
+Messages say what failed, what was found and what to do. They never contain a value of the data.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def one_line(text: str) -> str:
-    """Return a text in which nothing can begin a line, move a cursor or turn the direction of text.
+    """Escape all that could start a new line, move the cursor or change the direction of text.
 
-    Names of files and columns come from others; control characters, line separators, invisible
-    marks and lone surrogates are written as Python escapes them.
+    Names of files and columns may come from untrusted sources: control characters, line
+    separators, invisible marks and lone surrogates are written as Python escapes them.
     """
     if text.isprintable():
         return text
@@ -27,14 +27,14 @@ def one_line(text: str) -> str:
 
 
 class RaiScaleError(Exception):
-    """Base of all errors of this package; each of its arguments is one line of the message."""
+    """The base of all errors of this package; each of its arguments is one line of the message."""
 
     def __str__(self) -> str:
         return "\n".join(one_line(str(line)) for line in self.args)
 
 
 class ConfigError(RaiScaleError):
-    """A configuration or an argument cannot be used as it is."""
+    """A configuration or an argument is not valid."""
 
 
 class OptionError(ConfigError, ValueError):
@@ -42,11 +42,19 @@ class OptionError(ConfigError, ValueError):
 
 
 class MissingColumnError(RaiScaleError):
-    """Columns were named that the table does not have."""
+    """The table does not have the columns that were named."""
 
 
 class MissingExtraError(RaiScaleError, ModuleNotFoundError):
-    """An optional dependency is needed and not installed."""
+    """An optional dependency is needed and is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The missing package.
+    extra : str
+        The extra of rai-scale that installs it.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
@@ -60,11 +68,11 @@ class MissingExtraError(RaiScaleError, ModuleNotFoundError):
 
 
 class MissingModelError(RaiScaleError):
-    """A language model is not installed on this machine; it is never downloaded."""
+    """A language model is not installed; models are never downloaded."""
 
 
 class UnsupportedFrameError(RaiScaleError):
-    """No engine knows this kind of frame."""
+    """No engine supports this kind of frame."""
 
 
 class TableError(RaiScaleError):
@@ -72,7 +80,15 @@ class TableError(RaiScaleError):
 
 
 class TooManyGroupsError(RaiScaleError):
-    """More distinct groups were found than were allowed to come to the driver."""
+    """There are more distinct groups than may come to the driver.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        The columns that define the groups.
+    limit : int
+        The largest number of groups that was allowed.
+    """
 
     def __init__(self, keys: Iterable[str], limit: int) -> None:
         self.keys = list(keys)
@@ -88,8 +104,16 @@ WITHHELD = "The original message is withheld because it may quote personal data.
 class WorkerError(RaiScaleError):
     """A function failed on a batch of rows.
 
-    Carries the capability, the partition and the type of the error. The message is kept only where
-    it is one of this package's own, which hold no values.
+    Parameters
+    ----------
+    label : str
+        The name of the operation.
+    partition : str
+        The number of the partition.
+    error : str
+        The type of the original error.
+    detail : str
+        Its message, if this package raised it: such messages contain no values of the data.
     """
 
     def __init__(self, label: str, partition: str, error: str, detail: str = WITHHELD) -> None:
@@ -107,18 +131,18 @@ class WorkerError(RaiScaleError):
 
 
 class BudgetExceededError(RaiScaleError):
-    """A release would cost more than what is left; raised before any data are read.
+    """A release would cost more than the remaining budget; raised before any data are read.
 
     Parameters
     ----------
     scope
         The namespace of the privacy unit, such as ``patients``.
     limit
-        What refused: the hard cap of the scope or one of its grants.
+        The limit that was exceeded: the hard cap of the scope or one of its grants.
     measure
         ``epsilon``, ``delta`` or ``rho``.
     asked, spent, remaining
-        Amounts of that measure, as decimal text.
+        Amounts of the measure, as decimal text.
     """
 
     def __init__(  # noqa: PLR0917 - positional, so that the error can be pickled
@@ -134,24 +158,24 @@ class BudgetExceededError(RaiScaleError):
 
     def __str__(self) -> str:
         return one_line(
-            f"over the budget of scope {self.scope!r} ({self.limit}): asked {self.measure} "
+            f"over the budget of scope {self.scope!r} ({self.limit}): requested {self.measure} "
             f"{self.asked}, spent {self.spent}, remaining {self.remaining}. No data were read. "
-            "Ask for less, or show a release that is stored already."
+            "Request less, or use a release that is already stored."
         )
 
 
 class GateFailed(RaiScaleError):
-    """A check of the configuration did not hold (exit code 1)."""
+    """A check of the configuration failed (exit code 1)."""
 
 
 def did_you_mean(wrong: str, choices: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest choice, or an empty string."""
+    """Return ``" Did you mean 'x'?"`` for the closest choice, or an empty string."""
     near = difflib.get_close_matches(wrong, list(choices), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def check_columns(asked: Iterable[str], found: Iterable[str]) -> None:
-    """Raise :class:`MissingColumnError` if a column that was asked for is not there."""
+    """Raise :class:`MissingColumnError` if a column of ``asked`` is not among ``found``."""
     found = list(found)
     missing = [name for name in asked if name not in found]
     if missing:

@@ -1,7 +1,7 @@
-"""What a package exports, imported when used; and the extra to install where a package is missing.
+"""The public names of packages, imported on first use, and the extra that a missing package needs.
 
-The names stand once, in the package's ``__init__.pyi``, as ``from module import name as name``:
-type checkers and editors read that file, and so does :func:`face`.
+The names are listed once, in the package's ``__init__.pyi``, as ``from module import name as
+name``: type checkers and editors read that file, and so does :func:`face`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXTRA_OF = {
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
 }
 _EXPLAIN = ("rai_scale.explanations", "rai_scale.glassbox", "rai_scale.jobs.explain")
-"""Who needs scikit-learn has it from the extra ``explain``, not from ``fairness``."""
+"""Modules that take scikit-learn and SciPy from the extra ``explain`` instead of ``fairness``."""
 
 
 def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -50,7 +50,7 @@ def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], l
 
 
 def _homes(package: str) -> dict[str, str]:
-    stub = get_data(package, "__init__.pyi")  # a package may lie in a zip, as on Spark
+    stub = get_data(package, "__init__.pyi")  # a package may be in a zip file, as on Spark
     assert stub is not None, f"{package} has no __init__.pyi"
     return {
         alias.name: str(node.module)
@@ -61,13 +61,13 @@ def _homes(package: str) -> dict[str, str]:
 
 
 def _home_of(name: str, package: str, homes: dict[str, str]) -> str:
-    """Say which of a package's own packages has a name."""
+    """Return a hint about which subpackage has a name."""
     rooms = [f"{package}.{inner}" for inner, home in homes.items() if home == package]
     return next((f" It is {room}.{name}." for room in rooms if name in _homes(room)), "")
 
 
 class _NameTheExtra(MetaPathFinder):
-    """The last finder: nobody found the package, and where we asked, the extra is named."""
+    """The last finder: if an import of this package's own finds nothing, it names the extra."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -80,7 +80,7 @@ class _NameTheExtra(MetaPathFinder):
 
 
 def _asker() -> str:
-    """Return the module whose import statement is running."""
+    """Return the name of the module whose import statement is running."""
     frame = currentframe()
     while frame and (
         frame.f_globals["__name__"] == __name__
@@ -91,6 +91,6 @@ def _asker() -> str:
 
 
 def name_missing_extras() -> None:
-    """From now on, an import of this package's own that fails names the extra, once."""
+    """From now on, a failed import within this package raises an error that names the extra."""
     if not any(isinstance(finder, _NameTheExtra) for finder in sys.meta_path):
         sys.meta_path.append(_NameTheExtra())

@@ -1,15 +1,15 @@
-"""Names of columns, as callers give them."""
+"""Names of columns, one or several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 Names = str | Iterable[str]
-"""A column, or several."""
+"""One column name, or several."""
 
 
 def names_of(given: Names | None) -> list[str]:
-    """Return the names as a list; one name may stand alone, and ``None`` is no name."""
+    """Return the names as a list: of one name for a single name, empty for None."""
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(given)

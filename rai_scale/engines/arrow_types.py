@@ -1,4 +1,4 @@
-"""Canonical Arrow types: the ones that every engine can say."""
+"""Canonical Arrow types: those that every engine supports."""
 
 from __future__ import annotations
 
@@ -10,18 +10,30 @@ _DAY = 86_400_000
 _MICROS = {"s": 1_000_000, "ms": 1_000}
 
 
-def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911, PLR0912
-    """Map a type to the one that stands for it on every engine.
+def is_number(kind: pa.DataType) -> bool:
+    """Return whether values of a type are integers, floats or decimals."""
+    known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(is_known(kind) for is_known in known)
 
-    Spark knows no unsigned integers, dictionaries, nanoseconds or 64-bit offsets; what it cannot
-    say, no function sees.
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether values of a type are text, in any of Arrow's layouts."""
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_known(kind) for is_known in known)
+
+
+def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911, PLR0912
+    """Return the type that replaces ``kind`` on every engine.
+
+    Spark has no unsigned integers, dictionaries, nanoseconds or 64-bit offsets, so no function
+    receives them on any engine.
     """
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return canonical_type(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
         text = kind.extension_name in _AS_TEXT
         return pa.string() if text else canonical_type(kind.storage_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_null(kind):
         return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return pa.binary()
@@ -52,7 +64,7 @@ def canonical_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def canonical_table(table: pa.Table, schema: pa.Schema | None = None) -> pa.Table:
-    """Cast a table to its canonical types, or to the canonical ``schema`` given."""
+    """Cast a table to its canonical types, or to the given canonical ``schema``."""
     target = canonical_schema(table.schema) if schema is None else schema
     if table.schema.equals(target):
         return table
@@ -61,7 +73,7 @@ def canonical_table(table: pa.Table, schema: pa.Schema | None = None) -> pa.Tabl
 
 
 def canonical_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cast a column to its canonical type; a time that is out of that type's range is null."""
+    """Cast a column to its canonical type; times outside that type's range become null."""
     return _cast(column, canonical_type(column.type))
 
 
@@ -79,15 +91,15 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
             [chunk.storage for chunk in column.chunks], column.type.storage_type
         )
     column = _in_range(column, kind)
-    # safe=False only drops nanoseconds: widening casts cannot fail, and others are not asked for.
+    # safe=False only drops nanoseconds: all other casts here widen the type and cannot fail
     return pc.cast(column, kind, safe=not pa.types.is_temporal(kind))
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the values of a dictionary column, of whatever type they are."""
+    """Return the values of a dictionary column of any value type."""
     held = column.type.value_type
     if not isinstance(held, pa.BaseExtensionType) and not pa.types.is_nested(held):
-        return pc.cast(column, column.type.value_type)
+        return pc.cast(column, held)
     kind = canonical_type(column.type)
     values = [canonical_column(pa.chunked_array([part.dictionary])) for part in column.chunks]
     parts = zip(values, column.chunks, strict=True)
@@ -97,7 +109,7 @@ def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the text of each value, as pandas and Python say it."""
+    """Return the text that Python gives each value."""
     values = column.to_pandas()
     missing = values.isna()
     texts = [None if gone else str(v) for v, gone in zip(values, missing, strict=True)]
@@ -105,7 +117,7 @@ def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _in_range(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Put null for times that would wrap around in the cast to ``kind``."""
+    """Return the column with null for times that would overflow in the cast to ``kind``."""
     found = column.type
     if pa.types.is_date64(found) and pa.types.is_date32(kind):
         most = (2**31 - 1) * _DAY
@@ -119,7 +131,7 @@ def _in_range(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def overlay(table: pa.Table, columns: pa.Table) -> pa.Table:
-    """Replace the columns of the same name in place and append the others."""
+    """Return ``table`` with ``columns``: those of the same name replaced, the others appended."""
     for field, column in zip(columns.schema, columns.columns, strict=True):
         at = table.schema.get_field_index(field.name)
         table = (
@@ -129,5 +141,5 @@ def overlay(table: pa.Table, columns: pa.Table) -> pa.Table:
 
 
 def overlay_schema(schema: pa.Schema, outputs: pa.Schema) -> pa.Schema:
-    """Return the schema that :func:`overlay` gives."""
+    """Return the schema of the result of :func:`overlay`."""
     return overlay(schema.empty_table(), outputs.empty_table()).schema

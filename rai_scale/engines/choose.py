@@ -1,4 +1,4 @@
-"""Find the engine from the caller's frame, or from its name in a configuration."""
+"""Choose an engine by the caller's frame, or by its name in a configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def engine_of(frame: Any) -> Engine:
     Raises
     ------
     UnsupportedFrameError
-        If it is none of pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table.
+        If it is not a pyspark, dask or pandas DataFrame, a DuckDB relation or a pyarrow Table.
     """
     homes = {kind.__module__.split(".")[0] for kind in type(frame).__mro__}
     names = {kind.__name__ for kind in type(frame).__mro__}
@@ -36,7 +36,21 @@ def engine_of(frame: Any) -> Engine:
 
 
 def engine_named(name: str, session: Any = None, remote: str | None = None) -> Engine:
-    """Return an engine by name; ``spark`` uses ``session``, the active session or a new one."""
+    """Return an engine by name.
+
+    Parameters
+    ----------
+    name : {"local", "dask", "spark"}
+    session : SparkSession, optional
+        The session of the Spark engine; by default the active session, or a new one.
+    remote : str, optional
+        The address of a Spark Connect server, for a new session.
+
+    Raises
+    ------
+    ConfigError
+        If there is no engine of this name.
+    """
     if name == "local":
         from rai_scale.engines.local import LocalEngine
 

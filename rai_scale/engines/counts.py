@@ -1,4 +1,4 @@
-"""Group counts of one batch as a mergeable state, for engines that cannot count by themselves."""
+"""Counts per group of one batch, and their merge, for engines without counts of their own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.list_keys import bytes_as_lists, is_list_of_numbers, lists_as_bytes
-from rai_scale.errors import ConfigError, TooManyGroupsError
+from rai_scale.errors import ConfigError
 
 Sum = str | tuple[str, ...]
 """A column to sum, or columns whose product is summed."""
 
 
 def factors(name: Sum) -> tuple[str, ...]:
-    """Return the columns of a sum."""
+    """Return the columns of a sum: one, or the factors of a product."""
     return (name,) if isinstance(name, str) else tuple(name)
 
 
@@ -27,26 +27,19 @@ def columns_of(sums: Sequence[Sum]) -> list[str]:
 
 
 def sum_name(name: Sum) -> str:
-    """Return the name of the column that holds a sum."""
+    """Return the name of a sum's column in the result."""
     return "sum_" + "*".join(factors(name))
 
 
-def check_limit(table: pa.Table, keys: Sequence[str], limit: int | None) -> pa.Table:
-    """Return ``table``, or raise if it has more rows than the limit."""
-    if limit is not None and table.num_rows > limit:
-        raise TooManyGroupsError(keys, limit)
-    return table
-
-
 def refuse_nested(schema: pa.Schema, keys: Sequence[str]) -> None:
-    """Raise for keys that no engine compares: structs, maps, lists of other than numbers."""
+    """Raise :class:`ConfigError` for keys that no engine can compare, such as structs."""
     for key in keys:
         kind = schema.field(key).type
         odd = pa.types.is_interval(kind) or pa.types.is_nested(kind)
         if odd and not is_list_of_numbers(kind):
             raise ConfigError(
-                f"column {key!r} is of type {kind}, and groups are made of single values. Name one "
-                "of its parts as a column of its own."
+                f"column {key!r} has type {kind}, which cannot define groups. Make a column of one "
+                "of its parts and use that."
             )
 
 
@@ -59,7 +52,7 @@ def counts_schema(schema: pa.Schema, keys: Sequence[str], sums: Sequence[Sum]) -
 
 
 def count_groups(table: pa.Table, keys: Sequence[str], sums: Sequence[Sum]) -> pa.Table:
-    """Count one batch; the state that :func:`merge_counts` merges."""
+    """Count the rows of one batch per group; :func:`merge_counts` merges the results."""
     ones = pa.array(np.ones(table.num_rows, dtype=np.int64))
     values = [ones, *(_product(table, name) for name in sums)]
     names = [*keys, "count", *map(sum_name, sums)]
@@ -72,7 +65,7 @@ def _product(table: pa.Table, name: Sum) -> pa.ChunkedArray:
 
 
 def merge_counts(table: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """Add up rows of equal keys; associative and commutative."""
+    """Add up the counts of rows with equal keys; associative and commutative."""
     totals = [name for name in table.column_names if name not in keys]
     encoded = lists_as_bytes(table, keys)
     grouped = encoded.group_by(list(keys)).aggregate([(name, "sum") for name in totals])
@@ -80,5 +73,5 @@ def merge_counts(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     grouped = bytes_as_lists(grouped.rename_columns([*keys, *totals]), table.schema)
     if keys or "count" not in totals:
         return grouped
-    at = grouped.schema.get_field_index("count")  # the total of no rows is 0, not null
+    at = grouped.schema.get_field_index("count")  # without rows the total is 0, not null
     return grouped.set_column(at, "count", pc.fill_null(grouped["count"], 0))

@@ -1,12 +1,11 @@
-"""Dask: the caller's frame on whatever scheduler the caller has; no cluster is ever made."""
+"""Dask frames, on the scheduler that the caller has; only :func:`job_client` starts a cluster."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,16 +16,9 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
-from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase, cut
-from rai_scale.engines.counts import (
-    Sum,
-    check_limit,
-    columns_of,
-    count_groups,
-    counts_schema,
-    merge_counts,
-)
+from rai_scale.engines.counts import Sum, columns_of, count_groups, counts_schema, merge_counts
 from rai_scale.engines.frames import (
+    TEXT,
     arrow_to_frame,
     as_texts,
     frame_as,
@@ -36,12 +28,17 @@ from rai_scale.engines.frames import (
 )
 from rai_scale.engines.groups import split_groups
 from rai_scale.engines.object_columns import declared_frame, has_objects
-from rai_scale.engines.partition import BatchFunction, plain_errors, run_on_frame
-from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.engines.partition import BatchFunction, run_on_frame
+from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
+from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable
+from rai_scale.engines.tasks import split_table
+
+# dask would otherwise replace the object columns of the meta by its own string type
+_own_types = partial(dask.config.set, {"dataframe.convert-string": False})
 
 
-class DaskEngine(EngineBase):
+class DaskEngine(Engine):
     """The verbs over ``dask.dataframe.DataFrame``; lazy until counted or collected."""
 
     name = "dask"
@@ -52,112 +49,69 @@ class DaskEngine(EngineBase):
         return frame_schema(data._meta)
 
     def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
-        """Convert object columns partition by partition; see the protocol."""
+        """Convert object columns partition by partition; see :meth:`Engine.declared`."""
         if not has_objects(data._meta):
             return data
         meta = declared_frame(data._meta, types)
-        with dask.config.set({"dataframe.convert-string": False}):
+        with _own_types():
             return data.map_partitions(declared_frame, dict(types), meta=meta)
 
     def _apply(self, data: Any, batch: BatchFunction) -> Any:
         if not batch.aligned:
             data = data[list(batch.inputs)]
         meta = run_on_frame(batch, data._meta, "meta")
-        # dask would replace the object columns of the meta by its own string type
-        with dask.config.set({"dataframe.convert-string": False}):
+        with _own_types():
             return data.map_partitions(_run_partition, batch, meta=meta)
 
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         gathered = data[list(batch.inputs)].shuffle(on=list(keys))
         meta = arrow_to_frame(batch.outputs.empty_table(), text_dtype(data._meta))
-        with dask.config.set({"dataframe.convert-string": False}):
+        with _own_types():
             return gathered.map_partitions(_run_groups, batch, list(keys), meta=meta)
 
-    def group_counts(
-        self,
-        data: Any,
-        keys: Sequence[str],
-        sums: Sequence[Sum] = (),
-        limit: int | None = None,
+    def _group_counts(
+        self, data: Any, keys: Sequence[str], sums: Sequence[Sum], limit: int | None
     ) -> pa.Table:
-        """Count per partition and merge as a tree; see the protocol."""
         names = list(dict.fromkeys([*keys, *columns_of(sums)]))
-        self._check(data, names)
         kept = data[names or list(data.columns)[:1]]
         found = self.schema(kept)
         schema = counts_schema(found, keys, sums)
-        meta = arrow_to_frame(schema.empty_table(), pd.ArrowDtype(pa.string()))
-        counted = kept.reduction(
-            _count_partition,
-            aggregate=_merge_partitions,
-            meta=meta,
-            chunk_kwargs={
-                **{"schema": found, "keys": list(keys), "sums": list(sums), "limit": limit}
-            },
-            aggregate_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
-            combine=_merge_partitions,
-            combine_kwargs={"schema": schema, "keys": list(keys), "limit": limit},
-            split_every=8,
-        )
-        with plain_errors():
-            table = canonical_table(frame_to_arrow(counted.compute()), schema)
-        return check_limit(table, keys, limit)
+        count = partial(_count_partition, schema=found, keys=keys, sums=sums, limit=limit)
+        return _reduced(kept, count, schema, keys, limit)
 
-    def aggregate_sql(
-        self,
-        data: Any,
-        rows: str,
-        totals: str,
-        *,
-        keys: Sequence[str],
-        together: Sequence[str] = (),
+    def _aggregate_sql(
+        self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table:
-        """Select per partition, shuffle by ``together``, add up and merge; see the protocol."""
         empty = _run_sql(frame_to_arrow(data._meta), SQL_DATA, rows)
         schema = _run_sql(empty, SQL_ROWS, totals).schema
-        text = pd.ArrowDtype(pa.string())
         texts = [f.name for f in self.schema(data) if pa.types.is_string(f.type)]
-        with dask.config.set({"dataframe.convert-string": False}):
+        with _own_types():
             kept = data.map_partitions(
-                _sql_partition, SQL_DATA, rows, texts, meta=arrow_to_frame(empty, text)
+                _sql_partition, SQL_DATA, rows, texts, meta=arrow_to_frame(empty, TEXT)
             )
             if together:
                 kept = kept.shuffle(on=list(together))
-            merge = {"schema": schema, "keys": list(keys), "limit": None}
-            counted = kept.reduction(
-                _sql_partition,
-                aggregate=_merge_partitions,
-                meta=arrow_to_frame(schema.empty_table(), text),
-                chunk_kwargs={"table": SQL_ROWS, "sql": totals},
-                aggregate_kwargs=merge,
-                combine=_merge_partitions,
-                combine_kwargs=merge,
-                split_every=8,
-            )
-            with plain_errors():
-                return canonical_table(frame_to_arrow(counted.compute()), schema)
+            add_up = partial(_sql_partition, table=SQL_ROWS, sql=totals)
+            return _reduced(kept, add_up, schema, keys)
 
-    def collect(self, data: Any) -> pa.Table:
-        """Compute all partitions; see the protocol."""
-        with plain_errors():
-            return frame_to_arrow(data.compute())
+    def _collect(self, data: Any) -> pa.Table:
+        return frame_to_arrow(data.compute())
 
     def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
         """Make a frame of ArrowDtype columns with ``partitions`` partitions."""
-        text = pd.ArrowDtype(pa.string())
-        parts = [arrow_to_frame(part, text) for part in cut(canonical_table(table), partitions)]
-        meta = arrow_to_frame(canonical_table(table).slice(0, 0), text)
-        return dd.from_map(_same, parts, meta=meta)
+        table = canonical_table(table)
+        parts = [arrow_to_frame(part, TEXT) for part in split_table(table, partitions)]
+        return dd.from_map(_unchanged, parts, meta=arrow_to_frame(table.slice(0, 0), TEXT))
 
     def publish(self, path: str) -> SharedFile:
-        """Upload a file to each worker of the current client, or name it where there is none."""
+        """Upload a file to each worker of the current client; without one, use its local path."""
         from distributed import get_client
 
         name = content_name(path)
         try:
             client = get_client()
         except ValueError:
-            return SharedFile(name, _OnThisMachine(os.path.abspath(path)))
+            return SharedFile(name, FixedPath(os.path.abspath(path)))
         with tempfile.TemporaryDirectory() as folder:
             named = os.path.join(folder, name)
             os.symlink(os.path.abspath(path), named)
@@ -167,9 +121,15 @@ class DaskEngine(EngineBase):
 
 @contextmanager
 def job_client(scheduler: str | None) -> Iterator[None]:
-    """Connect to a scheduler, or run a cluster of one-threaded processes while a job lasts.
+    """Connect to a scheduler, or run a local cluster of single-threaded processes, during a job.
 
-    Only jobs call this: they own their process, and threads would take turns at Python's lock.
+    Only jobs call this, because they own their process. Processes are used because threads would
+    wait for each other at Python's global lock.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        The address of the scheduler; without it, a cluster with one process per core is started.
     """
     from distributed import Client, LocalCluster
 
@@ -187,41 +147,36 @@ def job_client(scheduler: str | None) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class _OnThisMachine:
-    path: str
-
-    def __call__(self, name: str) -> str:
-        return self.path
-
-
 def _in_worker_folder(name: str) -> str:
     from distributed import get_worker
 
     return os.path.join(get_worker().local_directory, name)
 
 
-def _same(part: pd.DataFrame) -> pd.DataFrame:
+def _unchanged(part: pd.DataFrame) -> pd.DataFrame:
     return part
 
 
+def _number(partition_info: Mapping[str, Any] | None) -> str:
+    return str((partition_info or {}).get("number", "?"))
+
+
 def _run_partition(
-    frame: pd.DataFrame, batch: BatchFunction, partition_info: dict | None = None
+    frame: pd.DataFrame, batch: BatchFunction, partition_info: dict[str, Any] | None = None
 ) -> pd.DataFrame:
-    partition = "?" if not partition_info else str(partition_info.get("number", "?"))
-    return run_on_frame(batch, frame, partition)
+    return run_on_frame(batch, frame, _number(partition_info))
 
 
 def _run_groups(
     frame: pd.DataFrame,
     batch: BatchFunction,
     keys: list[str],
-    partition_info: dict | None = None,
+    partition_info: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
-    partition = "?" if not partition_info else str(partition_info.get("number", "?"))
+    partition = _number(partition_info)
     table = batch.guard(partial(frame_to_arrow, frame, batch.inputs), partition)
-    done = [batch.run_whole(group, partition) for group in split_groups(table, keys)]
-    return arrow_to_frame(pa.concat_tables([batch.outputs.empty_table(), *done]), text_dtype(frame))
+    done = (batch.run_whole(group, partition) for group in split_groups(table, keys))
+    return arrow_to_frame(batch.concat(done), text_dtype(frame))
 
 
 def _sql_partition(
@@ -233,7 +188,7 @@ def _sql_partition(
         kept = pa.types.is_string(field.type) or pa.types.is_nested(field.type)
         if field.name in texts and not kept:  # in another partition such objects may be texts
             data = data.set_column(at, field.name, as_texts(frame[field.name]))
-    return arrow_to_frame(_run_sql(data, table, sql), pd.ArrowDtype(pa.string()))
+    return arrow_to_frame(_run_sql(data, table, sql), TEXT)
 
 
 def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
@@ -244,20 +199,38 @@ def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
         return canonical_table(connection.sql(sql).to_arrow_table())
 
 
+def _reduced(
+    data: Any,
+    count: Callable[[pd.DataFrame], pd.DataFrame],
+    schema: pa.Schema,
+    keys: Sequence[str],
+    limit: int | None = None,
+) -> pa.Table:
+    """Count each partition and merge the counts as a tree."""
+    merge = partial(_merge_partitions, schema=schema, keys=keys, limit=limit)
+    meta = arrow_to_frame(schema.empty_table(), TEXT)
+    counted = data.reduction(count, aggregate=merge, combine=merge, meta=meta, split_every=8)
+    return canonical_table(frame_to_arrow(counted.compute()), schema)
+
+
 def _count_partition(
-    frame: pd.DataFrame, schema: pa.Schema, keys: list[str], sums: list[Sum], limit: int | None
+    frame: pd.DataFrame,
+    schema: pa.Schema,
+    keys: Sequence[str],
+    sums: Sequence[Sum],
+    limit: int | None,
 ) -> pd.DataFrame:
-    counted = _cut_off(count_groups(frame_as(frame, schema), keys, sums), limit)
-    return arrow_to_frame(counted, pd.ArrowDtype(pa.string()))
+    counted = count_groups(frame_as(frame, schema), keys, sums)
+    return arrow_to_frame(_at_most(counted, limit), TEXT)
 
 
 def _merge_partitions(
-    frame: pd.DataFrame, schema: pa.Schema, keys: list[str], limit: int | None
+    frame: pd.DataFrame, schema: pa.Schema, keys: Sequence[str], limit: int | None
 ) -> pd.DataFrame:
     merged = merge_counts(canonical_table(frame_to_arrow(frame), schema), keys)
-    return arrow_to_frame(_cut_off(merged, limit), pd.ArrowDtype(pa.string()))
+    return arrow_to_frame(_at_most(merged, limit), TEXT)
 
 
-def _cut_off(table: pa.Table, limit: int | None) -> pa.Table:
-    """Keep one group too many: that is enough to know, and groups only become more."""
+def _at_most(table: pa.Table, limit: int | None) -> pa.Table:
+    """Keep one group more than the limit, which is enough to see that there are too many."""
     return table if limit is None else table.slice(0, limit + 1)

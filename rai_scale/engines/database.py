@@ -1,6 +1,7 @@
-"""DuckDB: one database per process for tables in memory, and relations of streams.
+"""DuckDB: one database per process for tables in memory, and relations over streams.
 
-To start and end a database takes several times as long as to count some thousand rows.
+The database is shared because starting and closing one takes several times as long as counting a
+few thousand rows.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _started: list[duckdb.DuckDBPyConnection] = []
 
 
 def _leave_inherited() -> None:
-    """Never end the parent's database: that would wait for threads that a fork does not have."""
+    """Keep the parent's database open: closing it would wait for threads that a fork lacks."""
     for inherited in _started:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
     _started.clear()
@@ -31,7 +32,7 @@ os.register_at_fork(after_in_child=_leave_inherited)
 def connection() -> duckdb.DuckDBPyConnection:
     """Return a new connection to this process's database; each thread and relation has its own.
 
-    A database that an error of DuckDB closed is started anew.
+    A database that was closed by an error in DuckDB is started again.
     """
     try:
         found = _started[-1].cursor()
@@ -44,7 +45,14 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @dataclass(frozen=True)
 class ArrowStream:
-    """A table that is made anew each time it is scanned; DuckDB reads it batch by batch."""
+    """A table that is produced again for each scan; DuckDB reads it batch by batch.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+    batches : callable
+        Returns an iterator over the table's parts; their types are cast to ``schema``.
+    """
 
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.Table]]
@@ -59,7 +67,7 @@ class ArrowStream:
 
 
 def relation_of(stream: ArrowStream) -> duckdb.DuckDBPyRelation:
-    """Make a lazy relation of a stream, on a connection of its own.
+    """Return a lazy relation over a stream, on a connection of its own.
 
     A connection cannot read from a stream that reads from the same connection.
     """

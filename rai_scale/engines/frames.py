@@ -1,4 +1,4 @@
-"""The one place where Arrow and pandas meet, so that dtypes are the same on every engine."""
+"""All conversions between Arrow and pandas, so that dtypes are the same on every engine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,23 @@ import pyarrow as pa
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table
 from rai_scale.errors import ConfigError
 
+TEXT = pd.ArrowDtype(pa.string())
+
 
 def pandas_dtype(kind: pa.DataType, text: object) -> object:
-    """Return the pandas dtype of a new column: plain for text and floats, else Arrow's.
+    """Return the pandas dtype of a new column.
 
-    ``text`` is the frame's own dtype for strings, so that a new column looks like its neighbours;
-    where that is Arrow's, floats are Arrow's too, which tell NaN from null.
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+    text : object
+        The dtype that the frame uses for text.
+
+    Returns
+    -------
+    object
+        ``text`` for text, NumPy's float64 for float64, and Arrow's dtype for all other types. If
+        ``text`` is Arrow's, float64 is Arrow's too, which distinguishes NaN from null.
     """
     if pa.types.is_string(kind):
         return text
@@ -29,41 +40,39 @@ def pandas_dtype(kind: pa.DataType, text: object) -> object:
 
 
 def check_unique(names: Sequence[object]) -> None:
-    """Raise :class:`ConfigError` where two columns share a name, or one has none."""
+    """Raise :class:`ConfigError` for column names that are repeated, empty or not text."""
     double = sorted({str(name) for name in names if list(names).count(name) > 1})
     if double:
-        raise ConfigError(f"column names must be unique; found twice: {', '.join(double)}.")
+        raise ConfigError(
+            f"column names must be unique; found more than once: {', '.join(double)}."
+        )
     odd = [name for name in names if not isinstance(name, str) or not name]
     if odd:
         kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
         raise ConfigError(
-            f"column names must be texts that are not empty; {len(odd)} of them are not ({kinds}). "
+            f"column names must be non-empty text; {len(odd)} of them are not (types: {kinds}). "
             "Rename them first: frame.columns = [str(name) for name in frame.columns]."
         )
 
 
 def text_dtype(frame: pd.DataFrame) -> object:
-    """Return the dtype that the frame uses for text: a string dtype if it has one, or object."""
-    for dtype in frame.dtypes:
-        if isinstance(dtype, pd.StringDtype):
-            return dtype
-        if isinstance(dtype, pd.ArrowDtype) and pa.types.is_string(dtype.pyarrow_dtype):
-            return dtype
-    return "object"
+    """Return the dtype that the frame uses for text: a string dtype if it has one, else object."""
+    texts = (kind for kind in frame.dtypes if isinstance(kind, pd.StringDtype) or kind == TEXT)
+    return next(texts, "object")
 
 
 def column_to_arrow(series: pd.Series) -> pa.Array:
     """Convert one pandas column; an object column of mixed values becomes text.
 
-    Null, None, NaN and NaT are null. A mixed column (say numbers among strings) is what a CSV with
-    dirt looks like in pandas; each value is taken as ``str(value)``. Lone surrogates, which no
-    UTF-8 can hold, become U+FFFD. Intervals (of ``pandas.cut``) and periods are their texts,
-    categories what their values are.
+    None, NA, NaN and NaT become null. A mixed column (numbers among strings, as from a damaged CSV
+    file) becomes ``str(value)`` of each value. Lone surrogates, which UTF-8 cannot encode, become
+    U+FFFD. Intervals (as from ``pandas.cut``) and periods become their text, categories a
+    dictionary of their values.
 
     Raises
     ------
     ConfigError
-        For a dtype that Arrow has no type for, such as complex numbers.
+        If Arrow has no type for the dtype, as for complex numbers.
     """
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -79,14 +88,14 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
         array = pa.Array.from_pandas(series)
     except pa.ArrowNotImplementedError:
         raise ConfigError(
-            f"column {series.name!r} is of dtype {dtype}, which has no type in Arrow. Convert it "
+            f"column {series.name!r} has dtype {dtype}, for which Arrow has no type. Convert it "
             "first, for example with astype('float64') or astype(str)."
         ) from None
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         array = as_texts(series)
     objects = dtype.kind == "O" and pa.types.is_date(array.type)
     if objects and any(isinstance(value, datetime) for value in series):
-        array = as_texts(series)  # Arrow would cut times off dates
+        array = as_texts(series)  # Arrow would drop the times of day
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
@@ -95,32 +104,31 @@ def _coded(codes: np.ndarray, values: pa.Array) -> pa.Array:
 
 
 def as_texts(series: pd.Series) -> pa.Array:
-    """Return ``str(value)`` of each value as UTF-8, and null for missing ones."""
-    return pa.array([None if _missing(v) else _text(str(v)) for v in series], pa.string())
+    """Return ``str(value)`` of each value as UTF-8, and null for missing values."""
+    return pa.array([None if _missing(v) else utf8_text(str(v)) for v in series], pa.string())
 
 
 def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    """Convert the columns of ``schema``; objects that it says are text are texts, value by value.
+    """Convert the columns of ``schema``; an object column becomes text where the schema says so.
 
-    A partition whose objects are all of one kind is then no other than one where they are mixed.
+    The types are then the same in a partition whose objects are all of one type and in one where
+    they are mixed.
     """
     table = frame_to_arrow(frame, schema.names)
     for at, (found, wanted) in enumerate(zip(table.schema, schema, strict=True)):
         if found.type.equals(wanted.type) or not pa.types.is_string(wanted.type):
             continue
         if pa.types.is_binary(found.type):
-            decoded = [_decoded(value) for value in table.column(at).to_pylist()]
-            table = table.set_column(at, wanted, pa.array(decoded, pa.string()))
+            raw = table.column(at).to_pylist()
+            texts = [None if v is None else v.decode("utf-8", "backslashreplace") for v in raw]
+            table = table.set_column(at, wanted, pa.array(texts, pa.string()))
         elif not pa.types.is_nested(found.type) and len(table):
             table = table.set_column(at, wanted, as_texts(frame[wanted.name]))
     return canonical_table(table, schema)
 
 
-def _decoded(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "backslashreplace")
-
-
-def _text(value: str) -> str:
+def utf8_text(value: str) -> str:
+    """Return a text that UTF-8 can encode: lone surrogates become U+FFFD."""
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -129,7 +137,7 @@ def _missing(value: object) -> bool:
 
 
 def frame_to_arrow(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> pa.Table:
-    """Convert (some columns of) a pandas frame to a table of canonical types; the index is left."""
+    """Convert columns of a pandas frame (all by default) to canonical types, without the index."""
     check_unique(list(frame.columns))
     names = list(frame.columns if columns is None else columns)
     if not names:
@@ -138,7 +146,7 @@ def frame_to_arrow(frame: pd.DataFrame, columns: Sequence[str] | None = None) ->
 
 
 def arrow_to_frame(table: pa.Table, text: object = "object") -> pd.DataFrame:
-    """Convert a table to pandas, with the dtypes of :func:`pandas_dtype`."""
+    """Convert a table to pandas with the dtypes of :func:`pandas_dtype`; ``text`` as there."""
     return pd.DataFrame(
         {
             field.name: _to_series(column, pandas_dtype(field.type, text))
@@ -148,21 +156,21 @@ def arrow_to_frame(table: pa.Table, text: object = "object") -> pd.DataFrame:
     )
 
 
-def _to_series(column: pa.ChunkedArray, dtype: object) -> pd.Series:
+def _to_series(column: pa.ChunkedArray, dtype: Any) -> pd.Series:
     if isinstance(dtype, pd.ArrowDtype):
         return pd.Series(pd.arrays.ArrowExtensionArray(column.cast(dtype.pyarrow_dtype)))
-    return column.to_pandas().astype(dtype)  # type: ignore[call-overload]
+    return pd.Series(column.to_pandas().astype(dtype))
 
 
 def frame_schema(frame: pd.DataFrame) -> pa.Schema:
-    """Return the canonical schema of a pandas (or dask ``_meta``) frame; reads objects only."""
+    """Return the canonical schema of a pandas frame; reads the values of object columns only."""
     check_unique(list(frame.columns))
     kinds = [(name, column_to_arrow(_of_its_type(frame[name])).type) for name in frame.columns]
     return canonical_schema(pa.schema(kinds))
 
 
 def _of_its_type(series: pd.Series) -> pd.Series:
-    """Return as few values as tell the type: none but of objects, one where all are texts."""
+    """Return the values that decide the type: of an object column all, or one if all are text."""
     if series.dtype != object:
         return series.iloc[:0]
     if len(series) and pd.api.types.infer_dtype(series, skipna=True) == "string":
@@ -171,15 +179,25 @@ def _of_its_type(series: pd.Series) -> pd.Series:
 
 
 def pandas_dtypes(data: Any) -> pd.Series | None:
-    """Return the types of a pandas or dask frame's columns; ``None`` of another frame."""
+    """Return the dtypes of a pandas or dask frame; None for another kind of frame."""
     meta = getattr(data, "_meta", data)  # dask keeps the types of its partitions there
     return meta.dtypes if isinstance(meta, pd.DataFrame) else None
 
 
 def level_maker(data: Any, name: str) -> Callable[[str], Any] | None:
-    """Return what makes a value of its text where a column holds intervals or periods, else None.
+    """Return the parser of a column's values if they are intervals or periods, else None.
 
-    ``data`` is a pandas or dask frame or an Arrow table; other frames have no such columns.
+    Parameters
+    ----------
+    data : frame
+        Only pandas and dask frames and Arrow tables have such columns.
+    name : str
+        The column.
+
+    Returns
+    -------
+    callable or None
+        Makes a ``pandas.Interval`` or ``pandas.Period`` from its text.
     """
     dtypes = pandas_dtypes(data)
     dtype: Any

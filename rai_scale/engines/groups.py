@@ -1,8 +1,8 @@
-"""Rows of one key together: how a table, or a sorted stream of tables, is cut into groups."""
+"""How the rows of a table, or of a sorted stream of tables, are split into groups by key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +21,21 @@ def split_groups(table: pa.Table, keys: Sequence[str]) -> Iterator[pa.Table]:
         yield table.take(pa.array(order[start:end]))
 
 
-def groups_of_sorted(tables: Iterator[pa.Table], keys: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield whole groups of a stream in which the rows of each key stand side by side."""
-    waiting: list[pa.Table] = []
+def groups_of_sorted(tables: Iterable[pa.Table], keys: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield whole groups of a stream whose rows are sorted by ``keys``; null and NaN are keys.
+
+    At most one group and one table are held in memory at a time.
+    """
+    pending: list[pa.Table] = []
     for table in tables:
-        for group in split_groups(table, keys):
-            if waiting and _key(waiting[0], keys) != _key(group, keys):
-                yield pa.concat_tables(waiting)
-                waiting = []
-            waiting.append(group)
-    if waiting:
-        yield pa.concat_tables(waiting)
-
-
-def _key(table: pa.Table, keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(repr(table[key][0].as_py()) for key in keys)
+        if table.num_rows == 0:
+            continue
+        last = pending[-1].slice(pending[-1].num_rows - 1) if pending else table.slice(0, 1)
+        codes = row_codes(pa.concat_tables([last, table]), keys)
+        begin = 0
+        for start in np.flatnonzero(np.diff(codes)).tolist():
+            yield pa.concat_tables([*pending, table.slice(begin, start - begin)])
+            pending, begin = [], start
+        pending.append(table.slice(begin))
+    if pending:
+        yield pa.concat_tables(pending)

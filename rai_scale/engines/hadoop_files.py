@@ -1,17 +1,17 @@
-"""Files through the file system of a classic Spark session: what no DataFrame can do.
+"""Single files through the file system of a classic Spark session.
 
-That is to write or delete a single file, and to see one whose name is hidden (``_``, ``.``).
-
-Spark Connect has no such thing; see :func:`can_write`.
+DataFrames cannot write or delete a single file, or see one whose name is hidden (``_``, ``.``).
+Spark Connect has no such access; see :func:`can_write`.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 
 def can_write(session: Any) -> bool:
-    """Whether this process can write single files through the session: classic Spark only."""
+    """Return whether this process can write single files through the session (classic Spark)."""
     try:
         return session._jvm is not None
     except Exception:  # Connect has no such attribute, and some platforms forbid it
@@ -19,7 +19,14 @@ def can_write(session: Any) -> bool:
 
 
 def listed(session: Any, url: str) -> dict[str, tuple[int, float]] | None:
-    """Return address, size and time of change of all files below, hidden ones too; None: absent."""
+    """List all files below an address, hidden ones included.
+
+    Returns
+    -------
+    dict of str to (int, float), or None
+        Size in bytes and time of the last change (seconds since 1970) by address; None if nothing
+        is there.
+    """
     files, path = _files_and_path(session, url)
     if not files.exists(path):
         return None
@@ -32,28 +39,22 @@ def listed(session: Any, url: str) -> dict[str, tuple[int, float]] | None:
 
 
 def read(session: Any, url: str, start: int, end: int) -> bytes:
-    """Return bytes ``[start, end)`` of a file, which must be small: its bytes pass py4j as text."""
+    """Return bytes ``[start, end)`` of a file; only for small files (py4j copies them as text)."""
     files, path = _files_and_path(session, url)
-    stream = files.open(path)
-    try:
+    with closing(files.open(path)) as stream:
         stream.seek(start)
         return bytes(stream.readNBytes(end - start))
-    finally:
-        stream.close()
 
 
 def save(session: Any, url: str, content: bytes) -> None:
-    """Write a file in place of the one that is there; its folder is made."""
+    """Write or replace a file; its folder is created."""
     files, path = _files_and_path(session, url)
-    stream = files.create(path, True)
-    try:
+    with closing(files.create(path, True)) as stream:
         stream.write(bytearray(content))
-    finally:
-        stream.close()
 
 
 def delete(session: Any, url: str) -> None:
-    """Delete a file, or a folder with all that is in it; nothing happens if it is absent."""
+    """Delete a file, or a folder with all its content; nothing happens if it does not exist."""
     files, path = _files_and_path(session, url)
     files.delete(path, True)
 

@@ -1,4 +1,4 @@
-"""Columns replaced by whether they hold one value: natively where the engine has expressions."""
+"""Columns compared with one value each, in SQL or on Arrow tables."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.sql_tables import quoted
+from rai_scale.engines.sql_tables import quoted, text_literal
 
 _PLAIN = (str, bool, int, float, Decimal)
-"""What has a literal in DuckDB's SQL that is the value itself."""
+"""The types whose values have an exact literal in DuckDB's SQL."""
 
 
 @dataclass(frozen=True)
 class Equal:
-    """Table function: 1 where a column holds its value, 0 elsewhere, null where it is null."""
+    """Table function: 1 where a column equals its value, 0 elsewhere, null where it is null."""
 
     values: dict[str, Any]
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the columns of ``values``."""
+        """Return the columns of ``values``, as int64."""
         columns = {}
         for name, value in self.values.items():
             column = table[name]
@@ -37,7 +37,19 @@ class Equal:
 
 
 def sql_indicators(data: Any, values: Mapping[str, Any]) -> Any:
-    """Return the indicators of a relation; ``None`` of another frame or of other values."""
+    """Compare the columns of a DuckDB relation with one value each, lazily.
+
+    Parameters
+    ----------
+    data : frame of the local engine
+    values : mapping of str to object
+        See :meth:`~rai_scale.engines.protocol.Engine.with_indicators`.
+
+    Returns
+    -------
+    duckdb.DuckDBPyRelation or None
+        None if the frame is not a relation, or a value has no exact literal in SQL.
+    """
     plain = all(value is None or isinstance(value, _PLAIN) for value in values.values())
     if not plain or not hasattr(data, "project"):
         return None
@@ -55,7 +67,7 @@ def sql_indicators(data: Any, values: Mapping[str, Any]) -> Any:
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return text_literal(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     return f"CAST('{value!r}' AS DOUBLE)" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""Keys of groups as Python, pandas and NumPy have them, without a detour through floats.
+"""Keys of groups as Python, pandas and NumPy values, never converted through floats.
 
-A float holds whole numbers up to 2^53 only: two groups beyond it would become one. So a whole
-number stays one, whatever column it comes from, and codes are made of Arrow's own values.
+A float represents integers exactly only up to 2^53: two groups beyond it would become one. So
+integers stay integers, whatever column they come from, and codes are made from Arrow's own values.
 """
 
 from __future__ import annotations
@@ -23,38 +23,32 @@ _WIDEST = 76
 _EXACT = 2**53
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Whether values of a type are integers, floats or decimals."""
-    known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    return any(is_known(kind) for is_known in known)
-
-
 def key_values(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column without nulls as pandas would hold it, every value distinct that was.
+    """Return a column without nulls as pandas would hold it; distinct values stay distinct.
 
-    Decimals without places are integers: int64, else uint64, else Python's own (dtype object).
-    Decimals with places stay ``decimal.Decimal``.
+    Decimals without decimal places become integers: int64, else uint64, else Python's own (dtype
+    object). Decimals with decimal places stay ``decimal.Decimal``.
     """
     if pa.types.is_decimal(column.type) and column.type.scale <= 0:
-        return _whole(column)
-    return column.to_pandas().to_numpy()
+        return _integers(column)
+    return np.asarray(column.to_pandas().to_numpy())
 
 
 def number_values(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column without nulls to compute with: as :func:`key_values`, but floats of decimals.
+    """Return a column without nulls to compute with: as :func:`key_values`, but no decimals.
 
-    A metric of numbers with places computes with 64-bit floats, as scikit-learn does.
+    Decimals with decimal places become float64, with which scikit-learn computes.
     """
     if pa.types.is_decimal(column.type) and column.type.scale > 0:
         column = column.cast(pa.float64())
     return key_values(column)
 
 
-def _whole(column: pa.ChunkedArray) -> np.ndarray:
+def _integers(column: pa.ChunkedArray) -> np.ndarray:
     for kind in (pa.int64(), pa.uint64()):
         try:
-            return column.cast(kind).to_numpy()
-        except pa.ArrowInvalid:  # out of this type's range
+            return np.asarray(column.cast(kind).to_numpy())
+        except pa.ArrowInvalid:  # outside this type's range
             continue
     found = np.empty(len(column), dtype=object)
     found[:] = [int(value) for value in column.to_pylist()]
@@ -62,7 +56,7 @@ def _whole(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def joined(*parts: Any) -> pd.Series:
-    """Join columns of :func:`key_values`: pandas would make floats of int64 beside uint64."""
+    """Join columns of :func:`key_values`; pandas alone would turn int64 and uint64 into floats."""
     series = [pd.Series(part).reset_index(drop=True) for part in parts]
     if len({part.dtype.kind for part in series}) == 1:
         return pd.concat(series, ignore_index=True)
@@ -72,12 +66,12 @@ def joined(*parts: Any) -> pd.Series:
 
 
 def row_codes(table: pa.Table, keys: Sequence[str]) -> np.ndarray:
-    """Number the distinct combinations of ``keys``; null is a key like any other, and so is NaN.
+    """Number the distinct combinations of ``keys``; null and NaN are keys like any other.
 
     Returns
     -------
     ndarray of int64, shape (rows,)
-        Codes from 0 on, without a gap.
+        Codes from 0, without gaps.
     """
     codes = np.zeros(table.num_rows, dtype=np.int64)
     table = lists_as_bytes(table.select(list(dict.fromkeys(keys))), keys)
@@ -87,25 +81,29 @@ def row_codes(table: pa.Table, keys: Sequence[str]) -> np.ndarray:
             column = pc.add(column, pa.scalar(0.0, column.type))
         coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
         codes = codes * max(1, len(coded.dictionary)) + coded.indices.to_numpy()
-        codes = np.unique(codes, return_inverse=True)[1]  # keeps the product from overflowing
+        codes = np.unique(codes, return_inverse=True)[1]  # keeps the product small
     return codes
 
 
 def places_of(table: pa.Table, groups: Mapping[str, pa.Array]) -> np.ndarray:
-    """Return which of ``groups`` each row of a table belongs to; -1 for none of them.
+    """Return the position among ``groups`` of each row of a table; -1 for none of them.
 
     Parameters
     ----------
     table : pyarrow.Table
-        With the columns of ``groups``.
+        It has the columns of ``groups``.
     groups : mapping of str to pyarrow.Array
-        The values of each group by column; every combination is there once. Whole numbers and
-        decimals are compared exactly, whatever their types.
+        The values of each group by column; every combination occurs once. Integers and decimals
+        are compared exactly, whatever their types.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows,)
 
     Raises
     ------
     ConfigError
-        If the type of a column cannot be brought to that of the groups.
+        If a column cannot be cast to the type of the groups.
     """
     rows = table.num_rows
     codes = np.zeros(rows + len(next(iter(groups.values()))), dtype=np.int64)
@@ -116,8 +114,8 @@ def places_of(table: pa.Table, groups: Mapping[str, pa.Array]) -> np.ndarray:
             found = positions(table[name], distinct)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise ConfigError(
-                f"column {name!r} is of type {table[name].type} here and was {values.type} when "
-                "its groups were counted; cast it."
+                f"column {name!r} has type {table[name].type}, but had {values.type} when its "
+                "groups were counted. Cast it."
             ) from None
         known &= found >= 0
         own = positions(pa.chunked_array([values]), distinct)
@@ -129,13 +127,14 @@ def places_of(table: pa.Table, groups: Mapping[str, pa.Array]) -> np.ndarray:
 
 
 def positions(column: pa.ChunkedArray, values: pa.Array) -> np.ndarray:
-    """Return where each value of a column stands among ``values``; -1 if it does not.
+    """Return the position of each value of a column among ``values``; -1 if it is not there.
 
-    Whether this raises (``pyarrow.ArrowInvalid`` and relatives) hangs on the column's type and the
-    values, never on what the column holds.
+    Whether this raises (``pyarrow.ArrowInvalid`` and related errors) depends on the column's type
+    and on ``values``, never on the column's content.
     """
     column, values = _comparable(column, values)
-    return pc.fill_null(pc.index_in(column, value_set=values), -1).to_numpy().astype(np.int64)
+    found = pc.fill_null(pc.index_in(column, value_set=values), -1)
+    return np.asarray(found.to_numpy().astype(np.int64))
 
 
 def _comparable(column: pa.ChunkedArray, values: pa.Array) -> tuple[pa.ChunkedArray, pa.Array]:
@@ -146,21 +145,21 @@ def _comparable(column: pa.ChunkedArray, values: pa.Array) -> tuple[pa.ChunkedAr
         places = max(kind.scale if pa.types.is_decimal(kind) else 0 for kind in kinds)
         wide = pa.decimal256(_WIDEST, max(places, 0))
         return column.cast(wide), values.cast(wide)
-    return column, values.cast(column.type)  # a whole number that no float holds is an error here
+    return column, values.cast(column.type)  # fails for an integer that no float holds
 
 
 def arrow_values(values: Sequence[Any] | np.ndarray) -> pa.Array:
-    """Return what :func:`key_values` gave as an Arrow array again."""
+    """Return values of :func:`key_values` as an Arrow array."""
     try:
         return pa.array(values)
-    except (OverflowError, pa.ArrowInvalid):  # whole numbers beyond 64 bits
+    except (OverflowError, pa.ArrowInvalid):  # integers beyond 64 bits
         return pa.array([Decimal(int(value)) for value in values])
 
 
-def merging(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return group columns that Fairlearn may merge to one text.
+def safe_to_merge(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return group columns that Fairlearn can merge into one column of text without rounding.
 
-    Columns of several number types would meet in a common one, which is a float.
+    NumPy would convert columns of several numeric types to a common one, which is a float.
     """
     several = len(set(frame.dtypes)) > 1
     large = [c for c in frame if frame[c].dtype.kind in "iu" and (abs(frame[c]) > _EXACT).any()]

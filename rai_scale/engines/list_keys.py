@@ -1,4 +1,4 @@
-"""Lists of numbers as keys of groups: pyarrow groups by bytes, and not by lists."""
+"""Lists of numbers as keys of groups: pyarrow can group by bytes, but not by lists."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 def is_list_of_numbers(kind: pa.DataType) -> bool:
-    """Whether values of a type are lists of integers or floats, of any length."""
+    """Return whether values of a type are lists of integers or floats, of any length."""
     if not any(is_list(kind) for is_list in _LISTS):
         return False
-    return pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
+    return bool(pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type))
 
 
 def lists_as_bytes(table: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """Return the table with the bytes of its numbers in place of each list among the keys."""
+    """Replace each list among the keys by the bytes of its numbers.
+
+    Raises
+    ------
+    ConfigError
+        If a list has a null in it.
+    """
     for key in keys:
         at = table.schema.get_field_index(key)
         if is_list_of_numbers(table.schema.field(at).type):
@@ -30,7 +36,7 @@ def lists_as_bytes(table: pa.Table, keys: Sequence[str]) -> pa.Table:
 
 
 def bytes_as_lists(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the table with its lists as ``schema`` has them, undoing :func:`lists_as_bytes`."""
+    """Undo :func:`lists_as_bytes` for the columns that are lists in ``schema``."""
     for at, name in enumerate(table.column_names):
         kind = schema.field(name).type
         if is_list_of_numbers(kind):
@@ -39,12 +45,12 @@ def bytes_as_lists(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _as_bytes(lists: pa.Array, name: str) -> pa.Array:
-    """Numbers that are equal have equal bytes, but for 0.0 and -0.0, which stay apart."""
+    """Return the bytes of lists; equal numbers have equal bytes, except 0.0 and -0.0."""
     numbers = lists.flatten()
     if numbers.null_count:
         raise ConfigError(
-            f"column {name!r} has lists in which {numbers.null_count:,} numbers of a partition are "
-            "missing. Fill them, or leave those rows out and say so."
+            f"column {name!r}: {numbers.null_count:,} numbers in the lists of a partition are "
+            "missing. Fill them, or remove those rows and report it."
         )
     values = np.ascontiguousarray(numbers.to_numpy(zero_copy_only=False))
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)

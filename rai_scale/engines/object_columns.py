@@ -1,7 +1,7 @@
-"""Object columns of pandas and Dask frames by a declared type, so that no value decides the type.
+"""Object columns of pandas and Dask frames converted to a declared type.
 
-The type of such a column is else guessed from its values: one person's value could change it, and
-with it whether a private query is refused.
+Otherwise the type of such a column is inferred from its values: one person's value could change
+it, and with it whether a private query is refused.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.frames import check_unique
+from rai_scale.engines.frames import check_unique, utf8_text
 
 _CONTAINERS = (bytes, bytearray, memoryview, Mapping, list, tuple, set, frozenset, np.ndarray)
 _EXACT = 2**53
 
 
 def type_of_values(values: Sequence[Any]) -> pa.DataType:
-    """Return the type, as of the engine's ``declared``, of public values."""
+    """Return the type of public values, among those that ``Engine.declared`` accepts."""
     found: list[Any] = [v.item() if isinstance(v, np.generic) else v for v in values]
     for kinds, kind in (
         (bool, pa.bool_()),
@@ -40,13 +40,13 @@ def type_of_values(values: Sequence[Any]) -> pa.DataType:
 
 
 def has_objects(frame: pd.DataFrame) -> bool:
-    """Return whether a column, or the categories of one, are Python's objects."""
+    """Return whether a column, or its categories, holds Python objects."""
     check_unique(list(frame.columns))
     return any(map(_is_object, frame.dtypes))
 
 
 def declared_frame(frame: pd.DataFrame, types: Mapping[str, pa.DataType]) -> pd.DataFrame:
-    """Convert the object columns of a pandas frame; see the engine's ``declared``."""
+    """Convert the object columns of a pandas frame; see ``Engine.declared``."""
     names = [name for name in frame.columns if _is_object(frame[name].dtype)]
     return frame.assign(**{name: _column(frame[name], types.get(name)) for name in names})
 
@@ -85,21 +85,18 @@ def _or_null(convert: Callable[[Any], Any], value: Any) -> Any:
         if isinstance(value, np.generic):
             value = pd.Timestamp(value) if isinstance(value, np.datetime64) else value.item()
         missing = value is None or value is pd.NA or value is pd.NaT
-        return None if missing or _is_nan(value) else convert(value)
+        missing |= isinstance(value, float | Decimal) and value != value  # noqa: PLR0124
+        return None if missing else convert(value)
     except Exception:
         return None
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float | Decimal) and value != value  # noqa: PLR0124
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, _CONTAINERS):
         return None
     if isinstance(value, float | Decimal) and value == int(value) and -_EXACT < value < _EXACT:
-        value = int(value)  # one person's id is 7 and 7.0
-    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        value = int(value)  # an identifier may be 7 in one row and 7.0 in another
+    return utf8_text(str(value))
 
 
 def _whole(value: Any, most: int = 2**63) -> int | None:
@@ -118,10 +115,6 @@ def _double(value: Any) -> float | None:
     return None if found is None or math.isnan(found) else found
 
 
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 def _time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     if isinstance(value, pd.Timestamp):
         value = value.to_pydatetime(warn=False)
@@ -132,7 +125,7 @@ def _time(value: Any, zone: tzinfo = UTC) -> datetime | None:
 
 _CONVERSIONS: list[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]]] = [
     (pa.types.is_string, _text),
-    (pa.types.is_boolean, _flag),
+    (pa.types.is_boolean, lambda value: value if isinstance(value, bool) else None),
     (pa.types.is_integer, _whole),
     (pa.types.is_decimal, _long),
     (pa.types.is_floating, _double),

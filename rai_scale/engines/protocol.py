@@ -1,45 +1,71 @@
-"""The few verbs that every engine offers, and nothing else."""
+"""The verbs of an engine: their meaning, their checks, and what all engines share."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
 
-    from rai_scale.engines.shared_file import SharedFile
+from rai_scale.engines.counts import Sum, columns_of
+from rai_scale.engines.frames import check_unique
+from rai_scale.engines.indicators import Equal
+from rai_scale.engines.partition import BatchFunction, TableFunction, plain_errors
+from rai_scale.engines.shared_file import SharedFile
+from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, pickled, unpickled
+from rai_scale.errors import TooManyGroupsError, check_columns
 
-TableFunction = Callable[["pa.Table"], "pa.Table"]
-"""A picklable function of one batch of rows; it must not depend on how the rows were cut.
-
-A function with a true attribute ``cheap`` is not worth a worker process on the local engine.
-"""
+SQL_DATA = "rai_scale_data"
+SQL_ROWS = "rai_scale_rows"
+"""The names of the frame and of its selected rows in the SQL of :meth:`Engine.aggregate_sql`."""
 
 
-class Engine(Protocol):
-    """What a capability may ask of an engine. ``data`` is the engine's own kind of frame."""
+class Engine(ABC):
+    """The operations that a capability may ask of an engine.
 
-    name: str
-    dialect: str
-    sql_sees_all: bool
-    """Whether one execution of ``totals`` in :meth:`aggregate_sql` sees all rows of a key."""
+    In all methods, ``data`` is a frame of the engine's own kind; a *lazy* method returns a frame
+    that is computed later. Unknown columns raise :class:`~rai_scale.errors.MissingColumnError`; an
+    error in a table function raises :class:`~rai_scale.errors.WorkerError` without its message.
 
+    Attributes
+    ----------
+    name : str
+        ``local``, ``dask`` or ``spark``.
+    dialect : str
+        The SQL dialect of :meth:`aggregate_sql`: ``duckdb``, ``spark`` or ``spark3``.
+    sql_sees_all : bool
+        Whether one execution of ``totals`` in :meth:`aggregate_sql` sees all rows of a key.
+    """
+
+    name = ""
+    dialect = "duckdb"
+    sql_sees_all = True
+
+    @abstractmethod
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical Arrow schema of ``data`` without executing it."""
 
     def declared(self, data: Any, types: Mapping[str, pa.DataType]) -> Any:
-        """Return a pandas or Dask frame without object columns, any other frame as it is; lazy.
+        """Return a pandas or Dask frame without object columns, any other frame unchanged; lazy.
 
-        ``types`` holds ``string``, ``bool_``, ``int64``, ``float64``, ``decimal128(38, 0)`` or
-        ``timestamp("us")``, whose values come without a zone: in UTC, or as the clocks of the
-        type's zone. Each value of an object column is converted by itself; one that does not fit
-        is null. Of text, numbers are their texts, and bytes and containers do not fit. A column
-        without a type becomes nulls.
+        Each value of an object column is converted on its own; a value that cannot be converted
+        becomes null. In text columns, numbers become their text; bytes and containers become null.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        types : mapping of str to pyarrow.DataType
+            The type of each object column: ``string``, ``bool_``, ``int64``, ``float64``,
+            ``decimal128(38, 0)`` or ``timestamp("us")``. Timestamps are returned without a time
+            zone: in UTC, or as local times of the zone that the type names. A column without a
+            type becomes a column of nulls.
         """
+        return data
 
     def columns(self, data: Any) -> list[str]:
-        """Return the names of the columns: cheaper than the schema, which may read objects."""
+        """Return the column names; cheaper than :meth:`schema`, which may read object columns."""
+        return list(data.columns)
 
     def with_columns(
         self,
@@ -52,16 +78,38 @@ class Engine(Protocol):
     ) -> Any:
         """Add or replace the columns ``outputs``, computed row by row from ``inputs``; lazy.
 
-        The function returns as many rows as it was given, in the same order. All other columns
-        stay as they are.
+        All other columns stay unchanged.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        function : callable of pyarrow.Table to pyarrow.Table
+            Picklable. It receives ``inputs`` in batches of at most 10,000 rows and must return as
+            many rows, in the same order.
+        outputs : pyarrow.Schema
+            The columns that the function returns; new ones are appended.
+        inputs : sequence of str
+            The columns that the function receives.
+        label : str
+            The name of the operation in error messages.
         """
+        self._check(data, inputs)
+        return self._apply(data, BatchFunction(function, tuple(inputs), outputs, True, label))
 
     def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
-        """Replace each column of ``values`` by 1 where it holds its value and 0 elsewhere; lazy.
+        """Replace each column of ``values`` by 1 where it equals its value, else 0; lazy.
 
-        A value is as Python has it; None for a column that holds none. A null stays null. The
-        columns become int64; Spark and DuckDB run no Python for this.
+        Null stays null. Spark and DuckDB do this without Python.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        values : mapping of str to object
+            The Python value to compare each column with; None gives 0.
         """
+        outputs = pa.schema([(name, pa.int64()) for name in values])
+        inputs = list(values)
+        return self.with_columns(data, Equal(dict(values)), outputs, inputs=inputs, label="labels")
 
     def map_partitions(
         self,
@@ -72,7 +120,23 @@ class Engine(Protocol):
         inputs: Sequence[str] | None = None,
         label: str,
     ) -> Any:
-        """Return a frame of the rows that the function makes of each batch; lazy."""
+        """Return a frame of the rows that the function makes of each batch; lazy.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        function : callable of pyarrow.Table to pyarrow.Table
+            Picklable; it receives batches of at most 10,000 rows and must not depend on the split.
+        outputs : pyarrow.Schema
+            The columns that the function returns.
+        inputs : sequence of str, optional
+            The columns that the function receives; all by default.
+        label : str
+            The name of the operation in error messages.
+        """
+        names = self.columns(data) if inputs is None else list(inputs)
+        self._check(data, names)
+        return self._apply(data, BatchFunction(function, tuple(names), outputs, False, label))
 
     def map_groups(
         self,
@@ -86,30 +150,58 @@ class Engine(Protocol):
     ) -> Any:
         """Return a frame of the rows that the function makes of each group; lazy.
 
-        The function is called once per distinct combination of ``keys`` with all rows of that
-        group, which must fit in a worker's memory. ``inputs`` are the columns that it sees, the
-        keys among them. The order of the rows in a group is not defined.
+        Parameters
+        ----------
+        data : frame of the engine
+        keys : sequence of str
+            The columns whose distinct combinations are the groups.
+        function : callable of pyarrow.Table to pyarrow.Table
+            Picklable. It is called once per group with all its rows, in no defined order; they
+            must fit in the memory of a worker.
+        outputs : pyarrow.Schema
+            The columns that the function returns.
+        inputs : sequence of str
+            The columns that the function receives, in addition to the keys.
+        label : str
+            The name of the operation in error messages.
         """
+        names = tuple(dict.fromkeys([*keys, *inputs]))
+        self._check(data, names)
+        return self._apply_groups(data, keys, BatchFunction(function, names, outputs, False, label))
 
     def group_counts(
-        self,
-        data: Any,
-        keys: Sequence[str],
-        sums: Sequence[str | tuple[str, ...]] = (),
-        limit: int | None = None,
+        self, data: Any, keys: Sequence[str], sums: Sequence[Sum] = (), limit: int | None = None
     ) -> pa.Table:
         """Count rows per distinct combination of ``keys``, natively; executes.
 
-        Returns the keys, ``count`` (int64) and ``sum_<name>`` (float64) for each of ``sums``; the
-        sum of a product is asked for by a tuple of names and called ``sum_<name>*<name>``. A null
-        key is a group of its own; a null among the summed values makes the sum NaN, so that it
-        is not overlooked; the order of the rows is not defined.
+        Parameters
+        ----------
+        data : frame of the engine
+        keys : sequence of str
+            A null key is a group of its own.
+        sums : sequence of str or tuple of str
+            Numeric columns to sum per group; a tuple asks for the sum of a product. A null among
+            the summed values makes the sum NaN.
+        limit : int, optional
+            The largest number of groups to bring to the driver.
+
+        Returns
+        -------
+        pyarrow.Table
+            The keys, ``count`` (int64), and ``sum_<name>`` or ``sum_<name>*<name>`` (float64) for
+            each of ``sums``, in no defined order.
 
         Raises
         ------
         TooManyGroupsError
-            If there are more than ``limit`` groups; no more than that come to the driver.
+            If there are more than ``limit`` groups.
         """
+        self._check(data, [*keys, *columns_of(sums)])
+        with plain_errors():
+            table = self._group_counts(data, keys, sums, limit)
+        if limit is not None and table.num_rows > limit:
+            raise TooManyGroupsError(keys, limit)
+        return table
 
     def aggregate_sql(
         self,
@@ -120,21 +212,35 @@ class Engine(Protocol):
         keys: Sequence[str],
         together: Sequence[str] = (),
     ) -> pa.Table:
-        """Run two SELECTs natively and return the whole numbers of the second; executes.
+        """Run two SELECT statements natively and return the integers of the second; executes.
 
-        ``rows`` selects row by row from the table ``rai_scale_data``, which is ``data``;
-        ``totals`` groups the table ``rai_scale_rows``, which is the result of ``rows``, by
-        ``keys`` into 64-bit counts and sums that add up. Both are written in the engine's
-        ``dialect`` (``duckdb``, ``spark`` or ``spark3``) by this package, never by a user. Rows
-        that are equal in the columns ``together``, which hold no nulls, are seen by one execution
-        of ``totals``; with none, all totals must add up over any cut of the rows.
+        Both are written by this package in the engine's ``dialect``, never by a user.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        rows : str
+            Selects row by row from the table ``rai_scale_data``, which is ``data``.
+        totals : str
+            Groups the table ``rai_scale_rows``, the result of ``rows``, by ``keys`` into 64-bit
+            counts and sums that can be added up.
+        keys : sequence of str
+            The columns that ``totals`` groups by.
+        together : sequence of str
+            Columns without nulls; one execution of ``totals`` sees all rows that are equal in
+            them. Without any, all totals must add up however the rows are partitioned.
         """
+        with plain_errors():
+            return self._aggregate_sql(data, rows, totals, keys, together)
 
     def collect(self, data: Any) -> pa.Table:
         """Execute ``data`` and return all its rows in canonical Arrow types."""
+        with plain_errors():
+            return self._collect(data)
 
+    @abstractmethod
     def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
-        """Make a frame of a small Arrow table, cut into ``partitions``."""
+        """Make a frame with ``partitions`` partitions from a small Arrow table."""
 
     def map_tasks(
         self,
@@ -142,7 +248,53 @@ class Engine(Protocol):
         tasks: Iterable[Any],
         shared: Sequence[SharedFile] = (),
     ) -> list[Any]:
-        """Run ``function(task)`` for each task in the workers; results in the order of tasks."""
+        """Run ``function(task)`` for each task in the workers.
 
+        Parameters
+        ----------
+        function : callable
+            Picklable.
+        tasks : iterable
+            Picklable values.
+        shared : sequence of SharedFile
+            The files that the function reads; only documentation.
+
+        Returns
+        -------
+        list
+            The results, in the order of the tasks.
+        """
+        table = pickled(tasks)
+        if not table.num_rows:
+            return []
+        frame = self.from_arrow(table, partitions=table.num_rows)
+        done = self.map_partitions(frame, RunTasks(function), TASK_SCHEMA, label="map_tasks")
+        return list(unpickled(self.collect(done).sort_by("number")))
+
+    @abstractmethod
     def publish(self, path: str) -> SharedFile:
         """Bring a local file once to every worker; see :class:`SharedFile`."""
+
+    def _check(self, data: Any, names: Iterable[str]) -> None:
+        found = self.columns(data)
+        check_unique(found)
+        check_columns(names, found)
+
+    @abstractmethod
+    def _apply(self, data: Any, batch: BatchFunction) -> Any: ...
+
+    @abstractmethod
+    def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any: ...
+
+    @abstractmethod
+    def _group_counts(
+        self, data: Any, keys: Sequence[str], sums: Sequence[Sum], limit: int | None
+    ) -> pa.Table: ...
+
+    @abstractmethod
+    def _aggregate_sql(
+        self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
+    ) -> pa.Table: ...
+
+    @abstractmethod
+    def _collect(self, data: Any) -> pa.Table: ...

@@ -1,4 +1,4 @@
-"""A large object (model, background sample) that travels once and is loaded once per process."""
+"""A large object (a model, a background sample) that is sent and loaded once per worker process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LOADING = threading.RLock()  # a loader may load another file
 
 @dataclass(frozen=True)
 class SharedFile:
-    """A file that every worker can open under a name made of its content.
+    """A file that every worker can open under a name derived from its content.
 
-    Parameters
+    Attributes
     ----------
     name : str
-        Content hash and ending; equal content is published once.
+        Hash of the content, and the file's own name; equal content is published once.
     locate : callable
-        Run in the worker; returns the local path of the file named ``name``.
+        Runs in the worker; returns the local path of the file named ``name``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class SharedFile:
         return self.locate(self.name)
 
     def load(self, loader: Callable[[str], Any]) -> Any:
-        """Return ``loader(path)``, called once per process and file, whatever its threads."""
+        """Return ``loader(path)``, called once per process and file, also with several threads."""
         key = (self.name, f"{loader.__module__}.{loader.__qualname__}")
         with _LOADING:
             if key not in _LOADED:
@@ -45,8 +45,19 @@ class SharedFile:
             return _LOADED[key]
 
 
+@dataclass(frozen=True)
+class FixedPath:
+    """The ``locate`` of a file that all workers see at the same path."""
+
+    path: str
+
+    def __call__(self, name: str) -> str:
+        """Return the path, whatever the name."""
+        return self.path
+
+
 def content_name(path: str) -> str:
-    """Return ``<sha256>-<basename>`` of a file; streams, so that size does not matter."""
+    """Return ``<hash>-<file name>``: the first 24 hexadecimal digits of the content's SHA-256."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return f"{digest[:24]}-{os.path.basename(path)}"
@@ -54,7 +65,7 @@ def content_name(path: str) -> str:
 
 @cache
 def kept_folder() -> str:
-    """Return a folder that is kept until this process ends: lazy frames may read it as long."""
+    """Return a folder that is kept until this process ends, because lazy frames may read it."""
     folder = tempfile.mkdtemp(prefix="rai_scale_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -1,4 +1,4 @@
-"""An object that travels to the workers as a pickled file, once."""
+"""A Python object that is sent to the workers once, as a pickled file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,21 @@ if TYPE_CHECKING:
 
 
 def publish_object(engine: Engine, value: Any, name: str = "object.pickle") -> SharedFile:
-    """Bring an object once to every worker; the file is kept while lazy frames may read it.
+    """Send an object once to every worker.
 
-    It has a folder of its own, so that files of equal content have equal names.
+    Parameters
+    ----------
+    engine : Engine
+    value : object
+        Anything that cloudpickle can write.
+    name : str
+        The name of its file.
+
+    Returns
+    -------
+    SharedFile
+        To be read with :func:`load_object`. The file is kept until this process ends, because lazy
+        frames may read it; in a folder of its own, so that equal content has an equal name.
     """
     path = os.path.join(tempfile.mkdtemp(dir=kept_folder()), name)
     with open(path, "wb") as file:
@@ -27,6 +39,6 @@ def publish_object(engine: Engine, value: Any, name: str = "object.pickle") -> S
 
 
 def load_object(path: str) -> Any:
-    """Load what :func:`publish_object` wrote; both ends of the pickle are this program."""
+    """Load an object that :func:`publish_object` wrote; only this program writes such pickles."""
     with open(path, "rb") as file:
         return cloudpickle.load(file)

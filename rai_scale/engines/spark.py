@@ -1,4 +1,4 @@
-"""Spark, classic and Connect alike: only what both have, and no cache."""
+"""Spark frames, classic and Connect: only what both offer is used, and nothing is cached."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
-from rai_scale.engines.base import SQL_DATA, SQL_ROWS, EngineBase
-from rai_scale.engines.counts import Sum, check_limit, columns_of, factors, sum_name
-from rai_scale.engines.partition import BatchFunction, plain_errors
+from rai_scale.engines.counts import Sum, factors, sum_name
+from rai_scale.engines.groups import groups_of_sorted
+from rai_scale.engines.partition import BatchFunction
+from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
 from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
-from rai_scale.engines.sorted_groups import groups_of
 
 _FOUR = 4
 _IN_USE: list[ref[Any]] = []
 
 
 def session_in_use() -> Any:
-    """Return the session of the engine that was made last in this process, or None."""
+    """Return the session of the engine that was created last in this process, or None."""
     return _IN_USE[0]() if _IN_USE else None
 
 
-class SparkEngine(EngineBase):
+class SparkEngine(Engine):
     """The verbs over ``pyspark.sql.DataFrame``.
 
     Parameters
@@ -52,7 +52,7 @@ class SparkEngine(EngineBase):
         self.dialect = "spark" if int(session.version.split(".")[0]) >= _FOUR else "spark3"
 
     def schema(self, data: Any) -> pa.Schema:
-        """Return the canonical schema; the plan is analysed, not run."""
+        """Return the canonical schema; the plan is analysed and not executed."""
         return canonical_schema(arrow_schema(data.schema))
 
     def _apply(self, data: Any, batch: BatchFunction) -> Any:
@@ -64,33 +64,18 @@ class SparkEngine(EngineBase):
         else:
             data = data.select(*map(quoted, batch.inputs))
             fields = list(spark_schema(batch.outputs))
-        # mapInArrow cannot be called on names with dots or back-ticks, so they travel numbered
-        names = [field.name for field in fields]
-        numbered = StructType(
-            [StructField(f"_{i}", f.dataType, True) for i, f in enumerate(fields)]
-        )
-        run = RunBatches(batch, tuple(data.columns), tuple(numbered.names))
-        source = data.toDF(*(f"_{i}" for i in range(len(data.columns))))
-        return source.mapInArrow(run, numbered).toDF(*names)
+        return _mapped(data, RunBatches(batch, tuple(data.columns)), fields)
 
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
-        names = [field.name for field in spark_schema(batch.outputs)]
-        numbered = StructType(
-            [
-                StructField(f"_{i}", f.dataType, True)
-                for i, f in enumerate(spark_schema(batch.outputs))
-            ]
-        )
-        source = data.select(*map(quoted, batch.inputs))
-        source = source.toDF(*(f"_{i}" for i in range(len(batch.inputs))))
+        source = data.select(*map(quoted, batch.inputs)).toDF(*_numbers(len(batch.inputs)))
         by = [f"_{batch.inputs.index(key)}" for key in keys]
         # what applyInArrow does, which Spark 3.5 lacks
         together = source.repartition(*by).sortWithinPartitions(*by)
-        run = RunGroups(batch, tuple(by), tuple(numbered.names))
-        return together.mapInArrow(run, numbered).toDF(*names)
+        run = RunBatches(batch, batch.inputs, tuple(by))
+        return _mapped(together, run, list(spark_schema(batch.outputs)))
 
     def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
-        """Compare in Spark's own expressions; see the protocol."""
+        """Compare in Spark's own expressions; see :meth:`Engine.with_indicators`."""
         F = functions_of(data)
         made = {}
         for name, value in values.items():
@@ -99,33 +84,18 @@ class SparkEngine(EngineBase):
             made[name] = same.cast("long")
         return data.withColumns(made)
 
-    def group_counts(
-        self,
-        data: Any,
-        keys: Sequence[str],
-        sums: Sequence[Sum] = (),
-        limit: int | None = None,
+    def _group_counts(
+        self, data: Any, keys: Sequence[str], sums: Sequence[Sum], limit: int | None
     ) -> pa.Table:
-        """Count by Spark SQL; see the protocol."""
-        self._check(data, [*keys, *columns_of(sums)])
         F = functions_of(data)
         totals = [F.sum(_product(F, name)).alias(sum_name(name)) for name in sums]
         rows = F.count(F.lit(1)).alias("count")
         counted = data.groupBy(*map(quoted, keys)).agg(rows, *totals)
-        return check_limit(
-            self.collect(counted if limit is None else counted.limit(limit + 1)), keys, limit
-        )
+        return self.collect(counted if limit is None else counted.limit(limit + 1))
 
-    def aggregate_sql(
-        self,
-        data: Any,
-        rows: str,
-        totals: str,
-        *,
-        keys: Sequence[str],
-        together: Sequence[str] = (),
+    def _aggregate_sql(
+        self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table:
-        """Run both SELECTs as one query of Spark SQL; see the protocol."""
         view = f"rai_scale_{uuid.uuid4().hex}"
         data.createOrReplaceTempView(view)
         source = f"{SQL_DATA} AS (SELECT * FROM {view})"  # noqa: S608
@@ -134,23 +104,19 @@ class SparkEngine(EngineBase):
         finally:
             self.session.catalog.dropTempView(view)
 
-    def collect(self, data: Any) -> pa.Table:
-        """Bring all rows to the driver; see the protocol."""
-        with plain_errors():
-            if hasattr(data, "toArrow"):
-                return canonical_table(data.toArrow(), self.schema(data))
-            # Spark 3.5 collects by way of pandas, where integers beside a null become floats
-            sent = data.toDF(*(f"_{i}" for i in range(len(data.columns))))
-            rows = sent.mapInArrow(_as_bytes, "batch binary").collect()
-            schema = self.schema(data)
-            tables = [pa.ipc.open_stream(row.batch).read_all() for row in rows]
-            named = [
-                canonical_table(table.rename_columns(schema.names), schema) for table in tables
-            ]
-            return pa.concat_tables([schema.empty_table(), *named])
+    def _collect(self, data: Any) -> pa.Table:
+        schema = self.schema(data)
+        if hasattr(data, "toArrow"):
+            return canonical_table(data.toArrow(), schema)
+        # Spark 3.5 collects through pandas, where integers in a column with nulls become floats
+        sent = data.toDF(*_numbers(len(data.columns)))
+        rows = sent.mapInArrow(_as_bytes, "batch binary").collect()
+        tables = (pa.ipc.open_stream(row.batch).read_all() for row in rows)
+        named = (canonical_table(table.rename_columns(schema.names), schema) for table in tables)
+        return pa.concat_tables([schema.empty_table(), *named])
 
     def from_arrow(self, table: pa.Table, partitions: int = 1) -> Any:
-        """Make a DataFrame of ``partitions`` partitions."""
+        """Make a DataFrame with ``partitions`` partitions."""
         table = canonical_table(table)
         schema = spark_schema(table.schema)
         if table.num_rows == 0:
@@ -173,36 +139,46 @@ class SparkEngine(EngineBase):
 
 @dataclass(frozen=True)
 class RunBatches:
-    """The function that ``mapInArrow`` calls in the Python worker."""
+    """The function that ``mapInArrow`` calls in the Python worker.
+
+    Attributes
+    ----------
+    batch : BatchFunction
+    names : tuple of str
+        The names of the columns, which arrive numbered.
+    keys : tuple of str, optional
+        The rows are sorted by these columns, and each group is one call; by default each batch is.
+    """
 
     batch: BatchFunction
     names: tuple[str, ...]
-    numbered: tuple[str, ...]
+    keys: tuple[str, ...] | None = None
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the results of each batch."""
-        partition = _partition()
-        for batch in batches:
-            table = pa.Table.from_batches([batch]).rename_columns(list(self.names))
-            for done in self.batch.run(table, partition):
-                yield from done.rename_columns(list(self.numbered)).combine_chunks().to_batches()
+        """Yield the results of each batch or group, with numbered columns."""
+        for done in self._results(pa.Table.from_batches([batch]) for batch in batches):
+            numbered = done.rename_columns(_numbers(done.num_columns))
+            yield from numbered.combine_chunks().to_batches()
+
+    def _results(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        partition, names = _partition(), list(self.names)
+        if self.keys is None:
+            for table in tables:
+                yield from self.batch.run(table.rename_columns(names), partition)
+        else:
+            for group in groups_of_sorted(tables, self.keys):
+                yield self.batch.run_whole(group.rename_columns(names), partition)
 
 
-@dataclass(frozen=True)
-class RunGroups:
-    """The function that ``mapInArrow`` calls with rows that are sorted by their keys."""
+def _mapped(data: Any, run: RunBatches, fields: Sequence[StructField]) -> Any:
+    """Call ``mapInArrow`` with numbered columns: it fails on names with dots or back-ticks."""
+    numbered = [StructField(f"_{i}", f.dataType, True) for i, f in enumerate(fields)]
+    done = data.toDF(*_numbers(len(data.columns))).mapInArrow(run, StructType(numbered))
+    return done.toDF(*(field.name for field in fields))
 
-    batch: BatchFunction
-    keys: tuple[str, ...]
-    numbered: tuple[str, ...]
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the result of each group."""
-        partition = _partition()
-        tables = (pa.Table.from_batches([batch]) for batch in batches)
-        for group in groups_of(tables, self.keys):
-            done = self.batch.run_whole(group.rename_columns(list(self.batch.inputs)), partition)
-            yield from done.rename_columns(list(self.numbered)).combine_chunks().to_batches()
+def _numbers(count: int) -> list[str]:
+    return [f"_{i}" for i in range(count)]
 
 
 def _as_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -216,19 +192,19 @@ def _as_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _tuples(table: pa.Table) -> list[tuple[Any, ...]]:
-    """Return rows for ``createDataFrame`` of Spark 3.5, which knows no Arrow tables."""
+    """Return rows for ``createDataFrame`` of Spark 3.5, which does not accept Arrow tables."""
     return list(zip(*(_objects(column) for column in table.columns), strict=True))
 
 
 def _objects(column: pa.ChunkedArray) -> list[Any]:
-    values = column.to_pylist()
+    values: list[Any] = column.to_pylist()
     if pa.types.is_map(column.type):
         return [None if value is None else dict(value) for value in values]
     return values
 
 
 def is_connect(thing: Any) -> bool:
-    """Return whether a session or frame is of Spark Connect."""
+    """Return whether a session or frame belongs to Spark Connect."""
     return ".connect." in type(thing).__module__
 
 
@@ -238,12 +214,12 @@ def _product(F: Any, name: Sum) -> Any:
 
 
 def quoted(name: str) -> str:
-    """Return the reference to exactly this column, dots and back-ticks included."""
+    """Return a name as an identifier of Spark SQL, with dots and back-ticks escaped."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def functions_of(data: Any) -> Any:
-    """Return the functions module of the frame's own kind, classic or Connect."""
+    """Return the module of functions for this kind of frame, classic or Connect."""
     home = "pyspark.sql.connect" if is_connect(data) else "pyspark.sql"
     return import_module(f"{home}.functions")
 
@@ -262,7 +238,15 @@ def spark_schema(schema: pa.Schema) -> StructType:
 
 
 def open_session(remote: str | None = None, app: str = "rai_scale") -> Any:
-    """Return the active session, or start one (``remote`` is a Spark Connect address)."""
+    """Return the active session, or start one.
+
+    Parameters
+    ----------
+    remote : str, optional
+        The address of a Spark Connect server; classic Spark by default.
+    app : str
+        The name of the application.
+    """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
     return (builder.remote(remote) if remote else builder).getOrCreate()
@@ -276,9 +260,9 @@ def _partition() -> str:
 
 
 def _named_copy(path: str, name: str) -> str:
-    """Return the path of the file under this name, kept until this process ends.
+    """Return a copy of the file under this name, kept until this process ends.
 
-    Classic Spark resolves a symbolic link, and executors fetch the file from here later.
+    A symbolic link would not do: classic Spark resolves it. Executors fetch the copy later.
     """
     named = os.path.join(kept_folder(), name)
     if not os.path.exists(named):

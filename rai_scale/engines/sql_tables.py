@@ -1,7 +1,7 @@
-"""Arrow tables made fit for DuckDB's scan, which must not fail on a row's value.
+"""Arrow tables prepared so that no value can make DuckDB's scan fail.
 
-An error that one row causes would tell of that row. DuckDB converts some types while it scans, and
-computes on bytes that are no UTF-8 as if they were, or fails on them.
+An error that one row causes would reveal something about that row. DuckDB converts some types
+during a scan, and on bytes that are not UTF-8 it fails, or computes as if they were.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.arrow_types import canonical_column
+from rai_scale.engines.arrow_types import canonical_column, is_text
 
 _UTF8 = (
     r"\A(?:[\x00-\x7F]|[\xC2-\xDF][\x80-\xBF]|\xE0[\xA0-\xBF][\x80-\xBF]"
@@ -28,26 +28,31 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def text_literal(value: str) -> str:
+    """Return a text as a literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def named_in(names: Iterable[str], sql: str) -> list[str]:
-    """Return the names that stand in a SQL text, in any case; a few more may be among them."""
+    """Return the names that may occur in a SQL text, in upper or lower case."""
     text = sql.lower()
     return [name for name in names if name.lower().replace('"', '""') in text]
 
 
 def scannable(table: pa.Table, sql: str) -> pa.Table:
-    """Return the columns that a query names, such that no value makes their scan fail.
+    """Return the columns that a query names, prepared so that no value makes the scan fail.
 
-    Times that 64 bits of microseconds do not hold, and texts that are no UTF-8, are null. Columns
-    that DuckDB scans without a conversion stay as they are.
+    Times that do not fit in 64 bits of microseconds, and text that is not UTF-8, become null.
+    Columns that DuckDB scans without a conversion stay unchanged.
     """
     names = named_in(table.column_names, sql)
-    if not names:  # rows are counted, and DuckDB scans no table without columns
+    if not names:  # rows are counted, and DuckDB cannot scan a table without columns
         return pa.table({ROW: pa.nulls(table.num_rows)})
     return pa.table([_column(table[name]) for name in names], names=names)
 
 
 def valid_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of texts with null for those that are no UTF-8."""
+    """Return a text column with null for values that are not UTF-8."""
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
@@ -58,7 +63,7 @@ def valid_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def is_scanned(kind: pa.DataType) -> bool:
-    """Whether DuckDB reads a type from Arrow, and gives it back, as it is."""
+    """Return whether DuckDB reads and returns values of an Arrow type unchanged."""
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return is_scanned(kind.value_type)
     known = pa.types.is_decimal256, pa.types.is_float16, pa.types.is_duration
@@ -70,11 +75,11 @@ def _column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         column = canonical_column(column)
         kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if is_text(kind):
         return valid_text(column)
-    if pa.types.is_decimal256(kind):  # unknown to DuckDB; its text is cast to a double like others
+    if pa.types.is_decimal256(kind):  # unknown to DuckDB; SQL casts the text to a double
         return column.cast(pa.string())
-    # the last of the nanoseconds is infinity to DuckDB, and not a time
+    # DuckDB reads the largest number of nanoseconds as infinity
     odd = pa.types.is_timestamp(kind) and (kind.tz is not None or kind.unit == "ns")
     converted = odd or pa.types.is_date64(kind) or pa.types.is_float16(kind)
     return canonical_column(column) if converted else column

@@ -1,4 +1,4 @@
-"""Worker processes of one machine, which end with their parent however that ends."""
+"""Worker processes of one machine; they end when their parent ends, however it ends."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _Keeper:
-    """The one thread that starts worker processes, and that lives as long as this process.
+    """A thread that starts all worker processes and lives as long as this process.
 
-    Linux ends a worker when the *thread* that started it ends. Work is submitted by any thread,
-    also by one of DuckDB's that is gone a moment later.
+    Linux ends a worker when the *thread* that started it ends, and work may be submitted by a
+    short-lived thread, such as one of DuckDB's.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.pool: Any = None
-        self.running: WeakSet[Future] = WeakSet()
-        self._asked: SimpleQueue[tuple[Callable[[], Future], Future]] = SimpleQueue()
+        self.running: WeakSet[Future[Any]] = WeakSet()
+        self._asked: SimpleQueue[tuple[Callable[[], Future[Any]], Future[Any]]] = SimpleQueue()
         threading.Thread(target=self._work, name="rai_scale workers", daemon=True).start()
 
-    def submit(self, workers: int, function: Callable[[bytes], Any], pickled: bytes) -> Future:
-        """Hand one call to a pool of so many processes."""
-        answer: Future = Future()
+    def submit(self, workers: int, function: Callable[[bytes], Any], pickled: bytes) -> Future[Any]:
+        """Submit one call to a pool of ``workers`` processes."""
+        answer: Future[Any] = Future()
         first = self.pool is None
         self._asked.put((lambda: self._pool_of(workers).submit(function, pickled), answer))
-        running: Future = answer.result()
+        running: Future[Any] = answer.result()
         self.running.add(running)
-        if first:  # after loky's own, so that it runs before: loky waits for all that was asked
+        if (
+            first
+        ):  # registered after loky's own, which waits for all work, so that it runs before it
             getattr(threading, "_register_atexit", atexit.register)(end_abandoned)
         return running
 
@@ -51,7 +53,7 @@ class _Keeper:
             timeout=_IDLE_SECONDS,
             initializer=end_with_parent,
             initargs=(self.pid,),
-            # where it has changed since (credentials, say), loky starts new processes
+            # if it changes (credentials, for example), loky starts new processes
             env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
         )
         return self.pool
@@ -69,43 +71,48 @@ _LOCK = threading.Lock()
 _KEEPERS: list[_Keeper] = []
 
 
-def submit(workers: int, function: Callable[[bytes], Any], pickled: bytes) -> Future:
-    """Run ``function(pickled)`` in one of ``workers`` processes, which later calls share."""
+def submit(workers: int, function: Callable[[bytes], Any], pickled: bytes) -> Future[Any]:
+    """Run ``function(pickled)`` in one of ``workers`` processes, which later calls reuse."""
     return _keeper().submit(workers, function, pickled)
 
 
 def end_workers() -> None:
-    """End the worker processes now, whatever they compute; the next call starts new ones."""
+    """End the worker processes now, busy or not; the next call starts new ones."""
     for keeper in _KEEPERS:
         if keeper.pid == os.getpid() and keeper.pool is not None:
             keeper.pool.shutdown(wait=False, kill_workers=True)
 
 
 def end_abandoned() -> None:
-    """End the worker processes if they still compute: nobody is left to read it."""
+    """End the worker processes if they are still busy: nobody will read the results."""
     if any(not future.done() for keeper in _KEEPERS for future in keeper.running):
         end_workers()
 
 
 def _keeper() -> _Keeper:
     with _LOCK:
-        if not _KEEPERS or _KEEPERS[0].pid != os.getpid():  # a fork does not take threads along
+        if not _KEEPERS or _KEEPERS[0].pid != os.getpid():  # a fork has no copies of threads
             _KEEPERS[:] = [_Keeper()]
         return _KEEPERS[0]
 
 
 def end_with_parent(parent: int) -> None:
-    """Let the kernel end this worker process when the process that started it is gone.
+    """Let the kernel end this worker process when the process that started it ends.
 
-    A watching thread alone would wait for the interpreter's lock, which compiled code may hold for
-    minutes; it is the means where there is no ``prctl``.
+    Where there is no ``prctl``, a thread watches the parent instead; it is slower, because it has
+    to wait for the interpreter's lock, which compiled code may hold for minutes.
+
+    Parameters
+    ----------
+    parent : int
+        The process ID of the parent.
     """
     try:
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         asked = prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
     except (OSError, AttributeError):
         asked = False
-    if os.getppid() != parent:  # it ended before the kernel was asked
+    if os.getppid() != parent:  # it ended before prctl was called
         os._exit(1)
     if not asked:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rai_scale.engines.base import SQL_DATA, SQL_ROWS
+from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
 from rai_scale.private_queries.aggregates import Aggregate

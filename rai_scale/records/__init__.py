@@ -1,1 +1,1 @@
-"""Records that cannot be changed unnoticed: canonical texts and where they are kept."""
+"""Append-only records of events, chained by hashes so that changes are noticed."""

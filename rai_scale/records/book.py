@@ -1,4 +1,4 @@
-"""The tables of one chain of events. Events are only ever added to; the database holds to that."""
+"""The tables of one chain of events; triggers in the database make them append-only."""
 
 from __future__ import annotations
 
@@ -42,28 +42,29 @@ _POSTGRES_TRIGGERS = (
 
 @dataclass(frozen=True)
 class Book:
-    """A chain of events in a database: its tables, and what it is called in messages.
+    """The description of a chain of events in a database: its tables, and its name in messages.
 
     Parameters
     ----------
     noun : str
-        Such as ``ledger``.
+        What the book is called in messages, such as ``ledger``.
     prefix : str
-        Of its tables ``<prefix>_events`` (what happened, in order, each row hashed over its content
-        and the hash before it) and ``<prefix>_head`` (one row: how many events there are, and the
-        hash of the last; locked by whoever writes).
+        The prefix of its tables: ``<prefix>_events`` (the events in order, each with a hash over
+        its content and the previous hash) and ``<prefix>_head`` (one row with the number of events
+        and the last hash; writers lock it).
     columns : tuple of Column, Index or constraint
-        What an event has besides ``seq``, ``at``, ``kind``, ``body``, ``previous`` and ``hash``.
-    empty : mapping
-        Values of these columns where an event does not give them.
+        The columns of an event in addition to ``seq``, ``at``, ``kind``, ``body``, ``previous`` and
+        ``hash``.
+    empty : mapping of str to object
+        Values of these columns for events that do not give them.
     key_variable : str
-        The environment variable of the key, if the chain is to have one.
+        The environment variable of the key; without a value there, hashes have no key.
     tables : MetaData
-        Of all tables; those beside the chain are made of it before.
+        All tables of the book; other tables than those of the chain are added by the caller.
     only_added_to : tuple of Table
-        Tables beside the chain that are only ever added to.
-    failed, busy : classes of RecordError
-        What is raised.
+        Tables in addition to the chain that are append-only too.
+    failed, busy : subclasses of RecordError
+        The errors to raise.
     """
 
     noun: str
@@ -103,15 +104,15 @@ class Book:
 
     @cached_property
     def hashed(self) -> tuple[str, ...]:
-        """The columns of an event that its hash covers: all others."""
+        """The columns that an event's hash covers: all except ``hash``."""
         return tuple(c.name for c in self.events.columns if c.name != "hash")
 
     def exists(self, connection: Connection) -> bool:
-        """Return whether the tables are there."""
+        """Return whether the tables exist."""
         return inspect(connection).has_table(self.events.name)
 
     def create(self, connection: Connection) -> None:
-        """Create tables and triggers in the transaction of ``connection``."""
+        """Create the tables and triggers in the transaction of ``connection``."""
         self.tables.create_all(connection)
         names = [table.name for table in (self.events, *self.only_added_to)]
         run = connection.exec_driver_sql

@@ -1,4 +1,4 @@
-"""One text for one content: keys of requests, hashes of rows, queries without their literals."""
+"""One text per content: for the keys of requests, the hashes of rows, and masked queries."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TOKEN = re.compile(
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces, ASCII.
+    """Return the canonical JSON text of a value: sorted keys, no spaces, ASCII only.
 
     Raises
     ------
     ConfigError
-        For a key that is no text, NaN, infinity, or a type that has no one text.
+        For NaN, infinity, mapping keys that are not text, and types without a canonical text.
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -48,49 +48,52 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
     raise ConfigError(
-        f"a {type(value).__name__} has no canonical form. Allowed: texts, finite numbers, dates, "
-        "lists, and mappings whose keys are texts."
+        f"a {type(value).__name__} has no canonical form. Allowed are text, finite numbers, "
+        "dates, lists, and mappings with text keys."
     )
 
 
 def idempotency_key(
     query: str, metadata: Any, parameters: Mapping[str, Any], snapshot_id: str | None
 ) -> str | None:
-    """Return the key under which a re-run of the same release on the same data is known.
+    """Return a key that is the same for a re-run of the same release on the same data.
 
     Parameters
     ----------
-    query
-        The canonical query; the caller brings it into one form.
-    metadata, parameters
-        Plain values (texts, numbers, dates, lists, mappings with text keys).
-    snapshot_id
-        Identifies the data, such as a Delta version. Two states of the data must never share it.
+    query : str
+        The query, in a canonical form.
+    metadata : object
+    parameters : mapping of str to object
+        Both made of text, numbers, dates, lists and mappings with text keys.
+    snapshot_id : str or None
+        Identifies the state of the data, such as a Delta version; different states must have
+        different ids.
 
     Returns
     -------
     str or None
-        64 hexadecimal digits (SHA-256 of canonical JSON); None without a snapshot id, because
-        nothing then says that the data are the same: such a run is charged anew.
+        64 hexadecimal digits (SHA-256 of canonical JSON). None without a snapshot id: the data
+        may then have changed, and such a run is charged again.
+
+    Raises
+    ------
+    ConfigError
+        If ``snapshot_id`` is empty, or a value has no canonical text.
     """
     if snapshot_id is None:
         return None
     if not snapshot_id:
-        raise ConfigError("snapshot_id is empty. Give the data's version, or None.")
-    content = {
-        "query": query.strip(),
-        "metadata": metadata,
-        "parameters": dict(parameters),
-        "snapshot": snapshot_id,
-    }
+        raise ConfigError("snapshot_id is empty. Use the version of the data, or None.")
+    content = {"query": query.strip(), "metadata": metadata}
+    content |= {"parameters": dict(parameters), "snapshot": snapshot_id}
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
 def mask_literals(query: str) -> str | None:
-    """Return a SQL text with ``?`` for every quoted text and number, without comments.
+    """Return a SQL text without comments and with ``?`` for every quoted text and number.
 
-    Text in double quotes is masked too: some dialects read it as a value. Returns None where the
-    text cannot be taken apart with certainty.
+    Text in double quotes is masked too: some dialects read it as a value. The result is None if
+    the text cannot be split into tokens with certainty.
     """
     parts = []
     end = 0

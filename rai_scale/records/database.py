@@ -1,5 +1,6 @@
-"""Transactions: one at a time for whoever writes, durable before it returns, retried if in doubt
-of order, never if in doubt of outcome.
+"""Transactions of a book: writers run one at a time, and a write is durable when it returns.
+
+A transaction is retried if the database rolled it back, never if its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ _LONGEST_PAUSE = 0.5
 
 
 class Database:
-    """Runs functions of a connection in transactions of a book's engine."""
+    """Runs functions in transactions of a database.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+    book : Book
+        The book in this database.
+    """
 
     def __init__(self, engine: Engine, book: Book) -> None:
         self.engine, self.book = engine, book
@@ -42,49 +50,36 @@ class Database:
             event.listen(engine, "connect", _make_durable)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` alone and durably; it is run again if the database could not order it.
+        """Run ``work(connection)`` alone and durably; again if the database rolled it back.
 
         Raises
         ------
         RecordBusyError
-            If the database is locked for too long.
+            If the database is locked for more than a minute.
         RecordError
             If the database fails otherwise.
         """
         for attempt in range(_TRIES):
             try:
-                with (
-                    self._one_at_a_time,
-                    self._errors(),
-                    self._connection("SERIALIZABLE") as connection,
-                ):
+                with self._transaction("SERIALIZABLE") as connection:
                     self._begin_write(connection)
                     return work(connection)
             except _OrderError:
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.01 * 2**attempt)))  # noqa: S311
-        raise self.book.busy(f"{self._called} is too busy; nothing was done. Try again.")
+        raise self.book.busy(f"{self._called} is too busy; nothing was changed. Try again.")
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` on one state of the book."""
-        with (
-            self._one_at_a_time,
-            self._errors(),
-            self._connection("REPEATABLE READ") as connection,
-        ):
+        """Run ``work(connection)`` on one consistent state of the book; errors as :meth:`write`."""
+        with self._transaction("REPEATABLE READ") as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN")
             return work(connection)
 
     def prepare(self, found: Callable[[Connection], None]) -> None:
-        """Create the book's tables where they are missing; ``found`` adds the first event."""
-
+        """Create the book's tables if they are missing; ``found`` writes the first event."""
         if self.read(self.book.exists):
             return
-        with (
-            self._one_at_a_time,
-            self._errors(),
-            self._connection("READ COMMITTED") as connection,
-        ):
+        with self._transaction("READ COMMITTED") as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
@@ -94,16 +89,16 @@ class Database:
                 found(connection)
 
     def now(self, connection: Connection) -> int:
-        """Return the time in microseconds since 1970: the server's, if there is a server."""
+        """Return the time in microseconds since 1970: the server's for PostgreSQL."""
         if self._sqlite:
             return time.time_ns() // 1000
         found = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp()) * 1000000")
         return int(found.scalar_one())
 
     @contextmanager
-    def _connection(self, isolation: str) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
-            if not self._sqlite:  # whatever a caller's engine is set to, such as AUTOCOMMIT
+    def _transaction(self, isolation: str) -> Iterator[Connection]:
+        with self._one_at_a_time, self._errors(), self.engine.connect() as connection:
+            if not self._sqlite:  # overrides the caller's engine, which may be set to AUTOCOMMIT
                 connection.execution_options(isolation_level=isolation)
             with connection.begin():
                 yield connection
@@ -112,7 +107,7 @@ class Database:
         if self._sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
-        # the lock comes before the first query, so that the snapshot is taken once it is held
+        # the lock comes before the first query, so that the snapshot is taken after it
         connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_WAIT_MS}")
         connection.exec_driver_sql(f"LOCK TABLE {self.book.head.name} IN EXCLUSIVE MODE")
@@ -128,7 +123,7 @@ class Database:
                 raise _OrderError from None
             if locked or state == _LOCK_TIMEOUT:
                 raise self.book.busy(
-                    f"{self._called} was locked for {_WAIT_MS // 1000} s; try again."
+                    f"{self._called} was locked for {_WAIT_MS // 1000} s. Try again."
                 ) from None
             raise self.book.failed(
                 self._failed(type(error.orig).__name__, str(error.orig))
@@ -145,14 +140,14 @@ class Database:
 
 
 class _OrderError(RaiScaleError):
-    """The database rolled back because transactions crossed."""
+    """The database rolled back a transaction that conflicted with another."""
 
 
 def _make_durable(connection: object, _record: object) -> None:
-    """Let a commit survive a power cut: a lost event is one that nobody knows of.
+    """Make commits survive a power failure: nobody would notice a lost event.
 
-    EXTRA also syncs the folder of the rollback journal, without which the journal could come back
-    and undo what was committed.
+    EXTRA also syncs the folder of the rollback journal; without that, the journal could reappear
+    and undo a commit.
     """
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")

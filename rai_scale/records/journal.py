@@ -1,4 +1,4 @@
-"""A book in a database: opened, read, added to by many writers, and verified."""
+"""A book of events in a database, which many processes read, append to and verify."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ Clock = Callable[[], datetime]
 
 
 class Journal:
-    """A chain of events that many processes add to; made where there is none.
+    """A chain of events that many processes append to; created if it does not exist.
 
     Parameters
     ----------
-    address
-        SQLAlchemy URL or engine of a SQLite file or a PostgreSQL database.
+    address : str, sqlalchemy.URL or sqlalchemy.Engine
+        A SQLite file or a PostgreSQL database.
     book : Book
         Its tables.
-    force_ephemeral
-        Accept a SQLite file that does not outlive the job.
-    clock
-        Returns an aware datetime; by default the PostgreSQL server's time, or this machine's.
+    force_ephemeral : bool
+        Whether to accept a SQLite file that is lost at the end of the job.
+    clock : callable, optional
+        Returns a datetime with a time zone; by default, the time of the PostgreSQL server or of
+        this machine.
 
     Raises
     ------
     ConfigError
-        If a book cannot be kept at this address.
+        If a book cannot be stored at this address.
     RecordError
-        If the database fails, or the book does not fit the key in the environment.
+        If the database fails, or the book does not match the key in the environment.
     """
 
     def __init__(
@@ -60,11 +61,19 @@ class Journal:
         self.database.read(self.chain.end)
 
     def append(self, kind: str, **fields: Any) -> int:
-        """Add one event durably; return its number. ``body`` holds plain values."""
+        """Append one event durably; return its ``seq``.
+
+        Parameters
+        ----------
+        kind : str
+            At most 20 characters.
+        **fields
+            The values of the event's columns; ``body`` is any value with a canonical JSON text.
+        """
         return self.write(lambda c: self.chain.append(c, self.now(c), kind=kind, **fields))
 
     def events(self) -> list[Row]:
-        """Return all events in order, each held against its hash and the one before it."""
+        """Return all events in order, each checked against its hash and the one before it."""
         return self.read(lambda c: [dict(r._mapping) for r in self.chain.following(c, 0, START)])
 
     def verify(
@@ -72,24 +81,19 @@ class Journal:
         anchor: str | None = None,
         further: Callable[[Connection, list[Row]], Iterator[str]] | None = None,
     ) -> Verification:
-        """Look for changed, removed and inserted rows; ``anchor`` is of an earlier verification."""
-
-        def work(connection: Connection) -> Verification:
-            own = None if further is None else (lambda rows: further(connection, rows))
-            return self.chain.verify(connection, anchor, own)
-
-        return self.read(work)
+        """Search for changed, removed and inserted rows; see :meth:`Chain.verify`."""
+        return self.read(lambda c: self.chain.verify(c, anchor, further))
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` on one state of the book and of the tables beside it."""
+        """Run ``work(connection)`` on one consistent state of the book and its other tables."""
         return self.database.read(work)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` alone over all processes, and durably."""
+        """Run ``work(connection)`` durably, as the only writer of all processes."""
         return self.database.write(work)
 
     def now(self, connection: Connection) -> int:
-        """Return the time in microseconds since 1970."""
+        """Return the time in microseconds since 1970: of the clock, or of the database."""
         if self._clock is None:
             return self.database.now(connection)
         return int(self._clock().astimezone(UTC).timestamp() * 1_000_000)

@@ -1,4 +1,4 @@
-"""What can go wrong with a book of events."""
+"""The errors of a book of events."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from rai_scale.errors import RaiScaleError
 
 
 class RecordError(RaiScaleError):
-    """A book cannot do this: a step out of order, a changed row, a server that is away."""
+    """An operation on a book failed: wrong order, a changed row, an unreachable server."""
 
 
 class RecordBusyError(RecordError):
-    """Another run holds what was asked for; try again later."""
+    """Another run holds the lock; try again later."""

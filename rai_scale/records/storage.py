@@ -1,4 +1,4 @@
-"""Where a SQLite book may not live: where it is lost at night, or where locks do not hold."""
+"""Folders that cannot hold a SQLite book: it would be lost, or its locks would not work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ _TEMP_VARIABLES = ("TMPDIR", "TEMP", "TMP", "SPARK_LOCAL_DIRS", "LOCAL_DIRS")
 
 @dataclass(frozen=True)
 class StorageProblem:
-    """Why a folder will not do. ``lost`` at the end of the job, or else locks do not hold."""
+    """Why a folder cannot hold a SQLite database.
+
+    Attributes
+    ----------
+    lost : bool
+        Whether the file is lost at the end of the job; if False, locks do not work there.
+    what : str
+        A description of the storage.
+    """
 
     lost: bool
     what: str
@@ -50,23 +58,24 @@ class StorageProblem:
 def storage_problem(
     path: str, environ: Mapping[str, str] | None = None, mounts: str | None = None
 ) -> StorageProblem | None:
-    """Say what is wrong with keeping a SQLite database at ``path``, or None.
+    """Return why a SQLite database cannot be stored at ``path``; None if it can.
 
     Parameters
     ----------
-    path
-        File of the database; links are followed.
-    environ
-        Environment of the process, by default its own.
-    mounts
-        Text in the form of ``/proc/mounts``, by default that of the system (none elsewhere).
+    path : str
+        The file of the database; links are followed.
+    environ : mapping of str to str, optional
+        The environment variables; by default, those of this process.
+    mounts : str, optional
+        A text in the format of ``/proc/mounts``; by default, that file, if there is one.
     """
     environ = os.environ if environ is None else environ
     mounts = _system_mounts() if mounts is None else mounts
     real = Path(os.path.realpath(path))
     kind = _file_system(real, mounts)
     network = _inside(real, _NETWORK_FOLDERS)
-    if network or _is_network(kind):
+    is_fuse = kind.startswith("fuse.") and kind not in _EPHEMERAL_TYPES
+    if network or is_fuse or kind in _NETWORK_TYPES:
         return StorageProblem(False, network or f"a network file system ({kind})")
     if kind in _EPHEMERAL_TYPES:
         what = "memory" if kind in ("tmpfs", "ramfs") else "a container's own layer"
@@ -100,7 +109,7 @@ def _inside(path: Path, folders: Mapping[str, str]) -> str | None:
 
 
 def _file_system(path: Path, mounts: str) -> str:
-    """Return the type of the file system that holds a path: that of the longest mount point."""
+    """Return the type of the file system of a path: that of the longest mount point above it."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields = line.split()
@@ -110,8 +119,3 @@ def _file_system(path: Path, mounts: str) -> str:
         if path.is_relative_to(point) and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
-
-
-def _is_network(kind: str) -> bool:
-    local_fuse = kind in _EPHEMERAL_TYPES
-    return not local_fuse and (kind in _NETWORK_TYPES or kind.startswith("fuse."))

@@ -1,1 +1,1 @@
-"""Exact counts, sums and moments of any table, as small states that merge."""
+"""Counts, sums, quantiles and moments of tables of any size, as small states that merge."""

@@ -1,7 +1,7 @@
-"""Cells: how many rows share each combination of values; the state from which metrics come.
+"""Cells of a contingency table: the number of rows per combination of values.
 
-Counting and computing are apart: whatever makes a :class:`Cells` (an engine, a merge of two runs,
-a noisy release) can be computed on.
+Metrics are computed from cells, wherever these come from: an engine, a merge of two runs or a noisy
+release.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.arrow_types import is_number
 from rai_scale.engines.counts import sum_name
-from rai_scale.engines.key_values import is_number, joined, key_values, number_values
+from rai_scale.engines.key_values import joined, key_values, number_values
 from rai_scale.engines.list_keys import is_list_of_numbers
 from rai_scale.errors import ConfigError
+from rai_scale.statistics.score_bins import raise_missing_weight
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -32,12 +34,12 @@ class Cells:
     ----------
     keys : pandas.DataFrame
         One row per cell, sorted; no missing values.
-    count : numpy.ndarray of int64
+    count : numpy.ndarray of int64, shape (cells,)
         Rows per cell.
-    sums : dict of str to numpy.ndarray of float64
+    sums : dict of str to numpy.ndarray of float64, shape (cells,)
         Sums per cell: of a column under its name, of its squares under ``"name*name"``.
     weight_name : str, optional
-        Which of ``sums`` is the sample weight.
+        The name in ``sums`` of the sample weight.
     """
 
     keys: pd.DataFrame
@@ -47,22 +49,22 @@ class Cells:
 
     @property
     def weight(self) -> np.ndarray | None:
-        """The sum of sample weights per cell, or None where rows count alike."""
+        """The sum of sample weights per cell; None without sample weights."""
         return None if self.weight_name is None else self.sums[self.weight_name]
 
     @property
     def weight_sq(self) -> np.ndarray | None:
-        """The sum of squared sample weights per cell, or None."""
+        """The sum of squared sample weights per cell; None without sample weights."""
         name = self.weight_name
         return None if name is None else self.sums[f"{name}*{name}"]
 
     @property
     def rows(self) -> int:
-        """How many rows were counted."""
+        """The number of rows that were counted."""
         return int(self.count.sum())
 
     def select(self, chosen: np.ndarray) -> Cells:
-        """Return the cells where the boolean array ``chosen`` is true."""
+        """Return the cells where ``chosen`` (bool, one value per cell) is true."""
         return Cells(
             self.keys[chosen].reset_index(drop=True),
             self.count[chosen],
@@ -71,7 +73,7 @@ class Cells:
         )
 
     def merge(self, other: Cells) -> Cells:
-        """Add the cells of other rows of the same table; associative and commutative."""
+        """Add the cells of other rows with the same columns; associative and commutative."""
         names = list(self.keys.columns)
         both = pd.DataFrame({name: joined(self.keys[name], other.keys[name]) for name in names})
         grouped = both.groupby(names, sort=True)
@@ -99,15 +101,26 @@ def count_cells(
 ) -> Cells:
     """Count the cells of ``keys`` natively, with sums and sums of squares of ``weights``.
 
-    The first of ``weights`` is the sample weight. ``numbers`` are those of ``keys`` that metrics
-    compute with: see :func:`~rai_scale.engines.key_values.number_values`.
+    Parameters
+    ----------
+    engine : Engine
+    data : frame of the engine
+    keys : sequence of str
+        The columns whose combinations of values are the cells.
+    weights : sequence of str
+        Numeric columns to sum; the first is the sample weight.
+    limit : int, optional
+        The largest number of cells to bring to the driver.
+    numbers : collection of str
+        The keys that metrics compute with; see
+        :func:`~rai_scale.engines.key_values.number_values`.
 
     Raises
     ------
     TooManyGroupsError
         If there are more than ``limit`` cells.
     ConfigError
-        If a key or a weight is missing in some rows; the message says in how many.
+        If a key or a weight is missing in some rows; the message gives the number of rows.
     """
     sums = [s for name in weights for s in (name, (name, name))]
     names = list(keys)
@@ -118,7 +131,7 @@ def count_cells(
     refuse_missing(table, keys)
     _refuse_lists(table, keys, numbers)
     for name in weights:
-        refuse_missing_sum(table, name)
+        raise_missing_weight(table[f"sum_{name}"].to_numpy(), name)
     frame = pd.DataFrame(
         {
             name: (number_values if name in numbers else key_values)(table[key])
@@ -126,9 +139,9 @@ def count_cells(
         }
     )
     frame = _of_one_type(frame, [name for name in names if name in numbers])
-    order = frame.sort_values(names, kind="stable", key=_comparable).index.to_numpy()
+    frame, order = sorted_rows(frame)
     return Cells(
-        frame.iloc[order].reset_index(drop=True),
+        frame,
         table["count"].to_numpy()[order],
         {sum_name(s)[4:]: table[sum_name(s)].to_numpy()[order] for s in sums},
         weights[0] if weights else None,
@@ -139,18 +152,18 @@ def _refuse_lists(table: pa.Table, keys: Sequence[str], numbers: Collection[str]
     for key in keys:
         if is_list_of_numbers(table.schema.field(key).type) and key not in numbers:
             raise ConfigError(
-                f"column {key.removeprefix(COPY)!r} holds lists, and groups are made of single "
-                "values. Make a column of each place, or of their text."
+                f"column {key.removeprefix(COPY)!r} holds lists, which cannot define groups. Make "
+                "a column of each element, or of the list as text."
             )
 
 
 def _of_one_type(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Bring integers that metrics compare into one type: NumPy makes floats of int64 and uint64."""
-    whole = [name for name in names if frame[name].dtype.kind in "iu"]
-    if len({frame[name].dtype for name in whole}) < 2:  # noqa: PLR2004
+    """Give integers that metrics compare one type: NumPy turns int64 with uint64 into floats."""
+    integers = [name for name in names if frame[name].dtype.kind in "iu"]
+    if len({frame[name].dtype for name in integers}) < 2:  # noqa: PLR2004
         return frame
-    kind = joined(*(frame[name] for name in whole)).dtype
-    return frame.astype(dict.fromkeys(whole, kind))
+    kind = joined(*(frame[name] for name in integers)).dtype
+    return frame.astype(dict.fromkeys(integers, kind))
 
 
 COPY = "_rai_key "
@@ -158,7 +171,7 @@ COPY = "_rai_key "
 
 @dataclass(frozen=True)
 class CopyColumns:
-    """Table function: columns again, under names that no result of a verb has."""
+    """Table function: copies of columns, under names that no result of a verb has."""
 
     names: tuple[str, ...]
     cheap = True
@@ -171,7 +184,21 @@ class CopyColumns:
 def renamed_keys(
     engine: Engine, data: Any, keys: Sequence[str], taken: Sequence[str]
 ) -> tuple[Any, list[str]]:
-    """Return data and keys in which no key is called as a column of the result (``taken``)."""
+    """Rename keys whose names a result needs for its own columns.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : frame of the engine
+    keys : sequence of str
+    taken : sequence of str
+        The names of the result's own columns.
+
+    Returns
+    -------
+    tuple of (frame, list of str)
+        The frame with copies of such keys, and the keys under their new names.
+    """
     clash = [key for key in keys if key in taken]
     if clash:
         schema = engine.schema(data)
@@ -188,13 +215,13 @@ def counts_of(
     sums: Sequence[str | tuple[str, ...]] = (),
     limit: int | None = None,
 ) -> pa.Table:
-    """Count as the engine does, with keys of any name.
+    """Count as :meth:`~rai_scale.engines.protocol.Engine.group_counts`, with keys of any name.
 
     Returns
     -------
     pyarrow.Table
-        The keys under their own names, the count and the sums: to be read by position, since a
-        key may be called ``count``.
+        The keys under their own names, the count and the sums. Read it by position: a key may be
+        named ``count``.
     """
     data, renamed = renamed_keys(engine, data, keys, ["count", *map(sum_name, sums)])
     table = engine.group_counts(data, renamed, sums, limit)
@@ -202,21 +229,30 @@ def counts_of(
 
 
 def check_weights(schema: pa.Schema, names: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` for weights that are no numbers."""
+    """Raise :class:`ConfigError` for weights that are not numbers."""
     for name in names:
         kind = schema.field(name).type
         if not is_number(kind):
             raise ConfigError(f"the weights in column {name!r} must be numbers; found {kind}.")
 
 
+def sorted_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Sort a frame by all its columns; return it and the old positions of its rows (int64)."""
+    names = list(frame.columns)
+    if not names:
+        return frame, np.arange(len(frame))
+    order = frame.sort_values(names, kind="stable", key=_comparable).index.to_numpy()
+    return frame.iloc[order].reset_index(drop=True), order
+
+
 def _comparable(values: pd.Series) -> pd.Series:
-    """Return values that sort; vectors sort as tuples."""
+    """Return values that can be sorted: arrays as tuples."""
     vectors = len(values) and isinstance(values.iloc[0], np.ndarray)
     return values.map(tuple) if vectors else values
 
 
 def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
-    """Raise if a key is null, NaN or a list with a null; say in how many rows, what can be done."""
+    """Raise :class:`ConfigError` if a key is null, NaN or a list with a null in some rows."""
     for key in keys:
         missing = _is_missing(counts[key])
         rows = pc.sum(pc.filter(counts["count"], missing)).as_py() or 0
@@ -225,7 +261,7 @@ def refuse_missing(counts: pa.Table, keys: Sequence[str]) -> None:
             raise ConfigError(
                 f"column {key.removeprefix(COPY)!r} is missing in {rows:,} of {total:,} rows. Give "
                 "missing values a group of their own (for example fill them with 'unknown'), or "
-                "leave those rows out and say so."
+                "remove those rows and report it."
             )
 
 
@@ -236,12 +272,3 @@ def _is_missing(column: pa.ChunkedArray) -> pa.Array:
         of = pc.list_parent_indices(lists).filter(pc.list_flatten(lists).is_null())
         missing[rows[of.to_numpy()]] = True
     return pa.array(missing)
-
-
-def refuse_missing_sum(counts: pa.Table, name: str) -> None:
-    """Raise if weights are missing, which shows as a sum that is NaN."""
-    bad = pc.is_null(counts[f"sum_{name}"], nan_is_null=True)
-    if pc.any(bad).as_py():
-        raise ConfigError(
-            f"the weights in column {name!r} have missing or infinite values; fill or drop them."
-        )

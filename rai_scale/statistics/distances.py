@@ -1,4 +1,4 @@
-"""Distances between two sets of shares over the same categories, in nats."""
+"""Distances between two distributions over the same categories, in nats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ import numpy as np
 
 
 def relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
-    """Return the sum of p ln(p / q): 0 where p is 0, infinite where only q is 0."""
+    """Return the relative entropy (Kullback and Leibler 1951), the sum of p ln(p / q).
+
+    Parameters
+    ----------
+    p, q : ndarray of float64, shape (categories,)
+        Shares, which sum to 1.
+
+    Returns
+    -------
+    float
+        Terms with p = 0 are 0; infinite if q = 0 for a category with p > 0; NaN if a share is NaN.
+    """
     if np.isnan(p).any() or np.isnan(q).any():
         return math.nan
     some = p > 0
@@ -18,7 +29,10 @@ def relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
-    """Return the Jensen-Shannon divergence (not its root), at most ln 2 (Lin 1991)."""
+    """Return the Jensen-Shannon divergence (Lin 1991), at most ln 2; not its square root.
+
+    ``p`` and ``q`` are as in :func:`relative_entropy`.
+    """
     middle = (p + q) / 2
     return (relative_entropy(p, middle) + relative_entropy(q, middle)) / 2
 
@@ -26,7 +40,8 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 def population_stability(p: np.ndarray, q: np.ndarray) -> float:
     """Return the population stability index, the sum of (p - q) ln(p / q).
 
-    It is the relative entropy both ways (Jeffreys 1946), and infinite where a category is in one
-    of the two only: merge rare categories first.
+    It is the sum of both relative entropies (Jeffreys 1946). It is infinite if a category occurs in
+    only one of the two: merge rare categories first. ``p`` and ``q`` are as in
+    :func:`relative_entropy`.
     """
     return relative_entropy(p, q) + relative_entropy(q, p)

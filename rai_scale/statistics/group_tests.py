@@ -1,4 +1,4 @@
-"""Whether the mean explanations of groups differ, from the groups' moments."""
+"""Tests of whether the mean explanations of groups differ, from the groups' moments."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rai_scale.statistics.multiple_tests import holm
 
 
 def effective_rows(state: Moments) -> float:
-    """Return Kish's effective number of rows; the number itself where weights are equal."""
+    """Return the effective number of rows (Kish 1965); with equal weights, the number of rows."""
     return state.weight**2 / state.weight_sq if state.weight_sq else 0.0
 
 
 def variance_of_means(state: Moments) -> np.ndarray:
-    """Return the variance of each term's mean over rows; NaN for fewer than two rows."""
+    """Return the variance of each term's mean (terms,); NaN for fewer than two rows."""
     rows = effective_rows(state)
     if state.count < 2:  # noqa: PLR2004
         return np.full(len(state.mean), np.nan)
@@ -25,10 +25,21 @@ def variance_of_means(state: Moments) -> np.ndarray:
 
 
 def sampling_errors(state: Moments, features: int) -> tuple[np.ndarray, float]:
-    """Return standard errors of the mean size and the mean, (2, features), and their freedom.
+    """Return the standard errors that sampling adds to the means, and their degrees of freedom.
 
-    Exact values have none. From replicates: their spread. From errors alone, which are two standard
-    errors: the mean error, as if all rows erred alike, which is the most that it can be.
+    Parameters
+    ----------
+    state : Moments
+        Its terms are the absolute values and the values of each feature, followed by nothing (exact
+        explanations), by one error per feature (two standard errors), or by replicates of both.
+    features : int
+        The number of features.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, shape (2, features), float)
+        Of the mean absolute values and the means. Replicates give their spread. Errors give their
+        mean, which is an upper bound: it holds if the errors of all rows are the same.
     """
     rest = state.mean[2 * features :]
     if not len(rest):
@@ -41,14 +52,20 @@ def sampling_errors(state: Moments, features: int) -> tuple[np.ndarray, float]:
 
 
 def compare_groups(states: Sequence[Moments], features: Sequence[str]) -> pd.DataFrame:
-    """Test per feature whether the groups' mean sizes, and mean values, differ.
+    """Test for each feature whether the groups differ in the mean absolute value and in the mean.
 
     Groups of fewer than two rows are left out.
 
+    Parameters
+    ----------
+    states : sequence of Moments
+        One per group; see :func:`sampling_errors` for their terms.
+    features : sequence of str
+
     Returns
     -------
-    DataFrame
-        feature, of (``mean_abs`` or ``mean``), largest difference, statistic, degrees of freedom,
+    pandas.DataFrame
+        feature, of (``mean_abs`` or ``mean``), difference (the largest), statistic, df1, df2,
         p_value and p_adjusted (Holm, over all rows of the table).
     """
     kept = [state for state in states if state.count > 1]
@@ -63,10 +80,24 @@ def compare_groups(states: Sequence[Moments], features: Sequence[str]) -> pd.Dat
 
 
 def welch(states: Sequence[Moments], term: int, features: int) -> tuple[float, ...]:
-    """Return largest difference, F, degrees of freedom and p-value of Welch's test (1951).
+    """Test whether the means of groups differ (Welch 1951).
 
-    Equal to ``scipy.stats.f_oneway(equal_var=False)`` where rows have no weights and values are
-    exact; the errors of sampled values are added to the variances.
+    Without weights and with exact values, this equals ``scipy.stats.f_oneway(equal_var=False)``;
+    the errors of sampled values are added to the variances.
+
+    Parameters
+    ----------
+    states : sequence of Moments
+        One per group.
+    term : int
+        The position of the term whose means are compared.
+    features : int
+        The number of features.
+
+    Returns
+    -------
+    tuple of float
+        The largest difference of two means, F, both degrees of freedom and the p-value.
     """
     from scipy.stats import f
 
@@ -75,9 +106,10 @@ def welch(states: Sequence[Moments], term: int, features: int) -> tuple[float, .
     if groups < 2:  # noqa: PLR2004
         return (np.nan,) * 5
     difference = float(np.ptp(mean))
-    variance = np.array([_variance(state, term, features) for state in states])
+    errors = [sampling_errors(state, features)[0].ravel()[term] for state in states]
+    variance = np.array([variance_of_means(state)[term] for state in states]) + np.square(errors)
     if not (variance > 0).all():
-        # without spread, means are equal for certain or differ for certain
+        # without variance, the means are equal or different with certainty
         certain = not variance.any()
         p_value = float(difference == 0) if certain else np.nan
         return difference, np.nan, groups - 1.0, np.nan, p_value
@@ -89,8 +121,3 @@ def welch(states: Sequence[Moments], term: int, features: int) -> tuple[float, .
     statistic = between / (1 + 2 * (groups - 2) / (groups**2 - 1) * spread)
     df2 = (groups**2 - 1) / (3 * spread)
     return difference, float(statistic), groups - 1.0, df2, float(f.sf(statistic, groups - 1, df2))
-
-
-def _variance(state: Moments, term: int, features: int) -> float:
-    sampling, _ = sampling_errors(state, features)
-    return float(variance_of_means(state)[term] + sampling.ravel()[term] ** 2)

@@ -1,4 +1,4 @@
-"""Scores as a (group, label, score) histogram: exact distinct scores, or bins with known limits."""
+"""Rows counted by (group, label, score): with distinct scores, or with bins of scores."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.statistics.cells import check_weights, counts_of
 from rai_scale.statistics.score_bins import (
     BIN,
+    NO_ROWS,
     as_floats,
     bin_edges,
     check_numeric,
@@ -33,16 +34,16 @@ DEFAULT_MAX_CELLS = 2_000_000
 
 @dataclass(frozen=True)
 class ScoreSteps:
-    """What falls on each distinct score, from the highest score to the lowest.
+    """The rows of each distinct score, from the highest score to the lowest.
 
     Attributes
     ----------
     score : ndarray of float64
         Distinct, decreasing; in a binned histogram the upper edge of the bin.
     negatives, positives : ndarray of int64
-        Rows of either label.
+        Rows with each label.
     negative_weight, positive_weight : ndarray of float64
-        Their weights; equal to the rows where no weights were given.
+        Their total weights; without weights, the number of rows.
     """
 
     score: np.ndarray
@@ -61,19 +62,19 @@ class ScoreCells:
     groups : DataFrame
         One row per group, sorted: the values of the group columns.
     code : ndarray of int64, shape (cells,)
-        The row of ``groups`` that a cell belongs to.
+        The cell's row in ``groups``.
     label : ndarray of int8, shape (cells,)
         1 for the positive label, else 0.
     score : ndarray of float64, shape (cells,)
-        The score; in a binned histogram the upper edge of the bin ``(lower, upper]``.
+        The score; in a binned histogram, the upper edge of the bin ``(lower, upper]``.
     count : ndarray of int64, shape (cells,)
         Rows.
     weight : ndarray of float64, shape (cells,)
-        Sum of the sample weights; the rows where none were given.
+        Sum of the sample weights; without weights, the number of rows.
     exact : bool
-        Whether ``score`` is the score itself.
+        Whether ``score`` is the score itself and not the edge of a bin.
     edges : ndarray of float64, shape (bins + 1,), or None
-        The edges of the bins.
+        The edges of the bins; None with distinct scores.
     """
 
     groups: pd.DataFrame
@@ -86,7 +87,7 @@ class ScoreCells:
     edges: np.ndarray | None = None
 
     def steps(self, group: int | None = None) -> ScoreSteps:
-        """Return the steps of one group (a row number of ``groups``), or of all rows."""
+        """Return the steps of one group (its row number in ``groups``), or of all rows."""
         if group is None:
             order = np.argsort(self.score, kind="stable")
             return _steps(*(a[order] for a in (self.score, self.label, self.count, self.weight)))
@@ -104,13 +105,9 @@ class ScoreCells:
 def _steps(
     score: np.ndarray, label: np.ndarray, count: np.ndarray, weight: np.ndarray
 ) -> ScoreSteps:
-    first = (
-        np.flatnonzero(np.r_[True, score[1:] != score[:-1]]) if len(score) else np.array([], int)
-    )
+    first = np.flatnonzero(np.r_[True, score[1:] != score[:-1]][: len(score)])
     sums = [
         np.add.reduceat(np.where(label == which, values, 0), first)[::-1]
-        if len(first)
-        else values[:0]
         for values in (count, weight)
         for which in (0, 1)
     ]
@@ -138,24 +135,24 @@ def score_cells(
     data : frame
         The engine's own frame.
     groups : sequence of str
-        Columns that make the groups; may be empty.
+        Columns that define the groups; may be empty.
     label : str
-        Column of two values: 0/1, False/True, -1/1, or any two with ``pos_label``.
+        Column with two values: 0/1, False/True, -1/1, or any two with ``pos_label``.
     score : str
         Numeric column without missing or infinite values.
     sample_weight : str, optional
-        Numeric column whose sums are carried.
+        Numeric column of weights.
     max_cells : int
-        Distinct scores are kept while there are at most so many cells.
+        The largest number of cells with distinct scores; beyond it, scores are binned.
     bins : int, optional
-        Use that many bins at once. By default 65,536 bins, where distinct scores do not fit.
+        The number of bins, used at once. By default 65,536, if distinct scores do not fit.
     pos_label : optional
         The positive label.
 
     Raises
     ------
     ConfigError
-        For rows with a missing score, label or group, or more than two labels; says how many.
+        If a score, label or group is missing in some rows, or there are more than two labels.
     """
     asked = ScoreColumns(tuple(groups), label, score, sample_weight, pos_label)
     if bins is None:
@@ -168,7 +165,10 @@ def score_cells(
 
 @dataclass(frozen=True)
 class ScoreColumns:
-    """The columns of a histogram; see :func:`score_cells`."""
+    """The columns of a histogram; see :func:`score_cells`.
+
+    With ``only_0_and_1``, labels other than 0 and 1 are an error.
+    """
 
     groups: tuple[str, ...]
     label: str
@@ -184,9 +184,9 @@ class ScoreColumns:
         check_numeric(schema, self.score, "score")
         check_weights(schema, self.weights)
         if len(set(self.groups)) < len(self.groups):
-            raise ConfigError("a column is named twice among the groups.")
+            raise ConfigError("a column is named twice among the groups. Name it once.")
         if BIN in names:
-            raise ConfigError(f"no column may be called {BIN!r}; rename it.")
+            raise ConfigError(f"{BIN!r} is a reserved column name. Rename the column.")
         if self.score in self.keys:
             raise ConfigError(f"the score column {self.score!r} is also the label or a group.")
 
@@ -197,19 +197,19 @@ class ScoreColumns:
 
     @property
     def keys(self) -> list[str]:
-        """Group columns and label, each once."""
+        """The group columns and the label, each once."""
         return list(dict.fromkeys([*self.groups, self.label]))
 
 
 def exact_cells(engine: Engine, data: Any, asked: ScoreColumns, max_cells: int) -> ScoreCells:
-    """Count distinct scores; raises ``TooManyGroupsError`` beyond ``max_cells``."""
+    """Count distinct scores; raises :class:`TooManyGroupsError` beyond ``max_cells``."""
     asked.check(engine.schema(data))
     counted = counts_of(engine, data, [*asked.keys, asked.score], asked.weights, max_cells)
     return _cells(counted, asked, None)
 
 
 def binned_cells(engine: Engine, data: Any, asked: ScoreColumns, bins: int) -> ScoreCells:
-    """Count bins of scores: one pass for their range, one to count."""
+    """Count bins of scores, in one pass for the range of the scores and one for the counts."""
     asked.check(engine.schema(data))
     _, low, high = score_range(engine, data, asked.score)
     edges = bin_edges(low, high, bins)
@@ -219,13 +219,13 @@ def binned_cells(engine: Engine, data: Any, asked: ScoreColumns, bins: int) -> S
 
 
 def _cells(counted: pa.Table, asked: ScoreColumns, edges: np.ndarray | None) -> ScoreCells:
-    """Make cells of counts, whose columns are the keys, the score or bin, the count, the weight."""
+    """Make cells from counts with the columns keys, score or bin, count, weight (if any)."""
     keys = asked.keys
     key_columns = counted.select(range(len(keys)))
     scores = as_floats(counted.column(len(keys)))
     count = counted.column(len(keys) + 1).to_numpy().astype(np.int64, copy=False)
     if not count.sum():
-        raise ConfigError("there are no rows to count.")
+        raise ConfigError(NO_ROWS)
     weight = count.astype(np.float64)
     if asked.sample_weight:
         weight = as_floats(counted.column(len(keys) + 2))
@@ -238,20 +238,14 @@ def _cells(counted: pa.Table, asked: ScoreColumns, edges: np.ndarray | None) -> 
     )
     levels, code = group_levels(key_columns, asked.groups, count)
     order = _by_group_score_label(code, scores, labels)
-    return ScoreCells(
-        groups=levels,
-        code=code[order],
-        label=labels[order],
-        score=scores[order],
-        count=count[order],
-        weight=weight[order],
-        exact=edges is None,
-        edges=edges,
+    code, labels, scores, count, weight = (
+        values[order] for values in (code, labels, scores, count, weight)
     )
+    return ScoreCells(levels, code, labels, scores, count, weight, edges is None, edges)
 
 
 def _by_group_score_label(code: np.ndarray, score: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Sort by the label, the score and the group: stable sorts, and few groups sort by radix."""
+    """Return the sorted order; stable sorts, and up to 32,767 groups are sorted by radix."""
     order = np.argsort(label, kind="stable")
     order = order[np.argsort(score[order], kind="stable")]
     few = code.max(initial=0) < np.iinfo(np.int16).max

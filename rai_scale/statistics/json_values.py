@@ -1,4 +1,4 @@
-"""One form of values that JSON knows, for all results, reports and manifests."""
+"""Conversion of values to JSON, for all results, reports and manifests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pandas as pd
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON says it: text, numbers, lists, and dicts with text as keys.
+    """Return a value in JSON's types: text, numbers, booleans, lists, and dicts with text keys.
 
-    What is missing or undefined (NaN, NaT, NA) is ``None``. What is infinite is not undefined, and
-    JSON has no number for it: it is ``"inf"`` or ``"-inf"``, which ``float`` reads. Times are ISO
-    8601; a whole decimal is an integer and another one text, so that no digit is lost. Tables are
-    lists of rows. Anything else is its text.
+    Missing and undefined values (None, NaN, NaT, NA) become None. Infinity, for which JSON has no
+    number, becomes ``"inf"`` or ``"-inf"``, which ``float`` reads. Dates and times become ISO 8601.
+    A decimal without decimal places becomes an integer, another decimal its text, so that no digit
+    is lost. Tables become lists of rows. Any other value becomes its text.
     """
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table as a list of rows."""
+    """Return a table as a list of rows, with values as of :func:`plain`."""
     return [{str(name): plain(v) for name, v in row.items()} for row in table.to_dict("records")]
 
 

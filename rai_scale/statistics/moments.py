@@ -1,8 +1,8 @@
-"""Weighted means and co-moments per group, merged with Chan's rule.
+"""Weighted means and co-moments per group, merged pairwise.
 
-Sums of squares lose digits where the mean is large against the spread; centred moments that are
-merged pairwise keep them. Formula: Chan, Golub, LeVeque (1983), in the weighted form of
-Schubert and Gertz (2018): with d = mean_b - mean_a, W = W_a + W_b,
+Sums of squares lose digits if the mean is large compared with the standard deviation; centred
+moments keep them. Formula: Chan, Golub and LeVeque (1983), in the weighted form of Schubert and
+Gertz (2018): with d = mean_b - mean_a and W = W_a + W_b,
 mean = mean_a + d W_b / W and C = C_a + C_b + d d' W_a W_b / W.
 """
 
@@ -17,22 +17,32 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.key_values import key_values, number_values, row_codes
-from rai_scale.errors import ConfigError
-from rai_scale.statistics.cells import check_weights, refuse_missing, renamed_keys
+from rai_scale.statistics.cells import check_weights, refuse_missing, renamed_keys, sorted_rows
+from rai_scale.statistics.score_bins import raise_missing_weight
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 Terms = Callable[[pa.Table], np.ndarray]
-"""A picklable function of a batch: the (rows, terms) float64 values whose moments are wanted."""
+"""A picklable function of a batch; returns (rows, terms) float64 values to take moments of."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of T terms: ``count`` rows, ``weight``, ``mean`` (T,), ``comoment`` (T, T).
+    """Moments of several terms.
 
-    ``low`` (T,) is what ``mean`` lost by rounding: where the mean is large against the spread,
-    the distance of two means would otherwise be wrong from its tenth digit on.
+    Attributes
+    ----------
+    count : int
+        Rows.
+    weight, weight_sq : float
+        Sum of the weights and of their squares.
+    mean : ndarray of float64, shape (terms,)
+    comoment : ndarray of float64, shape (terms, terms)
+        Weighted sums of products of the centred terms.
+    low : ndarray of float64, shape (terms,)
+        The rounding error of ``mean``: if the mean is large compared with the standard deviation,
+        the difference of two means would otherwise be wrong from its tenth digit on.
     """
 
     count: int
@@ -49,25 +59,20 @@ class Moments:
         distance = (other.mean - self.mean) + (other.low - self.low)
         between = np.outer(distance, distance) * self.weight * share
         mean, low = _two_sum(self.mean, self.low + distance * share)
-        return Moments(
-            self.count + other.count,
-            weight,
-            self.weight_sq + other.weight_sq,
-            mean,
-            self.comoment + other.comoment + between,
-            low,
-        )
+        count, weight_sq = self.count + other.count, self.weight_sq + other.weight_sq
+        comoment = self.comoment + other.comoment + between
+        return Moments(count, weight, weight_sq, mean, comoment, low)
 
 
 def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rounded sum and its error (Knuth)."""
+    """Return the rounded sum and its rounding error (Knuth 1969)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def moments_of(values: np.ndarray, weights: np.ndarray) -> Moments:
-    """Return the moments of (rows, terms) ``values`` with ``weights`` (rows,)."""
+    """Return the moments of ``values`` (rows, terms) with ``weights`` (rows,), both float64."""
     total = float(weights.sum())
     mean = weights @ values / total if total else np.zeros(values.shape[1])
     centred = values - mean
@@ -79,7 +84,7 @@ def moments_of(values: np.ndarray, weights: np.ndarray) -> Moments:
 
 
 def merge_all(moments: Sequence[Moments]) -> Moments:
-    """Merge in halves, so that rounding grows with the logarithm of their number."""
+    """Merge in halves, so that rounding errors grow with the logarithm of their number."""
     if len(moments) == 1:
         return moments[0]
     middle = len(moments) // 2
@@ -88,7 +93,7 @@ def merge_all(moments: Sequence[Moments]) -> Moments:
 
 @dataclass(frozen=True)
 class BatchMoments:
-    """Table function: one row of moments per group of the batch."""
+    """Table function: one row of moments for each group in the batch."""
 
     keys: tuple[str, ...]
     terms: Terms
@@ -108,14 +113,14 @@ class BatchMoments:
 
 @dataclass(frozen=True)
 class MergeGroup:
-    """Table function: the moments of one group, of all its batches."""
+    """Table function: the moments of one group, merged over its batches."""
 
     keys: tuple[str, ...]
     outputs: pa.Schema
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row."""
-        # equal sets of batches are merged in one order, whoever brought them
+        # sorted, so that the result does not depend on the order of the batches
         order = np.lexsort((table["weight"].to_numpy(), table["count"].to_numpy()))
         merged = merge_all(read_moments(table.take(pa.array(order))))
         return _rows(table.slice(0, 1), self.keys, [merged], self.outputs)
@@ -130,7 +135,25 @@ def group_moments(
     inputs: Sequence[str],
     weight: str | None = None,
 ) -> tuple[pd.DataFrame, list[Moments]]:
-    """Return the groups of ``keys`` (sorted) and the moments of ``terms`` in each; executes.
+    """Compute the moments of ``terms`` in each group of ``keys``; executes.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : frame of the engine
+    keys : sequence of str
+        The columns that define the groups.
+    terms : callable
+        See :data:`Terms`.
+    inputs : sequence of str
+        The columns that ``terms`` reads.
+    weight : str, optional
+        The column of sample weights.
+
+    Returns
+    -------
+    tuple of (pandas.DataFrame, list of Moments)
+        The values of ``keys`` of each group, sorted, and its moments.
 
     Raises
     ------
@@ -154,41 +177,32 @@ def group_moments(
     frame = pd.DataFrame(
         {name: key_values(table[key]) for name, key in zip(own, keys, strict=True)}
     )
-    order = frame.sort_values(own, kind="stable").index.to_numpy()
+    frame, order = sorted_rows(frame)
     states = read_moments(table.take(pa.array(order)))
-    if not all(np.isfinite(state.weight) for state in states):
-        raise ConfigError(
-            f"the weights in column {weight!r} have missing or infinite values; fill or drop them."
-        )
-    return frame.iloc[order].reset_index(drop=True), states
+    raise_missing_weight(np.array([state.weight for state in states]), str(weight))
+    return frame, states
 
 
 _STATE = [
     pa.field("count", pa.int64()),
-    pa.field("weight", pa.float64()),
-    pa.field("weight_sq", pa.float64()),
-    pa.field("mean", pa.list_(pa.float64())),
-    pa.field("comoment", pa.list_(pa.float64())),
-    pa.field("low", pa.list_(pa.float64())),
+    *(pa.field(name, pa.float64()) for name in ("weight", "weight_sq")),
+    *(pa.field(name, pa.list_(pa.float64())) for name in ("mean", "comoment", "low")),
 ]
 
 
 def _rows(
     table: pa.Table, keys: Sequence[str], moments: Sequence[Moments], schema: pa.Schema
 ) -> pa.Table:
-    state = {
-        "count": [m.count for m in moments],
-        "weight": [m.weight for m in moments],
-        "weight_sq": [m.weight_sq for m in moments],
-        "mean": [m.mean.tolist() for m in moments],
-        "comoment": [m.comoment.ravel().tolist() for m in moments],
-        "low": [m.low.tolist() for m in moments],
-    }
+    state = {f.name: [_plain(getattr(m, f.name)) for m in moments] for f in _STATE}
     return pa.table({**{key: table[key] for key in keys}, **state}, schema=schema)
 
 
+def _plain(value: Any) -> Any:
+    return value.ravel().tolist() if isinstance(value, np.ndarray) else value
+
+
 def read_moments(table: pa.Table) -> list[Moments]:
-    """Return the moments in the rows of a table that :class:`BatchMoments` made."""
+    """Return the moments in the rows of a table from :class:`BatchMoments`."""
     means = [np.array(m) for m in table["mean"].to_pylist()]
     squares = [
         np.array(c).reshape(len(m), len(m))

@@ -1,4 +1,4 @@
-"""Many tests at once."""
+"""Corrections for many tests at once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import numpy as np
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Correct p-values of many tests: Holm (1979), valid under any dependence.
+    """Adjust the p-values of many tests (Holm 1979); valid for dependent tests too.
 
     Parameters
     ----------
     p_values : array of float64, shape (tests,)
-        NaN for tests that could not be made; they do not count.
+        NaN for tests that could not be made; they are not counted.
+
+    Returns
+    -------
+    ndarray of float64, shape (tests,)
+        The adjusted p-values, at most 1.
     """
     p_values = np.asarray(p_values, float)
     adjusted = np.full(p_values.shape, np.nan)

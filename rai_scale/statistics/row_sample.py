@@ -1,10 +1,11 @@
-"""A uniform sample of rows that depends on the rows alone, not on how they are cut or ordered.
+"""A uniform sample of rows that depends only on the rows, not on their partitions or their order.
 
-The copies of one content have independent uniform priorities, and the rows with the smallest
-priorities are the sample. Priorities are made of the content's hash and the number of its copies
-(order statistics of uniforms by exponential spacings, Renyi 1953), so that no row needs a number of
-its own. Only contents whose smallest priority may be below a threshold come to the driver: a
-count-min sketch (Cormode and Muthukrishnan 2005) bounds how many copies a content can have.
+Equal rows are copies of one *content*. Each copy has an independent uniform priority, and the rows
+with the smallest priorities are the sample. Priorities are computed from the hash of the content
+and the number of its copies (order statistics of uniforms by exponential spacings, Renyi 1953), so
+that rows need no numbers of their own. Only contents whose smallest priority may be below a
+threshold come to the driver: a count-min sketch (Cormode and Muthukrishnan 2005) bounds the number
+of copies of a content.
 """
 
 from __future__ import annotations
@@ -25,31 +26,33 @@ BUCKET = "_rai_bucket"
 HASH = "_rai_hash"
 BUCKETS = 262_144
 MOST_CONTENTS = 1_000_000
-"""So many distinct rows come to the driver at most, or eight times the sample if that is more."""
+"""The most distinct rows that come to the driver; eight times the sample if that is more."""
 _ROUNDS = 8
 _STEP = 0x9E3779B97F4A7C15
-_SPARE = 1 + 1e-9  # for the rounding of the two ways in which a priority is computed
+_TOLERANCE = 1 + 1e-9  # a priority is computed in two ways, which round differently
 
 
 def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed: int) -> pa.Table:
-    """Return ``rows`` rows (or all, if there are fewer), drawn uniformly without replacement.
+    """Draw rows uniformly without replacement.
 
     Parameters
     ----------
+    engine : Engine
     data : frame of the engine
-        It is read twice; more often where it has very many rows.
-    columns : list of str
-        Columns that are drawn; their values are hashed.
+        It is read twice; more often if it has very many rows.
+    columns : sequence of str
+        The columns of the sample; their values are hashed.
     rows : int
+        The size of the sample; all rows are returned if there are fewer.
     seed : int
 
     Returns
     -------
     pyarrow.Table
-        In the order of the priorities, so that its first rows are a sample as well.
+        In the order of the priorities, so that its first rows are a uniform sample as well.
     """
     names = list(columns)
-    if isinstance(data, pd.DataFrame):  # else NaN would become null between the passes
+    if isinstance(data, pd.DataFrame):  # otherwise NaN would become null between the passes
         data = engine.collect(data[names])
     sketch: tuple[np.ndarray, ...] = (_count(engine, data, names, Likely((), np.inf, seed)),)
     total = int(sketch[0].sum())
@@ -69,14 +72,15 @@ def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed
 class Likely:
     """Table function: the rows whose content may have a copy with a priority below a limit.
 
-    Columns are numbered (a column may be called ``count``), and the hash (int64) is the last one.
+    The columns of the result are numbered (a column may be named ``count``); the last one is the
+    hash (int64).
 
     Attributes
     ----------
     sketch : tuple of ndarray of int64, shape (BUCKETS,)
-        Per round, how many rows are in each bucket: no content of the bucket has more copies.
+        For each round, the rows in each bucket: an upper bound of the copies of its contents.
     limit : float
-        Of ``-log(1 - priority)``.
+        The limit of ``-log(1 - priority)``.
     seed : int
     """
 
@@ -86,7 +90,7 @@ class Likely:
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the rows that may be drawn, with their hashes."""
+        """Return the rows that may be in the sample, with their hashes."""
         hashes = key_hashes(table, self.seed)
         named = [*_numbered(table.num_columns), HASH]
         table = table.append_column(HASH, pa.array(hashes.view(np.int64))).rename_columns(named)
@@ -96,10 +100,11 @@ class Likely:
         if not self.sketch or self.limit == np.inf:
             return np.ones(len(hashes), dtype=bool)
         rounds = [counts[buckets(hashes, number)] for number, counts in enumerate(self.sketch)]
-        return _exponentials(hashes) <= np.min(rounds, axis=0) * self.limit * _SPARE
+        most = np.min(rounds, axis=0) * self.limit * _TOLERANCE
+        return np.asarray(_exponentials(hashes) <= most)
 
     def buckets(self, table: pa.Table) -> pa.Table:
-        """Return the buckets of the next round of the rows that may be drawn."""
+        """Return the buckets, in the next round, of the rows that may be in the sample."""
         hashes = key_hashes(table, self.seed)
         found = buckets(hashes[self._likely(hashes)], len(self.sketch))
         return pa.table({BUCKET: pa.array(found, pa.int32())})
@@ -118,7 +123,7 @@ class SketchBuckets:
 
 
 def buckets(hashes: np.ndarray, number: int) -> np.ndarray:
-    """Return the buckets of contents in a round of the sketch, int64."""
+    """Return the buckets (int64) of contents in round ``number`` of the sketch."""
     own = np.uint64(mix(np.array([number], dtype=np.uint64) + np.uint64(_STEP))[0])
     return (mix(hashes ^ own) % np.uint64(BUCKETS)).astype(np.int64)
 
@@ -128,7 +133,7 @@ def _numbered(columns: int) -> list[str]:
 
 
 def _count(engine: Engine, data: Any, names: list[str], likely: Likely) -> np.ndarray:
-    """Return the rows per bucket of the next round of the sketch."""
+    """Return the number of rows per bucket in the next round of the sketch."""
     outputs = pa.schema([(BUCKET, pa.int32())])
     function = SketchBuckets(likely)
     marked = engine.map_partitions(data, function, outputs, inputs=names, label="sample")
@@ -141,7 +146,7 @@ def _count(engine: Engine, data: Any, names: list[str], likely: Likely) -> np.nd
 def _contents(
     engine: Engine, data: Any, names: list[str], likely: Likely, rows: int
 ) -> tuple[tuple[np.ndarray, ...], pa.Table]:
-    """Return distinct rows that may be drawn with their counts, and the sketch that sufficed."""
+    """Return the sketch that was precise enough, and the contents that may be drawn, counted."""
     schema, keys = engine.schema(data), [*_numbered(len(names)), HASH]
     types = [*(schema.field(name).type for name in names), pa.int64()]
     outputs = pa.schema(list(zip(keys, types, strict=True)))
@@ -160,15 +165,20 @@ def _contents(
 def priorities(
     hashes: np.ndarray, counts: np.ndarray, limit: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the copies below the limit: numbers of contents and ``-log(1 - priority)``.
+    """Compute the priorities of the copies of contents, below a limit.
 
     Parameters
     ----------
     hashes : ndarray of uint64, shape (contents,)
     counts : ndarray of int64, shape (contents,)
-        Copies; contents of one hash, such as 0.0 and -0.0, are one.
+        Copies; contents with the same hash, such as 0.0 and -0.0, are the same content.
     limit : float
-        Infinity for all copies.
+        The limit of ``-log(1 - priority)``; infinity for all copies.
+
+    Returns
+    -------
+    tuple of (ndarray of int64, ndarray of float64)
+        For each copy, the position of its content and its ``-log(1 - priority)``.
     """
     hashes, at, copies = _as_one(hashes, counts)
     kept = _exponentials(hashes) <= copies * limit
@@ -186,7 +196,7 @@ def priorities(
 
 
 def _as_one(hashes: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Add up contents of one hash; sorted by hash, with the number of one of them."""
+    """Add up the copies of equal hashes; returns the hashes, sorted, a position and the copies."""
     distinct, at, group = np.unique(hashes, return_index=True, return_inverse=True)
     total = np.zeros(len(distinct), dtype=np.int64)
     np.add.at(total, group, counts)
@@ -194,7 +204,7 @@ def _as_one(hashes: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _exponentials(hashes: np.ndarray, copy: np.ndarray | int = 0) -> np.ndarray:
-    """Return exponentially distributed numbers of contents and copies; -log(1 - uniform)."""
+    """Return exponentially distributed numbers, -log(1 - uniform), for contents and copies."""
     step = np.asarray(copy).astype(np.uint64) * np.uint64(_STEP)
     bits = mix(hashes + step + np.uint64(_STEP))
     return -np.log1p(-((bits >> np.uint64(11)).astype(np.float64) * 2.0**-53))

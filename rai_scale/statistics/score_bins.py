@@ -1,4 +1,4 @@
-"""Bins of scores that do not depend on how the rows were cut, and the range that they need."""
+"""Bins of scores that do not depend on the partitioning of the rows, and the range they need."""
 
 from __future__ import annotations
 
@@ -7,115 +7,167 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.arrow_types import is_number
 from rai_scale.errors import ConfigError
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 BIN = "__rai_bin"
-_RANGE_SCHEMA = pa.schema(
+NO_ROWS = "there are no rows to count."
+_RANGES = pa.schema(
     [
-        ("rows", pa.int64()),
-        ("missing", pa.int64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
+        pa.field("column", pa.int32()),
+        *(pa.field(name, pa.int64()) for name in ("rows", "missing", "infinite")),
+        *(pa.field(name, pa.float64()) for name in ("low", "high")),
     ]
 )
 
 
 def check_numeric(schema: pa.Schema, name: str, role: str) -> None:
-    """Raise :class:`ConfigError` if a column does not hold numbers."""
+    """Raise :class:`ConfigError` if a column is not numeric; ``role`` names it in the message."""
     kind = schema.field(name).type
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not (number or pa.types.is_boolean(kind)):
+    if not (is_number(kind) or pa.types.is_boolean(kind)):
         raise ConfigError(f"the {role} column {name!r} must hold numbers; its type is {kind}.")
 
 
 def as_floats(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a numeric column as float64; null is NaN."""
+    """Return a numeric column as float64, with NaN for null."""
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
     if not pa.types.is_float64(column.type):
         column = pc.cast(column, pa.float64(), safe=False)
-    return column.to_numpy().astype(np.float64, copy=False)
+    return np.asarray(column.to_numpy(), np.float64)
 
 
 def raise_missing(rows: int, what: str, name: str) -> None:
-    """Raise :class:`ConfigError` where rows lack a value that is needed."""
+    """Raise :class:`ConfigError` if ``rows`` is not 0.
+
+    Parameters
+    ----------
+    rows : int
+        The number of rows that lack a value.
+    what : str
+        The role of the column, such as ``score``.
+    name : str
+        The column.
+    """
     if rows:
         raise ConfigError(
             f"{rows:,} rows have no usable value in the {what} column {name!r} (missing, NaN or "
-            "infinite). Filter them, or give them a value."
+            "infinite). Remove them, or give them a value."
         )
 
 
 def raise_missing_weight(sums: np.ndarray, name: str) -> None:
-    """Raise :class:`ConfigError` where a sum shows a weight that is missing or infinite."""
+    """Raise :class:`ConfigError` if a sum of the weights in column ``name`` is not finite."""
     if not np.isfinite(sums).all():
         raise ConfigError(
-            f"the weight column {name!r} has missing or infinite values; fill or drop them."
+            f"the weights in column {name!r} have missing or infinite values. Fill them, or remove "
+            "those rows."
         )
 
 
 @dataclass(frozen=True)
-class _BatchRange:
-    """Rows, missing scores, lowest and highest score of one batch."""
+class BatchRanges:
+    """Table function: rows, missing, infinite, and lowest and highest value per column."""
 
-    score: str
+    columns: tuple[str, ...]
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        values = as_floats(table[self.score])
-        good = values[np.isfinite(values)]
-        low, high = (good.min(), good.max()) if len(good) else (None, None)
-        row = [[len(values)], [len(values) - len(good)], [low], [high]]
-        return pa.table(row, schema=_RANGE_SCHEMA)
+        """Return one row per column."""
+        rows = []
+        for number, name in enumerate(self.columns):
+            values = as_floats(table[name])
+            good, missing = values[np.isfinite(values)], int(np.isnan(values).sum())
+            ends = (good.min(), good.max()) if len(good) else (None, None)
+            rows.append((number, len(values), missing, len(values) - len(good) - missing, *ends))
+        return pa.table(list(map(list, zip(*rows, strict=True))), schema=_RANGES)
+
+
+def value_ranges(engine: Engine, data: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the range of numeric columns, in one pass.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : frame of the engine
+    columns : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by column: rows, missing (null or NaN), infinite; low and high, the lowest and the
+        highest finite value, are NaN if there is none.
+    """
+    names = tuple(columns)
+    made = engine.map_partitions(data, BatchRanges(names), _RANGES, inputs=names, label="ranges")
+    parts: pd.DataFrame = engine.collect(made).to_pandas()
+    sums = dict.fromkeys(["rows", "missing", "infinite"], "sum")
+    found = parts.groupby("column").agg({**sums, "low": "min", "high": "max"})
+    found = found.reindex(range(len(names)))
+    return found.fillna(dict.fromkeys(sums, 0)).set_axis(list(names))
 
 
 def score_range(engine: Engine, data: Any, score: str) -> tuple[int, float, float]:
-    """Return the number of rows, the lowest and the highest score, in one pass.
+    """Return the number of rows, the lowest score and the highest score, in one pass.
 
     Raises
     ------
     ConfigError
-        If there are no rows, or rows whose score is missing or not finite; says how many.
+        If there are no rows, or the score of some rows is missing or infinite.
     """
-    found = engine.map_partitions(
-        data, _BatchRange(score), _RANGE_SCHEMA, inputs=[score], label="score range"
-    )
-    table = engine.collect(found)
-    rows, missing = (pc.sum(table[name]).as_py() or 0 for name in ("rows", "missing"))
-    raise_missing(missing, "score", score)
-    if not rows:
-        raise ConfigError("there are no rows to count.")
-    return rows, pc.min(table["low"]).as_py(), pc.max(table["high"]).as_py()
+    found = value_ranges(engine, data, [score]).loc[score]
+    raise_missing(int(found["missing"] + found["infinite"]), "score", score)
+    if not found["rows"]:
+        raise ConfigError(NO_ROWS)
+    return int(found["rows"]), float(found["low"]), float(found["high"])
 
 
 def bin_edges(low: float, high: float, bins: int) -> np.ndarray:
-    """Return ``bins + 1`` edges of equal width over [0, 1], or else over [low, high].
+    """Return the edges of bins of equal width.
 
-    [0, 1] is taken where all scores are in it. Bin ``i`` is ``(edges[i], edges[i + 1]]``; the first
-    bin holds its lower edge too. So ``score > edge`` holds exactly for the bins above the edge.
+    The bins cover [0, 1] if all scores are in it, else [low, high]. Bin ``i`` is
+    ``(edges[i], edges[i + 1]]``, and the first bin includes its lower edge. So ``score > edge``
+    holds exactly for the bins above the edge.
+
+    Parameters
+    ----------
+    low, high : float
+        The lowest and the highest score.
+    bins : int
+        From 1 to 2^24.
+
+    Returns
+    -------
+    ndarray of float64, shape (bins + 1,)
+        Fewer if the range has fewer distinct floats.
+
+    Raises
+    ------
+    ConfigError
+        If ``bins`` is out of range.
     """
     if not isinstance(bins, int) or not 1 <= bins <= 1 << 24:
-        raise ConfigError(f"bins must be a whole number from 1 to {1 << 24:,}; found {bins!r}.")
+        raise ConfigError(f"bins must be an integer from 1 to {1 << 24:,}; found {bins!r}.")
     start, end = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-    # a range of few floats has fewer edges than were asked for
     edges = np.unique(np.linspace(start, end, bins + 1))
     return edges if len(edges) > 1 else np.array([start, np.nextafter(start, np.inf)])
 
 
 def bin_of(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the number of the bin of each score; see :func:`bin_edges`."""
+    """Return the position (int64) of the bin of each score; see :func:`bin_edges`."""
     return np.searchsorted(edges[1:-1], scores, side="left")
 
 
 @dataclass(frozen=True)
 class AssignBins:
-    """A table function: the column of scores becomes the number of its bin."""
+    """Table function: the column of scores is replaced by the position of its bin."""
 
     score: str
     edges: np.ndarray
@@ -124,7 +176,7 @@ class AssignBins:
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the kept columns and the bin (int32), with the score (float64) if asked."""
+        """Return the kept columns, the bin (int32) and, if asked for, the score (float64)."""
         scores = as_floats(table[self.score])
         bins = pa.array(bin_of(scores, self.edges).astype(np.int32))
         done = table.select(list(self.kept)).append_column(BIN, bins)
@@ -140,7 +192,21 @@ def with_bins(
     kept: Sequence[str],
     keep_score: bool = False,
 ) -> Any:
-    """Return a lazy frame of the columns ``kept`` and the bin of each score."""
+    """Return a lazy frame of the columns ``kept`` and the bin of each score.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : frame of the engine
+    score : str
+        The column of scores.
+    edges : ndarray of float64
+        See :func:`bin_edges`.
+    kept : sequence of str
+        Columns to keep.
+    keep_score : bool
+        Whether to keep the score too, as float64.
+    """
     schema = engine.schema(data)
     fields = [schema.field(name) for name in kept] + [pa.field(BIN, pa.int32())]
     if keep_score:

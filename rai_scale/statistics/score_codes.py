@@ -1,4 +1,4 @@
-"""Labels and groups of counted cells as small integers."""
+"""Labels and groups of counted cells as integers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.key_values import key_values, row_codes
 from rai_scale.errors import ConfigError
+from rai_scale.statistics.cells import sorted_rows
 from rai_scale.statistics.score_bins import raise_missing
 
 
@@ -22,7 +23,7 @@ def binary_labels(
     pos_label: Any = None,
     only_0_and_1: bool = False,
 ) -> np.ndarray:
-    """Return 1 for the positive label and 0 for the other (int8).
+    """Return 1 for the positive label and 0 for the other.
 
     Parameters
     ----------
@@ -35,10 +36,18 @@ def binary_labels(
     pos_label : optional
         The positive label; 1 by default.
     only_0_and_1 : bool
-        Refuse other pairs of labels.
+        Whether other pairs of labels are an error.
+
+    Returns
+    -------
+    ndarray of int8, shape (cells,)
+
+    Raises
+    ------
+    ConfigError
+        If a label is missing, there are more than two, or the positive label is not among them.
     """
-    missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
-    raise_missing(int(count[missing].sum()), "label", name)
+    _check_missing(column, count, "label", name)
     coded = column.combine_chunks().dictionary_encode()
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     found = coded.dictionary.to_pylist()
@@ -49,33 +58,51 @@ def binary_labels(
     if not (known or set(found) <= {0, 1} or set(found) <= {-1, 1}):
         raise ConfigError(
             f"the label column {name!r} has {len(found)} distinct values. Two are needed: 0 and 1 "
-            "(or -1 and 1), or any two with pos_label naming the positive one."
+            "(or -1 and 1), or any two with pos_label for the positive one."
         )
     if len(found) == 2 and positive not in found:  # noqa: PLR2004
         raise ConfigError(
-            f"pos_label={pos_label!r} is not among the two labels of column {name!r}, which holds "
-            f"{column.type}."
+            f"pos_label={pos_label!r} is not among the two labels of column {name!r}, which "
+            f"has type {column.type}."
         )
     is_positive = np.array([value == positive for value in found], dtype=np.int8)
-    return is_positive[coded.indices.to_numpy()]
+    return np.asarray(is_positive[coded.indices.to_numpy()])
+
+
+def _check_missing(column: pa.ChunkedArray, count: np.ndarray, what: str, name: str) -> None:
+    missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
+    raise_missing(int(count[missing].sum()), what, name)
 
 
 def group_levels(
     table: pa.Table, groups: Sequence[str], count: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the distinct groups, sorted, and the row of each cell's group among them."""
+    """Return the distinct groups and the group of each cell.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        One row per cell, with the columns ``groups``.
+    groups : sequence of str
+        May be empty: then there is one group.
+    count : ndarray of int64, shape (cells,)
+        Rows per cell, for messages.
+
+    Returns
+    -------
+    tuple of (pandas.DataFrame, ndarray of int64, shape (cells,))
+        The groups, sorted, and the position of each cell's group among them.
+
+    Raises
+    ------
+    ConfigError
+        If a group is missing in some rows.
+    """
     for name in groups:
-        column = table[name]
-        missing = np.asarray(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
-        raise_missing(int(count[missing].sum()), "group", name)
+        _check_missing(table[name], count, "group", name)
     code = row_codes(table, groups)
     first = np.unique(code, return_index=True)[1]
     distinct = table.take(pa.array(first))
     levels = {name: key_values(distinct[name]) for name in groups}
-    frame = pd.DataFrame(levels, index=pd.RangeIndex(len(first)))
-    if not groups:
-        return frame, code
-    order = frame.sort_values(list(groups), kind="stable").index.to_numpy()
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return frame.take(order).reset_index(drop=True), rank[code]
+    frame, order = sorted_rows(pd.DataFrame(levels, index=pd.RangeIndex(len(first))))
+    return frame, np.argsort(order)[code]

@@ -1,8 +1,9 @@
-"""Small groups are hidden, and so that the total does not betray one, not a single one alone."""
+"""Suppression of small groups, so that no hidden group follows from a total."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ SMALL, COMPLEMENTARY = "small", "complementary"
 
 
 def hidden_groups(counts: pd.Series, min_rows: int, strata: Sequence[str] = ()) -> pd.Series:
-    """Say which groups are hidden, and why.
+    """Decide which groups to hide, and why.
 
-    A group with 1 to ``min_rows - 1`` rows is hidden. Where that is exactly one group of a
-    stratum, its numbers would follow from the total and the groups that are shown; the next
-    smallest group is then hidden too (complementary suppression: Willenborg & de Waal 2001,
-    Elements of Statistical Disclosure Control, 1.3). Groups without rows stay as they are.
+    A group with 1 to ``min_rows - 1`` rows is hidden. If exactly one group of a stratum is hidden,
+    its numbers would follow from the total and the visible groups; the next smallest group is then
+    hidden too (complementary suppression: Willenborg and de Waal 2001, Elements of Statistical
+    Disclosure Control, 1.3). Groups without rows are not hidden.
 
     Parameters
     ----------
@@ -27,13 +28,18 @@ def hidden_groups(counts: pd.Series, min_rows: int, strata: Sequence[str] = ()) 
     min_rows : int
         Groups with fewer rows are hidden; 0 or 1 hides none.
     strata : list of str
-        Levels of the index within which totals are known (control features); one stratum
-        by default.
+        Levels of the index within which totals are known (control features); by default, one
+        stratum holds all groups.
 
     Returns
     -------
     pandas.Series of str
-        Indexed as ``counts``: ``""``, ``"small"`` or ``"complementary"``.
+        Indexed as ``counts``: ``""`` (visible), ``"small"`` or ``"complementary"``.
+
+    Raises
+    ------
+    ConfigError
+        If ``min_rows`` is negative.
     """
     if min_rows < 0:
         raise ConfigError(f"min_rows must be 0 or more; found {min_rows!r}.")
@@ -52,7 +58,7 @@ def hidden_groups(counts: pd.Series, min_rows: int, strata: Sequence[str] = ()) 
 
 
 def note_of(hidden: pd.Series, min_rows: int) -> str:
-    """Say in a sentence what was hidden; an empty string where nothing was."""
+    """Return a sentence about the result of :func:`hidden_groups`; empty if nothing is hidden."""
     small, more = (int((hidden == kind).sum()) for kind in (SMALL, COMPLEMENTARY))
     if not small:
         return ""
@@ -63,17 +69,28 @@ def note_of(hidden: pd.Series, min_rows: int) -> str:
 
 
 def hide(table: pd.DataFrame, hidden: pd.Series, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a table whose ``columns`` are NaN in the rows of hidden groups.
+    """Replace the values of hidden groups by NaN.
 
-    ``table`` is indexed as ``hidden``, or has its levels as columns.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed as ``hidden``, or with its levels as columns.
+    hidden : pandas.Series of str
+        The result of :func:`hidden_groups`.
+    columns : sequence of str
+        The columns to hide, which become float64.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy.
     """
     result = table.copy()
     names = list(hidden.index.names)
-    if list(table.index.names) == names:
-        found = hidden.reindex(table.index).to_numpy() != ""
-    else:
+    keys: Any = table.index
+    if list(keys.names) != names:
         keys = pd.MultiIndex.from_frame(table[names]) if len(names) > 1 else table[names[0]]
-        found = hidden.reindex(keys).to_numpy() != ""
+    found = hidden.reindex(keys).to_numpy() != ""
     for column in columns:
         result[column] = result[column].astype(float).mask(found)
     return result

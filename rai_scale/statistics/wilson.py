@@ -1,4 +1,4 @@
-"""Wilson's interval of a share."""
+"""Wilson's interval of a proportion."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from numpy.typing import ArrayLike
 def wilson(
     successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of Wilson's score interval; NaN where there are no trials.
+    """Return the lower and upper ends of Wilson's score interval; NaN if there are no trials.
 
-    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212. It keeps a
-    width at 0 and at 1, where a bootstrap interval shrinks to a point. The ends of a share of 0 or
-    1 are exact: rounding must not put the share outside of its interval.
+    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212. The interval
+    has a width also for proportions of 0 and 1, for which a bootstrap interval is a point. There,
+    the end is exactly 0 or 1: rounding must not exclude the proportion itself.
+
+    Parameters
+    ----------
+    successes, trials : array_like of float
+        Of the same shape.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    tuple of (ndarray of float64, ndarray of float64)
     """
     x, n = np.asarray(successes, float), np.asarray(trials, float)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)

@@ -1,23 +1,24 @@
-"""What the readers of all formats share: pieces of files, schemas, casts to a common schema."""
+"""Code that all readers share: pieces of files, schemas, and casts to a common schema."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.arrow_types import is_text
 from rai_scale.errors import TableError
-from rai_scale.tables.dialect import Dialect
+from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.source import TableSource
+from rai_scale.tables.source import FileInfo, TableSource
 
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
-
+"""The value in a ``key=value`` folder that stands for null."""
 
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=Hashable)
@@ -25,32 +26,46 @@ Kind = TypeVar("Kind", bound=Hashable)
 
 @dataclass(frozen=True)
 class Piece:
-    """What one task reads: a file, or row groups or bytes ``[start, end)`` of it.
+    """The part of a file that one task reads.
 
-    ``dialect`` says how a text is written, where that is known.
+    Attributes
+    ----------
+    path : str
+        The full path or address of the file.
+    relative : str
+        Its path relative to the folder of the table.
+    start, end : int
+        Row groups or bytes ``[start, end)``; without ``end``, up to the end of the file.
+    dialect : TextDialect, optional
+        How a text file is written, if that is known.
     """
 
     path: str
     relative: str
     start: int = 0
     end: int | None = None
-    dialect: Dialect | None = None
+    dialect: TextDialect | None = None
+
+    @property
+    def file(self) -> Place:
+        """The file, as the process that reads it opens it."""
+        return place_of(self.path)
 
 
 class Reader(Protocol):
-    """Reads pieces of one table; small and picklable."""
+    """Reads the pieces of one table; small and picklable."""
 
     @property
     def schema(self) -> pa.Schema:
         """The columns of the table."""
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows of a piece in tables of (the named columns of) ``schema``."""
+        """Yield the rows of a piece, with the named columns of ``schema`` (all by default)."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A table as pieces and the reader of one piece."""
+    """The plan for reading a table: its pieces, and the reader of one piece."""
 
     reader: Reader
     pieces: tuple[Piece, ...]
@@ -67,15 +82,15 @@ def pieces_of(source: TableSource) -> list[Piece]:
 
 
 def partition_values(relative: str) -> dict[str, str | None]:
-    """Return the ``key=value`` folders of a relative path; percent escapes are undone."""
+    """Return the ``key=value`` folders of a relative path, with percent escapes decoded."""
     parts = (p.split("=", 1) for p in relative.split("/")[:-1] if "=" in p)
     return {k: None if v == NULL_FOLDER else unquote(v) for k, v in parts}
 
 
 def own_names(names: Iterable[str], relative: str) -> list[str]:
-    """Return names for the columns of a file that none of the folders above it has.
+    """Return names for a file's columns that differ from those of the folders above it.
 
-    What a file holds and what its ``key=value`` folders say may differ: both are kept.
+    A column and a ``key=value`` folder of the same name may have different values: both are kept.
     """
     names = list(names)
     keys = {key.casefold() for key in partition_values(relative)}
@@ -83,37 +98,50 @@ def own_names(names: Iterable[str], relative: str) -> list[str]:
 
 
 def check_keys(source: TableSource, own: Collection[str]) -> None:
-    """Raise :class:`TableError` for folders whose values would hide a column, or each other."""
+    """Raise :class:`TableError` if a ``key=value`` folder would hide a column or another folder."""
     folders = {f.path.rpartition("/")[0] for f in source.files}
     keys = [[p.split("=", 1)[0] for p in path.split("/") if "=" in p] for path in folders]
     twice = any(len({k.casefold() for k in found}) < len(found) for found in keys)
     twice |= len({k.casefold() for k in source.partition_columns}) < len(source.partition_columns)
     taken = sorted({k for found in keys for k in found} & {*own})
     if taken or twice:
-        what = f"named {taken[0]!r}, as a column of its own is" if taken else "of one name"
+        what = f"the reserved name {taken[0]!r}" if taken else "the same name twice"
         raise TableError(
-            f"table {source.name!r} has key=value folders {what}: values would be lost. Rename "
-            "them."
+            f"table {source.name!r} has key=value folders with {what}: values would be lost. "
+            "Rename them."
         )
 
 
 def select(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
-    """Return the part of a schema that is asked for; all of it for None."""
+    """Return the named columns of a schema; all by default."""
     return schema if columns is None else pa.schema([schema.field(n) for n in columns])
 
 
+def text_schema(names: Iterable[str]) -> pa.Schema:
+    """Return a schema of text columns."""
+    return pa.schema([pa.field(name, pa.string()) for name in names])
+
+
 def by_kind(files: Iterable[Item], kind: Callable[[Item], Kind]) -> list[tuple[Kind, list[Item]]]:
-    """Group files (or fragments) by ``kind(file)``, in the order of their first file."""
+    """Group files (or fragments) by ``kind(file)``, in the order of their first occurrence."""
     groups: dict[Kind, list[Item]] = {}
     for file in files:
         groups.setdefault(kind(file), []).append(file)
     return list(groups.items())
 
 
-def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """Make column names that no engine confuses: not blank, different beyond upper and lower case.
+def by_kind_and_keys(
+    files: Iterable[FileInfo], kind: Callable[[FileInfo], Any]
+) -> list[tuple[Any, list[FileInfo]]]:
+    """Group files by ``kind(file)`` and the names of their ``key=value`` folders."""
+    return by_kind(files, lambda file: (kind(file), tuple(partition_values(file.path))))
 
-    A later ``ID`` beside ``id`` becomes ``ID_2``; a blank name becomes ``column_<position>``.
+
+def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Return column names that no engine confuses: not blank, and different in more than case.
+
+    ``ID`` after ``id`` becomes ``ID_2``; a blank name becomes ``column_<position>``. Names in
+    ``taken`` are not used.
     """
     used = {name.casefold() for name in taken}
     result = []
@@ -127,7 +155,7 @@ def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
 
 
 def constant(value: str | None, rows: int) -> pa.ChunkedArray:
-    """Return a text column that holds one value in every row."""
+    """Return a text column with the same value in every row."""
     return pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()), rows)])
 
 
@@ -136,7 +164,13 @@ def conform(
 ) -> pa.Table:
     """Return ``table`` with exactly the columns of ``schema``.
 
-    Columns are found whatever their case; a missing one is null; ``constants`` win over columns.
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Its columns are matched without regard to case; a missing column becomes null.
+    schema : pyarrow.Schema
+    constants : dict of str to (str or None), optional
+        Text columns with one value, which replace columns of the table.
     """
     constants = constants or {}
     at = {name.casefold(): i for i, name in enumerate(table.column_names)}
@@ -153,31 +187,22 @@ def conform(
 
 
 def cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast to a wider type, or to text where the files of a table do not agree on a type."""
+    """Cast to a wider type, or to text if the files of a table have types without a common one."""
     if column.type.equals(kind):
         return column
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
-    if pa.types.is_string(kind) and not _says_itself(column.type):
+    if pa.types.is_string(kind) and not (is_text(column.type) or has_same_text(column.type)):
         return pa.chunked_array([pa.array([_text(v) for v in column.to_pylist()], pa.string())])
     if pa.types.is_duration(column.type):
         column = pc.cast(column, pa.int64())
     return pc.cast(column, kind, safe=not pa.types.is_temporal(kind))
 
 
-def _says_itself(kind: pa.DataType) -> bool:
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return is_text or pa.types.is_string_view(kind) or says_itself_everywhere(kind)
-
-
-def says_itself_everywhere(kind: pa.DataType) -> bool:
-    """Whether every engine writes values of this type as the same text."""
-    return (
-        pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_date32(kind)
-        or pa.types.is_null(kind)
-    )
+def has_same_text(kind: pa.DataType) -> bool:
+    """Return whether every engine casts values of this type to the same text."""
+    same = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_date32, pa.types.is_null)
+    return any(is_same(kind) for is_same in same)
 
 
 def _text(value: object) -> str | None:
@@ -188,8 +213,3 @@ def _text(value: object) -> str | None:
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return str(value)
-
-
-def open_piece(piece: Piece) -> Place:
-    """Return the place of a piece's file, on the worker that reads it."""
-    return place_of(piece.path)

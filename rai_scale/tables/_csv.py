@@ -1,7 +1,7 @@
-"""CSV by pyarrow: every column is text, and no line is lost.
+"""CSV files read by pyarrow: every column is text, and no line is lost.
 
-An unquoted empty field is null and a quoted one is ``""``. A line with the wrong number of fields
-keeps its text in ``_corrupt_record``.
+An unquoted empty field becomes null, a quoted one ``""``. The text of a line with a wrong number of
+fields is kept in the column ``_corrupt_record``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from rai_scale.tables._arrow import (
     Piece,
     Scan,
     conform,
-    open_piece,
     own_names,
     partition_values,
     pieces_of,
     select,
+    text_schema,
 )
-from rai_scale.tables.dialect import Dialect
+from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import Place, place_of
@@ -37,18 +37,8 @@ _BLOCK_BYTES = 8 << 20
 _MAX_BLOCK_BYTES = 1 << 30
 
 
-def _decoded(stream: Any, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding, errors="replace", newline="")
-
-
-def _after_header(text: io.TextIOWrapper, dialect: Dialect) -> None:
-    if dialect.header:
-        lines = csv.reader(text, delimiter=dialect.delimiter)
-        next((line for line in lines if line), None)
-
-
 class _Body(io.RawIOBase):
-    """What is left of a text, as UTF-8: the parser takes no other bytes, and no empty file."""
+    """The rest of a text as UTF-8, which the parser needs; it cannot parse an empty file."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -69,10 +59,10 @@ class _Body(io.RawIOBase):
         return size
 
 
-def dialects_of(source: TableSource) -> dict[FileInfo, Dialect]:
-    """Return how each file that has columns is written; an empty file adds nothing to a table.
+def dialects_of(source: TableSource) -> dict[FileInfo, TextDialect]:
+    """Return how each file is written; files without columns are left out.
 
-    A column with the name of a folder that its file stands in gets a name of its own.
+    A column with the name of a ``key=value`` folder above its file is renamed.
     """
     found = {f: f.dialect or dialect_of("csv", place_of(source.file_path(f))) for f in source.files}
     return {
@@ -83,19 +73,18 @@ def dialects_of(source: TableSource) -> dict[FileInfo, Dialect]:
 
 
 def csv_schema(headers: Sequence[Sequence[str]], partition_columns: Sequence[str]) -> pa.Schema:
-    """Unite headers: columns as first seen, partition columns, then ``_corrupt_record``."""
+    """Return all columns of the headers, the partition columns and ``_corrupt_record``, as text."""
     keys = {k.casefold() for k in partition_columns}
     names: dict[str, str] = {}
     for header in headers:
         for name in header:
             if name.casefold() not in keys:
                 names.setdefault(name.casefold(), name)
-    ordered = [*names.values(), *partition_columns, CORRUPT]
-    return pa.schema([pa.field(name, pa.string()) for name in ordered])
+    return text_schema([*names.values(), *partition_columns, CORRUPT])
 
 
 def scan_csv(source: TableSource) -> Scan:
-    """Plan the reading of a CSV table: a piece is a file, as a quoted field may span lines."""
+    """Plan one piece per file: a quoted field may span lines, so files cannot be split."""
     dialects = dialects_of(source)
     schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
     kept = {f.path: d for f, d in dialects.items()}
@@ -105,14 +94,14 @@ def scan_csv(source: TableSource) -> Scan:
 
 @dataclass(frozen=True)
 class CsvReader:
-    """Reads a whole CSV file, in the table's schema; ``dialect`` is of pieces that have none."""
+    """Reads a whole CSV file in the table's schema; ``dialect`` is for pieces without their own."""
 
     schema: pa.Schema
-    dialect: Dialect | None = None
+    dialect: TextDialect | None = None
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield blocks; see :class:`~rai_scale.tables._arrow.Reader`."""
-        file = open_piece(piece)
+        file = piece.file
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
         dialect = piece.dialect or self.dialect or dialect_of("csv", file)
@@ -120,8 +109,8 @@ class CsvReader:
             yield conform(table, target, values)
 
 
-def _read(file: Place, dialect: Dialect) -> Iterator[pa.Table]:
-    """Read with blocks as large as the longest row needs; rows already given are not repeated."""
+def _read(file: Place, dialect: TextDialect) -> Iterator[pa.Table]:
+    """Read with blocks as large as the longest row needs, without repeating rows."""
     block, good, bad = _BLOCK_BYTES, 0, 0
     while True:
         skip_good, skip_bad = good, bad
@@ -133,20 +122,17 @@ def _read(file: Place, dialect: Dialect) -> Iterator[pa.Table]:
                 skip_bad -= len(corrupt) - len(new)
                 good, bad = good + fresh.num_rows, bad + len(new)
                 yield fresh
-                yield _corrupt_rows(new)
+                yield pa.table({CORRUPT: pa.array(new, pa.string())})
             return
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block >= _MAX_BLOCK_BYTES:
-                raise _unreadable(file, error) from None
+                name, kind = base_name(file.path), type(error).__name__
+                # the parser's message quotes the row
+                raise TableError(f"CSV file {name!r} cannot be read: {kind}.") from None
             block *= 8
 
 
-def _unreadable(file: Place, error: Exception) -> TableError:
-    # the message of the parser quotes the row
-    return TableError(f"CSV file {base_name(file.path)!r} cannot be read: {type(error).__name__}.")
-
-
-def _blocks(file: Place, block: int, dialect: Dialect) -> Iterator[tuple[pa.Table, list[str]]]:
+def _blocks(file: Place, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:
     corrupt: list[str] = []
 
     def keep(row: Any) -> str:
@@ -154,9 +140,10 @@ def _blocks(file: Place, block: int, dialect: Dialect) -> Iterator[tuple[pa.Tabl
         return "skip"
 
     with file.open() as stream:
-        text = _decoded(stream, dialect.encoding)
+        text = io.TextIOWrapper(stream, dialect.encoding, errors="replace", newline="")
         names = dialect.names
-        _after_header(text, dialect)
+        if dialect.header:
+            next(filter(None, csv.reader(text, delimiter=dialect.delimiter)), None)
         body = _Body(text)
         if body.blank:
             return
@@ -164,9 +151,7 @@ def _blocks(file: Place, block: int, dialect: Dialect) -> Iterator[tuple[pa.Tabl
             body,
             pa_csv.ReadOptions(column_names=list(names), block_size=block),
             pa_csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=keep,
+                delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=keep
             ),
             pa_csv.ConvertOptions(
                 column_types={name: pa.string() for name in names},
@@ -179,7 +164,3 @@ def _blocks(file: Place, block: int, dialect: Dialect) -> Iterator[tuple[pa.Tabl
             done, corrupt[:] = list(corrupt), []
             yield pa.Table.from_batches([batch]), done
     yield reader.schema.empty_table(), corrupt
-
-
-def _corrupt_rows(texts: list[str]) -> pa.Table:
-    return pa.table({CORRUPT: pa.array(texts, pa.string())})

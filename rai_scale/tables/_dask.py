@@ -1,4 +1,4 @@
-"""Tables as dask frames, and dask frames as files."""
+"""Reading tables as dask frames, and writing dask frames as files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dask.base import compute
+from dask.delayed import delayed
 
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.frames import frame_to_arrow
@@ -19,16 +20,16 @@ from rai_scale.tables.paths import Place, place_of
 
 
 def from_scan(scan: Scan) -> Any:
-    """Make a frame with a partition per piece; every dtype is an ``ArrowDtype``."""
+    """Return a frame with one partition per piece; every dtype is an ``ArrowDtype``."""
     meta = to_frame(scan.reader.schema.empty_table())
     if not scan.pieces:
-        return dd.from_map(_same, [meta], meta=meta)
+        return dd.from_map(_unchanged, [meta], meta=meta)
     return dd.from_map(ReadFrame(scan.reader), list(scan.pieces), meta=meta)
 
 
 @dataclass(frozen=True)
 class ReadFrame:
-    """Reads one partition; dask passes the columns that are used."""
+    """Reads one partition; dask passes the names of the columns that are used."""
 
     reader: Reader
 
@@ -39,20 +40,20 @@ class ReadFrame:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Convert to pandas without leaving Arrow types: null stays apart from NaN."""
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    """Convert to pandas with Arrow's own types, which distinguish null from NaN."""
+    return pd.DataFrame(table.to_pandas(types_mapper=pd.ArrowDtype))
 
 
-def _same(frame: pd.DataFrame) -> pd.DataFrame:
+def _unchanged(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
 def write_files(data: Any, engine: Any, target: Place) -> None:
-    """Write a file per partition that has rows, in the workers, and at least one."""
+    """Write one file per partition with rows, in the workers; at least one file is written."""
     schema = engine.schema(data)
-    write = dask.delayed(_write_part, pure=False)
+    write = delayed(_write_part, pure=False)
     parts = [write(p, i, target.url, schema) for i, p in enumerate(data.to_delayed())]
-    dask.compute(*parts)
+    compute(*parts)
 
 
 def _write_part(frame: pd.DataFrame, number: int, folder: str, schema: pa.Schema) -> None:

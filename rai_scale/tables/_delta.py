@@ -1,4 +1,4 @@
-"""Delta tables by the ``deltalake`` package, for the engines that are not Spark."""
+"""Delta tables through the ``deltalake`` package, for all engines except Spark."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
+from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.tables._arrow import Piece, Scan, conform, select
 from rai_scale.tables._delta_files import scan_files
 from rai_scale.tables._delta_log import is_plain, open_log
@@ -16,11 +17,9 @@ from rai_scale.tables._parquet import open_file
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import TableSource
 
-_BATCH_ROWS = 10_000
-
 
 def read_local(source: TableSource) -> Any:
-    """Make a relation over the files; DuckDB hands filters and columns down where it can."""
+    """Return a relation over the files; DuckDB pushes down filters and columns if it can."""
     import duckdb
 
     from rai_scale.tables._local import from_scan
@@ -32,13 +31,13 @@ def read_local(source: TableSource) -> Any:
 
 
 def scan_delta(source: TableSource) -> Scan:
-    """Plan a piece per file of the version that was found."""
+    """Plan one piece per file of the version that was found."""
     table = open_log(source)
     return scan_plain(table) if is_plain(table) else scan_files(source, table)
 
 
 def scan_plain(table: Any) -> Scan:
-    """Plan a piece per file of a table that asks for nothing."""
+    """Plan one piece per file of a table that needs no special reader."""
     dataset = table.to_pyarrow_dataset()
     reader = DeltaReader(canonical_schema(dataset.schema), dataset.schema)
     pieces = [FragmentPiece(f.path, f.path, fragment=f) for f in dataset.get_fragments()]
@@ -47,7 +46,7 @@ def scan_plain(table: Any) -> Scan:
 
 @dataclass(frozen=True)
 class FragmentPiece(Piece):
-    """A file of a Delta table with its store and its partition values."""
+    """A file of a Delta table, with its store and partition values in ``fragment``."""
 
     fragment: Any = None
 
@@ -63,14 +62,13 @@ class DeltaReader:
         """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
         target = select(self.schema, columns)
         fragment = piece.fragment  # type: ignore[attr-defined]
-        for batch in fragment.to_batches(
-            schema=self.stored, columns=target.names, batch_size=_BATCH_ROWS
-        ):
+        options = {"schema": self.stored, "columns": target.names, "batch_size": BATCH_ROWS}
+        for batch in fragment.to_batches(**options):
             yield conform(pa.Table.from_batches([batch]), target)
 
 
 def write_stream(location: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Replace a Delta table in one commit, streaming; returns the number of rows."""
+    """Replace a Delta table by a stream of tables in one commit; return the number of rows."""
     from deltalake import write_deltalake
 
     rows = 0
@@ -87,12 +85,12 @@ def write_stream(location: str, schema: pa.Schema, tables: Iterable[pa.Table]) -
 
 
 def write_files(location: str, schema: pa.Schema, files: Iterable[Place]) -> int:
-    """Replace a Delta table by the rows of Parquet files; returns their number."""
+    """Replace a Delta table by the rows of Parquet files; return the number of rows."""
     return write_stream(location, schema, _tables(schema, files))
 
 
 def _tables(schema: pa.Schema, files: Iterable[Place]) -> Iterator[pa.Table]:
     for place in files:
         with open_file(place) as file:
-            for batch in file.iter_batches(_BATCH_ROWS):
+            for batch in file.iter_batches(BATCH_ROWS):
                 yield pa.Table.from_batches([batch]).cast(schema)

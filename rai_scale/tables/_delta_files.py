@@ -1,4 +1,4 @@
-"""Files of a Delta table whose names, types or rows are not what the files alone say."""
+"""Files of Delta tables with column mapping, deleted rows or widened types."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.arrow_types import canonical_schema
+from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Piece, Scan, conform, open_piece, select
+from rai_scale.tables._arrow import Piece, Scan, conform, select
 from rai_scale.tables._delta_log import ADVICE, features_of, mapping_mode
 from rai_scale.tables._parquet import open_file
 from rai_scale.tables.path_names import join, shown, without_scheme
 from rai_scale.tables.source import TableSource
 
-_BATCH_ROWS = 10_000
 _ID, _PHYSICAL = b"delta.columnMapping.id", b"delta.columnMapping.physicalName"
 _FILE_ID = b"PARQUET:field_id"
 
 
 @dataclass(frozen=True)
 class DeltaFile(Piece):
-    """A file with its partition values (of their own types) and the numbers of its deleted rows."""
+    """A file, with its partition values (typed) and the positions of its deleted rows (int64)."""
 
     values: dict[str, Any] = field(default_factory=dict)
     deleted: Any = None
 
 
 def scan_files(source: TableSource, table: Any) -> Scan:
-    """Plan a piece per file of an open table; its protocol was checked before."""
+    """Plan one piece per file of an open table whose protocol was checked before."""
     logical = pa.schema(table.schema().to_arrow())
     deleted = _deleted_rows(source, table)
     pieces = []
@@ -43,13 +43,15 @@ def scan_files(source: TableSource, table: Any) -> Scan:
         values = action.get("partition") or {}
         pieces.append(DeltaFile(full, path, values=values, deleted=rows))
     if len(deleted) != sum(piece.deleted is not None for piece in pieces):
-        raise TableError(f"Delta table {source.name!r}: its deletion vectors fit no file of it.")
+        raise TableError(
+            f"Delta table {source.name!r}: a deletion vector belongs to no file of it."
+        )
     reader = MappedReader(canonical_schema(logical), logical, mapping_mode(table))
     return Scan(reader, tuple(pieces))
 
 
 def _deleted_rows(source: TableSource, table: Any) -> dict[str, pa.Array]:
-    """Return the numbers of the deleted rows of each file that has any."""
+    """Return the positions of the deleted rows (int64) of each file that has any, by path."""
     features = features_of(table)
     if "deletionVectors" not in features:
         return {}
@@ -57,8 +59,8 @@ def _deleted_rows(source: TableSource, table: Any) -> dict[str, pa.Array]:
         batches = [pa.record_batch(batch) for batch in table.deletion_vectors()]
     except Exception as error:
         raise TableError(
-            f"Delta table {source.name!r}: its deletion vectors cannot be read by the deltalake "
-            f"package ({type(error).__name__}) beside {', '.join(sorted(features))}. {ADVICE}."
+            f"Delta table {source.name!r}: the deltalake package cannot read its deletion vectors "
+            f"({type(error).__name__}); its features: {', '.join(sorted(features))}. {ADVICE}."
         ) from None
     return {
         without_scheme(unquote(path)): pc.indices_nonzero(pc.invert(kept.values)).cast(pa.int64())
@@ -69,7 +71,17 @@ def _deleted_rows(source: TableSource, table: Any) -> dict[str, pa.Array]:
 
 @dataclass(frozen=True)
 class MappedReader:
-    """Reads one file: by physical names or ids, without deleted rows, in the table's types."""
+    """Reads one file in the table's types, without its deleted rows.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        The columns of the table, in canonical types.
+    stored : pyarrow.Schema
+        The columns of the table, with the metadata of the mapping.
+    mode : {"none", "name", "id"}
+        How columns of the file are mapped to columns of the table.
+    """
 
     schema: pa.Schema
     stored: pa.Schema
@@ -79,30 +91,28 @@ class MappedReader:
         """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
         assert isinstance(piece, DeltaFile)
         target = select(self.schema, columns)
-        with open_file(open_piece(piece)) as file:
+        with open_file(piece.file) as file:
             found = file.schema_arrow
             if self.mode == "id" and not any(_FILE_ID in (f.metadata or {}) for f in found):
-                raise TableError(
-                    f"the file {shown(piece.relative)!r} of a Delta table mapped by id "
-                    "holds no ids."
-                )
+                name = shown(piece.relative)
+                raise TableError(f"the file {name!r} of a Delta table mapped by id has no ids.")
             names = {f.name: self._at(f, found) for f in map(self.stored.field, target.names)}
             used = [found.field(at).name for at in names.values() if at is not None]
             # a dot in a name means a nested field to pyarrow
             kept = None if any("." in name for name in found.names) else used
             start = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=kept):
+            for batch in file.iter_batches(BATCH_ROWS, columns=kept):
                 rows = _kept(batch, start, piece.deleted)
                 start += batch.num_rows
                 yield self._table(rows, names, found, target, piece.values)
 
     def _at(self, wanted: pa.Field, found: Any) -> int | None:
-        said = wanted.metadata or {}
+        mapping = wanted.metadata or {}
         for at, there in enumerate(found):
             if self.mode == "id":
-                same = (there.metadata or {}).get(_FILE_ID) == said.get(_ID)
+                same = (there.metadata or {}).get(_FILE_ID) == mapping.get(_ID)
             elif self.mode == "name":
-                same = there.name == said.get(_PHYSICAL, b"").decode()
+                same = there.name == mapping.get(_PHYSICAL, b"").decode()
             else:
                 same = there.name.casefold() == wanted.name.casefold()
             if same:
@@ -122,12 +132,12 @@ class MappedReader:
                 column = batch.column(batch.schema.get_field_index(there.name))
                 kind = self._renamed(there.type, self.stored.field(name).type)
                 columns[name] = column if column.type.equals(kind) else column.view(kind)
-        if not columns:  # the rows count all the same
+        if not columns:  # the number of rows still matters
             columns[""] = pa.nulls(batch.num_rows)
         return conform(pa.table(columns), target)
 
     def _renamed(self, found: pa.DataType, wanted: pa.DataType) -> pa.DataType:
-        """Return the type of the file with the names of the table in its structs."""
+        """Return the file's type with the table's names for the fields of structs."""
         if pa.types.is_struct(found) and pa.types.is_struct(wanted):
             taken: dict[int, pa.Field] = {}
             for inner in wanted:
@@ -151,7 +161,7 @@ class MappedReader:
 
 
 def _kept(batch: pa.RecordBatch, start: int, deleted: Any) -> pa.RecordBatch:
-    """Return the rows of a batch, the first of which is row ``start``, that were not deleted."""
+    """Return the rows of a batch that were not deleted; its first row is row ``start``."""
     if deleted is None:
         return batch
     numbers = pa.array(range(start, start + batch.num_rows), pa.int64())

@@ -1,12 +1,11 @@
-"""What the log of a Delta table asks of its readers and writers, asked before either is trusted.
+"""The features that a Delta table requires of its readers and writers, checked before use.
 
-Nothing here reads or writes rows. A reader that does not know a feature may return rows that were
-deleted, or nulls for columns that were renamed, without a word.
+Nothing here reads or writes rows. A reader without support for a feature may silently return rows
+that were deleted, or nulls for columns that were renamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from rai_scale.errors import MissingExtraError, TableError
@@ -14,32 +13,32 @@ from rai_scale.tables.source import TableSource
 
 MODE = "delta.columnMapping.mode"
 _PLAIN = frozenset({"timestampNtz", "vacuumProtocolCheck"})
-"""Reader features that change nothing in how files are read."""
+"""Reader features that do not change how files are read."""
 _BY_FILE = frozenset(
     {"columnMapping", "deletionVectors", "typeWidening", "typeWidening-preview", "v2Checkpoint"}
 )
-"""Reader features that our own reader of the files minds; the log itself is deltalake's work."""
+"""Reader features that our own reader of files supports; deltalake reads the log itself."""
 _WRITTEN = frozenset({"appendOnly", "invariants", "timestampNtz"})
 _LEGACY_READER, _LEGACY_WRITER, _WITH_FEATURES, _WITH_WRITER_FEATURES = 1, 2, 3, 7
-ADVICE = "Read it on a Spark session that has Delta, or let its owner drop the feature"
+ADVICE = "Read it on a Spark session with Delta, or ask its owner to drop the feature"
 
 
 def delta_table(location: str, version: int | None = None) -> Any:
-    """Open the log of a table; raises what ``deltalake`` raises."""
+    """Open the log of a table (the newest version by default), with the errors of ``deltalake``."""
     from deltalake import DeltaTable
 
     return DeltaTable(location, version=version)
 
 
 def open_log(source: TableSource) -> Any:
-    """Open the version that was found.
+    """Open the log of a table in the version that was found.
 
     Raises
     ------
     MissingExtraError
         If ``deltalake`` is not installed.
     TableError
-        If the log is damaged, is gone, or asks for what is not read here; the features are named.
+        If the log is damaged or missing, or requires features that are not supported here.
     """
     version = int(source.snapshot.split(":")[1]) if source.snapshot else None
     try:
@@ -50,19 +49,19 @@ def open_log(source: TableSource) -> Any:
     except Exception as error:
         raise TableError(
             f"Delta table {source.name!r} cannot be opened: {type(error).__name__}. Its log is "
-            "damaged, its store is unknown to the deltalake package, or it uses a feature of "
-            f"Delta that the package does not know. {ADVICE}."
+            "damaged, or the deltalake package supports neither its store nor a feature that it "
+            f"uses. {ADVICE}."
         ) from None
     if unknown:
         raise TableError(
-            f"Delta table {source.name!r} asks its readers for {', '.join(unknown)}, which is not "
-            f"read here: rows would be wrong without a word. {ADVICE}."
+            f"Delta table {source.name!r} requires readers to support {', '.join(unknown)}, which "
+            f"is not supported here: rows would silently be wrong. {ADVICE}."
         )
     return table
 
 
 def features_of(table: Any) -> frozenset[str]:
-    """Return the reader features of a table, those of the old numbered protocol by name."""
+    """Return the reader features of a table, also those of the old numbered protocol."""
     protocol = table.protocol()
     found = set(protocol.reader_features or ())
     if protocol.min_reader_version > _WITH_FEATURES:
@@ -73,19 +72,19 @@ def features_of(table: Any) -> frozenset[str]:
 
 
 def is_plain(table: Any) -> bool:
-    """Whether every reader of Parquet files that knows which files to read gets the right rows."""
+    """Return whether the files of a version can be read as plain Parquet files."""
     return features_of(table) <= _PLAIN
 
 
 def mapping_mode(table: Any) -> str:
-    """Return none, name or id: how the columns of the files are named."""
+    """Return how columns of files are mapped to the table's: ``none``, ``name`` or ``id``."""
     if table.protocol().min_reader_version <= _LEGACY_READER:
         return "none"
-    return (table.metadata().configuration or {}).get(MODE, "none")
+    return str((table.metadata().configuration or {}).get(MODE, "none"))
 
 
 def check_writable(location: str) -> None:
-    """Raise :class:`TableError` if the table there asks its writers for what we do not do."""
+    """Raise :class:`TableError` if a table requires features of its writers that we lack."""
     table = delta_table(location)
     protocol, settings = table.protocol(), table.metadata().configuration or {}
     version = protocol.min_writer_version
@@ -97,14 +96,15 @@ def check_writable(location: str) -> None:
     if settings.get("delta.appendOnly", "false").lower() == "true":
         asked.add("appendOnly")
     if asked:
+        named = ", ".join(sorted(asked))
         raise TableError(
-            f"the Delta table at {location!r} asks its writers for {_listed(asked)}, which is not "
-            "done here. Choose another place, or write on a Spark session that has Delta."
+            f"the Delta table at {location!r} requires writers to support {named}, which "
+            "is not supported here. Choose another location, or write on Spark with Delta."
         )
 
 
 def _in_use(settings: dict[str, str], table: Any) -> set[str]:
-    """Name what a table of writer version 3 to 6 uses; these versions allow it, used or not."""
+    """Return the features that a table of writer version 3 to 6 uses, of those it may use."""
     found = {"checkConstraints" for name in settings if name.startswith("delta.constraints.")}
     if settings.get("delta.enableChangeDataFeed", "false").lower() == "true":
         found.add("changeDataFeed")
@@ -113,7 +113,3 @@ def _in_use(settings: dict[str, str], table: Any) -> set[str]:
     schema = table.schema().to_json()
     found |= {"generatedColumns" for _ in range("delta.generationExpression" in schema)}
     return found | {"identityColumns" for _ in range("delta.identity." in schema)}
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -1,4 +1,4 @@
-"""Which files in the folder of a Delta table its current version does not name."""
+"""The files in the folder of a Delta table, and which of them its current version uses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rai_scale.tables.path_names import base_name, without_scheme
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import TableSource
 
-OLD = "data files that the current version does not name: of earlier versions, or strays"
-UNKNOWN = "its log cannot be read here: files of earlier versions, and strays, are not told apart"
+OLD = "data files that the current version does not use: of earlier versions, or unrelated"
+UNKNOWN = "its log cannot be read here, so files of earlier versions are not recognised"
 CHANGES = "_change_data"
 LOG = "_delta_log"
 _VERSION = re.compile(r"^(\d{20})\.(json|checkpoint\..+)$")
 
 
 def delta_source(table: Place, folder: str) -> TableSource:
-    """Return a Delta table in the newest version that its log has."""
+    """Return the Delta table in ``folder`` of a lake, in the newest version of its log."""
     names = [base_name(n) for n in table.fs.ls(table.child(LOG).path, detail=False)]
     versions = [int(m.group(1)) for m in map(_VERSION.match, names) if m]
     snapshot = f"delta:{max(versions)}" if versions else None
@@ -28,15 +28,15 @@ def delta_source(table: Place, folder: str) -> TableSource:
 
 
 def live_files(source: TableSource) -> frozenset[str] | None:
-    """Return the paths, inside the folder, of the files of the version that was found.
+    """Return the paths, relative to the folder, of the files of the version that was found.
 
-    None where the log cannot be read in this process.
+    None if this process cannot read the log.
     """
     try:
         version = int(source.snapshot.split(":")[1]) if source.snapshot else None
         table = delta_table(source.location, version)
         paths = pa.table(table.get_add_actions())["path"].to_pylist()
-    except Exception:  # whatever it is, reading the table says it
+    except Exception:  # reading the table will report it
         return None
     start = without_scheme(source.location).rstrip("/") + "/"
     found = (unquote(path) for path in paths)
@@ -47,11 +47,11 @@ def live_files(source: TableSource) -> frozenset[str] | None:
 
 
 def is_delta_data(path: str) -> bool:
-    """Whether a file looks like rows of a Delta table; a deletion vector holds none."""
+    """Return whether a file may contain rows of a Delta table."""
     return path.lower().endswith(".parquet")
 
 
 def is_vector(path: str) -> bool:
-    """Whether a file tells which rows are deleted."""
+    """Return whether a file is a deletion vector."""
     name = base_name(path)
     return name.startswith("deletion_vector_") and name.endswith(".bin")

@@ -1,4 +1,4 @@
-"""Iceberg tables by ``pyiceberg``: the files and deletes of the newest metadata of a folder."""
+"""Iceberg tables through ``pyiceberg``: the newest metadata file in the folder of a table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ADVICE = "Read it on Spark by its catalog name (catalog.schema.table)"
 
 @dataclass(frozen=True)
 class IcebergFile(Piece):
-    """A data file with the deletes that touch it, as pyiceberg planned it."""
+    """A data file with the deletes that apply to it, as pyiceberg planned it (``task``)."""
 
     task: Any = None
 
 
 @dataclass(frozen=True)
 class IcebergReader:
-    """Reads one data file without its deleted rows, in the table's schema."""
+    """Reads one data file in the table's schema, without its deleted rows."""
 
     schema: pa.Schema
     metadata: str
@@ -50,21 +50,21 @@ class IcebergReader:
 
 
 def scan_iceberg(source: TableSource) -> Scan:
-    """Plan a piece per data file of the version that was found.
+    """Plan one piece per data file of the version that was found.
 
     Raises
     ------
     MissingExtraError
         If ``pyiceberg`` is not installed.
     TableError
-        If the newest version is not known, or has deletes or types that pyiceberg does not read.
+        If the newest version is not known, or has deletes or types that pyiceberg cannot read.
     """
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     if source.snapshot is None:
         raise TableError(
             f"Iceberg table {source.name!r} has two newest metadata files, and only its catalog "
-            f"knows which is right. {_ADVICE}."
+            f"knows the current one. {_ADVICE}."
         )
     metadata = join(source.location, f"metadata/{source.snapshot.removeprefix('iceberg:')}")
     try:
@@ -74,8 +74,8 @@ def scan_iceberg(source: TableSource) -> Scan:
     except Exception as error:
         raise TableError(
             f"Iceberg table {source.name!r} cannot be read: {type(error).__name__}. Its metadata "
-            "is damaged or elsewhere, or it has deletes by value (equality deletes) or types that "
-            f"the pyiceberg package does not read. {_ADVICE}."
+            "is damaged or in another place, or it has equality deletes or types that the "
+            f"pyiceberg package does not support. {_ADVICE}."
         ) from None
     pieces = [IcebergFile(task.file.file_path, task.file.file_path, task=task) for task in tasks]
     return Scan(IcebergReader(schema, metadata), tuple(pieces))

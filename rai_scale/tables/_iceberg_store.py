@@ -1,4 +1,4 @@
-"""The file systems of this process for ``pyiceberg``, with the settings that fsspec has."""
+"""File access for ``pyiceberg`` through this process's fsspec settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyiceberg.io.fsspec import FsspecFileIO
 
 
 class StoreIO(FsspecFileIO):
-    """Opens every address as the rest of rai_scale does."""
+    """Opens addresses in the same way as the rest of rai_scale."""
 
     def _get_fs(self, scheme: str, hostname: str | None = None) -> Any:
         return fsspec.filesystem(scheme)

@@ -1,4 +1,4 @@
-"""JSON Lines over the verbs of an engine: every value is text, exactly as it was written."""
+"""JSON Lines parsed by an engine's verbs: every value is text, exactly as it was written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rai_scale.tables._arrow import unique_names
+from rai_scale.tables._arrow import text_schema, unique_names
 from rai_scale.tables.formats import CORRUPT
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ _LABEL = "read_jsonl"
 
 
 class _Verbatim(str):
-    """A number or constant as it stands in the text."""
+    """A number or constant as it is written in the text."""
 
     __slots__ = ()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that says a key twice: a dictionary would keep one of its values."""
+    """Reject an object with a repeated key: a dictionary would keep only one of the values."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError
@@ -34,20 +34,27 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=_Verbatim,
-    parse_int=_Verbatim,
-    parse_constant=_Verbatim,
-    object_pairs_hook=_object,
+    parse_float=_Verbatim, parse_int=_Verbatim, parse_constant=_Verbatim, object_pairs_hook=_object
 )
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> Any:
-    """Parse a frame with the column ``text``; one pass finds the keys, the result is lazy.
+    """Parse lines of JSON; one pass over the lines finds the keys, and the result is lazy.
 
-    Columns: the top-level keys of all lines, sorted; partition columns; ``_corrupt_record``, which
-    holds the text of a line that is no JSON object, or in which an object has a key twice. Blank
-    lines are left out.
+    Parameters
+    ----------
+    lines : frame of the engine
+        With the text column ``text`` and the partition columns.
+    engine : Engine
+    partition_columns : sequence of str
+
+    Returns
+    -------
+    frame of the engine
+        Text columns: the top-level keys of all lines, sorted; the partition columns; and
+        ``_corrupt_record`` with the text of lines that are not a JSON object, or in which an object
+        has a key twice. Blank lines are left out.
     """
     found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
     keys = sorted(set(engine.collect(found)["key"].to_pylist()))
@@ -73,7 +80,7 @@ class JsonKeys:
 
 @dataclass(frozen=True)
 class ParseJson:
-    """Table function: lines to columns ``names``, the values of ``keys``."""
+    """Table function: parses lines into columns ``names`` with the values of ``keys``."""
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
@@ -81,9 +88,8 @@ class ParseJson:
     cheap = True
 
     def schema(self) -> pa.Schema:
-        """Return the schema of the result; every column is text."""
-        names = [*self.names, *self.partition_columns, CORRUPT]
-        return pa.schema([pa.field(name, pa.string()) for name in names])
+        """Return the schema of the result: text columns."""
+        return text_schema([*self.names, *self.partition_columns, CORRUPT])
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per line that is not blank."""
@@ -106,7 +112,7 @@ def _parse(line: str | None) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict):
         return None
-    if all(key.isprintable() or _is_utf8(key) for key in value):
+    if all(key.isprintable() or _safe(key) == key for key in value):
         return value
     safe = {_safe(key): item for key, item in value.items()}
     return safe if len(safe) == len(value) else None
@@ -116,15 +122,13 @@ def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:
     values = [None if o is None else _text(o.get(key)) for o in objects]
     try:
         return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON may escape
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
         return pa.array([None if v is None else _safe(v) for v in values], pa.string())
 
 
 def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return str(value)
+    if value is None or isinstance(value, str):
+        return None if value is None else str(value)
     return _compact(value)
 
 
@@ -137,10 +141,6 @@ def _compact(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_compact, value)) + "]"
     return _ENCODE(value)
-
-
-def _is_utf8(text: str) -> bool:
-    return _safe(text) == text
 
 
 def _safe(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Tables as DuckDB relations, and relations as files."""
+"""Reading tables as DuckDB relations, and writing frames of the local engine as files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_table, canonical_type
 from rai_scale.engines.database import ArrowStream, relation_of, scan
-from rai_scale.engines.sql_tables import quoted
-from rai_scale.tables._arrow import Scan, by_kind, partition_values
+from rai_scale.engines.sql_tables import quoted, text_literal
+from rai_scale.tables._arrow import Scan, by_kind_and_keys
 from rai_scale.tables._parquet import Footers
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import FileInfo, TableSource
@@ -24,25 +24,20 @@ _FILE_BYTES = 512 << 20
 
 
 def from_scan(plan: Scan) -> duckdb.DuckDBPyRelation:
-    """Make a relation that reads the pieces anew each time it is run."""
+    """Return a relation that reads the pieces again each time it is executed."""
     return relation_of(ArrowStream(plan.reader.schema, plan.tables))
 
 
 def read_parquet(source: TableSource, footers: Footers) -> duckdb.DuckDBPyRelation:
-    """Let DuckDB read the files itself: one scan per schema found, cast only where they differ."""
+    """Let DuckDB read the files: one scan per schema, with casts only where schemas differ."""
     connection = duckdb.connect()
     place = place_of(source.folder)
     if not place.is_local:
         connection.register_filesystem(place.fs)
-    schema_of = dict(zip(source.files, footers.files, strict=True))
-
-    def kind(file: FileInfo) -> tuple[pa.Schema, tuple[str, ...]]:
-        return schema_of[file], tuple(partition_values(file.path))
-
-    groups: list[Any] = by_kind(source.files, kind)
+    schemas = dict(zip(source.files, footers.files, strict=True))
     selects = [
         _select(found, keys, footers, [_address(source, file) for file in files])
-        for (found, keys), files in groups
+        for (found, keys), files in by_kind_and_keys(source.files, schemas.get)
     ]
     return connection.sql(" UNION ALL ".join(selects))
 
@@ -58,19 +53,17 @@ def _select(found: pa.Schema, keys: Sequence[str], footers: Footers, files: Sequ
     for field in footers.schema:
         kind = kinds.get(field.name.casefold())
         column = quoted(field.name)
+        value = column
         if field.name in keys:
-            columns.append(f"{column}::VARCHAR AS {column}")
-        elif kind is None:
-            columns.append(f"NULL::{_type_name(field.type)} AS {column}")
-        elif _same(kind, field.type):
-            columns.append(f"{column} AS {column}")
-        else:
-            columns.append(f"{column}::{_type_name(field.type)} AS {column}")
+            value = f"{column}::VARCHAR"
+        elif kind is None or not _same(kind, field.type):
+            value = f"{'NULL' if kind is None else column}::{_type_name(field.type)}"
+        columns.append(f"{value} AS {column}")
     # a key=value folder above the table is not a column of it
     hive = (
         "hive_partitioning=true, hive_types_autocast=false" if keys else "hive_partitioning=false"
     )
-    names = ", ".join(_text(_no_glob(name)) for name in files)
+    names = ", ".join(text_literal(_no_glob(name)) for name in files)
     return f"SELECT {', '.join(columns)} FROM read_parquet([{names}], {hive})"  # noqa: S608
 
 
@@ -87,10 +80,6 @@ def _no_glob(path: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def tables_of(data: Any, engine: Any) -> Iterator[pa.Table]:
     """Execute a frame of the local engine and yield its rows in canonical types."""
     schema = engine.schema(data)
@@ -100,7 +89,7 @@ def tables_of(data: Any, engine: Any) -> Iterator[pa.Table]:
 
 
 def write_files(data: Any, engine: Any, target: Place) -> None:
-    """Stream the rows into files of about ``_FILE_BYTES``; at least one is written."""
+    """Stream the rows into files of about 512 MB; at least one file is written."""
     schema = engine.schema(data)
     groups = _row_groups(tables_of(data, engine), schema)
     waiting: pa.Table | None = next(groups)
@@ -119,7 +108,7 @@ def write_files(data: Any, engine: Any, target: Place) -> None:
 
 
 def _row_groups(tables: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Join small tables to row groups; yields at least one table."""
+    """Join small tables into row groups; yields at least one table."""
     waiting, size, rows, none_yet = [schema.empty_table()], 0, 0, True
     for table in tables:
         waiting.append(table)

@@ -1,4 +1,4 @@
-"""Parquet by pyarrow: footers, the union of schemas, row groups."""
+"""Parquet files read by pyarrow: footers, the union of schemas, row groups."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rai_scale.engines.arrow_types import canonical_type
+from rai_scale.engines.arrow_types import canonical_type, is_number
+from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.errors import TableError
 from rai_scale.tables._arrow import (
     Piece,
     Scan,
     conform,
-    open_piece,
+    has_same_text,
     own_names,
     partition_values,
-    says_itself_everywhere,
     select,
 )
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 64 << 20
-_BATCH_ROWS = 10_000
 _MAX_DIGITS = 38
 
 
 @dataclass(frozen=True)
 class Footers:
-    """Schemas of the files of a table, and the schema of the table."""
+    """The schemas of the files of a table, and the schema of the table.
+
+    ``renamed`` says whether columns of files have other names in the table.
+    """
 
     files: tuple[pa.Schema, ...]
     schema: pa.Schema
@@ -41,7 +43,7 @@ class Footers:
     renamed: bool = False
 
     def only_native_casts(self) -> bool:
-        """Whether the engines' own casts bring every file to the schema with the same values."""
+        """Return whether the casts of all engines give the table's types and the same values."""
         wanted = {f.name.casefold(): f.type for f in self.schema}
         return not self.renamed and all(
             _is_native(field.type, wanted[field.name.casefold()])
@@ -52,21 +54,30 @@ class Footers:
 
 
 def open_file(file: Place) -> Any:
-    """Open a Parquet file; reads its footer."""
+    """Open a Parquet file as ``pyarrow.parquet.ParquetFile``; this reads its footer."""
     if file.is_local:
         return pq.ParquetFile(file.path, memory_map=False)
     return pq.ParquetFile(file.open(compression=None))
 
 
 def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Footers:
-    """Read the schemas of all files (unless given) and unite them.
+    """Read the schemas of all files and unite them.
 
-    Partition columns are text and come last.
+    Parameters
+    ----------
+    source : TableSource
+    schemas : sequence of pyarrow.Schema
+        The schemas of the files, if they are known already.
+
+    Returns
+    -------
+    Footers
+        The partition columns are text and come last.
 
     Raises
     ------
     TableError
-        If there is no readable file, or one has two columns that differ only in case.
+        If there is no readable file, or a file has two columns that differ only in case.
     """
     if not source.files:
         kinds = sorted({kind for _, kind in source.unreadable})
@@ -88,26 +99,26 @@ def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Foot
 
 
 def _schema_of(path: str, relative: str) -> pa.Schema:
-    """Return the schema of a file without the columns that say what its folders say."""
+    """Return a file's schema without columns that only repeat the value of a folder."""
     with open_file(place_of(path)) as file:
         schema = file.schema_arrow.remove_metadata()
         values = {k.casefold(): v for k, v in partition_values(relative).items()}
         for name in schema.names:
             key = name.casefold()
-            if key in values and _says_only(file.metadata, name, values[key]):
+            if key in values and _has_only(file.metadata, name, values[key]):
                 schema = schema.remove(schema.get_field_index(name))
         return schema
 
 
-def _says_only(metadata: Any, name: str, value: str | None) -> bool:
-    """Whether the statistics of a column show that it holds one value and nothing else."""
+def _has_only(metadata: Any, name: str, value: str | None) -> bool:
+    """Return whether the statistics of a column show that all its values are ``value``."""
     for group in range(metadata.num_row_groups):
         columns = map(metadata.row_group(group).column, range(metadata.num_columns))
         column = next((c for c in columns if c.path_in_schema == name), None)
-        said = column.statistics if column is not None else None
-        if said is None or not said.has_min_max or said.null_count != 0:
+        known = column.statistics if column is not None else None
+        if known is None or not known.has_min_max or known.null_count != 0:
             return False
-        if not str(said.min) == str(said.max) == value:
+        if not str(known.min) == str(known.max) == value:
             return False
     return True
 
@@ -142,13 +153,13 @@ def _union(schemas: Sequence[pa.Schema], partition_columns: Sequence[str]) -> pa
 
 
 def _stored_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_duration(kind):  # a plain integer in Parquet; only pyarrow sees more in it
+    if pa.types.is_duration(kind):  # a plain integer in Parquet; only pyarrow reads a duration
         return pa.int64()
     return kind if pa.types.is_null(kind) else _without_256(canonical_type(kind))
 
 
 def _without_256(kind: pa.DataType) -> pa.DataType:
-    """Return a type without decimals of 256 bits: no engine but Arrow holds them; text does."""
+    """Return a type without decimals of 256 bits, which no engine has; large ones become text."""
     if pa.types.is_decimal256(kind):
         fits = kind.precision <= _MAX_DIGITS
         return pa.decimal128(kind.precision, kind.scale) if fits else pa.string()
@@ -162,19 +173,19 @@ def _without_256(kind: pa.DataType) -> pa.DataType:
 
 
 def holds(kind: pa.DataType, is_a: Callable[[pa.DataType], bool]) -> bool:
-    """Whether a type, or one inside of it, is of a kind."""
+    """Return whether a type, or a type nested in it, satisfies ``is_a``."""
     return is_a(kind) or any(holds(kind.field(i).type, is_a) for i in range(kind.num_fields))
 
 
 def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    """Return the type that holds the values of both; text where there is none."""
+    """Return a type that holds the values of both types; text if there is none."""
     if a.equals(b) or pa.types.is_null(b):
         return a
     if pa.types.is_null(a):
         return b
     if pa.types.is_integer(a) and pa.types.is_integer(b):
         return a if a.bit_width >= b.bit_width else b
-    if _is_number(a) and _is_number(b):
+    if is_number(a) and is_number(b):
         return _wider_number(a, b)
     if pa.types.is_nested(a) and pa.types.is_nested(b):
         return _wider_nested(a, b)
@@ -191,7 +202,7 @@ def _wider_number(a: pa.DataType, b: pa.DataType) -> pa.DataType:
 
 def _whole_digits(kind: pa.DataType) -> int:
     if pa.types.is_decimal(kind):
-        return kind.precision - kind.scale
+        return int(kind.precision - kind.scale)
     return {8: 3, 16: 5, 32: 10}.get(kind.bit_width, 19)
 
 
@@ -203,22 +214,18 @@ def _wider_nested(a: pa.DataType, b: pa.DataType) -> pa.DataType:
         return pa.string()
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-
-
 def _is_native(kind: pa.DataType, wanted: pa.DataType) -> bool:
-    if holds(kind, pa.types.is_decimal256):  # a double to DuckDB
+    if holds(kind, pa.types.is_decimal256):  # DuckDB reads it as a double
         return False
     stored = _stored_type(kind)
-    if stored.equals(wanted) or (_is_number(stored) and _is_number(wanted)):
+    if stored.equals(wanted) or (is_number(stored) and is_number(wanted)):
         return True
-    return pa.types.is_null(kind) or (pa.types.is_string(wanted) and says_itself_everywhere(stored))
+    return bool(pa.types.is_null(kind) or (pa.types.is_string(wanted) and has_same_text(stored)))
 
 
 @dataclass(frozen=True)
 class ParquetReader:
-    """Reads row groups ``[start, end)`` of a file, in the table's schema."""
+    """Reads row groups ``[start, end)`` of a file in the table's schema."""
 
     schema: pa.Schema
 
@@ -226,7 +233,7 @@ class ParquetReader:
         """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
-        with open_file(open_piece(piece)) as file:
+        with open_file(piece.file) as file:
             wanted = {n.casefold() for n in target.names}
             names = file.schema_arrow.names
             own = dict(zip(names, own_names(names, piece.relative), strict=True))
@@ -234,18 +241,18 @@ class ParquetReader:
             plain = not any("." in n for n in names)
             kept = [n for n in names if own[n].casefold() in wanted] if plain else None
             groups = range(piece.start, file.num_row_groups if piece.end is None else piece.end)
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=kept):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=kept):
                 table = pa.Table.from_batches([batch])
                 table = table.rename_columns([own[name] for name in table.column_names])
                 yield conform(table, target, values)
 
 
 def scan_parquet(source: TableSource, footers: Footers) -> Scan:
-    """Cut the files into pieces of neighbouring row groups, of about 64 MB."""
+    """Split the files into pieces of adjacent row groups of about 64 MB in total."""
     with ThreadPoolExecutor(8) as pool:
         paths = [(source.file_path(f), f.path) for f in source.files]
-        cut = list(pool.map(lambda p: _row_group_pieces(*p), paths))
-    return Scan(ParquetReader(footers.schema), tuple(p for pieces in cut for p in pieces))
+        split = list(pool.map(lambda p: _row_group_pieces(*p), paths))
+    return Scan(ParquetReader(footers.schema), tuple(p for pieces in split for p in pieces))
 
 
 def _row_group_pieces(path: str, relative: str) -> list[Piece]:

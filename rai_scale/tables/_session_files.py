@@ -1,14 +1,14 @@
-"""The file system of a Spark session, for addresses that this process has no driver for.
+"""The file system of a Spark session, for addresses for which this process has no driver.
 
-Listing and reading go through DataFrames and so work on classic Spark and on Connect; single files
-are written and deleted on classic Spark only.
+Listing and reading use DataFrames, and so work on classic Spark and on Connect; single files can be
+written and deleted on classic Spark only.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -25,8 +25,8 @@ _HIDDEN = "[_.]*"
 _KNOWN: WeakKeyDictionary[Any, SessionFiles] = WeakKeyDictionary()
 
 
-class SessionFiles(AbstractFileSystem):
-    """Files as a Spark session sees them; paths are whole addresses.
+class SessionFiles(AbstractFileSystem):  # type: ignore[misc]
+    """Files as a Spark session sees them; paths are full addresses.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class SessionFiles(AbstractFileSystem):
 
     def __init__(self, session: Any) -> None:
         super().__init__()
-        self._session = ref(session)  # the session keeps its files, not they it
+        self._session = ref(session)  # these files must not keep the session alive
         self._trees: dict[str, dict[str, tuple[int, str]] | None] = {}
         self._lock = RLock()
         self.schemas: dict[str, Any] = {}
 
     @classmethod
     def of(cls, session: Any) -> SessionFiles:
-        """Return the one file system of a session, which remembers what it listed."""
+        """Return the only file system of a session, which caches its listings."""
         known = _KNOWN.get(session)
         if known is None:
             known = _KNOWN[session] = cls(session)
@@ -57,22 +57,22 @@ class SessionFiles(AbstractFileSystem):
         return path.rstrip("/") if isinstance(path, str) else [p.rstrip("/") for p in path]
 
     def unstrip_protocol(self, name: str) -> str:
-        """Return the path: it is an address already."""
+        """Return the path, which is a full address already."""
         return name
 
     @property
     def session(self) -> Any:
-        """The session, which must be in use still."""
+        """The session; None if it is no longer in use."""
         return self._session()
 
     def invalidate_cache(self, path: str | None = None) -> None:
-        """Forget what was listed."""
+        """Forget all listings."""
         with self._lock:
             self._trees.clear()
             self.schemas.clear()
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
-        """List a folder, hidden names included, or the one file that ``path`` is."""
+        """List a folder, hidden names included; for a file, its own entry."""
         path = path.rstrip("/")
         tree, inside = self._tree(path)
         below = f"{inside}/" if inside else ""
@@ -90,15 +90,15 @@ class SessionFiles(AbstractFileSystem):
         return entries if detail else [entry["name"] for entry in entries]
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Return name, size and type of a file or folder."""
+        """Return the name, size and type of a file or folder."""
         path = path.rstrip("/")
         entries = self.ls(path)
         if len(entries) == 1 and entries[0]["name"] == path:
-            return entries[0]
+            return dict(entries[0])
         return _entry(path)
 
     def exists(self, path: str, **_: Any) -> bool:
-        """Whether something is there; a store that cannot be asked is an error."""
+        """Return whether a path exists; raises :class:`TableError` if the store does not answer."""
         try:
             self.info(path)
         except FileNotFoundError:
@@ -106,11 +106,11 @@ class SessionFiles(AbstractFileSystem):
         return True
 
     def isfile(self, path: str) -> bool:
-        """Whether a file is there; a store that cannot be asked is an error."""
+        """Return whether a path is a file; raises :class:`TableError` as :meth:`exists`."""
         return self.exists(path) and self.info(path)["type"] == "file"
 
     def _tree(self, path: str) -> tuple[dict[str, tuple[int, str]], str]:
-        """Return all files of a listed folder that holds ``path``, and the path inside of it."""
+        """Return the files of a listed folder that contains ``path``, and the path within it."""
         with self._lock:
             for root, known in self._trees.items():
                 if known and path.startswith(f"{root}/"):
@@ -123,12 +123,13 @@ class SessionFiles(AbstractFileSystem):
         return tree, ""
 
     def _walk(self, root: str) -> dict[str, tuple[int, str]] | None:
-        """List everything below ``root``; Spark leaves out hidden names unless they are asked for.
+        """List everything below ``root``; Spark lists hidden names only if a pattern has them.
 
-        One listing takes the visible files; one per level of folders takes the hidden ones.
+        One listing gives the visible files, and one per level of folders the hidden ones.
         """
-        if hadoop_files.can_write(self.session):
-            return self._through_hadoop(root)
+        session = self.session
+        if hadoop_files.can_write(session):
+            return _listing(root, lambda: hadoop_files.listed(session, root))
         plain = escaped(root)
         tree = self._load(root, plain)
         depth, there = 0, tree is not None
@@ -140,39 +141,14 @@ class SessionFiles(AbstractFileSystem):
             depth += 1
         return found if there else None
 
-    def _through_hadoop(self, root: str) -> dict[str, tuple[int, str]] | None:
-        try:
-            found = hadoop_files.listed(self.session, root)
-        except Exception as error:
-            raise TableError(
-                f"the Spark session cannot list {root!r}: {type(error).__name__}."
-            ) from None
-        start = len(without_scheme(root).rstrip("/"))
-        return (
-            None
-            if found is None
-            else {
-                without_scheme(path)[start:].lstrip("/"): (size, repr(changed))
-                for path, (size, changed) in found.items()
-            }
-        )
-
     def _load(self, root: str, pattern: str) -> dict[str, tuple[int, str]] | None:
-        start = without_scheme(root).rstrip("/")
         columns = "path", "length", "CAST(modificationTime AS double) AS changed"
-        try:
+
+        def files() -> dict[str, tuple[int, float]]:
             rows = self._binary([pattern]).selectExpr(*columns).collect()
-        except Exception as error:
-            if _NOT_THERE in str(error):
-                return None
-            raise TableError(
-                f"the Spark session cannot list {root!r}: {type(error).__name__}."
-            ) from None
-        relative = (without_scheme(row["path"])[len(start) :].lstrip("/") for row in rows)
-        return {
-            name: (int(row["length"]), repr(row["changed"]))
-            for name, row in zip(relative, rows, strict=True)
-        }
+            return {row["path"]: (int(row["length"]), row["changed"]) for row in rows}
+
+        return _listing(root, files)
 
     def _binary(self, patterns: Sequence[str]) -> Any:
         reader = self.session.read.format("binaryFile").option("recursiveFileLookup", "true")
@@ -202,13 +178,13 @@ class SessionFiles(AbstractFileSystem):
         return _Writing(self, path)
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: Any) -> None:
-        """Write a file in place of the one that is there."""
+        """Write or replace a file."""
         self.check_writable(path)
         hadoop_files.save(self.session, path, bytes(value))
         self.invalidate_cache()
 
     def rm(self, path: str | Iterable[str], recursive: bool = False, maxdepth: Any = None) -> None:
-        """Delete files, or folders with all that is in them."""
+        """Delete files, or folders with all their content."""
         for name in [path] if isinstance(path, str) else path:
             self.check_writable(name)
             hadoop_files.delete(self.session, name)
@@ -217,26 +193,24 @@ class SessionFiles(AbstractFileSystem):
     def _rm(self, path: str) -> None:
         self.rm(path)
 
-    def makedirs(self, path: str, exist_ok: bool = False) -> None:
-        """Do nothing: folders come with their files."""
+    def makedirs(self, path: str, *_: Any, **__: Any) -> None:
+        """Do nothing: folders come into being with their files."""
 
-    def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
-        """Do nothing: folders come with their files."""
+    mkdir = makedirs
 
     def check_writable(self, path: str) -> None:
         """Raise :class:`TableError` if this process cannot write through the session."""
         if not hadoop_files.can_write(self.session):
             raise TableError(
-                f"{path!r} cannot be written: there is no fsspec driver for it here, and a Spark "
-                "Connect session writes no single files. Write to a path where the store is "
-                "mounted (/Volumes/... on Databricks), or install the driver of the store "
-                "(adlfs, s3fs, gcsfs)."
+                f"{path!r} cannot be written: there is no fsspec driver for it here, and Spark "
+                "Connect cannot write single files. Write to a path where the store is mounted "
+                "(/Volumes/... on Databricks), or install the store's driver (adlfs, s3fs, gcsfs)."
             )
 
 
-class _Reading(AbstractBufferedFile):
+class _Reading(AbstractBufferedFile):  # type: ignore[misc]
     def _fetch_range(self, start: int, end: int) -> bytes:
-        return self.fs.read_range(self.path, start, end)
+        return bytes(self.fs.read_range(self.path, start, end))
 
 
 class _Writing(io.BytesIO):
@@ -249,14 +223,34 @@ class _Writing(io.BytesIO):
             self.close()
 
     def close(self) -> None:
-        """Write what was collected, once."""
+        """Write the collected bytes, once."""
         if not self.closed:
             self._files.pipe_file(self._path, self.getvalue())
         super().close()
 
 
+def _listing(
+    root: str, list_files: Callable[[], dict[str, tuple[int, float]] | None]
+) -> dict[str, tuple[int, str]] | None:
+    """Return size and time of change of files by path below ``root``; None if it is absent."""
+    try:
+        found = list_files()
+    except Exception as error:
+        if _NOT_THERE in str(error):
+            return None
+        kind = type(error).__name__
+        raise TableError(f"the Spark session cannot list {root!r}: {kind}.") from None
+    start = len(without_scheme(root).rstrip("/"))
+    if found is None:
+        return None
+    return {
+        without_scheme(path)[start:].lstrip("/"): (size, repr(changed))
+        for path, (size, changed) in found.items()
+    }
+
+
 def escaped(path: str) -> str:
-    """Write a path so that Spark sees no pattern in it."""
+    """Escape the characters of a path that Spark would read as a pattern."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 

@@ -1,4 +1,4 @@
-"""Tables of a Spark catalog, by their names."""
+"""Finding tables of a Spark catalog by their names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SCHEMA_AND_TABLE, _WITH_CATALOG = 2, 3
 
 
 def name_parts(name: str) -> list[str] | None:
-    """Split ``schema.table`` or ``catalog.schema.table``; None for what is no such name.
+    """Split ``schema.table`` or ``catalog.schema.table``; None if it is not such a name.
 
-    A part in backticks may hold anything; a backtick in it is doubled.
+    A part in backticks may contain any character; a backtick in it is doubled.
     """
     parts, at = [], 0
     while at < len(name):
@@ -30,14 +30,23 @@ def name_parts(name: str) -> list[str] | None:
 
 
 def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
-    """Resolve a table name, or all tables of a schema by ``schema.*``.
+    """Find the table of a name, or all tables of a schema (``schema.*``).
 
-    None where a name of two parts has no such schema: it may be a file that is not there.
+    Parameters
+    ----------
+    name : str
+    engine : SparkEngine
+
+    Returns
+    -------
+    list of TableSource, or None
+        None if it is not the name of a table, or if a name of two parts has an unknown schema: it
+        may be meant as the path of a file.
 
     Raises
     ------
     TableError
-        If the catalog, the schema or the table is not there.
+        If the catalog, the schema or the table does not exist.
     """
     parts = name_parts(name)
     if parts is None:
@@ -54,11 +63,11 @@ def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
         ) from None
     if table != "*" and table.lower() not in {t.lower() for t in found}:
         raise TableError(
-            f"{name!r}: no such table in {'.'.join(schema)!r}.{did_you_mean(table, found)}"
+            f"{name!r}: there is no such table in {'.'.join(schema)!r}.{did_you_mean(table, found)}"
         )
     wanted = found if table == "*" else [table]
     if not wanted:
-        raise TableError(f"{'.'.join(schema)!r} holds no table.")
+        raise TableError(f"the schema {'.'.join(schema)!r} has no tables.")
     return [
         TableSource(".".join([*schema, t]), "catalog", ".".join(map(quoted, [*schema, t])))
         for t in wanted

@@ -1,8 +1,8 @@
-"""CSV by Spark's own reader, brought to the rules of the other engines.
+"""CSV files read by Spark's own reader, with the same rules as on the other engines.
 
-What no standard defines still differs: a quote inside of a half-quoted field (``"a" b``) stays here
-and is dropped by pyarrow; a bare carriage return ends a line there and not here; and one at the end
-of a quoted last field is taken as part of the line end here.
+Where no standard exists, results differ. Spark keeps a quote within a partly quoted field
+(``"a" b``), and pyarrow drops it. A single carriage return ends a line for pyarrow, but not for
+Spark, which reads one at the end of a quoted last field as part of the line end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.spark import functions_of, quoted
-from rai_scale.tables._arrow import Scan, by_kind, partition_values, pieces_of
+from rai_scale.tables._arrow import Scan, by_kind_and_keys, pieces_of
 from rai_scale.tables._csv import CsvReader, csv_schema, dialects_of
 from rai_scale.tables._spark_files import (
     empty,
@@ -30,27 +30,26 @@ from rai_scale.tables.source import TableSource
 
 _OPTIONS = {
     "multiLine": "true",  # a quoted field may span lines
-    "lineSep": "\n",  # or Spark guesses it, and then changes CRLF inside of quoted fields
+    "lineSep": "\n",  # otherwise Spark guesses it, and changes CRLF within quoted fields
     "mode": "PERMISSIVE",
     "quote": '"',
     "escape": '"',
     "emptyValue": "",
-    "nullValue": "\x01\x02null\x03",  # apart from a quoted empty field
+    "nullValue": "\x01\x02null\x03",  # distinguishes null from a quoted empty field
     "columnNameOfCorruptRecord": CORRUPT,
 }
 
 
 def read_csv(source: TableSource, session: Any) -> Any:
-    """Read CSV files, those of one header together."""
+    """Read CSV files; those with the same header are read together."""
     dialects = dialects_of(source)
     schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
-    kinds: list[Any] = by_kind(dialects, lambda f: (dialects[f], tuple(partition_values(f.path))))
     frames = []
-    for (dialect, keys), files in kinds:
+    for (dialect, keys), files in by_kind_and_keys(dialects, dialects.__getitem__):
         if not dialect.plain:  # Spark's reader splits lines before it decodes
             only_with_driver(source, "text that is not plain UTF-8 CSV")
-            said = tuple(replace(file, dialect=dialect) for file in files)
-            pieces = pieces_of(replace(source, files=said))
+            known = tuple(replace(file, dialect=dialect) for file in files)
+            pieces = pieces_of(replace(source, files=known))
             frames.append(in_workers(Scan(CsvReader(schema, dialect), tuple(pieces)), session))
             continue
         names = dialect.names
@@ -62,11 +61,11 @@ def read_csv(source: TableSource, session: Any) -> Any:
 
 
 def _cleaned(frame: Any, names: Sequence[str], schema: pa.Schema) -> Any:
-    """Leave out blank lines and the end of CRLF lines; null the half-filled cells of bad ones."""
+    """Remove blank lines and the carriage returns of CRLF; null the fields of corrupt lines."""
     functions = functions_of(frame)
     last = functions.col(quoted(names[-1]))
     corrupt = functions.col(CORRUPT)
-    # Spark refuses a query that names no column but the corrupt one
+    # Spark rejects a query that uses only the column of corrupt lines
     first = functions.coalesce(functions.col(quoted(names[0])), functions.lit(""))
     blank = corrupt.isin("", "\r") & first.isin("", "\r")
     if len(names) == 1:
@@ -78,21 +77,21 @@ def _cleaned(frame: Any, names: Sequence[str], schema: pa.Schema) -> Any:
 def _columns(frame: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[Any]:
     functions = functions_of(frame)
     have = {name.casefold() for name in frame.columns}
-    cells = {name.casefold() for name in names}
+    own = {name.casefold() for name in names}
     null, corrupt = functions.lit(None), functions.col(CORRUPT)
     good = corrupt.isNull()
     for name in schema.names:
-        cell = functions.col(quoted(name))
+        field = functions.col(quoted(name))
         if name == CORRUPT:
-            # Spark refuses a query of this column alone, so it is tied to another
+            # see above: this column cannot be queried alone
             first = functions.col(quoted(names[0]))
             ended = functions.regexp_replace(corrupt, r"\r\z", "")
             value = functions.when(good & first.isNull(), null).otherwise(ended)
         elif name.casefold() not in have:
             value = null
         elif name.casefold() == names[-1].casefold():
-            ended = functions.regexp_replace(cell, r"\r\z", "")
-            value = functions.when(good & (cell != "\r"), ended)
+            ended = functions.regexp_replace(field, r"\r\z", "")
+            value = functions.when(good & (field != "\r"), ended)
         else:
-            value = functions.when(good, cell) if name.casefold() in cells else cell
+            value = functions.when(good, field) if name.casefold() in own else field
         yield value.cast("string").alias(name)

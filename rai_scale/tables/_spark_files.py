@@ -1,4 +1,4 @@
-"""What Spark's readers of files share."""
+"""Code that Spark's readers of files share."""
 
 from __future__ import annotations
 
@@ -12,24 +12,19 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from rai_scale.engines.spark import spark_schema
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Reader, Scan, by_kind, partition_values
+from rai_scale.tables._arrow import Reader, Scan
 from rai_scale.tables._session_files import escaped
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 
-def groups(source: TableSource, kind: Any) -> list[Any]:
-    """Group files by ``kind(file)`` and the names of their ``key=value`` folders."""
-    return by_kind(source.files, lambda f: (kind(f), tuple(partition_values(f.path))))
-
-
 def paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
-    """Return the full paths of files, so written that Spark sees no pattern in them."""
+    """Return the full paths of files, escaped so that Spark does not read them as patterns."""
     return [escaped(source.file_path(file)) for file in files]
 
 
 def with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]) -> Any:
-    """Give a reader its columns, with the ``key=value`` folders as text."""
+    """Set the columns of a Spark reader: ``fields``, and the ``key=value`` folders as text."""
     texts = [StructField(key, StringType()) for key in keys]
     folded = {key.casefold() for key in keys}
     kept = [field for field in fields if field.name.casefold() not in folded]
@@ -38,7 +33,7 @@ def with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]
 
 
 def union(frames: Sequence[Any]) -> Any:
-    """Put frames of the same columns under each other."""
+    """Return the union of frames with the same columns."""
     result = frames[0]
     for frame in frames[1:]:
         result = result.unionByName(frame)
@@ -46,23 +41,23 @@ def union(frames: Sequence[Any]) -> Any:
 
 
 def empty(session: Any, schema: pa.Schema) -> Any:
-    """Make a frame without rows."""
+    """Return a frame without rows."""
     return session.createDataFrame([], spark_schema(schema))
 
 
 def only_with_driver(source: TableSource, what: str) -> None:
-    """Raise :class:`TableError` for what workers read, where only the session opens the place."""
+    """Raise :class:`TableError` if workers would have to read files that only the session opens."""
     place = place_of(source.folder)
     if place.is_of_session:
         raise TableError(
-            f"table {source.name!r}: {what} needs a driver for {place.url!r} on the driver and the "
-            "workers (adlfs, s3fs, gcsfs), or name it by its catalog (catalog.schema.table), or "
-            "start the session with Delta or Iceberg."
+            f"table {source.name!r}: to read {what}, install a driver for {place.url!r} on all "
+            "machines (adlfs, s3fs, gcsfs), use the table's catalog name (catalog.schema.table), "
+            "or start the session with Delta or Iceberg."
         )
 
 
 def in_workers(scan: Scan, session: Any) -> Any:
-    """Let pyarrow read the files in the workers, where Spark's reader cannot say the types."""
+    """Let pyarrow read the files in the workers, for types that Spark's reader does not have."""
     rows = [(pickle.dumps(piece),) for piece in scan.pieces]
     if not rows:
         return empty(session, scan.reader.schema)
@@ -77,5 +72,5 @@ class _ReadPieces:
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for piece in batch.column(0).to_pylist():
-                for table in self.reader(pickle.loads(piece)):  # noqa: S301 - ours, a moment ago
+                for table in self.reader(pickle.loads(piece)):  # noqa: S301 - made above
                     yield from table.combine_chunks().to_batches()

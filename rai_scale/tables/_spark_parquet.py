@@ -1,4 +1,4 @@
-"""Schemas of Parquet files by the Spark session, where this process cannot open them."""
+"""Schemas of Parquet files that only the Spark session can open."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rai_scale.tables.source import FileInfo, TableSource
 
 
 def session_schemas(files: SessionFiles, source: TableSource) -> dict[FileInfo, Any]:
-    """Return a Spark schema for each file of a table: what it has, and its neighbours too."""
+    """Return a Spark schema for each file of a table; see :func:`schemas_of`."""
     found = schemas_of(files, [source.file_path(file) for file in source.files])
     return {file: found[source.file_path(file)] for file in source.files}
 
 
 def schemas_of(files: SessionFiles, paths: Sequence[str]) -> dict[str, Any]:
-    """Return by path a Spark schema, or the type of error of a file that cannot be read.
+    """Return a Spark schema for each path, or the type of the error for an unreadable file.
 
-    Files whose schemas go together share one that has the columns of all.
+    Files with compatible schemas share one schema with the columns of all of them.
     """
     unknown = [path for path in paths if path not in files.schemas]
     if unknown:
@@ -27,7 +27,7 @@ def schemas_of(files: SessionFiles, paths: Sequence[str]) -> dict[str, Any]:
 
 
 def _halved(session: Any, paths: Sequence[str]) -> dict[str, Any]:
-    """Ask for all files at once; where that fails, for each half of them."""
+    """Ask for the schema of all files at once; if that fails, of each half of them."""
     problem = "AmbiguousColumns"
     try:
         reader = session.read.option("mergeSchema", "true").option("ignoreCorruptFiles", "false")

@@ -1,4 +1,4 @@
-"""Tables from Spark frames, by Spark's own writers."""
+"""Writing Spark frames with Spark's own writers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rai_scale.tables.paths import Place
 
 
 def write_files(data: Any, engine: Any, target: Place) -> None:
-    """Write Parquet files into ``target``, which is new; an empty frame also writes one.
+    """Write Parquet files into the new folder ``target``; an empty frame writes one file.
 
-    Spark's ``overwrite`` would take the record out of the folder.
+    They are appended, because Spark's ``overwrite`` would delete the record in the folder.
     """
     with _timestamps_with_zone(data.sparkSession):
         _without_void(data).write.mode("append").parquet(target.url)
@@ -22,9 +22,9 @@ def write_files(data: Any, engine: Any, target: Place) -> None:
 
 @contextmanager
 def _timestamps_with_zone(session: Any) -> Iterator[None]:
-    """Write timestamps as the other engines do: Spark's INT96 loses that they are in UTC."""
+    """Write timestamps as the other engines do: Spark's INT96 does not record that they are UTC."""
     name = "spark.sql.parquet.outputTimestampType"
-    with suppress(Exception):  # a platform may not let this be set
+    with suppress(Exception):  # some platforms forbid this setting
         before = session.conf.get(name)
         session.conf.set(name, "TIMESTAMP_MICROS")
     try:
@@ -35,25 +35,25 @@ def _timestamps_with_zone(session: Any) -> Iterator[None]:
 
 
 def write_delta(data: Any, location: str) -> None:
-    """Replace a Delta table in one commit; the session must have Delta."""
+    """Replace a Delta table in one commit, in a session with Delta."""
     writer = _without_void(data).write.format("delta").mode("overwrite")
     writer.option("overwriteSchema", "true").save(location)
 
 
 def check_delta(session: Any, location: str) -> None:
-    """Raise :class:`TableError` if the session has no Delta; the place need not exist."""
+    """Raise :class:`TableError` if the session has no Delta; ``location`` need not exist."""
     try:
         _ = session.read.format("delta").load(location).schema
     except Exception as error:
         if "DATA_SOURCE_NOT_FOUND" in str(error):
             raise TableError(
-                "this Spark session has no Delta. Start it with the Delta package of its version "
-                "(io.delta:delta-spark), use a runtime that has Delta, or write parquet."
+                "this Spark session has no Delta. Start it with the Delta package for its version "
+                "(io.delta:delta-spark), use a runtime with Delta, or write parquet."
             ) from None
 
 
 def _without_void(data: Any) -> Any:
-    """Make columns without a type text: files have no such thing."""
+    """Cast columns of type void, which files cannot have, to text."""
     functions = functions_of(data)
     void = [f.name for f in data.schema if f.dataType.simpleString() == "void"]
     for name in void:

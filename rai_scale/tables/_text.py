@@ -1,4 +1,4 @@
-"""Text by lines and by files."""
+"""Text files, read by lines or as whole files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rai_scale.tables._arrow import (
     Piece,
     Scan,
     conform,
-    open_piece,
     partition_values,
     pieces_of,
     select,
+    text_schema,
 )
-from rai_scale.tables.dialect import HEAD_BYTES, UTF8, Dialect, NoTextError, encoding_of
+from rai_scale.tables.dialect import HEAD_BYTES, UTF8, NoTextError, TextDialect, encoding_of
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 32 << 20
@@ -27,18 +27,17 @@ _BATCH_LINES = 10_000
 _BOM = b"\xef\xbb\xbf"
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"\s*")
-TEXT_SCHEMA = pa.schema([("path", pa.string()), ("text", pa.string())])
+TEXT_SCHEMA = text_schema(["path", "text"])
 
 
 def decode_line(line: bytes) -> str:
-    """Decode a line without its end; what is not UTF-8 becomes U+FFFD."""
+    """Decode a line without its line end; bytes that are not UTF-8 become U+FFFD."""
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def scan_lines(source: TableSource) -> Scan:
-    """Plan the reading of lines: a piece is about 32 MB, or a whole file where it is packed."""
-    names = ["text", *source.partition_columns]
-    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    """Plan pieces of about 32 MB; a compressed file is one piece."""
+    schema = text_schema(["text", *source.partition_columns])
     pieces: list[Piece] = []
     for piece, file in zip(pieces_of(source), source.files, strict=True):
         if file.path.endswith(".gz") or is_whole(file.dialect):
@@ -51,7 +50,7 @@ def scan_lines(source: TableSource) -> Scan:
 
 @dataclass(frozen=True)
 class LinesReader:
-    """Reads the lines that begin in bytes ``[start, end)`` of a file."""
+    """Reads the lines that start in bytes ``[start, end)`` of a file."""
 
     schema: pa.Schema
 
@@ -61,20 +60,20 @@ class LinesReader:
         values = partition_values(piece.relative)
         lines: Iterator[str] = map(decode_line, _lines(piece))
         if piece.dialect is not None and is_whole(piece.dialect):
-            with open_piece(piece).open() as stream:
+            with piece.file.open() as stream:
                 lines = whole_lines(stream.read(), piece.dialect)
         while batch := list(islice(lines, _BATCH_LINES)):
             text = pa.array(batch, pa.string())
             yield conform(pa.table({"text": text}), target, values)
 
 
-def is_whole(dialect: Dialect | None) -> bool:
-    """Whether a file must be read in one piece: it is one document, or no UTF-8."""
+def is_whole(dialect: TextDialect | None) -> bool:
+    """Return whether a file must be read in one piece: it is one document, or not UTF-8."""
     return dialect is not None and (dialect.document or not dialect.plain)
 
 
-def whole_lines(content: bytes, dialect: Dialect) -> Iterator[str]:
-    """Yield the lines of a file, or the documents of a JSON file that has them over many lines."""
+def whole_lines(content: bytes, dialect: TextDialect) -> Iterator[str]:
+    """Yield the lines of a file, or the documents of a JSON file with several lines each."""
     text = content.decode(dialect.encoding, "replace").removeprefix("\ufeff")
     if dialect.document:
         return documents(text)
@@ -83,9 +82,9 @@ def whole_lines(content: bytes, dialect: Dialect) -> Iterator[str]:
 
 
 def documents(text: str) -> Iterator[str]:
-    """Yield each element of the arrays of a text, and each other value in it, as it is written.
+    """Yield the text of each value in a JSON text; of an array, the text of each element.
 
-    What cannot be parsed is yielded to the end of its line.
+    Text that cannot be parsed is yielded up to the end of its line.
     """
     at = _SPACE.match(text).end()  # type: ignore[union-attr]
     inside = False
@@ -106,9 +105,9 @@ def documents(text: str) -> Iterator[str]:
 
 
 def _lines(piece: Piece) -> Iterator[bytes]:
-    with open_piece(piece).open() as stream:
+    with piece.file.open() as stream:
         at = piece.start
-        if at:  # the line that is under way here belongs to the piece where it began
+        if at:  # a line belongs to the piece in which it starts
             stream.seek(at - 1)
             at += len(stream.readline()) - 1
         for line in stream:
@@ -119,34 +118,32 @@ def _lines(piece: Piece) -> Iterator[bytes]:
 
 
 def scan_text(source: TableSource) -> Scan:
-    """Plan the reading of text files: one row per file."""
+    """Plan one piece, which is one row, per file."""
     return Scan(TextReader(), tuple(pieces_of(source)))
 
 
 @dataclass(frozen=True)
 class TextReader:
-    """Reads a file into one row: ``path`` (relative to the folder of the table) and ``text``."""
+    """Reads a file as one row: ``path`` (relative to the folder of the table) and ``text``."""
 
     schema: pa.Schema = TEXT_SCHEMA
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield one row; see :class:`~rai_scale.tables._arrow.Reader`."""
-        with open_piece(piece).open() as stream:
+        with piece.file.open() as stream:
             table = decode_files([piece.relative], [stream.read()])
         yield table.select(list(columns)) if columns is not None else table
 
 
 def decode_files(paths: list[str], contents: list[bytes]) -> pa.Table:
-    """Return (path, text); a byte order mark is dropped."""
+    """Return the columns path and text; byte order marks are removed."""
     texts = [_decode(content) for content in contents]
-    return pa.table(
-        [pa.array(paths, pa.string()), pa.array(texts, pa.string())], schema=TEXT_SCHEMA
-    )
+    return pa.table({"path": paths, "text": texts}, schema=TEXT_SCHEMA)
 
 
 def _decode(content: bytes) -> str:
     try:
         encoding = encoding_of(content[:HEAD_BYTES])
-    except NoTextError:  # told where files are found; one that changed since is read as it can be
+    except NoTextError:  # the file was checked when it was found, and has changed since
         encoding = UTF8
     return content.decode(encoding, "replace").removeprefix("\ufeff")

@@ -1,7 +1,7 @@
-"""Walk a folder once: data files, ready tables, and everything that is neither, with the reason.
+"""Walk a folder once, and collect data files, complete tables, and skipped entries with reasons.
 
-One entry never stops the walk: what cannot be listed is named. Links, pipes, devices and sockets
-are never opened.
+A single entry never stops the walk: a folder that cannot be listed is skipped with the reason.
+Links, pipes, devices and sockets are never opened.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rai_scale.errors import TableError
 from rai_scale.tables import _delta_walk as delta
 from rai_scale.tables.file_names import is_bookkeeping, why_unread
 from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
-from rai_scale.tables.listing import entries_of, file_info
+from rai_scale.tables.listing import DataFile, Entries, Entry, Owner, entries_of, file_info
 from rai_scale.tables.path_names import base_name, hidden, join, printable, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import (
@@ -30,60 +30,55 @@ from rai_scale.tables.source import FileInfo, Skipped, TableSource
 from rai_scale.tables.table_logs import kind_of, newest_metadata
 
 PAGE = "report.html"
-"""The page of a job in its output, which holds no data of its own."""
-BESIDE_DELTA = "in the folder of a Delta, and not part of it"
+"""The report of a job in its output; it contains no rows."""
+BESIDE_DELTA = "in the folder of a Delta table, and not part of it"
+BESIDE_RUN = "in the folder of a current run, and not part of it"
 HIDDEN = "hidden name (begins with _ or .)"
 IGNORED = "ignored as configured"
-NO_FILE = "no file: a pipe, socket or device"
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The table folder that files belong to, and the ``key=value`` folders between."""
-
-    folder: str = ""
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Found:
-    """One data file: the table folder it belongs to, and how."""
-
-    owner: Owner
-    path: str
-    format: str
-    info: FileInfo
+NO_FILE = "not a file: a pipe, socket or device"
 
 
 @dataclass
 class Walk:
-    """What stands below ``place``.
+    """The content of the folder ``place``.
 
-    ``ignore`` are patterns of paths that are left out, and ``used`` those that fitted something.
+    Attributes
+    ----------
+    place : Place
+    format : str, optional
+        The format to read files as.
+    ignore : sequence of str
+        Patterns of paths to leave out.
+    files : list of DataFile
+    ready : list of (TableSource, Place, list of FileInfo)
+        Complete tables, with their folder and their files.
+    skipped : list of Skipped
+    used : set of str
+        The patterns of ``ignore`` that matched something.
     """
 
     place: Place
     format: str | None
     ignore: Sequence[str] = ()
-    files: list[Found] = field(default_factory=list)
+    files: list[DataFile] = field(default_factory=list)
     ready: list[tuple[TableSource, Place, list[FileInfo]]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     _bookkeeping: tuple[int, int] = (0, 0)
 
     def current_lake(self) -> str | None:
-        """Return the folder of the current run where ``place`` is a lake that was written here."""
+        """Return the folder of the current run if this package wrote ``place`` as a lake."""
         entries = entries_of(self.place)
         if delta.LOG in entries or not _has_pointer(entries):
             return None
         run, format = self._pointer("", entries)
         if format != LAKE:
             return None
-        self._beside("", entries, "current run")
+        self._beside("", entries)
         return run
 
     def run(self, in_run: bool = False) -> None:
-        """Collect everything; folders wait on a list, so that their depth does not matter."""
+        """Collect everything; ``in_run`` says that ``place`` is the folder of a run."""
         waiting = [("", Owner(), in_run)]
         while waiting:
             folder, owner, run = waiting.pop()
@@ -101,9 +96,9 @@ class Walk:
             self._skip("(bookkeeping of tables)", "_SUCCESS, .crc and the like", size, True, files)
 
     def _visit(
-        self, folder: str, entries: dict[str, dict], owner: Owner, run: bool
+        self, folder: str, entries: Entries, owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
-        """Take in the entries of a folder; yields the folders to visit."""
+        """Collect the entries of a folder; yields the folders to visit next."""
         if _is(entries.get(delta.LOG), "directory"):
             table = self.place.child(folder)
             source = delta.delta_source(table, folder)
@@ -119,7 +114,7 @@ class Walk:
                 yield from self._entry(_below(folder, name), entries[name], owner, run)
 
     def _entry(
-        self, path: str, entry: dict, owner: Owner, run: bool
+        self, path: str, entry: Entry, owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
         name = base_name(path)
         if (run and name == PAGE) or self._left_out(path, entry, run):
@@ -131,8 +126,8 @@ class Walk:
         else:
             yield path, owner if owner.keys else Owner(path), False
 
-    def _left_out(self, path: str, entry: dict, run: bool = False) -> bool:
-        """Name an entry that is not to be opened; False where it is to be."""
+    def _left_out(self, path: str, entry: Entry, run: bool = False) -> bool:
+        """Skip an entry that must not be opened; return whether it was skipped."""
         name, size = base_name(path), entry["size"] if entry["type"] == "file" else None
         if self._ignored(path):
             self._skip(path, IGNORED, size, harmless=True)
@@ -159,22 +154,22 @@ class Walk:
         self.used.update(fits)
         return bool(fits)
 
-    def _file(self, path: str, entry: dict, owner: Owner) -> None:
+    def _file(self, path: str, entry: Entry, owner: Owner) -> None:
         format = format_of(base_name(path), self.format)
         if format is None or format in TABLE_FORMATS:
             empty = not entry["size"]
             self._skip(path, "empty" if empty else why_unread(path), entry["size"], empty)
             return
         inside = path[len(owner.folder) :].lstrip("/")
-        self.files.append(Found(owner, path, format, file_info(inside, entry)))
+        self.files.append(DataFile(owner, path, format, file_info(inside, entry)))
 
     def _foreign(self, folder: str, kind: str) -> None:
-        """Take an Iceberg table; name one of another format with a log of its own."""
+        """Collect an Iceberg table; skip a table of another format with its own log."""
         place = self.place.child(folder)
         if kind != "Iceberg":
             files, size = self._count(folder)
             name = folder or base_name(place.path)
-            self._skip(name, f"a {kind} table: not a kind that is read", size, files=files)
+            self._skip(name, f"a {kind} table: not a supported format", size, files=files)
             return
         newest = newest_metadata(place)
         snapshot = f"iceberg:{newest}" if newest else None
@@ -184,16 +179,16 @@ class Walk:
     def _link(self, path: str) -> tuple[str, bool]:
         target, root = (os.path.realpath(join(self.place.path, p)) for p in (path, ""))
         if not os.path.lexists(target):
-            return "link to nothing", True
+            return "broken link", True
         if os.path.commonpath([target, root]) == root:
-            return "link to a place in this lake, which is read there", True
-        return "link to a place outside of the lake: not followed", False
+            return "link to a path in this lake, which is read there", True
+        return "link to a path outside the lake: not followed", False
 
-    def _written(self, folder: str, entries: dict[str, dict]) -> Iterator[tuple[str, Owner, bool]]:
-        """Take the current run of a table or lake that this package wrote."""
+    def _written(self, folder: str, entries: Entries) -> Iterator[tuple[str, Owner, bool]]:
+        """Collect the current run of a table or lake that this package wrote."""
         place = self.place.child(folder)
         run, format = self._pointer(folder, entries)
-        self._beside(folder, entries, "current run")
+        self._beside(folder, entries)
         path = _below(folder, run)
         if format == LAKE:
             yield path, Owner(path), True
@@ -207,30 +202,28 @@ class Walk:
         table = TableSource(folder, format, place.url)
         self.ready.append((table, place, [file_info(n, e) for n, e in files.items()]))
 
-    def _pointer(self, folder: str, entries: dict[str, dict]) -> tuple[str, str]:
+    def _pointer(self, folder: str, entries: Entries) -> tuple[str, str]:
         place = self.place.child(folder)
         pointer = read_pointer(place)
         if pointer is None:
-            raise TableError(f"{place.url!r} was replaced while it was being listed; try again.")
+            raise TableError(f"{place.url!r} was replaced while it was listed. Try again.")
         if not _is(entries.get(pointer[0]), "directory"):
-            raise TableError(f"{place.url!r} points to {pointer[0]!r}, which is no folder there.")
+            raise TableError(
+                f"{place.url!r} points to {pointer[0]!r}, which is not a folder there."
+            )
         return pointer
 
-    def _beside(self, folder: str, entries: dict[str, dict], what: str) -> None:
-        """Name what stands in the folder of a table and is not part of it."""
+    def _beside(self, folder: str, entries: Entries) -> None:
+        """Skip what is in the folder of a table with runs and is not part of it."""
         for name in sorted(entries):
             path, entry = _below(folder, name), entries[name]
             if name == PAGE or self._left_out(path, entry):
                 continue
             files, size = (1, entry["size"]) if entry["type"] == "file" else self._count(path)
-            self._skip(
-                path, f"in the folder of a {what}, and not part of it", size, files == 0, files
-            )
+            self._skip(path, BESIDE_RUN, size, files == 0, files)
 
-    def _beside_delta(
-        self, folder: str, entries: dict[str, dict], live: frozenset[str] | None
-    ) -> None:
-        """Name the files that the current version does not name; None: its log cannot be read."""
+    def _beside_delta(self, folder: str, entries: Entries, live: frozenset[str] | None) -> None:
+        """Skip files that the current version does not use (``live``; None: unknown)."""
         if live is None:
             self._skip(folder or ".", delta.UNKNOWN, None)
         old: list[int] = []
@@ -240,25 +233,25 @@ class Walk:
                 continue
             inside = [(path, entry)] if entry["type"] == "file" else self._files_below(path)
             rest: list[int] = []
-            for file, said in inside:
+            for file, facts in inside:
                 relative, data = file[len(folder) :].lstrip("/"), delta.is_delta_data(file)
                 if delta.is_vector(file) or (data and (live is None or relative in live)):
                     continue
                 if self._ignored(file):
-                    self._skip(file, IGNORED, said["size"], harmless=True)
+                    self._skip(file, IGNORED, facts["size"], harmless=True)
                 else:
-                    (old if data else rest).append(int(said["size"] or 0))
+                    (old if data else rest).append(int(facts["size"] or 0))
             if rest:
                 self._skip(path, BESIDE_DELTA, sum(rest), files=len(rest))
         if old:
             self._skip(folder or ".", delta.OLD, sum(old), files=len(old))
 
     def _count(self, folder: str) -> tuple[int, int]:
-        """Return how many files stand below a folder, and their bytes; what can be listed of it."""
+        """Return the number and bytes of the files below a folder, as far as it can be listed."""
         sizes = [int(entry["size"] or 0) for _, entry in self._files_below(folder)]
         return len(sizes), sum(sizes)
 
-    def _files_below(self, folder: str) -> Iterator[tuple[str, dict]]:
+    def _files_below(self, folder: str) -> Iterator[tuple[str, Entry]]:
         waiting = [folder]
         while waiting:
             path = waiting.pop()
@@ -283,12 +276,12 @@ def _below(folder: str, name: str) -> str:
     return join(folder, name) if folder else name
 
 
-def _is(entry: dict | None, kind: str) -> bool:
+def _is(entry: Entry | None, kind: str) -> bool:
     return entry is not None and entry["type"] == kind and not entry.get("islink")
 
 
-def _has_pointer(entries: dict[str, dict]) -> bool:
-    """Whether a pointer stands here: a file, or a job's link to the one of its current run."""
+def _has_pointer(entries: Entries) -> bool:
+    """Return whether there is a pointer: a file, or a job's link to that of its current run."""
     found, run = entries.get(POINTER), entries.get(CURRENT, {})
     if found is None or found["type"] == "directory":
         return False

@@ -1,7 +1,8 @@
-"""How a text file is written: encoding, and for CSV delimiter and header, told by its beginning.
+"""How a text file is written: its encoding and, for CSV, delimiter and header.
 
-Nothing here is certain. What was decided is kept in a :class:`Dialect` and shown; where the signs
-are weak, ``doubts`` say so; what is asked for (:class:`Asked`) wins.
+All of this is guessed from the first bytes of the file. The result is a :class:`TextDialect`, which
+is shown to the user, with ``doubts`` if the evidence is weak. What the user specifies
+(:class:`CsvOptions`) is not guessed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ _RECORDS, _LINES = 200, 20
 
 NO_SURE_HEADER = (
     "nothing shows that its first line is a header; it was searched as data too, and its names are "
-    "not shown (say header: true or false under csv)"
+    "not shown (set header: true or false under csv)"
 )
-"""Said of a file whose first line was taken for a header all the same."""
+"""The doubt about a file whose first line is read as a header without evidence."""
 
 _BOMS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -44,12 +45,12 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class NoTextError(ValueError):
-    """A file that is named like a text holds something else."""
+    """A file with the name of a text file contains something else."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a user says of CSV files; None is to be found out."""
+class CsvOptions:
+    """What a user specifies about CSV files; None is guessed."""
 
     delimiter: str | None = None
     encoding: str | None = None
@@ -57,11 +58,25 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """How one file is read; ``names`` are the columns of a CSV file, unique.
+class TextDialect:
+    """How a text file is written.
 
-    ``document`` is a JSON file that is one array or object, and not a document per line. Without
-    a ``sure_header`` the names may be values.
+    Attributes
+    ----------
+    encoding : str
+        A codec of Python.
+    delimiter : str
+        Of a CSV file, as are ``header``, ``names`` and ``sure_header``.
+    header : bool
+        Whether the first line has the names of the columns.
+    names : tuple of str
+        The columns; unique.
+    document : bool
+        Whether a JSON file is one array or object, and not one document per line.
+    doubts : tuple of str
+        One sentence for each guess with weak evidence.
+    sure_header : bool
+        If False, the names of the columns may be values.
     """
 
     encoding: str = UTF8
@@ -74,28 +89,32 @@ class Dialect:
 
     @property
     def plain(self) -> bool:
-        """Whether the bytes are UTF-8, as every reader takes them."""
+        """Whether the file is UTF-8, which every reader supports."""
         return self.encoding == UTF8
 
 
-def check_asked(asked: Mapping[str, Mapping[str, object]]) -> dict[str, Asked]:
-    """Check what is said per pattern of file names.
+def check_csv_options(asked: Mapping[str, Mapping[str, object]]) -> dict[str, CsvOptions]:
+    """Check the options for CSV files.
+
+    Parameters
+    ----------
+    asked : mapping of str to mapping
+        The options delimiter, encoding and header by pattern of file names.
 
     Raises
     ------
     ConfigError
-        For an unknown key, an encoding that Python does not know, or a delimiter of more than one
-        character.
+        For an unknown option, an encoding that Python does not have, or a delimiter of more than
+        one character.
     """
     known = ("delimiter", "encoding", "header")
     checked = {}
-    for pattern, said in asked.items():
-        for key in said:
+    for pattern, options in asked.items():
+        for key in options:
             if key not in known:
-                raise ConfigError(
-                    f"csv: unknown key {key!r} for {pattern!r}.{did_you_mean(key, known)}"
-                )
-        one = Asked(**said)  # type: ignore[arg-type]
+                hint = did_you_mean(key, known)
+                raise ConfigError(f"csv: unknown key {key!r} for {pattern!r}.{hint}")
+        one = CsvOptions(**options)  # type: ignore[arg-type]
         if one.delimiter is not None and (len(one.delimiter) != 1 or one.delimiter in '"\r\n'):
             raise ConfigError(f"csv: the delimiter for {pattern!r} must be one character.")
         try:
@@ -106,35 +125,40 @@ def check_asked(asked: Mapping[str, Mapping[str, object]]) -> dict[str, Asked]:
     return checked
 
 
-def asked_for(path: str, asked: Mapping[str, Asked]) -> Asked:
-    """Return what is said of a file; the first pattern that fits its path or name."""
-    return next((said for pattern, said in asked.items() if fits(path, pattern)), Asked())
+def csv_options_for(path: str, asked: Mapping[str, CsvOptions]) -> CsvOptions:
+    """Return the options for a file: those of the first pattern that matches its path or name."""
+    return next((found for pattern, found in asked.items() if fits(path, pattern)), CsvOptions())
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Return whether a pattern fits the path of a file in its lake, or its name."""
+    """Return whether a pattern matches the path of a file in its lake, or its name."""
     return fnmatchcase(path, pattern) or fnmatchcase(path.rsplit("/", 1)[-1], pattern)
 
 
-def check_fit(asked: Mapping[str, Asked], paths: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` for a pattern that fits none of the CSV files: it says nothing."""
+def check_fit(asked: Mapping[str, CsvOptions], paths: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for a pattern that matches none of the paths of CSV files."""
     for pattern in asked:
         if not any(fits(path, pattern) for path in paths):
             raise ConfigError(
-                f"csv: no CSV file of the source fits {pattern!r}.{did_you_mean(pattern, paths)}"
+                f"csv: no CSV file of the source matches {pattern!r}.{did_you_mean(pattern, paths)}"
             )
 
 
 def encoding_of(head: bytes) -> str:
-    """Tell the encoding of a text from its first bytes: a byte order mark, UTF-8, or Windows-1252.
+    """Guess the encoding of a text: that of its byte order mark, UTF-8, or Windows-1252.
 
-    A text in which most characters beyond ASCII are sound UTF-8 is UTF-8, also where some bytes
-    are damaged: as Windows-1252 every name in it would be misread.
+    A text in which most characters beyond ASCII are valid UTF-8 is read as UTF-8, even if some
+    bytes are damaged: as Windows-1252, every name in it would be misread.
+
+    Parameters
+    ----------
+    head : bytes
+        The first bytes of the file.
 
     Raises
     ------
     NoTextError
-        If it is no text.
+        If they are not text.
     """
     for mark, name in _BOMS.items():
         if head.startswith(mark):
@@ -144,12 +168,12 @@ def encoding_of(head: bytes) -> str:
         if wide is None:
             raise NoTextError
         return wide
-    sound, damaged = _beyond_ascii(head)
-    return UTF8 if sound >= damaged else "cp1252"
+    valid, damaged = _beyond_ascii(head)
+    return UTF8 if valid >= damaged else "cp1252"
 
 
 def encoding_doubts(head: bytes, encoding: str) -> tuple[str, ...]:
-    """Say what is doubtful about an encoding that :func:`encoding_of` told."""
+    """Return the doubts about an encoding that :func:`encoding_of` guessed."""
     if encoding == "cp1252":
         return ("it is not UTF-8 and was read as Windows-1252",)
     if encoding == UTF8 and _beyond_ascii(head)[1]:
@@ -158,7 +182,7 @@ def encoding_doubts(head: bytes, encoding: str) -> tuple[str, ...]:
 
 
 def _beyond_ascii(head: bytes) -> tuple[int, int]:
-    """Count the characters beyond ASCII that are UTF-8, and the places that are not."""
+    """Count the valid UTF-8 characters beyond ASCII, and the places that are not valid UTF-8."""
     if head.isascii():
         return 0, 0
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
@@ -167,7 +191,7 @@ def _beyond_ascii(head: bytes) -> tuple[int, int]:
 
 
 def _wide(head: bytes) -> str | None:
-    """Return the kind of UTF-16 without a mark in which mostly ASCII is written."""
+    """Return the byte order of UTF-16 without a mark, if the text is mostly ASCII."""
     for name, at in (("utf-16-le", 1), ("utf-16-be", 0)):
         zeros, others = head[at::2].count(0), head[1 - at :: 2].count(0)
         if zeros > 0.7 * (len(head) // 2) and not others:
@@ -175,20 +199,22 @@ def _wide(head: bytes) -> str | None:
     return None
 
 
-def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: Asked) -> Dialect:
-    """Tell how a CSV file is written from its first bytes.
+def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: CsvOptions) -> TextDialect:
+    """Guess how a CSV file is written.
 
     Parameters
     ----------
     head : bytes
+        The first bytes of the file.
     whole : bool
         Whether ``head`` is the whole file.
     delimiter : str
-        The usual one for files of this name; kept unless another fits better.
-    asked : Asked
+        The usual delimiter for files of this name; kept unless another matches better.
+    asked : CsvOptions
+        What the user specifies.
     """
     encoding = asked.encoding or encoding_of(head)
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(head).removeprefix("\ufeff")
+    text = _text_of(head, encoding)
     choices = [asked.delimiter] if asked.delimiter else [delimiter, *DELIMITERS]
     parsed = {c: _records(text, c, whole) for c in dict.fromkeys(choices)}
     scores = {c: _score(records) for c, records in parsed.items()}
@@ -202,43 +228,42 @@ def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: Asked) -> Diale
     if not asked.delimiter and any(len(r) > 1 for r in records) and scores[best] < CLEARLY:
         doubts.append("its lines do not have the same number of fields")
     header = asked.header
-    told = header_of(records) if records and header is None else Header.YES
+    guess = header_of(records) if records and header is None else Header.YES
     if header is None:
-        header = told is not Header.NO
+        header = guess is not Header.NO
         if not header:
             doubts.append("no header was recognised, and its columns are numbered")
-    if told is Header.DOUBTFUL:
+    if guess is Header.DOUBTFUL:
         doubts.append(NO_SURE_HEADER)
     names = records[0] if header and records else ()
     if not header:
         names = [f"column_{i}" for i in range(1, modal(records)[0] + 1)]
-    return Dialect(
-        encoding,
-        best,
-        header,
-        tuple(names),
-        doubts=tuple(doubts),
-        sure_header=told is not Header.DOUBTFUL,
-    )
+    sure = guess is not Header.DOUBTFUL
+    return TextDialect(encoding, best, header, tuple(names), doubts=tuple(doubts), sure_header=sure)
+
+
+def _text_of(head: bytes, encoding: str) -> str:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    return text.removeprefix("\ufeff")
 
 
 def _records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
     records: list[list[str]] = []
-    cut = not whole
+    partial = not whole  # the last record may be incomplete
     try:
         for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             if record:
                 records.append(record)
             if len(records) == _RECORDS:
-                cut = False
+                partial = False
                 break
-    except csv.Error:  # a field longer than Python's limit, most likely a lost quote
-        cut = False
-    return records[:-1] if cut and len(records) > 1 else records
+    except csv.Error:  # a field longer than Python's limit, probably because of a missing quote
+        partial = False
+    return records[:-1] if partial and len(records) > 1 else records
 
 
 def _score(records: Sequence[Sequence[str]]) -> float:
-    """Return how evenly a delimiter cuts the lines, from 0 to 1; the first counts for half."""
+    """Return how evenly a delimiter splits the lines (0 to 1); halved if the first differs."""
     fields, often = modal(records)
     if fields < 2:  # noqa: PLR2004
         return 0.0
@@ -246,9 +271,8 @@ def _score(records: Sequence[Sequence[str]]) -> float:
 
 
 def document_of(head: bytes, encoding: str) -> bool:
-    """Whether a JSON file is an array, or objects of several lines, and not an object per line."""
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
-    text = text.removeprefix("\ufeff").lstrip()
+    """Return whether a JSON file is an array, or has objects over several lines."""
+    text = _text_of(head, encoding).lstrip()
     if not text.startswith(("[", "{")):
         return False
     lines = [line for line in text.split("\n")[:_LINES] if line.strip()]

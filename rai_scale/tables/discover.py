@@ -1,4 +1,4 @@
-"""Walk a path once and cut its files into tables."""
+"""Walk a path once and group its files into tables."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from rai_scale.tables._walk import HIDDEN, NO_FILE, Found, Walk
-from rai_scale.tables.dialect import Asked, check_fit
+from rai_scale.tables._walk import HIDDEN, NO_FILE, Walk
+from rai_scale.tables.dialect import CsvOptions, check_fit
 from rai_scale.tables.file_names import why_unread
-from rai_scale.tables.formats import (
-    TABLE_FORMATS,
-    format_of,
-    is_part_name,
-    part_stem,
-    stem_of,
-)
-from rai_scale.tables.listing import file_info
+from rai_scale.tables.formats import TABLE_FORMATS, format_of, is_part_name, part_stem, stem_of
+from rai_scale.tables.listing import DataFile, file_info
 from rai_scale.tables.path_names import base_name, join, parent, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 
 _LOG = logging.getLogger(__name__)
-OTHER_FORMAT = "not of the format asked for"
+OTHER_FORMAT = "not of the requested format"
 
 
 def discover(
-    place: Place, format: str | None, ignore: Sequence[str], asked: Mapping[str, Asked]
+    place: Place, format: str | None, ignore: Sequence[str], asked: Mapping[str, CsvOptions]
 ) -> Lake:
-    """Return the tables below ``place``, which exists; see :func:`find_tables` for the rules."""
+    """Return the tables below an existing path; see :func:`~rai_scale.tables.find_tables`."""
     place.fs.invalidate_cache()
     if not place.fs.isdir(place.path):
         return _one_file(place, format, asked, ignore)
@@ -61,11 +55,13 @@ def discover(
 
 
 def _idle(ignore: Sequence[str], used: set[str]) -> list[Skipped]:
-    """Say which patterns fit nothing: what was to be left out may be called something else."""
+    """Report the patterns of ``ignore`` that match nothing, because they may be misspelled."""
     idle = [pattern for pattern in ignore if pattern not in used]
     for pattern in idle:
-        _LOG.warning("ignore: nothing in the source fits %r", pattern)
-    return [Skipped(pattern, "ignore: nothing fits this pattern", 0, 0, True) for pattern in idle]
+        _LOG.warning("ignore: nothing in the source matches %r", pattern)
+    return [
+        Skipped(pattern, "ignore: nothing matches this pattern", 0, 0, True) for pattern in idle
+    ]
 
 
 def _csv_files(table: TableSource) -> list[str]:
@@ -75,16 +71,16 @@ def _csv_files(table: TableSource) -> list[str]:
 
 
 def _inside(place: Place, folder: str) -> str:
-    """Return where the folder of a table stands in its lake."""
+    """Return the path of a table's folder in its lake."""
     return folder.removeprefix(place.url.rstrip("/")).strip("/")
 
 
 def _hidden_beside(
     table: TableSource, tables: Sequence[TableSource], place: Place, skipped: Sequence[Skipped]
 ) -> tuple[Skipped, ...]:
-    """Return what has a hidden name in the folder of a table and may be rows of it.
+    """Return the entries with hidden names in a table's folder that may contain rows of it.
 
-    Where other tables lie in that folder too, this is only what is called like the table's parts.
+    If other tables are in that folder too, only entries with the names of the table's parts count.
     """
     if table.format in TABLE_FORMATS:
         return ()
@@ -108,7 +104,7 @@ def _fits(found: str, asked: str) -> bool:
 
 
 def _one_file(
-    place: Place, format: str | None, asked: Mapping[str, Asked], ignore: Sequence[str]
+    place: Place, format: str | None, asked: Mapping[str, CsvOptions], ignore: Sequence[str]
 ) -> Lake:
     name = base_name(place.path)
     format = format or format_of(name)
@@ -124,8 +120,10 @@ def _one_file(
     return Lake((table,), tuple(_idle(ignore, set())))
 
 
-def _group_all(place: Place, found: list[Found], asked: Mapping[str, Asked]) -> list[TableSource]:
-    groups: dict[tuple[str, bool, str, str], list[Found]] = defaultdict(list)
+def _group_all(
+    place: Place, found: list[DataFile], asked: Mapping[str, CsvOptions]
+) -> list[TableSource]:
+    groups: dict[tuple[str, bool, str, str], list[DataFile]] = defaultdict(list)
     for file in found:
         hive = bool(file.owner.keys)
         stem = "" if hive or file.format == "text" else part_stem(base_name(file.path))
@@ -142,7 +140,7 @@ def _group_all(place: Place, found: list[Found], asked: Mapping[str, Asked]) -> 
     return tables
 
 
-def _group_name(key: tuple[str, bool, str, str], files: list[Found], alone: bool) -> str:
+def _group_name(key: tuple[str, bool, str, str], files: list[DataFile], alone: bool) -> str:
     folder, hive, format, stem = key
     whole = len(files) > 1 or is_part_name(base_name(files[0].path))
     if hive or (alone and whole):
@@ -161,7 +159,7 @@ def _unique(name: str, format: str, taken: set[str]) -> str:
 
 
 def _source(
-    place: Place, name: str, format: str, files: list[Found], asked: Mapping[str, Asked]
+    place: Place, name: str, format: str, files: list[DataFile], asked: Mapping[str, CsvOptions]
 ) -> TableSource:
     folder = place.child(files[0].owner.folder)
     alone = len(files) == 1 and not files[0].owner.keys
@@ -176,10 +174,10 @@ def _checked(
     table: TableSource,
     folder: Place,
     files: list[FileInfo],
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, CsvOptions],
     root: Place,
 ) -> TableSource:
-    """Fill in the files, those that cannot be opened apart from the others."""
+    """Add the files to a table; those that cannot be opened are listed separately."""
     files = sorted(files, key=lambda f: f.path)
     paths = [f.path for f in files]
     probed = probe_all(table.format, folder, paths, asked, _inside(root, folder.url))

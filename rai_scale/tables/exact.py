@@ -1,9 +1,8 @@
-"""What a copy of a table would change, asked before anything is written."""
+"""Check, before anything is written, whether a copy of a table would change its values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,49 +19,50 @@ if TYPE_CHECKING:
 
 
 def check_exact(source: TableSource, engine: Engine) -> None:
-    """Raise :class:`TableError` where values of a table cannot be carried as they are.
+    """Raise :class:`TableError` if values of a table cannot be copied unchanged.
 
-    The first line of a CSV file may be data. Durations become integers without a unit, and times of
-    nanoseconds are cut to microseconds: Parquet files that have any are read once, these columns
-    only.
+    The first line of a CSV file may be data. Durations would become integers without a unit, and
+    nanoseconds would be truncated to microseconds: such columns of Parquet files are read once.
+
+    Parameters
+    ----------
+    source : TableSource
+    engine : Engine
+        Reads the columns.
     """
     doubtful = sum(not f.dialect.sure_header for f in source.files if f.dialect)
     if doubtful:
         raise TableError(
             f"table {source.name!r}: nothing shows that the first line of {doubtful} of its files "
-            "is a header; as one, it would be written as it is. Say header: true or false for "
-            "them under csv. Nothing was written."
+            "is a header, and a header is copied unchanged. Set header: true or false for these "
+            "files under csv. Nothing was written."
         )
     if source.format != "parquet" or place_of(source.folder).is_of_session:
         return
     paths = [source.file_path(file) for file in source.files]
-    found = {n for names in engine.map_tasks(ChangedColumns(), paths) for n in names}
+    found = {n for names in engine.map_tasks(changed_columns, paths) for n in names}
     if found:
         raise TableError(
-            f"table {source.name!r}: {', '.join(sorted(found))} cannot be carried as they are "
-            "(nanoseconds that microseconds do not hold, or durations). Nothing was written. "
-            "Store them as text, whole numbers or microseconds."
+            f"table {source.name!r}: {', '.join(sorted(found))} cannot be copied unchanged "
+            "(nanoseconds, or durations). Nothing was written. Store them as text, integers or "
+            "microseconds."
         )
 
 
-@dataclass(frozen=True)
-class ChangedColumns:
-    """Names the columns of a Parquet file that canonical types would change."""
-
-    def __call__(self, path: str) -> list[str]:
-        """Return their names."""
-        with open_file(place_of(path)) as file:
-            schema = file.schema_arrow
-            changed = {f.name for f in schema if holds(f.type, pa.types.is_duration)}
-            fine = [f.name for f in schema if holds(f.type, _is_fine)]
-            return sorted(changed | set(_cut(file, fine)))
+def changed_columns(path: str) -> list[str]:
+    """Return the columns of a Parquet file whose values the canonical types would change."""
+    with open_file(place_of(path)) as file:
+        schema = file.schema_arrow
+        changed = {f.name for f in schema if holds(f.type, pa.types.is_duration)}
+        nanoseconds = [f.name for f in schema if holds(f.type, _in_nanoseconds)]
+        return sorted(changed | set(_truncated(file, nanoseconds)))
 
 
-def _is_fine(kind: pa.DataType) -> bool:
+def _in_nanoseconds(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) and kind.unit == "ns")
 
 
-def _cut(file: pq.ParquetFile, names: list[str]) -> Iterable[str]:
+def _truncated(file: pq.ParquetFile, names: list[str]) -> Iterable[str]:
     for name in names:
         # a dot in a name means a nested field to pyarrow
         for batch in file.iter_batches(columns=None if "." in name else [name]):

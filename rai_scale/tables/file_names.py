@@ -1,4 +1,4 @@
-"""What a file is called that is no table here, and which hidden names hold no data."""
+"""File names: the kind of a file that is not a table, and hidden names without data."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ _BOOKKEEPING = re.compile(
 
 
 def why_unread(name: str) -> str:
-    """Return in words why a visible file is no table: its kind, or that it has no ending."""
+    """Return why a file with a visible name is not read: its kind, or a missing extension."""
     ending = name.rpartition(".")[2].lower() if "." in name.strip(".") else ""
     if not ending:
-        return "no ending: kind of file unknown"
+        return "no extension: unknown kind of file"
     kind = _KIND_OF.get(ending)
-    return f"{kind}: not a kind that is read" if kind else "unknown kind of file"
+    return f"{kind}: not a supported format" if kind else "unknown kind of file"
 
 
 def is_bookkeeping(name: str, run: bool = False) -> bool:
-    """Return whether a hidden name is what writers of tables leave behind, and holds no data.
+    """Return whether a file with a hidden name is bookkeeping of a table writer, without data.
 
-    ``run`` tells that it stands in the folder of a run of this package, beside its tables.
+    Parameters
+    ----------
+    name : str
+    run : bool
+        Whether it is in the folder of a run of this package.
     """
     ours = run and name in ("_findings", "_quarantine", "_staging")
     return ours or _BOOKKEEPING.fullmatch(name) is not None

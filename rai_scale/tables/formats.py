@@ -1,4 +1,4 @@
-"""Which endings mean which format, and which files are parts of one table."""
+"""The formats of files by their extensions, and which files are parts of one table."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ import re
 from rai_scale.errors import TableError, did_you_mean
 
 CORRUPT = "_corrupt_record"
-"""Column of the raw text of a line that its format's reader could not take apart."""
+"""The column for the text of lines that could not be parsed."""
 
 FORMATS = ("parquet", "delta", "iceberg", "csv", "jsonl", "text", "lines")
 TABLE_FORMATS = frozenset({"delta", "iceberg"})
-"""Formats that are a folder with a log; no file is of them by itself."""
+"""Formats of folders with a log; a single file never has one of them."""
 
 _ENDINGS = {
     ".parquet": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "csv",
-    ".tsv.gz": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".jsonl.gz": "jsonl",
-    ".ndjson.gz": "jsonl",
-    ".json.gz": "jsonl",
-    ".txt": "text",
-    ".md": "text",
-    ".log": "text",
+    **{f".{kind}{gz}": "csv" for kind in ("csv", "tsv") for gz in ("", ".gz")},
+    **{f".{kind}{gz}": "jsonl" for kind in ("jsonl", "ndjson", "json") for gz in ("", ".gz")},
+    **dict.fromkeys((".txt", ".md", ".log"), "text"),
 }
 _CODECS = re.compile(r"\.(snappy|gz|gzip|zstd|zst|lz4|lz4raw|brotli|lzo)$")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
@@ -36,7 +26,7 @@ _GENERIC = {"", "part", "data", "file", "chunk"}
 
 
 def check_format(name: str) -> None:
-    """Raise :class:`TableError` for a format that is not read."""
+    """Raise :class:`TableError` for an unknown format."""
     if name not in FORMATS:
         raise TableError(
             f"unknown format {name!r}; choose one of {', '.join(FORMATS)}."
@@ -50,10 +40,15 @@ def _ending(name: str) -> str:
 
 
 def format_of(name: str, asked: str | None = None) -> str | None:
-    """Return the format of a file by its ending, or None where it says nothing.
+    """Return the format in which to read a file; None if it is not to be read.
 
-    A format that was asked for also claims files of unknown ending, and a textual one
-    (csv, jsonl, text, lines) claims every textual file; Parquet is never read as text.
+    Parameters
+    ----------
+    name : str
+        The name of the file, whose extension decides.
+    asked : str, optional
+        A requested format: it also applies to files with an unknown extension, and a text format
+        (csv, jsonl, text, lines) to all text files. Parquet is never read as text.
     """
     found = _ENDINGS.get(_ending(name))
     if asked is None or asked == found:
@@ -64,23 +59,23 @@ def format_of(name: str, asked: str | None = None) -> str | None:
 
 
 def delimiter_of(name: str) -> str:
-    """Return the field delimiter of a CSV file by its ending."""
+    """Return the usual delimiter of a CSV file by its extension."""
     return "\t" if _ending(name).startswith(".tsv") else ","
 
 
 def stem_of(name: str) -> str:
-    """Return a file name without the endings of format and codec."""
+    """Return a file name without the extensions of format and compression."""
     ending = _ending(name)
     stem = name[: -len(ending)] if ending else name
     return _CODECS.sub("", stem) or name
 
 
 def part_stem(name: str) -> str:
-    """Return what is left of a stem without numbers and uuids; equal for parts of one table."""
+    """Return the stem without numbers and UUIDs, which is the same for all parts of one table."""
     stem = _TASK.sub("", _UUID.sub("", stem_of(name)))
     return re.sub(r"[-_. ]+", "-", re.sub(r"\d+", "", stem)).strip("-")
 
 
 def is_part_name(name: str) -> bool:
-    """Whether the name says nothing but a number, as in ``part-00000-<uuid>.snappy.parquet``."""
+    """Return whether a name is only a number, as in ``part-00000-<uuid>.snappy.parquet``."""
     return part_stem(name).lower() in _GENERIC and part_stem(name) != stem_of(name)

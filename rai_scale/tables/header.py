@@ -1,7 +1,7 @@
-"""Whether the first record of a CSV file names its columns: yes, no, or in doubt.
+"""Decide whether the first record of a CSV file has the names of its columns.
 
-A first record that is data and is taken for names would never be searched, so that names must show
-that they are some: a word that columns are called by, an identifier, or a name over numbers.
+If data were taken for names, they would never be searched. So there must be evidence for names: a
+word that is common in column names, an identifier, or a name above numbers.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ _WORD_LIST = """
     voornaam straat plaats bedrag geboortedatum
 """
 _WORDS = frozenset(_WORD_LIST.split())
-"""What columns are called by."""
+"""Words that are common in column names."""
 
 
 class Header(Enum):
-    """What the first record is; one in doubt is taken for a header and searched as data too."""
+    """What the first record is; in doubt, it is read as a header and searched as data too."""
 
     YES = "names"
     DOUBTFUL = "in doubt"
@@ -64,28 +64,30 @@ class Header(Enum):
 
 
 def modal(records: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the most frequent number of fields, and how many records have it."""
+    """Return the most frequent number of fields, and the number of records that have it."""
     counts = Counter(map(len, records))
     return max(counts.items(), key=lambda item: (item[1], item[0])) if counts else (0, 0)
 
 
 def header_of(records: Sequence[Sequence[str]]) -> Header:
-    """Tell whether the first record names columns; there is at least one record."""
-    first = [cell.strip() for cell in records[0]]
-    rest = [record for record in records[1:] if record != records[0]]  # files put together
+    """Return whether the first of ``records`` (at least one) has the names of the columns."""
+    first = [field.strip() for field in records[0]]
+    rest = [
+        record for record in records[1:] if record != records[0]
+    ]  # repeated headers of joined files
     fields, often = modal(records)
     title = len(first) < fields and often > CLEARLY * (len(records) - 1)
-    if title or any(_EMAIL.search(cell) for cell in first):
+    if title or any(_EMAIL.search(field) for field in first):
         return Header.NO
-    numbers = [int(cell) for cell in first if cell.isdecimal() and cell.isascii()]
+    numbers = [int(field) for field in first if field.isdecimal() and field.isascii()]
     if len(numbers) > 1 and numbers == list(range(len(numbers))):
-        return Header.YES  # columns that were numbered by a program
+        return Header.YES  # numbered by a program
     columns = [
         [r[i].strip() for r in rest if i < len(r) and r[i].strip()] for i in range(len(first))
     ]
     pairs = list(zip(first, columns, strict=True))
-    again = sum(cell in below for cell, below in pairs)
-    if again >= min(2, len(first)) or any(_is_value(cell, below) for cell, below in pairs):
+    again = sum(field in below for field, below in pairs)
+    if again >= min(2, len(first)) or any(_is_value(field, below) for field, below in pairs):
         return Header.NO
     if _names_columns(pairs):
         return Header.YES
@@ -93,37 +95,37 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
 
 
 def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
-    """Whether enough cells are surely names: all, half with a word, or a word over numbers."""
+    """Return whether enough fields are names: all, half and a word, or a word above numbers."""
     filled = [pair for pair in pairs if pair[0]]
-    if any(cell.casefold() in _NO_VALUE and below for cell, below in filled):
+    if any(field.casefold() in _NO_VALUE and below for field, below in filled):
         return False
-    words = [cell for cell, below in filled if _is_word(cell) and cell not in below]
-    numbers = [cell for cell, below in filled if _are_numbers(below)]
-    sure = sum(_is_name(cell, below) for cell, below in filled)
-    plain = all(_PLAIN_NAME.fullmatch(cell) for cell, _ in filled)
-    if any(cell in numbers for cell in words) or (sure and plain):
+    words = [field for field, below in filled if _is_word(field) and field not in below]
+    numbers = [field for field, below in filled if _are_numbers(below)]
+    sure = sum(_is_name(field, below) for field, below in filled)
+    plain = all(_PLAIN_NAME.fullmatch(field) for field, _ in filled)
+    if any(field in numbers for field in words) or (sure and plain):
         return True
     return bool(filled) and (sure == len(filled) or bool(words and 2 * sure >= len(filled)))
 
 
-def _is_name(cell: str, below: Sequence[str]) -> bool:
-    if cell in below:
+def _is_name(field: str, below: Sequence[str]) -> bool:
+    if field in below:
         return False
-    if _IDENTIFIER.fullmatch(cell):
-        return not below or _share(_shape(o) == _shape(cell) for o in below) < MOSTLY
-    over_numbers = " " not in cell and _are_numbers(below)
-    return over_numbers or _is_word(cell) or bool(_YEAR.fullmatch(cell))
+    if _IDENTIFIER.fullmatch(field):
+        return not below or _share(_shape(o) == _shape(field) for o in below) < MOSTLY
+    over_numbers = " " not in field and _are_numbers(below)
+    return over_numbers or _is_word(field) or bool(_YEAR.fullmatch(field))
 
 
 def _are_numbers(below: Sequence[str]) -> bool:
     return bool(below) and _share(bool(_NO_WORDS.fullmatch(o)) for o in below) > CLEARLY
 
 
-def _is_word(cell: str) -> bool:
-    """Whether a cell is made of nothing but words that columns are called by."""
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell)
+def _is_word(field: str) -> bool:
+    """Return whether a field consists of words that are common in column names."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field)
     words = [word for word in re.split(r"[\W\d_]+", split.casefold()) if word]
-    return bool(words) and all(word in _WORDS for word in words) and not cell[:1].isdigit()
+    return bool(words) and all(word in _WORDS for word in words) and not field[:1].isdigit()
 
 
 def _share(signs: Iterable[bool]) -> float:
@@ -131,18 +133,18 @@ def _share(signs: Iterable[bool]) -> float:
     return sum(found) / max(1, len(found))
 
 
-def _is_value(cell: str, below: Sequence[str]) -> bool:
-    """Whether a cell is a number, date or code as they stand below it, or too long for a year."""
-    digits = sum(letter.isdigit() for letter in cell)
-    letters = any(letter.isalpha() for letter in cell)
+def _is_value(field: str, below: Sequence[str]) -> bool:
+    """Return whether a field is a number, date or code like those below it, or a long number."""
+    digits = sum(letter.isdigit() for letter in field)
+    letters = any(letter.isalpha() for letter in field)
     if not digits or (letters and digits < _DIGITS):
         return False
     if not below:
         return digits >= _DIGITS and not letters
-    like = _YEAR if _YEAR.fullmatch(cell) else re.compile(re.escape(_shape(cell)))
+    like = _YEAR if _YEAR.fullmatch(field) else re.compile(re.escape(_shape(field)))
     same = sum(bool(like.fullmatch(o if like is _YEAR else _shape(o))) for o in below)
     return same >= MOSTLY * len(below)
 
 
-def _shape(cell: str) -> str:
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
+def _shape(field: str) -> str:
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", field))

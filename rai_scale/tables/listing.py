@@ -1,25 +1,61 @@
-"""What a listing of a folder says: entries by name, and the facts of a file."""
+"""Listings of folders: their entries by name, and the facts about a file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import FileInfo
 
+Entry = dict[str, Any]
+"""What fsspec reports about a file or folder: name, size, type and more."""
+Entries = dict[str, Entry]
 
-def entries_of(place: Place) -> dict[str, dict]:
-    """List a folder: entries by name, without itself."""
+
+def entries_of(place: Place) -> Entries:
+    """List a folder; return its entries by name, without the folder itself."""
     found = place.fs.ls(place.path, detail=True)
     itself = place.path.rstrip("/")
     return {base_name(e["name"]): e for e in found if e["name"].rstrip("/") not in (itself, "")}
 
 
-def file_info(path: str, entry: dict[str, Any]) -> FileInfo:
-    """Return what a listing says of a file."""
+def file_info(path: str, entry: Entry) -> FileInfo:
+    """Return the facts about a file; ``path`` is relative to the folder of its table."""
     names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
     modified = next((str(entry[n]) for n in names if entry.get(n) is not None), "")
-    if "ino" in entry:  # of a local file: who sets back its time still changes that of the change
+    if (
+        "ino" in entry
+    ):  # a local file: its time of modification can be set, that of the inode cannot
         modified = f"{modified} {entry.get('created')}"
     return FileInfo(path, int(entry["size"] or 0), modified)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The table folder that files belong to, and the names of ``key=value`` folders below it."""
+
+    folder: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data file.
+
+    Attributes
+    ----------
+    owner : Owner
+        The table folder that it belongs to.
+    path : str
+        Its path in the lake.
+    format : str
+    info : FileInfo
+        Its path relative to the table folder, and its size and time.
+    """
+
+    owner: Owner
+    path: str
+    format: str
+    info: FileInfo

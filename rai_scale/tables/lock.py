@@ -1,4 +1,4 @@
-"""One run at a time in one folder: the second is refused, with what the first said of itself."""
+"""A lock on a folder: a second run is refused, with a message about the first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rai_scale.tables.paths import Place
 
 LOCK = "_lock.json"
 LEASE_SECONDS = 300
-"""A store has no locks that end with a process: there, one that is not renewed for so long ends."""
+"""On a store, where locks do not end with their process, a lock ends if it is not renewed."""
 
 _LOG = logging.getLogger(__name__)
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -28,12 +28,13 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 @contextmanager
 def only_run(place: Place) -> Iterator[None]:
-    """Hold a folder while the block runs; nothing of the lock stays behind.
+    """Lock a folder while the block runs; the file of the lock is removed afterwards.
 
     Raises
     ------
     TableError
-        If another run holds the folder, on this machine or another; or it cannot be written.
+        If another run holds the lock, on this or another machine, or if the folder cannot be
+        written.
     """
     with _local(place) if place.is_local else _lease(place):
         yield
@@ -41,7 +42,7 @@ def only_run(place: Place) -> Iterator[None]:
 
 @contextmanager
 def _local(place: Place) -> Iterator[None]:
-    """Hold a lock of the operating system, which ends with the process."""
+    """Hold a lock of the operating system, which ends with this process."""
     made: list[str] = []
     path = os.path.join(place.path, LOCK)
     try:
@@ -55,7 +56,7 @@ def _local(place: Place) -> Iterator[None]:
                 os.unlink(path)
             os.close(number)
     finally:
-        for folder in reversed(made):  # where nothing was written
+        for folder in reversed(made):  # if nothing was written
             with suppress(OSError):
                 os.rmdir(folder)
 
@@ -71,15 +72,14 @@ def _locked_file(place: Place, path: str, made: list[str]) -> int:
             if os.path.samestat(os.fstat(number), os.stat(path)):
                 return number
         except BlockingIOError:
-            said = os.pread(number, 10_000, 0)
+            holder = os.pread(number, 10_000, 0)
             os.close(number)
-            raise _held(place, said) from None
-        except FileNotFoundError:  # the holder before has just removed file or folder
+            raise _held(place, holder) from None
+        except FileNotFoundError:  # the previous holder has just removed the file or the folder
             pass
         except OSError as error:
             if number >= 0 and error.errno in _NO_LOCKS:
-                _LOG.warning("%s: its file system has no locks; let no second run write there",
-                             place.url)  # fmt: skip
+                _LOG.warning("%s: no locks here; do not start a second run", place.url)
                 return number
             if number >= 0:
                 os.close(number)
@@ -89,7 +89,7 @@ def _locked_file(place: Place, path: str, made: list[str]) -> int:
 
 
 def _make(path: str) -> list[str]:
-    """Make a folder; return those that were not there, from the top."""
+    """Create a folder; return the folders that did not exist, from the top."""
     missing = []
     while path and not os.path.isdir(path):
         missing.append(path)
@@ -102,7 +102,7 @@ def _make(path: str) -> list[str]:
 
 @contextmanager
 def _lease(place: Place) -> Iterator[None]:
-    """Hold a file of a store that is renewed while the block runs."""
+    """Hold a lock file in a store, and renew it while the block runs."""
     file, token = place.child(LOCK), uuid.uuid4().hex
     held = _read(file)
     if float(held.get("until", 0)) > time.time():
@@ -114,7 +114,7 @@ def _lease(place: Place) -> Iterator[None]:
 
     def keep() -> None:
         while not ended.wait(LEASE_SECONDS / 5):
-            with suppress(Exception):  # the next time may succeed before the lease is over
+            with suppress(Exception):  # the next attempt may succeed before the lock ends
                 _renew(file, token, "overwrite", place)
 
     keeper = threading.Thread(target=keep, daemon=True)
@@ -130,11 +130,13 @@ def _lease(place: Place) -> Iterator[None]:
 
 
 def _renew(file: Place, token: str, mode: str, place: Place) -> None:
-    said = json.dumps({**_about(), "token": token, "until": time.time() + LEASE_SECONDS}).encode()
+    content = json.dumps(
+        {**_about(), "token": token, "until": time.time() + LEASE_SECONDS}
+    ).encode()
     try:
-        file.fs.pipe_file(file.path, said, mode=mode)
-    except (NotImplementedError, TypeError):  # a driver that cannot refuse to overwrite
-        file.fs.pipe_file(file.path, said)
+        file.fs.pipe_file(file.path, content, mode=mode)
+    except (NotImplementedError, TypeError):  # the driver has no exclusive creation
+        file.fs.pipe_file(file.path, content)
     except FileExistsError:
         raise _held(place, b"{}") from None
 
@@ -153,13 +155,13 @@ def _about() -> dict[str, Any]:
     return {"host": platform.node(), "process": os.getpid(), "at": started}
 
 
-def _held(place: Place, said: bytes) -> TableError:
+def _held(place: Place, holder: bytes) -> TableError:
     try:
-        about = {name: str(value) for name, value in dict(json.loads(said)).items()}
+        about = {name: str(value) for name, value in dict(json.loads(holder)).items()}
         who = f"process {about['process']} on {about['host']}, since {about['at']}"
     except (ValueError, TypeError, KeyError):
         who = "another process"
     return TableError(
         f"{place.url!r}: another run is writing there ({who}). Wait until it has ended, or choose "
-        "another place; nothing was read or written."
+        "another location. Nothing was read or written."
     )

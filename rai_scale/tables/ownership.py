@@ -1,7 +1,7 @@
-"""What was written here, told by a record inside of it; nothing else is ever removed.
+"""Folders that this package wrote, recognised by a record in them; no others are ever removed.
 
-A name or a marker can be anybody's. A folder is taken to be written here if it holds a record that
-names it, and even then it is kept where it holds a file that no writer makes.
+Any program may use the same names. So a folder counts as written by this package only if it has a
+record with its name, and it is kept if it also holds a file that no writer creates.
 """
 
 from __future__ import annotations
@@ -40,18 +40,23 @@ _OF_DELTA = re.compile(
 
 
 def make_folder(place: Place, private: bool = False) -> str:
-    """Make a folder with a record in it, in place of one that was written here; return its token.
+    """Create a folder with a record in it; a folder that this package wrote is replaced.
 
     Parameters
     ----------
     place : Place
     private : bool
-        On a local disk, for its owner alone.
+        Whether only its owner may read it, on a local disk.
+
+    Returns
+    -------
+    str
+        The token of the record.
 
     Raises
     ------
     TableError
-        If something else is there.
+        If there are files of another program.
     """
     remove_folder(place)
     if place.is_local:
@@ -60,20 +65,31 @@ def make_folder(place: Place, private: bool = False) -> str:
 
 
 def put_record(place: Place, token: str | None = None, files: Collection[str] = ()) -> str:
-    """Record that a folder is written here; return the token of the record.
+    """Write the record that this package writes a folder.
 
-    ``files`` are names that the folder will hold besides those that writers of tables make.
+    Parameters
+    ----------
+    place : Place
+        The folder.
+    token : str, optional
+        A random token by default.
+    files : collection of str
+        Names in the folder, in addition to those that writers of tables create.
+
+    Returns
+    -------
+    str
+        The token.
     """
     token = token or uuid.uuid4().hex
-    said: dict[str, Any] = {"made_by": "rai_scale", "folder": base_name(place.path), "token": token}
-    if files:
-        said["files"] = sorted(files)
-    save_bytes(place.child(RECORD), json.dumps(said).encode())
+    record: dict[str, Any] = {"made_by": "rai_scale", "folder": base_name(place.path)}
+    record |= {"token": token, **({"files": sorted(files)} if files else {})}
+    save_bytes(place.child(RECORD), json.dumps(record).encode())
     return token
 
 
 def token_of(place: Place) -> str | None:
-    """Return the token of a folder that was written here, else None."""
+    """Return the token of a folder that this package wrote, else None."""
     record = _record_of(place)
     return None if record is None else str(record["token"])
 
@@ -83,20 +99,20 @@ def _record_of(place: Place) -> dict[str, Any] | None:
         return None
     try:
         with place.child(RECORD).open(compression=None) as file:
-            said = json.loads(file.read(1_000_000))
-        ours = said["made_by"] == "rai_scale" and said["folder"] == base_name(place.path)
-        return {"token": said["token"], "files": list(said.get("files", ()))} if ours else None
+            record = json.loads(file.read(1_000_000))
+        ours = record["made_by"] == "rai_scale" and record["folder"] == base_name(place.path)
+        return {"token": record["token"], "files": list(record.get("files", ()))} if ours else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def remove_folder(place: Place) -> None:
-    """Remove a folder that was written here; nothing happens if it is absent, or empty and local.
+    """Remove a folder that this package wrote; nothing happens if it does not exist.
 
     Raises
     ------
     TableError
-        If it holds anything else; it is then left as it is.
+        If it contains anything else; nothing is then removed.
     """
     if not is_link(place) and not place.fs.exists(place.path):
         return
@@ -108,39 +124,45 @@ def remove_folder(place: Place) -> None:
 
 
 def check_ours(place: Place, besides: Collection[str] = ()) -> None:
-    """Raise :class:`TableError` unless a folder is empty, or was written here with all it holds."""
+    """Raise :class:`TableError` if a folder contains files that this package did not write.
+
+    ``besides`` are names that are ignored.
+    """
     if is_link(place):
-        raise TableError(f"{place.url!r} is a link; what it leads to is not touched.")
+        raise TableError(f"{place.url!r} is a link; its target is not changed.")
     if place.fs.isfile(place.path):
-        raise TableError(f"{place.url!r} is a file, and not a folder that was written here.")
+        raise TableError(f"{place.url!r} is a file, and not a folder that rai_scale wrote.")
     record = _record_of(place)
-    # a run that was killed while it wrote the record left nothing else
+    # a run that was killed while it wrote the record left only this file
     begun = re.compile(rf"\.{re.escape(RECORD)}\.\w+\.part")
     found = [n for n in files_below(place) if n not in besides and not begun.fullmatch(n)]
     if record is not None:
         named = "|".join(map(re.escape, record["files"]))
         known = re.compile(rf"({named})|\.({named})\.\w+\.part")
         found = [n for n in found if not known.fullmatch(n) or is_link(place.child(n))]
-    strange = [name for name in found if record is None or not _of_writers(place, name)]
+    writers = [p.fullmatch for p in (_OF_WRITERS, _OF_DELTA) if record is not None]
+    strange = [
+        n for n in found if not any(is_of(n) for is_of in writers) or is_link(place.child(n))
+    ]
     if strange:
         raise TableError(
-            f"{place.url!r} holds {len(strange)} file(s) that were not written here, such as "
-            f"{strange[0]!r}; nothing was removed. Move them away, or choose another place."
+            f"{place.url!r} holds {len(strange)} file(s) that rai_scale did not write, such as "
+            f"{strange[0]!r}. Nothing was removed. Move them, or choose another location."
         )
 
 
 def remove_where_ours(place: Place) -> None:
-    """Remove a folder if it was written here; else say in the log why it stays."""
+    """Remove a folder if this package wrote it; otherwise log why it is kept."""
     try:
         remove_folder(place)
     except TableError as error:
         _LOG.warning("%s", error)
-    except OSError as error:  # a reader may hold a file of it
+    except OSError as error:  # a reader may have a file of it open
         _LOG.warning("old files in %s were not removed: %s", place.url, type(error).__name__)
 
 
 def files_below(place: Place) -> list[str]:
-    """Return the relative paths of all files below a folder, links and pipes among them."""
+    """Return the relative paths of all files below a folder, including links and pipes."""
     if not place.is_local:
         place.fs.invalidate_cache()
         start = len(place.path.rstrip("/")) + 1
@@ -153,10 +175,5 @@ def files_below(place: Place) -> list[str]:
 
 
 def is_link(place: Place) -> bool:
-    """Return whether a local path is itself a link."""
+    """Return whether a path is a symbolic link on a local disk."""
     return place.is_local and os.path.islink(place.path)
-
-
-def _of_writers(place: Place, name: str) -> bool:
-    known = _OF_WRITERS.fullmatch(name) or _OF_DELTA.fullmatch(name)
-    return bool(known) and not is_link(place.child(name))

@@ -1,4 +1,4 @@
-"""Parts of addresses, as text."""
+"""Paths and addresses as text: their parts, and how they are shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def join(folder: str, relative: str) -> str:
-    """Join with one slash; an empty ``relative`` is the folder itself."""
+    """Join with one slash; with an empty ``relative``, return the folder itself."""
     return f"{folder.rstrip('/')}/{relative}" if relative else folder
 
 
@@ -22,12 +22,12 @@ def parent(path: str) -> str:
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder is not data, by the rule of Hadoop and Spark."""
+    """Return whether a name is hidden and so not data, by the rule of Hadoop and Spark."""
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def without_scheme(url: str) -> str:
-    """Return an address without its scheme, so that ``file:/x``, ``file:///x`` and ``/x`` agree."""
+    """Return an address without its scheme: ``file:/x``, ``file:///x`` and ``/x`` become equal."""
     return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]+:/*", "/", url)
 
 
@@ -39,21 +39,19 @@ _OF_BIRTH = re.compile(r"birth|dob|born|geb|naiss|nacim|nascit", re.IGNORECASE)
 
 
 def shown(path: str) -> str:
-    """Return a path as it is shown: values of ``key=value`` folders may be personal.
+    """Return a path with the values of ``key=value`` folders masked: they may be personal data.
 
-    Small numbers, times (not of birth) and codes of up to three letters stay.
+    Small numbers, dates and times (except of birth) and codes of up to three letters are kept.
     """
-    *folders, name = path.split("/")
-    parts = [*map(_shown_folder, folders), _shown_folder(name)]
-    return printable("/".join(parts))
+    return printable("/".join(map(_shown_part, path.split("/"))))
 
 
-def _shown_folder(name: str) -> str:
+def _shown_part(name: str) -> str:
     key, equals, value = name.partition("=")
     plain = _PLAIN_VALUE.fullmatch(value) and not _OF_BIRTH.search(key)
     return f"{key}=***" if equals and not plain else name
 
 
 def printable(name: str) -> str:
-    """Return a name that can be written as UTF-8."""
+    """Return a name with characters that UTF-8 cannot encode replaced by ``?``."""
     return name.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Where a path lies: local disk, a mounted store, or any store that fsspec has a driver for."""
+"""Paths on local disks, mounted stores, and all stores for which fsspec has a driver."""
 
 from __future__ import annotations
 
@@ -16,14 +16,9 @@ from rai_scale.errors import RaiScaleError, TableError, did_you_mean
 from rai_scale.tables.path_names import base_name, join, parent
 
 _DRIVERS = {
-    "abfs": "adlfs",
-    "abfss": "adlfs",
-    "az": "adlfs",
-    "wasbs": "adlfs",
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
+    **dict.fromkeys(("abfs", "abfss", "az", "wasbs"), "adlfs"),
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
     "azureml": "azureml-fsspec",
 }
 _OPENS: dict[str, bool] = {}
@@ -32,12 +27,21 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 class MissingDriverError(TableError):
-    """No installed package can open this kind of address."""
+    """No installed package supports this kind of address."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A path as an engine is given it (``url``), and as fsspec knows it (``fs``, ``path``)."""
+    """A path, in the forms that engines and fsspec need.
+
+    Attributes
+    ----------
+    url : str
+        The path or address for an engine.
+    fs : fsspec file system
+    path : str
+        The path in ``fs``.
+    """
 
     url: str
     fs: Any
@@ -45,7 +49,7 @@ class Place:
 
     @property
     def is_of_session(self) -> bool:
-        """Whether only a Spark session opens the path; workers cannot."""
+        """Whether only a Spark session can open the path, and workers cannot."""
         return bool(self.fs.protocol == "spark-session")
 
     @property
@@ -55,11 +59,11 @@ class Place:
         return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
 
     def child(self, relative: str) -> Place:
-        """Return the place of ``relative`` below this one."""
+        """Return the path of ``relative`` below this one."""
         return Place(join(self.url, relative), self.fs, join(self.path, relative))
 
     def open(self, compression: str | None = "infer") -> Any:
-        """Open the file for reading bytes; a ``.gz`` is unpacked on the way."""
+        """Open the file for reading bytes; by default, a ``.gz`` file is decompressed."""
         return self.fs.open(self.path, "rb", compression=compression)
 
     def create(self) -> Any:
@@ -68,11 +72,17 @@ class Place:
 
 
 def place_of(url: str, on_spark: bool = False) -> Place:
-    """Find the file system of ``url``.
+    """Find the file system of a path or address.
 
-    ``dbfs:/Volumes/x`` is read at ``/Volumes/x`` and any other ``dbfs:/x`` at ``/dbfs/x``; Spark is
-    still given the address as it was written. Where no driver is installed and a Spark session is
-    in use in this process, the place is that session's.
+    ``dbfs:/Volumes/x`` is read at ``/Volumes/x`` and any other ``dbfs:/x`` at ``/dbfs/x``. If no
+    driver is installed and this process uses a Spark session, the session opens the address.
+
+    Parameters
+    ----------
+    url : str
+        A local path, or an address.
+    on_spark : bool
+        Whether the path is for Spark, which needs ``dbfs:`` addresses unchanged.
 
     Raises
     ------
@@ -84,10 +94,14 @@ def place_of(url: str, on_spark: bool = False) -> Place:
     mounted = _mounted(str(url).rstrip("/") or "/")
     try:
         fs, path = url_to_fs(mounted)
+        opens = _session() is None or _opens(fs, path)
     except (ImportError, ValueError):
-        return session_place(url) or _refuse(url)
-    if _session() is not None and not _opens(fs, path):
-        return session_place(url) or _refuse(url)
+        opens = False
+    if not opens:
+        of_session = session_place(url)
+        if of_session is None:
+            raise no_driver(url)
+        return of_session
     place = Place(mounted, fs, path.rstrip("/") or "/")
     if not place.is_local:
         return place
@@ -105,7 +119,7 @@ def _mounted(url: str) -> str:
 
 
 def session_place(url: str) -> Place | None:
-    """Return the place as the Spark session in use opens it; None without a session."""
+    """Return an address as the Spark session in use opens it; None without a session."""
     session = _session()
     if session is None or not _SCHEME.match(url):
         return None
@@ -116,12 +130,12 @@ def session_place(url: str) -> Place | None:
 
 
 def _session() -> Any:
-    spark = sys.modules.get("rai_scale.engines.spark")  # whoever has a session has imported it
+    spark = sys.modules.get("rai_scale.engines.spark")  # imported if there is a session
     return None if spark is None else spark.session_in_use()
 
 
 def _opens(fs: Any, path: str) -> bool:
-    """Whether a driver gets into the bucket or container of a path; asked once for each."""
+    """Return whether a driver can open the bucket or container of a path; checked once for each."""
     protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
     if protocol in ("file", "memory"):
         return True
@@ -131,35 +145,28 @@ def _opens(fs: Any, path: str) -> bool:
             fs.info(path)
         except FileNotFoundError:
             pass
-        except Exception as error:  # no credentials here, mostly
-            _LOG.warning(
-                "the driver of %s does not get in (%s): the Spark session opens it",
-                bucket,
-                type(error).__name__,
-            )
+        except Exception as error:  # usually because there are no credentials here
+            text = "the driver cannot open %s (%s); the Spark session is used instead"
+            _LOG.warning(text, bucket, type(error).__name__)
             _OPENS[bucket] = False
         _OPENS.setdefault(bucket, True)
     return _OPENS[bucket]
 
 
-def _refuse(url: str) -> Place:
-    raise no_driver(url)
-
-
 def no_driver(url: str) -> MissingDriverError:
-    """Return the error for an address that no installed package opens."""
+    """Return the error for an address that no installed package supports."""
     scheme = _SCHEME.match(url)
     name = scheme.group(1) if scheme else ""
     package = _DRIVERS.get(name)
     advice = f"Run: pip install {package}" if package else "Install its fsspec driver"
     return MissingDriverError(
-        f"{url!r} cannot be opened: nothing here reads addresses of the kind {name}://. {advice}, "
+        f"{url!r} cannot be opened: no installed package supports {name}:// addresses. {advice}, "
         "or use the path where the store is mounted."
     )
 
 
 def save_bytes(place: Place, content: bytes) -> None:
-    """Write a small file, whole or not at all."""
+    """Write a small file atomically; on a store, in one request."""
     place.fs.makedirs(parent(place.path), exist_ok=True)
     if not place.is_local:
         place.fs.pipe_file(place.path, content)
@@ -178,16 +185,16 @@ def save_bytes(place: Place, content: bytes) -> None:
 
 
 def check_exists(place: Place) -> None:
-    """Raise :class:`TableError` if nothing is there, with the nearest name beside it."""
+    """Raise :class:`TableError` if a path does not exist, with the most similar name there."""
     try:
         if place.fs.exists(place.path):
             return
     except (RaiScaleError, OSError):
         raise
-    except Exception as error:  # a driver's own, such as that of missing credentials
+    except Exception as error:  # of the driver, for example because of missing credentials
         raise TableError(
-            f"{place.url!r} cannot be looked at: {type(error).__name__}. Check the credentials "
-            "of the store, and whether it can be reached from here."
+            f"{place.url!r} cannot be accessed: {type(error).__name__}. Check the credentials of "
+            "the store, and whether it can be reached from here."
         ) from None
     raise TableError(f"{place.url!r} does not exist.{_hint(place)}")
 
@@ -199,4 +206,4 @@ def _hint(place: Place) -> str:
         beside: Iterable[str] = place.fs.ls(parent(place.path), detail=False)
         return did_you_mean(base_name(place.path), [base_name(name) for name in beside])
     except OSError:
-        return f" Nor does its folder {parent(place.url)!r}."
+        return f" Its folder {parent(place.url)!r} does not exist either."

@@ -1,4 +1,4 @@
-"""The file that says which run of a table is the current one."""
+"""The pointer: a file with the name of the current run of a table."""
 
 from __future__ import annotations
 
@@ -12,47 +12,58 @@ from rai_scale.tables.paths import Place, place_of, save_bytes
 POINTER = "_current.json"
 RUN_PREFIX = "_run-"
 CURRENT = "_current"
-"""A link to the current run of a job, through which the names of its output lead."""
+"""A link to the current run of a job; the names in the job's output lead through it."""
 STAGED_POINTER = "_pointer.json"
-"""The pointer in the folder of a run, where its usual name would lead to another run."""
+"""The name of the pointer in the folder of a run."""
 LAKE = "lake"
-"""Format of a pointer whose run folder holds several tables."""
+"""The format in a pointer to a run with several tables."""
 
 
 def read_pointer(place: Place) -> tuple[str, str] | None:
-    """Return (folder, format) of the current run of a table folder, or None if it has none."""
+    """Return the folder and the format of the current run; None if there is no pointer."""
     pointer = place.child(POINTER)
     try:
         with pointer.open(compression=None) as file:
-            said = json.loads(file.read())
-        folder, format = str(said["run"]), str(said["format"])
+            content = json.loads(file.read())
+        folder, format = str(content["run"]), str(content["format"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        raise TableError(
-            f"{pointer.url!r} is not a pointer to a run; restore or delete it."
-        ) from None
+        raise TableError(f"{pointer.url!r} is damaged. Restore or delete it.") from None
     if not folder.startswith(RUN_PREFIX) or "/" in folder:
-        raise TableError(f"{pointer.url!r} points outside of its folder; restore or delete it.")
+        raise TableError(f"{pointer.url!r} points outside its folder. Restore or delete it.")
     return folder, format
 
 
 def switch_pointer(place: Place, folder: str, format: str, token: str) -> None:
-    """Make ``folder`` the current run, in one step that cannot be half done."""
+    """Make a run the current one, atomically.
+
+    Parameters
+    ----------
+    place : Place
+        The folder of the table.
+    folder, format, token : str
+        The name of the run's folder, its format, and the token of its record.
+    """
     content = json.dumps({"run": folder, "format": format, "token": token}).encode()
     save_bytes(place.child(POINTER), content)
 
 
 def run_folder(run_id: str, current: str | None) -> str:
-    """Return the folder to write a run into: never the one that is being read."""
+    """Return the folder for a new run, which is never that of the ``current`` run.
+
+    Raises :class:`TableError` for a run id with other characters than those allowed.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):
-        raise TableError(f"run id {run_id!r} must be letters, digits, dots, dashes or underscores.")
+        raise TableError(
+            f"run id {run_id!r} may have only letters, digits, dots, dashes and underscores."
+        )
     folder = RUN_PREFIX + run_id
     return folder if folder != current else f"{folder}-again"
 
 
 def names_in(place: Place) -> list[str]:
-    """Return the names in a folder; none where it does not exist."""
+    """Return the names in a folder, sorted; none if it does not exist."""
     place.fs.invalidate_cache()
     try:
         found = place.fs.ls(place.path, detail=False)
@@ -62,7 +73,7 @@ def names_in(place: Place) -> list[str]:
 
 
 def current_path(location: str) -> str:
-    """Return the folder that holds the current files of a table that ``write_table`` wrote.
+    """Return the folder with the current files of a table from :func:`write_table`.
 
     Raises
     ------
@@ -75,4 +86,4 @@ def current_path(location: str) -> str:
         return place.child(pointer[0]).url
     if "_delta_log" in names_in(place):
         return place.url
-    raise TableError(f"{location!r} is not a table that was written here: it has no {POINTER}.")
+    raise TableError(f"{location!r} is not a table that rai_scale wrote: it has no {POINTER}.")

@@ -1,4 +1,4 @@
-"""Find out early which files cannot be opened, and how the others are written."""
+"""Find out, before reading, which files cannot be opened and how the others are written."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rai_scale.tables._arrow import unique_names
 from rai_scale.tables._parquet import open_file
 from rai_scale.tables.dialect import (
     HEAD_BYTES,
-    Asked,
-    Dialect,
+    CsvOptions,
     NoTextError,
-    asked_for,
+    TextDialect,
     csv_dialect,
+    csv_options_for,
     document_of,
     encoding_doubts,
     encoding_of,
@@ -26,60 +26,88 @@ from rai_scale.tables.paths import Place
 
 
 def probe_all(
-    format: str, folder: Place, paths: Sequence[str], asked: Mapping[str, Asked], inside: str = ""
-) -> list[tuple[str | None, Dialect | None]]:
-    """Probe the files of a table; where only a Spark session opens them, Parquet is its work.
+    format: str,
+    folder: Place,
+    paths: Sequence[str],
+    asked: Mapping[str, CsvOptions],
+    inside: str = "",
+) -> list[tuple[str | None, TextDialect | None]]:
+    """Probe the files of a table; Parquet files that only a Spark session opens, through it.
 
-    ``inside`` is where the folder stands in the lake: patterns of ``asked`` are of paths there.
+    Parameters
+    ----------
+    format : str
+    folder : Place
+        The folder of the table.
+    paths : sequence of str
+        The paths of the files, relative to the folder.
+    asked : mapping of str to CsvOptions
+        Options by pattern of paths in the lake.
+    inside : str
+        The path of the folder in the lake.
+
+    Returns
+    -------
+    list of (str or None, TextDialect or None)
+        For each file as :func:`probe`.
     """
     files = [folder.child(path) for path in paths]
     if format == "parquet" and folder.is_of_session:
         from rai_scale.tables._spark_parquet import schemas_of
 
         found = schemas_of(folder.fs, [file.path for file in files])
-        said = (found[file.path] for file in files)
-        return [(error if isinstance(error, str) else None, None) for error in said]
+        errors = (found[file.path] for file in files)
+        return [(error if isinstance(error, str) else None, None) for error in errors]
     with ThreadPoolExecutor(8) as pool:
         named = [join(inside, path) if inside else path for path in paths]
         return list(pool.map(lambda f, path: probe(format, f, path, asked), files, named))
 
 
 def probe(
-    format: str, file: Place, relative: str, asked: Mapping[str, Asked]
-) -> tuple[str | None, Dialect | None]:
-    """Open a file as far as needed to plan its reading.
+    format: str, file: Place, relative: str, asked: Mapping[str, CsvOptions]
+) -> tuple[str | None, TextDialect | None]:
+    """Open a file and read its footer or its first bytes.
+
+    Parameters
+    ----------
+    format : str
+    file : Place
+    relative : str
+        The path of the file in its lake.
+    asked : mapping of str to CsvOptions
+        Options by pattern of paths in the lake.
 
     Returns
     -------
-    tuple of (str or None, Dialect or None)
-        The type of error, or None; and how a text is written.
+    tuple of (str or None, TextDialect or None)
+        The type of the error, if there is one, and how a text file is written.
     """
     try:
         if format == "parquet":
             open_file(file).close()
             return None, None
-        return None, dialect_of(format, file, asked_for(relative, asked))
+        return None, dialect_of(format, file, csv_options_for(relative, asked))
     except NoTextError:
-        return "no text", None
+        return "not text", None
     except Exception as error:
         return type(error).__name__, None
 
 
-def dialect_of(format: str, file: Place, asked: Asked | None = None) -> Dialect:
-    """Return how a text is written; raises :class:`NoTextError` where it is none."""
+def dialect_of(format: str, file: Place, asked: CsvOptions | None = None) -> TextDialect:
+    """Return how a text file is written; raises :class:`NoTextError` if it is not text."""
     with file.open() as stream:
         head = _read(stream)
     if format == "csv":
         usual = delimiter_of(base_name(file.path))
-        found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or Asked())
+        found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or CsvOptions())
         return replace(found, names=tuple(unique_names(found.names, [CORRUPT])))
     encoding = encoding_of(head)
     document = format == "jsonl" and document_of(head, encoding)
-    return Dialect(encoding, document=document, doubts=encoding_doubts(head, encoding))
+    return TextDialect(encoding, document=document, doubts=encoding_doubts(head, encoding))
 
 
 def _read(stream: Any) -> bytes:
-    """Read the head, also from streams that give less than they are asked for."""
+    """Read the first bytes, also from streams that return less than requested."""
     head = b""
     while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
         head += more

@@ -1,4 +1,4 @@
-"""One lazy frame of the engine's own kind per table, with the same rows and types on each."""
+"""Reading a table as a lazy frame, with the same rows and types on every engine."""
 
 from __future__ import annotations
 
@@ -33,31 +33,33 @@ def read_table(
     Columns
     -------
     parquet
-        The union of the columns of all files; numbers are widened, types that do not go together
-        become text. ``key=value`` folders are text columns after the others; a column of a file
-        that has the name of a folder, and not surely its value, is kept as ``<name>_2``.
+        The union of the columns of all files. Numbers are widened to a common type; types without
+        a common type become text. ``key=value`` folders become text columns after the others. A
+        column with the name of a folder is kept as ``<name>_2``, unless its values are known to be
+        those of the folder.
     csv
-        Text only, nothing guessed: an unquoted empty field is null, a quoted one is ``""``. The
-        last column ``_corrupt_record`` holds the text of lines with a wrong number of fields.
+        Text only: types are not guessed. An unquoted empty field is null, a quoted one is ``""``.
+        The last column, ``_corrupt_record``, has the text of lines with a wrong number of fields.
     jsonl
         The top-level keys, sorted, as text: strings decoded, numbers as written, objects and
-        arrays as compact JSON. The last column is ``_corrupt_record``; a line in which an object
-        has a key twice stands there whole. One pass over the lines finds the keys now.
+        arrays as compact JSON. The last column, ``_corrupt_record``, has the text of invalid lines
+        and of lines in which an object has a key twice. The keys are found by one pass over the
+        lines, which is made now.
     text, lines
-        ``path`` and ``text`` per file; ``text`` per line.
+        ``text``: one row per file, with its ``path``; ``lines``: one row per line, as ``text``.
 
     Parameters
     ----------
     source : TableSource or str
-        From :func:`find_tables`, or a path that holds one table.
+        A table from :func:`find_tables`, or a path with one table.
     engine : Engine or {"local", "dask", "spark"}
     session : SparkSession, optional
-        The session of the engine by default.
+        By default, the session of the engine.
     format : str, optional
-        With a path: see :func:`find_tables`.
+        For a path; see :func:`find_tables`.
     incomplete : {"raise", "warn"}
-        With a path, what to do where some of its files cannot be opened. What :func:`find_tables`
-        found is read as it is: its ``unreadable`` files are known.
+        What to do if some files of a path cannot be opened. A table from :func:`find_tables` is
+        read without them: they are listed in its ``unreadable``.
 
     Returns
     -------
@@ -66,7 +68,8 @@ def read_table(
     Raises
     ------
     TableError
-        If no file can be read, or not all of those of a path, or the engine cannot read the format.
+        If no file can be read, if some files of a path cannot be read, or if the engine does not
+        support the format.
     """
     if isinstance(engine, str):
         engine = engine_named(engine, session=session)
@@ -81,7 +84,7 @@ def read_table(
         session = session if session is not None else getattr(engine, "session", None)
         return _spark.read(source, engine, session)
     if source.format == "catalog":
-        raise TableError(f"{source.location!r} is a catalog table: only Spark can read it.")
+        raise TableError(f"{source.location!r} is a catalog table, which only Spark can read.")
     if source.format == "jsonl":
         lines = _from_scan(scan_lines(source), engine)
         return read_jsonl(lines, engine, source.partition_columns)
@@ -96,20 +99,19 @@ def read_table(
 
 
 def _check_complete(source: TableSource, incomplete: str) -> None:
-    """Say which files of a path are not read: rows would be missing without a word."""
+    """Report the files of a path that are not read: rows would silently be missing."""
     hidden = sum(s.files for s in source.beside)
     if hidden:
         warnings.warn(
-            f"table {source.name!r}: {hidden} file(s) with hidden names are not read.",
-            stacklevel=3,
+            f"table {source.name!r}: {hidden} file(s) with hidden names are not read.", stacklevel=3
         )
     if not source.unreadable or not source.files:
         return
     kinds = ", ".join(f"{name} ({error})" for name, error in source.unreadable[:5])
-    said = f"table {source.name!r}: {len(source.unreadable)} file(s) cannot be read: {kinds}."
+    text = f"table {source.name!r}: {len(source.unreadable)} file(s) cannot be read: {kinds}."
     if incomplete == "raise":
-        raise TableError(f'{said} Pass incomplete="warn" to read the others.')
-    warnings.warn(said, stacklevel=3)
+        raise TableError(f'{text} Pass incomplete="warn" to read the others.')
+    warnings.warn(text, stacklevel=3)
 
 
 def _from_scan(scan: Scan, engine: Engine) -> Any:

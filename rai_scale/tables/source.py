@@ -1,4 +1,4 @@
-"""What a table is, and which tables a path holds."""
+"""Descriptions of tables, their files, and the tables of a path."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rai_scale.tables.dialect import Dialect
+from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.path_names import join
 
 _LOG = logging.getLogger(__name__)
@@ -19,49 +19,49 @@ class FileInfo:
     Attributes
     ----------
     path : str
-        Relative to the folder of the table.
+        Its path relative to the folder of the table.
     size : int
         Bytes.
     modified : str
-        Entity tag or time of the last change, as the store says it.
-    dialect : Dialect or None
-        How a text file is written; None for other files, or where that was not looked up.
+        The entity tag or the time of the last change, as the store reports it.
+    dialect : TextDialect or None
+        How a text file is written; None for other files, or if it is not known.
     """
 
     path: str
     size: int
     modified: str
-    dialect: Dialect | None = None
+    dialect: TextDialect | None = None
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """A table that was found; nothing but its footers and headers was read.
+    """A table that was found; only footers and first bytes of its files were read.
 
     Attributes
     ----------
     name : str
-        Path inside the lake with ``/`` between folders (``clinic/visits``); unique in the lake. A
-        table of a catalog has its full dotted name.
+        Its path in the lake, with ``/`` between folders (``clinic/visits``), unique in the lake;
+        the full dotted name of a catalog table.
     format : str
         parquet, delta, iceberg, csv, jsonl, text, lines or catalog.
     location : str
-        The file, the folder, or the catalog name.
+        Its file, folder or catalog name.
     files : tuple of FileInfo
-        Readable files; empty for Delta, Iceberg and catalog tables.
+        The readable files; empty for Delta, Iceberg and catalog tables.
     partition_columns : tuple of str
-        Names of the ``key=value`` folders.
+        The names of the ``key=value`` folders.
     unreadable : tuple of (str, str)
-        Relative path (as it may be shown) and type of error of each file that cannot be opened.
+        The relative path (masked for display) and the type of the error of each unreadable file.
     unreadable_bytes : tuple of int
         The sizes of those files.
     snapshot : str or None
-        SHA-256 over paths, sizes and times (or entity tags) of all files, ``delta:<version>``,
-        ``iceberg:<metadata file>``, or None where the driver cannot list files.
+        The SHA-256 of the paths, sizes and times (or entity tags) of all files,
+        ``delta:<version>`` or ``iceberg:<metadata file>``; None if the state is not known.
     folder : str
-        What the paths of ``files`` are relative to.
+        The folder that the paths of ``files`` are relative to.
     beside : tuple of Skipped
-        What has a hidden name in that folder and may hold rows of the table; it is not read.
+        Entries with hidden names in that folder that may contain rows; they are not read.
     """
 
     name: str
@@ -82,10 +82,19 @@ class TableSource:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file, or a folder of ``files``, that is part of no table.
+    """A file or folder that is not part of any table.
 
-    ``bytes`` is None where it is not known. ``harmless`` is what holds no data, or is left out
-    because the user said so; anything else was not looked at.
+    Attributes
+    ----------
+    path : str
+    reason : str
+    files : int
+        The number of files in a folder; 1 for a file.
+    bytes : int or None
+        Their size; None if it is not known.
+    harmless : bool
+        Whether it has no data, or was left out on the user's request. Other entries may contain
+        data that was not examined.
     """
 
     path: str
@@ -97,13 +106,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Lake:
-    """The tables of a path, by name, and the files that belong to none.
+    """The tables of a path, and the files that belong to none; iterates over the tables.
 
     Attributes
     ----------
     tables : tuple of TableSource
+        Sorted by name.
     skipped : tuple of Skipped
-        Files of a kind that is not read, links, pipes, hidden names, folders that cannot be listed.
+        Files in other formats, links, pipes, hidden names, and folders that cannot be listed.
     """
 
     tables: tuple[TableSource, ...]

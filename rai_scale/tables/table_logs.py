@@ -1,6 +1,6 @@
-"""Folders whose files are not the rows of a table by themselves: a log beside them says which are.
+"""Folders of table formats with a log that decides which files, and which of their rows, count.
 
-Read as plain Parquet they would bring deleted rows and old versions back.
+Read as plain files, they would give deleted rows and old versions again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ACID = re.compile(r"^(base_\d{7,}|(delete_)?delta_\d{7,}_\d{7,})(_.*)?$")
 
 
 def kind_of(place: Place, entries: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Name the table format of a folder with these entries, if it is one with a log of its own."""
+    """Return the table format of a folder, from its entries; None if it has no log of a format."""
     folders = {name for name, entry in entries.items() if entry["type"] == "directory"}
     if "metadata" in folders and any(map(_METADATA.match, _names(place.child("metadata")))):
         return "Iceberg"
@@ -31,7 +31,7 @@ def kind_of(place: Place, entries: Mapping[str, Mapping[str, Any]]) -> str | Non
 
 
 def newest_metadata(place: Place) -> str | None:
-    """Return the name of an Iceberg table's newest metadata file; None where two claim to be it."""
+    """Return the name of an Iceberg table's newest metadata file; None if there are two."""
     found: dict[int, list[str]] = {}
     for name in _names(place.child("metadata")):
         match = _METADATA.match(name)

@@ -1,7 +1,8 @@
-"""Write a table so that it is either the old one or the whole new one, wherever it is interrupted.
+"""Writing a table atomically: after an interruption, it is the old or the complete new table.
 
-Parquet goes into a folder per run, hidden from plain readers, and a pointer file is switched as the
-last step: renames of folders are not atomic on object stores. Delta is one commit.
+Each run writes its Parquet files into a folder of its own with a hidden name, and replaces a
+pointer file in the last step: renames of folders are not atomic on object stores. Delta tables are
+replaced in one commit.
 """
 
 from __future__ import annotations
@@ -16,52 +17,33 @@ from rai_scale.engines.partition import plain_errors
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
 from rai_scale.tables._parquet import open_file
 from rai_scale.tables.lock import only_run
-from rai_scale.tables.ownership import (
-    make_folder,
-    put_record,
-    remove_where_ours,
-)
+from rai_scale.tables.ownership import make_folder, put_record, remove_where_ours
 from rai_scale.tables.path_names import hidden
 from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.pointer import (
-    RUN_PREFIX,
-    current_path,
-    names_in,
-    read_pointer,
-    run_folder,
-    switch_pointer,
-)
+from rai_scale.tables.pointer import RUN_PREFIX, names_in, read_pointer, run_folder, switch_pointer
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-
-__all__ = [
-    "WrittenTable",
-    "current_path",
-    "remove_other_runs",
-    "write_parquet",
-    "write_table",
-]
 
 _STAGE_PREFIX = "_stage-"
 
 
 @dataclass(frozen=True)
 class WrittenTable:
-    """A table as it was written.
+    """A table that was written.
 
     Attributes
     ----------
     location : str
-        What :func:`read_table` is given.
+        The argument for :func:`read_table`.
     format : str
         parquet or delta.
     path : str
-        Folder of the files of this run; the location itself for Delta.
+        The folder of this run's files; for Delta, the location itself.
     rows : int or None
-        None where the engine does not say (Delta on Spark).
+        None if the engine does not report it (Delta on Spark).
     files : tuple of str
-        Names of the Parquet files in ``path``; empty for Delta.
+        The names of the Parquet files in ``path``; empty for Delta.
     """
 
     location: str
@@ -74,19 +56,19 @@ class WrittenTable:
 def write_table(
     data: Any, engine: Engine, location: str, format: str = "parquet", *, run_id: str
 ) -> WrittenTable:
-    """Execute ``data`` and make it the table at ``location``.
+    """Execute ``data`` and write it as the table at ``location``.
 
     Parameters
     ----------
     data : frame of the engine
-        No row is also a table. Nested columns are written as they are.
+        It may have no rows. Nested columns are written unchanged.
     engine : Engine
     location : str
-        A folder that is absent, empty, or holds a table that was written here.
+        A folder that does not exist, is empty, or has a table that this package wrote.
     format : {"parquet", "delta"}
     run_id : str
-        Letters, digits, dots, dashes, underscores. What an interrupted run of the same id left is
-        replaced.
+        Letters, digits, dots, dashes and underscores. Files of an interrupted run with the same id
+        are replaced.
 
     Returns
     -------
@@ -95,7 +77,7 @@ def write_table(
     Raises
     ------
     TableError
-        If the location holds anything else, or writing fails; the table there is then untouched.
+        If the location has other content, or writing fails; the existing table is then unchanged.
     WorkerError
         If a function of a lazy ``data`` fails.
     """
@@ -118,8 +100,16 @@ def write_table(
 def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = False) -> WrittenTable:
     """Execute ``data`` and write it as Parquet files into ``folder``.
 
-    Not atomic: for a folder that nobody reads yet, such as one of a run under way. What an earlier
-    call wrote there is replaced; ``private`` keeps others on this machine from reading it.
+    This is not atomic: use it for a folder that nobody reads yet, such as that of a current run.
+    Files of an earlier call are replaced.
+
+    Parameters
+    ----------
+    data : frame of the engine
+    engine : Engine
+    folder : str
+    private : bool
+        Whether only the owner may read the folder, on a local disk.
 
     Raises
     ------
@@ -134,9 +124,9 @@ def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = Fal
 
 
 def check_output(location: str) -> None:
-    """Raise :class:`TableError` if nothing can be written below ``location`` from here.
+    """Raise :class:`TableError` if this process has no means to write to ``location``.
 
-    Asks no store: it is about drivers, and about what a Spark session cannot do.
+    This checks the drivers and the Spark session; it does not access the store.
     """
     place = place_of(location)
     if place.is_of_session:
@@ -144,9 +134,16 @@ def check_output(location: str) -> None:
 
 
 def check_target(location: str, engine: Engine, format: str) -> None:
-    """Raise :class:`TableError` if this engine cannot make ``location`` a table of this format.
+    """Raise :class:`TableError` if this engine cannot write a table in this format to a location.
 
-    So where anything else is there, or a Delta table that asks for what the engine does not do.
+    Reasons are other content, a table in another format, and features of a Delta table that the
+    engine does not support.
+
+    Parameters
+    ----------
+    location : str
+    engine : Engine
+    format : {"parquet", "delta"}
     """
     check_output(location)
     place = place_of(location, engine.name == "spark")
@@ -162,21 +159,21 @@ def check_target(location: str, engine: Engine, format: str) -> None:
 
 
 def _check_target(place: Place, format: str) -> str | None:
-    """Return the folder of the current run, if the location is free or a table of ours."""
+    """Return the folder of the current run, if any; raise if the location has other content."""
     if place.fs.isfile(place.path):
         raise TableError(f"{place.url!r} is a file; a table is written into a folder.")
     pointer, names = read_pointer(place), names_in(place)
     found = "parquet" if pointer else "delta" if "_delta_log" in names else None
     if found and found != format:
         raise TableError(
-            f"{place.url!r} holds a {found} table; write {found}, or delete it or choose another "
-            "place."
+            f"{place.url!r} holds a {found} table. Write {found}, delete the table, or choose "
+            "another location."
         )
     strange = [name for name in names if not hidden(name)]
     if found is None and strange:
         raise TableError(
-            f"{place.url!r} holds {len(strange)} file(s) or folder(s) that were not written here; "
-            "choose an empty or a new folder."
+            f"{place.url!r} holds {len(strange)} entries that rai_scale did not write. "
+            "Choose an empty or a new folder."
         )
     return pointer[0] if pointer else None
 
@@ -210,32 +207,30 @@ def _write_files(
 
 def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> WrittenTable:
     new = "_delta_log" not in names_in(place)
-    written = _commit_delta(data, engine, place, run_id)
+    rows = _commit_delta(data, engine, place, run_id)
     if new:
         put_record(place)
-    return written
+    return WrittenTable(place.url, "delta", place.url, rows)
 
 
-def _commit_delta(data: Any, engine: Engine, place: Place, run_id: str) -> WrittenTable:
+def _commit_delta(data: Any, engine: Engine, place: Place, run_id: str) -> int | None:
     if engine.name == "spark":
         from rai_scale.tables._spark_write import write_delta
 
         write_delta(data, place.url)
-        return WrittenTable(place.url, "delta", place.url, None)
+        return None
     from rai_scale.tables._delta import write_files, write_stream
 
     if engine.name == "local":
         from rai_scale.tables._local import tables_of
 
-        rows = write_stream(place.url, engine.schema(data), tables_of(data, engine))
-        return WrittenTable(place.url, "delta", place.url, rows)
+        return write_stream(place.url, engine.schema(data), tables_of(data, engine))
     stage = place.child(_STAGE_PREFIX + run_id)
     try:
         names, _ = _write_files(data, engine, stage, private=True)
-        rows = write_files(place.url, engine.schema(data), [stage.child(n) for n in names])
+        return write_files(place.url, engine.schema(data), [stage.child(n) for n in names])
     finally:
         remove_where_ours(stage)
-    return WrittenTable(place.url, "delta", place.url, rows)
 
 
 def _count_rows(engine: Engine, target: Place, names: list[str]) -> int:
@@ -249,7 +244,7 @@ def _count_rows(engine: Engine, target: Place, names: list[str]) -> int:
 
 
 def remove_other_runs(place: Place, folder: str) -> None:
-    """Remove the folders that other runs wrote here; the pointer must be switched before."""
+    """Remove all run folders except ``folder``; call this after :func:`switch_pointer`."""
     for name in names_in(place):
         if name.startswith(RUN_PREFIX) and name != folder:
             remove_where_ours(place.child(name))
@@ -257,7 +252,7 @@ def remove_other_runs(place: Place, folder: str) -> None:
 
 @contextmanager
 def _plain_failures(location: str) -> Iterator[None]:
-    """Take the message from errors of engines and stores: it may quote a value."""
+    """Remove the message of errors of engines and stores: it may quote a value."""
     try:
         with plain_errors():
             yield
@@ -268,5 +263,5 @@ def _plain_failures(location: str) -> Iterator[None]:
         why = f" ({os.strerror(number)})" if isinstance(number, int) else ""
         raise TableError(
             f"writing the table {location!r} failed: {type(error).__name__}{why}. "
-            "The table that was there is unchanged."
+            "The existing table is unchanged."
         ) from None

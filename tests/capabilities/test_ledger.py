@@ -64,7 +64,7 @@ def test_sums_do_not_drift_and_the_refusal_says_what_is_left(ledger):
     error = pickle.loads(pickle.dumps(refused.value))
     told = (error.scope, error.limit, error.asked, error.spent, error.remaining)
     assert told == ("patients", "hard cap", "0.2", "0.9", "0.1")
-    assert "asked epsilon 0.2, spent 0.9, remaining 0.1" in str(error)
+    assert "requested epsilon 0.2, spent 0.9, remaining 0.1" in str(error)
     spend(ledger, 0.1)
     assert ledger.remaining("patients") == {"epsilon": 0, "delta": Decimal("1e-6")}
 
@@ -72,7 +72,7 @@ def test_sums_do_not_drift_and_the_refusal_says_what_is_left(ledger):
 def test_delta_is_counted_apart_and_to_its_own_unit(ledger):
     ledger.reserve("patients", "ann", "visits", [Cost("n", epsilon=0.1, delta="9.99999999999e-7")])
     assert ledger.remaining("patients")["delta"] == Decimal("1e-18")
-    with pytest.raises(BudgetExceededError, match="asked delta"):
+    with pytest.raises(BudgetExceededError, match="requested delta"):
         ledger.reserve("patients", "ann", "visits", [Cost("n", epsilon=0.1, delta=2e-18)])
 
 
@@ -111,7 +111,7 @@ def test_a_zcdp_scope_counts_rho(clock):
     ledger.reserve("people", "ann", "d", [Cost("n", rho="0.3"), Cost("keys", delta="1e-7")])
     ledger.reserve("people", "ann", "d", [Cost("n", epsilon="0.4")])
     assert ledger.remaining("people") == {"rho": Decimal("0.12"), "delta": Decimal("9e-7")}
-    with pytest.raises(BudgetExceededError, match="asked rho 0.13"):
+    with pytest.raises(BudgetExceededError, match="requested rho 0.13"):
         ledger.reserve("people", "ann", "d", [Cost("n", rho="0.13")])
     with pytest.raises(ConfigError, match="given in rho"):
         ledger.create_scope("others", accounting="zcdp", epsilon=1)

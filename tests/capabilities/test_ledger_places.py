@@ -87,7 +87,7 @@ def test_ephemeral_ledgers_are_refused_unless_forced(url, tmp_path):
 
 
 def test_a_volume_is_refused_even_if_forced():
-    with pytest.raises(ConfigError, match="locks do not hold"):
+    with pytest.raises(ConfigError, match="locks do not work"):
         open_ledger("sqlite:////dbfs/rai/ledger.db", force_ephemeral=True)
 
 

@@ -64,18 +64,18 @@ def test_the_database_refuses_to_change_or_remove(url, table, statement):
 
 COPIED = "seq + 4, at, kind, scope, analyst, dataset, {}, attempt, request_key, epsilon, delta, rho, body, previous, hash"
 FAULTS = {
-    "changed amount": ("UPDATE rai_scale_events SET epsilon = 1 WHERE seq = 3", "event 3 does not fit"),
-    "changed name": ("UPDATE rai_scale_events SET analyst = 'eve' WHERE seq = 6", "event 6 does not fit"),
-    "changed body": ("UPDATE rai_scale_events SET body = '[]' WHERE seq = 4", "event 4 does not fit"),
+    "changed amount": ("UPDATE rai_scale_events SET epsilon = 1 WHERE seq = 3", "event 3 does not match"),
+    "changed name": ("UPDATE rai_scale_events SET analyst = 'eve' WHERE seq = 6", "event 6 does not match"),
+    "changed body": ("UPDATE rai_scale_events SET body = '[]' WHERE seq = 4", "event 4 does not match"),
     "removed first": ("DELETE FROM rai_scale_events WHERE seq = 0", "events 0 to 0 are missing"),
     "removed inside": ("DELETE FROM rai_scale_events WHERE seq = 3", "events 3 to 3 are missing"),
-    "removed last": ("DELETE FROM rai_scale_events WHERE seq = 6", "the end is gone"),
+    "removed last": ("DELETE FROM rai_scale_events WHERE seq = 6", "events at the end are missing"),
     "removed all": ("DELETE FROM rai_scale_events", "the head names 7 events"),
     "inserted last": (
         f"INSERT INTO rai_scale_events SELECT {COPIED.format(repr('x'))} FROM rai_scale_events WHERE seq = 3",
         "event 7 does not follow",
     ),
-    "changed head": ("UPDATE rai_scale_head SET hash = 'x'", "does not fit its seal"),
+    "changed head": ("UPDATE rai_scale_head SET hash = 'x'", "does not match its seal"),
     "removed head": ("DELETE FROM rai_scale_head", "the head is missing"),
     "changed release": ("UPDATE rai_scale_releases SET metadata = '{}'", "does not fit its hash"),
     "removed release": ("DELETE FROM rai_scale_releases", "was removed"),
@@ -115,7 +115,7 @@ def test_nothing_is_charged_to_a_ledger_whose_end_was_removed(url):
     ledger = filled(url)
     disarm(ledger)
     execute(ledger, "DELETE FROM rai_scale_events WHERE seq = 6")
-    with pytest.raises(LedgerError, match="run verify"):
+    with pytest.raises(LedgerError, match="Run verify"):
         ledger.reserve("patients", "ann", "visits", [Cost("count", epsilon=0.1)])
 
 
@@ -127,7 +127,7 @@ def test_a_ledger_that_does_not_verify_is_not_spent_from(url, fault):
     ledger = filled(url)
     disarm(ledger)
     execute(ledger, FAULTS[fault][0])
-    with pytest.raises(LedgerError, match="run verify|seal does not fit"):
+    with pytest.raises(LedgerError, match="(?i)run verify|seal of the ledger does not match"):
         open_ledger(url, force_ephemeral=True).reserve(
             "patients", "ann", "visits", [Cost("count", epsilon=0.1)]
         )
@@ -169,7 +169,7 @@ def test_an_end_removed_with_its_head_is_found_by_an_anchor(url):
     assert ledger.verify(anchor).ok
     rewind(ledger)
     assert ledger.verify().ok  # as the guide says
-    assert "event 6 is not the one of the anchor" in ledger.verify(anchor).problems[0]
+    assert "event 6 does not match the anchor" in ledger.verify(anchor).problems[0]
 
 
 def test_an_end_removed_with_its_head_is_found_by_a_key(url, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_ledger_opens_only_with_the_key_it_was_founded_with(url, monkeypatch):
             monkeypatch.setenv(KEY_VARIABLE, wrong)
         else:
             monkeypatch.delenv(KEY_VARIABLE)
-        with pytest.raises(LedgerError, match="seal does not fit") as failed:
+        with pytest.raises(LedgerError, match="seal of the ledger does not match") as failed:
             open_ledger(url, force_ephemeral=True)
         assert "enough" not in str(failed.value)
     monkeypatch.setenv(KEY_VARIABLE, "short")

@@ -125,14 +125,14 @@ def test_what_was_changed_by_hand_is_found_and_not_built_upon(url):
     lifted(journal)
     run(journal, "UPDATE erasures_events SET files = 9 WHERE seq = 2")
     assert journal.verify(anchor).problems == (
-        "event 2 does not fit its hash: it was changed, or the key is another one.",
+        "event 2 does not match its hash: it was changed, or the key differs.",
     )
-    with pytest.raises(RecordError, match="record of erasures does not verify: event 2"):
+    with pytest.raises(RecordError, match="record of erasures cannot be verified: event 2"):
         journal.events()
     run(journal, "DELETE FROM erasures_events WHERE seq = 3")
     with pytest.raises(RecordError, match="removed or added by hand"):
         journal.append("erased")
-    assert "the end is gone" in " ".join(journal.verify().problems)
+    assert "events at the end are missing" in " ".join(journal.verify().problems)
 
 
 def test_the_owner_of_a_book_adds_its_own_checks(url):
@@ -152,7 +152,7 @@ def test_a_key_of_its_own(url, monkeypatch):
     assert opened(url).verify().keyed
     monkeypatch.delenv(KEY)
     with pytest.raises(
-        RecordError, match=f"record of erasures's seal does not fit: {KEY} is not set"
+        RecordError, match=f"seal of the record of erasures does not match: {KEY} is not set"
     ):
         opened(url)
     monkeypatch.setenv(KEY, "short")
@@ -171,5 +171,5 @@ def test_two_books_in_one_database_do_not_touch_each_other(url):
 
 
 def test_a_place_that_does_not_last_is_refused():
-    with pytest.raises(ConfigError, match="a record of erasures in memory is gone"):
+    with pytest.raises(ConfigError, match="a record of erasures in memory is lost"):
         Journal("sqlite://", BOOK)

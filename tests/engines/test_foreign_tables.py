@@ -89,7 +89,7 @@ def test_tables_of_other_formats_are_named_and_not_read(tmp_path, inside, kind):
         shutil.rmtree(tmp_path / "lake" / "t" / "schema")
     lake = find_tables(str(tmp_path / "lake"))
     assert [table.name for table in lake] == ["plain"]
-    reason = f"a {kind} table: not a kind that is read"
+    reason = f"a {kind} table: not a supported format"
     assert [(s.path, s.reason) for s in lake.skipped] == [("t", reason)]
     with pytest.raises(TableError, match=kind):
         find_tables(str(tmp_path / "lake" / "t"))

@@ -1,4 +1,4 @@
-"""Groups that are cut out of sorted batches, against pandas."""
+"""Groups of a sorted stream of batches, compared with pandas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.engines.sorted_groups import groups_of
+from rai_scale.engines.groups import groups_of_sorted
 
 KEYS = st.tuples(
     st.sampled_from(["a", "b", None, 'x."y']),
@@ -36,5 +36,5 @@ def test_each_group_comes_once_and_whole(keys, cuts):
     )
     edges = [0, *sorted(min(cut, len(order)) for cut in cuts), len(order)]
     batches = [table.slice(a, b - a) for a, b in pairwise(edges)]
-    found = [group["n"].to_pylist() for group in groups_of(batches, ["t", "i", "f"])]
+    found = [group["n"].to_pylist() for group in groups_of_sorted(batches, ["t", "i", "f"])]
     assert found == list(same.values())

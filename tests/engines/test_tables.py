@@ -13,7 +13,8 @@ import pytest
 
 from rai_scale.errors import TableError
 from rai_scale.tables import delete_table, find_tables, read_table
-from rai_scale.tables.write import current_path, write_table
+from rai_scale.tables.pointer import current_path
+from rai_scale.tables.write import write_table
 
 
 def rows_of(case, frame, by=None):

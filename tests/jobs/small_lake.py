@@ -22,7 +22,7 @@ from rai_scale.cli import run_command
 from rai_scale.engines import engine_named
 from rai_scale.samples import make_sample_lake
 from rai_scale.tables import find_tables, read_table
-from rai_scale.tables.write import current_path
+from rai_scale.tables.pointer import current_path
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = str(Path(sys.executable).parent / "rai-scale")

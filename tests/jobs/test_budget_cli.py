@@ -94,7 +94,7 @@ def test_verify_finds_what_was_changed(book, tmp_path):
         connection.execute("UPDATE rai_scale_events SET epsilon = 7 WHERE seq = 1")
     ran = budget("verify", ledger=address)
     assert ran.code == 1
-    assert "event 1 does not fit its hash" in ran.out
+    assert "event 1 does not match its hash" in ran.out
     code, found = as_json("verify", ledger=address)
     assert (code, found["ok"]) == (1, False)
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_done(book, monkeypatch, case):
 def test_a_place_that_is_lost_has_to_be_forced(tmp_path):
     path = tmp_path / "new" / "ledger.db"
     ran = cli("budget", "create-scope", "p", "--epsilon", "1", "--ledger", f"sqlite:///{path}")
-    assert (ran.code, "does not outlive the job" in ran.err) == (3, True)
+    assert (ran.code, "is lost at the end of the job" in ran.err) == (3, True)
     assert not path.exists()
 
 

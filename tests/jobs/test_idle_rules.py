@@ -43,21 +43,26 @@ def test_a_pattern_of_csv_is_of_a_path_in_the_lake_or_a_name(lake, pattern):
 
 @pytest.mark.parametrize("pattern", ["export/*.csv", "ids.parquet", "*.tsv"])
 def test_a_pattern_of_csv_that_fits_no_file_is_an_error(lake, pattern):
-    with pytest.raises(ConfigError, match="no CSV file of the source fits"):
+    with pytest.raises(ConfigError, match="no CSV file of the source matches"):
         find_tables(lake, csv={pattern: {"delimiter": ","}})
     with pytest.raises(ConfigError, match="Did you mean 'exports/sent.csv'"):
         find_tables(lake, csv={"exports/snet.csv": {"delimiter": ","}})
-    with pytest.raises(ConfigError, match="no CSV file of the source fits"):
+    with pytest.raises(ConfigError, match="no CSV file of the source matches"):
         find_tables(f"{lake}/exports/sent.csv", csv={pattern: {"delimiter": ","}})
 
 
 def test_a_pattern_of_ignore_that_fits_nothing_is_named(lake, caplog):
     with caplog.at_level(logging.WARNING):
         found = find_tables(lake, ignore=["*.parquet", "*.pdf"])
-    assert "nothing in the source fits '*.pdf'" in caplog.text
+    assert "nothing in the source matches '*.pdf'" in caplog.text
     assert {(s.path, s.files) for s in found.skipped} == {("ids.parquet", 1), ("*.pdf", 0)}
     result = rai_scale.scan(found, model=MODEL)
-    idle = {"file": "*.pdf", "reason": "ignore: nothing fits this pattern", "files": 0, "bytes": 0}
+    idle = {
+        "file": "*.pdf",
+        "reason": "ignore: nothing matches this pattern",
+        "files": 0,
+        "bytes": 0,
+    }
     assert idle in result.to_dict()["ignored"]
     assert result.unread() == ()
     assert "*.pdf" in result.to_html()

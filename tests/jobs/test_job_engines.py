@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.tables import find_tables
-from rai_scale.tables.write import current_path
+from rai_scale.tables.pointer import current_path
 from tests.conftest import engine_params, full
 from tests.jobs.small_lake import (
     EMAIL,

@@ -344,7 +344,7 @@ WRONG = {
     "a key written out": ({"hash_key": "hunter2hunter2"}, "must be a reference"),
     "no such variable": ({"ledger": "env:NO_SUCH_LEDGER"}, "variable is not set"),
     "no ledger there": ({"ledger": "sqlite:////nowhere/l.db"}, "there is no ledger at /nowhere"),
-    "a ledger that is lost": ({"force_ephemeral": False}, "does not outlive the job"),
+    "a ledger that is lost": ({"force_ephemeral": False}, "is lost at the end of the job"),
     "no such scope": ({"scope": "patient"}, "Did you mean 'patients'?"),
     "no such table": ({"source": {"visitors": "visits"}}, "reads table 'clinic.visits'"),
     "an unknown key": ({"queriess": []}, "Did you mean 'queries'?"),

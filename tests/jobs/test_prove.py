@@ -109,5 +109,5 @@ def test_what_was_not_treated_is_missed(lake, tmp_path):
 
 
 def test_an_output_that_was_not_written_here(lake):
-    with pytest.raises(TableError, match="not a table that was written here"):
+    with pytest.raises(TableError, match="not a table that rai_scale wrote"):
         prove(read_truth(lake), str(lake))

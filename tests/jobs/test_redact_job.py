@@ -12,8 +12,7 @@ import pytest
 import rai_scale
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.tables import find_tables
-from rai_scale.tables.pointer import POINTER
-from rai_scale.tables.write import current_path
+from rai_scale.tables.pointer import POINTER, current_path
 from tests.jobs.small_lake import (
     EMAIL,
     LOCAL,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rai_scale.tables import find_tables, read_table
-from rai_scale.tables.write import current_path
+from rai_scale.tables.pointer import current_path
 from tests.conftest import engine_params, full
 from tests.jobs.small_lake import MODEL, cli, write_config
 

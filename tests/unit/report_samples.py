@@ -39,7 +39,7 @@ def scan() -> dict[str, Any]:
             _unread("table", "archive_2019", "ArrowInvalid", 1, None),
             _unread("folder", "_backup/2024", "hidden name (begins with _ or .)", 3, 7_004_114),
             _unread(
-                "file", "letters/contract.docx", "office document: not a kind that is read", 1, 20
+                "file", "letters/contract.docx", "office document: not a supported format", 1, 20
             ),
             _unread("cells", "clinic_visits: scan", "bytes that are no text", 19, 1_904_000),
         ],

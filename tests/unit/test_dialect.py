@@ -11,9 +11,9 @@ from rai_scale.errors import ConfigError
 from rai_scale.tables import find_tables, read_table
 from rai_scale.tables.dialect import (
     UTF8,
-    Asked,
+    CsvOptions,
     NoTextError,
-    check_asked,
+    check_csv_options,
     csv_dialect,
     document_of,
     encoding_doubts,
@@ -25,7 +25,7 @@ PEOPLE = [("Anna", "anna@example.com", "219-09-1001"), ("Bruno", "b@example.com"
 
 
 def told(text, **asked):
-    return csv_dialect(text.encode("utf-8"), True, ",", Asked(**asked))
+    return csv_dialect(text.encode("utf-8"), True, ",", CsvOptions(**asked))
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_what_is_asked_for_is_not_guessed():
     assert told("a;b\n1;2\n", delimiter=",").names == ("a;b",)
     assert told("a;b\n1;2\n", header=False).names == ("column_1", "column_2")
     assert told("a@b.com,1\nc@b.com,2\n", header=True).names == ("a@b.com", "1")
-    assert check_asked({"*.csv": {"encoding": "latin-1"}})["*.csv"].encoding == "latin-1"
+    assert check_csv_options({"*.csv": {"encoding": "latin-1"}})["*.csv"].encoding == "latin-1"
     for said, message in (
         ({"delimeter": ";"}, "Did you mean 'delimiter'"),
         ({"delimiter": ";;"}, "one character"),
         ({"encoding": "utf-88"}, "unknown encoding"),
     ):
         with pytest.raises(ConfigError, match=message):
-            check_asked({"*": said})
+            check_csv_options({"*": said})
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

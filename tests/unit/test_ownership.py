@@ -116,18 +116,18 @@ def test_folders_of_runs_that_are_not_ours_stay(tmp_path):
 
 def test_a_folder_is_only_replaced_by_its_own_writer(tmp_path):
     write_parquet(ROWS, LOCAL, str(tmp_path / "t" / "inner"))
-    with pytest.raises(TableError, match=r"not written here.*inner"):
+    with pytest.raises(TableError, match=r"did not write.*inner"):
         write_parquet(ROWS, LOCAL, str(tmp_path / "t"))
     assert write_parquet(ROWS, LOCAL, str(tmp_path / "t" / "inner")).rows == 1
     hidden(tmp_path / "_run-x")
-    with pytest.raises(TableError, match="not written here"):
+    with pytest.raises(TableError, match="did not write"):
         write_table(ROWS, LOCAL, str(tmp_path), run_id="x")
 
 
 def test_the_same_on_a_store():
     fsspec.filesystem("memory").pipe_file("/owned/t/theirs.txt", b"x")
     place = place_of("memory://owned/t")
-    with pytest.raises(TableError, match="not written here"):
+    with pytest.raises(TableError, match="did not write"):
         remove_folder(place)
     make_folder(place_of("memory://owned/mine"))
     assert token_of(place_of("memory://owned/mine"))

@@ -115,7 +115,7 @@ def test_what_a_copy_would_change_is_refused(tmp_path, engine):
     (tmp_path / "doubt.csv").write_text("Smith,gout\nMiller,asthma\nDavis,none\n")
     tables = {table.name: table for table in find_tables(str(tmp_path))}
     check_exact(tables["fine"], engine)
-    with pytest.raises(TableError, match=r"a\.b, d, s cannot be carried"):
+    with pytest.raises(TableError, match=r"a\.b, d, s cannot be copied"):
         check_exact(tables["cut"], engine)
     with pytest.raises(TableError, match="header: true or false"):
         check_exact(tables["doubt"], engine)

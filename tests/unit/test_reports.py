@@ -190,7 +190,7 @@ def test_the_scan_answers_first():
     assert text.index("Failed: 2 checks do not hold") < text.index(lead)
     assert text.index(lead) < text.index("What to do") < text.index("Overview Share")
     assert "5 files, 1 table, 19 cells (57.1 MB, 1.2 % of the bytes)" in text
-    assert "office document: not a kind that is read" in text
+    assert "office document: not a supported format" in text
     assert "1 file, 20 bytes" in text
     assert "was found, out of the rows looked at that have a value." in text
     assert "is expected (95 % Wilson interval)." in text

@@ -15,7 +15,8 @@ from rai_scale.tables import delete_table, find_tables, one_table, read_table
 from rai_scale.tables.formats import format_of, is_part_name, part_stem, stem_of
 from rai_scale.tables.path_names import without_scheme
 from rai_scale.tables.paths import MissingDriverError, place_of
-from rai_scale.tables.write import current_path, write_table
+from rai_scale.tables.pointer import current_path
+from rai_scale.tables.write import write_table
 
 
 def put(path, content=b"a,b\n1,2\n"):
@@ -68,8 +69,8 @@ def test_the_tables_of_a_mixed_lake(tmp_path):
         "(bookkeeping of tables)": ("_SUCCESS, .crc and the like", 1, True),
         ".git": ("hidden name (begins with _ or .)", 1, False),
         "_hidden": ("hidden name (begins with _ or .)", 1, False),
-        "loop": ("link to a place in this lake, which is read there", 1, True),
-        "picture.png": ("picture: not a kind that is read", 1, False),
+        "loop": ("link to a path in this lake, which is read there", 1, True),
+        "picture.png": ("picture: not a supported format", 1, False),
     }
     visits = next(t for t in found if t.name == "clinic/visits")
     assert visits.location == str(lake / "clinic" / "visits.csv")
@@ -91,7 +92,7 @@ def test_errors_say_what_to_do(tmp_path):
     put(tmp_path / "orders.csv")
     with pytest.raises(TableError, match=r"does not exist\. Did you mean 'customers.csv'\?"):
         find_tables(str(tmp_path / "custmers.csv"))
-    with pytest.raises(TableError, match="Nor does its folder"):
+    with pytest.raises(TableError, match="Its folder .* does not exist either"):
         find_tables(str(tmp_path / "no" / "where"))
     with pytest.raises(TableError, match=r"holds 2 tables \(customers, orders\)"):
         read_table(str(tmp_path), engine_named("local"))
@@ -99,7 +100,7 @@ def test_errors_say_what_to_do(tmp_path):
         find_tables(str(tmp_path), format="parqet")
     put(tmp_path / "pictures" / "a.png")
     with pytest.raises(
-        TableError, match=r"holds no table\. Found: 1 file\(s\): picture: not a kind"
+        TableError, match=r"holds no table\. Found: 1 file\(s\): picture: not a supp"
     ):
         find_tables(str(tmp_path / "pictures"))
     with pytest.raises(MissingDriverError, match="pip install gcsfs"):

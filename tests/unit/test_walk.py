@@ -32,7 +32,7 @@ def skipped(lake, **options):
         ("e.avro", "Avro"),
         ("f.orc", "ORC"),
         ("g.tar.gz", "archive"),
-        ("README", "no ending"),
+        ("README", "no extension"),
         ("h.xyz", "unknown"),
     ],
 )

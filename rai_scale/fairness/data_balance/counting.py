@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.key_values import is_number, key_values
+from rai_scale.engines.arrow_types import is_number
+from rai_scale.engines.key_values import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.fairness.data_balance.cells import MAX_GROUPS, BalanceCells, Columns
 from rai_scale.statistics.cells import counts_of

@@ -21,7 +21,7 @@ from fairlearn.reductions import ErrorRate, LossMoment, Moment
 
 from rai_scale.engines.arrow_types import canonical_column
 from rai_scale.engines.frames import column_to_arrow, pandas_dtypes
-from rai_scale.engines.key_values import key_values, merging, number_values
+from rai_scale.engines.key_values import key_values, number_values, safe_to_merge
 from rai_scale.engines.shared_object import load_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.fairness.mitigation.cell_moments import NO_CONTROL, counted
@@ -239,7 +239,7 @@ class Predict:
 
 
 def _people(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
-    return merging(pd.DataFrame({name: key_values(table[name]) for name in names}))
+    return safe_to_merge(pd.DataFrame({name: key_values(table[name]) for name in names}))
 
 
 def _ordered(table: pa.Table, row_order: str | None, engine: str) -> pa.Table:

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_array
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.engines.key_values import arrow_values, merging
+from rai_scale.engines.key_values import arrow_values, safe_to_merge
 from rai_scale.fairness.thresholds.apply import GroupRules
 from rai_scale.fairness.thresholds.counts import RANGE_ROWS, GroupPoints, group_points
 from rai_scale.fairness.thresholds.points import ThresholdPoints, optimistic_points
@@ -130,7 +130,7 @@ def _in_fairlearn_order(
     levels = found.levels
     if levels.shape[1] == 1:
         return levels, dict(zip(levels.iloc[:, 0].tolist(), found.points, strict=True))
-    merged = merge_columns(check_array(merging(levels), dtype=None, ensure_2d=False))
+    merged = merge_columns(check_array(safe_to_merge(levels), dtype=None, ensure_2d=False))
     order = np.argsort(merged)
     points: dict[Hashable, ThresholdPoints] = {str(merged[i]): found.points[i] for i in order}
     return levels.take(order).reset_index(drop=True), points

@@ -15,8 +15,8 @@ import pandas as pd
 from rai_scale.errors import RaiScaleError
 from rai_scale.jobs.redact.table import FINDINGS_FOLDER
 from rai_scale.tables.find import find_tables
+from rai_scale.tables.pointer import current_path
 from rai_scale.tables.read import read_table
-from rai_scale.tables.write import current_path
 
 NOT_COUNTED = ("DATE_TIME", "URL")
 """Left out of precision: of dates the truth names births only, of web addresses few."""
