@@ -240,7 +240,7 @@ def _searched(measured: list[str]) -> list[str]:
 def _worst(mf: CountedMetricFrame, comparison: Comparison, confidence: float) -> pd.DataFrame:
     measured = [metric.name for metric in mf.measured.metrics]
     names = _searched(measured) if comparison.searched is None else comparison.searched
-    options = {"min_rows": comparison.small_group, "confidence": confidence}
+    options: dict[str, Any] = {"min_rows": comparison.small_group, "confidence": confidence}
     found = [
         worst_groups(mf, name, depth=comparison.depth, **options).assign(metric=name)
         for name in names

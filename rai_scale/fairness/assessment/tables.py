@@ -30,7 +30,7 @@ from rai_scale.statistics.multiple_tests import holm
 if TYPE_CHECKING:
     from rai_scale.measures.counted_frame import CountedMetricFrame
 
-Row = dict[str, Any]
+Row = dict[Any, Any]
 FOUR_FIFTHS = 0.8
 """US Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4(D)."""
 

@@ -14,14 +14,10 @@ from rai_scale.measures.from_cells import CellMetric, Roles, frame_of
 from rai_scale.measures.group_columns import column_of
 from rai_scale.measures.long_table import LOWER_IS_BETTER, check_metric
 from rai_scale.measures.metrics import Metric, base_function
-from rai_scale.measures.uncertainty.proportions import (
-    is_proportion,
-    proportion_counts,
-    wilson,
-    z_test,
-)
+from rai_scale.measures.uncertainty.proportions import is_proportion, proportion_counts, z_test
 from rai_scale.statistics.cells import Cells
 from rai_scale.statistics.multiple_tests import holm
+from rai_scale.statistics.wilson import wilson
 
 if TYPE_CHECKING:
     from rai_scale.measures.counted_frame import CountedMetricFrame

@@ -122,7 +122,7 @@ def _front(table: pd.DataFrame, points: pd.DataFrame) -> str:
     return f'<polyline points="{path}" fill="none" stroke="#0b6e99" stroke-dasharray="4 3"/>'
 
 
-def _point(row: dict[str, Any], x: float, y: float) -> str:
+def _point(row: dict[Any, Any], x: float, y: float) -> str:
     name = escape(str(row["candidate"]))
     fill = "#0b6e99" if row["pareto_optimal"] else "none"
     text = f"{name}: {row['performance']:.6f}, {row['disparity']:.6f}"
@@ -138,7 +138,7 @@ def _point(row: dict[str, Any], x: float, y: float) -> str:
     return dot + ring + label
 
 
-def _row(row: dict[str, Any]) -> str:
+def _row(row: dict[Any, Any]) -> str:
     marks = ["yes" if row[key] else "" for key in ("pareto_optimal", "chosen")]
     cells = [str(row["candidate"]), f"{row['performance']:.6f}", f"{row['disparity']:.6f}", *marks]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -57,7 +57,10 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
     title = config.title or f"Fairness of {config.y_pred} in {inputs.table.name}"
     result = replace(result, title=title, run={**result.run, **known})
     failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
-    seed = None if config.bootstrap is None else config.bootstrap.random_state
+    seeds: dict[str, int] = {}
+    if config.bootstrap is not None and config.bootstrap.random_state is not None:
+        draws = "bootstrap" if config.private is None else "replicates"
+        seeds = {draws: config.bootstrap.random_state}
     done = Done(
         message=_summary(result) if config.private is None else summary_of(result),
         files={**table_files(result.tables), "fairness.json": result.to_json().encode()},
@@ -65,7 +68,7 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
         status=result.run["status"],
         notes=(*failed, *notes),
         unread=inputs.unread,
-        seeds={"bootstrap" if config.private is None else "replicates": seed},
+        seeds=seeds,
         private=None if config.private is None else facts_of(result),
     )
     return (
