@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,11 +64,11 @@ def main() -> None:
     for rows in options.rows:
         for epsilon in options.epsilons:
             for max_rows in options.max_rows:
-                asked = Privacy("person", {"group": list(GROUPS)}, epsilon, max_rows=max_rows)
+                asked = {"privacy": Privacy(epsilon=epsilon), "max_rows": max_rows}
                 rng = np.random.default_rng([options.seed, rows, int(epsilon * 10), max_rows])
-                found = regime(rows, asked, options.repeats, rng)
+                found = regime(rows, repeats=options.repeats, rng=rng, **asked)
                 for _ in range(options.public):
-                    the_public_way(min(rows, 10_000), asked, rng)
+                    the_public_way(min(rows, 10_000), rng=rng, **asked)
                 usable = found.pop("usable")[0]
                 cells = [text(*found[name]) for name in names]
                 low += [
@@ -106,16 +107,16 @@ def persons_by_rows(rows: int, max_rows: int) -> int:
 
 
 def regime(
-    rows: int, asked: Privacy, repeats: int, rng: np.random.Generator
+    rows: int, *, privacy: Privacy, max_rows: int, repeats: int, rng: np.random.Generator
 ) -> dict[str, tuple[float, float, int]]:
     """Return coverage, median width and number of usable values by metric, and the usable share."""
     shares = population(rng)
     exact = np.zeros((repeats, DECLARED.size), np.int64)
-    for number in range(1, asked.max_rows + 1):
-        exact += number * rng.multinomial(persons_by_rows(rows, asked.max_rows), shares, repeats)
-    noise, _ = noise_for(asked)
+    for number in range(1, max_rows + 1):
+        exact += number * rng.multinomial(persons_by_rows(rows, max_rows), shares, repeats)
+    noise, _ = noise_for(privacy, max_rows)
     noisy = noise.draw(exact.ravel()).reshape(exact.shape).astype(float)
-    released = NoisyCounts(noisy, DECLARED, ROLES, noise, asked.max_rows)
+    released = NoisyCounts(noisy, DECLARED, ROLES, noise, max_rows)
     pooled: dict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     usable = []
     for name, metric in METRICS.items():
@@ -148,19 +149,25 @@ def judged(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.nda
     return inside[known], (high - low)[known]
 
 
-def the_public_way(rows: int, asked: Privacy, rng: np.random.Generator) -> None:
+def the_public_way(rows: int, *, privacy: Privacy, max_rows: int, rng: np.random.Generator) -> None:
     """Count a table of rows, and check that the frame shows the intervals that are judged here."""
-    each = persons_by_rows(rows, asked.max_rows)
-    number = np.repeat(np.arange(1, asked.max_rows + 1), each)
+    each = persons_by_rows(rows, max_rows)
+    number = np.repeat(np.arange(1, max_rows + 1), each)
     cell = rng.choice(DECLARED.size, len(number), p=population(rng))
     table = DECLARED.frame.iloc[np.repeat(cell, number)].reset_index(drop=True)
     table["person"] = np.repeat(np.arange(len(number)), number)
-    counts = exact_counts(engine_named("local"), table, DECLARED, asked, int(rng.integers(2**62)))
+    counts = exact_counts(
+        engine_named("local"),
+        table,
+        replace(DECLARED, max_rows=max_rows),
+        "person",
+        int(rng.integers(2**62)),
+    )
     wanted = table.groupby(ROLES.keys([])).size()
     wanted = wanted.reindex(pd.MultiIndex.from_frame(DECLARED.frame), fill_value=0)
     np.testing.assert_array_equal(counts, wanted)
-    noise, _ = noise_for(asked)
-    noisy = NoisyCounts(noise.draw(counts).astype(float), DECLARED, ROLES, noise, asked.max_rows)
+    noise, _ = noise_for(privacy, max_rows)
+    noisy = NoisyCounts(noise.draw(counts).astype(float), DECLARED, ROLES, noise, max_rows)
     metrics, _ = resolve_metrics(list(METRICS.values()), None, None)
     frame = frame_of_noisy(noisy, metrics, single=False)
     frame.add_intervals(replicates_of(frame, 20, 0), [TAIL, 1 - TAIL])

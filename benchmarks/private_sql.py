@@ -27,10 +27,11 @@ import numpy as np
 import opendp.prelude as dp
 import pandas as pd
 import pyarrow as pa
-from snsql import Privacy, from_df
+from snsql import Privacy as UpstreamPrivacy
+from snsql import from_df
 
 from rai_scale.engines import engine_of
-from rai_scale.privacy import HashKey, NoLedger
+from rai_scale.privacy import HashKey, NoLedger, Privacy
 from rai_scale.private_queries import PrivateRelease, exact_aggregates, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
 from rai_scale.private_queries.release import draw, encoded
@@ -38,7 +39,7 @@ from rai_scale.private_queries.release import draw, encoded
 LIMIT = 4
 SUMS = "COUNT(*) AS n, SUM(cost) AS cost, SUM(age) AS age"
 QUERY = f"SELECT ward, {SUMS} FROM clinic.visits GROUP BY ward"
-BUDGET = {"epsilon": 1.0, "delta": 1e-6, "ledger": "none"}
+BUDGET = Privacy(epsilon=1.0, delta=1e-6, ledger="none")
 Timed = dict[str, float]
 
 
@@ -133,7 +134,7 @@ def against_sql(
         metadata = described(max_ids=1, sample_max_ids=False)
 
     def ours() -> Any:
-        return private_sql(QUERY, {"visits": frame_of()}, metadata, **BUDGET).to_pandas()
+        return private_sql(QUERY, {"visits": frame_of()}, metadata, privacy=BUDGET).to_pandas()
 
     contenders = {"bare GROUP BY": lambda: sql(bare("visits"))}
     if unique:
@@ -147,7 +148,7 @@ def against_sql(
     seconds, found = in_turns(contenders, repeats)
     frame = frame_of()
     schema = engine_of(frame).schema(frame)
-    plan = make_plan(QUERY, load_metadata(metadata), schema, epsilon=1, delta=1e-6)
+    plan = make_plan(QUERY, load_metadata(metadata), schema, BUDGET)
     exact = exact_aggregates(plan, frame, HashKey(b"benchmark"), schema)
     place = next(i for i, a in enumerate(plan.aggregates) if a.kind == "rows")
     peer = "bare GROUP BY" if unique else "by hand: a window over all"
@@ -231,11 +232,11 @@ def upstream_contenders(path: str, spark: bool) -> dict[str, Callable[[], Any]]:
 
 
 def ours_on(frame: Any, metadata: dict[str, Any]) -> pd.DataFrame:
-    return private_sql(QUERY, {"visits": frame}, metadata, **BUDGET).to_pandas()
+    return private_sql(QUERY, {"visits": frame}, metadata, privacy=BUDGET).to_pandas()
 
 
-def privacy() -> Privacy:
-    return Privacy(epsilon=1.0 / 3, delta=1e-6)  # upstream's epsilon is per column
+def privacy() -> UpstreamPrivacy:
+    return UpstreamPrivacy(epsilon=1.0 / 3, delta=1e-6)  # upstream's epsilon is per column
 
 
 def upstream_pandas(frame: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
@@ -259,7 +260,7 @@ def upstream_spark(session: Any, path: str, metadata: dict[str, Any]) -> Any:
 def against_bare_noise(groups: int, repeats: int) -> None:
     """Time noise, release and post-processing of 4 columns against the bare vectorised draws."""
     metadata = load_metadata(described(max_ids=LIMIT))
-    plan = make_plan(QUERY, metadata, None, epsilon=1, delta=1e-6)
+    plan = make_plan(QUERY, metadata, None, BUDGET)
     assert len(plan.aggregates) == 4, "the three of the query, and persons for the threshold"
     values = np.full(groups, 1_000_000, dtype=np.int64)
     exact = pa.table(

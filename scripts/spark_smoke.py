@@ -62,6 +62,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     rai: Any = import_module("rai_scale")
     fair, over, perform = rai.fairness, rai.explanations, rai.measures.performance
     from rai_scale.engines import engine_of
+    from rai_scale.privacy import Privacy
 
     data = people()
     linear = LogisticRegression().fit(data[FEATURES], data["y"])
@@ -80,13 +81,14 @@ def checks() -> dict[str, Callable[[Any], Any]]:
     def private(frame: Any) -> Any:
         meta = {"": {"s": {"t": {"max_ids": 1, "id": PERSON, "sex": {"type": "string"}}}}}
         query = "SELECT sex, COUNT(*) AS n FROM s.t GROUP BY sex"
-        asked = {"keys": {"sex": ["f", "m"]}, "ledger": "none"}
-        found = rai.private_sql(query, {"t": frame}, meta, epsilon=1e5, **asked)
+        asked = {"groups": {"sex": ["f", "m"]}, "privacy": Privacy(epsilon=1e5, ledger="none")}
+        found = rai.private_sql(query, {"t": frame}, meta, **asked)
         return found.to_pandas().sort_values("sex")["n"].round().tolist()
 
     def private_frame(frame: Any) -> Any:
-        told = rai.privacy.Privacy("id", {"sex": ["f", "m"]}, epsilon=1e5, ledger="none")
-        found = fair.private_metric_frame(frame, metrics="selection_rate", privacy=told, **GROUPS)
+        asked = {"privacy": Privacy("id", epsilon=1e5, ledger="none"), **GROUPS}
+        asked |= {"declared": fair.Declared({"sex": ["f", "m"]}), "metrics": "selection_rate"}
+        found = fair.private_metric_frame(frame, **asked)
         return found.by_group.round(2).to_numpy().tolist()
 
     def explained(model: Any) -> Callable[[Any], Any]:
@@ -115,10 +117,8 @@ def checks() -> dict[str, Callable[[Any], Any]]:
 
     def histogram(frame: Any) -> Any:
         meta = {"": {"s": {"t": {"max_ids": 1, "id": PERSON, "age": {"type": "float"}}}}}
-        asked = {"edges": [18, 40, 60, 81], "ledger": "none"}
-        found = rai.private_queries.private_histogram(
-            frame, "s.t", "age", meta, epsilon=1e5, **asked
-        )
+        asked = {"edges": [18, 40, 60, 81], "privacy": Privacy(epsilon=1e5, ledger="none")}
+        found = rai.private_queries.private_histogram(frame, "s.t", "age", meta, **asked)
         return found.to_pandas()["n"].round().tolist()
 
     def scored(frame: Any) -> Any:
@@ -151,7 +151,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "grid_search": grid,
         "private_sql": private,
         "private_histogram": histogram,
-        "private metric_frame": private_frame,
+        "private_metric_frame": private_frame,
         "explain (linear)": explained(linear),
         "explain (trees)": explained(tree),
         "importance": important,

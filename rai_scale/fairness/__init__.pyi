@@ -35,6 +35,7 @@ from rai_scale.fairness.mitigation.pareto_front import pareto as pareto
 from rai_scale.fairness.mitigation.row_weights import Reweighing as Reweighing
 from rai_scale.fairness.mitigation.row_weights import reweighing as reweighing
 from rai_scale.fairness.private.assess import assess_private as assess_private
+from rai_scale.fairness.private.declared import Declared as Declared
 from rai_scale.fairness.private.frame import PrivateMetricFrame as PrivateMetricFrame
 from rai_scale.fairness.private.noisy_frame import private_metric_frame as private_metric_frame
 from rai_scale.fairness.thresholds.calibration_curves import Calibration as Calibration

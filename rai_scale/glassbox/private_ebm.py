@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,11 +30,14 @@ from rai_scale.glassbox.private_fit import (
     one_group,
 )
 from rai_scale.names import names_of
+from rai_scale.privacy.costs import REPLACE, Cost
+from rai_scale.privacy.disclosure import one_message
+from rai_scale.privacy.ledger.amounts import exact
+from rai_scale.privacy.ledger.reservation import Release
+from rai_scale.privacy.options import Privacy
+from rai_scale.records.canonical import idempotency_key
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.score_bins import check_numeric
-
-if TYPE_CHECKING:
-    from rai_scale.privacy.ledger.reservation import Release
 
 _PAIR = 2
 
@@ -76,59 +79,57 @@ def train_private_ebm(
     features: str | Sequence[str],
     y_true: str,
     classes: Sequence[Any],
-    privacy_unit: str,
     privacy_bounds: Mapping[str, Any],
-    epsilon: float,
-    delta: float,
-    ledger: Any,
-    scope: str,
-    analyst: str,
-    dataset: str,
-    task: str = "classification",
+    privacy: Privacy,
     max_bins: int = 32,
     max_rounds: int = 300,
     max_leaves: int = 3,
     learning_rate: float = 0.01,
     bin_budget_frac: float = 0.1,
-    idempotency_key: str | None = None,
 ) -> PrivateEBMResult:
     """Train a private EBM for two classes under one charge; runs the frame in one worker.
 
     The model is (epsilon, delta)-differentially private for the replacement of one person's rows;
     the number of persons is taken as public. interpret scales its noise for the addition of one
-    row; a replacement is two such steps, so its noise is doubled here. Its noise is made of
-    floating-point numbers and not of an exact sampler.
+    row; a replacement is two such steps, so its noise is doubled here. The noise is sampled as
+    floating-point numbers and not by an exact sampler.
 
-    Of each person one row is kept, by a hash of that person's rows alone; rows without a person
-    are left out. Values are clipped to their public bounds, a missing number is the middle of
-    them, a missing or unknown category is one category, and a missing target the first class. One
-    made-up row of each class, of missing values, is always added: a model comes out whatever the
-    data hold, for a failure would tell of them.
+    One row of each person is kept, chosen by a hash of that person's rows alone; rows without a
+    person are left out. Values are clipped to their public bounds. A missing number becomes the
+    middle of its bounds, missing and unknown categories are one category, and a missing class
+    counts as the first one. One artificial row of missing values is always added per class, so
+    that training succeeds whatever the data hold: a failure would disclose something about them.
 
-    Object columns of pandas and Dask are read as the bounds and classes say, value by value: what
-    does not fit is missing.
+    Object columns of pandas and Dask are read as the types that bounds and classes imply, value
+    by value; a value of another type is missing.
+
+    There is no private regression. Its scores leave the bounds of ``y_true``, so residuals exceed
+    what interpret scales its noise to: turn the number into two classes.
 
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
-    features : list of str
+    features : str or list of str
+        Columns to predict from.
     y_true : str
+        Column of the classes.
     classes : (negative, positive)
-        Public: the two values of the target.
-    privacy_unit : str
-        Column that names the person.
+        Public: the two values of ``y_true``.
     privacy_bounds : dict
         Public, for each feature: ``(low, high)``, or the list of its categories as text.
-    epsilon, delta : float
-        Both above 0, delta below 1.
-    ledger : URL, engine, Ledger, or "none"
-    scope, analyst, dataset, idempotency_key
-        As of ``release_once``: one call with one key is one release.
-    task : str
-        Only ``classification``: in a regression, scores leave the bounds of the target, so
-        residuals exceed what interpret's noise is scaled to.
-    max_bins, max_rounds, max_leaves, learning_rate, bin_budget_frac
-        As of interpret's ``DPExplainableBoostingClassifier``.
+    privacy : Privacy
+        With ``privacy_unit``, ``epsilon`` and a ``delta`` above 0. The scope must count
+        replacements (``neighbours="replace"``).
+    max_bins : int
+        Bins per feature.
+    max_rounds : int
+        Rounds of boosting.
+    max_leaves : int
+        Leaves of each tree.
+    learning_rate : float
+        Of boosting.
+    bin_budget_frac : float
+        Share of epsilon, between 0 and 1, that is spent on the bins.
 
     Returns
     -------
@@ -137,29 +138,33 @@ def train_private_ebm(
     Raises
     ------
     ConfigError
-        If bounds are not given for each feature; before any data are read.
+        If options or bounds do not fit; before any data are read.
     BudgetExceededError
         Before any data are read.
+
+    References
+    ----------
+    Nori, Caruana, Bu, Shen, Kulkarni (2021), arXiv:2106.09680; the last five options are those of
+    interpret's ``DPExplainableBoostingClassifier``.
     """
-    if task != "classification":
-        raise ConfigError(
-            "a private EBM is for two classes. interpret's private regression scales its noise to "
-            "the range of the target, but residuals may exceed it. Cut the target into two classes."
-        )
     values = list(classes)
     if len(values) != _PAIR or values[0] == values[1]:
         raise ConfigError("classes must be the two public values of the target: (0, 1).")
+    if privacy.epsilon is None:
+        raise ConfigError("a private EBM takes epsilon and delta, not rho.")
+    epsilon, delta = float(exact(privacy.epsilon, "epsilon")), float(exact(privacy.delta, "delta"))
+    unit = privacy.unit
     if not (epsilon > 0 and 0 < delta < 1 and 0 < bin_budget_frac < 1):
         raise ConfigError("epsilon must be above 0, delta and bin_budget_frac between 0 and 1.")
     features = names_of(features)
-    if not features or {y_true, privacy_unit} & set(features):
-        raise ConfigError("features must not be empty, nor hold the target or the privacy unit.")
+    if not features or {y_true, unit} & set(features):
+        raise ConfigError("features must not be empty, nor contain y_true or the privacy unit.")
     engine = engine_of(frame)
     types = {name: _type_of(privacy_bounds.get(name)) for name in features}
-    types |= {y_true: type_of_values(values), privacy_unit: pa.string()}
+    types |= {y_true: type_of_values(values), unit: pa.string()}
     frame = engine.declared(frame, types)
     schema = engine.schema(frame)
-    check_columns([*features, y_true, privacy_unit], schema.names)
+    check_columns([*features, y_true, unit], schema.names)
     columns = tuple(_column(name, privacy_bounds, schema) for name in features)
     settings = {
         "max_bins": max_bins,
@@ -167,9 +172,7 @@ def train_private_ebm(
         "max_leaves": max_leaves,
         "learning_rate": learning_rate,
     }
-    fit = FitPrivate(
-        columns, y_true, values[1], privacy_unit, epsilon, delta, bin_budget_frac, settings
-    )
+    fit = FitPrivate(columns, y_true, values[1], unit, epsilon, delta, bin_budget_frac, settings)
 
     _try_out(fit, schema)
 
@@ -189,22 +192,20 @@ def train_private_ebm(
             writer.write_table(found)
         return sink.getvalue().to_pybytes(), {"kind": "private_ebm", "features": list(features)}
 
-    from rai_scale.privacy.costs import REPLACE, Cost
-    from rai_scale.privacy.disclosure import one_message
-    from rai_scale.privacy.ledger.no_ledger import ledger_of
-    from rai_scale.privacy.ledger.release import release_once
-
-    release = release_once(
-        ledger_of(ledger),
-        compute,
-        scope=scope,
-        analyst=analyst,
-        dataset=dataset,
-        costs=[Cost("private_ebm", epsilon=epsilon, delta=delta, neighbours=REPLACE)],
-        idempotency_key=idempotency_key,
-    )
+    cost = Cost("private_ebm", privacy.epsilon, privacy.delta, neighbours=REPLACE)
+    release = privacy.release(compute, costs=[cost], key=_release_key(fit, values, privacy))
     state = json.loads(release.table()["state"][0].as_py())
     return PrivateEBMResult(model_of(state, columns, values), release, epsilon, delta)
+
+
+def _release_key(fit: FitPrivate, classes: Sequence[Any], privacy: Privacy) -> str | None:
+    """Return the id of this model on this snapshot."""
+    bounds = {c.name: list(c.categories) or [c.low, c.high] for c in fit.columns}
+    facts = {"features": list(bounds), "bounds": bounds, "classes": list(map(repr, classes))}
+    parameters = {"epsilon": fit.epsilon, "delta": fit.delta, "dataset": privacy.dataset}
+    parameters |= {"bin_budget_frac": fit.bin_budget_frac, **fit.settings}
+    query = f"private EBM of {fit.target} per {fit.privacy_unit}"
+    return idempotency_key(query, facts, parameters, privacy.snapshot)
 
 
 def _try_out(fit: FitPrivate, schema: pa.Schema) -> None:

@@ -125,7 +125,7 @@ class FitPrivate:
 
 
 def _checked(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column that no later step fails on: texts that are no UTF-8 are missing."""
+    """Return a column that no later step fails on: texts that are not valid UTF-8 are missing."""
     return valid_text(column) if pa.types.is_string(column.type) else column
 
 
@@ -134,7 +134,7 @@ def _with_public_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add one made-up row of each class, always: without a class interpret fails.
 
-    Whether it fails would tell for certain whether any person has the class. The two rows are
+    Whether it fails would disclose for certain whether any person has the class. The two rows are
     public and the same on every table, so tables that were neighbours still are.
     """
     middle = np.array([column.missing for column in columns])

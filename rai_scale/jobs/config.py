@@ -170,6 +170,7 @@ def _explain(kind: type[Frozen], item: Any) -> str:
         wrong = str(item["loc"][-1])
         old = {**OLD_KEYS, **getattr(holder, "old_keys", {})}
         now = [new for new in old.get(wrong, ()) if new.split(".")[0] in known]
+        now += getattr(kind, "old_keys", {}).get(path, ())  # moved out of its block
         if now:
             return f"{path}: is now called {now[0]}."
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."

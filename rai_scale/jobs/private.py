@@ -1,4 +1,4 @@
-"""What private jobs share: options, the ledger, what is said aloud and where the rest goes."""
+"""What private jobs share: the block ``private:``, the ledger, warnings and the restricted log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import Field, model_validator
 
@@ -19,10 +19,18 @@ from rai_scale.jobs.run import TextLines
 from rai_scale.pii.config import Frozen
 from rai_scale.tables.source import TableSource
 
+if TYPE_CHECKING:
+    from rai_scale.privacy.options import Privacy
+
 
 class PrivateOptions(Frozen):
-    """The budget of a private run, and where it is charged. Give ``epsilon`` or ``rho``."""
+    """The privacy unit, the budget of a private run, and where it is charged.
 
+    The keys are those of :class:`~rai_scale.privacy.options.Privacy`. Give ``epsilon`` or ``rho``.
+    ``restricted_log`` is a file for the engine's own errors, which may hold personal values.
+    """
+
+    privacy_unit: str | None = Field(None, min_length=1)
     ledger: str
     force_ephemeral: bool = False
     scope: str
@@ -44,6 +52,20 @@ class PrivateOptions(Frozen):
             raise ValueError("give exactly one of epsilon and rho")
         return self
 
+    def privacy(self, **known: Any) -> Privacy:
+        """Return the options as :class:`~rai_scale.privacy.options.Privacy`, some of them replaced.
+
+        Parameters
+        ----------
+        **known
+            What a run knows better than its configuration: the open ledger, the dataset, the
+            snapshot, a part of the budget.
+        """
+        from rai_scale.privacy.options import Privacy
+
+        own = self.model_dump(exclude={"restricted_log", "force_ephemeral"})
+        return Privacy(**own | known)
+
     def facts(self) -> dict[str, Any]:
         """Return what a manifest says of the budget."""
         measure = "rho" if self.epsilon is None else "epsilon"
@@ -51,6 +73,12 @@ class PrivateOptions(Frozen):
             **{"scope": self.scope, "analyst": self.analyst, "dataset": self.dataset},
             **{measure: str(getattr(self, measure)), "delta": str(self.delta)},
         }
+
+
+def need_unit(options: PrivateOptions | None) -> None:
+    """Raise ``ValueError`` where a block ``private:`` lacks the privacy unit."""
+    if options is not None and options.privacy_unit is None:
+        raise ValueError("private.privacy_unit is missing: the column that identifies a person")
 
 
 @contextmanager

@@ -4,8 +4,8 @@ Neighbouring tables differ in all rows of one unit, added or removed. Which rows
 depends on that unit's rows alone, so a unit changes the bounded table by its own kept rows. No
 amplification by subsampling is claimed.
 
-Canonical hash of a row, in whole numbers so that every engine computes the same bits: each field
-is brought to ``[0, P)`` with ``P = 2**31 - 1`` (null is 0, a whole number ``x`` is ``x mod P``, a
+Canonical hash of a row, in integers so that every engine computes the same bits: each field
+is brought to ``[0, P)`` with ``P = 2**31 - 1`` (null is 0, an integer ``x`` is ``x mod P``, a
 text is the first 60 bits of ``sha256(key text || UTF-8 bytes)`` mod P); ``t`` is the sum of
 ``a_i * field_i`` plus ``b``, mod P; the hash is ``(t * t + c * t) mod P``. The unit comes first,
 then the group's keys, then the values. Rows of one hash are ordered by their fields, and rows that
@@ -89,7 +89,7 @@ class Bounding:
         }
         for name, limit in limits.items():
             if limit is not None and not (isinstance(limit, int) and 1 <= limit <= _ANY):
-                raise ConfigError(f"{name} must be a whole number from 1 to {_ANY:,}.")
+                raise ConfigError(f"{name} must be an integer from 1 to {_ANY:,}.")
         split = self.groups_per_unit is not None or self.rows_per_group is not None
         if split and not self.enforced:
             raise ConfigError(

@@ -35,7 +35,7 @@ class Mechanism:
     scale
         Laplace's scale b, or the Gaussian's standard deviation, in the units of the sum.
     sensitivity
-        By how much one privacy unit can change one noisy number, in the same units; a whole number
+        By how much one privacy unit can change one noisy number, in the same units; an integer
         for the discrete kinds. For ``gaussian`` and ``count=1`` the L2, for ``laplace`` and
         ``count=1`` the L1 sensitivity of the whole vector will do as well.
     count
@@ -57,7 +57,7 @@ class Mechanism:
         if not all(math.isfinite(number) and number > 0 for number in numbers):
             raise ConfigError("scale, sensitivity and count of a mechanism must be above 0.")
         if self.kind.startswith("discrete") and int(self.sensitivity) != self.sensitivity:
-            raise ConfigError(f"the sensitivity of {self.kind} must be a whole number.")
+            raise ConfigError(f"the sensitivity of {self.kind} must be an integer.")
 
 
 @dataclass(frozen=True)

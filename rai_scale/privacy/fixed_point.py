@@ -1,4 +1,4 @@
-"""Sums as whole numbers: each row's value is rounded once to a stated grid.
+"""Sums as integers: each row's value is rounded once to a stated grid.
 
 Integers add up exactly in any order, so the engines agree to the bit, and noise on integers has no
 floating-point leaks (Mironov 2012).
@@ -44,7 +44,7 @@ class Grid:
         return max(abs(self.units(self.lower)), abs(self.units(self.upper)))
 
     def units(self, value: float) -> int:
-        """Return a value in units: the nearest whole number (halves to even) after clamping.
+        """Return a value in units: the nearest integer (halves to even) after clamping.
 
         The engines round the same double in the same way.
         """
@@ -66,13 +66,13 @@ def grid_for(lower: float, upper: float, *, whole: bool) -> Grid:
     lower, upper : float
         Finite bounds, ``lower <= upper``.
     whole : bool
-        Whether values are whole numbers: then no finer grid than 1 is used, and whole numbers up
+        Whether values are integers: then no finer grid than 1 is used, and integers up
         to 2**28 are exact.
 
     Raises
     ------
     ConfigError
-        If the bounds are no range.
+        If the bounds are not a range.
     """
     lower, upper = float(lower), float(upper)
     if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):

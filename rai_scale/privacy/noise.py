@@ -1,4 +1,4 @@
-"""Noise by OpenDP: whole numbers, drawn for a whole column in one call.
+"""Noise by OpenDP: integers, drawn for a whole column in one call.
 
 Discrete Laplace (Ghosh, Roughgarden and Sundararajan 2009) under pure epsilon-DP, discrete Gaussian
 (Canonne, Kamath and Steinke 2020) under zCDP. OpenDP's own privacy map, which rounds against the
@@ -27,7 +27,7 @@ _TERMS = 12  # of the Gaussian's sum, in standard deviations
 
 @dataclass(frozen=True)
 class Noise:
-    """An additive mechanism on whole numbers.
+    """An additive mechanism on integers.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ def _measurement(kind: Kind, scale: float) -> Any:
 
 
 def _smallest(holds: Any, scale: float) -> int:
-    """Return the smallest whole number from 0 at which a monotone condition holds."""
+    """Return the smallest integer from 0 at which a monotone condition holds."""
     high = max(1, math.ceil(scale))
     while not holds(high):
         high *= 2

@@ -1,69 +1,141 @@
-"""What a private function is told of persons, budget and ledger; the same in Python and YAML."""
+"""``Privacy``: what every private function is given of unit, budget and ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rai_scale.errors import ConfigError
+from rai_scale.names import names_of
+from rai_scale.privacy.costs import Cost
 from rai_scale.privacy.ledger.amounts import Number, one_of
+from rai_scale.privacy.ledger.no_ledger import ledger_of
+from rai_scale.privacy.ledger.release import Compute, release_once
+from rai_scale.privacy.ledger.reservation import Release
 
 
 @dataclass(frozen=True)
 class Privacy:
-    """What a private release of counts may tell, and where it is charged.
+    """The privacy unit, its budget, and the ledger that the budget is charged to.
 
-    Attributes
+    All private functions take it as ``privacy=``; the block ``private:`` of a job's configuration
+    has the same keys.
+
+    Parameters
     ----------
-    privacy_unit : str
-        The column that names the person.
-    groups : dict of str to list
-        All values of each sensitive and control feature, from public knowledge.
-    labels : list
-        All labels that ``y_true`` and ``y_pred`` can hold.
-    epsilon, delta : number or its text
-        ``delta = 0``: discrete Laplace noise, pure epsilon-DP; otherwise discrete Gaussian.
+    privacy_unit : str, optional
+        The column that identifies a person (or household). All rows of one unit are protected
+        together. Private SQL takes it from the metadata, and checks that both agree.
+    epsilon : number or its text, optional
+        Budget of the release. Give ``epsilon`` or ``rho``.
     rho : number or its text, optional
-        In place of epsilon: discrete Gaussian noise, rho-zCDP. A scope that counts epsilon needs
-        ``delta`` besides, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
-    ledger : str, Ledger or "none"
-        Where the budget is kept.
-    max_rows : int
-        Rows of one unit that are counted.
-    scope, analyst, dataset : str
-        Under which the ledger charges.
+        Budget of a release with Gaussian noise, which is then rho-zCDP. A scope that counts
+        epsilon also needs ``delta``, at which rho is converted (Bun and Steinke 2016,
+        Proposition 1.3).
+    delta : number or its text
+        Probability from 0 to below 1 that the guarantee of epsilon does not cover.
+    ledger : SQLAlchemy URL or object, Ledger, or ``"none"``
+        Where the budget is kept. A release without a ledger must say ``"none"``, and warns.
+    force_ephemeral : bool
+        As in :func:`~rai_scale.privacy.ledger.ledger.open_ledger`.
+    scope : str, optional
+        The scope of the ledger: whose budget is charged. By default ``default``, and for private
+        SQL ``table.unit``.
+    analyst : str
+        Who asks.
+    dataset : str, optional
+        The dataset that grants are about. By default ``data``, and for private SQL the name of
+        the table.
     snapshot : str, optional
-        Id of the data's version: the same measure on the same snapshot of the same ``dataset`` is
-        released once.
+        Id of the state of the data. A second call with the same question, options, dataset and
+        snapshot returns the stored release and charges nothing. Without it each call is charged.
+    idempotency_key : str, optional
+        Id of the release, used in place of one that is made of the question, the options and the
+        snapshot. It must differ wherever one of them does.
+    visible_to : str or sequence of str
+        Other analysts who may see the release. The analyst who was charged may add more of them
+        in a second call for the same release.
 
     Raises
     ------
     ConfigError
-        If these cannot go together; no budget is charged and no data are read before.
+        If not exactly one of epsilon and rho is given, or both a snapshot and an idempotency key.
     """
 
-    privacy_unit: str
-    groups: Mapping[str, Sequence[Any]]
+    privacy_unit: str | None = None
     epsilon: Number | None = None
-    ledger: Any = None
-    labels: Sequence[Any] = (0, 1)
+    rho: Number | None = None
     delta: Number = 0
-    max_rows: int = 1
-    scope: str = "default"
-    analyst: str = "analyst"
+    ledger: Any = field(default=None, repr=False)  # an address may hold a password
+    force_ephemeral: bool = False
+    scope: str | None = None
+    analyst: str = "unnamed"
     dataset: str | None = None
     snapshot: str | None = None
-    visible_to: Sequence[str] = field(default_factory=tuple)
-    rho: Number | None = None
+    idempotency_key: str | None = None
+    visible_to: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if self.snapshot is not None and not self.dataset:
+        one_of(self.epsilon, self.rho)
+        if self.snapshot is not None and self.idempotency_key is not None:
+            raise ConfigError("give a snapshot or an idempotency key, not both.")
+
+    @property
+    def unit(self) -> str:
+        """The privacy unit, where there must be one.
+
+        Raises
+        ------
+        ConfigError
+            If none was given.
+        """
+        if not self.privacy_unit:
+            raise ConfigError("privacy_unit is missing: name the column that identifies a person.")
+        return self.privacy_unit
+
+    def release(
+        self,
+        compute: Compute,
+        *,
+        costs: Sequence[Cost],
+        key: str | None,
+        query: str | None = None,
+        scope: str = "default",
+        dataset: str | None = None,
+    ) -> Release:
+        """Charge the budget, compute once and store; or return what is stored under the key.
+
+        Parameters
+        ----------
+        compute, costs, query
+            As for :func:`~rai_scale.privacy.ledger.release.release_once`.
+        key : str, optional
+            Id of the release, unless an idempotency key was given.
+        scope, dataset : str
+            Used where none were given.
+
+        Raises
+        ------
+        ConfigError
+            If a snapshot was given and nothing names the dataset; nothing is charged.
+        BudgetExceededError
+            Before ``compute`` is called.
+        """
+        named = self.dataset or dataset
+        if self.snapshot is not None and not named:
             raise ConfigError(
                 "a snapshot needs dataset= as well, the name of the table that it is a state of: "
                 "another table with this snapshot would be shown the release of this one."
             )
-        one_of(self.epsilon, self.rho)
-        if isinstance(self.max_rows, bool) or not isinstance(self.max_rows, int):
-            found = type(self.max_rows).__name__
-            raise ConfigError(f"max_rows must be a whole number from 1, found a {found}.")
+        return release_once(
+            ledger_of(self.ledger, force_ephemeral=self.force_ephemeral),
+            compute,
+            scope=self.scope or scope,
+            analyst=self.analyst,
+            dataset=named or "data",
+            costs=costs,
+            idempotency_key=self.idempotency_key or key,
+            visible_to=names_of(self.visible_to),
+            query=query,
+        )

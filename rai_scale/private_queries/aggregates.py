@@ -96,7 +96,9 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
         else:
             inner.append((symbol.name, len(inner)))
     if sum(isinstance(a, int) for _, a in inner) != len(groups):
-        raise QueryRefusedError("the groups of the query could not be told apart: name each once.")
+        raise QueryRefusedError(
+            "the groups of the query could not be distinguished: name each once."
+        )
     found = {bound(name): a for name, a in inner if isinstance(a, Aggregate)}
     answer = Answer(parsed, subquery, outer, found)
     outputs = []

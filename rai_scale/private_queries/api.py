@@ -11,16 +11,14 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import HashKey
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.ledger.amounts import Number
-from rai_scale.privacy.ledger.no_ledger import ledger_of
-from rai_scale.privacy.ledger.release import release_once
 from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.cost_preview import default_scope
 from rai_scale.private_queries.exact import ExactSql
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import QueryPlan, declared_types, make_plan
-from rai_scale.private_queries.public_groups import Keys
+from rai_scale.private_queries.public_groups import Groups
 from rai_scale.private_queries.release import draw, encoded
 from rai_scale.private_queries.result import PrivateRelease
 from rai_scale.records.canonical import idempotency_key
@@ -36,22 +34,13 @@ def private_sql(
     tables: Mapping[str, Any],
     metadata: Given,
     *,
-    epsilon: Number | None = None,
-    rho: Number | None = None,
-    delta: Number = 0,
-    ledger: Any = None,
-    keys: Keys | None = None,
+    privacy: Privacy,
+    groups: Groups | None = None,
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
     time_zone: str = "UTC",
-    scope: str | None = None,
-    analyst: str = "unnamed",
-    dataset: str | None = None,
-    snapshot: str | None = None,
-    visible_to: tuple[str, ...] = (),
     hash_key: bytes | None = None,
-    force_ephemeral: bool = False,
 ) -> PrivateRelease:
     """Answer a SmartNoise SQL query with differential privacy, on the engine of the table.
 
@@ -61,45 +50,33 @@ def private_sql(
     Parameters
     ----------
     query : str
-        What smartnoise-sql 1.0.10 accepts.
+        A query as smartnoise-sql 1.0.10 accepts it.
     tables : mapping of str to frame
         Frames by the name in the query (``people`` or ``schema.people``): pyspark, dask or pandas
         DataFrame, DuckDB relation or pyarrow Table.
     metadata : path, mapping or snsql Metadata
         In smartnoise-sql's own form.
-    epsilon, delta : number
-        Budget of the whole release, all columns together. It is split evenly over the noisy
-        numbers that the query needs. Delta pays for naming groups that are found in the data, and
-        for Gaussian noise.
-    rho : number, optional
-        In place of epsilon, with ``mechanism="gaussian"``: the noise is rho-zCDP. Delta then pays
-        for naming groups only, and a scope that counts in zCDP is charged rho. Where no group is
-        named (no GROUP BY, or ``keys``), a scope that counts epsilon will do as well: it needs a
-        delta, at which rho is converted (Bun and Steinke 2016, Proposition 1.3).
-    ledger : SQLAlchemy URL or object, Ledger, or ``"none"``
-        Where the budget is kept. ``"none"`` has to be said, and warns.
-    keys : mapping, DataFrame or sequence, optional
-        Public groups: all of them are in the result, none is hidden or found in the data.
+    privacy : Privacy
+        The budget of the whole release, all columns together, and where it is charged. It is split
+        evenly over the noisy numbers that the query needs. Delta pays for naming groups that are
+        found in the data, and for Gaussian noise. With ``rho``, which needs
+        ``mechanism="gaussian"``, delta pays for naming groups only; where no group is named (no
+        GROUP BY, or ``groups``), it converts rho for a scope that counts epsilon.
+        ``privacy_unit`` may be left out, as the metadata name it.
+    groups : mapping, DataFrame or sequence, optional
+        Declared groups, from public knowledge: a mapping from each group's name to its values (all
+        combinations are declared), a DataFrame with a column per group, or a sequence of keys. All
+        of them are in the result; no group is hidden or found in the data.
     mechanism : str
         ``laplace`` (pure epsilon-DP, apart from naming groups) or ``gaussian`` (zCDP).
     groups_per_unit, rows_per_group : int, optional
-        Tighter limits on a unit, besides the metadata's ``max_ids``.
+        Tighter limits on the groups of a unit and on its rows in a group, in addition to the
+        metadata's ``max_ids``.
     time_zone : str
         A zone of the IANA database, such as ``Europe/Berlin``, in which times with a zone are
         read, on every engine and whatever the session's zone is.
-    scope, analyst, dataset : str
-        For the ledger: the namespace of the privacy units (by default ``table.unit``), who asks,
-        and for what (by default the table).
-    snapshot : str, optional
-        Id of the state of the data. A re-run on the same one shows the stored release and charges
-        nothing; without it every run is charged.
-    visible_to : tuple of str
-        Other analysts who may see the release. The one who was charged may name more of them in a
-        re-run on the same snapshot.
     hash_key : bytes, optional
         Decides which rows of a unit above ``max_ids`` are kept; random by default.
-    force_ephemeral : bool
-        As in :func:`~rai_scale.privacy.ledger.ledger.open_ledger`.
 
     Returns
     -------
@@ -111,13 +88,12 @@ def private_sql(
     QueryRefusedError
         If the query cannot be answered privately; nothing is charged.
     ConfigError
-        If metadata, keys or budget do not fit; nothing is charged.
+        If metadata, groups or budget do not fit; nothing is charged.
     BudgetExceededError
         Before any data are read.
     PrivateComputationError
         If the engine fails: one message, whatever the reason.
     """
-    book = ledger_of(ledger, force_ephemeral=force_ephemeral)
     described = load_metadata(metadata)
     given = _frame_of(query, tables, described)
     facts = parse(query, described, time_zone).facts
@@ -128,11 +104,9 @@ def private_sql(
         query,
         described,
         schema,
-        epsilon=epsilon,
-        rho=rho,
-        delta=delta,
+        privacy,
+        groups=groups,
         mechanism=mechanism,
-        keys=keys,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
         time_zone=time_zone,
@@ -142,24 +116,39 @@ def private_sql(
     def compute() -> tuple[bytes, Mapping[str, Any]]:
         return encoded(plan, draw(plan, exact_aggregates(plan, frame, key, schema)))
 
-    table, named = plan.parsed.facts.name, scope or default_scope(plan)
-    stored = release_once(
-        book,
+    table, scope = plan.parsed.facts.name, default_scope(plan)
+    dataset = privacy.dataset or table
+    stored = privacy.release(
         lambda: one_message(compute),
-        scope=named,
-        analyst=analyst,
-        dataset=dataset or table,
         costs=plan.budgeted.costs,
-        idempotency_key=release_key(plan, described, snapshot, mechanism, dataset or table),
-        visible_to=visible_to,
+        key=release_key(plan, described, privacy.snapshot, mechanism, dataset),
         query=plan.parsed.text,
+        scope=scope,
+        dataset=dataset,
     )
-    about = {"scope": named, "analyst": analyst, "engine": engine.name}
+    about = {"scope": privacy.scope or scope, "analyst": privacy.analyst, "engine": engine.name}
     return PrivateRelease(stored, plan, about)
 
 
 def exact_aggregates(plan: QueryPlan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:
-    """Return the exact bounded aggregates: not private, to be seen by tests and noise only."""
+    """Return the exact bounded aggregates: not private, for tests and for the noise only.
+
+    Parameters
+    ----------
+    plan : QueryPlan
+        Of the query.
+    frame : frame
+        The table, of any engine.
+    key : HashKey
+        Decides which rows of a unit are kept.
+    schema : pyarrow.Schema
+        Canonical, of the table.
+
+    Returns
+    -------
+    pyarrow.Table
+        Groups ``k0`` ..., integers ``a0`` ...; a row per group, in any order.
+    """
     engine = engine_of(frame)
     return ExactSql(plan.exact, schema, engine.dialect, key).run(engine, frame)
 

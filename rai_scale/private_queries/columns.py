@@ -1,6 +1,6 @@
 """The columns of a frame as the expressions see them: six kinds, nulls for NaN.
 
-Dates and times outside of the years 1 to 9999 are null as well, and texts that are no UTF-8.
+Dates and times outside of the years 1 to 9999 are null as well, and texts that are not valid UTF-8.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def mismatch(declared: str, column: Typed, found: pa.DataType) -> str | None:
     if kind in _DECLARED.get(declared, ()):
         return None
     fits = [name for name, kinds in _DECLARED.items() if kind in kinds]
-    nulls = " (pandas keeps whole numbers with missing ones as doubles: use 'Int64')"
+    nulls = " (pandas keeps integers with missing ones as doubles: use 'Int64')"
     return (
         f"is declared {declared} in the metadata and holds {found} in the table. Declare it "
         f"{' or '.join(fits)}, or convert the column"
@@ -78,7 +78,7 @@ def kind_of(name: str, found: pa.DataType) -> Kind:  # noqa: PLR0911
 
 
 def _kind_of_decimal(name: str, found: pa.DataType) -> Kind:
-    """Return the cheapest kind that tells all values apart."""
+    """Return the cheapest kind that distinguishes all values."""
     if found.precision > _MOST_DIGITS:
         raise QueryRefusedError(
             f"column {name!r} is of type {found}: private SQL uses decimals of up to "

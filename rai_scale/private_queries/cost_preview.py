@@ -13,10 +13,11 @@ from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.noise_plan import assign
 from rai_scale.private_queries.plan import QueryPlan, describe, make_plan
-from rai_scale.private_queries.public_groups import Keys
+from rai_scale.private_queries.public_groups import Groups
 from rai_scale.results import Result, Tables
 
 _ROUNDS = 40
@@ -84,34 +85,38 @@ def dry_run(
     query: str,
     metadata: Given,
     *,
-    epsilon: Number | None = None,
-    rho: Number | None = None,
-    delta: Number = 0,
-    keys: Keys | None = None,
+    privacy: Privacy,
+    groups: Groups | None = None,
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
     time_zone: str = "UTC",
-    ledger: Any = "none",
-    scope: str | None = None,
-    analyst: str = "unnamed",
-    dataset: str | None = None,
-    force_ephemeral: bool = False,
 ) -> DryRun:
     """Return the cost and the noise of a release; reads no data and charges nothing.
 
-    Parameters are those of :func:`~rai_scale.private_queries.api.private_sql`; the types of columns
-    are taken from the metadata.
+    The types of columns are taken from the metadata.
+
+    Parameters
+    ----------
+    query, metadata, groups, mechanism, groups_per_unit, rows_per_group, time_zone
+        As for :func:`~rai_scale.private_queries.api.private_sql`.
+    privacy : Privacy
+        As for the release. With a ledger, the result also has what would remain of the budget.
+
+    Raises
+    ------
+    QueryRefusedError
+        If the query cannot be answered privately.
+    ConfigError
+        If metadata, groups or budget do not fit.
     """
     plan = make_plan(
         query,
         load_metadata(metadata),
         None,
-        epsilon=epsilon,
-        rho=rho,
-        delta=delta,
+        privacy,
+        groups=groups,
         mechanism=mechanism,
-        keys=keys,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
         time_zone=time_zone,
@@ -120,14 +125,13 @@ def dry_run(
     cost = spent(costs)
     found = (describe(plan), plan.budgeted.threshold, cost["epsilon"], cost["delta"] or 0.0)
     charged = (*found, cost["rho"])
-    if isinstance(ledger, str) and ledger == "none":
+    if privacy.ledger is None or privacy.ledger == "none":
         return DryRun(*charged, time_zone=time_zone)
-    book = ledger_of(ledger, force_ephemeral=force_ephemeral)
+    book = ledger_of(privacy.ledger, force_ephemeral=privacy.force_ephemeral)
     if isinstance(book, NoLedger):
         return DryRun(*charged, time_zone=time_zone)
-    table = plan.parsed.facts.name
-    name = scope or default_scope(plan)
-    before = book.remaining(name, analyst, dataset or table)
+    name = privacy.scope or default_scope(plan)
+    before = book.remaining(name, privacy.analyst, privacy.dataset or plan.parsed.facts.name)
     charge = book.price(name, costs)
     after = {m: float(left - charge[m]) for m, left in before.items()}
     return DryRun(*charged, {m: float(v) for m, v in before.items()}, after, time_zone)
@@ -144,7 +148,7 @@ def advise(
     target_error: float | Mapping[str, float],
     *,
     delta: Number = 0,
-    keys: Keys | None = None,
+    groups: Groups | None = None,
     mechanism: Kind = "laplace",
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
@@ -154,9 +158,13 @@ def advise(
 
     Parameters
     ----------
+    query, metadata, groups, mechanism, groups_per_unit, rows_per_group
+        As for :func:`~rai_scale.private_queries.api.private_sql`.
     target_error : float or mapping
         Mean absolute error of the noise, in the columns' own units: for all aggregates, or per
         aggregate by its name in :func:`dry_run`, such as ``{"rows": 5, "sum(age)": 100}``.
+    delta : number
+        Delta of the release.
     measure : str
         ``rho`` advises a budget in rho, for Gaussian noise.
 
@@ -168,16 +176,15 @@ def advise(
     if measure not in ("epsilon", "rho"):
         raise ConfigError(f"measure is {measure!r}; choose one of epsilon, rho.")
     described = load_metadata(metadata)
-    options: dict[str, Any] = {"mechanism": mechanism, "delta": delta}
     plan = make_plan(
         query,
         described,
         None,
-        keys=keys,
+        Privacy(**_amount(measure, 1), delta=delta),
+        groups=groups,
+        mechanism=mechanism,
         groups_per_unit=groups_per_unit,
         rows_per_group=rows_per_group,
-        **_amount(measure, 1),
-        **options,
     )
     labels = [a.label for a in plan.aggregates]
     goals = _goals(target_error, labels)
@@ -191,7 +198,8 @@ def advise(
             plan.bounding,
             key_count=key_count,
             **_amount(measure, amount),
-            **options,
+            delta=delta,
+            mechanism=mechanism,
         )
         columns = {c.aggregate.label: c for c in budgeted.columns}
         return all(columns[name].expected_error <= goal for name, goal in goals.items())

@@ -109,7 +109,7 @@ class Dialect:
         return f"CAST('{iso}' AS {kind})"
 
     def valid_text(self, sql: str) -> str:
-        """Return a text, or null where its bytes are no UTF-8, with which functions may fail.
+        """Return a text, or null where its bytes are not valid UTF-8: functions may fail on those.
 
         Spark believes Parquet files; the local engine and Dask check before DuckDB sees a text.
         """
@@ -117,7 +117,7 @@ class Dialect:
             return f"try_validate_utf8({sql})"
         if not self.spark:
             return sql
-        raw = f"CAST({sql} AS BINARY)"  # what is no UTF-8, Spark 3 replaces when it decodes
+        raw = f"CAST({sql} AS BINARY)"  # what is not valid UTF-8, Spark 3 replaces when it decodes
         return f"(CASE WHEN encode(decode({raw}, 'UTF-8'), 'UTF-8') = {raw} THEN {sql} END)"
 
     def hex_number(self, sql: str) -> str:
@@ -159,7 +159,7 @@ class Dialect:
         return f"(CASE WHEN abs({sql}) < {limit} THEN {small} ELSE {sql} END)"
 
     def rounded(self, sql: str) -> str:
-        """Return a double within 64 bits as the nearest whole number, halves to even."""
+        """Return a double within 64 bits as the nearest integer, halves to even."""
         return f"CAST(rint({sql}) AS BIGINT)" if self.spark else f"CAST({sql} AS BIGINT)"
 
     def saturated(self, sql: str) -> str:

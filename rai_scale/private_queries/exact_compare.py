@@ -1,4 +1,4 @@
-"""Comparisons of whole numbers and decimals with literals: exact, without a detour over doubles."""
+"""Comparisons of integers and decimals with literals: exact, without a detour over doubles."""
 
 from __future__ import annotations
 

@@ -166,4 +166,6 @@ class Compiler:
                 return Typed(self.dialect.time(at.isoformat(" "), date=False), "time")
         except (ValueError, OverflowError):
             pass
-        raise QueryRefusedError(f"the literal {node} is no {kind}, with which it is compared.")
+        raise QueryRefusedError(
+            f"the literal {node} is not of type {kind}, which it is compared with."
+        )

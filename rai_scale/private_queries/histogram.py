@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.ledger.amounts import Number
+from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.metadata import Given
 from rai_scale.private_queries.result import PrivateRelease
@@ -22,30 +23,41 @@ def private_histogram(
     column: str,
     metadata: Given,
     *,
-    epsilon: Number | None = None,
+    privacy: Privacy,
     edges: Sequence[float] | None = None,
     categories: Sequence[Any] | None = None,
-    **options: Any,
+    mechanism: Kind = "laplace",
+    groups_per_unit: int | None = None,
+    rows_per_group: int | None = None,
+    time_zone: str = "UTC",
+    hash_key: bytes | None = None,
 ) -> PrivateRelease:
     """Count rows per public bin or category.
 
     Parameters
     ----------
-    frame, table : frame, str
-        The table and its name in the metadata.
-    column : str
-        Name in the metadata.
+    frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
+        The table.
+    table, column : str
+        Their names in the metadata.
+    metadata, privacy, mechanism, groups_per_unit, rows_per_group, time_zone, hash_key
+        As for :func:`~rai_scale.private_queries.api.private_sql`.
     edges : sequence of float
         Bins ``[edges[i], edges[i + 1])``, numbered from 0; values outside are left out.
     categories : sequence
         Declared values, instead of ``edges``.
-    epsilon, **options
-        As in :func:`~rai_scale.private_queries.api.private_sql`.
 
     Returns
     -------
     PrivateRelease
-        With the columns ``bin`` (or ``category``) and ``n``; each bin is there.
+        With the columns ``bin`` (or ``category``) and ``n``, and a row for each bin.
+
+    Raises
+    ------
+    ConfigError
+        If not exactly one of edges and categories is given, or they do not fit.
+    BudgetExceededError
+        Before any data are read.
     """
     if (edges is None) == (categories is None):
         raise ConfigError("a histogram needs either edges or categories.")
@@ -53,14 +65,24 @@ def private_histogram(
     if '"' in column:
         raise ConfigError("a column's name with a quotation mark cannot be used in a histogram.")
     if edges is None:
-        keys: Sequence[Any] = list(categories or ())
+        values: Sequence[Any] = list(categories or ())
         group, label = name, "category"
     else:
         group, label = _bins(name, edges), "bin"
-        keys = range(len(edges) - 1)
+        values = range(len(edges) - 1)
     query = f"SELECT {group} AS {label}, COUNT(*) AS n FROM {table} GROUP BY {group}"  # noqa: S608
-    options["keys"] = {label: keys}
-    return private_sql(query, {table: frame}, metadata, epsilon=epsilon, **options)
+    return private_sql(
+        query,
+        {table: frame},
+        metadata,
+        privacy=privacy,
+        groups={label: values},
+        mechanism=mechanism,
+        groups_per_unit=groups_per_unit,
+        rows_per_group=rows_per_group,
+        time_zone=time_zone,
+        hash_key=hash_key,
+    )
 
 
 def _bins(name: str, edges: Sequence[float]) -> str:

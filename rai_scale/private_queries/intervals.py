@@ -44,7 +44,7 @@ class NoisyNumbers:
 
     @property
     def counts(self) -> bool:
-        """Whether the exact value is a whole number from 0."""
+        """Whether the exact value is an integer from 0."""
         return self.column.aggregate.kind in _COUNTS
 
     def interval(self, alpha: float) -> Bounds:
@@ -174,7 +174,7 @@ def _rising(function: Callable[[np.ndarray], np.ndarray], inside: Bounds) -> Bou
 
 
 def _power(inside: Bounds, power: Any) -> Bounds | None:
-    """Return whole powers from 1; others of a whole number would be cut to a whole number."""
+    """Return whole powers from 1; others of an integer would be cut to an integer."""
     if isinstance(power, bool) or not isinstance(power, int) or power < 1:
         return None
     if power % 2 == 0:

@@ -38,7 +38,7 @@ def is_null(node: Any) -> bool:
 
 
 def int_literal(dialect: Dialect, value: int) -> Typed:
-    """Return a whole number, as a double where 64 bits do not hold it."""
+    """Return an integer, as a double where 64 bits do not hold it."""
     if -_INT64 < value < _INT64:
         return Typed(dialect.integer(value), "int")
     try:
@@ -48,7 +48,7 @@ def int_literal(dialect: Dialect, value: int) -> Typed:
 
 
 def literal(dialect: Dialect, value: Any) -> Typed:
-    """Return a literal's value as SQL; a whole number beyond 64 bits is a double."""
+    """Return a literal's value as SQL; an integer beyond 64 bits is a double."""
     if value is None:
         return Typed("NULL", "bool")
     if isinstance(value, bool):
@@ -66,12 +66,12 @@ def check_text(value: str) -> str:
     Raises
     ------
     QueryRefusedError
-        If a character is no UTF-8, or U+0000.
+        If a character is not valid UTF-8, or U+0000.
     """
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise QueryRefusedError("a literal holds a character that is no UTF-8.") from None
+        raise QueryRefusedError("a literal holds a character that is not valid UTF-8.") from None
     if "\0" in value:
         raise QueryRefusedError("a literal holds the character U+0000.")
     return value

@@ -71,7 +71,7 @@ class TableFacts:
         if kind not in _NUMBERS:
             raise ConfigError(f"column {column!r} is of type {kind}: it cannot be summed.")
         if found.lower is not None and found.upper is not None:
-            if kind == "int":  # whole numbers between the bounds
+            if kind == "int":  # integers between the bounds
                 return float(math.ceil(found.lower)), float(math.floor(found.upper))
             return float(found.lower), float(found.upper)
         if found.sensitivity is not None:
@@ -84,7 +84,7 @@ class TableFacts:
         )
 
     def whole(self, column: str) -> bool:
-        """Return whether a column's values are whole numbers."""
+        """Return whether a column's values are integers."""
         found = self.find(column)
         return found is not None and found.typename() in ("int", "boolean")
 
@@ -96,6 +96,11 @@ class TableFacts:
 
 def load_metadata(given: Given) -> Metadata:
     """Return SmartNoise's metadata object from its YAML file, a mapping or itself.
+
+    Parameters
+    ----------
+    given : path, mapping or snsql Metadata
+        In smartnoise-sql's own form.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def _written_out(tree: Any, selected: Sequence[Any], facts: TableFacts, part: st
     if _is_place(tree):
         if not 1 <= tree.value <= len(selected):
             raise QueryRefusedError(
-                f"{part} {tree.value} is no place: the query selects {len(selected)} columns."
+                f"{part} {tree.value} is not a place: the query selects {len(selected)} columns."
             )
         found = selected[tree.value - 1].expression
     else:

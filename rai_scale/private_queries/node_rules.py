@@ -171,7 +171,7 @@ def _cast(c: Compiler, node: Any) -> Typed:
         return found if found.kind == "text" else Typed(c.dialect.as_text(found.sql), "text")
     raise QueryRefusedError(
         f"a CAST may fail on a row's value, or differ between engines: {node}. Supported are a "
-        "number AS FLOAT and a whole number AS VARCHAR."
+        "number AS FLOAT and an integer AS VARCHAR."
     )
 
 
@@ -224,7 +224,7 @@ def _substring(c: Compiler, node: Any) -> Typed:
         is_literal(n) and isinstance(n.value, int) and 1 <= n.value <= _LONGEST_TEXT for n in given
     ):
         raise QueryRefusedError(
-            f"SUBSTRING takes whole numbers from 1 to {_LONGEST_TEXT:,} in private SQL."
+            f"SUBSTRING takes integers from 1 to {_LONGEST_TEXT:,} in private SQL."
         )
     numbers = ", ".join(str(int(n.value)) for n in given)
     return Typed(f"substring({c.text(node.source)}, {numbers})", "text")

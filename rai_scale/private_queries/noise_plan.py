@@ -29,7 +29,7 @@ class NoisyColumn:
     aggregate : Aggregate
         What is released.
     grid : Grid, optional
-        Of sums; counts are whole numbers.
+        Of sums; counts are integers.
     sensitivity : Sensitivity
         In units of the grid.
     noise : Noise

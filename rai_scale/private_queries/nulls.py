@@ -154,7 +154,7 @@ class _Bounded(_Arithmetic):
 
 class _Power(ast.PowerFunction):
     def evaluate(self, bindings: dict[str, Any]) -> float:
-        """Return a power in double precision: 64-bit whole numbers would wrap around."""
+        """Return a power in double precision: 64-bit integers would wrap around."""
         return float(np.power(float(self.expression.evaluate(bindings)), float(self.power.value)))
 
 

@@ -17,9 +17,9 @@ from snsql.metadata import Metadata
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.privacy.noise import Kind
+from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.aggregates import Aggregate, Shape, shape_of
 from rai_scale.private_queries.columns import Kind as ColumnKind
 from rai_scale.private_queries.exact import ExactQuery, ExactSql
@@ -28,7 +28,7 @@ from rai_scale.private_queries.moments import grid_of
 from rai_scale.private_queries.noise_plan import MECHANISMS, Budgeted, assign
 from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.public_groups import Key, Keys, public_keys
+from rai_scale.private_queries.public_groups import Groups, Key, public_groups
 from rai_scale.private_queries.trees import plain_name
 
 _INLINE = 2_000
@@ -99,12 +99,10 @@ def make_plan(
     query: str,
     metadata: Metadata,
     schema: pa.Schema | None,
+    privacy: Privacy,
     *,
-    epsilon: Number | None = None,
-    rho: Number | None = None,
-    delta: Number,
+    groups: Groups | None = None,
     mechanism: Kind = "laplace",
-    keys: Keys | None = None,
     groups_per_unit: int | None = None,
     rows_per_group: int | None = None,
     time_zone: str = "UTC",
@@ -115,6 +113,8 @@ def make_plan(
     ----------
     schema : pyarrow.Schema, optional
         Of the table; None takes the types of the metadata.
+    privacy : Privacy
+        The budget; and the privacy unit, which must then be the one of the metadata.
     time_zone : str
         In which times with a zone are read.
 
@@ -123,7 +123,7 @@ def make_plan(
     QueryRefusedError
         If the query cannot be answered privately.
     ConfigError
-        If metadata, keys or budget do not fit.
+        If metadata, groups, privacy unit or budget do not fit.
     """
     if mechanism not in MECHANISMS:
         raise ConfigError(
@@ -132,6 +132,7 @@ def make_plan(
         )
     parsed = parse(query, metadata, time_zone)
     facts = parsed.facts
+    _check_unit(privacy.privacy_unit, facts)
     shape = shape_of(parsed, parsed.metadata)
     bounding = Bounding(
         facts.max_ids,
@@ -141,13 +142,13 @@ def make_plan(
         grouped=bool(shape.groups),
     )
     same = {a: _same(a, bounding) for a in shape.aggregates}
-    key_count = _key_count(facts, shape, bounding, keys)
+    key_count = _key_count(facts, shape, bounding, declared=groups is not None)
     wanted = [*same.values(), *([key_count] if key_count else [])]
     aggregates = list(dict.fromkeys(wanted))
     if not aggregates:
         raise QueryRefusedError(
             "nothing is counted: a query without an aggregate needs groups that are found in the "
-            "data above a threshold (censor_dims, and no keys=)."
+            "data above a threshold (censor_dims, and no groups=)."
         )
     grids = _grids(facts, aggregates)
     public = None
@@ -157,21 +158,30 @@ def make_plan(
     # compiled here, so that every refusal comes before the budget is charged
     sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
     _check_answer(shape, [like.kind for like in sql.types])
-    if keys is not None:
-        public = public_keys(keys, names_of_groups(parsed, shape), sql.types, time_zone)
+    if groups is not None:
+        public = public_groups(groups, names_of_groups(parsed, shape), sql.types, time_zone)
     budgeted = assign(
         aggregates,
         grids,
         bounding,
-        epsilon=epsilon,
-        rho=rho,
-        delta=delta,
+        epsilon=privacy.epsilon,
+        rho=privacy.rho,
+        delta=privacy.delta,
         mechanism=mechanism,
         key_count=key_count,
     )
     if public is not None and len(public) <= _INLINE:
         exact = replace(exact, public=public)
     return QueryPlan(parsed, shape, exact, same, budgeted, public)
+
+
+def _check_unit(given: str | None, facts: TableFacts) -> None:
+    found = None if facts.unit is None else plain_name(facts.unit)
+    if given is not None and given != found:
+        raise ConfigError(
+            f"privacy_unit is {given!r}, but the metadata of {facts.name} say {found!r} "
+            "(private_id, or none with row_privacy). Correct one of them."
+        )
 
 
 def _check_answer(shape: Shape, kinds: Sequence[ColumnKind]) -> None:
@@ -193,15 +203,15 @@ def _same(aggregate: Aggregate, bounding: Bounding) -> Aggregate:
 
 
 def _key_count(
-    facts: TableFacts, shape: Shape, bounding: Bounding, keys: Keys | None
+    facts: TableFacts, shape: Shape, bounding: Bounding, *, declared: bool
 ) -> Aggregate | None:
-    if not shape.groups or keys is not None:
+    if not shape.groups or declared:
         return None
     if facts.censor_dims:
         return _same(Aggregate("units"), bounding)
     warnings.warn(
         "censor_dims: False shows every group that is found in the data, even a group of one "
-        "person: it says that the groups are public. Declare them with keys= instead.",
+        "person: it declares that the groups are public. List them with groups= instead.",
         PrivacyWarning,
         stacklevel=4,
     )

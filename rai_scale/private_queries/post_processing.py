@@ -259,7 +259,7 @@ def _of_one_kind(values: list[Any]) -> Any:
 
 
 def _whole_where_they_fit(values: list[Any]) -> list[Any]:
-    """Return decimals as whole numbers where all are whole and 64 bits hold them."""
+    """Return decimals as integers where all are whole and 64 bits hold them."""
     known = [value for value in values if value is not None]
     if all(value == int(value) and abs(value) < _INT64 for value in known):
         return [None if value is None else int(value) for value in values]

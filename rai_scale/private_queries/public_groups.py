@@ -1,4 +1,4 @@
-"""Public key sets: groups that are named because everybody knows them, not because of the data."""
+"""Declared groups: they are named because they are public, not because they occur in the data."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.private_queries.columns import Typed
 from rai_scale.private_queries.time_zones import local
 
-Keys = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
+Groups = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
 Key = tuple[Any, ...]
 _WIDE = Context(prec=800)
 _EXACT_FLOATS = 2.0**53
 
 
-def public_keys(
-    given: Keys, names: Sequence[str], types: Sequence[Typed], time_zone: str = "UTC"
+def public_groups(
+    given: Groups, names: Sequence[str], types: Sequence[Typed], time_zone: str = "UTC"
 ) -> list[Key]:
     """Return the declared groups, each once, in the order given.
 
@@ -42,7 +42,7 @@ def public_keys(
         If the names do not fit, or a value is not of its group's kind.
     """
     if not names:
-        raise ConfigError("keys= declares groups, and the query has no GROUP BY.")
+        raise ConfigError("groups= declares groups, and the query has no GROUP BY.")
     if isinstance(given, pd.DataFrame):
         _check_names(list(map(str, given.columns)), names)
         found = list(given[list(names)].itertuples(index=False, name=None))
@@ -50,18 +50,18 @@ def public_keys(
         _check_names(list(given), names)
         found = list(itertools.product(*(list(given[name]) for name in names)))
     elif isinstance(given, str):
-        raise ConfigError("keys= is a mapping, a DataFrame or a sequence of keys, found a text.")
+        raise ConfigError("groups= is a mapping, a DataFrame or a sequence of keys; found a text.")
     else:
         found = [tuple(key) if isinstance(key, tuple | list) else (key,) for key in given]
     if any(len(key) != len(names) for key in found):
-        raise ConfigError(f"each key of keys= has {len(names)} parts: {', '.join(names)}.")
+        raise ConfigError(f"each key of groups= has {len(names)} parts: {', '.join(names)}.")
     plain = (
         tuple(_plain(v, k, n, time_zone) for v, k, n in zip(key, types, names, strict=True))
         for key in found
     )
     unique = list(dict.fromkeys(plain))
     if not unique:
-        raise ConfigError("keys= declares no group.")
+        raise ConfigError("groups= declares no group.")
     return unique
 
 
@@ -69,7 +69,7 @@ def _check_names(found: Sequence[str], names: Sequence[str]) -> None:
     if sorted(found) != sorted(names):
         wrong = next((n for n in found if n not in names), "")
         raise ConfigError(
-            f"keys= names {', '.join(map(repr, found))}; the query's groups are "
+            f"groups= names {', '.join(map(repr, found))}; the query's groups are "
             f"{', '.join(map(repr, names))}.{did_you_mean(wrong, names)}"
         )
 
@@ -80,7 +80,7 @@ def _plain(value: Any, like: Typed, name: str, time_zone: str) -> Any:
         return _converted(value, like, name, time_zone)
     except (ArithmeticError, UnicodeEncodeError):
         raise ConfigError(
-            f"a value of keys= for {name!r} is out of the range of {like.kind}."
+            f"a value of groups= for {name!r} is out of the range of {like.kind}."
         ) from None
 
 
@@ -110,15 +110,17 @@ def _converted(  # noqa: PLR0911
     if kind == "time" and isinstance(value, datetime.date):
         value = pd.Timestamp(value).to_pydatetime()
         return local(value, time_zone)
-    raise ConfigError(f"a value of keys= for {name!r} is no {kind} ({type(value).__name__}).")
+    raise ConfigError(
+        f"a value of groups= for {name!r} is not of type {kind} ({type(value).__name__})."
+    )
 
 
 def _exact(value: int | float | Decimal, like: Typed, name: str) -> int | Decimal:
-    """Return a whole number, or a decimal of the group's scale."""
+    """Return an integer, or a decimal of the group's scale."""
     found = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     units = _WIDE.scaleb(found, like.scale)
     if like.kind == "int" and units == int(units) and -(2**63) <= units < 2**63:
         return int(units)
     if like.kind == "decimal" and units == int(units) and abs(units) < 10**38:
         return _WIDE.scaleb(Decimal(int(units)), -like.scale)
-    raise ConfigError(f"a value of keys= for {name!r} is no {like.kind} of the column's digits.")
+    raise ConfigError(f"a value of groups= for {name!r} does not fit {like.kind} of the column.")

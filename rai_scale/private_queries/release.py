@@ -16,12 +16,12 @@ from rai_scale.private_queries.plan import QueryPlan, describe
 
 
 def draw(plan: QueryPlan, exact: pa.Table) -> pa.Table:
-    """Return the noisy table: groups ``k0`` ..., noisy whole numbers ``a0`` ...; sorted by group.
+    """Return the noisy table: groups ``k0`` ..., noisy integers ``a0`` ...; sorted by group.
 
     Parameters
     ----------
     exact : pyarrow.Table
-        From the engine, in any order: an order could tell of the data.
+        From the engine, in any order: an order could disclose something about the data.
 
     The driver holds a few numbers per group, whatever the number of rows.
     """
@@ -57,7 +57,8 @@ def _on_public(plan: QueryPlan, exact: pa.Table, keys: list[str]) -> pa.Table:
 def _places(public: Mapping[str, pa.Array], exact: pa.Table) -> np.ndarray:
     """Return where each public key stands in the exact table, -1 where it is not.
 
-    Keys are matched in Arrow: a group's value in Python could fail, and tell of the data.
+    Keys are matched in Arrow: a group's value in Python could fail, which would disclose something
+    about the data.
     """
     count = len(next(iter(public.values())))
     ours, theirs = np.zeros(count, np.int64), np.zeros(exact.num_rows, np.int64)

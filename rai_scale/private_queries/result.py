@@ -95,7 +95,7 @@ class PrivateRelease(Result):
         Raises
         ------
         ConfigError
-            If alpha is no probability.
+            If alpha is not a probability.
         """
         if not 0 < alpha < 1:
             raise ConfigError(f"alpha must be above 0 and below 1, found {alpha!r}.")

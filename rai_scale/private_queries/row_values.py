@@ -1,4 +1,4 @@
-"""What a row becomes: its unit, its groups, and whole numbers, clamped and on the grid."""
+"""What a row becomes: its unit, its groups, and integers, clamped and on the grid."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class Fields:
         """Return the field of a GROUP BY expression."""
         found = self.compiler(filled=True).compile(tree)
         if found.sql == "NULL":
-            raise QueryRefusedError("GROUP BY NULL is no group.")
+            raise QueryRefusedError("GROUP BY NULL is not a group.")
         if found.kind == "float" and type(tree).__name__ != "Column":
             found = Typed(without_nan(found.sql), "float")
         return Field(f"k{number}", found)
 
     def value(self, number: int, aggregate: Aggregate, grid: Grid | None) -> Field:
-        """Return the field of an aggregate over a column: a whole number or null.
+        """Return the field of an aggregate over a column: an integer or null.
 
         Of distinct values it is the value itself, in the form that is the same on every engine.
         """
@@ -118,7 +118,7 @@ class Fields:
         )
 
     def _exact(self, value: float, like: Typed) -> str:
-        """Return a bound in the type of a column of whole numbers or decimals, halves upwards."""
+        """Return a bound in the type of a column of integers or decimals, halves upwards."""
         most = 2**63 - 1 if like.kind == "int" else 10**_DIGITS - 1
         units = math.floor(Fraction(value) * 10**like.scale + Fraction(1, 2))
         return exact_literal("BIGINT", like, min(max(units, -most), most))
@@ -161,12 +161,12 @@ class Fields:
         )
 
     def _between(self, x: str, first: int, last: int) -> str:
-        """Clamp whole numbers; ``greatest`` and ``least`` are fast, but skip nulls."""
+        """Clamp integers; ``greatest`` and ``least`` are fast, but skip nulls."""
         least, most = self.dialect.integer(first), self.dialect.integer(last)
         return f"CASE WHEN {x} IS NOT NULL THEN greatest(least({x}, {most}), {least}) END"
 
     def _whole(self, x: str, low: float, high: float, *, squared: bool) -> str:
-        """Clamp whole numbers on a grid of 1: no detour over doubles."""
+        """Clamp integers on a grid of 1: no detour over doubles."""
         least, most = math.floor(low + 0.5), math.floor(high + 0.5)
         clamped = self._between(x, least, most)
         return f"(({clamped}) * ({clamped}))" if squared else clamped

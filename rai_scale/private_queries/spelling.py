@@ -68,7 +68,7 @@ def spelled(query: str) -> str:
     Raises
     ------
     QueryRefusedError
-        If a text does not end, or LIKE has a pattern that is no literal.
+        If a text does not end, or LIKE has a pattern that is not a literal.
     """
     tokens = _tokens(query)
     for step in (_typed_texts, _likes, _parts, _quoted_words, _named):
@@ -127,7 +127,7 @@ def _joined(tokens: Iterable[_Token]) -> str:
 
 
 def _next(tokens: list[_Token], at: int, step: int = 1) -> int:
-    """Return the place of the next token that is no blank, or the length (or -1)."""
+    """Return the place of the next token that is not blank, or the length (or -1)."""
     at += step
     while 0 <= at < len(tokens) and tokens[at].kind == "blank":
         at += step

@@ -24,7 +24,7 @@ def zone_of(name: str) -> tzinfo:
     known = sorted(zone for zone in available_timezones() if "/" in zone)
     if name not in known:
         raise ConfigError(
-            f"time_zone: {name!r} is no zone of the IANA database.{did_you_mean(name, known)} "
+            f"time_zone: {name!r} is not a zone of the IANA database.{did_you_mean(name, known)} "
             "Examples: UTC, Europe/Berlin, America/New_York."
         )
     return ZoneInfo(name)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines import engine_of
-from rai_scale.privacy import HashKey
+from rai_scale.privacy import HashKey, Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import declared_types, make_plan
@@ -30,6 +30,13 @@ PEOPLE: dict[str, Any] = {
         }
     }
 }
+
+
+def with_privacy(**options: Any) -> dict[str, Any]:
+    """Return options of a call, with those of ``Privacy`` gathered in one."""
+    own = [name for name in options if name in Privacy.__dataclass_fields__]
+    privacy = Privacy(**{name: options.pop(name) for name in own})
+    return {**options, "privacy": privacy}
 
 
 def people(**changes: Any) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def exact(
     frame = engine.declared(frame, declared_types(parse(query, described, zone).facts))
     schema = engine.schema(frame)
     options = {"epsilon": 1, "delta": 1e-6, **options}
-    plan = make_plan(query, described, schema, **options)
+    plan = make_plan(query, described, schema, **with_privacy(**options))
     found = exact_aggregates(plan, frame, key, schema)
     keys = [name for name in found.column_names if name.startswith("k")]
     return found.sort_by([(name, "ascending") for name in keys]) if keys else found

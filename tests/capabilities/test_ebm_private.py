@@ -16,6 +16,7 @@ from rai_scale.errors import BudgetExceededError, ConfigError, MissingColumnErro
 from rai_scale.glassbox import score_ebm, train_private_ebm
 from rai_scale.glassbox.private_fit import half_epsilon, one_row_each
 from rai_scale.privacy import PrivacyWarning, open_ledger
+from tests.capabilities.private_cases import with_privacy
 
 PEOPLE = 3000
 BOUNDS = {"age": (18, 90), "kind": ["x", "y", "z"]}
@@ -51,12 +52,13 @@ def train(frame, ledger, **changed):
         "privacy_unit": "person", "privacy_bounds": BOUNDS, "epsilon": 4.0, "delta": 1e-5,
         "scope": "people", "analyst": "ann", "dataset": "d", "max_rounds": 30, **changed,
     }  # fmt: skip
-    return train_private_ebm(frame, ledger=ledger, **options)
+    return train_private_ebm(frame, **with_privacy(ledger=ledger, **options))
 
 
-def test_a_private_model_is_charged_once_and_scores(rows, ledger):
-    found = train(rows, ledger, idempotency_key="k")
-    again = train(rows, ledger, idempotency_key="k")
+@pytest.mark.parametrize("named", [{"idempotency_key": "k"}, {"snapshot": "1"}])
+def test_a_private_model_is_charged_once_and_scores(rows, ledger, named):
+    found = train(rows, ledger, **named)
+    again = train(rows, ledger, **named)
     assert again.release.arrow == found.release.arrow
     assert charges(ledger) == 1
     with pytest.raises(BudgetExceededError):
@@ -144,7 +146,7 @@ def test_no_value_in_objects_decides_whether_a_model_comes_out(rows, name, odd):
         ({"epsilon": 1e-9}, ConfigError, "Nothing was charged"),
         ({"privacy_bounds": {"kind": ["x"]}}, ConfigError, "lacks 'age'"),
         ({"privacy_bounds": {**BOUNDS, "age": (3, 2)}}, ConfigError, "low, high"),
-        ({"task": "regression"}, ConfigError, "two classes"),
+        ({"epsilon": None, "rho": 0.5}, ConfigError, "takes epsilon and delta"),
         ({"classes": (1,)}, ConfigError, "two public values"),
         ({"privacy_unit": "age"}, ConfigError, "privacy unit"),
         ({"privacy_unit": "persn"}, MissingColumnError, "Did you mean 'person'"),

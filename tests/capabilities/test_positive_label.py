@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness import Bootstrap, assess_fairness, assess_private
+from rai_scale.fairness import Bootstrap, Declared, assess_fairness, assess_private
 from rai_scale.fairness.assessment import positive_label
 from rai_scale.privacy import Privacy
 from tests.conftest import full, make_case
@@ -166,11 +166,12 @@ def test_a_column_that_is_not_there_and_runs_about_different_labels():
 
 
 def privately(frame, positive=None, labels=(0, 1)):
-    privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "labels": labels}
-    privacy |= {"ledger": "none", "epsilon": NO_NOISE, "max_rows": 2}
+    privacy = Privacy("person", epsilon=NO_NOISE, ledger="none")
+    declared = Declared({"sex": ["F", "M"]}, labels, max_rows=2)
     roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "gates": GATES}
     asked = {"metrics": ["selection_rate", "recall_score"], "bootstrap": Bootstrap(40)}
-    return assess_private(frame, pos_label=positive, privacy=Privacy(**privacy), **roles, **asked)
+    asked |= {"privacy": privacy, "declared": declared}
+    return assess_private(frame, pos_label=positive, **roles, **asked)
 
 
 @pytest.mark.parametrize("name", [full("pandas"), "local", full("dask")])
@@ -198,13 +199,12 @@ def test_a_private_release_of_another_label_is_another_release(tmp_path):
 
     ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", force_ephemeral=True)
     ledger.create_scope("default", epsilon=4)
-    privacy = {"privacy_unit": "person", "groups": {"sex": ["F", "M"]}, "ledger": ledger}
-    privacy |= {"epsilon": 1, "labels": ["no", "yes"], "dataset": "d", "snapshot": "1"}
     roles = {
         "y_true": "y",
         "y_pred": "p",
         "sensitive_features": "sex",
-        "privacy": Privacy(**privacy),
+        "privacy": Privacy("person", epsilon=1, ledger=ledger, dataset="d", snapshot="1"),
+        "declared": Declared({"sex": ["F", "M"]}, ["no", "yes"]),
     }
     for pos_label, spent in (("yes", 1), ("no", 2), ("yes", 2)):
         assess_private(WORDS, pos_label=pos_label, **roles)

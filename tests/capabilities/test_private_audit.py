@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from rai_scale.privacy import Noise
+from rai_scale.privacy import Noise, Privacy
 from rai_scale.privacy.rare_groups import threshold_for
 from rai_scale.private_queries import (
     exact_aggregates,
@@ -27,7 +27,7 @@ from rai_scale.private_queries import (
 from rai_scale.private_queries import noise_plan as budget
 from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
-from tests.capabilities.private_cases import KEY, people
+from tests.capabilities.private_cases import KEY, people, with_privacy
 from tests.conftest import full
 
 ERROR = 1e-7
@@ -85,7 +85,7 @@ def audit(used: QueryPlan, person: list[tuple] = PERSON, delta: float = 0.0) -> 
 
 def plan_of(query: str = TOTALS, most: int = 3, **options) -> QueryPlan:
     options = {"epsilon": 1, "delta": 0, **options}
-    return make_plan(query, load_metadata(people(max_ids=most)), SCHEMA, **options)
+    return make_plan(query, load_metadata(people(max_ids=most)), SCHEMA, **with_privacy(**options))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def test_an_honest_release_passes_and_its_fault_is_noticed(name):
 
 def test_a_grouped_column_that_is_not_clamped_is_noticed(monkeypatch):
     query = "SELECT age, SUM(age) AS s FROM S.people GROUP BY age"
-    plan = plan_of(query, 1, keys={"age": [300]})
+    plan = plan_of(query, 1, groups={"age": [300]})
     person = [(99, 300, 1.0)]
     assert audit(plan, person) <= 1.0
     monkeypatch.setattr(expression_columns.TableFacts, "bounds", lambda self, name: (0.0, 1e9))
@@ -199,9 +199,8 @@ def spent_end_to_end(**options) -> float:
             query,
             {"people": frame},
             people(max_ids=3),
-            ledger="none",
-            keys=range(GROUPS),
-            **options,
+            groups=range(GROUPS),
+            **with_privacy(ledger="none", **options),
         )
         info = release.columns_info.set_index("column")
         found = release.to_pandas()
@@ -236,9 +235,8 @@ def test_private_sql_keeps_rows_per_group_rows_where_there_are_no_groups():
         "SELECT COUNT(*) AS n, SUM(age) AS s, COUNT(DISTINCT id) AS u FROM S.people",
         {"people": table_of(rows)},
         people(max_ids=5),
-        epsilon=1e5,
-        ledger="none",
         rows_per_group=1,
+        privacy=Privacy(epsilon=1e5, ledger="none"),
     )
     assert release.to_pandas().to_numpy().tolist() == [[3, 21, 3]]
     assert release.columns_info["noise_scale"].max() < 0.01

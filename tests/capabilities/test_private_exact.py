@@ -178,7 +178,7 @@ def test_the_kept_rows_are_those_of_the_documented_hash(found, most):
         for _, _, age, city in sorted(unit_rows, key=lambda r: r[:3])[:most]:
             totals[city][0] += 1
             totals[city][1] += age * 2**0
-    table = exact(query, table_of(found), people(max_ids=most), keys={"city": ["a", "b", None]})
+    table = exact(query, table_of(found), people(max_ids=most), groups={"city": ["a", "b", None]})
     got = {r["k0"]: [r["a0"], r["a1"]] for r in table.to_pylist()}
     assert got == dict(totals)
 

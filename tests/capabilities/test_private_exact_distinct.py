@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named, engine_of
+from rai_scale.privacy import Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
-from tests.capabilities.private_cases import KEY, exact, people, pums
+from tests.capabilities.private_cases import KEY, exact, people, pums, with_privacy
 from tests.conftest import examples
 
 QUERY = (
@@ -34,7 +35,9 @@ def table_of(rows: list[tuple]) -> pa.Table:
 def labelled(query: str, frame, metadata: dict, **options) -> pd.DataFrame:
     """Return the exact aggregates with their labels as columns."""
     schema = engine_of(frame).schema(frame)
-    plan = make_plan(query, load_metadata(metadata), schema, epsilon=1, delta=1e-6, **options)
+    plan = make_plan(
+        query, load_metadata(metadata), schema, **with_privacy(epsilon=1, delta=1e-6, **options)
+    )
     found = exact(query, frame, metadata, **options).to_pandas()
     return found.rename(columns={f"a{i}": a.label for i, a in enumerate(plan.aggregates)})
 
@@ -139,7 +142,7 @@ person = st.lists(
 @given(person, rows, st.integers(1, 4), st.sampled_from(LIMITS))
 def test_one_person_adds_no_more_values_than_rows_are_kept(added, rest, most, limits):
     metadata = load_metadata(people(max_ids=most))
-    plan = make_plan(QUERY, metadata, SCHEMA, epsilon=1, delta=1e-6, **limits)
+    plan = make_plan(QUERY, metadata, SCHEMA, **with_privacy(epsilon=1, delta=1e-6, **limits))
     columns = [c for c in plan.budgeted.columns if c.aggregate.kind == "distinct"]
     before = counts(plan, rest)
     after = counts(plan, [*rest, *((99, *row) for row in added)])
@@ -155,7 +158,11 @@ def test_one_person_adds_no_more_values_than_rows_are_kept(added, rest, most, li
 
 def test_a_person_of_many_values_reaches_the_claim():
     plan = make_plan(
-        QUERY, load_metadata(people(max_ids=7)), SCHEMA, epsilon=1, delta=1e-6, rows_per_group=3
+        QUERY,
+        load_metadata(people(max_ids=7)),
+        SCHEMA,
+        Privacy(epsilon=1, delta=1e-6),
+        rows_per_group=3,
     )
     found = counts(plan, [(99, i, i / 7, "abc"[i % 3]) for i in range(100)])
     claim = next(c.sensitivity for c in plan.budgeted.columns if c.aggregate.kind == "distinct")
@@ -172,7 +179,10 @@ def test_a_release_shows_them_beside_other_counts():
         "COUNT(DISTINCT id) AS u FROM S.people GROUP BY city ORDER BY city"
     )
     release = private_sql(
-        query, {"people": table}, people(max_ids=1), epsilon=1e5, delta=1e-6, ledger="none"
+        query,
+        {"people": table},
+        people(max_ids=1),
+        privacy=Privacy(epsilon=1e5, delta=1e-6, ledger="none"),
     )
     assert release.to_pandas().to_numpy().tolist() == [
         ["a", 5, 150, 150, 150],

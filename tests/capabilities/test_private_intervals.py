@@ -34,16 +34,16 @@ def cell_shares() -> np.ndarray:
     return (SIZES[:, None] * np.stack(parts, axis=1)).ravel()
 
 
-def releases(rows: int, asked: Privacy) -> NoisyCounts:
+def releases(rows: int, privacy: Privacy, max_rows: int = 1) -> NoisyCounts:
     """Data of fixed seeds, noise of OpenDP. The rows of a person are alike: the hardest case."""
-    rng = np.random.default_rng(rows + asked.max_rows)
+    rng = np.random.default_rng(rows + max_rows)
     exact = np.zeros((RELEASES, DECLARED.size), np.int64)
-    each = 2 * rows // (asked.max_rows * (asked.max_rows + 1))
-    for number in range(1, asked.max_rows + 1):  # as many persons with 1 row, with 2, ...
+    each = 2 * rows // (max_rows * (max_rows + 1))
+    for number in range(1, max_rows + 1):  # as many persons with 1 row, with 2, ...
         exact += number * rng.multinomial(each, cell_shares(), RELEASES)
-    noise, _ = noise_for(asked)
+    noise, _ = noise_for(privacy, max_rows)
     values = noise.draw(exact.ravel()).reshape(exact.shape)
-    return NoisyCounts(values.astype(float), DECLARED, ROLES, noise, asked.max_rows)
+    return NoisyCounts(values.astype(float), DECLARED, ROLES, noise, max_rows)
 
 
 def truth(metric) -> np.ndarray:
@@ -70,7 +70,7 @@ def gap(values: np.ndarray, kind: str) -> np.ndarray:
 )
 def test_intervals_cover(rows, budget, max_rows):
     """Groups are independent: 0.93 is at least 5 deviations below 0.95, the gaps cover more."""
-    noisy = releases(rows, Privacy("who", {}, max_rows=max_rows, **budget))
+    noisy = releases(rows, Privacy(**budget), max_rows)
     hits, gaps = [], {kind: [] for kind in KINDS}
     for metric in METRICS:
         shares, right = shares_of(noisy, metric, ["group"]), truth(metric)
@@ -124,7 +124,7 @@ def test_many_groups_are_compared_without_all_pairs():
 
 
 def test_the_frame_shows_these_intervals_around_its_values():
-    noisy = releases(3_000, Privacy("who", {}, 1.0))
+    noisy = releases(3_000, Privacy(epsilon=1.0))
     for one in noisy.values[:5]:
         alone = NoisyCounts(one, DECLARED, ROLES, noisy.noise, 1)
         found = frame_of_noisy(alone, METRICS, single=False)

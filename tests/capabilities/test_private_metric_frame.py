@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.fairness import Bootstrap, private_metric_frame
+from rai_scale.fairness import Bootstrap, Declared, private_metric_frame
 from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.draws import project
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
+from tests.capabilities.private_cases import with_privacy
 from tests.conftest import examples
 
 LABELS = [0, 1]
@@ -40,7 +42,11 @@ def people(rows: int = 600, seed: int = 0) -> pd.DataFrame:
 
 def asked(**options) -> Privacy:
     budget = {} if "rho" in options else {"epsilon": 1.0}
-    return Privacy("who", GROUPS, **{**budget, **options})
+    return Privacy("who", **{**budget, **options})
+
+
+def at_most(max_rows: int):
+    return replace(DECLARED, max_rows=max_rows)
 
 
 @pytest.fixture
@@ -57,25 +63,26 @@ def private(frame, ledger, **options):
         "y_pred": "p",
         "sensitive_features": "sex",
     }
-    told = {"privacy_unit": "who", "groups": GROUPS, "epsilon": 1.0, "ledger": ledger}
-    told |= {"scope": "people"}
-    for name in [name for name in options if name in Privacy.__dataclass_fields__]:
-        told[name] = options.pop(name)
-    return private_metric_frame(frame, privacy=Privacy(**told), **{**given, **options})
+    told = {"privacy_unit": "who", "epsilon": 1.0, "ledger": ledger, "scope": "people"}
+    own = [name for name in options if name in Declared.__dataclass_fields__]
+    declared = Declared(**{"groups": GROUPS, **{name: options.pop(name) for name in own}})
+    return private_metric_frame(
+        frame, declared=declared, **with_privacy(**{**told, **given, **options})
+    )
 
 
 def test_exact_counts_are_the_same_on_every_engine_and_for_any_cut(cluster_case):
     table = pa.Table.from_pandas(people(), preserve_index=False)
-    wanted = exact_counts(LOCAL, table, DECLARED, asked(max_rows=2), seed=7)
+    wanted = exact_counts(LOCAL, table, at_most(2), "who", seed=7)
     for partitions in (1, 5):
         frame = cluster_case.make(table, partitions)
-        found = exact_counts(cluster_case.engine, frame, DECLARED, asked(max_rows=2), seed=7)
+        found = exact_counts(cluster_case.engine, frame, at_most(2), "who", seed=7)
         np.testing.assert_array_equal(found, wanted)
 
 
 def test_all_rows_are_counted_where_nobody_has_more_than_the_limit():
     frame = people()
-    found = exact_counts(LOCAL, frame, DECLARED, asked(max_rows=100), seed=1)
+    found = exact_counts(LOCAL, frame, at_most(100), "who", seed=1)
     plain = frame[frame.sex != "undeclared"].groupby(KEYS).size()
     wanted = plain.reindex(pd.MultiIndex.from_frame(DECLARED.frame), fill_value=0)
     np.testing.assert_array_equal(found, wanted)
@@ -94,17 +101,17 @@ def test_one_person_changes_no_more_than_the_limit(rows, limit, seed):
     own = pd.DataFrame(rows, columns=KEYS).assign(who=10**6)
     types = {"who": "Int64", "sex": "string", "y": "Int64", "p": "Int64"}
     both = pd.concat([others, own]).astype(types)
-    with_person = exact_counts(LOCAL, both, DECLARED, asked(max_rows=limit), seed)
-    without = exact_counts(LOCAL, others.astype(types), DECLARED, asked(max_rows=limit), seed)
+    with_person = exact_counts(LOCAL, both, at_most(limit), "who", seed)
+    without = exact_counts(LOCAL, others.astype(types), at_most(limit), "who", seed)
     assert np.abs(with_person - without).sum() <= limit
 
 
 def test_noise_has_the_scale_that_the_limit_needs():
-    laplace, cost = noise_for(asked(max_rows=3, epsilon=0.5))
+    laplace, cost = noise_for(asked(epsilon=0.5), 3)
     assert laplace.kind == "laplace"
     assert laplace.scale == pytest.approx(6)
     assert (float(cost.epsilon), float(cost.delta)) == (0.5, 0)
-    gaussian, cost = noise_for(asked(max_rows=3, epsilon=0.5, delta=1e-6))
+    gaussian, cost = noise_for(asked(epsilon=0.5, delta=1e-6), 3)
     assert gaussian.kind == "gaussian"
     assert gaussian.scale > 3 / np.sqrt(2 * float(cost.rho)) * (1 - 1e-9)
 
@@ -221,6 +228,8 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"groups": {"sex": "f"}}, "must be a list"),
+        ({"snapshot": "1", "idempotency_key": "k"}, "not both"),
         ({"groups": {}}, "groups must list all values of 'sex'"),
         ({"groups": {"sex": ["f", "f"]}}, "must be distinct"),
         ({"privacy_unit": "sex"}, "cannot be a group"),
@@ -228,8 +237,8 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
         ({"epsilon": "much"}, "epsilon must be a finite number"),
         ({"rho": 1}, "exactly one of epsilon and rho"),
         ({"delta": 1}, "delta must lie"),
-        ({"max_rows": True}, "max_rows must be a whole number"),
-        ({"max_rows": 0}, "must be a whole number from 1"),
+        ({"max_rows": True}, "max_rows must be an integer"),
+        ({"max_rows": 0}, "must be an integer of at least 1"),
         ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
         ({"ledger": None}, "needs a ledger"),
         ({"bootstrap": Bootstrap(person="who")}, "the privacy unit is the person"),
@@ -251,10 +260,13 @@ def test_what_a_library_refuses_is_refused_before_the_charge(ledger):
 def test_a_missing_option_is_named():
     frame = people()
     roles = {"metrics": "count", "y_true": "y", "y_pred": "p", "sensitive_features": "sex"}
+    roles["declared"] = Declared(GROUPS)
     with pytest.raises(ConfigError, match="needs a ledger, found None"):
-        private_metric_frame(frame, privacy=Privacy("who", GROUPS, epsilon=1.0), **roles)
+        private_metric_frame(frame, privacy=Privacy("who", epsilon=1.0), **roles)
     with pytest.raises(ConfigError, match="epsilon"):
-        Privacy("who", GROUPS, ledger="none")
+        Privacy("who", ledger="none")
+    with pytest.raises(ConfigError, match="privacy_unit is missing"):
+        private_metric_frame(frame, privacy=Privacy(epsilon=1.0, ledger="none"), **roles)
 
 
 def test_an_error_of_the_engine_says_nothing_of_the_data():

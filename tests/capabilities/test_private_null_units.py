@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rai_scale.engines import engine_of
-from rai_scale.privacy import HashKey
+from rai_scale.privacy import HashKey, Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.plan import make_plan
 
@@ -17,7 +17,7 @@ def rows_counted(*, nullable: bool, sample_max_ids: bool) -> int:
     table = {"max_ids": 1, "sample_max_ids": sample_max_ids, "id": unit}
     frame = pd.DataFrame({"id": pd.array([1, 2, None], "Int64")})
     metadata = load_metadata({"": {"s": {"t": table}}})
-    plan = make_plan("SELECT COUNT(*) AS n FROM s.t", metadata, None, epsilon=1, delta=0)
+    plan = make_plan("SELECT COUNT(*) AS n FROM s.t", metadata, None, Privacy(epsilon=1, delta=0))
     schema = engine_of(frame).schema(frame)
     return exact_aggregates(plan, frame, HashKey(b"k"), schema)["a0"][0].as_py()
 

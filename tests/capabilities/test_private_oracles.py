@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError
+from rai_scale.privacy import Privacy
 from rai_scale.private_queries import (
     QueryRefusedError,
     exact_aggregates,
@@ -158,7 +159,7 @@ def outcome(query: str) -> str:
     """Return ``refused`` or ``answered``; anything else, or a difference, fails."""
     schema = engine_of(EXTREME).schema(EXTREME)
     try:
-        plan = make_plan(query, load_metadata(METADATA), schema, epsilon=1, delta=1e-6)
+        plan = make_plan(query, load_metadata(METADATA), schema, Privacy(epsilon=1, delta=1e-6))
     except ConfigError:
         return "refused"
     for table in (ORDINARY, EXTREME):
@@ -205,14 +206,16 @@ def test_no_literal_makes_a_condition_fail_on_a_row(template):
 def test_what_could_fail_is_refused_before_data_are_read(expression):
     schema = engine_of(EXTREME).schema(EXTREME)
     with pytest.raises(QueryRefusedError):
-        make_plan(query_of(expression), load_metadata(METADATA), schema, epsilon=1, delta=1e-6)
+        make_plan(
+            query_of(expression), load_metadata(METADATA), schema, Privacy(epsilon=1, delta=1e-6)
+        )
 
 
 @pytest.mark.parametrize("text", ["a\ud800", "a\0"])
 def test_texts_that_an_engine_cannot_hold_are_refused(text):
     assert outcome(query_of("flag", f"city = '{text}'")) == "refused"
-    with pytest.raises(ConfigError, match="keys="):
-        exact(query_of("city"), ORDINARY, METADATA, keys=[text])
+    with pytest.raises(ConfigError, match="groups="):
+        exact(query_of("city"), ORDINARY, METADATA, groups=[text])
 
 
 @pytest.mark.parametrize("name", engine_params(["dask", "spark"]))
@@ -242,7 +245,11 @@ def test_public_keys_match_whatever_the_dates_are(name, count):
     query = f"SELECT {name}, COUNT(*) AS n FROM S.people GROUP BY {name}"
     for table in (EXTREME, ORDINARY):
         release = private_sql(
-            query, {"people": table}, METADATA, epsilon=1, ledger="none", keys=[*keys, None]
+            query,
+            {"people": table},
+            METADATA,
+            groups=[*keys, None],
+            privacy=Privacy(epsilon=1, ledger="none"),
         )
         assert len(release.to_pandas()) == count + 1
 

@@ -19,7 +19,7 @@ from rai_scale.private_queries import exact_aggregates, load_metadata
 from rai_scale.private_queries.aggregates import Aggregate
 from rai_scale.private_queries.plan import QueryPlan, make_plan
 from rai_scale.private_queries.release import draw
-from tests.capabilities.private_cases import KEY, exact, people
+from tests.capabilities.private_cases import KEY, exact, people, with_privacy
 from tests.conftest import examples
 
 QUERY = (
@@ -45,7 +45,7 @@ def table_of(rows: list[tuple]) -> pa.Table:
 
 def plan_of(query: str = QUERY, metadata: dict | None = None, **options) -> QueryPlan:
     options = {"epsilon": 1, "delta": 1e-6, **options}
-    return make_plan(query, load_metadata(metadata or people()), SCHEMA, **options)
+    return make_plan(query, load_metadata(metadata or people()), SCHEMA, **with_privacy(**options))
 
 
 @cache
@@ -140,7 +140,7 @@ def test_public_keys_leave_rows_of_other_groups_out_before_bounding():
     metadata = people(max_ids=1)
     rows = table_of([(1, 7, 1.0)] * 20 + [(1, 8, 1.0)])
     query = "SELECT age, COUNT(*) AS n FROM S.people GROUP BY age"
-    assert exact(query, rows, metadata, keys={"age": [8]})["a0"].to_pylist() == [1]
+    assert exact(query, rows, metadata, groups={"age": [8]})["a0"].to_pylist() == [1]
 
 
 @pytest.mark.parametrize(

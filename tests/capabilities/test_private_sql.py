@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import BudgetExceededError, ConfigError, MissingColumnError, RaiScaleError
-from rai_scale.privacy import PrivacyWarning, open_ledger
+from rai_scale.privacy import Privacy, PrivacyWarning, open_ledger
 from rai_scale.privacy.disclosure import (
     PrivateComputationError,
     one_message,
@@ -18,7 +18,7 @@ from rai_scale.privacy.disclosure import (
     restricted_log,
 )
 from rai_scale.private_queries import advise, dry_run, private_histogram, private_sql
-from tests.capabilities.private_cases import people, pums
+from tests.capabilities.private_cases import people, pums, with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
@@ -37,7 +37,9 @@ LOUD = 1e5
 
 def run(query: str, frame=TABLE, metadata=None, **options):
     options = {"epsilon": LOUD, "delta": 1e-6, "ledger": "none", **options}
-    return private_sql(query, {"people": frame}, metadata or people(max_ids=1), **options)
+    return private_sql(
+        query, {"people": frame}, metadata or people(max_ids=1), **with_privacy(**options)
+    )
 
 
 ALL = {
@@ -96,7 +98,9 @@ def test_smartnoise_on_pandas_agrees_within_noise(reference_data):
     frame = pd.read_csv(reference_data / "pums" / "PUMS_pid.csv").dropna()
     query = "SELECT educ, COUNT(*) AS n, SUM(age) AS s FROM PUMS.PUMS GROUP BY educ ORDER BY educ"
     metadata = pums(max_ids=1, censor_dims=False)
-    ours = private_sql(query, {"PUMS": frame}, metadata, epsilon=LOUD, ledger="none").to_pandas()
+    ours = private_sql(
+        query, {"PUMS": frame}, metadata, privacy=Privacy(epsilon=LOUD, ledger="none")
+    ).to_pandas()
     metadata[""]["PUMS"]["PUMS"]["rows"] = 1000
     reader = snsql.from_df(
         frame, privacy=snsql.Privacy(epsilon=1000.0, delta=1e-6), metadata=metadata
@@ -137,18 +141,18 @@ def test_each_column_carries_its_noise():
 def test_public_keys_are_all_there_and_nothing_else_is():
     query = "SELECT city, age, COUNT(*) AS n FROM S.people GROUP BY city, age"
     keys = {"city": ["a", "nowhere", None], "age": [20, 999]}
-    release = run(query, keys=keys, delta=0)
+    release = run(query, groups=keys, delta=0)
     found = release.to_pandas()
     assert len(found) == 6
     assert found["n"].tolist() == [8, 0, 0, 0, 0, 0]
     many = [("a", i) for i in range(3000)]
-    assert run(query, keys=many, delta=0).to_pandas()["n"].sum() == 200
+    assert run(query, groups=many, delta=0).to_pandas()["n"].sum() == 200
     assert release.facts["groups"] == "public"
 
 
 def test_absent_public_keys_get_noise_too():
     query = "SELECT age, COUNT(*) AS n FROM S.people GROUP BY age"
-    found = run(query, keys=range(1000, 1400), epsilon=1, delta=0).to_pandas()
+    found = run(query, groups=range(1000, 1400), epsilon=1, delta=0).to_pandas()
     assert found["n"].std() == pytest.approx(1.36, rel=0.4)
 
 
@@ -156,11 +160,11 @@ def test_keys_that_do_not_fit_are_refused():
     query = "SELECT city, COUNT(*) AS n FROM S.people GROUP BY city"
     for keys, message in (
         ({"cty": ["a"]}, "Did you mean 'city'"),
-        ([1], "is no text"),
+        ([1], "not of type text"),
         ([("a", 1)], "1 parts"),
     ):
         with pytest.raises(ConfigError, match=message):
-            run(query, keys=keys)
+            run(query, groups=keys)
 
 
 REFUSED = {
@@ -259,7 +263,7 @@ def test_groups_found_in_the_data_need_a_delta_or_keys():
 
 def test_clamped_counts_are_not_negative():
     query = "SELECT age, COUNT(*) AS n FROM S.people GROUP BY age"
-    options = {"keys": range(1000, 1100), "epsilon": 0.1, "delta": 0}
+    options = {"groups": range(1000, 1100), "epsilon": 0.1, "delta": 0}
     assert run(query, **options).to_pandas()["n"].min() < 0
     clamped = run(query, metadata=people(max_ids=1, clamp_counts=True), **options)
     assert clamped.to_pandas()["n"].min() == 0
@@ -432,7 +436,7 @@ def test_private_manifests_hold_no_counts_and_no_timings():
 
 def test_a_dry_run_says_cost_noise_and_what_would_remain(ledger):
     query = "SELECT city, COUNT(*) AS n, SUM(income) AS s FROM S.people GROUP BY city"
-    plan = dry_run(query, people(max_ids=1), epsilon=1, delta=1e-5, ledger=ledger)
+    plan = dry_run(query, people(max_ids=1), privacy=Privacy(epsilon=1, delta=1e-5, ledger=ledger))
     assert plan.epsilon == 1
     assert plan.remaining_after == {"epsilon": 2.0, "delta": pytest.approx(1e-3 - 1e-5)}
     columns = plan.columns.set_index("aggregate")
@@ -448,7 +452,7 @@ def test_advise_finds_the_epsilon_of_an_error():
     options = {"delta": 1e-5}
     epsilon = advise(query, people(max_ids=1), {"rows": 4}, **options)
     assert epsilon == pytest.approx(0.5, rel=1e-4)
-    found = dry_run(query, people(max_ids=1), epsilon=epsilon, **options).columns
+    found = dry_run(query, people(max_ids=1), **with_privacy(epsilon=epsilon, **options)).columns
     assert found["expected_error"][0] <= 4
     with pytest.raises(ConfigError, match="'rows'"):
         advise(query, people(), {"row": 4}, **options)
@@ -460,9 +464,8 @@ def test_histograms_show_every_bin():
         "S.people",
         "age",
         people(max_ids=1),
-        epsilon=LOUD,
         edges=[0, 20, 30.5, 70, 99],
-        ledger="none",
+        privacy=Privacy(epsilon=LOUD, ledger="none"),
     )
     assert release.to_pandas().to_dict("list") == {"bin": [0, 1, 2, 3], "n": [0, 88, 312, 0]}
     release = private_histogram(
@@ -470,12 +473,16 @@ def test_histograms_show_every_bin():
         "S.people",
         "city",
         people(max_ids=1),
-        epsilon=LOUD,
         categories=["b", "z"],
-        ledger="none",
+        privacy=Privacy(epsilon=LOUD, ledger="none"),
     )
     assert release.to_pandas().to_dict("list") == {"category": ["b", "z"], "n": [200, 0]}
     with pytest.raises(ConfigError, match="rising"):
         private_histogram(
-            TABLE, "S.people", "age", people(), epsilon=1, edges=[3, 1], ledger="none"
+            TABLE,
+            "S.people",
+            "age",
+            people(),
+            edges=[3, 1],
+            privacy=Privacy(epsilon=1, ledger="none"),
         )

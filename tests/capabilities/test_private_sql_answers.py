@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy import PrivacyWarning, open_ledger
+from rai_scale.privacy import Privacy, PrivacyWarning, open_ledger
 from rai_scale.private_queries import load_metadata, private_histogram, private_sql
 from rai_scale.private_queries.plan import make_plan
-from tests.capabilities.private_cases import people
+from tests.capabilities.private_cases import people, with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
@@ -34,7 +34,7 @@ TABLE = pa.table(
 
 def ask(query: str, table: pa.Table = TABLE, metadata=None, **options):
     metadata = metadata or people(max_ids=1)
-    return private_sql(query, {"people": table}, metadata, **{**LOUD, **options})
+    return private_sql(query, {"people": table}, metadata, **with_privacy(**{**LOUD, **options}))
 
 
 def rows(query: str, *arguments, **options) -> list[list]:
@@ -139,7 +139,7 @@ def test_a_cell_that_has_no_answer_is_missing_and_the_rest_is_shown():
         "COUNT(*) / SQRT(COUNT(*) - 3) AS r, age + COUNT(*) AS t "
         "FROM S.people GROUP BY age ORDER BY age"
     )
-    found = rows(query, keys=[None, 20, 99], delta=0)
+    found = rows(query, groups=[None, 20, 99], delta=0)
     assert [row[:2] for row in found] == [[None, 15], [20, 15], [99, 0]]
     assert [row[2] is None for row in found] == [False, False, True]
     assert [row[3] is None for row in found] == [False, False, True]
@@ -160,7 +160,7 @@ def test_a_quotient_by_a_small_number_is_a_quotient():
 
 def test_functions_of_numbers_are_numbers_and_sort_as_such():
     query = "SELECT age, ROUND(COUNT(*) * 1.5, 1) AS r FROM S.people GROUP BY age ORDER BY r"
-    found = [row[1] for row in rows(query, keys=[20, 21, 55], delta=0)]
+    found = [row[1] for row in rows(query, groups=[20, 21, 55], delta=0)]
     assert found == sorted(found)
     assert found[0] == 0.0
 
@@ -170,7 +170,7 @@ def test_any_answer_can_be_stored_as_a_table():
         "SELECT age, IIF(COUNT(*) > 5, 'many', COUNT(*)) AS m, POWER(COUNT(*), 20) AS p, "
         "COUNT(*) + 100000000000000000000 AS h FROM S.people GROUP BY age ORDER BY age"
     )
-    release = ask(query, keys=[20, 99], delta=0)
+    release = ask(query, groups=[20, 99], delta=0)
     found = pa.Table.from_pandas(release.to_pandas()).to_pylist()
     assert [row["m"] for row in found] == ["many", "0"]
     assert found[0]["p"] == pytest.approx(15.0**20)
@@ -186,7 +186,9 @@ def test_distinct_and_parentheses_are_another_spelling(tmp_path):
         plain.replace("S.people", "(S.people)"),
         plain.replace("S.people", "((S.people)) AS q"),
     ]
-    plans = [make_plan(t, load_metadata(people()), None, epsilon=1, delta=1e-6) for t in texts]
+    plans = [
+        make_plan(t, load_metadata(people()), None, Privacy(epsilon=1, delta=1e-6)) for t in texts
+    ]
     assert {plan.parsed.text for plan in plans} == {plans[0].parsed.text}
 
 
@@ -194,7 +196,9 @@ def test_distinct_and_parentheses_are_another_spelling(tmp_path):
 def test_edges_of_any_size(edges):
     values = [edges[0], (edges[0] + edges[1]) / 2, edges[1], edges[2]]
     table = pa.table({"id": range(40), "income": pa.array(values * 10)})
-    release = private_histogram(table, "S.people", "income", people(max_ids=1), edges=edges, **LOUD)
+    release = private_histogram(
+        table, "S.people", "income", people(max_ids=1), edges=edges, **with_privacy(**LOUD)
+    )
     inside = [10 * sum(a <= v < b for v in values) for a, b in itertools.pairwise(edges)]
     assert release.to_pandas()["n"].tolist() == inside
 
@@ -222,7 +226,7 @@ def test_a_release_says_for_each_column_where_its_interval_is():
 
 def test_a_release_is_a_page_and_a_run_of_mlflow(tmp_path, monkeypatch):
     query = "SELECT city, COUNT(*) AS n, AVG(income) AS a FROM S.people GROUP BY city ORDER BY city"
-    release = ask(query, epsilon=1.5, keys={"city": ["a", "b", "<z>"]}, delta=0)
+    release = ask(query, epsilon=1.5, groups={"city": ["a", "b", "<z>"]}, delta=0)
     page = release.save_html(tmp_path / "release.html").read_text()
     assert "&lt;z&gt;" in page
     assert "<z>" not in page
@@ -282,7 +286,10 @@ def test_the_owner_shows_a_release_to_others_later(ledger):
 def test_sharing_uses_up_no_attempt(ledger):
     cost = [
         make_plan(
-            "SELECT COUNT(*) AS n FROM S.people", load_metadata(people()), None, epsilon=1, delta=0
+            "SELECT COUNT(*) AS n FROM S.people",
+            load_metadata(people()),
+            None,
+            Privacy(epsilon=1, delta=0),
         )
     ]
     costs, key = cost[0].budgeted.costs, "k" * 64

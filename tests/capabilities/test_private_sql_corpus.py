@@ -16,6 +16,7 @@ import snsql
 
 from rai_scale.errors import ConfigError
 from rai_scale.private_queries import private_sql
+from tests.capabilities.private_cases import with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -145,7 +146,7 @@ def upstream():
 
 def ours(query: str) -> pd.DataFrame:
     options = {"epsilon": 1e6, "delta": 1e-6, "ledger": "none"}
-    return private_sql(query, {"people": PEOPLE}, METADATA, **options).to_pandas()
+    return private_sql(query, {"people": PEOPLE}, METADATA, **with_privacy(**options)).to_pandas()
 
 
 def alike(theirs: Any, value: Any) -> bool:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from snsql.sql.parse import QueryParser
 
 from rai_scale.errors import ConfigError
+from rai_scale.privacy import Privacy
 from rai_scale.private_queries import private_sql
 from rai_scale.private_queries.intervals import Intervals
 from rai_scale.private_queries.nulls import null_safe
-from tests.capabilities.private_cases import people
+from tests.capabilities.private_cases import people, with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")
 
@@ -42,11 +43,9 @@ def release_of(rows: int, epsilon: float, mechanism: str):
         QUERY,
         {"people": pa.Table.from_pandas(frame)},
         metadata,
-        epsilon=epsilon,
-        delta=1e-6,
         mechanism=mechanism,
-        keys=range(GROUPS),
-        ledger="none",
+        groups=range(GROUPS),
+        privacy=Privacy(epsilon=epsilon, delta=1e-6, ledger="none"),
     )
     return frame.groupby("city")["age"], release
 
@@ -92,7 +91,9 @@ def test_a_function_without_a_rule_has_no_interval():
     table = pa.table({"id": range(50), "age": [30] * 50})
     query = "SELECT SIN(COUNT(*)) AS l, COUNT(*) / (COUNT(DISTINCT age) - 1) AS z FROM S.people"
     options = {"epsilon": 1e5, "ledger": "none"}
-    found = private_sql(query, {"people": table}, people(max_ids=1), **options).intervals()
+    found = private_sql(
+        query, {"people": table}, people(max_ids=1), **with_privacy(**options)
+    ).intervals()
     assert found[["l_low", "l_high"]].isna().all(axis=None)
     assert found["z_low"].tolist() == [-np.inf]
     assert found["z_high"].tolist() == [np.inf]
@@ -138,7 +139,9 @@ def test_functions_of_an_interval_hold_the_function_of_all_that_is_in_it(text, a
 def test_a_logarithm_has_an_interval_per_row():
     table = pa.table({"id": range(500), "age": [30] * 500})
     query = "SELECT LN(COUNT(*)) AS l, POWER(COUNT(*), 0.5) AS p FROM S.people"
-    release = private_sql(query, {"people": table}, people(max_ids=1), epsilon=1, ledger="none")
+    release = private_sql(
+        query, {"people": table}, people(max_ids=1), privacy=Privacy(epsilon=1, ledger="none")
+    )
     found = release.intervals()
     assert 5.9 < found["l_low"][0] < found["l_high"][0] < 6.6
     assert found[["p_low", "p_high"]].isna().all(axis=None)  # a whole number, cut off

@@ -19,7 +19,7 @@ from rai_scale.engines.local import LocalEngine
 from rai_scale.jobs.private_sql import run as job
 from rai_scale.privacy import Ledger, open_ledger
 from rai_scale.private_queries import api
-from tests.capabilities.private_cases import people
+from tests.capabilities.private_cases import people, with_privacy
 from tests.conftest import full
 from tests.jobs.small_lake import cli, write_config
 
@@ -48,7 +48,7 @@ def events(folder: Path) -> list[str]:
 
 def ask(folder: Path) -> Any:
     options = {"ledger": opened(folder), "epsilon": 1, "delta": 1e-6, "snapshot": "v1"}
-    return api.private_sql(QUERY, {"people": TABLE}, people(max_ids=1), **options)
+    return api.private_sql(QUERY, {"people": TABLE}, people(max_ids=1), **with_privacy(**options))
 
 
 def die(*_: object, **__: object) -> None:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_scale.errors import BudgetExceededError, ConfigError
-from rai_scale.privacy import open_ledger
+from rai_scale.privacy import Privacy, open_ledger
 from rai_scale.privacy.ledger.amounts import exact
 from rai_scale.privacy.noise import epsilon_for, rho_for
 from rai_scale.private_queries import advise, dry_run, load_metadata, private_sql
 from rai_scale.private_queries.plan import make_plan
-from tests.capabilities.private_cases import people
+from tests.capabilities.private_cases import people, with_privacy
 
 METADATA = people(max_ids=3)
 FOUND = "SELECT city, COUNT(*) AS n, SUM(age) AS s FROM S.people GROUP BY city"
@@ -28,7 +28,7 @@ TABLE = pa.table(
 
 def planned(query: str, **budget: object):
     options = {"delta": 0, **GAUSSIAN, **budget}
-    return make_plan(query, load_metadata(METADATA), None, **options).budgeted
+    return make_plan(query, load_metadata(METADATA), None, **with_privacy(**options)).budgeted
 
 
 @pytest.fixture
@@ -92,20 +92,20 @@ def test_delta_pays_for_naming_groups_only():
 def test_budgets_that_cannot_be_are_refused_before_the_charge(book, budget, said):
     options = {"delta": 1e-6, "ledger": book, **GAUSSIAN, **budget}
     with pytest.raises(ConfigError, match=said):
-        private_sql(FOUND, {"people": TABLE}, METADATA, **options)
+        private_sql(FOUND, {"people": TABLE}, METADATA, **with_privacy(**options))
     assert float(book.remaining("S.people.id")["rho"]) == 0.5
 
 
 def test_a_scope_of_zcdp_is_charged_rho_and_the_thresholds_delta(book):
     options = {"delta": "1e-6", "ledger": book, "snapshot": "v1", **GAUSSIAN}
-    release = private_sql(FOUND, {"people": TABLE}, METADATA, rho="0.3", **options)
+    release = private_sql(FOUND, {"people": TABLE}, METADATA, **with_privacy(rho="0.3", **options))
     left = book.remaining("S.people.id")
     assert (str(left["rho"]), float(left["delta"])) == ("0.2", 9e-6)
     assert release.metrics() == {"rho": 0.3, "delta": 1e-6, "rows": 3.0}
-    again = private_sql(FOUND, {"people": TABLE}, METADATA, rho="0.30", **options)
+    again = private_sql(FOUND, {"people": TABLE}, METADATA, **with_privacy(rho="0.30", **options))
     assert again.arrow == release.arrow and book.remaining("S.people.id") == left
     with pytest.raises(BudgetExceededError, match="rho"):
-        private_sql(FOUND, {"people": TABLE}, METADATA, rho="0.21", **options)
+        private_sql(FOUND, {"people": TABLE}, METADATA, **with_privacy(rho="0.21", **options))
 
 
 def test_a_scope_of_epsilon_needs_a_delta_at_which_rho_is_converted(tmp_path):
@@ -113,8 +113,10 @@ def test_a_scope_of_epsilon_needs_a_delta_at_which_rho_is_converted(tmp_path):
     book.create_scope("S.people.id", epsilon=5, delta=1e-5)
     options = {"ledger": book, "rho": 0.1, **GAUSSIAN}
     with pytest.raises(ConfigError, match="accounting='zcdp'"):
-        private_sql(WHOLE, {"people": TABLE}, METADATA, **options)
-    release = private_sql(WHOLE, {"people": TABLE}, METADATA, delta="1e-6", **options)
+        private_sql(WHOLE, {"people": TABLE}, METADATA, **with_privacy(**options))
+    release = private_sql(
+        WHOLE, {"people": TABLE}, METADATA, **with_privacy(delta="1e-6", **options)
+    )
     epsilon = 0.1 + 2 * math.sqrt(0.1 * math.log(1e6))
     assert 5 - float(book.remaining("S.people.id")["epsilon"]) == pytest.approx(epsilon, abs=1e-9)
     assert release.metrics()["epsilon"] == pytest.approx(epsilon)
@@ -122,22 +124,28 @@ def test_a_scope_of_epsilon_needs_a_delta_at_which_rho_is_converted(tmp_path):
 
 def test_what_is_shown_names_rho(book):
     options = {"rho": 0.3, "delta": 1e-6, **GAUSSIAN}
-    release = private_sql(FOUND, {"people": TABLE}, METADATA, ledger=book, **options)
+    release = private_sql(
+        FOUND, {"people": TABLE}, METADATA, **with_privacy(ledger=book, **options)
+    )
     info = release.columns_info.set_index("column")
     assert info.loc["n", "rho"] == pytest.approx(0.1) and math.isnan(info.loc["n", "epsilon"])
     page = release.to_html()
     assert "for rho 0.3 and delta 1e-06 together" in page and ">Rho</th>" in page
-    shown = dry_run(FOUND, METADATA, ledger=book, **options)
+    shown = dry_run(FOUND, METADATA, **with_privacy(ledger=book, **options))
     assert "charged: rho 0.3, delta 1e-06" in str(shown) and shown.epsilon is None
     assert shown.remaining_after["rho"] == pytest.approx(0.5 - 0.6)
-    plain = private_sql(FOUND, {"people": TABLE}, METADATA, epsilon=1, delta=1e-6, ledger="none")
+    plain = private_sql(
+        FOUND, {"people": TABLE}, METADATA, privacy=Privacy(epsilon=1, delta=1e-6, ledger="none")
+    )
     assert ">Rho</th>" not in plain.to_html()
 
 
 def test_advice_in_rho():
     options = {"delta": 1e-6, **GAUSSIAN}
     rho = advise(FOUND, METADATA, {"sum(age)": 700}, measure="rho", **options)
-    columns = dry_run(FOUND, METADATA, rho=rho, **options).columns.set_index("aggregate")
+    columns = dry_run(FOUND, METADATA, **with_privacy(rho=rho, **options)).columns.set_index(
+        "aggregate"
+    )
     assert columns.loc["sum(age)", "expected_error"] == pytest.approx(700, rel=1e-6)
     with pytest.raises(ConfigError, match="choose one of epsilon, rho"):
         advise(FOUND, METADATA, 5, measure="delta", **options)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
+from rai_scale.privacy import Privacy
 from rai_scale.private_queries import load_metadata, private_sql
 from rai_scale.private_queries.parse import parse
 from rai_scale.private_queries.plan import make_plan
@@ -45,7 +46,9 @@ def where(condition: str) -> str:
 
 
 def number(query: str, frame: Any = TABLE) -> Any:
-    found = private_sql(query, {"people": frame}, METADATA, epsilon=1e6, delta=0.1, ledger="none")
+    found = private_sql(
+        query, {"people": frame}, METADATA, privacy=Privacy(epsilon=1e6, delta=0.1, ledger="none")
+    )
     return found.to_pandas().iloc[0, 0]
 
 
@@ -132,7 +135,9 @@ def test_spellings_are_one_query(query, same):
 
 def test_columns_called_like_keywords_and_quarters():
     query = "SELECT date, COUNT(*) AS time FROM S.people AS x GROUP BY x.date ORDER BY date DESC"
-    found = private_sql(query, {"people": TABLE}, METADATA, epsilon=1e6, ledger="none", delta=0)
+    found = private_sql(
+        query, {"people": TABLE}, METADATA, privacy=Privacy(epsilon=1e6, ledger="none", delta=0)
+    )
     assert list(found.to_pandas().columns) == ["date", "time"]
     assert found.to_pandas().to_numpy().tolist() == [[1, N // 2], [0, N - N // 2]]
     for query in ("EXTRACT(QUARTER FROM seen)", "QUARTER(born)"):
@@ -172,7 +177,7 @@ def test_an_expression_without_bounds_is_not_summed():
         with pytest.raises(ConfigError, match="has no bounds"):
             make_plan(
                 f"SELECT SUM({expression}) AS s FROM S.people",
-                load_metadata(metadata), None, epsilon=1, delta=0,
+                load_metadata(metadata), None, Privacy(epsilon=1),
             )  # fmt: skip
     with pytest.raises(ConfigError, match="division"):
         exact("SELECT COUNT(income / age) AS s FROM S.people", TABLE, METADATA)
@@ -206,7 +211,7 @@ def test_one_person_moves_an_aggregated_expression_by_no_more_than_is_claimed(ro
     metadata = people(max_ids=2)
     sums = ", ".join(f"VAR({e}) AS x{i}" for i, e in enumerate(ADVERSARY))
     query = f"SELECT {sums} FROM S.people"
-    plan = make_plan(query, load_metadata(metadata), table.schema, epsilon=1, delta=1e-6)
+    plan = make_plan(query, load_metadata(metadata), table.schema, Privacy(epsilon=1, delta=1e-6))
     found = exact(query, table, metadata)
     for i, column in enumerate(plan.budgeted.columns):
         assert abs(found[f"a{i}"][0].as_py()) <= column.sensitivity.each

@@ -11,7 +11,7 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.private_queries import private_sql
-from tests.capabilities.private_cases import exact, people
+from tests.capabilities.private_cases import exact, people, with_privacy
 
 BIG = 10**17
 WHOLE = [BIG, BIG + 1, BIG + 2, -(BIG + 1), None, BIG + 1]
@@ -86,14 +86,17 @@ def test_groups_and_public_keys_are_exact(name):
     values = list(dict.fromkeys(v for v in TABLE[name].to_pylist() if v is not None))
     described = people(max_ids=9, censor_dims=False, **COLUMNS)
     query = f"SELECT {name}, COUNT(*) AS n FROM S.people GROUP BY {name}"
-    for options in ({}, {"keys": {name: values}}):
+    for options in ({}, {"groups": {name: values}}):
         release = private_sql(
-            query, {"people": TABLE}, described, epsilon=1e6, delta=0, ledger="none", **options
+            query,
+            {"people": TABLE},
+            described,
+            **with_privacy(epsilon=1e6, delta=0, ledger="none", **options),
         )
         found = release.to_pandas()[name].dropna()
         assert sorted(map(Decimal, map(str, found))) == sorted(map(Decimal, map(str, values)))
-    with pytest.raises(ConfigError, match="keys="):
-        exact(query, TABLE, described, keys={name: [1e17]} if name == "plain" else {name: ["x"]})
+    with pytest.raises(ConfigError, match="groups="):
+        exact(query, TABLE, described, groups={name: [1e17]} if name == "plain" else {name: ["x"]})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import rai_scale
 from rai_scale.errors import ConfigError
 from rai_scale.private_queries.problems import QueryRefusedError
-from tests.capabilities.private_cases import exact, people
+from tests.capabilities.private_cases import exact, people, with_privacy
 
 METADATA = people(seen={"type": "datetime"}, max_ids=1)
 INSTANTS = [
@@ -63,7 +63,7 @@ def test_literals_and_public_keys_are_brought_to_the_zone():
     assert exact(after, table(), METADATA, time_zone="Asia/Kathmandu")["a0"].to_pylist() == [2]
     groups = "SELECT seen, COUNT(*) AS n FROM S.people GROUP BY seen"
     found = exact(
-        groups, table(), METADATA, time_zone="Europe/Berlin", keys={"seen": [INSTANTS[7]]}
+        groups, table(), METADATA, time_zone="Europe/Berlin", groups={"seen": [INSTANTS[7]]}
     )
     assert found["k0"].to_pylist() == [dt.datetime(2025, 1, 1, 0, 30)]
 
@@ -76,7 +76,7 @@ def test_what_is_stated_and_refused():
             {"people": table()},
             METADATA,
             time_zone="Europe/Berlin",
-            **options,
+            **with_privacy(**options),
         )
     assert release.facts["time_zone"] == "Europe/Berlin"
     with pytest.raises(ConfigError, match=r"Did you mean 'Europe/Berlin'"):

@@ -56,7 +56,11 @@ def _fairness(folder: Path) -> dict[str, Any]:
 
 
 def _private_fairness(folder: Path) -> dict[str, Any]:
-    return {**_fairness(folder), "private": _private(folder, privacy_unit="id", groups=GROUPS)}
+    return {
+        **_fairness(folder),
+        "declared": {"groups": GROUPS},
+        "private": _private(folder, privacy_unit="id"),
+    }
 
 
 def _balance(folder: Path) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def _private_sql(folder: Path) -> dict[str, Any]:
         "source": {"people": str(folder / "lake")},
         "metadata": {"": {"s": {"people": {"max_ids": 1, **known}}}},
         "private": _private(folder),
-        "queries": [{**query, "keys": GROUPS}],
+        "queries": [{**query, "groups": GROUPS}],
     }
 
 

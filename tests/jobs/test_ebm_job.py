@@ -209,11 +209,11 @@ def private(lake, tmp_path_factory):
         "replace",
     )
     assert cli("budget", *made, "--ledger", ledger, "--force-ephemeral").code == 0
-    privacy = {"privacy_unit": "person", "classes": [0, 1], "epsilon": 2.0, "delta": 1e-5}
-    privacy["bounds"] = {"age": [18, 90], "job": ["clerk", "nurse"]}
+    privacy = {"privacy_unit": "person", "epsilon": 2.0, "delta": 1e-5}
     privacy |= {"ledger": ledger, "force_ephemeral": True, "scope": "people", "analyst": "ann"}
     base = {"source": str(lake), "output": str(folder / "out"), "features": ["age", "job"]}
-    base |= {"y_true": "y", "max_rounds": 20, "private": privacy}
+    base |= {"y_true": "y", "ebm_params": {"max_rounds": 20}, "private": privacy, "classes": [0, 1]}
+    base["privacy_bounds"] = {"age": [18, 90], "job": ["clerk", "nurse"]}
     path = write_config(folder / "ebm.yaml", base)
     return folder, base, cli("train-ebm", path, "--log-json")
 
@@ -252,17 +252,28 @@ def test_a_private_model_beyond_the_budget_or_without_bounds(private, tmp_path):
     path = write_config(tmp_path / "more.yaml", {**changed, "ebm_params": {"max_rounds": 21}})
     ran = cli("train-ebm", path)
     assert (ran.code, "over the budget of scope 'people'" in ran.text) == (1, True), ran.text
-    del changed["private"]
-    privacy = {**base["private"], "bounds": {"age": [18, 90]}}
-    ran = cli("train-ebm", write_config(tmp_path / "b.yaml", {**changed, "private": privacy}))
+    changed["privacy_bounds"] = {"age": [18, 90]}
+    ran = cli("train-ebm", write_config(tmp_path / "b.yaml", changed))
     assert (ran.code, "lacks 'job'" in ran.err) == (3, True)
     assert spent(base) == 1
     assert not (tmp_path / "out").exists()
 
 
+PRIVATE = {"privacy_unit": "person", "epsilon": 1, "delta": 0.1}
+PRIVATE |= {"ledger": "none", "scope": "s", "analyst": "a"}
+PUBLIC = {"privacy_bounds": {"age": [18, 90]}, "classes": [0, 1]}
 WRONG = {
     "an option of EBMs": ({"model": "tree"}, "model: tree does not take shards"),
-    "private and held out": ({"private": {"privacy_unit": "person", "bounds": {}, "classes": [0, 1], "epsilon": 1, "delta": 0.1, "ledger": "none", "scope": "s", "analyst": "a"}}, "a private EBM does not take shards"),
+    "private and held out": ({"private": PRIVATE, **PUBLIC}, "a private EBM does not take shards"),
+    "private without bounds": ({"private": PRIVATE}, "needs privacy_bounds and classes"),
+    "private regression": ({"private": PRIVATE, **PUBLIC, "task": "regression"}, "two classes"),
+    "private by rho": (
+        {"private": {**PRIVATE, "epsilon": None, "rho": 0.1}, **PUBLIC}, "private.epsilon",
+    ),
+    "an old key": (
+        {"private": {**PRIVATE, "bounds": {}}}, "private.bounds: is now called privacy_bounds",
+    ),
+    "bounds without private": (PUBLIC, "a model without private does not take privacy_bounds"),
     "no such feature": ({"features": ["age", "incme"]}, "Did you mean 'income'?"),
     "no such target": ({"y_true": "yy"}, "columns not found: 'yy'"),
     "the target is a feature": ({"features": ["age", "y"]}, "cannot be features"),

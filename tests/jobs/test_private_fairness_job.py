@@ -51,12 +51,15 @@ def new_ledger(folder: Path, epsilon: float = 10) -> None:
     opened.create_scope("people", epsilon=epsilon, delta=1e-5)
 
 
+GROUPS = {"race": ["A", "B", "none"], "sex": ["F", "M"]}
+
+
 def config(lake: Path, folder: Path, privacy: dict | None = None, **changes: object) -> str:
     base = {"source": str(lake), "output": str(folder / "out"), "y_true": "y", "y_pred": "p"}
     base |= {"sensitive_features": ["race", "sex"], "bootstrap": {"n_boot": 100}}
     base["metrics"] = ["selection_rate", "true_positive_rate", "f1_score"]
-    asked = {"privacy_unit": "person", "groups": {"race": ["A", "B", "none"], "sex": ["F", "M"]}}
-    asked |= {"epsilon": 2.0, "max_rows": 2, "scope": "people", "analyst": "ann"}
+    base["declared"] = {"groups": GROUPS, "max_rows": 2}
+    asked = {"privacy_unit": "person", "epsilon": 2.0, "scope": "people", "analyst": "ann"}
     asked |= {"ledger": f"sqlite:///{folder / 'ledger.db'}", "force_ephemeral": True}
     given = {**base, **changes, "private": {**asked, **(privacy or {})}}
     return write_config(folder / "fairness.yaml", given)
@@ -182,7 +185,7 @@ def test_every_engine_counts_the_same(name, request, lake, decisions, tmp_path):
     run = shell if name == "dask" else cli
     if name == "spark":
         request.getfixturevalue("spark_session")
-    path = config(lake, tmp_path, {"epsilon": NO_NOISE, "max_rows": 3})
+    path = config(lake, tmp_path, {"epsilon": NO_NOISE}, declared={"groups": GROUPS, "max_rows": 3})
     ran = run("fairness", path, "--engine", name)
     assert ran.code == 0, ran.text
     found = tables(tmp_path / "out")["by_group"].query("metric == 'selection_rate' and rows > 0")
@@ -215,8 +218,15 @@ WRONG = {
         "bootstrap.person cannot be used with private",
     ),
     "a search": ({"comparison": {"depth": 1}}, {}, "comparison.depth cannot be used with private"),
-    "groups not declared": ({}, {"groups": {"sex": ["F", "M"]}}, "list all values of 'race'"),
-    "another positive label": ({"pos_label": "yes"}, {}, "not among the labels of private"),
+    "groups not declared": (
+        {"declared": {"groups": {"sex": ["F", "M"]}}},
+        {},
+        "list all values of 'race'",
+    ),
+    "nothing declared": ({"declared": None}, {}, "private and declared"),
+    "no unit": ({}, {"privacy_unit": None}, "private.privacy_unit is missing"),
+    "an old key": ({}, {"groups": {}}, "private.groups: is now called declared.groups"),
+    "another positive label": ({"pos_label": "yes"}, {}, "not among declared.labels"),
     "both budgets": ({}, {"rho": 1.0}, "exactly one of epsilon and rho"),
     "no such unit": ({}, {"privacy_unit": "persn"}, "Did you mean 'person'"),
     "no such scope": ({}, {"scope": "peopl"}, "Did you mean 'people'?"),

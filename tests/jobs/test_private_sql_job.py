@@ -34,7 +34,7 @@ QUERIES = [
     {
         "name": "declared",
         "query": "SELECT ward, COUNT(DISTINCT patient) AS people FROM clinic.visits GROUP BY ward",
-        "keys": {"ward": ["east", "west", "none such"]},
+        "groups": {"ward": ["east", "west", "none such"]},
     },
     {"name": "mean_age", "query": "SELECT AVG(age) AS age FROM clinic.visits WHERE cost > 100"},
 ]

@@ -80,25 +80,26 @@ def grid_candidates():
 
 
 def private(ledger):
-    options = {"metadata": PEOPLE, "ledger": ledger, **PRIVATE}
     query = "SELECT g, COUNT(*) AS n, AVG(a) AS m FROM S.t GROUP BY g"
-    return rai_scale.private_sql(query, {"S.t": ROWS}, keys={"g": ["u", "v"]}, **options)
+    privacy = Privacy(ledger=ledger, **PRIVATE)
+    return rai_scale.private_sql(
+        query, {"S.t": ROWS}, PEOPLE, groups={"g": ["u", "v"]}, privacy=privacy
+    )
 
 
 def private_model(ledger):
+    asked = {**PRIVATE, "scope": "replace", "delta": 1e-6, "ledger": ledger}
     return glassbox.train_private_ebm(
-        ROWS, features=["a", "kind"], y_true="p", classes=[0, 1], privacy_unit="who",
-        privacy_bounds={"a": (-3, 3), "kind": ["k", "l"]}, delta=1e-6, ledger=ledger,
-        dataset="d", max_rounds=5, **{**PRIVATE, "scope": "replace"},
+        ROWS, features=["a", "kind"], y_true="p", classes=[0, 1], max_rounds=5,
+        privacy_bounds={"a": (-3, 3), "kind": ["k", "l"]}, privacy=Privacy("who", **asked),
     )  # fmt: skip
 
 
 def private_frame(ledger):
     return fairness.private_metric_frame(
         ROWS, metrics=["selection_rate", "accuracy_score"], **BY,
-        privacy=Privacy(
-            "who", {"g": ["u", "v"]}, 4.0, ledger, scope="s", analyst="me", dataset="d"
-        ),
+        privacy=Privacy("who", **{**PRIVATE, "epsilon": 4.0}, ledger=ledger),
+        declared=fairness.Declared({"g": ["u", "v"]}),
     )  # fmt: skip
 
 
@@ -144,7 +145,9 @@ CASES = {
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
     "PrivateRelease": private,
-    "DryRun": lambda _: dry_run("SELECT COUNT(*) AS n FROM S.t", PEOPLE, epsilon=1.0),
+    "DryRun": lambda _: dry_run(
+        "SELECT COUNT(*) AS n FROM S.t", PEOPLE, privacy=Privacy(epsilon=1.0)
+    ),
     "Verification": lambda ledger: ledger.verify(),
 }
 

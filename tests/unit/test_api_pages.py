@@ -22,9 +22,7 @@ LISTED = re.compile(
 TO_DOCUMENT = {
     *("rai_scale.engines.engine_named", "rai_scale.engines.engine_of"),
     *("rai_scale.pii.build_analyzer", "rai_scale.pii.get_analyzer", "rai_scale.pii.redact"),
-    *("rai_scale.pii.scan", "rai_scale.private_queries.advise"),
-    *("rai_scale.private_queries.dry_run", "rai_scale.private_queries.exact_aggregates"),
-    *("rai_scale.private_queries.load_metadata", "rai_scale.private_queries.private_histogram"),
+    *("rai_scale.pii.scan",),
     *("rai_scale.samples.planted_values", "rai_scale.tables.current_path"),
     *("rai_scale.tables.delete_table", "rai_scale.tables.one_table"),
     "rai_scale.tables.write_parquet",

@@ -236,6 +236,11 @@ def test_a_key_that_is_set_twice_is_refused(tmp_path):
         ("ebm", {"target": "y"}, "target: is now called y_true."),
         ("private_sql", {"tables": {}}, "tables: is now called source."),
         ("private_sql", {"epsilon": 1}, "epsilon: is now called private.epsilon."),
+        (
+            "private_sql",
+            {"queries": [{"name": "q", "query": "", "keys": []}]},
+            "queries.0.keys: is now called groups.",
+        ),
     ],
 )  # fmt: skip
 def test_an_old_key_is_answered_with_its_new_name(tmp_path, kind, old, new):

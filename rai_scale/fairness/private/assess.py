@@ -21,6 +21,7 @@ from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
 from rai_scale.fairness.assessment.interval_table import overall_table
 from rai_scale.fairness.assessment.positive_label import declared_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
+from rai_scale.fairness.private.declared import Declared
 from rai_scale.fairness.private.frame import PrivateMetricFrame
 from rai_scale.fairness.private.gaps import gap_end, part_of
 from rai_scale.fairness.private.intervals import level_places
@@ -54,6 +55,7 @@ def assess_private(
     y_pred: str,
     sensitive_features: str | Sequence[str],
     privacy: Privacy,
+    declared: Declared,
     control_features: str | Sequence[str] | None = None,
     pos_label: Any = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
@@ -69,10 +71,12 @@ def assess_private(
     frame, y_true, y_pred, sensitive_features, control_features, bootstrap
         As for :func:`~rai_scale.fairness.private.noisy_frame.private_metric_frame`.
     privacy : Privacy
-        The budget, the declared values, and where the release is charged.
+        The budget, and where it is charged.
+    declared : Declared
+        All values of the groups and labels, and how many rows of a unit are counted.
     pos_label : str, number or bool, optional
-        The one of ``labels`` that counts as positive; the others count as negative. Rows with
-        labels that were not declared are left out, as without it.
+        The one of the declared labels that counts as positive; the others count as negative. Rows
+        with labels that were not declared are left out, as without it.
     metrics, disparities, gates
         As for :func:`rai_scale.fairness.assess_fairness`; metrics of scores have no private form.
     small_group : int
@@ -89,7 +93,7 @@ def assess_private(
     BudgetExceededError
         Before any data are read.
     ConfigError
-        If something was asked for that cannot be computed; nothing is charged.
+        If what was asked for cannot be computed; nothing is charged.
     """
     bootstrap = symmetric(bootstrap)
     checks = gates_asked(gates, bootstrap.n_boot)
@@ -97,14 +101,14 @@ def assess_private(
     wanted = list(dict.fromkeys([*metrics, *(m for d in named for m in parts_of(d)[0])]))
     _refuse(wanted)
     counted, rows = {y_true: y_true, y_pred: y_pred}, frame
-    asked = privacy
+    values = declared
     if pos_label is not None:
         features = [*names_of(sensitive_features), *names_of(control_features or ())]
-        others = [privacy.privacy_unit, *features]
+        others = [privacy.unit, *features]
         rows, counted = declared_against_rest(
-            frame, list(counted), pos_label, privacy.labels, others=others
+            frame, list(counted), pos_label, declared.labels, others=others
         )
-        asked = replace(privacy, labels=(0, 1))
+        values = replace(declared, labels=(0, 1))
     mf = private_metric_frame(
         rows,
         metrics=wanted,
@@ -113,7 +117,8 @@ def assess_private(
         sensitive_features=sensitive_features,
         control_features=control_features,
         bootstrap=bootstrap,
-        privacy=asked,
+        privacy=privacy,
+        declared=values,
     )
     every = [*named, *(f"{m}_{kind}" for m in wanted if m in METRICS for kind in BOUNDED)]
     tables = {
@@ -152,7 +157,7 @@ def disparity_table(
     """Return disparities by name over the usable groups, with the bounds of ``private_gaps``.
 
     The columns are those of ``assessment.disparity_bands.disparity_table``. Of equalized odds the
-    groups are those that are usable for both rates. NaN bounds: the metric is no share of rows.
+    groups are those that are usable for both rates. NaN bounds: the metric is not a share of rows.
     """
     rows = []
     control = control_names(mf)
@@ -260,8 +265,8 @@ def _refuse(metrics: Sequence[str]) -> None:
 def _facts(mf: PrivateMetricFrame, privacy: Privacy) -> dict[str, Any]:
     kept = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
     facts = {name: mf.release.get(name) for name in kept}
-    facts |= {name: getattr(privacy, name) for name in ("privacy_unit", "scope", "analyst")}
-    return {**facts, "reservation": mf.release["reservation"]}
+    facts |= {"privacy_unit": privacy.unit, "analyst": privacy.analyst}
+    return {**facts, "scope": privacy.scope or "default", "reservation": mf.release["reservation"]}
 
 
 def _notes(mf: PrivateMetricFrame, facts: Mapping[str, Any]) -> list[str]:

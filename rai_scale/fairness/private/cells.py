@@ -1,8 +1,9 @@
-"""Cells with noise: counted once under a privacy budget, released once, computed on ever after.
+"""Cells with noise: counted once under a privacy budget and released once.
 
 Every cell of the *declared* product of values gets noise, also those without rows: which cells
-occur would itself tell of a person. Neighbouring tables differ in all rows of one privacy unit;
-at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of (unit, row).
+occur would itself disclose something about people. Neighbouring tables differ in all rows of one
+privacy unit; at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of (unit,
+row).
 """
 
 from __future__ import annotations
@@ -29,9 +30,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.ledger.amounts import Number, above_zero, exact
-from rai_scale.privacy.ledger.no_ledger import ledger_of
-from rai_scale.privacy.ledger.release import release_once
+from rai_scale.privacy.ledger.amounts import above_zero, exact
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
 from rai_scale.privacy.noise import Noise, epsilon_for, gaussian_for, laplace_for, rho_for
 from rai_scale.privacy.options import Privacy
@@ -44,11 +43,22 @@ _UNIT, _CELL, _ORDER = "rai_unit", "rai_cell", "rai_order"
 
 
 @dataclass(frozen=True)
-class Declared:
-    """The declared product of values: ``keys`` in order, and the values of each."""
+class DeclaredCells:
+    """The declared product of values.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Columns, in order.
+    levels : tuple of tuples
+        The values of each key, sorted.
+    max_rows : int
+        At most this many rows of a unit are counted.
+    """
 
     keys: tuple[str, ...]
     levels: tuple[tuple[Any, ...], ...]
+    max_rows: int = 1
 
     @property
     def size(self) -> int:
@@ -61,7 +71,9 @@ class Declared:
         return pd.DataFrame(list(product(*self.levels)), columns=list(self.keys))
 
 
-def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declared:
+def declare(
+    keys: Sequence[str], values: Mapping[str, Sequence[Any]], max_rows: int = 1
+) -> DeclaredCells:
     """Return the declared product.
 
     Raises
@@ -73,11 +85,13 @@ def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declare
         if key not in values:
             raise ConfigError(
                 f"groups must list all values of {key!r}: which values occur in the data would "
-                "tell of persons. Take them from public knowledge, such as a code list."
+                "disclose something about people. Take them from public knowledge, such as a code "
+                "list."
             )
         if len(set(values[key])) != len(values[key]) or not len(values[key]):
-            raise ConfigError(f"the values of {key!r} in groups must be distinct, and some.")
-    found = Declared(tuple(keys), tuple(tuple(sorted(values[key])) for key in keys))
+            raise ConfigError(f"the values of {key!r} must be distinct, at least one.")
+    levels = tuple(tuple(sorted(values[key])) for key in keys)
+    found = DeclaredCells(tuple(keys), levels, max_rows)
     if found.size > MAX_DECLARED:
         raise ConfigError(
             f"the declared values make {found.size:,} cells, at most {MAX_DECLARED:,} are released."
@@ -89,10 +103,11 @@ def declare(keys: Sequence[str], values: Mapping[str, Sequence[Any]]) -> Declare
 class NumberCells:
     """Table function: each row's unit, the number of its cell and its place in a random order.
 
-    Rows of undeclared values and rows without a unit are left out; a text that is no UTF-8 is none.
+    Rows with undeclared values and rows without a unit are left out. A text that is not valid UTF-8
+    counts as missing.
     """
 
-    declared: Declared
+    declared: DeclaredCells
     unit: str
     seed: int
     outputs: pa.Schema
@@ -115,26 +130,26 @@ class NumberCells:
 
 
 def exact_counts(
-    engine: Any, frame: Any, declared: Declared, asked: Privacy, seed: int
+    engine: Any, frame: Any, declared: DeclaredCells, unit: str, seed: int
 ) -> np.ndarray:
-    """Return the bounded count of each declared cell, int64; not to be shown to anybody.
+    """Return the bounded count of each declared cell, int64. It is not private.
 
     ``seed`` keys the hash that chooses which rows of a unit are counted; the same seed gives the
     same counts on every engine and for any partitioning.
     """
     levels = zip(declared.keys, declared.levels, strict=True)
     types = {key: type_of_values(values) for key, values in levels}
-    frame = engine.declared(frame, {**types, asked.privacy_unit: pa.string()})
-    unit = engine.schema(frame).field(asked.privacy_unit).type
-    outputs = pa.schema([(_UNIT, unit), (_CELL, pa.int64()), (_ORDER, pa.int64())])
-    function = NumberCells(declared, asked.privacy_unit, seed, outputs)
-    inputs = list(dict.fromkeys([asked.privacy_unit, *declared.keys]))
+    frame = engine.declared(frame, {**types, unit: pa.string()})
+    kind = engine.schema(frame).field(unit).type
+    outputs = pa.schema([(_UNIT, kind), (_CELL, pa.int64()), (_ORDER, pa.int64())])
+    function = NumberCells(declared, unit, seed, outputs)
+    inputs = list(dict.fromkeys([unit, *declared.keys]))
     rows = engine.map_partitions(frame, function, outputs, inputs=inputs, label="private cells")
     place = f"row_number() OVER (PARTITION BY {_UNIT} ORDER BY {_ORDER}, {_CELL})"
     kept = f"SELECT {_CELL}, {place} AS place FROM {SQL_ROWS}"  # noqa: S608
     totals = (
         f"SELECT {_CELL}, CAST(count(*) AS BIGINT) AS n FROM ({kept}) AS ranked "  # noqa: S608
-        f"WHERE place <= {int(asked.max_rows)} GROUP BY {_CELL}"
+        f"WHERE place <= {int(declared.max_rows)} GROUP BY {_CELL}"
     )
     selected = f"SELECT {_UNIT}, {_CELL}, {_ORDER} FROM {SQL_DATA}"  # noqa: S608
     table = engine.aggregate_sql(rows, selected, totals, keys=[_CELL], together=[_UNIT])
@@ -143,29 +158,29 @@ def exact_counts(
     return counts
 
 
-def noise_for(asked: Privacy) -> tuple[Noise, Cost]:
+def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     """Return the noise of each cell and what the release costs; reads no data.
 
     Raises
     ------
     ConfigError
-        If a budget is no number or out of range.
+        If the budget is not a number or out of range.
     """
-    delta = exact(asked.delta, "delta")
+    delta = exact(privacy.delta, "delta")
     if not 0 <= delta < 1:
         raise ConfigError("delta must lie from 0 to below 1.")
-    sensitivity = Bounding(asked.max_rows).by_rows(1)
+    sensitivity = Bounding(max_rows).by_rows(1)
     label = "metric_frame cells"
     epsilon: Fraction | None = None
-    if asked.rho is None:
-        epsilon = above_zero(asked.epsilon, "epsilon")
+    if privacy.rho is None:
+        epsilon = above_zero(privacy.epsilon, "epsilon")
         if not delta:
             noise = laplace_for(sensitivity, epsilon)
             laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
             return noise, Cost(label, epsilon, mechanism=laplace)
         rho = rho_for(epsilon, delta)
     else:
-        rho = above_zero(asked.rho, "rho")
+        rho = above_zero(privacy.rho, "rho")
     noise = gaussian_for(sensitivity, rho)
     gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
     if epsilon is None and delta:
@@ -173,7 +188,7 @@ def noise_for(asked: Privacy) -> tuple[Noise, Cost]:
     return noise, Cost(label, epsilon, delta, rho, gaussian)
 
 
-def release_cells(engine: Any, frame: Any, declared: Declared, asked: Privacy) -> Release:
+def release_cells(engine: Any, frame: Any, declared: DeclaredCells, privacy: Privacy) -> Release:
     """Charge, count, add noise, store: the noisy count of every declared cell.
 
     Raises
@@ -183,36 +198,25 @@ def release_cells(engine: Any, frame: Any, declared: Declared, asked: Privacy) -
     PrivateComputationError
         If the engine failed on the data; the message is always the same.
     """
-    noise, cost = noise_for(asked)
+    noise, cost = noise_for(privacy, declared.max_rows)
     described = {
         key: list(map(str, v)) for key, v in zip(declared.keys, declared.levels, strict=True)
     }
-    parameters = {name: None if v is None else exact(v, name) for name, v in _asked(asked).items()}
-    kept = {"max_rows": asked.max_rows, "dataset": asked.dataset}
-    query = f"cells of {', '.join(declared.keys)} per {asked.privacy_unit}"
+    budget = {"epsilon": privacy.epsilon, "delta": privacy.delta, "rho": privacy.rho}
+    parameters = {name: None if v is None else exact(v, name) for name, v in budget.items()}
+    kept = {"max_rows": declared.max_rows, "dataset": privacy.dataset}
+    query = f"cells of {', '.join(declared.keys)} per {privacy.unit}"
+
+    def counted() -> np.ndarray:
+        # the hash key changes with each release; a release is computed once
+        return exact_counts(engine, frame, declared, privacy.unit, secrets.randbits(63))
 
     def compute() -> tuple[bytes, dict[str, Any]]:
-        # the hash key rotates per release; a release is computed once
-        noisy = one_message(
-            lambda: noise.draw(exact_counts(engine, frame, declared, asked, secrets.randbits(63)))
-        )
+        noisy = one_message(lambda: noise.draw(counted()))
         table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
-        budget = {name: None if v is None else float(v) for name, v in parameters.items()}
-        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **budget, **kept}
+        spent = {name: None if v is None else float(v) for name, v in parameters.items()}
+        facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **spent, **kept}
         return to_ipc(table), facts
 
-    return release_once(
-        ledger_of(asked.ledger),
-        compute,
-        scope=asked.scope,
-        analyst=asked.analyst,
-        dataset=asked.dataset or "data",
-        costs=[cost],
-        idempotency_key=idempotency_key(query, described, {**parameters, **kept}, asked.snapshot),
-        visible_to=asked.visible_to,
-        query=query,
-    )
-
-
-def _asked(asked: Privacy) -> dict[str, Number | None]:
-    return {"epsilon": asked.epsilon, "delta": asked.delta, "rho": asked.rho}
+    key = idempotency_key(query, described, {**parameters, **kept}, privacy.snapshot)
+    return privacy.release(compute, costs=[cost], key=key, query=query)

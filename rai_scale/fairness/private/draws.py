@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.private.cells import Declared
+from rai_scale.fairness.private.cells import DeclaredCells
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.uncertainty.resample import Draw, generator_of
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 
 
-def declared_index(declared: Declared, names: Sequence[str]) -> pd.Index:
+def declared_index(declared: DeclaredCells, names: Sequence[str]) -> pd.Index:
     """Return the index of the declared combinations of some of the keys."""
     levels = [declared.levels[declared.keys.index(name)] for name in names]
     if len(names) == 1:
@@ -23,7 +23,7 @@ def declared_index(declared: Declared, names: Sequence[str]) -> pd.Index:
     return pd.MultiIndex.from_product(levels, names=list(names))
 
 
-def group_numbers(declared: Declared, roles: Roles) -> np.ndarray:
+def group_numbers(declared: DeclaredCells, roles: Roles) -> np.ndarray:
     """Return the number of each declared cell's group."""
     return declared.frame.groupby(roles.groups, sort=True).ngroup().to_numpy()
 
@@ -54,7 +54,7 @@ def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 def noisy_draws(
     cells: Cells,
-    declared: Declared,
+    declared: DeclaredCells,
     roles: Roles,
     noise: Noise,
     *,

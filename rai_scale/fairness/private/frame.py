@@ -1,14 +1,14 @@
-"""A private MetricFrame: every number computed from one release of noisy cells.
+"""A private MetricFrame: every number is computed from one release of noisy cells.
 
-Whatever is computed from a release costs nothing more (post-processing). Noisy counts of a group
-are projected onto counts of zero or more with the same total (the nearest in L2), because metrics
-need weights that are not negative; overall values come from the noisy sums over all groups, so that
-groups without rows do not add to them. Values that are mostly noise are left out (NaN).
+Computing from a release costs nothing more (post-processing). Noisy counts of a group are projected
+onto counts of zero or more with the same total (the nearest in L2), because metrics need weights
+that are not negative; overall values come from the noisy sums over all groups, so that groups
+without rows do not add to them. Values that are mostly noise are left out (NaN).
 
-Intervals of shares of rows, and of their differences and ratios between groups, hold noise and
-sampling of persons: :mod:`~rai_scale.fairness.private.shares`, ``private_gaps``. Other metrics, and
-comparisons with overall, have replicates: released cells are drawn anew (multinomial), noise of the
-release's scale is added, projected, and the metric computed.
+Intervals of shares of rows, and of their differences and ratios between groups, include noise and
+the sampling of people: see :mod:`~rai_scale.fairness.private.shares` and ``gaps``. Other metrics,
+and comparisons with overall, have replicates: cells are drawn from the released ones (multinomial),
+noise of the release's scale is added, they are projected, and the metric is computed.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _ends(
     quantile: float,
     by: Sequence[str],
 ) -> np.ndarray:
-    """Return one end of all intervals; a normal one where a metric is no share of rows."""
+    """Return one end of all intervals; a normal one where a metric is not a share of rows."""
     ends = values + norm.ppf(quantile) * spread
     upper = quantile > _HALF
     for i, metric in enumerate(found.measured.metrics):

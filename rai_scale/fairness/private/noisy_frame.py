@@ -10,7 +10,14 @@ import sklearn.metrics as skm
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.private.cells import NOISY, Declared, declare, noise_for, release_cells
+from rai_scale.fairness.private.cells import (
+    NOISY,
+    DeclaredCells,
+    declare,
+    noise_for,
+    release_cells,
+)
+from rai_scale.fairness.private.declared import Declared
 from rai_scale.fairness.private.frame import PrivateMetricFrame, frame_of_noisy, replicates_of
 from rai_scale.fairness.private.shares import NoisyCounts
 from rai_scale.measures.bootstrap import Bootstrap
@@ -31,6 +38,7 @@ def private_metric_frame(
     y_pred: str,
     sensitive_features: str | Sequence[str],
     privacy: Privacy,
+    declared: Declared,
     control_features: str | Sequence[str] | None = None,
     bootstrap: Bootstrap = Bootstrap(n_boot=REPLICATES),
 ) -> PrivateMetricFrame:
@@ -51,7 +59,9 @@ def private_metric_frame(
     sensitive_features, control_features : str or list of str
         Columns that make the groups.
     privacy : Privacy
-        The budget, and where it is charged.
+        The budget, and where it is charged. ``privacy_unit`` is needed.
+    declared : Declared
+        All values of the groups and labels, and how many rows of a unit are counted.
     bootstrap : Bootstrap
         Replicates behind the intervals of metrics that are not shares of rows (1,000 where
         ``n_boot`` is None), the quantiles of all intervals, and the seed of the replicates. The
@@ -81,15 +91,15 @@ def private_metric_frame(
         control_features=control_features,
     )
     roles, engine = plan.roles, engine_of(frame)
-    check_columns([privacy.privacy_unit], engine.columns(frame))
-    _refuse(plan.metrics, roles, privacy)
-    values = {**privacy.groups, y_true: privacy.labels, y_pred: privacy.labels}
-    declared = declare(roles.keys([]), values)
-    noise, _ = noise_for(privacy)
-    _try_out(declared, roles, plan.metrics, noise)
-    release = release_cells(engine, frame, declared, privacy)
+    check_columns([privacy.unit], engine.columns(frame))
+    _refuse(plan.metrics, roles, privacy.unit)
+    values = {**declared.groups, y_true: declared.labels, y_pred: declared.labels}
+    cells = declare(roles.keys([]), values, declared.max_rows)
+    noise, _ = noise_for(privacy, declared.max_rows)
+    _try_out(cells, roles, plan.metrics, noise)
+    release = release_cells(engine, frame, cells, privacy)
     counts = release.table()[NOISY].to_numpy().astype(float)
-    noisy = NoisyCounts(counts, declared, roles, noise, privacy.max_rows)
+    noisy = NoisyCounts(counts, cells, roles, noise, declared.max_rows)
     found = frame_of_noisy(noisy, plan.metrics, single=plan.single)
     found.release = {**release.metadata, "reservation": release.reservation}
     draws = replicates_of(found, bootstrap.n_boot or REPLICATES, bootstrap.random_state)
@@ -97,7 +107,7 @@ def private_metric_frame(
     return found
 
 
-def _refuse(metrics: Sequence[Metric], roles: Roles, privacy: Privacy) -> None:
+def _refuse(metrics: Sequence[Metric], roles: Roles, unit: str) -> None:
     odd = [
         metric.name
         for metric in metrics
@@ -108,17 +118,17 @@ def _refuse(metrics: Sequence[Metric], roles: Roles, privacy: Privacy) -> None:
             f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
             "numbers can."
         )
-    if privacy.privacy_unit in roles.groups:
-        raise ConfigError("the privacy unit cannot be a group.")
+    if unit in roles.groups:
+        raise ConfigError(f"the privacy unit {unit!r} cannot be a group.")
 
 
-def _try_out(declared: Declared, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
+def _try_out(cells: DeclaredCells, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
     """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
-    levels = zip(declared.keys, declared.levels, strict=True)
+    levels = zip(cells.keys, cells.levels, strict=True)
     few = {
         key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
     }
-    one = declare(declared.keys, few)
+    one = declare(cells.keys, few)
     counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
     found = frame_of_noisy(NoisyCounts(counts, one, roles, noise, 1), metrics, single=False)
     replicates_of(found, 2, 0)

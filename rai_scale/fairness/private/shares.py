@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from rai_scale.fairness.private.cells import Declared
+from rai_scale.fairness.private.cells import DeclaredCells
 from rai_scale.measures.flags import (
     NEEDS_NEGATIVES,
     NEEDS_POSITIVES,
@@ -37,9 +37,9 @@ from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 
 LEAST_ROWS = 30
-"""A value is usable where at least so many rows, times ``max_rows``, are behind it,"""
+"""A value is usable where at least this many rows, times ``max_rows``, are behind it,"""
 NOISE_MULTIPLE = 10.0
-"""and at least so many standard deviations of the noise of their sum."""
+"""and at least this many standard deviations of the noise of their sum."""
 NEAR = 13.0
 """Below so many, that it was declared usable tells of its noise: its interval is a wider one,"""
 NEAR_TAIL = 1 / 50
@@ -55,7 +55,7 @@ class NoisyCounts:
     ----------
     values : ndarray of float64, shape (..., cells)
         As released, in the order of ``declared``; leading axes are further releases.
-    declared : Declared
+    declared : DeclaredCells
     roles : Roles
     noise : Noise
         Of each cell.
@@ -64,7 +64,7 @@ class NoisyCounts:
     """
 
     values: np.ndarray
-    declared: Declared
+    declared: DeclaredCells
     roles: Roles
     noise: Noise
     max_rows: int
@@ -153,7 +153,7 @@ def variance_of(noise: Noise) -> float:
 
 
 def shares_of(noisy: NoisyCounts, metric: Metric, by: Sequence[str]) -> Shares | None:
-    """Return a metric by the declared levels of ``by``; None where it is no share of rows."""
+    """Return a metric by the declared levels of ``by``; None where it is not a share of rows."""
     declared, roles = noisy.declared, noisy.roles
     ones = Cells(declared.frame, np.ones(declared.size, np.int64))
     if not is_proportion(metric, ones, roles):
@@ -203,7 +203,7 @@ def _behind(noisy: NoisyCounts, metric: Metric) -> list[np.ndarray]:
     return found
 
 
-def _numbers(declared: Declared, by: Sequence[str]) -> tuple[np.ndarray, int]:
+def _numbers(declared: DeclaredCells, by: Sequence[str]) -> tuple[np.ndarray, int]:
     if not by:
         return np.zeros(declared.size, np.int64), 1
     grouped = declared.frame.groupby(list(by), sort=True)

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from rai_scale.fairness.assessment.options import Comparison
+from rai_scale.fairness.private.declared import Declared
 from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.private import PrivateOptions
+from rai_scale.jobs.private import PrivateOptions, need_unit
 from rai_scale.measures.bootstrap import Bootstrap
-
-
-class FairnessPrivacy(PrivateOptions):
-    """The private mode: noise once on the declared cells, everything else from that release.
-
-    Give ``epsilon`` (with ``delta``: Gaussian noise) or ``rho``.
-    """
-
-    privacy_unit: str
-    groups: dict[str, list[Any]] = Field(min_length=1)
-    labels: tuple[Any, ...] = (0, 1)
-    max_rows: int = Field(1, ge=1)
-
 
 EXACT_ONLY = ("score", "sample_weight", "compare_with", "mlflow")
 """Keys that have no private form; those of ``comparison`` besides ``small_group`` have none."""
 
 
 class FairnessJob(JobConfig):
-    """Configuration of ``rai-scale fairness``."""
+    """Configuration of ``rai-scale fairness``.
+
+    With ``private``, noise is added once to the counts of the values in ``declared``, and all
+    numbers are computed from that release. With a ``delta`` the noise is Gaussian.
+    """
 
     source: str
     table: str | None = None
@@ -59,7 +51,8 @@ class FairnessJob(JobConfig):
     comparison: Comparison = Comparison()
     compare_with: str | None = None
     gates: tuple[Gate, ...] = ()
-    private: FairnessPrivacy | None = None
+    private: PrivateOptions | None = None
+    declared: Declared | None = None
 
     old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
         "bootstrap_unit": ("bootstrap.person",),
@@ -69,14 +62,18 @@ class FairnessJob(JobConfig):
             for block, kind in (("bootstrap", Bootstrap), ("comparison", Comparison))
             for field in fields(kind)
         },
+        **{f"private.{field.name}": (f"declared.{field.name}",) for field in fields(Declared)},
     }
 
     @model_validator(mode="after")
     def _private(self) -> FairnessJob:
-        if self.private is None:
+        if (self.private is None) != (self.declared is None):
+            raise ValueError("private and declared (the values of the groups) need each other")
+        if self.private is None or self.declared is None:
             return self
-        if self.pos_label not in (None, *self.private.labels):
-            raise ValueError("pos_label is not among the labels of private: list all of them")
+        need_unit(self.private)
+        if self.pos_label not in (None, *self.declared.labels):
+            raise ValueError("pos_label is not among declared.labels: list all labels there")
         odd = [name for name in EXACT_ONLY if getattr(self, name)]
         odd += ["bootstrap.person"] if self.bootstrap and self.bootstrap.person else []
         for field in fields(Comparison):

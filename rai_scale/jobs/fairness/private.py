@@ -1,4 +1,4 @@
-"""The private mode of the fairness job: one release, and nothing exact in what it says."""
+"""The private mode of the fairness job: one release, and no exact number in what it writes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.private import charging, told_snapshot
 from rai_scale.tables.read import read_table
-from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
-    from rai_scale.jobs.fairness.config import FairnessPrivacy
-    from rai_scale.privacy.options import Privacy
+    from rai_scale.jobs.private import PrivateOptions
 
 SHARED = (
     *("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities"),
-    *("pos_label", "bootstrap", "gates"),
+    *("pos_label", "bootstrap", "declared", "gates"),
 )
-"""Options that the private mode has as well."""
+"""Keys that the private mode has as well."""
 
 
 def release(
-    asked: FairnessPrivacy, engine: Engine, inputs: Inputs, options: dict[str, Any]
+    asked: PrivateOptions, engine: Engine, inputs: Inputs, options: dict[str, Any]
 ) -> tuple[Any, tuple[str, ...]]:
     """Return the result of one release, with what is to be known of it.
 
@@ -43,7 +41,11 @@ def release(
         frame = one_message(lambda: read_table(source, engine))
         shared = {name: options[name] for name in SHARED}
         shared["small_group"] = options["comparison"].small_group
-        result = assess_private(frame, privacy=_asked(asked, source, ledger), **shared)
+        snapshot = told_snapshot(source, asked.snapshot)
+        privacy = asked.privacy(
+            ledger=ledger, dataset=asked.dataset or source.name, snapshot=snapshot
+        )
+        result = assess_private(frame, privacy=privacy, **shared)
     if source.unreadable:
         notes.append(f"{len(source.unreadable)} file(s) could not be opened and were left out.")
     return replace(result, notes=[*result.notes, *notes]), tuple(notes)
@@ -64,17 +66,3 @@ def summary_of(result: Any) -> str:
     if s["gates"]:
         text += f", {s['gates'] - s['gates_failed']} of {s['gates']} gates hold"
     return text
-
-
-def _asked(asked: FairnessPrivacy, source: TableSource, ledger: Any) -> Privacy:
-    """Return the options of the release; a hash of place and state tells one table from others."""
-    from rai_scale.privacy.options import Privacy
-
-    names = ("privacy_unit", "groups", "epsilon", "rho", "delta", "max_rows", "scope", "analyst")
-    return Privacy(
-        ledger=ledger,
-        labels=list(asked.labels),
-        dataset=asked.dataset or source.name,
-        snapshot=told_snapshot(source, asked.snapshot),
-        **{name: getattr(asked, name) for name in (*names, "visible_to")},
-    )

@@ -43,7 +43,9 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
     options = _options(config)
     notes: tuple[str, ...] = ()
     if config.private is not None:
-        result, notes = release(config.private, engine, inputs, options)
+        result, notes = release(
+            config.private, engine, inputs, {**options, "declared": config.declared}
+        )
     else:
         from rai_scale.fairness.assessment.assess import assess_fairness
 
@@ -105,7 +107,7 @@ def _metrics(config: FairnessJob, result: Any) -> list[dict[str, Any]]:
 
 
 def _options(config: FairnessJob) -> dict[str, Any]:
-    own = {*JobConfig.model_fields, "source", "table", "compare_with", "private"}
+    own = {*JobConfig.model_fields, "source", "table", "compare_with", "private", "declared"}
     return {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
 
 

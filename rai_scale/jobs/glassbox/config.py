@@ -9,36 +9,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from rai_scale.errors import did_you_mean
 from rai_scale.glassbox.options import EBMParams, Shards
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.private import PrivateOptions
+from rai_scale.jobs.private import PrivateOptions, need_unit
 
 _EBM_ONLY = ("shards", "interactions", "ebm_params", "sample_weight")
+_PRIVATE_ONLY = ("privacy_bounds", "classes", "bin_budget_frac")
 _NOT_PRIVATE = (
     *("shards", "interactions", "sample_weight", "mlflow"),
     *("holdout", "key_columns", "sensitive_features", "feature_types", "random_state"),
 )
-_PRIVATE_PARAMS = {"max_bins", "max_rounds", "learning_rate"}
-
-
-class EBMPrivacy(PrivateOptions):
-    """One private release; see :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`.
-
-    ``bounds`` holds for each feature its public range, or the list of its categories; ``classes``
-    the two public values of the target.
-    """
-
-    privacy_unit: str
-    bounds: dict[str, tuple[float, float] | tuple[str, ...]]
-    classes: tuple[bool | int | float | str, bool | int | float | str]
-    epsilon: float = Field(gt=0)
-    delta: float = Field(gt=0, lt=1)
-    max_leaves: int = Field(3, ge=2)
-    bin_budget_frac: float = Field(0.1, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _of_an_ebm(self) -> EBMPrivacy:
-        if self.visible_to:
-            raise ValueError("visible_to: who may see a private EBM is not kept in the ledger")
-        return self
+_PRIVATE_PARAMS = {"max_bins", "max_rounds", "max_leaves", "learning_rate"}
 
 
 def _shards_block(value: Any) -> Any:
@@ -49,18 +28,29 @@ class EBMJob(JobConfig):
     """Configuration of ``rai-scale train-ebm``.
 
     ``model`` names another glassbox instead of an EBM. With ``private`` the EBM is a private one,
-    and nothing is written that is not made of its release.
+    as of :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`, and everything that is written
+    is made of its release. ``privacy_bounds`` then gives the public range of each feature, or the
+    list of its categories, and ``classes`` the two public values of ``y_true``.
     """
 
     old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
-        **{name: (f"ebm_params.{name}",) for name in (*sorted(_PRIVATE_PARAMS), "outer_bags")},
+        **{
+            name: (f"ebm_params.{name}",)
+            for name in ("learning_rate", "max_bins", "max_rounds", "outer_bags")
+        },
         "min_rows_per_shard": ("shards.min_rows",),
+        "private.bounds": ("privacy_bounds",),
+        "private.max_leaves": ("ebm_params.max_leaves",),
+        **{f"private.{name}": (name,) for name in ("classes", "bin_budget_frac")},
     }
 
     source: str
     table: str | None = None
     model: Literal["ebm", "linear", "tree", "aplr"] = "ebm"
-    private: EBMPrivacy | None = None
+    private: PrivateOptions | None = None
+    privacy_bounds: dict[str, tuple[float, float] | tuple[str, ...]] = Field(default_factory=dict)
+    classes: tuple[bool | int | float | str, bool | int | float | str] | None = None
+    bin_budget_frac: float = Field(0.1, gt=0, lt=1)
     features: tuple[str, ...] = Field(min_length=1)
     y_true: str
     task: Literal["classification", "regression"] | None = None
@@ -83,21 +73,33 @@ class EBMJob(JobConfig):
         """Refuse options that would be passed over."""
         self._check_names()
         if self.private is not None:
-            if self.model != "ebm":
-                raise ValueError("private is for model: ebm")
+            self._check_private(self.private)
             self._refuse(_NOT_PRIVATE, "a private EBM")
             unfit = sorted(self.ebm_params.given().keys() - _PRIVATE_PARAMS)
             if unfit:
                 raise ValueError(f"a private EBM does not take ebm_params.{unfit[0]}")
-        elif self.model != "ebm":
+            return self
+        self._refuse(_PRIVATE_ONLY, "a model without private")
+        if self.model != "ebm":
             self._refuse(_EBM_ONLY, f"model: {self.model}")
         return self
+
+    def _check_private(self, private: PrivateOptions) -> None:
+        if self.model != "ebm":
+            raise ValueError("private is for model: ebm")
+        if self.task == "regression":
+            raise ValueError("a private EBM is for two classes: turn y_true into two classes")
+        need_unit(private)
+        if not self.privacy_bounds or self.classes is None:
+            raise ValueError("a private EBM needs privacy_bounds and classes")
+        if private.epsilon is None or not private.delta:
+            raise ValueError("a private EBM needs private.epsilon and private.delta, not rho")
 
     def _check_names(self) -> None:
         pairs = self.interactions if isinstance(self.interactions, tuple) else ()
         named = {"feature_types": list(self.feature_types)}
         named["interactions"] = [name for pair in pairs for name in pair]
-        named["private.bounds"] = [] if self.private is None else list(self.private.bounds)
+        named["privacy_bounds"] = list(self.privacy_bounds)
         known = [*self.features, self.y_true]
         for option, names in named.items():
             for name in names:

@@ -17,8 +17,9 @@ from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-    from rai_scale.jobs.glassbox.config import EBMJob, EBMPrivacy
+    from rai_scale.jobs.glassbox.config import EBMJob
     from rai_scale.jobs.job import Run
+    from rai_scale.jobs.private import PrivateOptions
 
 LIMITS = (
     "The guarantee is for the replacement of all rows of one person; the number of persons is "
@@ -29,7 +30,7 @@ LIMITS = (
 
 
 def release(
-    config: EBMJob, asked: EBMPrivacy, engine: Engine, inputs: Inputs, run: Run
+    config: EBMJob, asked: PrivateOptions, engine: Engine, inputs: Inputs, run: Run
 ) -> tuple[Any, dict[str, pd.DataFrame], dict[str, Any], dict[str, Any]]:
     """Return the model, its tables, the report, and what the manifest says of the release.
 
@@ -44,19 +45,12 @@ def release(
     from rai_scale.privacy.disclosure import one_message
 
     source = inputs.table
-    options = _options(config, asked)
     dataset = asked.dataset or source.name
+    key = _release_key(config, asked, source)
     with charging(asked) as (ledger, notes):
         frame = one_message(lambda: read_table(source, engine))
-        result = train_private_ebm(
-            frame,
-            **options,
-            ledger=ledger,
-            scope=asked.scope,
-            analyst=asked.analyst,
-            dataset=dataset,
-            idempotency_key=_release_key(options, source, asked.snapshot),
-        )
+        privacy = asked.privacy(ledger=ledger, dataset=dataset, snapshot=None, idempotency_key=key)
+        result = train_private_ebm(frame, privacy=privacy, **_options(config))
     shapes = shapes_of(result.model)
     tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
     report = _report(config, asked, run)
@@ -66,33 +60,32 @@ def release(
     return result.model, tables, report, asked.facts() | facts
 
 
-def _options(config: EBMJob, asked: EBMPrivacy) -> dict[str, Any]:
+def _options(config: EBMJob) -> dict[str, Any]:
     return {
         "features": list(config.features),
         "y_true": config.y_true,
-        "classes": list(asked.classes),
-        "privacy_unit": asked.privacy_unit,
-        "privacy_bounds": {name: list(bound) for name, bound in asked.bounds.items()},
-        "epsilon": asked.epsilon,
-        "delta": asked.delta,
-        "max_leaves": asked.max_leaves,
-        "bin_budget_frac": asked.bin_budget_frac,
-        **config.given("task", "max_bins", "max_rounds", "learning_rate"),
+        "classes": list(config.classes or ()),
+        "privacy_bounds": {name: list(bound) for name, bound in config.privacy_bounds.items()},
+        "max_leaves": 3,
+        "bin_budget_frac": config.bin_budget_frac,
+        **config.given("max_bins", "max_rounds", "max_leaves", "learning_rate"),
     }
 
 
-def _release_key(options: dict[str, Any], source: TableSource, snapshot: str | None) -> str | None:
+def _release_key(config: EBMJob, asked: PrivateOptions, source: TableSource) -> str | None:
     """Return an id of these settings on this state of the table; None where it is not known."""
-    state = snapshot or source.snapshot
+    state = asked.snapshot or source.snapshot
     if state is None:
         return None
+    options = {**_options(config), **config.given("task")}
     # the name that y_true had before: a re-run of an earlier release must not be charged again
-    named = {"target" if name == "y_true" else name: value for name, value in options.items()}
-    text = json.dumps([named, source.location, state], sort_keys=True)
+    options["target"] = options.pop("y_true")
+    options |= {name: getattr(asked, name) for name in ("privacy_unit", "epsilon", "delta")}
+    text = json.dumps([options, source.location, state], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _report(config: EBMJob, asked: EBMPrivacy, run: Run) -> dict[str, Any]:
+def _report(config: EBMJob, asked: PrivateOptions, run: Run) -> dict[str, Any]:
     known = ("run_id", "config_hash", "status", "engine", "package_version", "source")
     facts = run.facts()
     return {

@@ -16,12 +16,17 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
 
 
 class PrivateQuery(Frozen):
-    """A query; ``share`` is its part of the budget in proportion to those of the other queries."""
+    """A query; ``share`` is its part of the budget in proportion to those of the other queries.
+
+    ``groups`` declares the groups, from public knowledge.
+    """
+
+    old_keys: ClassVar[dict[str, tuple[str, ...]]] = {"keys": ("groups",)}
 
     name: str
     query: str
     share: float = Field(1.0, gt=0)
-    keys: dict[str, list[Any]] | list[Any] | None = None
+    groups: dict[str, list[Any]] | list[Any] | None = None
     groups_per_unit: int | None = Field(None, ge=1)
     rows_per_group: int | None = Field(None, ge=1)
 

@@ -91,7 +91,7 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
             metadata,
             goals,
             delta=planned.delta,
-            keys=query.keys,
+            groups=query.groups,
             mechanism=config.mechanism,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,

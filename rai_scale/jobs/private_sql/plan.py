@@ -120,6 +120,7 @@ def _planned(
     from rai_scale.private_queries.plan import make_plan
 
     described = load_metadata(metadata)
+    epsilon, rho = amount.get("epsilon"), amount.get("rho")
     try:
         named = parse(query.query, described, config.time_zone).facts.name
         table = _table_of(named, list(config.source))
@@ -127,18 +128,16 @@ def _planned(
             query.query,
             described,
             None if schemas is None else schemas[table],
-            epsilon=amount.get("epsilon"),
-            rho=amount.get("rho"),
-            delta=delta,
+            config.private.privacy(epsilon=epsilon, rho=rho, delta=delta),
+            groups=query.groups,
             mechanism=config.mechanism,
-            keys=query.keys,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,
             time_zone=config.time_zone,
         )
     except ConfigError as error:
         raise ConfigError(f"query {query.name!r}: {error}") from None
-    return Planned(query, amount.get("epsilon"), delta, plan, table, amount.get("rho"))
+    return Planned(query, epsilon, delta, plan, table, rho)
 
 
 def _table_of(name: str, known: Sequence[str]) -> str:

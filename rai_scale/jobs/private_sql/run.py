@@ -23,6 +23,7 @@ from rai_scale.tables.source import Lake
 if TYPE_CHECKING:
     from rai_scale.privacy.ledger.ledger import Ledger
     from rai_scale.privacy.ledger.no_ledger import NoLedger
+    from rai_scale.privacy.options import Privacy
 
 
 def find_inputs(config: PrivateSqlJob, engine: Engine) -> Inputs:
@@ -77,36 +78,36 @@ def _release_all(
     released = []
     for planned in plan_queries(config, inputs.given, schemas):
         snapshot = told_snapshot(sources[planned.table], config.private.snapshot)
-        options = {"metadata": inputs.given, "snapshot": snapshot, "ledger": ledger}
-        released.append(_release(config, planned, frames[planned.table], options))
+        budget = {"epsilon": planned.epsilon, "rho": planned.rho, "delta": planned.delta}
+        privacy = config.private.privacy(ledger=ledger, snapshot=snapshot, **budget)
+        frame = frames[planned.table]
+        released.append(_release(config, planned, frame, inputs.given, privacy))
     return released
 
 
 def _release(
-    config: PrivateSqlJob, planned: Planned, frame: Any, options: dict[str, Any]
+    config: PrivateSqlJob,
+    planned: Planned,
+    frame: Any,
+    metadata: dict[str, Any],
+    privacy: Privacy,
 ) -> Released:
     from rai_scale.private_queries.api import private_sql
 
-    query, asked = planned.query, config.private
+    query = planned.query
     key = None if config.hash_key is None else resolve_secret(config.hash_key).encode()
     try:
         release = private_sql(
             query.query,
             {planned.plan.parsed.facts.name: frame},
-            epsilon=planned.epsilon,
-            rho=planned.rho,
-            delta=planned.delta,
-            keys=query.keys,
+            metadata,
+            privacy=privacy,
+            groups=query.groups,
             mechanism=config.mechanism,
             groups_per_unit=query.groups_per_unit,
             rows_per_group=query.rows_per_group,
             time_zone=config.time_zone,
-            scope=asked.scope,
-            analyst=asked.analyst,
-            dataset=asked.dataset,
-            visible_to=asked.visible_to,
             hash_key=key,
-            **options,
         )
     except BudgetExceededError as error:
         raise GateFailed(f"query {query.name!r}: {error}") from None

@@ -1,4 +1,4 @@
-"""Exact amounts of privacy loss: whole numbers of a small unit, so that sums never drift.
+"""Exact amounts of privacy loss: integers of a small unit, so that sums never drift.
 
 Epsilon and rho are counted in units of 1e-12, delta in units of 1e-18. Costs are rounded up, caps
 and shares down.
@@ -48,7 +48,7 @@ def exact(value: Number, name: str) -> Fraction:
     Raises
     ------
     ConfigError
-        If the value is no finite number.
+        If the value is not a finite number.
     """
     try:
         if isinstance(value, bool):

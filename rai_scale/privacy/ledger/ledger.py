@@ -91,7 +91,7 @@ class Ledger(LedgerReader):
 
         With the first grant of a scope only matching requests are allowed; each must fit every
         grant that matches it, and the hard cap. A grant with a ``window`` counts the charges of
-        the last so many seconds; one without counts all. An amount of 0 takes a grant back.
+        this many last seconds; one without counts all. An amount of 0 takes a grant back.
         """
         self._write(
             lambda step: setup.grant(

@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 5
 
 
 def reserve(step: Step, request: Request) -> Reservation:
-    """Return the stored release of the request's key, take up its charge, or charge anew."""
+    """Return the stored release of the request's key, take up its charge, or charge again."""
     account = step.accounts.of(step.connection, request.scope)
     charge = total(request.costs, account.accounting, account.scope.neighbours)
     costs = [cost.to_dict() for cost in request.costs]
@@ -191,7 +191,7 @@ def shown_to(connection: Connection, reservation: str, analyst: str) -> Release:
     Raises
     ------
     ConfigError
-        If there is none, or it is not for this analyst; the message does not tell which.
+        If there is none, or it is not for this analyst; the message does not reveal which.
     """
     row = connection.execute(
         select(events).where(events.c.kind == "reserved", events.c.reservation == reservation)

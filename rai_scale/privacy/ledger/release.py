@@ -78,7 +78,7 @@ def release_once(
 def keep_alive(
     ledger: Ledger | NoLedger, reservation: Reservation, every: float = _RENEW_EVERY
 ) -> Iterator[None]:
-    """Renew a reservation every so many seconds while the block runs.
+    """Renew a reservation at regular intervals while the block runs.
 
     A renewal that fails is left out: at worst another run takes the charge up, and only one of the
     two releases is stored.

@@ -67,7 +67,7 @@ _SECOND = 1_000_000
 
 
 def checked_names(names: Sequence[str], what: str) -> None:
-    """Raise :class:`ConfigError` for a name that is no text of 1 to 200 characters, or ``*``."""
+    """Raise :class:`ConfigError` for a name that is not a text of 1 to 200 characters, or ``*``."""
     for name in names:
         if not isinstance(name, str) or not 0 < len(name) <= 200 or name == ANY:  # noqa: PLR2004
             raise ConfigError(f"{what} must be a text of 1 to 200 characters, and not '*'.")

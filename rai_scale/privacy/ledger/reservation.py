@@ -75,7 +75,7 @@ def to_ipc(table: pa.Table) -> bytes:
 
 
 def check_ipc(arrow: bytes) -> None:
-    """Raise :class:`ConfigError` for bytes that are no Arrow IPC stream."""
+    """Raise :class:`ConfigError` for bytes that are not an Arrow IPC stream."""
     try:
         with pa.ipc.open_stream(arrow) as reader:
             reader.read_all()

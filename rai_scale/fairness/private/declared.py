@@ -1,0 +1,48 @@
+"""What a private measure counts: declared before any data are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rai_scale.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Values from public knowledge, and how many rows of a privacy unit count.
+
+    Which values occur in the data would disclose something about people. Rows with other values
+    are not counted.
+
+    Parameters
+    ----------
+    groups : dict of str to list
+        All values of each sensitive and control feature.
+    labels : list
+        All labels that ``y_true`` and ``y_pred`` can hold.
+    max_rows : int
+        At most this many rows of a unit are counted. More rows mean more noise.
+
+    Raises
+    ------
+    OptionError
+        If ``max_rows`` is not an integer of at least 1, or values are not given as lists.
+    """
+
+    groups: Mapping[str, Sequence[Any]]
+    labels: Sequence[Any] = (0, 1)
+    max_rows: int = 1
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.max_rows, int) and not isinstance(self.max_rows, bool)
+        if not whole or self.max_rows < 1:
+            raise OptionError(
+                f"max_rows must be an integer of at least 1; found {self.max_rows!r}."
+            )
+        for name, values in {**self.groups, "labels": self.labels}.items():
+            if isinstance(values, str):
+                raise OptionError(f"the values of {name!r} must be a list; found one text.")
