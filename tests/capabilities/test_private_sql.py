@@ -191,7 +191,7 @@ REFUSED = {
     "SELECT COUNT(*) AS n FROM S.people WHERE city = 'a": "does not end",
     "SELECT COUNT(*) AS n FROM S.people WHERE city = 'a\\'": "does not end",
     "SELECT y.city, COUNT(*) AS n FROM S.people AS x GROUP BY y.city": "reads 'x'",
-    "SELECT city, COUNT(*) AS n FROM S.people GROUP BY 3": "no place",
+    "SELECT city, COUNT(*) AS n FROM S.people GROUP BY 3": "not a place",
     "SELECT city, COUNT(*) AS n FROM S.people GROUP BY 2": "an aggregate",
     "SELECT MEDIAN(age) AS n FROM S.people": "MEDIAN",
     "SELECT MAX(age) AS n FROM S.people": "MAX",
