@@ -238,8 +238,8 @@ def test_a_key_that_is_set_twice_is_refused(tmp_path):
         ("private_sql", {"epsilon": 1}, "epsilon: is now called private.epsilon."),
         (
             "private_sql",
-            {"queries": [{"name": "q", "query": "", "keys": []}]},
-            "queries.0.keys: is now called groups.",
+            {"queries": [{"name": n, "query": "", **old} for n, old in (("a", {}), ("b", {"keys": []}))]},
+            "queries.1.keys: is now called groups.",
         ),
     ],
 )  # fmt: skip
