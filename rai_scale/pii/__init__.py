@@ -1,4 +1,4 @@
-"""Personal data: find it, redact it and scan lakes for it, with Presidio's own answer."""
+"""Find and redact personal data in tables of any size, with the same results as Presidio."""
 
 from rai_scale import lazy
 

@@ -1,9 +1,9 @@
-"""Presidio's analyzer, built once per worker process and fed in batches.
+"""Presidio's analyzer, built once per worker process and applied to batches of texts.
 
-The answer for a text is that of ``AnalyzerEngine.analyze`` on that text alone; batches only spare
-work: spaCy runs over 256 texts at once, equal texts are analysed once, patterns run ahead of spaCy,
-and where only patterns are asked for, spaCy runs only on texts where one matched (it can only raise
-their scores).
+The result for a text is the one that ``AnalyzerEngine.analyze`` gives for that text alone. Batches
+only save work: spaCy runs over 256 texts at a time, equal texts are analysed once, and patterns run
+before spaCy. If only pattern recognizers are requested, spaCy runs only on the texts in which a
+pattern matched, because all it can do is raise their scores.
 """
 
 from __future__ import annotations
@@ -41,14 +41,31 @@ _BUILDING = threading.Lock()
 
 
 class Analysis(NamedTuple):
-    """The results for one text, or the type of the error that it raised."""
+    """The results for one text; ``error`` is the type of the exception if the analysis failed."""
 
     results: tuple[RecognizerResult, ...]
     error: str | None
 
 
 def get_analyzer(config: AnalyzerConfig) -> ValueAnalyzer:
-    """Return this process's analyzer for a configuration, built at the first call."""
+    """Return this process's analyzer for a configuration; the first call builds it.
+
+    Parameters
+    ----------
+    config : AnalyzerConfig
+        Equal configurations share one analyzer.
+
+    Returns
+    -------
+    ValueAnalyzer
+
+    Raises
+    ------
+    ConfigError
+        If a list, a pattern or an entity of the configuration is invalid.
+    MissingExtraError, MissingModelError
+        If Presidio or the spaCy model is not installed.
+    """
     key = config.model_dump_json()
     with _BUILDING:
         if key not in _ANALYZERS:
@@ -57,7 +74,7 @@ def get_analyzer(config: AnalyzerConfig) -> ValueAnalyzer:
 
 
 class ValueAnalyzer:
-    """Analyses many cells at once; safe to call from several threads, one at a time."""
+    """Analyses many texts per call; thread-safe, but calls run one after the other."""
 
     def __init__(self, config: AnalyzerConfig) -> None:
         self.config = config
@@ -76,13 +93,13 @@ class ValueAnalyzer:
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
-        """Return one :class:`Analysis` per text, in order.
+        """Return one :class:`Analysis` per text, in the order of ``texts``.
 
         Parameters
         ----------
         texts : sequence of str
         context : str, optional
-            Context word (the column's name), passed on only if ``column_context`` is set.
+            Context word (the name of the column); ignored unless ``column_context`` is set.
         """
         words = [context] if context and self.config.column_context else None
         distinct = list(dict.fromkeys(texts))
@@ -92,13 +109,13 @@ class ValueAnalyzer:
                 found.update(self._distinct(distinct[start : start + WINDOW], words))
         return [found[text] for text in texts]
 
-    def analyze_cells(
+    def analyze_values(
         self, texts: Sequence[str], context: str | None = None
     ) -> list[tuple[str, Analysis]]:
-        """Return per text what :meth:`analyze` says, and the text that it is said of.
+        """Return, for each text, the text that was analysed and its :class:`Analysis`.
 
-        That is the text itself; or, of a whole number in exponent form in whose plain digits
-        something is found, these digits.
+        The analysed text is the text itself. The exception is an integer in exponent form: if
+        something is found in its plain digits, the analysed text is these digits.
         """
         found = zip(texts, self.analyze(texts, context), strict=True)
         plain = [exponent_digits(text) for text in texts]
@@ -133,7 +150,7 @@ class ValueAnalyzer:
         return done
 
     def _look(self, text: str) -> Look | None:
-        """Return what patterns find in a text, or None where nothing can be found at all."""
+        """Return what the patterns find in a text, or None if no recognizer can find anything."""
         if len(text) > self.config.max_chars:
             raise TextTooLong
         if not text:
@@ -157,7 +174,7 @@ class ValueAnalyzer:
             try:
                 for text, artifacts in pipe:
                     done.append(self._one(text, context, artifacts))
-            except Exception:  # one text broke the pipe: the others must not suffer
+            except Exception:  # one text made the batch fail: analyse the others one by one
                 done += [self._one(text, context, None) for text in texts[len(done) :]]
         return done
 
@@ -173,7 +190,7 @@ class ValueAnalyzer:
 
 
 def analyze_arguments(config: AnalyzerConfig) -> dict[str, Any]:
-    """Return the keyword arguments for ``AnalyzerEngine.analyze``, the same for every text."""
+    """Return the keyword arguments of ``AnalyzerEngine.analyze``, which are equal for all texts."""
     return {
         "language": config.language,
         "entities": list(config.entities) if config.entities else None,
@@ -184,7 +201,15 @@ def analyze_arguments(config: AnalyzerConfig) -> dict[str, Any]:
 
 
 def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
-    """Build Presidio's engine with its own defaults and this configuration's additions.
+    """Build Presidio's engine from its default settings and the additions of a configuration.
+
+    Parameters
+    ----------
+    config : AnalyzerConfig
+
+    Returns
+    -------
+    AnalyzerEngine
 
     Raises
     ------
@@ -213,23 +238,23 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
 
 
 def check_model(model: str) -> None:
-    """Raise :class:`MissingModelError` unless the spaCy model is on this machine."""
+    """Raise :class:`MissingModelError` unless the spaCy model is installed on this machine."""
     import spacy.util
 
     if spacy.util.is_package(model) or Path(model).exists():
         return
     installed = spacy.util.get_installed_models()
     raise MissingModelError(
-        f"spaCy model {model!r} is not installed and is never downloaded. Installed: "
+        f"spaCy model {model!r} is not installed and is never downloaded. Installed models: "
         f"{', '.join(installed) or 'none'}.{did_you_mean(model, installed)} Install the model's "
-        "package on every worker, or name another one (model: in the configuration)."
+        "package on every worker, or set model to an installed one."
     )
 
 
 def use_bundled_suffix_list() -> None:
-    """Make Presidio's e-mail recognizer use the suffix list inside tldextract, on every worker.
+    """Make Presidio's e-mail recognizer use the suffix list that is bundled with tldextract.
 
-    It would otherwise download a new list at the first e-mail, and answers would depend on the day.
+    Otherwise it downloads a new list at the first e-mail address, and results depend on the day.
     """
     import tldextract.tldextract as module
 
@@ -237,10 +262,10 @@ def use_bundled_suffix_list() -> None:
 
 
 class _CatchTimeouts(logging.Filter):
-    """Raises where Presidio only warns of a time-out; holds back its DEBUG log.
+    """Raises an error where Presidio only warns about a timeout, and drops its DEBUG log.
 
-    What other patterns would find then is of no use, and each may take as long again. The log
-    quotes words of the text.
+    After a timeout the result is incomplete, and each further pattern may take as long again. The
+    DEBUG log quotes words of the text.
     """
 
     def __init__(self) -> None:
@@ -262,7 +287,7 @@ def _timeouts_raise() -> Iterator[None]:
     logger = logging.getLogger("presidio-analyzer")
     if _TIMEOUTS not in logger.filters:
         logger.addFilter(_TIMEOUTS)
-    if not logger.isEnabledFor(logging.WARNING):  # a silenced warning would hide the time-out
+    if not logger.isEnabledFor(logging.WARNING):  # a silenced warning would hide the timeout
         _TIMEOUTS.least = max(logging.INFO, logger.getEffectiveLevel())
         logger.setLevel(logging.WARNING)
     _TIMEOUTS.state.raises = True

@@ -1,4 +1,4 @@
-"""What is looked for, as plain values that travel to the workers."""
+"""What to search for, as plain values that can be sent to the workers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
-    """A model that cannot change and knows every key that it is given."""
+    """An immutable model that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PatternConfig(Frozen):
-    """A regex recognizer; Presidio's ``PatternRecognizer`` with one pattern."""
+    """A recognizer for a regular expression: Presidio's ``PatternRecognizer`` with one pattern.
+
+    Parameters
+    ----------
+    entity : str
+        Type of personal data that a match is reported as.
+    regex : str
+        Regular expression in the syntax of the ``regex`` package.
+    score : float
+        Score of a match, from 0 to 1.
+    context : sequence of str
+        Words near a match that raise its score.
+    """
 
     entity: str = Field(min_length=1)
     regex: str = Field(min_length=1)
@@ -23,12 +35,34 @@ class PatternConfig(Frozen):
 
 
 class AnalyzerConfig(Frozen):
-    """Arguments of Presidio's ``AnalyzerEngine`` and of its ``analyze``.
+    """Arguments of Presidio's ``AnalyzerEngine`` and of its ``analyze`` method.
 
-    ``model`` is an installed spaCy package or folder; it is never downloaded. ``max_chars`` is
-    spaCy's own limit: a longer cell is an error row, not a guess. ``max_work`` limits what
-    grows with the square of a text: its characters times the findings that words around them can
-    raise; the default is some minutes.
+    Parameters
+    ----------
+    language : str
+        Language code of the texts.
+    model : str
+        Installed spaCy package, or a folder with a model; it is never downloaded.
+    entities : sequence of str, optional
+        Types of personal data to search for; all that Presidio supports by default.
+    score_threshold : float, optional
+        Results with a lower score (0 to 1) are dropped; Presidio's own threshold by default.
+    allow_list : sequence of str
+        Texts that are not personal data.
+    allow_list_match : {"exact", "regex"}
+        How a finding is compared with ``allow_list``.
+    deny_lists : mapping of str to sequence of str
+        Words per entity that are always reported.
+    patterns : sequence of PatternConfig
+        Additional recognizers.
+    column_context : bool
+        Whether the name of a column is a context word for its values.
+    max_chars : int
+        Longest text that is analysed, in characters; a longer one fails. The default is spaCy's
+        own limit.
+    max_work : int
+        Limit on the characters of a text times its findings whose score context words can raise.
+        The time for a text grows with this product; at the default it is a few minutes.
     """
 
     language: str = "en"

@@ -1,7 +1,7 @@
-"""JSON text: its leaves, and the same text with some of them replaced.
+"""Find the leaves of a JSON text, and replace some of them.
 
-What is not replaced stays as it was written, to the byte: order and repeated keys, spaces, and
-numbers that no float can hold. Nothing here recurses with the depth of a document.
+Everything else stays as it was written, byte for byte: the order of keys, repeated keys, spaces,
+and numbers that no float can represent. The parser does not recurse into the levels of a document.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from rai_scale.pii.text_leaves import Leaf, Place, plain_number, to_json, valid_text
+from rai_scale.pii.text_leaves import TextLeaf, ValueNode, plain_number, to_json, valid_text
 
 INNER_DOCUMENTS = 16
-"""JSON in a text of JSON is opened so many times; what is below is one text."""
+"""Levels of JSON within JSON strings that are parsed; deeper ones are treated as plain text."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(
     r"(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
@@ -22,35 +22,35 @@ _SCALAR = re.compile(
 )
 _MINUS_INFINITY = "-Infinity"
 _PYTHON = {"true": "True", "false": "False", "NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
-"""How a whole cell of these values reads in a typed column."""
+"""How these JSON literals are written in a typed column."""
 
 
 class InvalidDocument(Exception):
-    """A text that begins like JSON is none, and rules for its leaves cannot be kept."""
+    """A text starts like JSON but is invalid, so the rules for its leaves cannot be applied."""
 
 
 class Part(NamedTuple):
-    """A stretch of a document that may be replaced: a leaf, or a text that is a document itself.
+    """A span of a document that may be replaced: a leaf, or a string that is itself a document.
 
-    ``owner`` is the number of the object that a key belongs to.
+    ``owner`` is the number of the object that a key belongs to; None if the span is not a key.
     """
 
     start: int
     end: int
-    leaf: Leaf | None
+    leaf: TextLeaf | None
     inner: Document | None = None
     owner: int | None = None
 
 
 class Document(NamedTuple):
-    """A JSON object or array, as its text, what may be replaced in it, and its keys that stay."""
+    """A JSON object or array: its text, the parts that may be replaced, and the keys that stay."""
 
     text: str
     parts: list[Part]
     names: set[tuple[int, str]]
 
-    def leaves(self) -> Iterator[Leaf]:
-        """Yield the leaves in the order of the text."""
+    def leaves(self) -> Iterator[TextLeaf]:
+        """Yield the leaves in the order in which they appear in the text."""
         for part in self.parts:
             if part.leaf is not None:
                 yield part.leaf
@@ -58,7 +58,7 @@ class Document(NamedTuple):
                 yield from part.inner.leaves()
 
     def write(self, texts: Iterator[str]) -> str:
-        """Return the text with the next of ``texts`` in place of each leaf that differs."""
+        """Return the document's text with each leaf replaced by the next of ``texts``."""
         keys = Keys(self.names)
         pieces, at = [], 0
         for part in self.parts:
@@ -77,9 +77,9 @@ class Document(NamedTuple):
 
 
 class Keys:
-    """New keys of objects and maps: two that differ must not become one, or a value is lost.
+    """New names for the keys of objects and maps; distinct keys stay distinct, or values are lost.
 
-    ``names`` are keys that stay, each with the number of its object.
+    ``names`` are the keys that stay, each with the number of its object.
     """
 
     def __init__(self, names: set[tuple[int, str]]) -> None:
@@ -88,7 +88,7 @@ class Keys:
         self._used: set[tuple[int, str]] = set()
 
     def of(self, owner: int, key: str, new: str) -> str:
-        """Return what a key becomes: ``new``, with ``_`` as long as another key has that name."""
+        """Return the new name of a key: ``new``, plus ``_`` until no other key has that name."""
         known = self._new.get((owner, key))
         if known is not None:
             return known
@@ -100,13 +100,21 @@ class Keys:
         return new
 
 
-def parse_document(text: str | None, place: Place, depth: int = 0) -> Document | None:
-    """Return the JSON object or array that a text is, or None if it is neither.
+def parse_document(text: str | None, node: ValueNode, depth: int = 0) -> Document | None:
+    """Return the JSON object or array in a text, or None if the text holds neither.
+
+    Parameters
+    ----------
+    text : str or None
+    node : ValueNode
+        The path of the value and the rules for its leaves.
+    depth : int
+        Number of JSON documents that enclose this text.
 
     Raises
     ------
     InvalidDocument
-        If the text begins like one, is none, and there are rules for its leaves.
+        If the text starts like an object or array but is invalid, and there are rules for leaves.
     """
     if not text:
         return None
@@ -114,23 +122,23 @@ def parse_document(text: str | None, place: Place, depth: int = 0) -> Document |
     if text[start : start + 1] not in ("{", "["):
         return None
     try:
-        return _Parser(text, depth).document(start, place)
+        return _Parser(text, depth).document(start, node)
     except (ValueError, IndexError):
-        if place.below:
+        if node.below:
             raise InvalidDocument from None
         return None
 
 
 class _Open(NamedTuple):
-    """An object or array under way, and its number."""
+    """An object or array that is being read, and its number."""
 
     close: str
-    place: Place
+    node: ValueNode
     number: int
 
 
 class _Parser:
-    """Reads one document with a stack of its own."""
+    """Reads one document; uses a stack instead of recursion."""
 
     def __init__(self, text: str, depth: int) -> None:
         self.text = text
@@ -139,17 +147,17 @@ class _Parser:
         self.names: set[tuple[int, str]] = set()
         self.objects = 0
 
-    def document(self, at: int, place: Place) -> Document:
+    def document(self, at: int, node: ValueNode) -> Document:
         stack: list[_Open] = []
-        here: Place | None = place
+        here: ValueNode | None = node
         while here is not None:
             at, here = self.value(at, here, stack)
         if at != len(self.text):
             raise ValueError
         return Document(self.text, self.parts, self.names)
 
-    def value(self, at: int, here: Place, stack: list[_Open]) -> tuple[int, Place | None]:
-        """Read one value, or open one; return where the next begins and its place."""
+    def value(self, at: int, here: ValueNode, stack: list[_Open]) -> tuple[int, ValueNode | None]:
+        """Read a value or enter an object or array; return the next position and node."""
         begin = self.text[at]
         if begin not in "{[":
             return self.after(self.scalar(at, here), stack)
@@ -161,8 +169,8 @@ class _Parser:
         stack.append(opened)
         return self.inside(at, opened)
 
-    def after(self, at: int, stack: list[_Open]) -> tuple[int, Place | None]:
-        """Close what ends here; return where the next value begins, and its place."""
+    def after(self, at: int, stack: list[_Open]) -> tuple[int, ValueNode | None]:
+        """Leave what ends here; return the position and node of the next value."""
         while stack:
             mark = self.text[at]
             at = self.skip(at + 1)
@@ -172,26 +180,26 @@ class _Parser:
                 raise ValueError
         return at, None
 
-    def inside(self, at: int, opened: _Open) -> tuple[int, Place]:
-        """Return where the next value of an object or array begins, and its place."""
+    def inside(self, at: int, opened: _Open) -> tuple[int, ValueNode]:
+        """Return the position and node of the next value of an object or array."""
         if opened.close == "]":
-            return at, opened.place.item()
+            return at, opened.node.item()
         if self.text[at] != '"':
             raise ValueError
         key, end = scanstring(self.text, at + 1, False)
-        place, known = opened.place.field(key)
+        node, known = opened.node.field(key)
         if known:
             self.names.add((opened.number, key))
         else:
-            leaf = Leaf(place.path, valid_text(key), place.rule)
+            leaf = TextLeaf(node.path, valid_text(key), node.rule)
             self.parts.append(Part(at, end, leaf, owner=opened.number))
         at = self.skip(end)
         if self.text[at] != ":":
             raise ValueError
-        return self.skip(at + 1), place
+        return self.skip(at + 1), node
 
-    def scalar(self, at: int, here: Place) -> int:
-        """Read a text, number or literal; return where the next token begins."""
+    def scalar(self, at: int, here: ValueNode) -> int:
+        """Read a string, number or literal; return the position of the next token."""
         if self.text[at] == '"':
             value, end = scanstring(self.text, at + 1, False)
             self.string(at, end, valid_text(value), here)
@@ -205,19 +213,19 @@ class _Parser:
             value, end, number = found[0], found.end(), found["number"] is not None
         if here.rule is not None and value != "null":
             whole = plain_number(value) if number else _PYTHON[value]
-            self.parts.append(Part(at, end, Leaf(here.path, whole, here.rule)))
+            self.parts.append(Part(at, end, TextLeaf(here.path, whole, here.rule)))
         elif number:
-            self.parts.append(Part(at, end, Leaf(here.path, value)))
+            self.parts.append(Part(at, end, TextLeaf(here.path, value)))
         return self.skip(end)
 
-    def string(self, start: int, end: int, value: str, here: Place) -> None:
+    def string(self, start: int, end: int, value: str, here: ValueNode) -> None:
         inner = None
         if here.rule is None and self.depth < INNER_DOCUMENTS:
             inner = parse_document(value, here, self.depth + 1)
         if inner is not None:
             self.parts.append(Part(start, end, None, inner))
         else:
-            self.parts.append(Part(start, end, Leaf(here.path, value, here.rule)))
+            self.parts.append(Part(start, end, TextLeaf(here.path, value, here.rule)))
 
     def skip(self, at: int) -> int:
         return _SPACE.match(self.text, at).end()  # type: ignore[union-attr]

@@ -1,9 +1,11 @@
-"""Findings and row status as nested columns, and the tables that are taken from them."""
+"""Findings and row status as nested columns, and the tables that are derived from them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,22 +17,19 @@ STATUS, ERROR, FINDINGS = "_rai_status", "_rai_error", "_rai_findings"
 OK, FAILED = "ok", "error"
 
 FINDING = pa.struct(
-    [
-        ("column", pa.string()),
-        ("entity", pa.string()),
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-        ("score", pa.float64()),
-        ("recognizer", pa.string()),
-        ("operator", pa.string()),
-    ]
+    {
+        **dict.fromkeys(("column", "entity"), pa.string()),
+        **dict.fromkeys(("start", "end"), pa.int32()),
+        "score": pa.float64(),
+        **dict.fromkeys(("recognizer", "operator"), pa.string()),
+    }
 )
 DETAILS = pa.schema([(STATUS, pa.string()), (ERROR, pa.string()), (FINDINGS, pa.list_(FINDING))])
 
 
 @dataclass(frozen=True)
 class QuarantineCorrupt:
-    """Make a line that could not be read a failed row, and drop its raw text."""
+    """Mark a line that could not be parsed as a failed row, and drop its raw text."""
 
     outputs = pa.schema([(CORRUPT, pa.string()), *list(DETAILS)[:2]])
     inputs = (CORRUPT, STATUS, ERROR)
@@ -50,42 +49,35 @@ class QuarantineCorrupt:
 
 @dataclass(frozen=True)
 class CountFindings:
-    """Count what was replaced or kept, per column, entity and operator, in the rows that are good.
+    """Count the findings of the rows that succeeded, per column, entity and operator.
 
-    ``cells`` counts the rows in which a column was changed; what is kept is not.
+    ``cells`` counts the rows in which a value of the column was changed; the operator ``keep``
+    changes nothing.
     """
 
     schema = pa.schema(
-        [
-            ("column", pa.string()),
-            ("entity", pa.string()),
-            ("operator", pa.string()),
-            ("findings", pa.int64()),
-            ("cells", pa.int64()),
-        ]
+        {
+            **dict.fromkeys(("column", "entity", "operator"), pa.string()),
+            **dict.fromkeys(("findings", "cells"), pa.int64()),
+        }
     )
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the counts of a staged batch; cells per column have no entity."""
-        findings: Counter[tuple[str, str | None, str | None]] = Counter()
-        cells: Counter[tuple[str, str | None, str | None]] = Counter()
+        """Return the counts of a staged batch; the rows that count ``cells`` have no entity."""
+        findings: Counter[tuple[str, str, str]] = Counter()
+        changed: Counter[str] = Counter()
         for row in _good(table)[FINDINGS].to_pylist():
-            for found in row:
-                findings[found["column"], found["entity"], found["operator"]] += 1
-            for column in {found["column"] for found in row if found["operator"] != KEEP}:
-                cells[column, None, None] += 1
+            findings.update((f["column"], f["entity"], f["operator"]) for f in row)
+            changed.update({f["column"] for f in row if f["operator"] != KEEP})
         rows = [(*key, n, 0) for key, n in findings.items()]
-        rows += [(*key, 0, n) for key, n in cells.items()]
-        columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
-        return pa.table(
-            [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)], self.schema
-        )
+        rows += [(column, None, None, 0, n) for column, n in changed.items()]
+        return table_of_rows(rows, self.schema)
 
 
 @dataclass(frozen=True)
 class GoodRows:
-    """Keep the rows that did not fail, without the nested columns."""
+    """Keep the rows that succeeded, without status, error and findings."""
 
     columns: tuple[str, ...]
     cheap = True
@@ -97,7 +89,7 @@ class GoodRows:
 
 @dataclass(frozen=True)
 class FailedRows:
-    """Keep the keys of the rows that failed, and what failed; no value of the row."""
+    """Keep the key and the error of each row that failed, and none of its values."""
 
     keys: tuple[str, ...]
     cheap = True
@@ -113,7 +105,7 @@ class FailedRows:
 
 @dataclass(frozen=True)
 class FindingRows:
-    """One row per finding of a good row, with the key of its row; never the value."""
+    """One row per finding in a row that succeeded, with that row's key; never the value."""
 
     keys: tuple[str, ...]
     cheap = True
@@ -131,6 +123,13 @@ class FindingRows:
         fields = [pc.struct_field(flat, field.name) for field in FINDING]
         keys = [table[key].combine_chunks().take(rows) for key in self.keys]
         return pa.table([*keys, *fields], names=[*self.keys, *(f.name for f in FINDING)])
+
+
+def table_of_rows(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Return an Arrow table made of rows, each with its values in the order of ``schema``."""
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    arrays = [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema)
 
 
 def _good(table: pa.Table) -> pa.Table:

@@ -1,9 +1,10 @@
-"""What a column's name says about its content: one table of rules, in the words of data teams.
+"""What the name of a column implies about its content: one table of rules for English names.
 
-The words of other languages stand in ``column_names.yaml``.
+``column_names.yaml`` has the words of other languages.
 
-A rule must fit the end of the name, up to an ending that keeps the meaning: ``work_email_2``
-is an e-mail address, ``email_count``, ``zip_file`` and ``doctor_note`` are something else.
+A rule must match the end of the name, apart from a suffix that does not change its meaning:
+``work_email_2`` is an e-mail address; ``email_count``, ``zip_file`` and ``doctor_note`` are not
+personal data.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     ("NRP", r"nationality|citizenship|religion|ethnicity|ethnic_?(group|origin)|race"),
 )
-"""Entity and pattern; the first that fits speaks, so that ``ip_address`` is no place."""
+"""Entity and pattern; the first match decides, so that ``ip_address`` is not a location."""
 
 _ENDING = (
     r"(_?\d+|_last|_(raw|text|txt|str|string|value|orig|original|old|new|current|previous|primary"
@@ -70,7 +71,7 @@ _ENDING = (
 
 
 def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return the rules, then the words of other languages, whole words only."""
+    """Return the rules, followed by the words of other languages, which match whole words only."""
     rules = [(entity, rf"({rule})(e?s)?") for entity, rule in RULES]
     text = resources.files("rai_scale.pii").joinpath("column_names.yaml").read_text("utf-8")
     for entity, languages in yaml.safe_load(text).items():
@@ -80,7 +81,7 @@ def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 _COMPILED = _compiled()
-_SAYS_NOTHING = re.compile(
+_NOT_PERSONAL = re.compile(
     r"(is|has|had|can|no|n|num|nb|count|total|max|min|avg|mean|share|pct|hash|hashed|encrypted|opt"
     r"|allow|allows|valid|invalid|missing|type|anzahl|ist|hat|tiene|aantal|heeft)_.*"
     r"|number_of_.*"
@@ -88,22 +89,26 @@ _SAYS_NOTHING = re.compile(
     r"|(.*_)?(company|vendor|merchant|branch|office|warehouse|store|server|host)_(street|city|town"
     r"|addr(ess)?|zip(_?code)?|lat(itude)?|lon(gitude)?|lng|ip)"
 )
-"""Flags, numbers of things, and addresses of what is no person."""
+"""Flags, counts, and addresses that do not belong to a person."""
 
 
 def entities_of_name(name: str) -> tuple[str, ...]:
-    """Return the entity that a column (or the last part of a path) is named after, or nothing.
+    """Return the entity that the name of a column implies: a tuple of one entity, or empty.
 
-    ``customerEmail``, ``user.email`` and ``E-Mail`` all say ``EMAIL_ADDRESS``; ``email_verified``
-    and ``card_type`` say nothing. A dot may also abbreviate (``Phone No.``, ``S.S.N.``), and what
-    stands in brackets explains (``Full Name (Legal)``).
+    Parameters
+    ----------
+    name : str
+        Name of a column, or a path such as ``user.email``, of which the last part counts.
+        ``customerEmail``, ``user.email`` and ``E-Mail`` all imply ``EMAIL_ADDRESS``;
+        ``email_verified`` and ``card_type`` imply nothing. Dots of abbreviations (``Phone No.``,
+        ``S.S.N.``) and text in parentheses (``Full Name (Legal)``) are taken into account.
     """
     name = name.replace("[]", "")
     letters = re.sub(r"(?<![A-Za-z])([A-Za-z])\.(?=[A-Za-z](?![A-Za-z]))", r"\1", name)
     last = letters.rstrip(". ").rsplit(".", 1)[-1]
     for part in (last, letters, re.sub(r"\s*\([^)]*\)", "", letters)):
         plain = _plain(part)
-        if _SAYS_NOTHING.fullmatch(plain):
+        if _NOT_PERSONAL.fullmatch(plain):
             return ()
         fits = next((entity for entity, rule in _COMPILED if rule.fullmatch(plain)), None)
         if fits is not None:
@@ -122,12 +127,12 @@ _PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]
 
 
 def looks_personal(name: str) -> bool:
-    """Whether the name of a column or field is itself an e-mail address or a long number."""
+    """Return whether the name of a column or field is itself an e-mail address or long number."""
     return _PERSONAL.search(name) is not None
 
 
 def shown_type(kind: pa.DataType) -> str:
-    """Return a type in words, without its fields where the name of one looks personal."""
+    """Return a type as text, without its fields if the name of one looks like personal data."""
     return str(kind).split("<", 1)[0] if _has_personal_names(kind) else str(kind)
 
 

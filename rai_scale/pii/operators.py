@@ -1,4 +1,4 @@
-"""Presidio's operators per entity, from plain values; their secrets are never shown."""
+"""Presidio's operators per entity, made from plain values; their secrets are never shown."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ if TYPE_CHECKING:
 
 DEFAULT = "DEFAULT"
 KEEP = "keep"
-_ASK = "; add it to entities, or leave its operator out."
+_NOT_SEARCHED = "; add it to entities, or remove its operator."
 
 
 class Operators:
-    """One operator per entity; ``DEFAULT`` stands for all others (``<ENTITY>`` if not given).
+    """One operator per entity; ``DEFAULT`` applies to all other entities.
 
     Parameters
     ----------
-    specs : mapping of str to mapping or OperatorConfig
+    specs : mapping of str to mapping or OperatorConfig, optional
         In Presidio's own form: ``{"PHONE_NUMBER": {"type": "mask", "chars_to_mask": 12, ...}}``.
+        Without ``DEFAULT``, an item is replaced by the name of its entity, such as ``<PERSON>``.
     elsewhere : collection of str
-        Entities of other tables, for which these operators are meant too.
+        Entities of other tables to which these operators also apply.
+
+    Raises
+    ------
+    ConfigError
+        If an operator is neither a mapping with a ``type`` nor an ``OperatorConfig``.
     """
 
     def __init__(
@@ -37,19 +43,19 @@ class Operators:
         self._specs.setdefault(DEFAULT, {"type": "replace"})
 
     def __repr__(self) -> str:
-        """Name the operators; parameters (keys, salts) stay out of logs and plans."""
+        """Show the names of the operators only: keys and salts must not reach logs or plans."""
         return f"Operators({ {entity: spec['type'] for entity, spec in self._specs.items()} })"
 
     def name(self, entity: str) -> str:
-        """Return the name of the operator for an entity."""
+        """Return the name of the operator that applies to an entity."""
         return str(self._specs.get(entity, self._specs[DEFAULT])["type"])
 
     def keeps(self, entity: str) -> bool:
-        """Return whether an entity is left as it is."""
+        """Return whether findings of an entity stay as they are."""
         return self.name(entity) == KEEP
 
     def draws(self) -> bool:
-        """Return whether equal texts may be treated differently (random salts or vectors)."""
+        """Return whether equal texts may get different results (random salts or vectors)."""
         return any(
             spec["type"] in ("encrypt", "custom")
             or (spec["type"] == "hash" and not spec.get("salt"))
@@ -66,7 +72,7 @@ class Operators:
         }
 
     def check(self) -> None:
-        """Try each operator on a made-up text.
+        """Apply each operator to an example text.
 
         Raises
         ------
@@ -77,7 +83,7 @@ class Operators:
         for entity in self._specs:
             try:
                 anonymizer.apply("Example", [anonymizer.whole("Example", entity)])
-            except Exception as error:  # the message of Presidio could quote a key
+            except Exception as error:  # Presidio's message could quote a key
                 raise ConfigError(
                     f"operator {self._specs[entity]['type']!r} for {entity!r} is refused by "
                     f"Presidio ({type(error).__name__}); check its type and parameters."
@@ -86,16 +92,22 @@ class Operators:
     def check_entities(
         self, found: Collection[str], wholes: Iterable[tuple[str, str]], known: Collection[str]
     ) -> None:
-        """Check that each operator has an entity, and no entity is a slip of the pen.
+        """Check that each operator applies to some entity, and that no entity is misspelled.
 
         Parameters
         ----------
         found : collection of str
-            The entities that are looked for.
+            The entities that are searched for.
         wholes : iterable of (str, str)
-            Columns that are replaced as a whole, and their entities; these may be new names.
+            Columns whose values are replaced as a whole, and their entities; these may be new
+            names.
         known : collection of str
-            All entities that Presidio has.
+            All entities that Presidio supports.
+
+        Raises
+        ------
+        ConfigError
+            If an operator applies to nothing, or an entity is close to, but not, a known one.
         """
         wholes = list(wholes)
         used = {DEFAULT, *found, *self._elsewhere, *(entity for _, entity in wholes)}
@@ -103,20 +115,20 @@ class Operators:
             if entity not in used:
                 off = entity in known
                 raise ConfigError(
-                    f"operators: {entity!r} is not looked for{_ASK if off else '.'}"
+                    f"operators: {entity!r} is not searched for{_NOT_SEARCHED if off else '.'}"
                     f"{'' if off else did_you_mean(entity, {*used, *known})}"
                 )
         for column, entity in wholes:
             near = get_close_matches(entity, [*found, *known], n=1, cutoff=0.85)
             if near and entity not in {*found, *known, *self._specs}:
                 raise ConfigError(
-                    f"whole_columns.{column}: {entity!r} is no entity. Did you mean {near[0]!r}? "
-                    "If not, give it an operator of its own."
+                    f"whole_columns.{column}: {entity!r} is not an entity that Presidio knows. Did "
+                    f"you mean {near[0]!r}? If not, add an operator for it."
                 )
 
 
 class Item(NamedTuple):
-    """What was replaced: a span of the original text, after conflicts were resolved."""
+    """A replaced span of the original text, after overlaps were resolved."""
 
     entity: str
     start: int
@@ -126,7 +138,7 @@ class Item(NamedTuple):
 
 
 class Anonymizer:
-    """Presidio's anonymizer with its operators; built once per batch."""
+    """Presidio's anonymizer and its operators; built once per batch."""
 
     def __init__(self, operators: Operators) -> None:
         self.operators = operators
@@ -135,7 +147,7 @@ class Anonymizer:
         self._configs = operators.configs()
 
     def apply(self, text: str, results: list[RecognizerResult]) -> tuple[str, list[Item]]:
-        """Return the text as ``AnonymizerEngine.anonymize`` makes it, and its items in order."""
+        """Return the result of ``AnonymizerEngine.anonymize``, and the items in text order."""
         new = self._engine.anonymize(text, results, self._configs).text
         spans = sorted(self._engine.resolved, key=lambda span: (span.start, span.end))
         return new, _items(spans, results)
@@ -150,7 +162,7 @@ class Anonymizer:
 
 
 def _items(entities: Iterable[Any], results: list[RecognizerResult]) -> list[Item]:
-    """Name the recognizer of each span: of the surest result that it was made of."""
+    """Return each span with the recognizer of the highest-scored result that it is made of."""
     exact = {(r.entity_type, r.start, r.end): r for r in sorted(results, key=lambda r: r.score)}
     items = []
     for e in entities:
@@ -173,6 +185,6 @@ def _plain(entity: str, spec: Any) -> dict[str, Any]:
     if isinstance(spec, Mapping) and "type" in spec:
         return dict(spec)
     raise ConfigError(
-        f"the operator for {entity!r} must be a mapping with a 'type' (as in Presidio's own form) "
-        f"or an OperatorConfig; found {type(spec).__name__}."
+        f"the operator for {entity!r} must be a mapping with a 'type' (Presidio's own form) or an "
+        f"OperatorConfig; found {type(spec).__name__}."
     )

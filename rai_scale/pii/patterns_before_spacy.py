@@ -1,8 +1,8 @@
-"""Work that cannot change Presidio's answer for a text, and how it is spared.
+"""Skip work that cannot change Presidio's result for a text.
 
-Two facts about ``AnalyzerEngine.analyze``: pattern recognizers see the text and nothing of spaCy;
-and what spaCy says of single words (tags, lemmas) only ever raises the score of a result whose
-recognizer has context words. So patterns run first, and a text without such a result is not tagged.
+Two facts about ``AnalyzerEngine.analyze``: pattern recognizers use only the text, not spaCy; and
+spaCy's tags and lemmas can only raise the score of results whose recognizer has context words. So
+patterns run first, and a text without such a result is not tagged.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ KNOWN_NETWORKS = {
 
 
 class Look(NamedTuple):
-    """Whether patterns matched in a text, and how many results can be raised by context."""
+    """Whether a pattern matched in a text, and how many scores context words can raise."""
 
     matched: bool
     raised: int
 
 
 class PatternsFirst:
-    """Runs the pattern recognizers of an engine ahead of spaCy; the engine gets the same results.
+    """Runs the pattern recognizers of an engine before spaCy, and gives the engine their results.
 
-    ``only`` says that no other recognizer is asked.
+    ``only`` is True if the engine has no other recognizers for the entities.
     """
 
     def __init__(self, engine: AnalyzerEngine, language: str, entities: list[str] | None) -> None:
@@ -60,7 +60,7 @@ class PatternsFirst:
             recognizer.analyze = partial(self._once, recognizer.analyze, number)
 
     def look(self, text: str) -> Look:
-        """Run the recognizers on a text; their errors are raised."""
+        """Run the recognizers on a text; their errors propagate."""
         found = [
             (bool(r.context), len(r.analyze(text, r.supported_entities, None)))
             for r in self._recognizers
@@ -68,7 +68,7 @@ class PatternsFirst:
         return Look(any(n for _, n in found), sum(n for context, n in found if context))
 
     def forget(self) -> None:
-        """Drop the results that were kept."""
+        """Drop the cached results."""
         self._found.clear()
 
     def _once(self, analyze: Any, number: int, text: str, *args: Any, **kwargs: Any) -> list[Any]:
@@ -79,9 +79,9 @@ class PatternsFirst:
 
 
 def tagging_components(nlp: Language) -> list[str]:
-    """Return the components of a spaCy pipeline without which it finds the same entities.
+    """Return the components that a spaCy pipeline can skip and still find the same entities.
 
-    Empty unless every component and network is a known one, and no network reads what they write.
+    Empty unless all components and networks are known, and no network reads the skipped output.
     """
     factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
     components = {name: nlp.config["components"][name] for name in factories}
@@ -96,13 +96,13 @@ def tagging_components(nlp: Language) -> list[str]:
 
 
 def _writes_words_only(component: Any) -> bool:
-    patterns = getattr(component, "patterns", ())  # those of an attribute ruler
+    patterns = getattr(component, "patterns", ())  # an attribute ruler has patterns
     written = {name for pattern in patterns for name in pattern.get("attrs", ())}
     return written <= WORD_ATTRIBUTES
 
 
 def _entries(config: Any, key: str) -> Iterator[str]:
-    """Yield the texts under ``key`` anywhere in a nested configuration."""
+    """Yield all texts under ``key``, at any level of a nested configuration."""
     if isinstance(config, Mapping):
         for name, value in config.items():
             if name == key:

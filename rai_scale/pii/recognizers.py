@@ -1,4 +1,4 @@
-"""Presidio's recognizers beside those that it has on by default, and a configuration's own."""
+"""Recognizers in addition to Presidio's defaults: other predefined ones, and configured ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from rai_scale.pii.config import AnalyzerConfig
 
-_NO_MORE_TO_INSTALL = ("country_specific", "generic")
-"""The packages of Presidio whose recognizers need no service and no other model."""
+_SELF_CONTAINED = ("country_specific", "generic")
+"""Packages of Presidio whose recognizers need neither a service nor another model."""
 
 
 def own_recognizers(config: AnalyzerConfig) -> list[Any]:
@@ -39,11 +39,11 @@ def own_recognizers(config: AnalyzerConfig) -> list[Any]:
 
 
 def add_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig) -> None:
-    """Give an engine the configuration's own recognizers, and those that its entities need.
+    """Add the configured recognizers to an engine, and the predefined ones that ``entities`` needs.
 
-    Most recognizers of countries are off in Presidio, or on for one language only. One that is
-    asked for by the name of its entity is put in for the language of the configuration; without
-    names nothing is added, and the answer is Presidio's default.
+    In Presidio, most country-specific recognizers are off, or on for one language only. If
+    ``entities`` names such an entity, its recognizer is added for the configured language. If
+    ``entities`` is not given, the result is Presidio's default.
     """
     for recognizer in own_recognizers(config):
         engine.registry.add_recognizer(recognizer)
@@ -54,16 +54,16 @@ def add_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig) -> None:
 
 
 def ignored_labels(ignored: Iterable[str | None], config: AnalyzerConfig) -> list[str | None]:
-    """Return what Presidio ignores of a language model, without what is asked for by name."""
+    """Return the labels of the language model to ignore: Presidio's, minus requested entities."""
     own = {*config.deny_lists, *(pattern.entity for pattern in config.patterns)}
     return [label for label in ignored if label not in (config.entities or ()) or label in own]
 
 
 def predefined(language: str) -> list[EntityRecognizer]:
-    """Return a new recognizer of each kind that Presidio brings and that works by itself."""
+    """Return one instance of each predefined, self-contained recognizer of Presidio."""
     import presidio_analyzer.predefined_recognizers as package
 
-    starts = tuple(f"{package.__name__}.{part}." for part in _NO_MORE_TO_INSTALL)
+    starts = tuple(f"{package.__name__}.{part}." for part in _SELF_CONTAINED)
     kinds = (getattr(package, name) for name in package.__all__)
     return [
         kind(supported_language=language)
@@ -74,7 +74,7 @@ def predefined(language: str) -> list[EntityRecognizer]:
 
 @cache
 def predefined_entities() -> frozenset[str]:
-    """Return the entities of :func:`predefined`, and those of the language models."""
+    """Return the entities of :func:`predefined` and of the language models."""
     from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
     found = {entity for r in predefined("en") for entity in r.supported_entities}
@@ -82,23 +82,25 @@ def predefined_entities() -> frozenset[str]:
 
 
 def check_entities(config: AnalyzerConfig, engine: AnalyzerEngine) -> None:
-    """Raise :class:`ConfigError` for an entity that no recognizer finds."""
+    """Raise :class:`ConfigError` for an entity that no recognizer supports."""
     known = set(engine.get_supported_entities(config.language))
     for entity in config.entities or ():
         if entity not in known:
             names = sorted(known | predefined_entities())
             raise ConfigError(
                 f"no recognizer finds the entity {entity!r} in language {config.language!r}."
-                f"{did_you_mean(entity, names)} Known: {', '.join(names)}."
+                f"{did_you_mean(entity, names)} Known entities: {', '.join(names)}."
             )
 
 
 def check_lists(config: AnalyzerConfig) -> None:
-    """Raise :class:`ConfigError` for a list or a pattern that can find nothing."""
+    """Raise :class:`ConfigError` for a list or pattern that cannot find anything."""
     _check_words("allow_list", config.allow_list, config.allow_list_match == "regex")
     for entity, words in config.deny_lists.items():
         if not words:
-            raise ConfigError(f"deny_lists.{entity}: has no words; it can find nothing.")
+            raise ConfigError(
+                f"deny_lists.{entity} has no words, so it finds nothing; add words or remove it."
+            )
         _check_words(f"deny_lists.{entity}", words, False)
     for i, pattern in enumerate(config.patterns):
         _check_words(f"patterns.{i}.regex", [pattern.regex], True)
@@ -106,8 +108,8 @@ def check_lists(config: AnalyzerConfig) -> None:
     unasked = sorted(own - set(config.entities)) if config.entities else []
     if unasked:
         raise ConfigError(
-            f"entities: {unasked} have a deny list or a pattern and are not looked for; add them "
-            "to entities, or leave their lists out."
+            f"entities: {unasked} have a deny list or a pattern but are not searched for; add them "
+            "to entities, or remove their lists and patterns."
         )
 
 
@@ -122,5 +124,5 @@ def _check_words(where: str, words: Iterable[str], are_patterns: bool) -> None:
                 regex.compile(word)
             except regex.error as error:
                 raise ConfigError(
-                    f"{where}: entry {number} is no valid regular expression ({error.msg})."
+                    f"{where}: entry {number} is not a valid regular expression ({error.msg})."
                 ) from None

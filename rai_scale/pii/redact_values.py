@@ -1,4 +1,4 @@
-"""The table function of redaction: pure, and the same whoever calls it."""
+"""The table function of redaction: a pure function of a batch, the same on every engine."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rai_scale.pii.documents import parse_document
 from rai_scale.pii.findings import DETAILS, FAILED, FINDING, OK
 from rai_scale.pii.nested import Fitted, map_nested, nested_leaves
 from rai_scale.pii.operators import Anonymizer, Item, Operators
-from rai_scale.pii.text_leaves import Leaf, Place, cell_text, root, whole_text
+from rai_scale.pii.text_leaves import TextLeaf, ValueNode, root, value_text, whole_text
 
 
 class RedactionError(RaiScaleError):
-    """A cell could not be redacted; says the column and the type of the error, not the value."""
+    """A value could not be redacted. The message has the column and the error type, no value."""
 
 
 class Redacted(NamedTuple):
-    """What became of one text."""
+    """The result for one text: the new text (None on failure), its findings, the error type."""
 
     text: str | None
     findings: list[dict[str, Any]]
@@ -33,14 +33,14 @@ class Redacted(NamedTuple):
 
 @dataclass
 class RowLog:
-    """Findings and first error per row of a batch."""
+    """The findings and the first error of each row of a batch."""
 
     rows: int
     findings: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[int, str] = field(default_factory=dict)
 
     def add(self, row: int, column: str, done: Redacted) -> None:
-        """Note what happened to a text of a row."""
+        """Record the result for one text of a row."""
         self.findings[row] += [{"column": column, **finding} for finding in done.findings]
         if done.error:
             self.errors.setdefault(row, f"{column}: {done.error}")
@@ -57,7 +57,7 @@ class RowLog:
 
 @dataclass(frozen=True)
 class RedactValues:
-    """Redact one batch; see :func:`rai_scale.redact` for what each field means."""
+    """Redact one batch; :func:`rai_scale.redact` documents the fields."""
 
     config: AnalyzerConfig
     operators: Operators
@@ -69,7 +69,7 @@ class RedactValues:
     raises: bool = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the treated columns, and the details if they are wanted."""
+        """Return the redacted columns, plus status, error and findings if ``details`` is set."""
         batch = _Batch(self, RowLog(table.num_rows))
         done: dict[str, pa.Array] = {}
         for name in self.texts:
@@ -81,15 +81,16 @@ class RedactValues:
         if self.raises and batch.log.errors:
             kinds = sorted(set(batch.log.errors.values()))
             raise RedactionError(
-                f"{len(batch.log.errors)} rows of a batch failed ({'; '.join(kinds)}). Use "
-                "details=True to keep them apart, or on_error='null'."
+                f"{len(batch.log.errors)} rows of a batch could not be redacted "
+                f"({'; '.join(kinds)}). Use details=True to get them with their error, or "
+                "on_error='null' to get null."
             )
         names = [*done, *(DETAILS.names if self.details else ())]
         return pa.table([*done.values(), *(batch.log.columns() if self.details else ())], names)
 
 
 class _Batch:
-    """One batch under way: the analyzer, the anonymizer and the log of the rows."""
+    """The state of one batch: the analyzer, the anonymizer and the log of its rows."""
 
     def __init__(self, job: RedactValues, log: RowLog) -> None:
         self.job = job
@@ -103,7 +104,7 @@ class _Batch:
 
     def texts(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = self.read(name, column)
-        texts = [cell_text(value) for value in values]
+        texts = [value_text(value) for value in values]
         asked = [text for text in texts if text is not None]
         found = iter(self.redact(asked, name))
         out = [
@@ -122,22 +123,23 @@ class _Batch:
         return pa.array(out, pa.string())
 
     def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:
-        place = root(name, self.entities)
-        kind, opened = column.type, Text if not pa.types.is_nested(column.type) else Nested
-        cells: list[Any] = []
+        node = root(name, self.entities)
+        kind, nested = column.type, pa.types.is_nested(column.type)
+        open_value = Nested if nested else Text
+        opened: list[OpenedValue | None] = []
         for row, value in enumerate(self.read(name, column)):
             try:
-                cells.append(None if value is None else opened(value, kind, place))
+                opened.append(None if value is None else open_value(value, kind, node))
             except Exception as error:  # the message may quote the value
                 self.log.add(row, name, Redacted(None, [], type(error).__name__))
-                cells.append(None)
-        out = self.rebuild(cells)
-        return pa.array(out, Fitted(kind, place).type if opened is Nested else pa.string())
+                opened.append(None)
+        out = self.rebuild(opened)
+        return pa.array(out, Fitted(kind, node).type if nested else pa.string())
 
     def read(self, name: str, column: pa.ChunkedArray) -> list[Any]:
-        """Return the values; one that Python cannot hold fails its row, and is null."""
+        """Return the values; one that Python cannot represent is null, and its row fails."""
         try:
-            return column.to_pylist()
+            return list(column.to_pylist())
         except Exception:
             return [self.read_one(row, name, value) for row, value in enumerate(column)]
 
@@ -148,20 +150,18 @@ class _Batch:
             self.log.add(row, name, Redacted(None, [], type(error).__name__))
             return None
 
-    def rebuild(self, cells: Sequence[CellText | None]) -> list[Any]:
-        """Return the cells with their leaves redacted; null where a leaf failed."""
-        leaves = [[] if cell is None else cell.leaves for cell in cells]
-        done = iter(self.leaf_texts([leaf for found in leaves for leaf in found]))
+    def rebuild(self, opened: Sequence[OpenedValue | None]) -> list[Any]:
+        """Return the values with their leaves redacted; null if a leaf failed."""
+        done = iter(self.leaf_texts([leaf for value in opened if value for leaf in value.leaves]))
         out: list[Any] = []
-        for row, (cell, found) in enumerate(zip(cells, leaves, strict=True)):
-            new = [self.log_text(row, leaf.name, next(done)) for leaf in found]
+        for row, value in enumerate(opened):
+            new = [self.log_text(row, x.name, next(done)) for x in (value.leaves if value else ())]
             whole = [text for text in new if text is not None]
-            failed = len(whole) < len(new)
-            out.append(None if cell is None or failed else cell.write(whole))
+            out.append(value.write(whole) if value and len(whole) == len(new) else None)
         return out
 
-    def leaf_texts(self, leaves: list[Leaf]) -> list[Redacted]:
-        """Redact leaves: as a whole where a rule says so, else as analysed."""
+    def leaf_texts(self, leaves: list[TextLeaf]) -> list[Redacted]:
+        """Redact leaves: replace those that a rule covers as a whole, analyse the others."""
         groups: dict[str, list[str]] = defaultdict(list)
         for leaf in leaves:
             if leaf.rule is None:
@@ -174,33 +174,31 @@ class _Batch:
             for leaf in leaves
         ]
 
-    def context(self, leaf: Leaf) -> str:
-        """Return what the analyzer is told of a leaf: leaves of equal context go together."""
+    def context(self, leaf: TextLeaf) -> str:
+        """Return the analyzer's context for a leaf; leaves with the same context are batched."""
         return leaf.path if self.job.config.column_context else ""
 
     def replace(self, text: str, entity: str) -> Redacted:
-        """Treat the whole text as one item; an empty one has nothing to replace."""
+        """Replace the whole text as one item; an empty text stays empty."""
         if not text:
             return Redacted(text, [], None)
         return self.anonymize(text, Analysis((self.anonymizer.whole(text, entity),), None))
 
     def redact(self, texts: list[str], context: str) -> list[Redacted]:
-        """Analyse and anonymize; equal texts once, unless an operator draws at random."""
+        """Analyse and anonymize; equal texts once, unless an operator uses random numbers."""
         if not texts:
             return []
-        found = self.analyzer.analyze_cells(texts, context)
+        found = self.analyzer.analyze_values(texts, context)
         if self.job.operators.draws():
-            return [self.cell(text, *cell) for text, cell in zip(texts, found, strict=True)]
-        memo: dict[str, Redacted] = {}
-        for text, cell in zip(texts, found, strict=True):
-            if text not in memo:
-                memo[text] = self.cell(text, *cell)
+            return [self.value(text, *read) for text, read in zip(texts, found, strict=True)]
+        distinct = dict(zip(texts, found, strict=True))
+        memo = {text: self.value(text, *read) for text, read in distinct.items()}
         return [memo[text] for text in texts]
 
-    def cell(self, text: str, read: str, analysis: Analysis) -> Redacted:
-        """Anonymize what was read of a cell; where nothing changes, it stays as it is written."""
-        done = self.anonymize(read, analysis)
-        return done._replace(text=text) if done.text == read else done
+    def value(self, text: str, analysed: str, analysis: Analysis) -> Redacted:
+        """Anonymize the analysed form of a text; if nothing changes, the text stays as written."""
+        done = self.anonymize(analysed, analysis)
+        return done._replace(text=text) if done.text == analysed else done
 
     def anonymize(self, text: str, analysis: Analysis) -> Redacted:
         if analysis.error:
@@ -221,26 +219,26 @@ class _Batch:
         return done.text
 
 
-class CellText(Protocol):
-    """A cell that was opened: its leaves in order, and the cell with new texts for them."""
+class OpenedValue(Protocol):
+    """A value split into its leaves, from which it can be rebuilt with new texts."""
 
-    leaves: list[Leaf]
+    leaves: list[TextLeaf]
 
     def write(self, texts: list[str]) -> Any:
-        """Return the cell with a text for each leaf."""
+        """Return the value with one new text per leaf, in the order of ``leaves``."""
 
 
 class Text:
     """A JSON text; what is no JSON object or array is one leaf."""
 
-    def __init__(self, value: Any, kind: pa.DataType, place: Place) -> None:
+    def __init__(self, value: Any, kind: pa.DataType, node: ValueNode) -> None:
         self.value = value
-        text = cell_text(value)
-        self.document = parse_document(text, place)
+        text = value_text(value)
+        self.document = parse_document(text, node)
         if self.document is not None:
             self.leaves = list(self.document.leaves())
         else:
-            self.leaves = [] if text is None else [Leaf(place.path, text)]
+            self.leaves = [] if text is None else [TextLeaf(node.path, text)]
 
     def write(self, texts: list[str]) -> Any:
         """Return the text with new leaves."""
@@ -252,14 +250,14 @@ class Text:
 class Nested:
     """A value of a nested type."""
 
-    def __init__(self, value: Any, kind: pa.DataType, place: Place) -> None:
-        self.value, self.kind, self.place = value, kind, place
-        self.leaves = nested_leaves(value, kind, place)
+    def __init__(self, value: Any, kind: pa.DataType, node: ValueNode) -> None:
+        self.value, self.kind, self.node = value, kind, node
+        self.leaves = nested_leaves(value, kind, node)
 
     def write(self, texts: list[str]) -> Any:
         """Return the value with new leaves."""
         new = iter(texts)
-        return map_nested(self.value, self.kind, self.place, lambda _: next(new))
+        return map_nested(self.value, self.kind, self.node, lambda _: next(new))
 
 
 def _untouched(value: Any) -> str | None:

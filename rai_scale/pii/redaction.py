@@ -1,4 +1,4 @@
-"""Redact personal data in columns of a frame, with the answer that Presidio gives for each cell."""
+"""Redact personal data in columns of a frame, with Presidio's result for each value."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from rai_scale.pii.text_leaves import root
 
 @dataclass(frozen=True)
 class Targets:
-    """Which columns are treated, and how.
+    """Which columns are redacted, and how.
 
     Attributes
     ----------
     texts : tuple of str
-        Analysed as one text per cell.
+        Columns in which each value is analysed as one text.
     documents : tuple of str
-        JSON text or nested values: each text leaf is analysed by itself, the document stays whole.
+        Columns of JSON text or nested values: each text leaf is analysed by itself, and the
+        document keeps its structure.
     wholes : tuple of (str, str)
-        Columns whose whole cell is one item of the given entity.
+        Columns in which each value is replaced as a whole, as one item of the given entity.
     leaves : tuple of (str, str)
         The same for leaves of documents, by path.
     """
@@ -44,11 +45,11 @@ class Targets:
 
     @property
     def names(self) -> list[str]:
-        """All columns that are treated."""
+        """All columns that are redacted."""
         return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
 
     def fitted(self, name: str, schema: pa.Schema) -> Fitted:
-        """Return the rules for the leaves of a column, fitted to its type."""
+        """Return the rules for the leaves of a column, matched against its type."""
         return Fitted(schema.field(name).type, root(name, dict(self.leaves)))
 
 
@@ -64,45 +65,58 @@ def redact(
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
 ) -> Any:
-    """Replace the personal data in columns of a frame; the same kind of frame comes back.
+    """Replace the personal data in columns of a frame; returns the same kind of frame.
 
     Lazy for pyspark and dask DataFrames and DuckDB relations; a pandas DataFrame or pyarrow Table
-    is computed at once. For each cell the result is that of Presidio's
-    ``AnonymizerEngine.anonymize(text, AnalyzerEngine.analyze(text, ...), operators)`` on that cell
-    alone, whatever the engine and the partitioning.
+    is computed at once. For each value the result is that of Presidio's
+    ``AnonymizerEngine.anonymize(text, AnalyzerEngine.analyze(text, ...), operators)`` for that
+    value alone, whatever the engine and the partitioning.
 
     Parameters
     ----------
     frame : DataFrame
         pyspark (classic or Connect), dask or pandas DataFrame, DuckDB relation, pyarrow Table.
     columns : sequence of str
-        Text columns. Numbers, dates and decimals are read as ``str(value)``, and the column comes
-        back as text. Null stays null and NaN stays the text ``nan``; neither is analysed.
+        Text columns. Numbers, dates and decimals are read as ``str(value)``, and the redacted
+        column has the type text. Null stays null and NaN becomes the text ``nan``; neither is
+        analysed.
     json_columns : sequence of str
-        Columns of JSON text or nested values; each text leaf is treated by itself and named
-        ``user.email`` in the findings. What is not valid JSON is treated as one text.
+        Columns of JSON text or nested values. Each text leaf is redacted by itself, and findings
+        name it by its path, such as ``user.email``. A text that is not valid JSON is redacted as
+        one text.
     whole_columns : mapping of str to str
-        Columns whose whole cell is personal, with its entity: ``{"full_name": "PERSON"}``; or
-        leaves of ``json_columns``: ``{"user.email": "EMAIL_ADDRESS", "items[].name": "PERSON"}``.
+        Columns whose values are personal data as a whole, with their entity:
+        ``{"full_name": "PERSON"}``; or leaves of ``json_columns``:
+        ``{"user.email": "EMAIL_ADDRESS", "items[].name": "PERSON"}``.
     operators : mapping of str to mapping or OperatorConfig
         Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
     details : bool
-        Append ``_rai_status`` (``ok`` or ``error``), ``_rai_error`` (``column: ErrorType``) and
-        ``_rai_findings`` (list of column, entity, start, end, score, recognizer, operator;
-        offsets in characters of the original cell or leaf). Never a value.
+        Append ``_rai_status`` (text, ``ok`` or ``error``), ``_rai_error`` (text,
+        ``column: ErrorType``) and ``_rai_findings`` (list of structs: column, entity, start, end,
+        score, recognizer, operator; offsets in characters of the original value or leaf). They
+        never contain a value.
     on_error : {"raise", "null"}
-        What a cell that fails (say, over 1,000,000 characters) does: stop with an error, or become
-        null. Default: ``null`` with ``details``, which say so, else ``raise``.
+        What to do if a value cannot be redacted, for example because it has more than 1,000,000
+        characters: raise an error, or return null. Default: ``null`` with ``details``, where the
+        error is recorded, else ``raise``.
     analyzer : AnalyzerConfig, optional
-        Language, spaCy model, entities, thresholds, deny lists, patterns; or give them as keyword
-        arguments: ``language="en", model="en_core_web_lg", entities=["PERSON"]``.
+        Language, spaCy model, entities, thresholds, deny lists and patterns.
+    **analyzer_options
+        The fields of :class:`AnalyzerConfig` instead of ``analyzer``:
+        ``language="en", model="en_core_web_lg", entities=["PERSON"]``.
+
+    Returns
+    -------
+    DataFrame
+        The frame with the redacted columns in place of the original ones; other columns are
+        unchanged.
 
     Raises
     ------
     MissingColumnError, ConfigError, MissingExtraError, MissingModelError
         Before any row is read.
     WorkerError
-        When the frame is executed and a cell fails under ``on_error="raise"``.
+        When the frame is executed and a value fails under ``on_error="raise"``.
     """
     engine = engine_of(frame)
     config = analyzer_config(analyzer, analyzer_options)
@@ -128,19 +142,19 @@ def redact(
 
 
 def does_raise(on_error: str) -> bool:
-    """Return whether a cell that fails stops the run."""
+    """Return whether a value that cannot be redacted raises an error."""
     if on_error not in ("raise", "null"):
         raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
     return on_error == "raise"
 
 
 def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
-    """Return the configuration given, or one made of keyword arguments.
+    """Return the given configuration, or one made of keyword arguments.
 
     Raises
     ------
     ConfigError
-        For an unknown option or a wrong value; options and configuration exclude each other.
+        For an unknown option or an invalid value, or if both are given.
     """
     if config is not None and options:
         raise ConfigError("give either analyzer= or its options, not both.")
@@ -160,25 +174,25 @@ def make_targets(
     wholes: Mapping[str, str],
     names: Sequence[str],
 ) -> Targets:
-    """Tell whole columns from whole leaves of the documents; a name may stand for both."""
+    """Return the targets; a name in ``wholes`` may be a column, a leaf of a document, or both."""
     starts = tuple(start for name in documents for start in (f"{name}.", f"{name}["))
     leaves = tuple(item for item in wholes.items() if item[0].startswith(starts))
-    cells = tuple(item for item in wholes.items() if item[0] in names or item not in leaves)
-    return Targets(texts, documents, cells, leaves)
+    columns = tuple(item for item in wholes.items() if item[0] in names or item not in leaves)
+    return Targets(texts, documents, columns, leaves)
 
 
 def check_targets(targets: Targets, schema: pa.Schema) -> None:
-    """Check that every rule has something to act on, as far as the schema tells."""
+    """Check that every rule can apply to something, as far as the schema shows."""
     if not targets.names:
-        raise ConfigError("name at least one column to redact.")
+        raise ConfigError("no columns to redact; name at least one column.")
     check_columns(targets.names, schema.names)
     double = sorted({n for n in targets.names if targets.names.count(n) > 1})
     if double:
-        raise ConfigError(f"columns can be treated in one way only; named twice: {double}.")
+        raise ConfigError(f"a column can be redacted in one way only; named twice: {double}.")
     for name in (*targets.texts, *(n for n, _ in targets.wholes)):
         if pa.types.is_nested(schema.field(name).type):
             raise ConfigError(
-                f"column {name!r} is nested ({schema.field(name).type}); name it in json_columns."
+                f"column {name!r} is nested ({schema.field(name).type}); move it to json_columns."
             )
     for name in targets.names:
         if pa.types.is_binary(schema.field(name).type):
@@ -187,20 +201,20 @@ def check_targets(targets: Targets, schema: pa.Schema) -> None:
 
 
 def check_leaves(targets: Targets, schema: pa.Schema) -> None:
-    """Raise :class:`ConfigError` for a rule whose leaf the schema does not have."""
+    """Raise :class:`ConfigError` for a rule whose leaf cannot exist under the schema."""
     fitted = [targets.fitted(name, schema) for name in targets.documents]
     known = {rule for found in fitted for rule in (*found.met, *found.open)}
     paths = [path for found in fitted for path in found.paths]
     for rule, _ in targets.leaves:
         if rule not in known:
             raise ConfigError(
-                f"whole_columns: there is no {rule!r}.{did_you_mean(rule, paths)} Leaves are: "
-                f"{', '.join(paths)}."
+                f"whole_columns: there is no leaf {rule!r}.{did_you_mean(rule, paths)} The leaves "
+                f"are: {', '.join(paths)}."
             )
 
 
 def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Schema:
-    """Return the columns that redaction writes: text, or for nested values their own type."""
+    """Return the schema of the redacted columns: text, or the rebuilt type of nested values."""
     fields = [pa.field(name, pa.string()) for name in (*targets.texts, *dict(targets.wholes))]
     for name in targets.documents:
         nested = pa.types.is_nested(schema.field(name).type)
@@ -210,7 +224,7 @@ def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Sche
 
 
 def check_on_driver(engine: str, function: RedactValues) -> None:
-    """Fail early where the driver can tell; a Spark client may have no Presidio of its own."""
+    """Check analyzer and operators before the run; a Spark client may lack Presidio."""
     try:
         analyzer = get_analyzer(function.config)
         function.operators.check()

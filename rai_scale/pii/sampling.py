@@ -1,4 +1,4 @@
-"""Choose rows by a keyed hash of their content: the same rows on every engine and in any order."""
+"""Sample rows by a keyed hash of their content: the same rows on every engine and in any order."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rai_scale.statistics.keyed_hash import text_hashes
 
 
 def row_hashes(table: pa.Table, seed: int) -> np.ndarray:
-    """Hash each row by the text of its cells.
+    """Hash each row by the text of its values.
 
     Returns
     -------
     ndarray of uint64, shape (rows,)
-        Independent of the order of columns and rows; equal rows hash equal, and a number hashes as
-        its text does (a CSV file and a typed table of the same rows give the same sample).
+        Independent of the order of columns and rows. Equal rows have equal hashes, and a number
+        has the hash of its text, so a CSV file and a typed table give the same sample.
     """
     return text_hashes({name: _texts(table[name]) for name in table.column_names}, seed)
 
 
 def chosen(table: pa.Table, fraction: float, seed: int) -> pa.Table:
-    """Return the rows whose hash falls into the first ``fraction`` of all hashes."""
+    """Return the rows whose hash is in the lowest ``fraction`` (0 to 1) of all possible hashes."""
     if fraction >= 1:
         return table
     limit = np.uint64(int(fraction * 2**64))

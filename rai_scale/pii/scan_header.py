@@ -1,4 +1,4 @@
-"""Names of columns as texts: a header may be a row of data, and a key of JSON may be personal."""
+"""Search the names of columns: a header may be a row of data, and a JSON key may be personal."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ from rai_scale.tables._arrow import own_names
 from rai_scale.tables.source import TableSource
 
 NAMES = "(names of columns)"
-"""Stands in a result like a column whose values are the names of the others."""
+"""In a result, the column whose values are the names of the other columns."""
 
 
 def doubtful_names(table: TableSource | None) -> frozenset[str]:
-    """Return the names that were taken from the first line of a file and may be values."""
+    """Return the names that were read from the first line of a file and may be values."""
     files = table.files if table is not None else ()
-    said = ((file.dialect, file.path) for file in files)
     return frozenset(
         name
-        for dialect, path in said
+        for dialect, path in ((file.dialect, file.path) for file in files)
         if dialect and dialect.header and not dialect.sure_header
         for name in (*dialect.names, *own_names(dialect.names, path))
     )
@@ -45,12 +44,22 @@ def doubtful_names(table: TableSource | None) -> frozenset[str]:
 def search_names(
     names: Sequence[str], doubtful: frozenset[str], engine: Engine, config: AnalyzerConfig
 ) -> tuple[frozenset[str], ColumnScan | None]:
-    """Search the names that do not look like names of fields, or may be values.
+    """Search the names that may be values or do not look like field names.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All names of columns.
+    doubtful : frozenset of str
+        The names that may be values of the first line of a file.
+    engine : Engine
+        Runs the search, so that only workers need the language model.
+    config : AnalyzerConfig
 
     Returns
     -------
     tuple of (frozenset of str, ColumnScan or None)
-        The names that are not to be shown, and what was found in all of them.
+        The names that must not be shown, and the findings in all names; None if none was searched.
     """
     hidden = doubtful | set(filter(looks_personal, names))
     asked = [name for name in names if name in doubtful or not FIELD_NAME.fullmatch(name)]
@@ -82,7 +91,7 @@ def search_names(
 def _count(
     names: list[str], engine: Engine, config: AnalyzerConfig
 ) -> Mapping[str, dict[str, tuple[int, int]]]:
-    """Return (names with it, sum of scores) by name and entity; each name is a column of a row."""
+    """Return (count, sum of scores) by name and entity; each name is a column of one row."""
     of = {f"c{i}": name for i, name in enumerate(names)}
     row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
     search = ScanValues(config, frozenset(of), fraction=1.0, seed=0)
@@ -90,7 +99,7 @@ def _count(
     found: dict[str, dict[str, tuple[int, int]]] = {name: {} for name in names}
     for item in rows.to_pylist():
         if item["column"]:
-            before = found[of[item["column"]]].get(item["entity"], (0, 0))
-            both = (before[0] + item["count"], before[1] + item["score"])
-            found[of[item["column"]]][item["entity"]] = both
+            counts = found[of[item["column"]]]
+            count, score = counts.get(item["entity"], (0, 0))
+            counts[item["entity"]] = (count + item["count"], score + item["score"])
     return found

@@ -1,4 +1,4 @@
-"""The result of a scan, for programs (tables, JSON) and for people (a page)."""
+"""The result of a scan, for programs (tables, JSON) and for people (an HTML page)."""
 
 from __future__ import annotations
 
@@ -16,33 +16,41 @@ from rai_scale.statistics.json_values import plain
 from rai_scale.tables.source import Skipped
 
 COLUMNS = {
-    "table": "string",
-    "column": "string",
-    "type": "string",
-    "entity": "string",
-    "verdict": "string",
-    "confidence": "float64",
-    "decided_by": "string",
-    "rows_with": "Int64",
-    "share": "float64",
-    "share_low": "float64",
-    "share_high": "float64",
-    "mean_score": "float64",
-    "values": "Int64",
-    "errors": "Int64",
-    "table_status": "string",
-    "rows": "Int64",
-    "rows_scanned": "Int64",
+    **dict.fromkeys(("table", "column", "type", "entity", "verdict"), "string"),
+    **{"confidence": "float64", "decided_by": "string", "rows_with": "Int64"},
+    **dict.fromkeys(("share", "share_low", "share_high", "mean_score"), "float64"),
+    **{"values": "Int64", "errors": "Int64", "table_status": "string"},
+    **dict.fromkeys(("rows", "rows_scanned"), "Int64"),
 }
+"""Columns of the table of findings and their pandas types."""
 
 
 @dataclass(frozen=True)
 class ColumnScan:
-    """A column, or a leaf of one (``top`` is the column), and what was found in it.
+    """What was found in a column, or in a leaf of a nested or JSON column.
 
-    ``errors`` cells failed and ``unread`` cells are no text: neither was looked at. ``undecoded``
-    cells hold a character that could not be decoded. ``masked``: the name is not shown, because it
-    looks like personal data or may be a value.
+    Attributes
+    ----------
+    column : str
+        Name of the column or path of the leaf; the position of the column if the name is masked.
+    top : str
+        Name of the column that holds the leaf.
+    type : str
+        Type of the column.
+    non_null : int
+        Scanned rows that have a value.
+    errors, unread : int
+        Values that were not searched: the analysis failed, or the value is not text.
+    is_field : bool
+        Whether the values are short, as in a form, and not sentences.
+    findings : tuple of Finding
+        The most certain one first.
+    error_bytes, unread_bytes : int
+        Size of these values, in bytes.
+    undecoded : int
+        Values with a character that could not be decoded.
+    masked : bool
+        Whether the name is hidden, because it looks like personal data or may be a value.
     """
 
     column: str
@@ -61,11 +69,29 @@ class ColumnScan:
 
 @dataclass(frozen=True)
 class TableScan:
-    """A table and its columns; ``unreadable`` are (file, type of error).
+    """What was found in a table.
 
-    ``bytes`` is the size of the files that can be read, None where it is not known. ``doubts`` say
-    what is not sure about how its text files are written. ``schema`` is that of the frame, with
-    the names as they are: it goes into no output.
+    Attributes
+    ----------
+    table, format : str
+        Name, and format of the files; ``frame`` for a frame.
+    rows : int or None
+        Rows of the table; None if it could not be read.
+    rows_scanned, files : int
+    status : {"findings", "clean", "unreadable", "partly unreadable"}
+    note : str or None
+        What a reader should know about how the table was read.
+    columns : tuple of ColumnScan
+    unreadable : tuple of (str, str)
+        Files that cannot be read, with the type of the error.
+    unreadable_bytes : tuple of int
+        Size of these files, in bytes.
+    bytes : int or None
+        Size of the files that can be read; None if unknown.
+    doubts : tuple of str
+        What is uncertain about the format of the text files.
+    schema : pyarrow.Schema or None
+        Schema of the frame, with unmasked names; it is part of no output.
     """
 
     table: str
@@ -84,32 +110,32 @@ class TableScan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
-        return {
-            "table": self.table,
-            "format": self.format,
-            "rows": self.rows,
-            "rows_scanned": self.rows_scanned,
-            "files": self.files,
-            "bytes": self.bytes,
-            "status": self.status,
-            "note": self.note,
-            "columns": [
-                {
-                    "column": c.column,
-                    "type": c.type,
-                    "non_null": c.non_null,
-                    "errors": c.errors,
-                    "unread": c.unread,
-                    "findings": [f.to_dict() for f in c.findings],
-                }
-                for c in self.columns
-            ],
-        }
+        about = ("table", "format", "rows", "rows_scanned", "files", "bytes", "status", "note")
+        of_column = ("column", "type", "non_null", "errors", "unread")
+        columns = [
+            {
+                **{name: getattr(c, name) for name in of_column},
+                "findings": [f.to_dict() for f in c.findings],
+            }
+            for c in self.columns
+        ]
+        return {**{name: getattr(self, name) for name in about}, "columns": columns}
 
 
 @dataclass(frozen=True)
-class Unread:
-    """What was not looked at: ``what`` of file, folder, table or cells; bytes None if not known."""
+class UnreadItem:
+    """Something that was not searched.
+
+    Attributes
+    ----------
+    what : {"file", "folder", "table", "cells"}
+        ``cells`` are values of a column.
+    where, reason : str
+    count : int
+        Files, tables or values.
+    bytes : int or None
+        Size; None if unknown.
+    """
 
     what: str
     where: str
@@ -124,7 +150,24 @@ class Unread:
 
 @dataclass(frozen=True, repr=False)
 class ScanResult(Result):
-    """All tables of a scan; ``checked`` are the gates that a job has added."""
+    """The result of a scan.
+
+    Attributes
+    ----------
+    tables : tuple of TableScan
+    skipped : tuple of Skipped
+        Files that are not part of any table.
+    run : dict
+        Identifier, start (ISO 8601), duration in seconds, engine, versions and status of the run.
+    config : AnalyzerConfig
+    sample_rows : int or None
+        Approximate number of rows scanned per table; None for all rows.
+    seed : int
+        Key of the hash that chose the rows.
+    checked : tuple of dict
+        The gates of a job, with their outcome.
+    title : str
+    """
 
     tables: tuple[TableScan, ...]
     skipped: tuple[Skipped, ...]
@@ -142,10 +185,10 @@ class ScanResult(Result):
                 for finding in column.findings:
                     yield table, column, finding
 
-    def unread(self) -> tuple[Unread, ...]:
-        """Return everything that was not looked at; nothing is known about what is in it."""
+    def unread(self) -> tuple[UnreadItem, ...]:
+        """Return everything that was not searched; its content is unknown."""
         found = [
-            Unread("file" if s.files == 1 else "folder", s.path, s.reason, s.files, s.bytes)
+            UnreadItem("file" if s.files == 1 else "folder", s.path, s.reason, s.files, s.bytes)
             for s in self.skipped
             if not s.harmless
         ]
@@ -160,21 +203,11 @@ class ScanResult(Result):
         """Return one row per table, column and entity; a table without findings has one row."""
         rows = []
         for table in self.tables:
-            base = {
-                "table": table.table,
-                "table_status": table.status,
-                "rows": table.rows,
-                "rows_scanned": table.rows_scanned,
-            }
+            base = {name: getattr(table, name) for name in ("table", "rows", "rows_scanned")}
+            base |= {"table_status": table.status}
             found = [
-                {
-                    **base,
-                    "column": c.column,
-                    "type": c.type,
-                    "values": c.non_null,
-                    "errors": c.errors,
-                    **f.to_dict(),
-                }
+                {**base, **f.to_dict(), "column": c.column, "type": c.type}
+                | {"values": c.non_null, "errors": c.errors}
                 for c in table.columns
                 for f in c.findings
             ]
@@ -182,7 +215,7 @@ class ScanResult(Result):
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole result as plain values; the page is made of this."""
+        """Return the whole result as plain values, from which the page is made."""
         return {
             "title": self.title,
             "run": self.run,
@@ -196,7 +229,7 @@ class ScanResult(Result):
                 if s.harmless
             ],
             "method": {
-                "entities": list(self.config.entities or ["all that Presidio knows"]),
+                "entities": list(self.config.entities or ["all that Presidio supports"]),
                 "score_threshold": self.config.score_threshold,
                 "sample_rows": self.sample_rows,
                 "seed": self.seed,
@@ -207,7 +240,7 @@ class ScanResult(Result):
         }
 
     def totals(self) -> dict[str, int]:
-        """Return how many tables, columns and rows there are, and how many need a look."""
+        """Return the numbers of tables, columns and rows, of findings, and of unread parts."""
         unread = self.unread()
         personal = {(t.table, c.column) for t, c, f in self.findings() if f.verdict == "personal"}
         return {
@@ -235,7 +268,7 @@ class ScanResult(Result):
         return self.checked
 
     def _not_looked_at(self) -> pd.DataFrame:
-        names = [field.name for field in fields(Unread)]
+        names = [field.name for field in fields(UnreadItem)]
         return pd.DataFrame([item.to_dict() for item in self.unread()], columns=names)
 
     def to_html(self) -> str:
@@ -244,8 +277,8 @@ class ScanResult(Result):
 
         return render_scan(self.to_dict())
 
-    def _bytes(self, unread: tuple[Unread, ...]) -> int:
-        """Return the bytes of the files that were found, as far as they are known; 0 if not."""
+    def _bytes(self, unread: tuple[UnreadItem, ...]) -> int:
+        """Return the size of all files in bytes; 0 if the size of a table is unknown."""
         if any(table.bytes is None and table.format != "frame" for table in self.tables):
             return 0
         outside = sum(i.bytes or 0 for i in unread if i.what in ("file", "folder"))
@@ -253,29 +286,30 @@ class ScanResult(Result):
 
     def _limits(self) -> list[str]:
         limits = [
-            "A recognizer can miss personal data and can see it where there is none; a clean "
-            "column is one in which nothing was recognised.",
-            "Columns of dates and times are judged by their names only; flags not at all. A number "
-            "with a fraction is taken to name nobody.",
-            "Placeholders of an earlier redaction, such as <PERSON>, count as no value.",
+            "A recognizer can miss personal data, and can report it where there is none. “Clean” "
+            "means that nothing was recognised, not that a column holds no personal data.",
+            "Columns of dates and times are judged by their names only, and columns of true/false "
+            "values not at all. Numbers with a fraction are assumed not to identify anyone.",
+            "Placeholders of an earlier redaction, such as <PERSON>, are treated as missing.",
         ]
         if self.sample_rows is not None:
             limits.append(
-                f"At most about {self.sample_rows:,} rows of a table were looked at; a type that "
-                f"stands in fewer than 1 of {max(1, self.sample_rows // 3):,} rows may be missed."
+                f"About {self.sample_rows:,} rows per table were scanned at most; a type of data "
+                f"that occurs in fewer than 1 of {max(1, self.sample_rows // 3):,} rows may be "
+                "missed."
             )
         return limits
 
 
-def _unread_of(table: TableScan) -> Iterator[Unread]:
+def _unread_of(table: TableScan) -> Iterator[UnreadItem]:
     sizes = table.unreadable_bytes or (None,) * len(table.unreadable)
     for (name, error), size in zip(table.unreadable, sizes, strict=True):
-        yield Unread("file", f"{table.table}/{name}", f"cannot be read ({error})", 1, size)
+        yield UnreadItem("file", f"{table.table}/{name}", f"cannot be read ({error})", 1, size)
     if table.status == "unreadable" and not (table.unreadable and not table.bytes):
-        yield Unread("table", table.table, table.note or "cannot be read", 1, table.bytes)
+        yield UnreadItem("table", table.table, table.note or "cannot be read", 1, table.bytes)
     for c in table.columns:
         where = f"{table.table}: {c.column}"
         if c.errors:
-            yield Unread("cells", where, "the analysis failed", c.errors, c.error_bytes)
+            yield UnreadItem("cells", where, "the analysis failed", c.errors, c.error_bytes)
         if c.unread:
-            yield Unread("cells", where, "bytes that are no text", c.unread, c.unread_bytes)
+            yield UnreadItem("cells", where, "bytes that are not text", c.unread, c.unread_bytes)

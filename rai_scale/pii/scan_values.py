@@ -1,4 +1,4 @@
-"""The table function of the scan: a batch of rows to a few counts, which add up."""
+"""The table function of the scan: turns a batch of rows into a few counts, which can be added."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ import pyarrow.compute as pc
 
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
+from rai_scale.pii.findings import table_of_rows
 from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
-from rai_scale.pii.text_leaves import Leaf, plain_number, root
+from rai_scale.pii.text_leaves import TextLeaf, plain_number, root
 
 SCORE_UNIT = 1_000_000
-"""Scores are summed as integers of this unit, so that sums are equal whatever the order."""
+"""Scores are added as multiples of 1 / SCORE_UNIT, so that sums do not depend on the order."""
 
 COUNTS = pa.schema(
-    [
-        ("column", pa.string()),
-        ("path", pa.string()),
-        ("entity", pa.string()),
-        ("count", pa.int64()),
-        ("score", pa.int64()),
-    ]
+    {
+        **dict.fromkeys(("column", "path", "entity"), pa.string()),
+        **dict.fromkeys(("count", "score"), pa.int64()),
+    }
 )
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
 ERRORS, ERROR_BYTES = "#errors", "#error bytes"
 UNREAD, UNREAD_BYTES = "#unread", "#unread bytes"
 UNDECODED = "#undecoded"
-"""What is counted beside entities: rows read, rows with a value, words; rows that failed, and whose
-value is no text, each with bytes; rows that hold a character that could not be decoded."""
+"""Counted in addition to entities: rows read, rows with a value, and words; rows that failed and
+rows whose value is not text, both with their bytes; rows with a character that was not decoded."""
 PERSON_NAME = "#person"
-"""Batches in which the name of the column was taken for the name of a person."""
+"""Batches in which the name of the column was recognised as the name of a person."""
 NOTED = (PERSON_NAME, VALUES, WORDS, ERRORS, ERROR_BYTES, UNREAD, UNREAD_BYTES, UNDECODED)
 
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
 """What Presidio writes in place of an item: the language model would take it for a name."""
+_SHORTEST = 1_000_000
+"""Smallest integer stored as a decimal or float that is searched; a smaller one is an amount."""
 
 
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*([ '-][^\W\d_a-z][^\W\d_]*\.?){1,3}")
 
 
 class Key(NamedTuple):
-    """What a count is of."""
+    """What is counted."""
 
     column: str
     path: str
@@ -59,10 +59,17 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class ScanValues:
-    """Count in how many rows of a batch each entity stands, per column and leaf.
+    """Count the rows of a batch in which each entity occurs, per column and leaf.
 
-    ``analysed`` are the columns whose values are looked at; of the others only the presence of a
-    value is counted.
+    Attributes
+    ----------
+    config : AnalyzerConfig
+    analysed : frozenset of str
+        Columns whose values are searched; for the others only non-null values are counted.
+    fraction : float
+        Share of the rows to scan, from 0 to 1.
+    seed : int
+        Key of the hash that chooses the rows.
     """
 
     config: AnalyzerConfig
@@ -78,10 +85,7 @@ class ScanValues:
         for name in table.column_names:
             self._column(name, table[name], counts, scores)
         rows = [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
-        columns = zip(*rows, strict=True) if rows else ([] for _ in COUNTS)
-        return pa.table(
-            [pa.array(list(c), f.type) for c, f in zip(columns, COUNTS, strict=True)], COUNTS
-        )
+        return table_of_rows(rows, COUNTS)
 
     def _column(
         self, name: str, column: pa.ChunkedArray, counts: Counter[Key], scores: Counter[Key]
@@ -91,7 +95,7 @@ class ScanValues:
             return
         per_path: dict[str, list[tuple[int, str]]] = {}
         known = get_analyzer(self.config).entities
-        unread: list[Unread] = []
+        unread: list[UnreadValue] = []
         for row, leaf in row_leaves(name, column, known, unread):
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
         for kind, size_kind in ((ERRORS, ERROR_BYTES), (UNREAD, UNREAD_BYTES)):
@@ -100,17 +104,17 @@ class ScanValues:
             counts[Key(name, name, size_kind)] += sum(item.bytes for item in of_kind)
         counts[Key(name, name, PERSON_NAME)] += self._is_person(name)
         fractional = is_fractional(column.type)
-        if fractional:  # a number with a fraction names nobody, and is a value all the same
+        if fractional:  # a number with a fraction identifies nobody, but it is a value
             missing = pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
             counts[Key(name, name, VALUES)] += len(column) - missing
-        for path, cells in per_path.items():
+        for path, texts in per_path.items():
             if not fractional:
-                counts[Key(name, path, VALUES)] += len({row for row, _ in cells})
-            counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in cells)
-            self._cells(name, path, cells, counts, scores)
+                counts[Key(name, path, VALUES)] += len({row for row, _ in texts})
+            counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in texts)
+            self._texts(name, path, texts, counts, scores)
 
     def _is_person(self, name: str) -> bool:
-        """Whether the name of a column reads as a person's, as a first row taken for a header."""
+        """Return whether the name of a column is a person's, as in a first row used as header."""
         if not _FULL_NAME.fullmatch(name) or entities_of_name(name):
             return False
         (analysis,) = get_analyzer(self.config).analyze([name], "")
@@ -119,28 +123,28 @@ class ScanValues:
             for r in analysis.results
         )
 
-    def _cells(
+    def _texts(
         self,
         name: str,
         path: str,
-        cells: Sequence[tuple[int, str]],
+        texts: Sequence[tuple[int, str]],
         counts: Counter[Key],
         scores: Counter[Key],
     ) -> None:
         context = path.replace("[]", "").rsplit(".", 1)[-1]
         analyzer = get_analyzer(self.config)
-        analyses = analyzer.analyze_cells([text for _, text in cells], context)
+        analyses = analyzer.analyze_values([text for _, text in texts], context)
         best: dict[tuple[int, str], float] = {}
-        failed: dict[int, int] = {}
-        for (row, _), (text, analysis) in zip(cells, analyses, strict=True):
+        failed: Counter[int] = Counter()
+        for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
             if analysis.error:
-                failed[row] = failed.get(row, 0) + _size(text)
+                failed[row] += _size(text)
             for result in outside_placeholders(text, analysis.results, analyzer.entities):
                 at = (row, result.entity_type)
                 best[at] = max(best.get(at, 0.0), float(result.score))
         counts[Key(name, path, ERRORS)] += len(failed)
-        counts[Key(name, path, ERROR_BYTES)] += sum(failed.values())
-        undecoded = {row for row, text in cells if "\ufffd" in text}
+        counts[Key(name, path, ERROR_BYTES)] += failed.total()
+        undecoded = {row for row, text in texts if "\ufffd" in text}
         counts[Key(name, path, UNDECODED)] += len(undecoded)
         for (_, entity), score in best.items():
             counts[Key(name, path, entity)] += 1
@@ -150,7 +154,7 @@ class ScanValues:
 def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[str]) -> list[Any]:
     """Return the results that do not overlap a placeholder of an earlier redaction.
 
-    Only the name of a known entity makes a placeholder: ``<SMITH>`` is none.
+    Only the name of a known entity makes a placeholder; ``<SMITH>`` is not one.
     """
     if "<" not in text:
         return list(results)
@@ -158,11 +162,8 @@ def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[
     return [r for r in results if not any(r.start < end and start < r.end for start, end in taken)]
 
 
-_SHORTEST = 1_000_000
-
-
-class Unread(NamedTuple):
-    """A value that was not looked at: it failed (``ERRORS``) or is no text (``UNREAD``)."""
+class UnreadValue(NamedTuple):
+    """A value that was not searched: it failed (``ERRORS``) or is not text (``UNREAD``)."""
 
     row: int
     kind: str
@@ -170,21 +171,21 @@ class Unread(NamedTuple):
 
 
 def row_leaves(
-    name: str, column: pa.ChunkedArray, entities: frozenset[str], unread: list[Unread]
-) -> Iterator[tuple[int, Leaf]]:
+    name: str, column: pa.ChunkedArray, entities: frozenset[str], unread: list[UnreadValue]
+) -> Iterator[tuple[int, TextLeaf]]:
     """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
 
-    A text that is nothing but a placeholder of an earlier redaction is no value. What cannot be
-    looked at is added to ``unread``.
+    A text that consists of a placeholder of an earlier redaction counts as missing. Values that
+    cannot be searched are added to ``unread``.
     """
     for row, raw in enumerate(column.to_pylist()):
         blobs: list[bytes] = []
         value = as_text(raw, blobs)
-        unread += [Unread(row, UNREAD, len(blob)) for blob in blobs]
+        unread += [UnreadValue(row, UNREAD, len(blob)) for blob in blobs]
         try:
             leaves = list(all_leaves(value, column.type, root(name)))
-        except (ValueError, RecursionError):  # one document must not hide the other rows
-            unread.append(Unread(row, ERRORS, _size(value)))
+        except (ValueError, RecursionError):  # one invalid document must not stop the batch
+            unread.append(UnreadValue(row, ERRORS, _size(value)))
             continue
         for leaf in leaves:
             whole = PLACEHOLDER.fullmatch(leaf.text)
@@ -193,11 +194,11 @@ def row_leaves(
 
 
 def as_text(value: Any, blobs: list[bytes]) -> Any:
-    """Return a value with bytes and numbers, also nested ones, as a reader would write them.
+    """Return a value in which bytes and numbers, nested ones included, are converted to text.
 
-    Bytes that are UTF-8 are text; others are added to ``blobs`` and become null. A whole number
-    kept as decimal or floating point (``4012888888881881.0``) is written without its fraction; one
-    with a fraction or of few digits is an amount, names nobody and becomes null.
+    UTF-8 bytes are decoded; other bytes are added to ``blobs`` and become null. An integer that is
+    stored as a decimal or float (``4012888888881881.0``) is written without its fraction. A number
+    with a fraction or with few digits is an amount, which identifies nobody, and becomes null.
     """
     if isinstance(value, bytes):
         try:

@@ -1,4 +1,4 @@
-"""Say which types of personal data stand in which columns of a lake, in what share of rows."""
+"""Find which columns of a lake hold which types of personal data, and in what share of rows."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
 _MORE = 8
 _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
-"""Errors in a worker that every table would meet."""
+"""Worker errors that would occur for every table."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """A table to scan: a frame, or how to read one."""
+class ScanInput:
+    """A table to scan: a frame, or the files to read it from."""
 
     name: str
     frame: Any = None
@@ -70,7 +70,7 @@ class Source:
 
 
 class Sample(NamedTuple):
-    """About how many rows are looked at (None: all), and the key that chooses them."""
+    """The approximate number of rows to scan (None for all), and the key that chooses them."""
 
     rows: int | None
     seed: int
@@ -86,43 +86,53 @@ def scan(
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
 ) -> ScanResult:
-    """Find the personal data of a lake, a table or a frame; executes.
+    """Find the personal data in a lake, a table or a frame. The scan runs at once.
 
     Parameters
     ----------
     source : str, path, Lake, mapping of str to frame, or frame
-        A path or address (a folder of tables is a lake), on Spark also ``catalog.schema.*``; or
-        what :func:`find_tables` found; or frames by name; or one frame.
+        A path or URL (a folder of tables is a lake), on Spark also ``catalog.schema.*``; the
+        result of :func:`find_tables`; frames by name; or one frame.
     engine : {"local", "dask", "spark"} or Engine, optional
-        For a path; ``local`` by default. A frame brings its own.
+        Engine for a path; ``local`` by default. A frame determines its engine.
     sample_rows : int or None
-        About so many rows per table are looked at, chosen by a keyed hash of their content: the
-        same rows on every engine. None: all rows. Shares of a sample carry an interval, and a type
-        that stands in fewer than ``3 / sample_rows`` of the rows may be missed.
+        Approximate number of rows to scan per table, chosen by a keyed hash of their content, so
+        that every engine chooses the same rows. None scans all rows. Shares have a 95 % Wilson
+        interval, and a type that occurs in fewer than ``3 / sample_rows`` of the rows may be
+        missed.
     random_state : int
         Key of the hash.
     progress : callable
-        Wraps the list of tables as it is worked off, to show how far the scan is.
+        Takes the list of tables and returns an iterable over it, for example a progress bar.
     analyzer : AnalyzerConfig, optional
-        Or its fields as keyword arguments. The scan's own defaults: ``score_threshold`` 0.35 and
-        ``column_context`` True (a column's name is context for its values).
+        What to search for. The defaults of a scan are ``score_threshold=0.35`` and
+        ``column_context=True`` (the name of a column is a context word for its values).
+    **analyzer_options
+        The fields of :class:`AnalyzerConfig` instead of ``analyzer``.
 
     Returns
     -------
     ScanResult
-        One entry per table, clean and unreadable ones included.
+        One entry per table, including clean and unreadable ones.
 
     Raises
     ------
-    TableError, ConfigError, MissingExtraError, MissingModelError
+    TableError
+        If the source cannot be found.
+    ConfigError
+        If an option is invalid, or there is no table.
+    MissingExtraError, MissingModelError
+        If Presidio or the spaCy model is not installed.
     """
     config = scan_config(analyzer, analyzer_options)
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     if sample_rows is not None and sample_rows < 1:
-        raise ConfigError(f"sample_rows must be at least 1, or None for all; found {sample_rows}.")
+        raise ConfigError(
+            f"sample_rows must be at least 1, or None for all rows; found {sample_rows}."
+        )
     runner, sources, skipped = resolve(source, engine)
     if runner.name != "spark":
-        get_analyzer(config)  # a missing model or entity is said once, before any table is read
+        get_analyzer(config)  # report a missing model or entity once, before any table is read
     started, clock = datetime.now(UTC), time.monotonic()
     tables = []
     for item in progress(sources):
@@ -150,30 +160,34 @@ def scan(
 
 
 def scan_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
-    """Return the analyzer's configuration, with the scan's own defaults."""
+    """Return the configuration of the analyzer, with the defaults of a scan."""
     defaults = {"score_threshold": SCORE_THRESHOLD, "column_context": True}
     return analyzer_config(config, options if config is not None else {**defaults, **options})
 
 
 def resolve(
     source: Any, engine: str | Engine | None
-) -> tuple[Engine, list[Source], tuple[Skipped, ...]]:
-    """Return the engine, the tables, and the files that are no tables."""
+) -> tuple[Engine, list[ScanInput], tuple[Skipped, ...]]:
+    """Return the engine, the tables, and the files that are not tables."""
     if isinstance(source, str | Lake):
         runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
         lake = find_tables(source, engine=runner) if isinstance(source, str) else source
-        return runner, [Source(t.name, found=t) for t in lake], lake.skipped
+        return runner, [ScanInput(t.name, found=t) for t in lake], lake.skipped
     frames = dict(source) if isinstance(source, Mapping) else {"frame": source}
     if not frames:
-        raise ConfigError("there is no table to scan.")
+        raise ConfigError("there is no table to scan; the mapping of frames is empty.")
     engines = [engine_of(frame) for frame in frames.values()]
     if len({e.name for e in engines}) > 1:
-        raise ConfigError("frames of different engines cannot be scanned in one call.")
-    return engines[0], [Source(name, frame=frame) for name, frame in frames.items()], ()
+        raise ConfigError(
+            "frames of different engines cannot be scanned in one call; scan them separately."
+        )
+    return engines[0], [ScanInput(name, frame=frame) for name, frame in frames.items()], ()
 
 
-def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: Sample) -> TableScan:
-    """Scan one table; one that cannot be read is reported, not raised."""
+def scan_table(
+    source: ScanInput, engine: Engine, config: AnalyzerConfig, sample: Sample
+) -> TableScan:
+    """Scan one table. A table that cannot be read gets a status and a note instead of an error."""
     found = source.found or TableSource(source.name, "frame", "")
     bad = found.unreadable
     shell = TableScan(
@@ -199,7 +213,7 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
     except Exception as error:
         if getattr(error, "error", "") in _NOT_THE_TABLE:
             raise
-        # only our own messages are known to hold no value
+        # only messages of this package are known to contain no value
         why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
         return replace(shell, note=why)
@@ -214,7 +228,7 @@ def scan_table(source: Source, engine: Engine, config: AnalyzerConfig, sample: S
 def read_columns(
     frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample, hidden: frozenset[str]
 ) -> tuple[int, int, tuple[ColumnScan, ...]]:
-    """Return how many rows there are and were looked at, and the columns."""
+    """Return the number of rows, the number of scanned rows, and the columns."""
     schema = engine.schema(frame)
     if not schema.names:
         return 0, 0, ()
@@ -226,7 +240,7 @@ def read_columns(
         seed=sample.seed,
     )
     counts = count_values(frame, engine, function)
-    # equal rows are chosen together, so that of a table with few different rows none may be
+    # equal rows are chosen together: a table with few distinct rows may have no chosen row
     while counts[ALL][ROWS][0] == 0 and total and function.fraction < 1:
         function = replace(function, fraction=min(1.0, function.fraction * _MORE))
         counts = count_values(frame, engine, function)
@@ -241,7 +255,7 @@ ALL = ("", "")
 
 
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
-    """Return (count, sum of scores) per column, path and entity; one pass over the rows."""
+    """Return (count, sum of scores) per column, path and entity, in one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counted: Counted = defaultdict(dict)
     counted[ALL][ROWS] = (0, 0.0)
@@ -252,7 +266,7 @@ def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
 
 
 def values_read(kind: pa.DataType) -> bool:
-    """Return whether values are looked at; a flag or a time can hold nothing but what it says."""
+    """Return whether the values of a type are searched; booleans and times hold no other data."""
     return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
 
 
@@ -261,7 +275,15 @@ def judge_columns(
 ) -> Iterator[ColumnScan]:
     """Yield each column and leaf, in the order of the table.
 
-    A name that is ``hidden`` is not shown: the column's number stands in its place.
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    counts : Counted
+        The result of :func:`count_values`.
+    asked : sequence of str or None
+        The entities that are searched for; None for all.
+    hidden : frozenset of str
+        Names that are masked: the position of the column replaces them.
     """
     for position, field in enumerate(schema, 1):
         paths = sorted(path for column, path in counts if column == field.name)
@@ -269,10 +291,10 @@ def judge_columns(
             found = dict(counts.get((field.name, path), {}))
             noted = {name: found.pop(name, (0, 0.0))[0] for name in NOTED}
             values, words = noted[VALUES], noted[WORDS]
-            # numbers that all have a fraction name nobody: only the column's name speaks
+            # numbers that all have a fraction identify nobody: only the name of the column counts
             read = values_read(field.type) and bool(words or not is_fractional(field.type))
             seen = Seen(values, words, read=read)
-            # a flag is named after what it is about, and does not hold it
+            # a boolean is named after what it is about, which it does not contain
             named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
             people = 2 * found.get("PERSON", (0, 0.0))[0] >= values

@@ -1,7 +1,8 @@
-"""Text leaves of cells: a plain cell has one, a JSON document or a nested value may have many.
+"""Text leaves of values: a plain value has one, a JSON document or a nested value may have many.
 
-A leaf is named by its path: ``user.email``, ``items[].note``. A key of a document that does not
-look like a name of a field may be personal itself: it is a leaf too, and reads ``*`` in paths.
+A leaf is identified by its path: ``user.email``, ``items[].note``. A key of a document that does
+not look like a field name may itself be personal data: it is a leaf too, and ``*`` replaces it in
+paths.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 FIELD_NAME = re.compile(r"(?!(?:.*[0-9]){7})[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
-"""So many digits are rather the number of somebody."""
+"""A name with seven or more digits is more likely somebody's number than a field name."""
 LONG_PATH = 300
-"""A path of more characters is cut: below that depth its leaves share a name."""
+"""A path with more characters is truncated, so leaves below this depth share a path."""
 _EXPONENT_FORM = re.compile(r"\s*[+-]?[0-9]{1,40}([.,][0-9]{1,40})?[eE]\+?[0-9]{1,2}\s*", re.ASCII)
 _PLAIN_DIGITS = 400
-"""A number of more places is left in the notation that it is written in."""
+"""A number with more digits stays in exponent form."""
 
 
-class Leaf(NamedTuple):
-    """A text inside a cell; ``rule`` is the rule that replaces it as a whole."""
+class TextLeaf(NamedTuple):
+    """A text inside a value; ``rule`` is the rule that replaces it as a whole, if there is one."""
 
     path: str
     text: str
@@ -31,57 +32,57 @@ class Leaf(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the leaf is called in findings."""
+        """Name of the leaf in findings."""
         return self.rule or self.path
 
 
-class Place(NamedTuple):
-    """A node of a nested value: its path, its rule, and the rules that may hold further down.
+class ValueNode(NamedTuple):
+    """A node of a nested value: its path, its rule, and the rules that may apply below it.
 
-    ``below`` are pairs of (what is left of a rule's path, the rule). Paths are compared with the
-    keys as they are written, so that a key may hold spaces, dots and accents.
+    ``below`` has pairs of (rest of a rule's path, the rule). Paths are compared with the keys as
+    they are written, so a key may contain spaces, dots and accents.
     """
 
     path: str
     rule: str | None = None
     below: tuple[tuple[str, str], ...] = ()
 
-    def field(self, key: str, schema: bool = False) -> tuple[Place, bool]:
-        """Return the place under a key, and whether the key is the name of a field.
+    def field(self, key: str, schema: bool = False) -> tuple[ValueNode, bool]:
+        """Return the node under a key, and whether the key is a field name.
 
-        Names of a ``schema`` and keys that a rule names are names of fields.
+        Names from a ``schema`` and keys that a rule names are field names.
         """
         known = schema or FIELD_NAME.fullmatch(key) is not None
         if not self.below:
-            return Place(_longer(self.path, f".{key if known else '*'}"), self.rule), known
+            return ValueNode(_longer(self.path, f".{key if known else '*'}"), self.rule), known
         named = tuple(_left(self.below, f".{key}"))
         known = known or bool(named)
         left = named if known else tuple(_left(self.below, ".*"))
         return self._inner(f".{key if known else '*'}", left), known
 
-    def item(self) -> Place:
-        """Return the place of the items of a list."""
+    def item(self) -> ValueNode:
+        """Return the node of the items of a list."""
         return self._inner("[]", tuple(_left(self.below, "[]")))
 
-    def entry(self, key: object) -> tuple[Place, bool]:
-        """Return the place under a key of a typed map, which may be personal itself."""
+    def entry(self, key: object) -> tuple[ValueNode, bool]:
+        """Return the node under a key of a typed map, and whether a rule names the key."""
         named = tuple(_left(self.below, f".{key}"))
         return (self._inner(f".{key}", named), True) if named else (self.other_key(), False)
 
-    def other_key(self) -> Place:
-        """Return the place under the keys of a typed map that no rule names."""
+    def other_key(self) -> ValueNode:
+        """Return the node under the keys of a typed map that no rule names."""
         return self._inner(".*", tuple(_left(self.below, ".*")))
 
-    def _inner(self, step: str, left: tuple[tuple[str, str], ...]) -> Place:
+    def _inner(self, step: str, left: tuple[tuple[str, str], ...]) -> ValueNode:
         here = next((rule for rest, rule in left if not rest), self.rule)
         below = tuple((rest, rule) for rest, rule in left if rest)
-        return Place(_longer(self.path, step), here, below)
+        return ValueNode(_longer(self.path, step), here, below)
 
 
-def root(column: str, rules: Iterable[str] = ()) -> Place:
-    """Return the place of a column, with the rules (full paths) that begin with its name."""
-    starts = (f"{column}.", f"{column}[")
-    return Place(column, None, tuple((r[len(column) :], r) for r in rules if r.startswith(starts)))
+def root(column: str, rules: Iterable[str] = ()) -> ValueNode:
+    """Return the node of a column, with the rules (full paths) that start with its name."""
+    named = (rule for rule in rules if rule.startswith((f"{column}.", f"{column}[")))
+    return ValueNode(column, None, tuple((rule[len(column) :], rule) for rule in named))
 
 
 def _left(below: Iterable[tuple[str, str]], step: str) -> Iterable[tuple[str, str]]:
@@ -97,11 +98,11 @@ def _longer(path: str, step: str) -> str:
     return path if path.endswith("…") else f"{path}…"
 
 
-def cell_text(value: Any) -> str | None:
-    """Return the text of a plain cell; null, NaN, bool and bytes have none.
+def value_text(value: Any) -> str | None:
+    """Return the text of a plain value; None for null, NaN, bool and bytes.
 
-    A whole number has the same text whatever its type: pandas makes floats of integers as soon as
-    one of them is missing.
+    An integer has the same text whatever its type, because pandas turns a column of integers into
+    floats if one of them is missing.
     """
     if value is None or isinstance(value, bytes | bool) or value != value:  # noqa: PLR0124
         return None
@@ -113,10 +114,10 @@ def cell_text(value: Any) -> str | None:
 
 
 def whole_text(value: Any) -> str:
-    """Return the text of a cell that is replaced as a whole: equal values have equal texts.
+    """Return the text of a value that is replaced as a whole; equal values have equal texts.
 
-    Numbers have no exponent and no zeros behind the last place, whatever their type, and a time at
-    midnight is its date (pandas has no dates).
+    Numbers have no exponent and no trailing zeros, whatever their type, and a timestamp at
+    midnight is written as its date (pandas has no dates).
     """
     if isinstance(value, float | Decimal):
         return plain_number(str(value))
@@ -126,7 +127,7 @@ def whole_text(value: Any) -> str:
 
 
 def plain_number(text: str) -> str:
-    """Return a number as plain digits, or what is no finite number of moderate size as it is."""
+    """Return a number as plain digits; one that is huge, tiny or not finite stays as it is."""
     number = Decimal(text)
     if not number.is_finite() or abs(number.adjusted()) > _PLAIN_DIGITS:
         return text
@@ -136,7 +137,7 @@ def plain_number(text: str) -> str:
 
 
 def exponent_digits(text: str) -> str | None:
-    """Return the digits of a whole number in exponent form (``4.0E15``, as Java writes doubles)."""
+    """Return the digits of an integer in exponent form (``4.0E15``, as Java writes doubles)."""
     if not _EXPONENT_FORM.fullmatch(text):
         return None
     number = Decimal(text.strip().replace(",", "."))
@@ -144,7 +145,7 @@ def exponent_digits(text: str) -> str | None:
 
 
 def valid_text(text: str) -> str:
-    """Return a text with U+FFFD for lone surrogates, which no UTF-8 can hold; of equal length."""
+    """Return a text of the same length with U+FFFD for lone surrogates, which UTF-8 lacks."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

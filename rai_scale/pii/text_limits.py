@@ -1,6 +1,6 @@
-"""What one text may cost: work that grows with the square of its length is set aside.
+"""Limits on the work for one text: a text whose cost grows with the square of its length fails.
 
-The limits count characters and findings and no time, so that the same texts fail on every engine.
+The limits count characters and findings, not time, so the same texts fail on every engine.
 """
 
 from __future__ import annotations
@@ -8,45 +8,45 @@ from __future__ import annotations
 import re
 
 SPLITTING = 3_000_000_000
-"""Steps of spaCy's tokenizer that a text may take, of about 10 ns: half a minute."""
+"""Maximum number of steps of spaCy's tokenizer for one text; at 10 ns each, half a minute."""
 _SHORT = 5_000
-"""No text of so few characters can be over the limits."""
+"""A text with this many characters or fewer cannot exceed the limits."""
 _RUN = re.compile(r"\S+")
 _ENDS = re.compile(r"[\W_]*")
 _AT_THE_END = 20
-"""Each sign at an end of a run is taken off by itself, and the rest looked at again."""
+"""Cost per character: the tokenizer strips each sign at an end, and examines the rest again."""
 
 
 class TextTooLong(Exception):
-    """A text is longer than spaCy takes."""
+    """A text is longer than spaCy accepts."""
 
 
 class UnbrokenText(Exception):
-    """So long a stretch without a space, so full of signs, that to find its words takes hours."""
+    """A run of characters without a space is too long to be split into words in reasonable time."""
 
 
 class TooManyFindings(Exception):
-    """So many findings in so long a text that to look at the words around each takes hours."""
+    """A long text has too many findings to examine the words around each in reasonable time."""
 
 
 class RegexTimeout(Exception):
-    """A pattern did not end in time; Presidio alone would skip it with a warning."""
+    """A pattern timed out; Presidio itself would only log a warning and skip it."""
 
 
 def check_unbroken(text: str) -> None:
-    """Raise :class:`UnbrokenText` where spaCy's tokenizer, quadratic in runs, would not end."""
+    """Raise :class:`UnbrokenText` if spaCy's tokenizer, quadratic in a run, would take too long."""
     if len(text) <= _SHORT:
         return
     work = 0
     for run in (found[0] for found in _RUN.finditer(text)):
         ends = len(_ENDS.match(run)[0]) + len(_ENDS.match(run[::-1])[0])  # type: ignore[index]
-        # at each colon its pattern of an address begins anew
+        # its pattern for URLs starts again at each colon
         work += len(run) * (run.count(":") + _AT_THE_END * ends)
     if work > SPLITTING:
         raise UnbrokenText
 
 
 def check_findings(findings: int, text: str, allowed: int) -> None:
-    """Raise :class:`TooManyFindings` where Presidio would look at all words for each finding."""
+    """Raise :class:`TooManyFindings` if findings times characters exceed ``allowed``."""
     if findings * len(text) > allowed:
         raise TooManyFindings

@@ -1,4 +1,4 @@
-"""From counts to a verdict: in what share of rows, how sure, and by what evidence."""
+"""Turn counts into a verdict: the share of rows, the confidence and the evidence."""
 
 from __future__ import annotations
 
@@ -10,37 +10,29 @@ from typing import Any, Literal
 from rai_scale.statistics.wilson import wilson
 
 NAME_WEIGHT = 0.6
-"""What a column's name alone is worth: it is a promise, not a value."""
+"""Confidence from the name of a column alone."""
 
 WEAK = {"DATE_TIME": 0.3, "URL": 0.3, "UUID": 0.3, "NRP": 0.8, "LOCATION": 0.8, "ORGANIZATION": 0.5}
-"""Values of these types are often not personal; without a telling name: at most possible."""
+"""Factors for types whose values are often not personal, if the name does not imply the type."""
 
 BY_MODEL = {"PERSON", "LOCATION", "NRP", "ORGANIZATION", "DATE_TIME"}
-"""Found by the language model, which guesses in cells that are no sentences."""
+"""Found by the language model, which is unreliable for values that are not sentences."""
 
 CHANCE = {
-    "PHONE_NUMBER": 0.5,
-    "US_BANK_NUMBER": 0.5,
-    "US_DRIVER_LICENSE": 0.5,
-    "US_PASSPORT": 0.5,
-    "MEDICAL_LICENSE": 0.1,
-    "CREDIT_CARD": 0.05,
-    "US_SSN": 0.05,
-    "US_ITIN": 0.05,
-    "IBAN_CODE": 0.02,
-    "CRYPTO": 0.02,
-    "IP_ADDRESS": 0.02,
-    "MAC_ADDRESS": 0.02,
+    **dict.fromkeys(("PHONE_NUMBER", "US_BANK_NUMBER", "US_DRIVER_LICENSE", "US_PASSPORT"), 0.5),
+    **{"MEDICAL_LICENSE": 0.1},
+    **dict.fromkeys(("CREDIT_CARD", "US_SSN", "US_ITIN"), 0.05),
+    **dict.fromkeys(("IBAN_CODE", "CRYPTO", "IP_ADDRESS", "MAC_ADDRESS"), 0.02),
 }
 COUNTRY_CODE, CHANCE_OF_CODE = re.compile(r"[A-Z]{2}_"), 0.15
-"""Share of cells of codes and numbers in which a type may be seen by accident, rounded up: what a
-check digit leaves (1 in 10 for one digit), what the telephone rules of many countries allow."""
+"""Share of arbitrary codes and numbers in which a type is found by chance, rounded up. It follows
+from check digits (1 in 10 for one digit) and from the telephone formats of many countries."""
 
 BY_CHANCE = 0.5
-"""What may be chance is at most possible, however sure the recognizer was of each hit."""
+"""Highest score of findings that chance can explain, so that they are at most “possible”."""
 
 FIELD_WORDS = 5.0
-"""A column of at most so many words per value is a field; its cells should be of one type."""
+"""A column with at most this many words per value is a field, whose values are of one type."""
 
 PERSONAL, POSSIBLE = 0.7, 0.3
 
@@ -52,8 +44,21 @@ Verdict = Literal["personal", "possible", "unlikely"]
 class Finding:
     """One type of personal data in one column.
 
-    ``share`` is of the rows with a value; ``share_low`` and ``share_high`` are its 95 % Wilson
-    interval; both are None where only the name speaks.
+    Attributes
+    ----------
+    entity : str
+    rows_with : int
+        Rows in which the type was found.
+    share : float or None
+        ``rows_with`` divided by the rows that have a value; None if values were not searched.
+    share_low, share_high : float or None
+        95 % Wilson interval of ``share``.
+    mean_score : float or None
+        Mean of the best score per row, from 0 to 1.
+    confidence : float
+        See :func:`judge`.
+    decided_by : {"name", "values", "both"}
+    verdict : {"personal", "possible", "unlikely"}
     """
 
     entity: str
@@ -73,9 +78,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was counted in a column or leaf: rows with a value, and words in all of them.
+    """Counts of a column or leaf: rows with a value, and words in all values.
 
-    ``read`` is False where the type of the column (a date, say) leaves only the name to go by.
+    ``read`` is False if values were not searched, as in a column of dates; only the name counts.
     """
 
     values: int
@@ -84,7 +89,7 @@ class Seen:
 
     @property
     def is_field(self) -> bool:
-        """Whether cells are short, as in a form, and not sentences."""
+        """Whether the values are short, as in a form, and not sentences."""
         return self.words <= FIELD_WORDS * self.values
 
 
@@ -96,16 +101,17 @@ def judge(
     Parameters
     ----------
     names : collection of str
-        The entities that the column or leaf is named after.
+        The entities that the name of the column or leaf implies.
     seen : Seen
-    found : mapping of entity to (rows with it, sum of their best scores)
+    found : mapping of str to (int, float)
+        Per entity, the rows with it and the sum of their best scores.
 
     Returns
     -------
     list of Finding
-        Surest first. Confidence is ``1 - (1 - v)(1 - m)``: ``v`` the mean score times
-        ``hits / (hits + 1)`` (one hit alone may be an accident), weighed by :func:`by_share` and
-        :func:`consistency`, ``m`` the weight of the name.
+        The most certain one first. The confidence is ``1 - (1 - v)(1 - m)``. ``v`` is the mean
+        score times ``hits / (hits + 1)``, because a single hit may be an accident, weighted by
+        :func:`by_share` and :func:`consistency`. ``m`` is the weight of the name.
     """
     named = set(names) if seen.values else set()
     top = max((hits for hits, _ in found.values()), default=0)
@@ -117,7 +123,7 @@ def judge(
             by_values = by_share(entity, hits, scores / (hits + 1), seen)
             by_values *= consistency(entity, hits, top, seen)
             by_values *= 1.0 if entity in named else WEAK.get(entity, 1.0)
-        # where no value can be read, a telling name is all there is and must suffice
+        # if no value can be searched, the name is the only evidence and must suffice
         by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
         confidence = 1 - (1 - by_values) * (1 - by_name)
         evidence: Evidence = "values" if entity not in named else "both" if hits else "name"
@@ -126,10 +132,10 @@ def judge(
 
 
 def by_share(entity: str, hits: int, score: float, seen: Seen) -> float:
-    """Weigh a score by the share of cells that have the type, against the share by chance.
+    """Return a score adjusted by how much more often a type occurs than by chance.
 
-    In a field, a type that stands in nearly all cells is what the field holds, even where a single
-    hit says little; one that stands in no more cells than chance explains is at most possible.
+    A type that occurs in nearly all values of a field is what the field holds, even if the score
+    of each hit is low. A type that occurs no more often than by chance is at most possible.
     """
     if not seen.is_field or entity in WEAK:
         return score
@@ -141,10 +147,10 @@ def by_share(entity: str, hits: int, score: float, seen: Seen) -> float:
 
 
 def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:
-    """Return how well the hits fit the column, from 0 to 1; sentences may hold anything.
+    """Return how well the hits fit the column, from 0 to 1; always 1 for sentences.
 
-    In a field, what the language model sees in few cells is likely a guess (a product code read as
-    a name), and so is what stands in few cells beside a type that stands in most.
+    A type that the language model finds in few values of a field is likely an error, such as a
+    product code taken for a name. So is a type in few values if another type is in most of them.
     """
     if not seen.is_field:
         return 1.0
@@ -173,7 +179,7 @@ def _finding(
 
 
 def verdict_of(confidence: float) -> Verdict:
-    """Return the word for a confidence."""
+    """Return the verdict for a confidence from 0 to 1."""
     if confidence >= PERSONAL:
         return "personal"
     return "possible" if confidence >= POSSIBLE else "unlikely"

@@ -1,61 +1,57 @@
-"""The page of a balance run: a section per sensitive feature, its groups and its measures."""
+"""The page of a balance run: one section per sensitive feature, with its groups and measures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import check_report
-from rai_scale.reports.html import _render
+from rai_scale.reports.checks import check_report, keys
+from rai_scale.reports.html import render
 
 BALANCE: dict[str, Any] = {
-    "title": None,
-    "settings": {"sensitive_features": None, "reference": None},
-    "rows": None,
-    "groups": [{"feature": None, "group": None, "rows": None, "share": None, "small": None}],
-    "measures": [
-        {
-            "family": None,
-            "feature": None,
-            "outcome": None,
-            "group": None,
-            "versus": None,
-            "measure": None,
-            "value": None,
-        }
-    ],
-    "notes": None,
-    "definitions": [{"family": None, "measure": None, "formula": None, "ideal": None}],
+    **keys("title rows notes"),
+    "settings": keys("sensitive_features reference"),
+    "groups": [keys("feature group rows share small")],
+    "measures": [keys("family feature outcome group versus measure value")],
+    "definitions": [keys("family measure formula ideal")],
 }
 
 FAMILIES = {
-    "feature_balance": "Association with the positive label, gap between two groups (SynapseML)",
-    "distribution_balance": "Shares of the groups against the reference (SynapseML)",
+    "feature_balance": "Association with the positive label: gap between two groups (SynapseML)",
+    "distribution_balance": "Shares of the groups compared with the reference (SynapseML)",
     "aggregate_balance": "Inequality of the groups' shares (SynapseML)",
     "divergence": "Divergence from the reference (LiFT)",
-    "skew": "Skew: above 0, a group has more than its share of the reference (LiFT)",
+    "skew": "Skew: above 0, a group has more than its share in the reference (LiFT)",
     "parity": "Distance between two groups (LiFT)",
-    "inequality": "Inequality of a rate over the groups (LiFT)",
-    "pre_training": "Labels of each group against all others (Clarify, pre-training)",
-    "post_training": "Predictions of each group against all others (Clarify, post-training)",
-    "overall": "All rows, whatever their group (Clarify)",
+    "inequality": "Inequality of a rate across the groups (LiFT)",
+    "pre_training": "Labels of each group compared with all others (Clarify, pre-training)",
+    "post_training": "Predictions of each group compared with all others (Clarify, post-training)",
+    "overall": "All rows, regardless of group (Clarify)",
 }
 READINGS = {"label_rate": "labels", "prediction_rate": "predictions", "score_rate": "scores"}
 SHOWN = 60
-"""Rows of a table on the page; the rest stands in the tables of the result."""
+"""Maximum number of rows of a table on the page; the tables of the result have all rows."""
 
 TINY = 1e-4
 
 
 def render_balance(report: Mapping[str, Any]) -> str:
-    """Return the page of a balance run, made of ``BalanceResult.to_dict()``.
+    """Return the HTML page of a balance run.
 
-    The page names the groups, which are values of the sensitive features; it holds no row.
+    The page names the groups, which are values of the sensitive features; it contains no row.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Parameters
+    ----------
+    report : mapping
+        ``BalanceResult.to_dict()``.
+
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, BALANCE, "balance")
-    return _render("balance.html.j2", report, sections=_sections(report))
+    return render("balance.html.j2", report, sections=_sections(report))
 
 
 def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -78,7 +74,7 @@ def _section(report: Mapping[str, Any], name: Any, measures: Sequence[Any]) -> d
 
 
 def _readings(groups: Sequence[Mapping[str, Any]]) -> Any:
-    """Yield in words which groups stand at the ends of each rate."""
+    """Yield the groups with the lowest and the highest value of each rate."""
     for rate, what in READINGS.items():
         known = [group for group in groups if isinstance(group.get(rate), float)]
         if len(known) > 1:
@@ -112,7 +108,7 @@ def _text(value: Any) -> str:
 
 
 def figure(value: Any) -> str:
-    """Return a number with four digits after the point; ``undefined``, not a blank, for None."""
+    """Return a number with four decimals, and ``undefined`` for None."""
     if value is None:
         return "undefined"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Check the plain dicts that reports are made of, before anything is rendered."""
+"""Check the dicts that reports are made from, before anything is rendered."""
 
 from __future__ import annotations
 
@@ -14,42 +14,27 @@ TABLE_STATUSES = ("findings", "clean", "unreadable", "partly unreadable")
 RUN_STATUSES = ("ok", "warnings", "failed")
 RATIOS = ("share", "share_low", "share_high", "recall", "precision")
 
-# The required keys only. A dict is a record, a one-item list a list of records, None any value.
-RUN: dict[str, Any] = {"run_id": None, "started": None, "engine": None, "status": None}
+
+def keys(names: str) -> dict[str, None]:
+    """Return required keys, given as words, whose values may be anything."""
+    return dict.fromkeys(names.split())
+
+
+# Required keys only. A dict is a record, a one-item list is a list of records, None is any value.
+RUN: dict[str, Any] = keys("run_id started engine status")
+_COLUMN = {"column": None, "findings": [keys("entity share verdict")]}
 SCAN: dict[str, Any] = {
     "title": None,
     "run": RUN,
-    "summary": {"tables": None, "columns": None, "rows": None},
-    "tables": [
-        {
-            "table": None,
-            "status": None,
-            "columns": [
-                {"column": None, "findings": [{"entity": None, "share": None, "verdict": None}]}
-            ],
-        }
-    ],
+    "summary": keys("tables columns rows"),
+    "tables": [{**keys("table status"), "columns": [_COLUMN]}],
 }
+_ROWS = keys("table rows_in rows_out rows_quarantined rows_skipped cells_changed")
+_CHANGED = {**keys("column how"), "findings": [keys("entity operator count")]}
 REDACTION: dict[str, Any] = {
     "title": None,
     "run": RUN,
-    "tables": [
-        {
-            "table": None,
-            "rows_in": None,
-            "rows_out": None,
-            "rows_quarantined": None,
-            "rows_skipped": None,
-            "cells_changed": None,
-            "columns": [
-                {
-                    "column": None,
-                    "how": None,
-                    "findings": [{"entity": None, "operator": None, "count": None}],
-                }
-            ],
-        }
-    ],
+    "tables": [{**_ROWS, "columns": [_CHANGED]}],
 }
 DEMO: dict[str, Any] = {
     "title": None,
@@ -58,30 +43,40 @@ DEMO: dict[str, Any] = {
     "redaction": REDACTION,
     "after": SCAN,
     "proof": {
-        "items": None,
-        "removed": None,
-        "recall": None,
-        "precision": None,
-        "by_entity": [{"entity": None, "items": None, "removed": None, "recall": None}],
-        "by_table": [{"table": None, "items": None, "removed": None, "recall": None}],
-        "missed": [{"table": None, "column": None, "entity": None, "count": None}],
+        **keys("items removed recall precision"),
+        "by_entity": [keys("entity items removed recall")],
+        "by_table": [keys("table items removed recall")],
+        "missed": [keys("table column entity count")],
     },
 }
 
-# Lists that may be left out, and what their records need where they are given.
+# Optional lists, and the keys that their records must have.
 OPTIONAL: dict[str, Any] = {
-    "gates": [{"name": None, "passed": None}],
-    "not_looked_at": [{"what": None, "where": None, "reason": None, "count": None, "bytes": None}],
-    "ignored": [{"file": None, "reason": None, "files": None}],
-    "errors": [{"error": None, "rows": None}],
+    "gates": [keys("name passed")],
+    "not_looked_at": [keys("what where reason count bytes")],
+    "ignored": [keys("file reason files")],
+    "errors": [keys("error rows")],
 }
 
 
 def check_report(report: object, shape: Mapping[str, Any], kind: str) -> None:
-    """Raise :class:`ConfigError` unless ``report`` has every required key of ``shape``.
+    """Check that a report has every required key, and that its values are valid.
 
-    Also checks the words that have a fixed vocabulary, that shares lie in 0..1 and that times are
-    ISO 8601, because a report that shows 3820 % or an unknown verdict misleads silently.
+    Words with a fixed vocabulary, shares (0 to 1) and times (ISO 8601) are checked, because a
+    report that shows 3820 % or an unknown verdict misleads its readers.
+
+    Parameters
+    ----------
+    report : object
+    shape : mapping
+        The required keys, such as :data:`SCAN`.
+    kind : str
+        Name of the report for messages.
+
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     _check(report, shape, kind, "")
 
@@ -101,7 +96,7 @@ def _check(found: object, shape: Any, kind: str, path: str) -> None:
             raise ConfigError(
                 f"the {kind} report has no {where!r}."
                 f"{did_you_mean(key, [str(k) for k in found if k not in shape])} "
-                f"Found here: {', '.join(map(str, found)) or 'nothing'}."
+                f"The keys are: {', '.join(map(str, found)) or 'none'}."
             )
         if inner is not None:
             _check(found[key], inner, kind, where)
@@ -126,8 +121,8 @@ def _check_value(key: object, value: Any, kind: str, where: str) -> None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 <= value <= 1:
             raise ConfigError(
-                f"{where} of the {kind} report must be a number from 0 to 1, or null where it was "
-                f"not measured; found {value!r}."
+                f"{where} of the {kind} report must be a number from 0 to 1, or null if it was not "
+                f"measured; found {value!r}."
             )
 
 
@@ -135,7 +130,7 @@ def _one_of(value: object, choices: tuple[str, ...], kind: str, where: str) -> N
     if value not in choices:
         raise ConfigError(
             f"{where} of the {kind} report is {value!r}.{did_you_mean(str(value), choices)} "
-            f"Allowed: {', '.join(choices)}."
+            f"Allowed values: {', '.join(choices)}."
         )
 
 
@@ -164,7 +159,7 @@ NUMBERS = frozenset(
 
 
 def finite(report: Any, number: bool = False) -> Any:
-    """Return a report in which numbers that no axis can hold (``"inf"``) are missing."""
+    """Return a report in which infinite numbers (``"inf"``), which no axis can show, are None."""
     if isinstance(report, Mapping):
         return {key: finite(value, key in NUMBERS) for key, value in report.items()}
     if isinstance(report, list):

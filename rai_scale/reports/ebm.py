@@ -1,57 +1,54 @@
-"""The page of an Explainable Boosting Machine: terms, shapes, and how well it predicts."""
+"""The page of an Explainable Boosting Machine: its terms, their shapes, and its performance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report, finite
+from rai_scale.reports.checks import RUN, check_report, finite, keys
 from rai_scale.reports.heat import heat_table
-from rai_scale.reports.html import _render
-from rai_scale.reports.plots import (
-    figure,
-    largest_of,
-    line_plot,
-    signed,
-    signed_bar,
-    step_plot,
-)
-from rai_scale.reports.whiskers import Axis, axis_over, whisker
+from rai_scale.reports.html import render
+from rai_scale.reports.plots import figure, largest_of, line_plot, signed, signed_bar, step_plot
+from rai_scale.reports.whiskers import UNIT, axis_over, whisker
 
 Record = Mapping[str, Any]
 
 EBM: dict[str, Any] = {
-    "title": None,
+    **keys("title notes"),
     "run": {key: None for key in RUN if key != "started"},
-    "settings": {"features": None, "y_true": None, "task": None, "unit": None},
-    "summary": {"terms": None},
-    "importance": [{"term": None, "value": None}],
-    "shapes": [{"term": None, "kind": None}],
-    "performance": [{"group": None, "metric": None, "value": None}],
-    "method": {"limits": None},
-    "notes": None,
+    "settings": keys("features y_true task unit"),
+    "summary": keys("terms"),
+    "importance": [keys("term value")],
+    "shapes": [keys("term kind")],
+    "performance": [keys("group metric value")],
+    "method": keys("limits"),
 }
 TERMS_SHOWN, SHAPES_SHOWN, PAIRS_SHOWN, LEVELS_SHOWN = 25, 24, 12, 12
 CURVES_SHOWN = 8
-UNIT = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
 
 
 def render_ebm(report: Record) -> str:
-    """Return the page of a trained EBM.
+    """Return the HTML page of a trained glassbox model.
 
-    ``report`` has ``title``, ``run``, ``settings`` (``features``, ``target``, ``task``, ``unit``
-    of the scores in words), ``summary`` (``terms``; ``rows`` and ``shards`` where they may be
-    told), ``importance`` (``term``, ``value``), ``shapes`` (``term``, ``kind`` of steps | levels |
-    heat, ``class``; ``edges`` or ``levels``, ``values``, ``low``, ``high``; ``left``, ``right``
-    for a heat map), ``performance`` (``group``, ``rows``, ``metric``, ``value``, ``low``,
-    ``high``), ``method`` and ``notes``. Optional: ``curves`` (``kind`` of roc | pr, ``group``,
-    ``points``), ``rules`` (a tree as text), and in ``settings`` the ``kind`` of model and what
-    ``importance`` says.
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run``, ``settings`` (``features``, ``y_true``, ``task``, ``unit`` of the
+        scores in words), ``summary`` (``terms``; ``rows`` and ``shards`` if they are public),
+        ``importance`` (``term``, ``value``), ``shapes`` (``term``, ``kind`` of steps | levels |
+        heat, ``class``; ``edges`` or ``levels``, ``values``, ``low``, ``high``; ``left``,
+        ``right`` for a heat map), ``performance`` (``group``, ``rows``, ``metric``, ``value``,
+        ``low``, ``high``), ``method`` and ``notes``. Optional: ``curves`` (``kind`` of roc | pr,
+        ``group``, ``points``), ``rules`` (a tree as text), and in ``settings`` the ``kind`` of the
+        model and a caption for ``importance``.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, EBM, "ebm")
-    return _render("ebm.html.j2", report, view=ebm_view(finite(report)))
+    return render("ebm.html.j2", report, view=ebm_view(finite(report)))
 
 
 def ebm_view(report: Record) -> dict[str, Any]:
@@ -66,11 +63,7 @@ def ebm_view(report: Record) -> dict[str, Any]:
     return {
         "axis": axis,
         "importance": [
-            {
-                **row,
-                "text": figure(row["value"], largest),
-                "bar": signed_bar(axis, row["value"]),
-            }
+            {**row, "text": figure(row["value"], largest), "bar": signed_bar(axis, row["value"])}
             for row in importance[:TERMS_SHOWN]
         ],
         "terms_left": max(0, len(importance) - TERMS_SHOWN),
@@ -117,30 +110,20 @@ def _performance(rows: Sequence[Record]) -> list[dict[str, Any]]:
         axis = axis_over([row.get(key) for row in own for key in ("value", "low", "high")])
         largest = largest_of(own, "value", "high")
         overall = next((row["value"] for row in own if not row["group"]), None)
-        views.append(
-            {
-                "metric": name,
-                "axis": axis,
-                "rows": [
-                    {
-                        **row,
-                        "text": figure(row["value"], largest),
-                        "chart": whisker(axis, row, overall),
-                    }
-                    for row in own
-                ],
-            }
-        )
+        shown = [
+            {**r, "text": figure(r["value"], largest), "chart": whisker(axis, r, overall)}
+            for r in own
+        ]
+        views.append({"metric": name, "axis": axis, "rows": shown})
     return views
 
 
 def _curves(report: Record, kind: str) -> list[dict[str, Any]]:
-    """Return one plot per group, with the curve of all rows behind it."""
+    """Return one plot per group; the curve of all rows is a thin line in it."""
     curves = [curve for curve in report.get("curves") or [] if curve["kind"] == kind]
     whole = [curve["points"] for curve in curves if not curve["group"]]
-    plots = []
-    for curve in curves[: CURVES_SHOWN + 1]:
-        behind = whole if curve["group"] else []
-        plot = line_plot(curve["points"], lines=behind, x=UNIT, y=UNIT)
-        plots.append({**curve, "plot": plot})
-    return plots
+    thin = [(curve, whole if curve["group"] else []) for curve in curves[: CURVES_SHOWN + 1]]
+    return [
+        {**curve, "plot": line_plot(curve["points"], lines=lines, x=UNIT, y=UNIT)}
+        for curve, lines in thin
+    ]

@@ -1,52 +1,57 @@
-"""The page of explanations: which features matter, how, for whom, and for single rows."""
+"""The page of an explanation: which features matter, how, for which groups, and for single rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report, finite
+from rai_scale.reports.checks import RUN, check_report, finite, keys
 from rai_scale.reports.explain_rows import row_view
 from rai_scale.reports.heat import heat_table
-from rai_scale.reports.html import _render
+from rai_scale.reports.html import render
 from rai_scale.reports.plots import figure, largest_of, line_plot, signed
-from rai_scale.reports.whiskers import Axis, axis_over, whisker
+from rai_scale.reports.whiskers import PlotAxis, axis_over, whisker
 
 Record = Mapping[str, Any]
 
 EXPLAIN: dict[str, Any] = {
-    "title": None,
+    **keys("title notes"),
     "run": RUN,
-    "settings": {"features": None, "explained": None, "confidence": None},
-    "method": {"name": None, "why": None, "limits": None},
-    "summary": {"rows": None, "features": None},
-    "importance": [{"feature": None, "value": None}],
-    "notes": None,
+    "settings": keys("features explained confidence"),
+    "method": keys("name why limits"),
+    "summary": keys("rows features"),
+    "importance": [keys("feature value")],
 }
 CHANCE = 0.05
 FEATURES_SHOWN, COMPARED_SHOWN, GROUPS_SHOWN = 25, 8, 12
-"""Rows on the page; the rest stands in the tables of the result."""
+"""Maximum numbers of entries on the page; the tables of the result have all of them."""
 
 
 def render_explain(report: Record) -> str:
-    """Return the page of an explanation.
+    """Return the HTML page of an explanation.
 
-    ``report`` has ``title``, ``run``, ``settings`` (``features``, ``explained`` in words,
-    ``confidence``), ``method`` (``name``, ``why``, ``limits``), ``summary`` (``rows``,
-    ``features``), ``importance`` (``feature``, ``value``, ``low``, ``high``, ``class``) and
-    ``notes``. Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``,
-    ``p_adjusted``),
-    ``partial_dependence`` (``feature``, ``kind`` of numeric | levels, ``grid``, ``values``,
-    ``lines``), ``dependence_pairs`` (``features``, ``left``, ``right``, ``values``, ``middle``),
-    ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``variance`` (``feature``, ``value``,
-    ``low``, ``high``, ``first``), ``permutation`` (``feature``, ``value``, ``low``, ``high``) and
-    ``rows`` (``name``, ``prediction``, ``base_value``, ``text``,
-    ``parts`` of ``feature``, ``shown``, ``value``, ``error``), which show values of the data.
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run``, ``settings`` (``features``, ``explained`` in words, ``confidence``),
+        ``method`` (``name``, ``why``, ``limits``), ``summary`` (``rows``, ``features``),
+        ``importance`` (``feature``, ``value``, ``low``, ``high``, ``class``) and ``notes``.
+        Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``, ``p_adjusted``),
+        ``partial_dependence`` (``feature``, ``kind`` of numeric | levels, ``grid``, ``values``,
+        ``lines``), ``dependence_pairs`` (``features``, ``left``, ``right``, ``values``,
+        ``middle``), ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``variance``
+        (``feature``, ``value``, ``low``, ``high``, ``first``), ``permutation`` (``feature``,
+        ``value``, ``low``, ``high``) and ``rows`` (``name``, ``prediction``, ``base_value``,
+        ``text``, ``parts`` of ``feature``, ``shown``, ``value``, ``error``), which contain values
+        of the data.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, EXPLAIN, "explain")
-    return _render("explain.html.j2", report, view=explain_view(finite(report)))
+    return render("explain.html.j2", report, view=explain_view(finite(report)))
 
 
 def explain_view(report: Record) -> dict[str, Any]:
@@ -82,14 +87,14 @@ def _importance(report: Record, label: str) -> dict[str, Any]:
     return {"label": label, "axis": axis, **_charted(rows, axis)}
 
 
-def _axis(rows: Sequence[Record]) -> Axis:
+def _axis(rows: Sequence[Record]) -> PlotAxis:
     return axis_over([0.0, *(row.get(key) for row in rows for key in ("value", "low", "high"))])
 
 
 def _charted(
-    rows: Sequence[Record], axis: Axis, shown: int = FEATURES_SHOWN, largest: float | None = None
+    rows: Sequence[Record], axis: PlotAxis, shown: int = FEATURES_SHOWN, largest: float = 0.0
 ) -> dict[str, Any]:
-    largest = largest_of(rows, "value", "high") if largest is None else largest
+    largest = largest or largest_of(rows, "value", "high")
     return {
         "rows": [
             {
@@ -111,14 +116,13 @@ def _range(row: Record, largest: float) -> str:
 
 
 def _compared(report: Record) -> list[dict[str, Any]]:
-    """Return the features whose importance differs most between groups, by what groups are of."""
+    """Return, per grouping and class, the features whose importance differs most by group."""
     table = report.get("importance_by_group") or []
-    views = []
-    for by in dict.fromkeys(row["by"] for row in table):
-        of_one = [row for row in table if row["by"] == by]
-        for label in _labels(of_one):
-            views.append(_compared_by(by, label, _of(of_one, label)))
-    return views
+    pairs = dict.fromkeys((row["by"], row.get("class") or "") for row in table)
+    return [
+        _compared_by(by, label, _of([row for row in table if row["by"] == by], label))
+        for by, label in pairs
+    ]
 
 
 def _compared_by(by: str, label: str, rows: Sequence[Record]) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def _feature_groups(name: str, rows: Sequence[Record]) -> dict[str, Any]:
 
 
 def _dependence(curves: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the plots on one scale, so that a steep curve looks steep; widest first."""
+    """Return the plots on one vertical scale, which makes them comparable; widest range first."""
     averages = [value for curve in curves for value in curve["values"]]
     lines = [v for curve in curves for line in curve.get("lines") or [] for v in line]
     y = axis_over([*averages, *lines])
@@ -194,7 +198,7 @@ def _pairs(pairs: Sequence[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def _dot(axis: Axis, value: float) -> dict[str, Any] | None:
+def _dot(axis: PlotAxis, value: float) -> dict[str, Any] | None:
     return whisker(axis, {"value": value}, None)
 
 

@@ -1,4 +1,4 @@
-"""The sections of single rows: what moved each prediction, as signed bars from the base value."""
+"""The sections of single rows: each feature's contribution to the prediction, as signed bars."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rai_scale.reports.whiskers import axis_over
 Record = Mapping[str, Any]
 
 PARTS_SHOWN = 12
-"""Bars of a row; the others are summed."""
+"""Maximum number of bars of a row; the other contributions are added up in one bar."""
 
 
 def row_view(rows: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the sections, with the largest contributions first and one scale per section."""
+    """Return one section per row: the largest contributions first, on a scale of its own."""
     return [_section(row, number) for number, row in enumerate(rows, 1)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import RUN, check_report, finite
+from rai_scale.reports.checks import RUN, check_report, finite, keys
 from rai_scale.reports.fairness_tables import drift_view, four_fifths_view, level_of, worst_view
 from rai_scale.reports.fairness_words import (
     DISPARITY_MEANINGS,
@@ -14,50 +14,48 @@ from rai_scale.reports.fairness_words import (
     gap_reading,
     gate_reading,
 )
-from rai_scale.reports.html import _render
-from rai_scale.reports.whiskers import Axis, axis_over, whisker
+from rai_scale.reports.html import render
+from rai_scale.reports.whiskers import UNIT, PlotAxis, axis_over, whisker
 
 Record = Mapping[str, Any]
 
 FAIRNESS: dict[str, Any] = {
-    "title": None,
+    **keys("title notes"),
     "run": RUN,
-    "settings": {
-        "sensitive_features": None,
-        "control_columns": None,
-        "confidence": None,
-        "n_boot": None,
-        "small_group": None,
-    },
-    "summary": {"rows": None, "groups": None, "groups_small": None, "groups_hidden": None},
-    "by_group": [{"group": None, "metric": None, "value": None, "rows": None, "low": None}],
-    "overall": [{"metric": None, "value": None}],
-    "disparities": [{"disparity": None, "metrics": None, "value": None, "low": None}],
-    "notes": None,
+    "settings": keys("sensitive_features control_columns confidence n_boot small_group"),
+    "summary": keys("rows groups groups_small groups_hidden"),
+    "by_group": [keys("group metric value rows low")],
+    "overall": [keys("metric value")],
+    "disparities": [keys("disparity metrics value low")],
 }
 PRIVATE_FAIRNESS: dict[str, Any] = {
     **FAIRNESS,
     "run": {name: None for name in RUN if name != "started"},
-    "settings": {
-        **FAIRNESS["settings"],
-        "privacy": {"privacy_unit": None, "noise": None, "scale": None, "max_rows": None},
-    },
+    "settings": {**FAIRNESS["settings"], "privacy": keys("privacy_unit noise scale max_rows")},
 }
-"""A private run does not say when it was, nor how long it took."""
+"""The report of a private run contains neither its start nor its duration."""
 GROUPS_SHOWN = 60
-"""Rows on the page; the rest stands in the tables of the result."""
+"""Maximum number of groups on the page; the tables of the result have all groups."""
 
 
 def render_fairness(report: Record) -> str:
-    """Return the page of an assessment, made of ``FairnessResult.to_dict()``.
+    """Return the HTML page of a fairness assessment.
 
-    The page names groups, which are values of the sensitive features; it holds no row.
+    The page names groups, which are values of the sensitive features; it contains no row.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Parameters
+    ----------
+    report : mapping
+        ``FairnessResult.to_dict()``.
+
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     private = (report.get("settings") or {}).get("privacy")
     check_report(report, PRIVATE_FAIRNESS if private else FAIRNESS, "fairness")
-    return _render("fairness.html.j2", report, view=fairness_view(finite(report)))
+    return render("fairness.html.j2", report, view=fairness_view(finite(report)))
 
 
 def fairness_view(report: Record) -> dict[str, Any]:
@@ -118,11 +116,11 @@ def _stratum(
     *,
     rows: Sequence[Record],
     overall: Record,
-    axis: Axis,
+    axis: PlotAxis,
     share: bool,
 ) -> dict[str, Any]:
     gaps = _gaps(report, level)
-    private = bool(report["settings"].get("privacy"))  # a noisy 0 does not say that nobody is there
+    private = bool(report["settings"].get("privacy"))  # a noisy 0 does not mean an empty group
     detectable = {
         row["group"]: row["smallest_gap"]
         for row in report.get("smallest_gaps") or []
@@ -165,7 +163,7 @@ def _gaps(report: Record, level: str) -> dict[str, Record]:
 
 
 def _widest(metrics: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the gaps in shares, widest first: what the opening lines speak of."""
+    """Return the three widest gaps of metrics that are shares, for the opening lines."""
     found = [
         {"metric": metric, **stratum}
         for metric in metrics
@@ -177,25 +175,21 @@ def _widest(metrics: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _disparities(report: Record) -> list[dict[str, Any]]:
-    """Return the disparities that were asked for by name."""
+    """Return the disparities that were requested by name."""
     asked = report["settings"].get("disparities") or []
     shown = [row for row in report["disparities"] if row["disparity"] in asked]
-    found = []
-    for row in shown:
-        ratio = row["disparity"].endswith("_ratio")
-        found.append(
-            {
-                **row,
-                "level": level_of(report, row),
-                "meaning": DISPARITY_MEANINGS.get(row["disparity"], f"from {row['metrics']}"),
-                "ideal": "1" if ratio else "0",
-                "text": FIGURES[False].value(row["value"]),
-                "range": FIGURES[False].range(row["low"], row["high"]),
-                "chart": whisker(Axis(0.0, 1.0, (0.0, 0.5, 1.0)), row, 1.0 if ratio else 0.0),
-                "fits": row["value"] is not None and 0 <= row["value"] <= 1,
-            }
-        )
-    return found
+    return [
+        {
+            **row,
+            "level": level_of(report, row),
+            "meaning": DISPARITY_MEANINGS.get(row["disparity"], f"from {row['metrics']}"),
+            "text": FIGURES[False].value(row["value"]),
+            "range": FIGURES[False].range(row["low"], row["high"]),
+            "chart": whisker(UNIT, row, float(row["disparity"].endswith("_ratio"))),
+            "fits": row["value"] is not None and 0 <= row["value"] <= 1,
+        }
+        for row in shown
+    ]
 
 
 def _small(report: Record) -> list[str]:
@@ -209,10 +203,10 @@ def _small(report: Record) -> list[str]:
 
 
 def _misleading(report: Record) -> list[dict[str, str]]:
-    """Return remarks on single values, such as a true positive rate without positives."""
-    found = []
-    for row in report["by_group"]:
-        for flag in (row.get("flags") or "").split("; "):
-            if flag.endswith("says nothing"):
-                found.append({"group": row["group"], "metric": row["metric"], "flag": flag})
-    return found
+    """Return the values that have no meaning, such as a true positive rate without positives."""
+    return [
+        {"group": row["group"], "metric": row["metric"], "flag": flag}
+        for row in report["by_group"]
+        for flag in (row.get("flags") or "").split("; ")
+        if flag.endswith("says nothing")
+    ]

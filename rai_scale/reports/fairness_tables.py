@@ -1,4 +1,4 @@
-"""Combinations of features, the four-fifths rule and changes, as a fairness page shows them."""
+"""Views of a fairness page: combinations of features, the four-fifths rule, and drift."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from rai_scale.reports.whiskers import axis_over, whisker
 Record = Mapping[str, Any]
 
 WORST_SHOWN, DRIFT_SHOWN = 10, 25
-"""Rows on the page; the rest stands in the tables of the result."""
+"""Maximum numbers of rows on the page; the tables of the result have all rows."""
 
 CHANCE = 0.05
 FOUR_FIFTHS = 0.8
 
 
 def level_of(report: Record, row: Record) -> str:
-    """Return the control level of a row as text; empty without control features."""
+    """Return the control level of a row as text; an empty text without control features."""
     names = report["settings"]["control_columns"]
     return ", ".join(f"{name.removesuffix('_')} = {row[name]}" for name in names)
 
 
 def worst_view(report: Record) -> list[dict[str, Any]]:
-    """Return the groups that are farthest from overall, by metric."""
+    """Return, for each metric, the groups that differ most from the value over all rows."""
     table = report.get("worst_groups") or []
     views = []
     for name in dict.fromkeys(row["metric"] for row in table):
@@ -59,7 +59,7 @@ def worst_view(report: Record) -> list[dict[str, Any]]:
 
 
 def four_fifths_view(report: Record) -> list[dict[str, Any]]:
-    """Return the selection rates against the highest one, by control level."""
+    """Return the selection rates divided by the highest one, by control level."""
     table = report.get("four_fifths") or []
     views = []
     for level in dict.fromkeys(level_of(report, row) for row in table):
@@ -88,27 +88,26 @@ def four_fifths_view(report: Record) -> list[dict[str, Any]]:
 
 
 def drift_view(report: Record) -> dict[str, Any] | None:
-    """Return the changes since an earlier run, those beyond chance first; None without one."""
+    """Return the changes since an earlier run, significant ones first; None without such a run."""
     table = report.get("drift")
     if table is None:
         return None
     sure = [row for row in table if (row["p_holm"] or 1) < CHANCE]
     order = sorted(table, key=lambda r: ((r["p_holm"] or 1) >= CHANCE, -abs(r["change"] or 0)))
-    tested = [row for row in table if row["p_value"] is not None]
+    figures = [FIGURES[row["z"] is not None] for row in order]
     return {
         "rows": [
             {
                 **row,
                 "level": level_of(report, row),
                 "sure": (row["p_holm"] or 1) < CHANCE,
-                "from": FIGURES[row["z"] is not None].value(row["previous"]),
-                "to": FIGURES[row["z"] is not None].value(row["current"]),
-                "by": FIGURES[row["z"] is not None].signed(row["change"]),
+                "from": figure.value(row["previous"]),
+                "to": figure.value(row["current"]),
+                "by": figure.signed(row["change"]),
             }
-            for row in order[:DRIFT_SHOWN]
+            for row, figure in list(zip(order, figures, strict=True))[:DRIFT_SHOWN]
         ],
-        "compared": sum(row["status"] == "compared" for row in table),
-        "tested": len(tested),
+        "tested": sum(row["p_value"] is not None for row in table),
         "sure": sure,
         "left": max(0, len(table) - DRIFT_SHOWN),
         "other": [row for row in table if row["status"] != "compared"],

@@ -1,4 +1,4 @@
-"""What metrics and disparities mean, and what a gap says, in plain words."""
+"""Explanations of metrics, disparities, gaps and checks in words."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Any
 from rai_scale.reports.words import NOT_MEASURED, interval, share
 
 METRIC_MEANINGS = {
-    "selection_rate": "of all rows, the share that is predicted positive",
-    "true_positive_rate": "of the rows whose label is positive, the share that is predicted so",
-    "recall_score": "of the rows whose label is positive, the share that is predicted so",
-    "false_negative_rate": "of the rows whose label is positive, the share that is missed",
-    "false_positive_rate": "of the rows whose label is negative, the share predicted positive",
-    "true_negative_rate": "of the rows whose label is negative, the share that is predicted so",
-    "precision_score": "of the rows predicted positive, the share whose label is positive",
-    "accuracy_score": "of all rows, the share that is predicted right",
-    "zero_one_loss": "of all rows, the share that is predicted wrong",
-    "balanced_accuracy_score": "the mean of the hit rates of both labels",
-    "f1_score": "the harmonic mean of precision and hit rate",
-    "roc_auc_score": "how often a positive row has a higher score than a negative one",
-    "average_precision_score": "the area below the curve of precision over hit rate",
-    "log_loss": "how far the scores are from the labels, on a logarithm; less is better",
-    "brier_score_loss": "the mean squared distance of scores from labels; less is better",
+    "selection_rate": "the share of all rows that are predicted positive",
+    "true_positive_rate": "the share of rows with a positive label that are predicted positive",
+    "recall_score": "the share of rows with a positive label that are predicted positive",
+    "false_negative_rate": "the share of rows with a positive label that are predicted negative",
+    "false_positive_rate": "the share of rows with a negative label that are predicted positive",
+    "true_negative_rate": "the share of rows with a negative label that are predicted negative",
+    "precision_score": "the share of rows predicted positive that have a positive label",
+    "accuracy_score": "the share of all rows that are predicted correctly",
+    "zero_one_loss": "the share of all rows that are predicted incorrectly",
+    "balanced_accuracy_score": "the mean of the recall of both labels",
+    "f1_score": "the harmonic mean of precision and recall",
+    "roc_auc_score": "how often a positive row has a higher score than a negative row",
+    "average_precision_score": "the area under the curve of precision over recall",
+    "log_loss": "the mean logarithmic error of the scores; lower is better",
+    "brier_score_loss": "the mean squared difference between scores and labels; lower is better",
     "mean_prediction": "the mean of the predictions",
 }
 DISPARITY_MEANINGS = {
-    "demographic_parity_difference": "widest gap in selection rate between two groups",
-    "demographic_parity_ratio": "lowest selection rate over the highest",
-    "equal_opportunity_difference": "widest gap in true positive rate between two groups",
-    "equal_opportunity_ratio": "lowest true positive rate over the highest",
-    "equalized_odds_difference": "the wider of the gaps in true and in false positive rate",
-    "equalized_odds_ratio": "the smaller of the ratios of true and of false positive rates",
+    "demographic_parity_difference": "largest difference in selection rate between two groups",
+    "demographic_parity_ratio": "lowest selection rate divided by the highest",
+    "equal_opportunity_difference": "largest difference in true positive rate between two groups",
+    "equal_opportunity_ratio": "lowest true positive rate divided by the highest",
+    "equalized_odds_difference": "the larger of the differences in true and false positive rate",
+    "equalized_odds_ratio": "the smaller of the ratios of true and false positive rates",
 }
 
 
 class _Share:
-    """Rates are written in per cent, and gaps between them in points."""
+    """Rates are written in per cent, and differences between them in percentage points."""
 
     def value(self, number: float | None) -> str:
         return share(number)
@@ -52,8 +52,8 @@ class _Share:
         return "" if number is None else f"{number * 100:+.1f} points".replace("-", "−")
 
     def gap_range(self, low: float, high: float) -> str:
-        ends = floor(round(low * 1000, 6)) / 10, ceil(round(high * 1000, 6)) / 10
-        return f"{ends[0]:.1f} and {ends[1]:.1f} points"
+        low, high = floor(round(low * 1000, 6)) / 10, ceil(round(high * 1000, 6)) / 10
+        return f"{low:.1f} and {high:.1f} points"
 
 
 class _Number:
@@ -86,10 +86,22 @@ def gap_reading(
     figure: Any,
     confidence: float,
 ) -> str:
-    """Say how far apart the groups are, and whether that may be chance."""
+    """Return sentences on how far the groups differ, and whether the difference may be chance.
+
+    Parameters
+    ----------
+    difference, ratio : mapping
+        ``value``, ``low`` and ``high`` of the disparities; empty if they were not computed.
+    groups : sequence of mapping
+        ``group``, ``value`` and ``text``, sorted by value.
+    figure : object
+        One of :data:`FIGURES`.
+    confidence : float
+        Confidence level of the bounds, from 0 to 1.
+    """
     known = [group for group in groups if group["value"] is not None]
     if len(known) < 2 or difference.get("value") is None:  # noqa: PLR2004
-        return "There are not two groups with a value, so nothing can be compared."
+        return "Fewer than two groups have a value, so groups cannot be compared."
     low, high = known[0], known[-1]
     text = (
         f"From {low['text']} ({low['group']}) to {high['text']} ({high['group']}): a gap of "
@@ -103,34 +115,36 @@ def gap_reading(
 def _chance(difference: Mapping[str, Any], figure: Any, confidence: float) -> str:
     lower, upper = difference.get("low"), difference.get("high")
     if lower is None:
-        return "No bounds were computed: part or all of it may be chance."
+        return "No bounds were computed, so some or all of this gap may be due to chance."
     if upper is None:
-        return "The groups are too small, or vary too little, for bounds: it may be chance."
-    said = f"lies between {figure.gap_range(lower, upper)} ({confidence * 100:g} % confidence"
-    if lower > 0:
         return (
-            f"The widest gap between the groups {said}, over all pairs at once): chance alone "
-            "does not explain it."
+            "The groups are too small, or vary too little, to compute bounds, so this gap may be "
+            "due to chance."
         )
-    return (
-        f"It may be chance: the widest gap between the groups {said}, over all pairs at once). "
-        "That does not show that there is none."
+    bounds = (
+        f"The widest gap between any two groups is between {figure.gap_range(lower, upper)} "
+        f"({confidence * 100:g} % confidence for all pairs at once)"
     )
+    if lower > 0:
+        return f"{bounds}: chance alone does not explain it."
+    return f"{bounds}: it may be due to chance. This does not show that the groups are equal."
 
 
 def gate_reading(gate: Mapping[str, Any]) -> str:
-    """Say what a gate's verdict rests on."""
+    """Return a sentence on what the outcome of a check means.
+
+    A cautious check fails only if the data show that the limit is exceeded; other checks pass only
+    if the data show that the limit is met.
+    """
     by, passed = gate.get("judged_by"), gate["passed"]
-    if by == "lower_bound" or (by == "upper_bound" and gate.get("below") is not None):
-        cautious = (by == "lower_bound") == (gate.get("above") is not None)
-    else:
-        cautious = False
+    above, below = (gate.get(limit) is not None for limit in ("above", "below"))
+    cautious = (by == "lower_bound" and above) or (by == "upper_bound" and below)
     if by == "point":
-        return "Judged by the value itself, whatever chance had a part in it."
+        return "The check uses the value itself and does not take chance into account."
     if cautious and passed:
-        return "The data do not show that the limit is broken; with more rows they might."
+        return "The data do not show that the limit is exceeded; more rows might show it."
     if cautious:
-        return "The data show that the limit is broken."
+        return "The data show that the limit is exceeded."
     if passed:
-        return "The data show that the limit is kept."
-    return "The data do not show that the limit is kept; more rows might."
+        return "The data show that the limit is met."
+    return "The data do not show that the limit is met; more rows might show it."

@@ -1,4 +1,4 @@
-"""Tables of numbers over two features, coloured by size and thinned to what can be read."""
+"""Tables of numbers over two features, coloured by size and reduced to a readable size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from rai_scale.reports.plots import figure, heat_of, signed
 
 CELLS_SHOWN = 12
-"""Rows and columns of a table at most."""
+"""Maximum number of rows and of columns of a table."""
 
 
 def heat_table(
@@ -17,16 +17,27 @@ def heat_table(
     values: Sequence[Sequence[float]],
     middle: float | None = None,
 ) -> dict[str, Any]:
-    """Return ``columns``, ``rows`` of ``level`` and ``cells``, and whether bins were left out.
+    """Return the parts of a heat table.
 
-    With a ``middle``, colours are of the distance from it, and numbers have no sign of their own.
+    Parameters
+    ----------
+    left, right : sequence of str
+        Labels of the rows and of the columns.
+    values : sequence of sequence of float, shape (len(left), len(right))
+    middle : float, optional
+        Colours show the difference from this number (from 0 by default, where numbers get a sign).
+
+    Returns
+    -------
+    dict
+        ``columns``; ``rows`` with ``level`` and ``cells``; ``thinned``, whether bins were left out.
     """
     rows, columns = _thin(len(left)), _thin(len(right))
     center = 0.0 if middle is None else middle
     largest = max((abs(v - center) for row in values for v in row), default=0.0)
     size = max((abs(v) for row in values for v in row), default=0.0)
 
-    def text(value: float) -> str:  # one digit less than elsewhere
+    def text(value: float) -> str:  # one digit fewer than elsewhere
         return signed(value, size * 10) if middle is None else figure(value, size * 10)
 
     return {

@@ -1,8 +1,7 @@
 """Self-contained HTML reports: one file, no network, no script, readable on a phone and in print.
 
-Each function takes a plain dict (JSON types only) that holds names and counts, never a cell value,
-and returns one HTML page. Everything is escaped. Parts that are missing are left out; a missing
-required part is a :class:`~rai_scale.errors.ConfigError` that names it.
+Each function takes a dict of JSON types with names and counts, and no values of the data, and
+returns one HTML page. All texts are escaped. Missing optional parts are left out.
 """
 
 from __future__ import annotations
@@ -24,48 +23,69 @@ from rai_scale.reports.words import FILTERS
 
 
 def render_scan(report: Mapping[str, Any]) -> str:
-    """Return the page of a scan: what personal data was found, where, how sure, what to do.
+    """Return the HTML page of a scan: which personal data was found, where, and what to do.
 
-    ``report`` has ``title``, ``run`` (``run_id``, ``started`` in ISO 8601, ``engine``, ``status``
-    of ok | warnings | failed), ``summary`` (``tables``, ``columns``, ``rows``) and ``tables``
-    (``table``, ``status``, ``columns`` with ``findings`` of ``entity``, ``share`` in 0..1 or
-    None, ``verdict``). Optional: ``gates``, ``not_looked_at``, ``ignored``, the other counts and
-    ``method`` (``entities``, ``score_threshold``, ``sample_rows``, ``seed``, ``limits``, and in
-    words ``share_of`` what a share is taken and which ``interval`` it has).
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run`` (``run_id``, ``started`` in ISO 8601, ``engine``, ``status`` of ok |
+        warnings | failed), ``summary`` (``tables``, ``columns``, ``rows``) and ``tables``
+        (``table``, ``status``, ``columns`` with ``findings`` of ``entity``, ``share`` (0 to 1 or
+        None) and ``verdict``). Optional: ``gates``, ``not_looked_at``, ``ignored``, the other
+        counts of ``ScanResult.to_dict()``, and ``method`` (``entities``, ``score_threshold``,
+        ``sample_rows``, ``seed``, ``limits``, and as texts ``share_of``, the denominator of a
+        share, and ``interval``, its kind of interval).
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, SCAN, "scan")
-    return _render("scan.html.j2", report, scan=scan_view(report))
+    return render("scan.html.j2", report, scan=scan_view(report))
 
 
 def render_redaction(report: Mapping[str, Any]) -> str:
-    """Return the page of a redaction: what was changed, with which operator, what was not.
+    """Return the HTML page of a redaction: what was changed, with which operator, and what was not.
 
-    ``report`` has ``title``, ``run`` and ``tables`` (``table``, ``rows_in``, ``rows_out``,
-    ``rows_quarantined``, ``rows_skipped``, ``cells_changed``, ``columns`` with ``how`` and
-    ``findings`` of ``entity``, ``operator``, ``count``). Optional: ``totals`` (else summed from
-    the tables), ``errors``, ``files_unreadable``, ``output``, ``method``.
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run`` and ``tables`` (``table``, ``rows_in``, ``rows_out``,
+        ``rows_quarantined``, ``rows_skipped``, ``cells_changed``, the number of changed values,
+        and ``columns`` with ``how`` and ``findings`` of ``entity``, ``operator``, ``count``).
+        Optional: ``totals`` (by default the sums over the tables), ``errors``,
+        ``files_unreadable``, ``output``, ``method``.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, REDACTION, "redaction")
-    return _render("redaction.html.j2", report, redaction=redaction_view(report))
+    return render("redaction.html.j2", report, redaction=redaction_view(report))
 
 
 def render_demo(report: Mapping[str, Any]) -> str:
-    """Return one page over scan, redaction, second scan and the proof against a ground truth.
+    """Return one HTML page for a scan, a redaction, a second scan and the proof.
 
-    ``report`` has ``title``, ``run``, ``before`` and ``after`` (as :func:`render_scan`),
-    ``redaction`` (as :func:`render_redaction`) and ``proof`` (``items``, ``removed``, ``recall``
-    and ``precision`` in 0..1 or None, ``by_entity``, ``by_table``, ``missed``).
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run``, ``before`` and ``after`` (as for :func:`render_scan`), ``redaction``
+        (as for :func:`render_redaction`) and ``proof``, the comparison with a ground truth
+        (``items``, ``removed``, ``recall`` and ``precision`` (0 to 1 or None), ``by_entity``,
+        ``by_table``, ``missed``).
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, DEMO, "demo")
     before = scan_view(report["before"], "before-")
     after = scan_view(report["after"], "after-")
-    return _render(
+    return render(
         "demo.html.j2",
         report,
         before=before,
@@ -76,10 +96,22 @@ def render_demo(report: Mapping[str, Any]) -> str:
 
 
 def save_html(html: str, path: str | Path) -> Path:
-    """Write a page so that ``path`` holds either the old page or the whole new one.
+    """Write a page atomically: ``path`` holds either the old page or the complete new one.
 
-    Makes missing parent folders; returns the path. Raises
-    :class:`~rai_scale.errors.ConfigError` if ``path`` is a folder.
+    Parameters
+    ----------
+    html : str
+    path : str or Path
+        Missing parent folders are created.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If ``path`` is a folder.
     """
     path = Path(path)
     if path.is_dir():
@@ -87,7 +119,7 @@ def save_html(html: str, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        # exclusive, and with the mode that the user's umask leaves
+        # an exclusive file, with the permissions of the user's umask
         with open(temporary, "x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(html)
             file.flush()
@@ -99,7 +131,8 @@ def save_html(html: str, path: str | Path) -> Path:
     return path
 
 
-def _render(template: str, report: Mapping[str, Any], **views: Any) -> str:
+def render(template: str, report: Mapping[str, Any], **views: Any) -> str:
+    """Return the HTML page of a template; templates read ``report`` and the named views."""
     return _environment().get_template(template).render(report=report, views=views, **views)
 
 

@@ -1,7 +1,7 @@
-"""Lines, steps and signed bars as inline SVG whose drawings stretch and whose text stays.
+"""Lines, steps and signed bars as inline SVG; the drawings stretch, the text keeps its size.
 
-A drawing has a view box of 1000 by 1000 that is stretched to its place; labels stand outside of it
-in per cent, so that they keep their size at any width.
+A drawing has a view box of 1000 by 1000 that is stretched to the available space. Labels are
+positioned outside of it in per cent, so they keep their size at any width.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import groupby
 from math import floor, log10
 from typing import Any, NamedTuple
 
-from rai_scale.reports.whiskers import Axis, axis_over
+from rai_scale.reports.whiskers import PlotAxis, axis_over
 
 SIZE = 1000
 _THOUSAND, _MILLION = 1e4, 1e6
@@ -20,23 +20,23 @@ Points = Sequence[tuple[float, float]]
 
 
 class Plot(NamedTuple):
-    """A drawing with its scales.
+    """A drawing with its axes. Points are texts in the format of SVG.
 
     Attributes
     ----------
-    x, y : Axis
+    x, y : PlotAxis
+    line : str
+        Points of the main line.
     lines : tuple of str
         Points of thin lines, such as those of single rows.
-    line : str
-        Points of the line that the plot is about.
     band : str
-        Points of the area around it; empty without one.
+        Points of the area around the main line; empty if there is none.
     zero : float or None
-        Where zero lies, in per cent from the top.
+        Position of zero, in per cent from the top; None if it is outside of the axis.
     """
 
-    x: Axis
-    y: Axis
+    x: PlotAxis
+    y: PlotAxis
     line: str
     lines: tuple[str, ...] = ()
     band: str = ""
@@ -44,17 +44,17 @@ class Plot(NamedTuple):
 
     @property
     def x_marks(self) -> list[tuple[float, str]]:
-        """Places of the labels below, in per cent from the left."""
+        """Positions of the labels below the plot, in per cent from the left, and the labels."""
         return marks_of(self.x)
 
     @property
     def y_marks(self) -> list[tuple[float, str]]:
-        """Places of the labels at the left, in per cent from the top."""
+        """Positions of the labels at the left, in per cent from the top, and the labels."""
         return [(round(100 - place, 2), label) for place, label in marks_of(self.y)]
 
 
 def short(value: float, step: float) -> str:
-    """Return a number for an axis: ``0.25``, ``1,200``, ``50k``, ``1.5M``."""
+    """Return a number as an axis label: ``0.25``, ``1,200``, ``50k``, ``1.5M``."""
     for least, unit, name in ((_MILLION, 1e6, "M"), (_THOUSAND, 1e3, "k")):
         if step >= least / 100 and abs(value) >= least:
             return f"{value / unit:g}{name}"
@@ -62,8 +62,8 @@ def short(value: float, step: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def marks_of(axis: Axis) -> list[tuple[float, str]]:
-    """Return where the ticks of an axis lie, in per cent, with labels."""
+def marks_of(axis: PlotAxis) -> list[tuple[float, str]]:
+    """Return the positions of the ticks of an axis, in per cent, with their labels."""
     step = axis.ticks[1] - axis.ticks[0] if len(axis.ticks) > 1 else 1.0
     return [(axis.at(tick), short(tick, step)) for tick in axis.ticks]
 
@@ -74,10 +74,22 @@ def line_plot(
     lines: Sequence[Points] = (),
     low: Sequence[float] | None = None,
     high: Sequence[float] | None = None,
-    x: Axis | None = None,
-    y: Axis | None = None,
+    x: PlotAxis | None = None,
+    y: PlotAxis | None = None,
 ) -> Plot:
-    """Return a line through points, with thin lines and a band where they are given."""
+    """Return a line plot.
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        The main line.
+    lines : sequence of sequence of (float, float)
+        Thin lines behind it.
+    low, high : sequence of float, optional
+        Ends of the band, one per point.
+    x, y : PlotAxis, optional
+        Axes; by default they cover everything that is drawn.
+    """
     xs = [x for x, _ in points]
     every = [v for _, v in points] + [v for line in lines for _, v in line]
     y = y or axis_over([*every, *(low or ()), *(high or ())])
@@ -109,35 +121,36 @@ def _steps(edges: Sequence[float], values: Sequence[float]) -> list[tuple[float,
     return [(x, value) for i, value in enumerate(values) for x in (edges[i], edges[i + 1])]
 
 
-def _points(x: Axis, y: Axis, points: Points) -> str:
+def _points(x: PlotAxis, y: PlotAxis, points: Points) -> str:
     scale = SIZE / 100
     drawn = (f"{x.at(a) * scale:.0f},{SIZE - y.at(b) * scale:.0f}" for a, b in points)
-    return " ".join(place for place, _ in groupby(drawn))  # many bins fall on one place
+    return " ".join(place for place, _ in groupby(drawn))  # many bins share a position
 
 
-def _zero(y: Axis) -> float | None:
+def _zero(y: PlotAxis) -> float | None:
     return round(100 - y.at(0.0), 2) if y.low < 0 < y.high else None
 
 
-def signed_bar(axis: Axis, value: float, error: float | None = None) -> dict[str, Any]:
+def signed_bar(axis: PlotAxis, value: float, error: float | None = None) -> dict[str, Any]:
     """Return a bar from zero to a value, and the ends of its error, in per cent of the width."""
     zero, end = axis.at(0.0), axis.at(value)
-    bar: dict[str, Any] = {"x": min(zero, end), "width": round(abs(end - zero), 2), "zero": zero}
-    bar["sign"] = "up" if value >= 0 else "down"
-    bar["low"] = axis.at(value - error) if error else None
-    bar["high"] = axis.at(value + error) if error else None
-    return bar
+    return {
+        **{"x": min(zero, end), "width": round(abs(end - zero), 2), "zero": zero},
+        "sign": "up" if value >= 0 else "down",
+        "low": axis.at(value - error) if error else None,
+        "high": axis.at(value + error) if error else None,
+    }
 
 
 def heat_of(value: float, largest: float) -> int:
-    """Return one of 0 to 5 for the size of a value."""
+    """Return the colour step (0 to 5) of a value, relative to the largest one."""
     if largest <= 0:
         return 0
     return min(_HEATS, round(abs(value) / largest * _HEATS))
 
 
 def figure(value: float | None, largest: float) -> str:
-    """Return a number with the digits that suit the largest of its column."""
+    """Return a number with as many decimals as the largest number of its column needs."""
     if value is None:
         return "–"
     digits = 3 if largest <= 0 else min(8, max(0, 2 - floor(log10(largest))))
@@ -145,7 +158,7 @@ def figure(value: float | None, largest: float) -> str:
 
 
 def signed(value: float | None, largest: float) -> str:
-    """Return a number with its sign; a true minus, so that columns line up."""
+    """Return a number with its sign, using the minus sign (U+2212) so that columns align."""
     if value is None:
         return "–"
     text = figure(abs(value), largest)
@@ -155,6 +168,6 @@ def signed(value: float | None, largest: float) -> str:
 
 
 def largest_of(rows: Sequence[Mapping[str, Any]], *names: str) -> float:
-    """Return the largest absolute number of some keys of records; 0 without any."""
+    """Return the largest absolute value under the named keys of records; 0 if there is none."""
     found = [abs(row[n]) for row in rows for n in names if row.get(n) is not None]
     return max(found, default=0.0)

@@ -1,6 +1,6 @@
-"""The page of a private SQL run: what was released, how far off it is, what it cost, what is left.
+"""The page of a private SQL run: the releases, their accuracy, their cost, and the budget left.
 
-It is made of released values and of the ledger; it holds no exact count and no time.
+It is made from released values and from the ledger; it contains no exact count and no time.
 """
 
 from __future__ import annotations
@@ -9,45 +9,40 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.reports.checks import check_report
-from rai_scale.reports.html import _render
+from rai_scale.reports.checks import check_report, keys
+from rai_scale.reports.html import render
 
 Record = Mapping[str, Any]
 
 PRIVATE_SQL: dict[str, Any] = {
-    "title": None,
-    "run": {"run_id": None, "engine": None, "status": None},
-    "settings": {"scope": None, "analyst": None, "mechanism": None, "epsilon": None, "delta": None},
-    "releases": [
-        {
-            "name": None,
-            "query": None,
-            "columns": None,
-            "rows": None,
-            "intervals": None,
-            "more": None,
-        }
-    ],
-    "limits": None,
-    "notes": None,
+    **keys("title limits notes"),
+    "run": keys("run_id engine status"),
+    "settings": keys("scope analyst mechanism epsilon delta"),
+    "releases": [keys("name query columns rows intervals more")],
 }
 _DIGITS = 6
 
 
 def render_private_sql(report: Record) -> str:
-    """Return the page of a private SQL run.
+    """Return the HTML page of a private SQL run.
 
-    ``report`` has ``title``, ``run`` (``run_id``, ``engine``, ``status``), ``settings`` (``scope``,
-    ``analyst``, ``mechanism``, ``epsilon``, ``delta``; ``epsilon`` is None where ``rho`` is given
-    instead, in settings and releases alike), ``releases`` (``name``, ``query``,
-    ``columns`` as of ``PrivateRelease.columns_info``, ``rows`` of released values, ``intervals`` of
-    these cells or None, ``more`` rows that are not shown), ``limits`` (the ledger's caps and
-    grants; None where they are not known) and ``notes``.
+    Parameters
+    ----------
+    report : mapping
+        ``title``, ``run`` (``run_id``, ``engine``, ``status``), ``settings`` (``scope``,
+        ``analyst``, ``mechanism``, ``epsilon``, ``delta``), ``releases`` (``name``, ``query``,
+        ``columns`` as in ``PrivateRelease.columns_info``, ``rows`` of released values,
+        ``intervals``, a pair or None for each of these values, ``more``, whether there are other
+        rows), ``limits`` (the ledger's caps and grants; None if they are unknown) and ``notes``.
+        In settings and releases, ``epsilon`` is None if ``rho`` is given instead.
 
-    Raises :class:`~rai_scale.errors.ConfigError` if a required key is missing or malformed.
+    Raises
+    ------
+    ConfigError
+        If a required key is missing or a value is invalid.
     """
     check_report(report, PRIVATE_SQL, "private_sql")
-    return _render("private_sql.html.j2", report, view=private_sql_view(report))
+    return render("private_sql.html.j2", report, view=private_sql_view(report))
 
 
 def private_sql_view(report: Record) -> dict[str, Any]:
@@ -119,15 +114,15 @@ def _limit(limit: Record) -> dict[str, Any]:
     days = limit.get("window_days")
     return {
         **limit,
-        "of": "all" if limit["analyst"] == "*" else limit["analyst"],
-        "on": "all" if limit["dataset"] == "*" else limit["dataset"],
-        "window": "for ever" if days is None else f"the last {days:g} days",
+        "of": "all analysts" if limit["analyst"] == "*" else limit["analyst"],
+        "on": "all datasets" if limit["dataset"] == "*" else limit["dataset"],
+        "window": "all time" if days is None else f"the last {days:g} days",
         **{f"{key}_text": figure(limit[key], 12) for key in ("cap", "spent", "remaining")},
     }
 
 
 def budget(amounts: Record) -> str:
-    """Return what was spent, by the measures that are known: ``rho 0.1 and delta 1e-06``."""
+    """Return the spent budget as text: ``rho 0.1 and delta 1e-06``."""
     named = ("epsilon", "rho", "delta")
     found = {name: float(amounts[name]) for name in named if amounts.get(name) is not None}
     texts = [f"{name} {value:.6g}" for name, value in found.items() if value or name == "epsilon"]
@@ -135,12 +130,12 @@ def budget(amounts: Record) -> str:
 
 
 def group(value: Any) -> str:
-    """Return a group's value as text; a missing one is said."""
+    """Return the value of a group as text; ``(null)`` for a missing value."""
     return "(null)" if value is None else str(value)
 
 
 def figure(value: Any, digits: int = _DIGITS) -> str:
-    """Return a number with so many significant digits, whole numbers with separators."""
+    """Return a number with ``digits`` significant digits; integers get thousands separators."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):

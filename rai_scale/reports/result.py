@@ -1,4 +1,4 @@
-"""The page of a result that has none of its own: gates, notes and tables."""
+"""The default page of a result: its checks, notes and tables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from rai_scale.reports.html import _render
+from rai_scale.reports.html import render
 
 SHOWN = 60
-"""Rows of a table on the page; the rest stands in the tables of the result."""
+"""Maximum number of rows of a table on the page; the tables of the result have all rows."""
 TINY, LARGE = 1e-4, 1e6
 
 
@@ -22,10 +22,21 @@ def render_result(
     gates: Sequence[Mapping[str, Any]] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """Return the page of a result, made of its tables; empty ones are left out."""
+    """Return the HTML page of a result.
+
+    Parameters
+    ----------
+    title, sizes : str
+        Heading, and a line on the size of the result.
+    tables : mapping of str to DataFrame
+        The tables by name; empty ones are left out.
+    gates : sequence of mapping
+        Checks with ``name``, ``passed`` and ``detail``.
+    notes : sequence of str
+    """
     report = {"title": title, "sizes": sizes, "gates": list(gates), "notes": list(notes)}
     shown = [_table(name, table) for name, table in tables.items() if len(table)]
-    return _render("result.html.j2", report, tables=shown)
+    return render("result.html.j2", report, tables=shown)
 
 
 def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -39,7 +50,7 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> tuple[str, bool]:
-    """Return a cell as text, and whether it is a number."""
+    """Return a table cell as text, and whether it is a number."""
     if value is None or value is pd.NaT or value is pd.NA:
         return "", False
     if isinstance(value, bool | str) or not pd.api.types.is_number(value):

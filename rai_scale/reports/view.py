@@ -1,7 +1,6 @@
-"""What the templates show, computed from the report dicts.
+"""Values for the templates, computed from the report dicts.
 
-The counts in the opening lines are taken from the tables below them, so that the two cannot
-disagree.
+The counts in the opening lines are computed from the tables below them, so both always agree.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TOTAL_KEYS = (*ROW_KEYS, "files_unreadable", "cells_changed")
 
 
 def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
-    """Return the parts of a scan; ``prefix`` keeps the anchors of two scans on a page apart."""
+    """Return the parts of a scan; ``prefix`` makes anchors unique if a page shows two scans."""
     tables = [_table_view(t, f"{prefix}table-{i}") for i, t in enumerate(report["tables"], 1)]
     with_findings = sorted((t for t in tables if t["found"]), key=_most_serious_first)
     columns = [column for table in tables for column in table["found"]]
@@ -47,7 +46,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
 
 
 def redaction_view(report: Record) -> dict[str, Any]:
-    """Return the parts of a redaction: totals, their balance and the tables with changes first."""
+    """Return the parts of a redaction: totals, missing rows, and the tables, changed ones first."""
     totals = {key: sum(t.get(key) or 0 for t in report["tables"]) for key in TOTAL_KEYS}
     totals.update({k: v for k, v in (report.get("totals") or {}).items() if k in totals})
     changed = [t for t in report["tables"] if t["cells_changed"]]
@@ -55,7 +54,7 @@ def redaction_view(report: Record) -> dict[str, Any]:
     for table in report["tables"]:
         for column in table["columns"]:
             for finding in column["findings"]:
-                if finding["operator"] != "keep":  # what is kept is not replaced
+                if finding["operator"] != "keep":  # keep replaces nothing
                     operators[finding["operator"]] += finding["count"]
     return {
         "totals": totals,
@@ -69,7 +68,7 @@ def redaction_view(report: Record) -> dict[str, Any]:
 
 
 def proof_view(report: Record, before: Record, after: Record) -> dict[str, Any]:
-    """Return the proof: what was missed, most first, and each table before and after."""
+    """Return the proof: missed items, most frequent first, and each table before and after."""
     proof = report["proof"]
     missed = sorted(proof["missed"], key=lambda m: -m["count"])
     entities = sorted(proof["by_entity"], key=lambda e: -e["items"])
@@ -148,7 +147,7 @@ def _grid(tables: Iterable[Record]) -> dict[str, Any]:
 
 
 def _grid_cells(table: Record) -> dict[str, dict[str, Any]]:
-    """Return per entity type the column with the surest verdict, then the largest share."""
+    """Return, per entity, the most certain finding (the one with the largest share of those)."""
     findings = [f for column in table["found"] for f in column["sure"]]
     findings.sort(key=lambda f: (f["verdict"] == "personal", f["share"] or 0))
     return {
@@ -164,7 +163,7 @@ def _grid_cells(table: Record) -> dict[str, dict[str, Any]]:
 
 
 def heat_level(share: float | None) -> int:
-    """Return the step of the colour scale, 1 to 5; 0 where the share was not measured."""
+    """Return the step of the colour scale, 1 to 5; 0 if the share was not measured."""
     return 0 if share is None else 1 + sum(share >= step for step in HEAT_STEPS)
 
 
@@ -173,7 +172,7 @@ def _short(share: float | None) -> str:
         return "name"
     if 0 < share < 0.01:  # noqa: PLR2004
         return "<1"
-    # Floored, so that only a full column reads 100.
+    # rounded down, so that 100 means all rows
     return str(int(share * 100 + 1e-9))
 
 

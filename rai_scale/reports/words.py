@@ -1,4 +1,4 @@
-"""Numbers, times and entity types in the words a reader expects; all are template filters."""
+"""Numbers, times and entity types as readers expect to see them; all are template filters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENTITY_MEANINGS = {
 
 
 def number(value: float | None) -> str:
-    """1234567 becomes 1,234,567; null is said, not shown as zero."""
+    """Return a number as ``1,234,567``; ``not measured`` for None."""
     if value is None:
         return NOT_MEASURED
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
@@ -47,7 +47,7 @@ def plural(count: int, noun: str, many: str = "") -> str:
 
 
 def percent(ratio: float) -> str:
-    """Return a ratio of 0..1 as digits of per cent, never rounded to 0 or 100 unless it is."""
+    """Return a ratio (0 to 1) in per cent, rounded to 0 or 100 only if it is exactly that."""
     value = ratio * 100
     if value in (0, 100):
         return f"{value:.0f}"
@@ -59,12 +59,12 @@ def percent(ratio: float) -> str:
 
 
 def share(ratio: float | None) -> str:
-    """Return a ratio of 0..1 as ``38.2 %``."""
+    """Return a ratio (0 to 1) as ``38.2 %``."""
     return NOT_MEASURED if ratio is None else f"{percent(ratio)}\u00a0%"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return both ends as ``35.1 to 41.4 %``, rounded outward; empty without an interval."""
+    """Return both ends as ``35.1 to 41.4 %``, rounded outward; an empty text if there are none."""
     if low is None or high is None or low == high:
         return ""
     digits = 2 if high < 0.01 or low > 0.99 else 1  # noqa: PLR2004
@@ -72,21 +72,21 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def _outward(ratio: float, rounded: Callable[[float], int], digits: int) -> str:
-    """Round an end of an interval away from its middle, so that it still covers what it did."""
+    """Round an end of an interval away from its middle, so that the interval does not shrink."""
     scale: int = 10**digits
     steps = rounded(round(ratio * 100 * scale, 6))
     return f"{steps // scale}" if steps in (0, 100 * scale) else f"{steps / scale:.{digits}f}"
 
 
 def score(value: Any) -> str:
-    """Return a score of 0..1 with two digits; a word stays a word."""
+    """Return a score (0 to 1) with two decimals; a text stays as it is."""
     if value is None:
         return NOT_MEASURED
     return value if isinstance(value, str) else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as ``1 h 02 min``, ``4 min 12 s`` or ``3.4 s``."""
+    """Return a duration in seconds as ``1 h 02 min``, ``4 min 12 s`` or ``3.4 s``."""
     if seconds < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """Return an ISO 8601 time as ``2026-01-31 02:00 UTC``; a time without a zone stays as it is."""
+    """Return an ISO 8601 time as ``2026-01-31 02:00 UTC``; without a time zone, UTC is omitted."""
     time = datetime.fromisoformat(iso)
     if time.tzinfo is None:
         return f"{time:%Y-%m-%d %H:%M}"
@@ -103,7 +103,7 @@ def moment(iso: str) -> str:
 
 
 def entity_meaning(entity: str) -> str:
-    """Return what an entity type means in plain words, or an empty string."""
+    """Return the meaning of an entity type in words, or an empty text if it is unknown."""
     return ENTITY_MEANINGS.get(entity, "")
 
 
@@ -118,27 +118,21 @@ def size(count: int | None) -> str:
 
 
 def not_looked_at(summary: Mapping[str, int]) -> str:
-    """Return how much of a lake was not looked at: ``not looked at: 12 files (3.4 MB)``."""
+    """Return how much of a lake was not scanned: ``not scanned: 12 files (3.4 MB)``."""
     found = unread_amount(summary)
-    rows, looked = summary.get("rows") or 0, summary.get("rows_scanned")
-    sampled = looked is not None and looked < rows
-    part = f"a sample was looked at: {looked:,} of {plural(rows, 'row')}" if sampled else ""
-    amount = f"not looked at: {found}" if found else ""
-    return "; ".join(filter(None, [part, amount])) or "everything was looked at"
+    rows, scanned = summary.get("rows") or 0, summary.get("rows_scanned")
+    sampled = scanned is not None and scanned < rows
+    part = f"a sample of {scanned:,} of {plural(rows, 'row')} was scanned" if sampled else ""
+    amount = f"not scanned: {found}" if found else ""
+    return "; ".join(filter(None, [part, amount])) or "everything was scanned"
 
 
 def unread_amount(summary: Mapping[str, int]) -> str:
-    """Return the same without its words; empty where everything was looked at."""
-    cells = (summary.get("error_cells") or 0) + (summary.get("cells_unread") or 0)
-    parts = [
-        plural(count, noun)
-        for count, noun in (
-            (summary.get("files_unread") or 0, "file"),
-            (summary.get("tables_unread") or 0, "table"),
-            (cells, "cell"),
-        )
-        if count
-    ]
+    """Return the amount that was not scanned, as text; an empty text if there is none."""
+    values = (summary.get("error_cells") or 0) + (summary.get("cells_unread") or 0)
+    files, tables = (summary.get(f"{what}_unread") or 0 for what in ("files", "tables"))
+    counts = {"file": files, "table": tables, "value": values}
+    parts = [plural(count, noun) for noun, count in counts.items() if count]
     if not parts:
         return ""
     unread, known = summary.get("bytes_unread") or 0, summary.get("bytes_known") or 0

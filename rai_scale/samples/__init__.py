@@ -1,4 +1,4 @@
-"""A sample lake for demos, tests and benchmarks, with the truth about its personal data."""
+"""A synthetic lake for demos, tests and benchmarks, with the ground truth of its personal data."""
 
 from rai_scale import lazy
 

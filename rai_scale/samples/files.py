@@ -1,12 +1,13 @@
-"""Writers of the sample tables: each takes chunks of rows and adds the dirt of its format."""
+"""Writers of the sample tables: each takes chunks of rows and adds defects of its format."""
 
 from __future__ import annotations
 
 import csv
 import importlib.util
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,17 +15,18 @@ import pyarrow.parquet as pq
 Rows = list[dict[str, Any]]
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """Takes the rows of a table, chunk by chunk."""
 
+    @abstractmethod
     def write(self, rows: Rows) -> None:
         """Append a chunk of rows."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most files are complete after each chunk
         """Finish the files."""
 
 
-class ParquetFile:
+class ParquetFile(Sink):
     """One Parquet file, one row group per chunk."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -40,7 +42,7 @@ class ParquetFile:
         self._writer.close()
 
 
-class ParquetParts:
+class ParquetParts(Sink):
     """A folder with one part file per chunk."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -55,15 +57,12 @@ class ParquetParts:
         pq.write_table(pa.Table.from_pylist(rows, schema=self._schema), path)
         self._part += 1
 
-    def close(self) -> None:
-        """Have nothing to finish: each part is complete."""
-
 
 class DirtyParquetParts(ParquetParts):
-    """Part files, and beside them a marker file of Spark and a part that was cut off."""
+    """Part files, plus a marker file of Spark and a truncated part."""
 
     def close(self) -> None:
-        """Add the marker and the broken part; the latter holds no personal data."""
+        """Add the marker file and the truncated part, which holds no personal data."""
         (self._folder / "_SUCCESS").touch()
         broken = self._folder / f"part-{self._part:05d}.parquet"
         filler = {name: [None] * 100 for name in self._schema.names}
@@ -71,8 +70,8 @@ class DirtyParquetParts(ParquetParts):
         broken.write_bytes(broken.read_bytes()[:-40])
 
 
-class PartitionedParquet:
-    """Hive folders ``key=value``; columns in ``newest_only`` exist in the newest folder only."""
+class PartitionedParquet(Sink):
+    """Hive folders ``key=value``; the column ``newest_only`` exists in the newest folder only."""
 
     def __init__(
         self, folder: Path, schema: pa.Schema, key: str, newest: str, newest_only: str
@@ -94,11 +93,8 @@ class PartitionedParquet:
             pq.write_table(table, folder / f"part-{self._chunk:05d}.parquet")
         self._chunk += 1
 
-    def close(self) -> None:
-        """Have nothing to finish: each file is complete."""
 
-
-class DeltaTable:
+class DeltaTable(Sink):
     """A Delta table, one commit per chunk."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -113,47 +109,43 @@ class DeltaTable:
         table = pa.Table.from_pylist(rows, schema=self._schema)
         write_deltalake(str(self._folder), table, mode="append")
 
-    def close(self) -> None:
-        """Have nothing to finish: each commit is complete."""
-
 
 def delta_or_parquet(folder: Path, schema: pa.Schema) -> Sink:
-    """Return a Delta table where ``deltalake`` is installed, otherwise Parquet parts."""
+    """Return a Delta table if ``deltalake`` is installed, otherwise Parquet parts."""
     kind = DeltaTable if importlib.util.find_spec("deltalake") else ParquetParts
     return kind(folder, schema)
 
 
-class CsvFile:
-    """A CSV file with a header; after ``ragged_after`` rows one line has too many fields."""
+class _TextFile(Sink):
+    """A text file; after ``broken_after`` rows one line is defective."""
 
-    def __init__(self, path: Path, ragged_after: int | None = None) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="")
-        self._writer: Any = csv.writer(self._file, lineterminator="\n")
-        self._ragged_after = ragged_after
+    def __init__(self, path: Path, broken_after: int | None = None) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._broken_after = broken_after
         self._rows = 0
-
-    def write(self, rows: Rows) -> None:
-        """Append rows; the first chunk brings the header."""
-        for row in rows:
-            if self._rows == 0:
-                self._writer.writerow(row)
-            if self._rows == self._ragged_after:
-                self._writer.writerow(["RAGGED"] * (len(row) + 2))
-            self._writer.writerow(row.values())
-            self._rows += 1
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-class JsonLines:
-    """A JSON Lines file; after ``broken_after`` rows one line is cut off."""
+class CsvFile(_TextFile):
+    """A CSV file with a header; the defective line has too many fields."""
 
-    def __init__(self, path: Path, broken_after: int) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="\n")
-        self._broken_after = broken_after
-        self._rows = 0
+    def write(self, rows: Rows) -> None:
+        """Append rows; the first chunk starts with the header."""
+        writer = csv.writer(self._file, lineterminator="\n")
+        for row in rows:
+            if self._rows == 0:
+                writer.writerow(row)
+            if self._rows == self._broken_after:
+                writer.writerow(["RAGGED"] * (len(row) + 2))
+            writer.writerow(row.values())
+            self._rows += 1
+
+
+class JsonLinesFile(_TextFile):
+    """A JSON Lines file; the defective line is truncated."""
 
     def write(self, rows: Rows) -> None:
         """Append one line per row."""
@@ -163,13 +155,9 @@ class JsonLines:
             self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
             self._rows += 1
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
-
-class TextFiles:
-    """A folder with one text file per row: ``file`` is its name, ``text`` its content."""
+class TextFiles(Sink):
+    """A folder with one text file per row; ``file`` is the file name, ``text`` the content."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -180,6 +168,3 @@ class TextFiles:
         for row in rows:
             path = self._folder / row["file"]
             path.write_text(row["text"], encoding="utf-8", newline="\n")
-
-    def close(self) -> None:
-        """Have nothing to finish: each file is complete."""

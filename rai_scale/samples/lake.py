@@ -1,4 +1,4 @@
-"""Make the sample lake: the tables, the ground truth beside them, and unreadable files."""
+"""Make the sample lake: its tables, their ground truth, and unreadable files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,18 @@ OURS = (
 
 @dataclass(frozen=True)
 class SampleLake:
-    """What :func:`make_sample_lake` made. ``tables`` maps each name to its number of rows."""
+    """The result of :func:`make_sample_lake`.
+
+    Attributes
+    ----------
+    directory : Path
+    tables : dict of str to int
+        Number of rows per table.
+    truth : Path
+        ``items.parquet``, the list of all personal items.
+    items : int
+        Number of personal items.
+    """
 
     directory: Path
     tables: dict[str, int]
@@ -36,38 +47,39 @@ class SampleLake:
 def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int = 7) -> SampleLake:
     """Make a lake of synthetic tables with personal data, and its ground truth.
 
-    The same ``rows`` and ``random_state`` give the same values. Memory does not grow with ``rows``.
+    The same ``rows`` and ``random_state`` give the same values. The memory that is needed does not
+    depend on ``rows``.
 
     Parameters
     ----------
-    directory
+    directory : str or Path
         A local folder: new, empty, or an earlier sample lake, which is replaced.
-    rows
-        Rows in each of the six large tables (letters and products are small).
-    random_state
-        Any integer.
+    rows : int
+        Number of rows in each of the six large tables (letters and products are small).
+    random_state : int
 
     Returns
     -------
     SampleLake
-        ``truth`` is the path of ``_truth/items.parquet``: table, key, column, entity, value
-        (string), start, end (int64, characters in the cell; a date counts as its ISO form). A
-        leaf of nested JSON is named ``user.email`` or ``payload.messages[0].text``. Beside it
-        ``columns.json`` lists per table the key and the personal columns with their entities.
+        ``truth`` is the path of ``_truth/items.parquet`` with the columns table, key, column,
+        entity, value (string), start and end (int64, offsets in characters of the value; a date
+        is represented by its ISO form). A leaf of nested JSON has a path such as ``user.email`` or
+        ``payload.messages[0].text``. In the same folder, ``columns.json`` lists the key and the
+        personal columns of each table, with their entities.
 
     Raises
     ------
     ConfigError
-        ``directory`` holds other files, is a file or a remote address, or ``rows`` is below 1.
+        If ``directory`` has other files, is a file or a remote address, or ``rows`` is below 1.
     MissingExtraError
-        Faker is not installed.
+        If Faker is not installed.
     """
     lake = _check(directory, rows, random_state)
     pools = make_pools(random_state)
     _clear(lake)
     folder = lake / truth.FOLDER
     folder.mkdir(parents=True)
-    # The marker comes first: a run that was cut off can then be repeated in the same place.
+    # the marker is written first, so that an interrupted run can be repeated in the same folder
     _mark(folder, {"rows": rows, "seed": random_state, "complete": False})
     world = World(rows, People(random_state, pools), pools)
     writer = truth.TruthWriter(folder)
@@ -103,14 +115,14 @@ def _write_table(
 def _check(directory: str | Path, rows: int, seed: int) -> Path:
     if "://" in str(directory):
         raise ConfigError(
-            f"the sample lake is written to a local folder, not to {str(directory)!r}. "
-            "Make it locally and copy it there."
+            f"the sample lake needs a local folder; found {str(directory)!r}. Make it locally and "
+            "copy it there."
         )
     for name, number in (("rows", rows), ("random_state", seed)):
         if isinstance(number, bool) or not isinstance(number, int):
-            raise ConfigError(f"{name} must be an integer, not {type(number).__name__}.")
+            raise ConfigError(f"{name} must be an integer; found {type(number).__name__}.")
     if rows < 1:
-        raise ConfigError(f"rows must be at least 1, not {rows}.")
+        raise ConfigError(f"rows must be at least 1; found {rows}.")
     lake = Path(directory)
     if lake.exists() and not lake.is_dir():
         raise ConfigError(f"{str(lake)!r} is a file; the sample lake needs a folder.")
@@ -129,13 +141,13 @@ def _check_ours(lake: Path) -> None:
         )
     foreign = [name for name in present if name not in OURS and name[0] not in "._"]
     made = json.loads((lake / truth.FOLDER / MARKER).read_text(encoding="utf-8")).get("files")
-    if made is not None:  # a run that was cut off has no list
+    if made is not None:  # an interrupted run has no list
         ours = {file for file in _files(lake) if file.split("/")[0] in OURS}
         foreign += sorted(ours - set(made))
     if foreign:
         raise ConfigError(
-            f"{str(lake)!r} is a sample lake with {len(foreign)} other entries in it, such as "
-            f"{sorted(foreign)[0]!r}. Move them away, or name a new folder."
+            f"{str(lake)!r} is a sample lake that also has {len(foreign)} other entries, such as "
+            f"{sorted(foreign)[0]!r}. Move them to another folder, or name a new folder."
         )
 
 
@@ -144,7 +156,7 @@ def _files(lake: Path) -> list[str]:
 
 
 def _clear(lake: Path) -> None:
-    # The truth folder goes last: its marker says that the rest may be replaced.
+    # the truth folder is removed last: its marker shows that the rest may be replaced
     for name in OURS:
         path = lake / name
         if path.is_dir() and not path.is_symlink():

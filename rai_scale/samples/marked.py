@@ -1,4 +1,4 @@
-"""Text that knows where its personal items are, from the moment it is made."""
+"""Texts with the positions of their personal items, which are recorded as a text is made."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 
 class Marked(NamedTuple):
-    """A text with its personal items: ``spans`` holds (entity, start, end) in characters.
+    """A text with its personal items: ``spans`` has (entity, start, end) in characters.
 
-    ``cell`` is what the table stores where that is not a string (a date): ``text`` is then its
-    ISO form.
+    ``cell`` is the stored value if it is not a string but a date; ``text`` is then its ISO form.
     """
 
     text: str
@@ -27,8 +26,8 @@ class Marked(NamedTuple):
     cell: Any = None
 
 
-class Found(NamedTuple):
-    """One personal item of a row: in which column or leaf, and where in its text."""
+class PlantedItem(NamedTuple):
+    """A personal item of a row: its column or leaf, and its position in the text."""
 
     column: str
     entity: str
@@ -38,12 +37,12 @@ class Found(NamedTuple):
 
 
 def whole(entity: str, text: str, cell: Any = None) -> Marked:
-    """Mark all of ``text``."""
+    """Return a text that is one personal item as a whole."""
     return Marked(text, ((entity, 0, len(text)),), cell)
 
 
 def join(parts: Iterable[Marked], separator: str = " ") -> Marked:
-    """Join marked texts and shift their spans."""
+    """Join marked texts, and shift their spans accordingly."""
     texts: list[str] = []
     spans: list[tuple[str, int, int]] = []
     at = 0
@@ -55,7 +54,7 @@ def join(parts: Iterable[Marked], separator: str = " ") -> Marked:
 
 
 class Template:
-    """A sentence with ``{slots}``; a slot without an entity is filled but not marked."""
+    """A sentence with ``{slots}``; slots without an entity are filled, but not marked."""
 
     def __init__(self, text: str, slots: Mapping[str, Slot]) -> None:
         pieces = re.split(r"\{(\w+)\}", text)
@@ -63,7 +62,7 @@ class Template:
         self._slots = [slots[name] for name in pieces[1::2]]
 
     def render(self, person: Person, rng: Random) -> Marked:
-        """Fill the slots with items of one person."""
+        """Return the sentence with the items of one person."""
         texts = [self._literals[0]]
         at = len(self._literals[0])
         spans: list[tuple[str, int, int]] = []
@@ -76,10 +75,10 @@ class Template:
         return Marked("".join(texts), tuple(spans))
 
 
-def unmark(value: Any, path: str, found: list[Found]) -> Any:
+def unmark(value: Any, path: str, found: list[PlantedItem]) -> Any:
     """Return ``value`` as a table stores it, and append its items to ``found``.
 
-    Goes into dicts (``user.email``) and lists (``payload.messages[0].text``).
+    Dicts (``user.email``) and lists (``payload.messages[0].text``) are searched recursively.
     """
     if isinstance(value, Marked):
         found.extend(_items(value, path))
@@ -91,12 +90,12 @@ def unmark(value: Any, path: str, found: list[Found]) -> Any:
     return value
 
 
-def unmark_row(row: dict[str, Any]) -> tuple[dict[str, Any], list[Found]]:
-    """Split a row of marked cells into the plain row and its personal items."""
-    found: list[Found] = []
+def unmark_row(row: dict[str, Any]) -> tuple[dict[str, Any], list[PlantedItem]]:
+    """Split a row of marked values into the plain row and its personal items."""
+    found: list[PlantedItem] = []
     return {name: unmark(value, name, found) for name, value in row.items()}, found
 
 
-def _items(marked: Marked, path: str) -> Iterator[Found]:
+def _items(marked: Marked, path: str) -> Iterator[PlantedItem]:
     for entity, start, end in marked.spans:
-        yield Found(path, entity, start, end, marked.text[start:end])
+        yield PlantedItem(path, entity, start, end, marked.text[start:end])

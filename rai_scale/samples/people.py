@@ -1,4 +1,4 @@
-"""Synthetic people: pools drawn once from Faker, and a person for every number."""
+"""Synthetic people: pools that are drawn once from Faker, and one person per number."""
 
 from __future__ import annotations
 
@@ -13,24 +13,8 @@ NATIVE_LOCALES = {"cyrillic": "ru_RU", "chinese": "zh_CN", "arabic": "ar_AA", "g
 ACCENTED_LOCALES = ("de_DE", "fr_FR", "es_ES", "vi_VN", "it_IT")
 IBAN_LOCALES = ("de_DE", "en_GB", "fr_FR", "es_ES", "it_IT", "nl_NL")
 US_AREAS = (
-    206,
-    212,
-    213,
-    214,
-    301,
-    303,
-    305,
-    312,
-    313,
-    404,
-    412,
-    415,
-    503,
-    512,
-    602,
-    617,
-    702,
-    773,
+    *(206, 212, 213, 214, 301, 303, 305, 312, 313, 404, 412, 415, 503, 512, 602, 617),
+    *(702, 773),
 )
 CARD_STARTS = (("4", 16), ("4", 16), ("51", 16), ("53", 16), ("6011", 16), ("37", 15))
 DOMAINS = ("example.com", "example.net", "example.org", "mail.example.com", "post.example.org")
@@ -62,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Pools:
-    """Building blocks that Faker makes once, in a fixed order."""
+    """Names, streets and numbers that Faker draws once, in a fixed order."""
 
     names: dict[str, tuple[list[str], list[str]]]
     streets: list[str]
@@ -77,7 +61,7 @@ def make_pools(seed: int) -> Pools:
     Raises
     ------
     MissingExtraError
-        Faker is not installed.
+        If Faker is not installed.
     """
     from faker import Faker
 
@@ -108,7 +92,7 @@ def _draw(make: Callable[[], str], count: int) -> list[str]:
 
 
 class People:
-    """``people[i]`` is always the same person for the same seed, and nothing is kept in memory."""
+    """``people[i]`` is the same person for the same seed; people are not kept in memory."""
 
     def __init__(self, seed: int, pools: Pools) -> None:
         self._seed = seed
@@ -167,7 +151,7 @@ def _handle(first: str, last: str, number: int, rng: Random) -> str:
 
 
 def _phone(rng: Random) -> str:
-    """Return a number from the ranges that are reserved for fiction."""
+    """Return a number from a range that is reserved for fiction."""
     if rng.random() < 0.1:  # noqa: PLR2004
         return f"+44 20 7946 0{rng.randrange(1000):03d}"
     return f"{rng.choice(US_AREAS)}-555-01{rng.randrange(100):02d}"

@@ -1,4 +1,4 @@
-"""The sentences that free text is made of. ``{slots}`` are defined in ``texts.py``."""
+"""The sentences of which free text is made. ``texts.py`` defines the ``{slots}``."""
 
 SUBJECTS = (
     "Cannot log in",
@@ -79,8 +79,8 @@ PERSONAL = (
     "tel.{phone}",
 )
 
-# A log of fixed width, pasted into a ticket: long, yet with few words, so that a language model
-# gets through it in seconds.
+# A log of fixed width, pasted into a ticket: long, but with few words, so that a language model
+# needs only seconds.
 LOG = (
     *("{padding}",) * 12,
     "debug: nothing to do, waiting for the queue.",

@@ -1,4 +1,4 @@
-"""One function per table that makes one row; personal cells are marked as they are made."""
+"""One function per table, which makes one row; personal values are marked as they are made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rai_scale.samples.people import People, Person, Pools
 
 Row = dict[str, Any]
 
-# Shares are plain numbers here: they are the data.
+# Shares are literal numbers here, because they define the data.
 # ruff: noqa: PLR2004
 
 NEWEST = datetime(2025, 6, 30, tzinfo=UTC)
@@ -36,20 +36,20 @@ KINDS = ("page_view", "page_view", "login", "form", "purchase", "chat")
 
 @dataclass(frozen=True)
 class World:
-    """What all row functions draw from."""
+    """The people and pools from which all row functions draw."""
 
     rows: int
     people: People
     pools: Pools
 
     def someone(self, rng: Random) -> tuple[int, Person]:
-        """Return the number and the person of one of the customers."""
+        """Return the number and the person of a random customer."""
         number = rng.randrange(self.rows)
         return number, self.people[number]
 
 
 def customer(i: int, world: World, rng: Random) -> Row:
-    """Make customer ``i``, in the order of signup; only the newest month has an extra column."""
+    """Make customer ``i``, in the order of signup. The newest month has an additional column."""
     person = world.people[i]
     month = MONTHS[-1 - (world.rows - 1 - i) * len(MONTHS) // world.rows]
     signup = datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC)
@@ -80,7 +80,7 @@ def customer_id(number: int) -> str:
 
 
 def support_ticket(i: int, world: World, rng: Random) -> Row:
-    """Make ticket ``i``; one body in a small lake, three in a large one, are very long."""
+    """Make ticket ``i``. One body of a small lake, and three of a large one, are very long."""
     number, person = world.someone(rng)
     share = 2 if world.rows <= 2000 else 4
     long = i in {world.rows * part // share for part in range(1, share)}
@@ -96,7 +96,7 @@ def support_ticket(i: int, world: World, rng: Random) -> Row:
 
 
 def card_payment(i: int, world: World, rng: Random) -> Row:
-    """Make payment ``i``; branch codes lead with zeros, merchants hold commas and newlines."""
+    """Make payment ``i``. Branch codes have leading zeros; merchants have commas and newlines."""
     _, person = world.someone(rng)
     holder = rng.choice((person.full, person.full.upper()))
     merchant = rng.choice(world.pools.companies)
@@ -136,7 +136,7 @@ def clinic_visit(i: int, world: World, rng: Random) -> Row:
 
 
 def loan_decision(i: int, world: World, rng: Random) -> Row:
-    """Make application ``i``; the score is lower for some groups at the same ability to repay."""
+    """Make application ``i``. Some groups have lower scores at the same ability to repay."""
     _, person = world.someone(rng)
     race, _, bias = rng.choices(RACES, [share for _, share, _ in RACES])[0]
     sex = rng.choice(("Female", "Male"))
@@ -157,7 +157,7 @@ def loan_decision(i: int, world: World, rng: Random) -> Row:
 
 
 def web_event(i: int, world: World, rng: Random) -> Row:
-    """Make event ``i``, nested; ``payload.value`` is a number in some lines, a string in others."""
+    """Make event ``i``, a nested row; ``payload.value`` is a number in some, a string in others."""
     number, person = world.someone(rng)
     known = rng.random() < 0.8
     kind = rng.choice(KINDS)
@@ -183,7 +183,7 @@ def letter(i: int, world: World, rng: Random) -> Row:
 
 
 def product(i: int, world: World, rng: Random) -> Row:
-    """Make product ``i``, which holds nothing personal."""
+    """Make product ``i``, which has no personal data."""
     name = f"{rng.choice(texts.PRODUCTS)} {rng.choice(('small', 'medium', 'large'))}"
     return {
         "sku": f"SKU-{i:05d}",

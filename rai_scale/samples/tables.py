@@ -1,4 +1,4 @@
-"""The tables of the sample lake: name, key, how many rows, how a row is made, how it is written."""
+"""The tables of the sample lake: name, key, number of rows, how a row is made and written."""
 
 from __future__ import annotations
 
@@ -15,51 +15,57 @@ TIME = pa.timestamp("us", tz="UTC")
 CHUNK = 5_000
 
 
-def _strings(*names: str) -> list[pa.Field]:
-    return [pa.field(name, pa.string()) for name in names]
+def _strings(names: str) -> dict[str, pa.DataType]:
+    return dict.fromkeys(names.split(), pa.string())
 
 
 CUSTOMERS = pa.schema(
-    [
-        *_strings("customer_id", "full_name", "email", "phone", "street_address", "city"),
-        *_strings("country", "date_of_birth", "ssn"),
-        pa.field("newsletter", pa.bool_()),
-        pa.field("balance", pa.decimal128(12, 2)),
-        *_strings("notes"),
-        pa.field("signed_up_at", TIME),
-        *_strings("emergency_contact"),
-    ]
+    {
+        **_strings("customer_id full_name email phone street_address city country"),
+        **_strings("date_of_birth ssn"),
+        **{"newsletter": pa.bool_(), "balance": pa.decimal128(12, 2), "notes": pa.string()},
+        **{"signed_up_at": TIME, "emergency_contact": pa.string()},
+    }
 )
 TICKETS = pa.schema(
-    [
-        *_strings("ticket_id", "customer_id"),
-        pa.field("opened_at", TIME),
-        *_strings("subject", "body", "channel", "priority"),
-    ]
+    {
+        **_strings("ticket_id customer_id"),
+        "opened_at": TIME,
+        **_strings("subject body channel priority"),
+    }
 )
 VISITS = pa.schema(
-    [
-        *_strings("visit_id", "patient_name"),
-        pa.field("birth_date", pa.date32()),
-        *_strings("sex", "zip", "diagnosis", "doctor_note", "provider"),
-        pa.field("visited_at", TIME),
-    ]
+    {
+        **_strings("visit_id patient_name"),
+        "birth_date": pa.date32(),
+        **_strings("sex zip diagnosis doctor_note provider"),
+        "visited_at": TIME,
+    }
 )
 LOANS = pa.schema(
-    [
-        *_strings("application_id", "sex", "race", "age_group"),
-        pa.field("income", pa.float64()),
-        pa.field("approved", pa.int64()),
-        pa.field("repaid", pa.int64()),
-        pa.field("score", pa.float64()),
-        *_strings("applicant_email"),
-    ]
+    {
+        **_strings("application_id sex race age_group"),
+        **{"income": pa.float64(), "approved": pa.int64(), "repaid": pa.int64()},
+        **{"score": pa.float64(), "applicant_email": pa.string()},
+    }
 )
 
 
 @dataclass(frozen=True)
 class SampleTable:
-    """One table. ``count`` gives its rows in a lake of N rows; ``open`` its writer there."""
+    """A table of the sample lake.
+
+    Attributes
+    ----------
+    name, key : str
+        Name of the table and of its key column.
+    row : callable
+        Takes the row number, the world and a random generator; returns a row.
+    open : callable
+        Takes the folder of the lake and the number of rows; returns the writer.
+    count : callable
+        Takes the ``rows`` of the lake; returns the number of rows of this table.
+    """
 
     name: str
     key: str
@@ -68,7 +74,7 @@ class SampleTable:
     count: Callable[[int], int] = lambda n: n
 
     def chunk(self, n: int) -> int:
-        """Return the rows per chunk: at least four chunks where there are four rows."""
+        """Return the rows per chunk; a table with four rows or more has at least four chunks."""
         return min(CHUNK, -(-n // 4))
 
 
@@ -91,7 +97,7 @@ TABLES = (
         "card_payments",
         "payment_id",
         rows.card_payment,
-        lambda lake, n: files.CsvFile(lake / "card_payments.csv", ragged_after=n // 2),
+        lambda lake, n: files.CsvFile(lake / "card_payments.csv", broken_after=n // 2),
     ),
     SampleTable(
         "clinic/visits",
@@ -109,7 +115,7 @@ TABLES = (
         "web_events",
         "event_id",
         rows.web_event,
-        lambda lake, n: files.JsonLines(lake / "web_events.jsonl", broken_after=n // 2),
+        lambda lake, n: files.JsonLinesFile(lake / "web_events.jsonl", broken_after=n // 2),
     ),
     SampleTable(
         "letters",

@@ -1,4 +1,4 @@
-"""Free text from templates: a slot is a personal item, or something that only looks like one."""
+"""Free text from templates; a slot is a personal item, or something that only looks like one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PRODUCTS = (
 
 
 def phone(number: str, rng: Random) -> str:
-    """Write a phone number in one of the usual ways."""
+    """Return a phone number in one of the usual formats."""
     if number.startswith("+"):
         return number
     area, office, line = number.split("-")
@@ -47,13 +47,13 @@ def phone(number: str, rng: Random) -> str:
 
 
 def card(number: str, rng: Random) -> str:
-    """Write a card number plain, or in groups of four."""
+    """Return a card number without separators, or in groups of four."""
     separator = rng.choice(("", "", " ", "-"))
     return separator.join(number[i : i + 4] for i in range(0, len(number), 4))
 
 
 def birth(person: Person, rng: Random) -> str:
-    """Write the date of birth in one of the usual ways."""
+    """Return the date of birth in one of the usual formats."""
     day = person.birth
     month = MONTHS[day.month - 1]
     return rng.choice(
@@ -121,7 +121,7 @@ LETTER = _compile(phrases.LETTER)
 
 
 def sentence(person: Person, rng: Random, personal: float) -> Marked:
-    """Return one sentence; ``personal`` is the chance that it holds personal items."""
+    """Return one sentence; ``personal`` is the probability that it has personal items."""
     if rng.random() >= personal:
         return rng.choice(PLAIN).render(person, rng)
     native = NATIVE.get(person.script)
@@ -129,20 +129,20 @@ def sentence(person: Person, rng: Random, personal: float) -> Marked:
 
 
 def subject(person: Person, rng: Random) -> Marked:
-    """Return the subject of a ticket; most repeat, few are personal."""
+    """Return the subject of a ticket; most subjects repeat, and few have personal items."""
     choices = PERSONAL_SUBJECTS if rng.random() < 0.06 else SUBJECTS  # noqa: PLR2004
     return rng.choice(choices).render(person, rng)
 
 
 def body(person: Person, rng: Random) -> Marked:
-    """Return 1 to 8 sentences; 40 % of the bodies hold no personal item."""
+    """Return 1 to 8 sentences; 40 % of the bodies have no personal item."""
     personal = 0.0 if rng.random() < 0.4 else 0.55  # noqa: PLR2004
     parts = [sentence(person, rng, personal) for _ in range(rng.randint(1, 8))]
     return join(parts, "\n" if rng.random() < 0.1 else " ")  # noqa: PLR2004
 
 
 def long_body(person: Person, rng: Random) -> Marked:
-    """Return a text of about 600,000 characters, personal near its start and its end."""
+    """Return a text of about 600,000 characters with personal items near its start and end."""
     parts = [template.render(person, rng) for template in PERSONAL[:4]]
     size = 0
     while size < LONG_CELL:
@@ -158,7 +158,7 @@ def note(templates: list[Template], count: int, person: Person, rng: Random) -> 
 
 
 def letter(person: Person, rng: Random) -> Marked:
-    """Return a letter, with plain sentences between its fixed parts."""
+    """Return a letter with a sentence without personal items between its fixed parts."""
     parts = [template.render(person, rng) for template in LETTER]
     parts.insert(4, sentence(person, rng, 0.0))
     return join([*parts, whole("EMAIL_ADDRESS", person.email)], "\n\n")

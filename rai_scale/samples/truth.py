@@ -1,4 +1,4 @@
-"""The ground truth beside a sample lake: every personal item, and which columns hold them."""
+"""The ground truth of a sample lake: all personal items, and the columns that have them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rai_scale.errors import TableError
-from rai_scale.samples.marked import Found
+from rai_scale.samples.marked import PlantedItem
 
 FOLDER = "_truth"
 ITEMS = pa.schema(
@@ -27,7 +27,7 @@ SHORTEST = 6
 
 
 class TruthWriter:
-    """Streams the items to ``items.parquet`` and remembers the columns they were in."""
+    """Writes the items to ``items.parquet``, chunk by chunk, and collects their columns."""
 
     def __init__(self, folder: Path) -> None:
         self.count = 0
@@ -36,11 +36,11 @@ class TruthWriter:
         self._writer = pq.ParquetWriter(folder / "items.parquet", ITEMS)
 
     def table(self, name: str, key: str) -> None:
-        """Announce a table, so that a clean one is listed too."""
+        """Register a table, so that a table without personal data is listed too."""
         self._columns[name] = {"key": [key], "columns": {}}
 
-    def add(self, table: str, keys: Sequence[str], found: Sequence[Sequence[Found]]) -> None:
-        """Append the items of a chunk: ``found[i]`` are those of the row ``keys[i]``."""
+    def add(self, table: str, keys: Sequence[str], found: Sequence[Sequence[PlantedItem]]) -> None:
+        """Append the items of a chunk; ``found[i]`` are the items of the row ``keys[i]``."""
         rows = [
             (table, key, *item) for key, items in zip(keys, found, strict=True) for item in items
         ]
@@ -57,36 +57,38 @@ class TruthWriter:
     def close(self) -> None:
         """Finish ``items.parquet`` and write ``columns.json``."""
         self._writer.close()
-        listed = {
-            table: {
-                "key": entry["key"],
-                "columns": {
-                    name: sorted(kinds) for name, kinds in sorted(entry["columns"].items())
-                },
-            }
-            for table, entry in self._columns.items()
-        }
-        text = json.dumps(listed, indent=2)
+        for entry in self._columns.values():
+            columns = sorted(entry["columns"].items())
+            entry["columns"] = {name: sorted(entities) for name, entities in columns}
+        text = json.dumps(self._columns, indent=2)
         (self._folder / "columns.json").write_text(text + "\n", encoding="utf-8")
 
 
 def planted_values(directory: str | Path) -> list[str]:
-    """Return the values of a sample lake that must appear in no log, manifest or report.
+    """Return the values of a sample lake that no log, manifest or report may contain.
 
-    Sorted and distinct; at least 6 characters; full names, e-mail addresses, phone, card and
-    social security numbers, IBANs and personal links. Places, dates and IP addresses are left
-    out, because an innocent file may hold the same text.
+    Parameters
+    ----------
+    directory : str or Path
+        Folder of the sample lake.
+
+    Returns
+    -------
+    list of str
+        Distinct values of at least 6 characters, sorted: full names, e-mail addresses, phone,
+        card and social security numbers, IBANs and personal links. Places, dates and IP addresses
+        are omitted, because other files may contain the same text by coincidence.
 
     Raises
     ------
     TableError
-        ``directory`` is not a sample lake.
+        If ``directory`` is not a sample lake.
     """
     path = Path(directory) / FOLDER / "items.parquet"
     if not path.is_file():
         raise TableError(
-            f"{str(directory)!r} has no ground truth ({FOLDER}/items.parquet). "
-            "Make a sample lake there first: rai-scale sample-lake DIR"
+            f"{str(directory)!r} has no ground truth ({FOLDER}/items.parquet). Make a sample lake "
+            "there first: rai-scale sample-lake DIR"
         )
     values: set[str] = set()
     with pq.ParquetFile(path) as file:

@@ -289,7 +289,7 @@ def test_a_rule_for_a_leaf_treats_any_type_of_value(cluster_case, column):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("s.snn", r"no 's.snn'. Did you mean 's.ssn'\? Leaves are: s, s.ssn, s.raw, "),
+        ("s.snn", r"no leaf 's.snn'. Did you mean 's.ssn'\? The leaves are: s, s.ssn, s.raw, "),
         ("s.inner.ssn", r"no 's.inner.ssn'"),
         ("n.ssn", r"no 'n.ssn'"),
         ("s.raw", r"'s.raw' is binary"),

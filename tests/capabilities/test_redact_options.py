@@ -325,12 +325,12 @@ def test_a_date_has_one_pseudonym_in_pandas_too():
     ("options", "message"),
     [
         ({"operators": {"EMAIL_ADRESS": {"type": "keep"}}}, "Did you mean 'EMAIL_ADDRESS'"),
-        ({"operators": {"UK_NINO": {"type": "keep"}}}, "'UK_NINO' is not looked for; add it to"),
+        ({"operators": {"UK_NINO": {"type": "keep"}}}, "'UK_NINO' is not searched for; add it to"),
         (
             {"operators": {"EMAIL_ADDRESS": {"type": "keep"}}, "entities": ["PERSON"]},
-            "'EMAIL_ADDRESS' is not looked for",
+            "'EMAIL_ADDRESS' is not searched for",
         ),
-        ({"whole_columns": {"name": "PRSON"}}, "'PRSON' is no entity. Did you mean 'PERSON'"),
+        ({"whole_columns": {"name": "PRSON"}}, "'PRSON' is not an entity that Presidio knows. Did you mean 'PERSON'"),
     ],
 )
 def test_a_rule_without_anything_to_act_on_is_refused(options, message):

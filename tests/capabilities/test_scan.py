@@ -45,7 +45,7 @@ def test_a_sample_is_smaller_says_so_and_depends_on_the_seed(lake, scanned):
         assert table.rows == table_of(scanned, table.table).rows
     people = table_of(sampled, "people")
     assert 8 <= people.rows_scanned <= 32
-    assert "rows of a table were looked at" in " ".join(sampled.to_dict()["method"]["limits"])
+    assert "rows per table were scanned" in " ".join(sampled.to_dict()["method"]["limits"])
     assert table_of(scanned, "people").rows_scanned == 40
     rows = {seed: scan(lake, sample_rows=20, random_state=seed) for seed in (4, 5)}
     assert not rows[4].to_pandas().equals(rows[5].to_pandas())

@@ -98,7 +98,7 @@ def test_what_a_command_cannot_be_asked(tmp_path, monkeypatch):
     make_table(tmp_path / "lake", 1)
     make_table(tmp_path / "lake" / "more", 1)
     ran = cli("redact", "lake", "--columns", "note")
-    assert (ran.code, "holds 2 tables; say in tables" in ran.err) == (3, True), ran.text
+    assert (ran.code, "holds 2 tables; name in tables" in ran.err) == (3, True), ran.text
     ran = cli("fairness", "lake", "--y-true", "y")
     assert (ran.code, "y_pred: is required and missing" in ran.err) == (3, True), ran.text
     ran = cli("balance", "lake", "--engine", "local", "--set", "engine=dask")

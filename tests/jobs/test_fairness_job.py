@@ -178,7 +178,7 @@ def test_gates(lake, tmp_path, gate, code):
     assert (f"{gate['metric']}: " in ran.out) == (code == 1)
     assert cli("fairness", path).code == code  # a repeated run ends as it did
     page = (tmp_path / "out" / "report.html").read_text()
-    assert ("Failed: 1 check does not hold" in page) == (code == 1)
+    assert ("Failed: 1 check failed" in page) == (code == 1)
 
 
 WRONG = {

@@ -109,7 +109,7 @@ def test_fairness_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -
     assert (low < value < high, value) == (True, before)
     assert "8 models" in out["grid"]
     assert "chosen: " in out["pareto"]
-    assert "equalized_odds_difference does not hold" in out["report"]
+    assert "equalized_odds_difference failed" in out["report"]
     assert "<iframe srcdoc=" in out["report"]
 
 

@@ -165,7 +165,7 @@ def test_what_was_not_looked_at_is_said(people, tmp_path):
     config = write_config(tmp_path / "r.yaml", values)
     ran = cli("redact", config)
     assert ran.code == 2, ran.text
-    assert "whole_columns 'doc.surname' met no value" in ran.text
+    assert "whole_columns 'doc.surname' matched no value" in ran.text
     report = manifest_of(out)["details"]["report"]["tables"][1]
     assert report["carried_columns"] == ["id", "plain"]
     assert report["carried_leaves"] == [{"leaf": "s.ssn", "type": "int64"}]
@@ -264,7 +264,7 @@ def test_too_many_errors_leave_the_old_output(dirty, tmp_path, format):
     (dirty / "calls.csv").write_text(f"call,phone\nc1,{PHONE}\nc2,x,y,{EMAIL}\nc3,x,y,z\n")
     ran = cli("redact", write_config(tmp_path / "r.yaml", values))
     assert ran.code == 1
-    assert "'calls': 66.67% of rows failed, 50.00% allowed" in ran.out
+    assert "'calls': 66.67% of the rows failed; max_error_ratio allows 50.00%" in ran.out
     assert "CorruptRecord (2)" in ran.out
     assert EMAIL not in ran.text
     assert state(out) == before

@@ -31,7 +31,7 @@ METHOD: dict[str, Any] = {
         "Images and binary columns are not read.",
         "A share is estimated from sampled rows; a type of data in very few rows can be missed.",
     ],
-    "share_of": "the rows looked at that have a value",
+    "share_of": "the scanned rows that have a value",
     "interval": "95 % Wilson interval",
 }  # fmt: skip
 

@@ -168,7 +168,7 @@ def _redacted(table: dict[str, Any]) -> dict[str, Any]:
     columns = [
         {
             "column": c["column"],
-            "how": "analysed" if c["column"] in ("body", "notes", "text") else "whole cell",
+            "how": "analysed" if c["column"] in ("body", "notes", "text") else "whole value",
             "findings": [
                 {
                     "entity": f["entity"],

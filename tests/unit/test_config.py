@@ -116,7 +116,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("fairness", {"comparison": {"depth": 4}}, "comparison: depth must be at most 3; found 4."),
         ("redact", {"format": "csv"}, "format: Input should be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: Input should be a valid number, unable to parse string as a number; found 'many'."),
-        ("redact", {"tables": {}}, "(top level): give tables, or columns (and key_columns) of the only table."),
+        ("redact", {"tables": {}}, "(top level): give either tables, or columns and key_columns of a single table."),
         ("redact", {"tables": {"people": {"columns": "note"}}}, "tables.people.columns: Input should be a valid tuple; found 'note'."),
     ],
 )  # fmt: skip

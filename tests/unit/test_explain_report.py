@@ -135,8 +135,8 @@ def test_everything_is_escaped(kind):
 def test_the_explanation_says_what_the_numbers_say():
     text = Outline(render_explain(explanation())).text
     assert "The prediction depends most on age, job and hours." in text
-    assert "100 rows were explained over 3 features." in text
-    assert "the weight of 1 feature differs by more than chance, most that of job" in text
+    assert "100 rows were explained with 3 features." in text
+    assert "the importance of 1 feature differs significantly between groups, most for job" in text
     assert "largest for M, smallest for F" in text
     assert "This page shows values of 1 single row" in text
     assert "and values of 1 single row." in text
@@ -151,7 +151,7 @@ def test_without_single_rows_and_options_the_page_says_so():
     optional += ("dependence_pairs", "variance")
     bare = {key: value for key, value in explanation().items() if key not in optional}
     text = Outline(render_explain(bare)).text
-    assert "and no row of the data" in text
+    assert "but no rows of the data" in text
     assert "Single rows" not in text
     assert "39" not in text
 

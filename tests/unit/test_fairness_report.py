@@ -14,7 +14,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.fairness import Bootstrap, Comparison, assess_fairness
 from rai_scale.reports.fairness import fairness_view, render_fairness
 from rai_scale.reports.html import save_html
-from rai_scale.reports.whiskers import Axis, axis_over, whisker
+from rai_scale.reports.whiskers import PlotAxis, axis_over, whisker
 from tests.unit.test_reports import HOSTILE, Outline, poisoned
 from tests.unit.test_reports_layout import CHROMIUM, MEASURE, measured
 
@@ -71,7 +71,7 @@ def test_the_page_is_well_formed_and_can_be_navigated(report, by_level):
 
 def test_it_says_what_the_numbers_say(result, report):
     text = Outline(render_fairness(report)).text
-    assert "1 of 2 checks does not hold." in text
+    assert "1 of 2 checks failed." in text
     assert "C; value" not in text
     table = result.tables["by_group"].query("metric == 'selection_rate'").set_index("group")
     for group in "AB":
@@ -88,7 +88,7 @@ def test_it_says_what_the_numbers_say(result, report):
     ("low", "high", "said"),
     [
         (0.1, 0.3, "chance alone does not explain it"),
-        (0.0, 0.3, "It may be chance"),
+        (0.0, 0.3, "it may be due to chance"),
         (0.0, None, "too small, or vary too little"),
         (None, None, "No bounds were computed"),
     ],
@@ -104,8 +104,8 @@ def test_a_gap_is_read_by_its_bounds(report, low, high, said):
 def test_levels_and_hidden_groups(by_level):
     text = Outline(render_fairness(by_level)).text
     assert "sex = F" in text
-    assert "so that no hidden group follows from the total" in text
-    assert "Disparities and checks are about the groups that are shown" in text
+    assert "so that the hidden group cannot be computed from the total" in text
+    assert "Disparities and checks use only the groups that are shown" in text
     hidden = [row for row in by_level["by_group"] if row["hidden"]]
     assert {row["value"] for row in hidden} == {None}
     assert len(hidden) == 4 * 5
@@ -140,7 +140,7 @@ def test_axes_are_round_and_hold_all_values():
         assert (places[0], places[-1]) == (4, 96)
     assert axis_over([None]).ticks == (0.0, 0.5, 1.0)
     row = {"value": 0.5, "low": None, "high": 0.7}
-    found = whisker(Axis(0.0, 1.0, (0.0, 1.0)), row, None)
+    found = whisker(PlotAxis(0.0, 1.0, (0.0, 1.0)), row, None)
     assert found == {"dot": 50.0, "low": None, "high": None, "mark": None}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rai_scale.errors import ConfigError
 from rai_scale.pii.documents import INNER_DOCUMENTS, InvalidDocument, parse_document
 from rai_scale.pii.nested import Fitted, all_leaves, map_nested, nested_leaves
-from rai_scale.pii.text_leaves import LONG_PATH, cell_text, root, valid_text, whole_text
+from rai_scale.pii.text_leaves import LONG_PATH, value_text, root, valid_text, whole_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -59,7 +59,7 @@ def changed(text, change, *rules):
     ],
 )
 def test_cell_text(value, text):
-    assert cell_text(value) == text
+    assert value_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_typed_values_under_a_rule_become_text():
 
 @pytest.mark.parametrize(
     ("rule", "message"),
-    [("d.raw", "'d.raw' is binary"), ("d.m.x", "names values of a map that are no text")],
+    [("d.raw", "'d.raw' is binary"), ("d.m.x", "names values of a map that are not text")],
 )
 def test_typed_values_that_cannot_become_text(rule, message):
     with pytest.raises(ConfigError, match=message):

@@ -155,12 +155,12 @@ def test_everything_optional_can_be_left_out(kind):
     ("change", "message"),
     [
         (lambda r: r["tables"][0].update(status="finding"), "Did you mean 'findings'"),
-        (lambda r: r["run"].update(status="done"), "Allowed: ok, warnings, failed"),
+        (lambda r: r["run"].update(status="done"), "Allowed values: ok, warnings, failed"),
         (lambda r: r["run"].update(started="yesterday"), "ISO 8601"),
         (lambda r: finding(r).update(share=38.2), "from 0 to 1"),
         (lambda r: finding(r).update(share=float("nan")), "from 0 to 1"),
         (lambda r: finding(r).update(share=True), "from 0 to 1"),
-        (lambda r: finding(r).update(verdict="sure"), "Allowed: personal, possible, unlikely"),
+        (lambda r: finding(r).update(verdict="sure"), "Allowed values: personal, possible, unlikely"),
         (lambda r: r["gates"][1].pop("passed"), r"no 'gates\[1\].passed'"),
         (lambda r: r["not_looked_at"][0].pop("reason"), r"no 'not_looked_at\[0\].reason'"),
         (lambda r: r.update(tables={}), "must be a list; found dict"),
@@ -187,12 +187,12 @@ def test_a_report_that_is_no_dict_is_refused():
 def test_the_scan_answers_first():
     text = Outline(render_scan(samples.scan())).text
     lead = "18 of 37 columns hold personal data, in 6 of 10 tables."
-    assert text.index("Failed: 2 checks do not hold") < text.index(lead)
+    assert text.index("Failed: 2 checks failed") < text.index(lead)
     assert text.index(lead) < text.index("What to do") < text.index("Overview Share")
-    assert "5 files, 1 table, 19 cells (57.1 MB, 1.2 % of the bytes)" in text
+    assert "5 files, 1 table, 19 values (57.1 MB, 1.2 % of the bytes)" in text
     assert "office document: not a supported format" in text
     assert "1 file, 20 bytes" in text
-    assert "was found, out of the rows looked at that have a value." in text
+    assert "was found, divided by the scanned rows that have a value." in text
     assert "is expected (95 % Wilson interval)." in text
     for table in samples.scan()["tables"]:
         assert table["table"] in text
@@ -207,7 +207,7 @@ def test_a_clean_lake_is_not_called_free_of_personal_data():
     report["not_looked_at"] = []
     text = Outline(render_scan(report)).text
     assert "No personal data was found in 4 columns of 2 tables." in text
-    assert "Nothing has to be redacted for what was looked for" in text
+    assert "Nothing that was searched for needs to be redacted" in text
     assert "Not known" not in text
 
 
@@ -223,10 +223,10 @@ def test_hundreds_of_clean_tables_fold_into_one_line():
 
 def test_rows_that_do_not_add_up_are_said():
     report = samples.redaction()
-    assert "It adds up." in render_redaction(report)
+    assert "The numbers add up." in render_redaction(report)
     report["totals"]["rows_out"] -= 3
     text = Outline(render_redaction(report)).text
-    assert "This does not add up: 3 rows missing." in text
+    assert "The numbers do not add up: 3 rows missing." in text
     assert "Do not use the output" in text
 
 
@@ -241,12 +241,12 @@ def test_the_demo_says_what_was_missed():
     report = samples.demo()
     text = Outline(render_demo(report)).text
     assert "29,967 of 30,538 personal items were removed: recall 98.1 %." in text
-    assert "571 items are still there, most in support_tickets.body (311 PERSON)" in text
-    assert "95.3 % was personal (precision)" in text
+    assert "571 items are still in the output, most of them in support_tickets.body (311 PERSON)" in text
+    assert "95.3 % were personal data (precision)" in text
     report["proof"] |= {"precision": None, "removed": 30_538, "recall": 1.0, "missed": []}
     text = Outline(render_demo(report)).text
     assert "Precision was not measured." in text
-    assert "None of the items that were planted is left." in text
+    assert "None of the planted items is left." in text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def test_unlikely_findings_are_folded_away():
     folded = re.findall(r'<details class="minor">.*?</details>', html, flags=re.S)
     folded = [part for part in folded if "unlikely" in part]
     shown = re.sub(r"<details.*?</details>", "", html, flags=re.S)
-    assert [Outline(part).text.split(" Share")[0] for part in folded] == [
+    assert [Outline(part).text.split(" The share")[0] for part in folded] == [
         "1 unlikely finding in 1 column",
         "1 unlikely finding in 1 column",
     ]
@@ -39,13 +39,13 @@ def test_a_scan_of_all_rows_is_not_called_an_estimate():
     for table in report["tables"]:
         table["rows_scanned"] = table["rows"]
     text = Outline(render_scan(report)).text
-    assert "All rows that could be read were looked at." in text
+    assert "All readable rows were scanned." in text
     assert "Shares are estimated" not in text
 
 
 def test_the_demo_answers_every_question_first():
     text = Outline(render_demo(samples.demo())).text
     first = text[: text.index("What to do")]
-    for question in ("Result", "Found", "How sure", "Done", "Missed", "Left"):
+    for question in ("Result", "Found", "Evidence", "Done", "Missed", "Second scan"):
         assert f" {question} " in first
     assert "18 of 37 columns hold personal data, in 6 of 10 tables." in first

@@ -12,9 +12,9 @@ from rai_scale.pii.config import AnalyzerConfig, Frozen
 
 
 class TableRedaction(Frozen):
-    """What to do with one table; see :func:`rai_scale.redact` for the kinds of columns.
+    """The rules for one table; see :func:`rai_scale.redact` for the kinds of columns.
 
-    ``key_columns`` stand for a row in findings and quarantine; they must not be personal.
+    ``key_columns`` identify a row in findings and quarantine; they must not be personal data.
     """
 
     columns: tuple[str, ...] = ()
@@ -26,8 +26,8 @@ class TableRedaction(Frozen):
 class RedactJob(JobConfig):
     """Configuration of ``rai-scale redact``.
 
-    ``tables`` says what to do with each table; for a source of one table, ``columns`` and
-    ``key_columns`` stand for it. ``csv`` and ``ignore`` are as in ``find_tables``.
+    ``tables`` has the rules for each table; if the source is one table, ``columns`` and
+    ``key_columns`` can be given instead. For ``csv`` and ``ignore`` see ``find_tables``.
     """
 
     source: str
@@ -46,7 +46,7 @@ class RedactJob(JobConfig):
     @model_validator(mode="after")
     def _tables_or_columns(self) -> RedactJob:
         if bool(self.tables) == bool(self.columns) or (self.tables and self.key_columns):
-            raise ValueError("give tables, or columns (and key_columns) of the only table")
+            raise ValueError("give either tables, or columns and key_columns of a single table")
         return self
 
     @field_validator("operators")

@@ -1,4 +1,4 @@
-"""Prove a redaction against ground truth: recall and precision, item by item."""
+"""Compare a redaction with the ground truth: recall and precision, item by item."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rai_scale.tables.pointer import current_path
 from rai_scale.tables.read import read_table
 
 NOT_COUNTED = ("DATE_TIME", "URL")
-"""Left out of precision: of dates the truth names births only, of web addresses few."""
+"""Not part of precision: the ground truth has only dates of birth and few web addresses."""
 
 EXPLANATION = (
-    "Recall: the share of planted items whose text no longer stands in its cell; an item of a "
-    "table that was not redacted counts as missed, one of a quarantined row as removed. "
-    "Precision: the share of findings that overlap a planted item of any type, without dates and "
-    "web addresses, of which the truth names only some."
+    "Recall: the share of planted items whose text is no longer in its value. An item of a table "
+    "that was not redacted counts as missed, and an item of a quarantined row as removed. "
+    "Precision: the share of findings that overlap a planted item of any type. Dates and web "
+    "addresses are excluded, because the ground truth has only some of them."
 )
 
 
@@ -38,7 +38,7 @@ class Truth:
 
 
 def read_truth(lake: str | Path) -> Truth:
-    """Read ``_truth`` of a sample lake; the key of a text file is its path."""
+    """Read the ground truth of a sample lake; the key of a text file is its path."""
     folder = Path(lake) / "_truth"
     columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
     items = pd.read_parquet(folder / "items.parquet")
@@ -47,7 +47,7 @@ def read_truth(lake: str | Path) -> Truth:
 
 
 def prove(truth: Truth, redacted: str) -> dict[str, Any]:
-    """Compare a redacted lake with the truth.
+    """Compare a redacted lake with the ground truth.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def prove(truth: Truth, redacted: str) -> dict[str, Any]:
     -------
     dict
         ``items``, ``removed``, ``recall``, ``precision``, and the same by entity and by table;
-        ``missed`` counts per column and entity. No values.
+        ``missed`` has counts per column and entity. It contains no values.
     """
     items = truth.items.copy()
     lake = current_path(redacted)
@@ -93,7 +93,7 @@ def _findings(lake: str, table: str, key: str) -> pd.DataFrame:
 
 
 def _stands(row: Mapping[str, Any] | None, path: str, value: str) -> bool:
-    """Return whether the planted value still stands in the cell or leaf of the output."""
+    """Return whether the planted text is still in the value or leaf of the output."""
     if row is None:
         return False
     top, *steps = [s for s in re.split(r"\.|(?=\[)", path) if s]
@@ -109,12 +109,12 @@ def _leaf(text: str, steps: Iterable[str]) -> Any:
         for step in steps:
             found = found[int(step[1:-1])] if step.startswith("[") else found[step]
     except (ValueError, KeyError, IndexError, TypeError):
-        return text  # not the document that it was: look at all of it
+        return text  # the structure has changed: search the whole text
     return found
 
 
 def _with_hits(found: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
-    """Mark the findings that overlap a planted item of the same cell."""
+    """Mark the findings that overlap a planted item of the same value."""
     if found.empty:
         return found.assign(hit=False, entity="")
     planted: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The redaction job: one pass over the texts into a staging table, all outputs from there."""
+"""The redaction job: one pass over the texts writes a staging table, which gives all outputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Tables = dict[str, TableRedaction]
 
 
 def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
-    """Find the tables that the configuration names; every name must exist."""
+    """Find the tables that the configuration names, all of which must exist."""
     output = place_of(config.output, engine.name == "spark")
     if config.format == "delta" and read_pointer(output) is not None:
         raise ConfigError(
@@ -49,8 +49,8 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
     if not tables:
         if len(found) > 1:
             raise ConfigError(
-                f"{config.source} holds {len(found)} tables; say in tables what to do with each: "
-                f"{', '.join(table.name for table in found)}."
+                f"{config.source} holds {len(found)} tables; name in tables the columns to redact "
+                f"of each: {', '.join(table.name for table in found)}."
             )
         only = TableRedaction(columns=config.columns, key_columns=config.key_columns)
         tables = {found[0].name: only}
@@ -60,9 +60,9 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
 
 
 def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Redact all tables into the folder of the run; Delta is committed when none has failed.
+    """Redact all tables into the folder of the run; Delta tables are committed if none failed.
 
-    Findings and quarantine stand beside the tables.
+    Findings and quarantine are written next to the tables.
     """
     tables: Tables = inputs.given
     done, commits = _redact_tables(config, tables, engine, inputs.lake, run)
@@ -81,14 +81,15 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
     delta = config.format == "delta"
     return Done(
         message=f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "
-        f"{totals['cells_changed']:,} cells changed, {totals['rows_quarantined']:,} quarantined",
+        f"{totals['cells_changed']:,} values changed, {totals['rows_quarantined']:,} rows "
+        "quarantined",
         page=render_redaction(report),
         inside=() if delta else tuple(written),
         beside=tuple(written) if delta else (),
         commit=partial(_commit, commits) if delta else None,
         status=status,
         notes=tuple(
-            f"table {table['table']!r}: whole_columns {rule!r} met no value; check its path"
+            f"table {table['table']!r}: whole_columns {rule!r} matched no value; check its path"
             for table in done
             for rule in table["rules_without_effect"]
         ),
@@ -108,7 +109,7 @@ def _commit(commits: list[Callable[[], None]]) -> None:
 def _redact_tables(
     config: RedactJob, tables: Tables, engine: Engine, lake: Lake, run: Run
 ) -> tuple[list[dict[str, Any]], list[Callable[[], None]]]:
-    """Stage all tables; return their reports, and what is left to do for Delta."""
+    """Stage all tables; return their reports, and the commits of Delta tables."""
     operators = resolve_operators(config.operators)
     whole = {e for t in tables.values() for e in t.whole_columns.values()}
     jobs = []
@@ -130,13 +131,13 @@ def _redact_tables(
 
 
 def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
-    """Return the tables that the configuration names; every name must exist."""
+    """Return the tables that the configuration names, all of which must exist."""
     found = {table.name: table for table in lake}
     for name in named:
         if name not in found:
             raise ConfigError(
                 f"tables: the source has no table {name!r}.{did_you_mean(name, found)} "
-                f"It has: {', '.join(found)}."
+                f"Its tables are: {', '.join(found)}."
             )
     return Lake(tuple(found[name] for name in named), lake.skipped)
 
@@ -148,8 +149,8 @@ def _table_run(
     personal = sorted(treated & set(wanted.key_columns))
     if personal:
         raise ConfigError(
-            f"tables.{table.name}.key_columns: {personal} would stand in findings and quarantine "
-            "as they are; a key must not be redacted."
+            f"tables.{table.name}.key_columns: {personal} are also redacted, but findings and "
+            "quarantine contain the original keys. Choose other key columns."
         )
     return TableRun(
         columns=wanted.columns,
@@ -167,7 +168,7 @@ def _table_run(
 def redaction_report(
     config: RedactJob, head: dict[str, Any], done: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the run as plain values; the page is made of this."""
+    """Return the run as plain values, from which the page is made."""
     numbers = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped", "cells_changed")
     return {
         "title": config.title or "Redaction of personal data",
@@ -175,14 +176,14 @@ def redaction_report(
         "tables": [{k: v for k, v in table.items() if k != "warnings"} for table in done],
         "totals": {name: sum(table[name] for table in done) for name in numbers},
         "method": {
-            "entities": list(config.analyzer.entities or ["all that Presidio knows"]),
+            "entities": list(config.analyzer.entities or ["all that Presidio supports"]),
             "score_threshold": config.analyzer.score_threshold,
             "limits": [
-                "What no recognizer sees stays in the text; columns that are replaced as a whole "
-                "do not depend on recognizers.",
-                "A quarantined row is left out of the output and named by its key.",
-                "Columns that are not named, and numbers, dates and bytes inside of nested "
-                "columns, are carried as they are; each table lists them.",
+                "Personal data that no recognizer finds stays in the text. Columns whose values "
+                "are replaced as a whole do not depend on recognizers.",
+                "The output does not contain quarantined rows; the quarantine lists their keys.",
+                "Columns that the configuration does not name, and numbers, dates and bytes within "
+                "nested columns, are copied unchanged; they are listed for each table.",
             ],
         },
     }

@@ -1,4 +1,4 @@
-"""Redact one table: stage the expensive pass once, then take output, findings and quarantine."""
+"""Redact one table: stage the expensive pass, then derive output, findings and quarantine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FINDINGS_FOLDER, QUARANTINE_FOLDER, STAGING_FOLDER = "_findings", "_quarantine",
 
 @dataclass(frozen=True)
 class TableRun:
-    """What to do with a table, and the folder of the run that it is done in."""
+    """The rules for a table, and the folder of the run."""
 
     columns: tuple[str, ...]
     json_columns: tuple[str, ...]
@@ -57,7 +57,7 @@ class TableRun:
     run_id: str
 
     def staging(self, table: str) -> Place:
-        """Return where a table is staged."""
+        """Return the staging folder of a table."""
         return self.folder.child(f"{STAGING_FOLDER}/{table}")
 
 
@@ -71,9 +71,9 @@ def stage_table(source: TableSource, frame: Any, engine: Engine, run: TableRun) 
 
 
 def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
-    """Take output, findings and quarantine from the staged table, and remove it.
+    """Write output, findings and quarantine from the staged table, and remove it.
 
-    Parquet goes into the folder of the run; each Delta table is one commit.
+    Parquet is written into the folder of the run; each Delta table is one commit.
     """
     staging = run.staging(source.name)
     staged = read_table(staging.url, engine, format="parquet")
@@ -95,14 +95,15 @@ def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
 
 
 def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
-    """Return the lazy frame that is staged; wrong columns and options are found here."""
+    """Return the lazy frame that is staged; invalid columns and options raise an error here."""
     check_exact(source, engine)
     table = read_table(source, engine)
     check_columns(run.key, engine.columns(table))
     taken = sorted({*run.key} & {*FINDING.names, ERROR})
     if taken:
         raise ConfigError(
-            f"key_columns {taken} has the name of a column of the findings; choose another."
+            f"key_columns: {taken} are also names of columns of the findings; rename these columns "
+            "or choose others."
         )
     frame = redact(
         table,
@@ -122,7 +123,7 @@ def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
 
 
 def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any) -> dict[str, Any]:
-    """Count what was staged: rows by status, errors, findings; natively where it can be."""
+    """Count the staged rows by status and error, and the findings."""
     rows = engine.group_counts(staged, [STATUS, ERROR]).to_pylist()
     total = sum(row["count"] for row in rows)
     bad = sum(row["count"] for row in rows if row[STATUS] == FAILED)
@@ -151,7 +152,7 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         "columns": [
             {
                 "column": column,
-                "how": "whole cell" if column in run.whole_columns else "analysed",
+                "how": "whole value" if column in run.whole_columns else "analysed",
                 "findings": sorted(per_column[column], key=lambda f: (-f["count"], f["entity"])),
             }
             for column in sorted([*per_column, *silent])
@@ -167,10 +168,10 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
 def scope_report(
     schema: pa.Schema, run: TableRun, per_column: Mapping[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """Return what was not looked at, by choice or by type, and the rules that met no value.
+    """Return the columns and leaves that were copied unchanged, and the rules without effect.
 
-    Whether a leaf of JSON text or a key of a map exists is known only from the rows; a leaf of the
-    schema may be empty without a fault.
+    Rules without effect are those for leaves of JSON text and keys of maps, which matched no value;
+    a leaf of the schema may be empty.
     """
     names = [name for name in schema.names if name not in (*DETAILS.names, CORRUPT)]
     targets = make_targets(run.columns, run.json_columns, run.whole_columns, names)
@@ -187,24 +188,24 @@ def scope_report(
 
 
 def _distinct(fitted: Fitted) -> list[tuple[str, str]]:
-    """Return the leaves below the top: a column of numbers is analysed as text."""
+    """Return the leaves below the column itself, which is analysed as text."""
     return [leaf for leaf in dict.fromkeys(fitted.unread) if leaf[0] != fitted.paths[0]]
 
 
 def check_error_ratio(table: dict[str, Any], allowed: float) -> None:
-    """Raise :class:`GateFailed` where too many rows of a table failed; nothing is published."""
+    """Raise :class:`GateFailed` if too many rows of a table failed; nothing is published then."""
     ratio = table["rows_quarantined"] / max(1, table["rows_in"])
     if ratio > allowed:
         kinds = ", ".join(f"{e['error']} ({e['rows']})" for e in table["errors"][:5])
         raise GateFailed(
-            f"table {table['table']!r}: {ratio:.2%} of rows failed, {allowed:.2%} allowed "
-            f"(max_error_ratio). Errors: {kinds}. The old output is unchanged."
+            f"table {table['table']!r}: {ratio:.2%} of the rows failed; max_error_ratio allows "
+            f"{allowed:.2%}. Errors: {kinds}. The previous output is unchanged."
         )
 
 
 @contextmanager
 def naming(table: str) -> Iterator[None]:
-    """Say which table it was: in the error where that is about its columns, else in the log."""
+    """Name the table: in the message of an error about its columns, otherwise in the log."""
     try:
         yield
     except (ConfigError, MissingColumnError) as error:

@@ -14,11 +14,11 @@ from rai_scale.pii.scanning import SAMPLE_ROWS, scan_config
 
 @dataclass(frozen=True)
 class ScanGate(Gate):
-    """A limit on what a scan may find; by default nothing.
+    """A limit on what a scan may find; by default, no column with personal data is allowed.
 
-    ``metric`` is ``personal_columns`` or ``possible_columns`` (personal ones count as well), for
-    which entities, tables and columns may be chosen; or a number of the scan's summary, such as
-    ``files_unreadable``.
+    ``metric`` is ``personal_columns`` or ``possible_columns`` (which includes personal ones), or a
+    number of the scan's summary, such as ``files_unreadable``. ``entities``, ``tables`` and
+    ``columns`` restrict the first two.
     """
 
     metric: str = "personal_columns"
@@ -29,7 +29,7 @@ class ScanGate(Gate):
 
 
 class ScanJob(JobConfig):
-    """Configuration of ``rai-scale scan``; ``csv`` and ``ignore`` as in ``find_tables``."""
+    """Configuration of ``rai-scale scan``; for ``csv`` and ``ignore`` see ``find_tables``."""
 
     source: str
     sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)

@@ -1,4 +1,4 @@
-"""Gates of a scan: what may not be found, and that each of them names something that is there."""
+"""Check the gates of a scan, and that each of them applies to something."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from rai_scale.jobs.scan.config import ScanJob
 
 VERDICTS = {"personal_columns": ("personal",), "possible_columns": ("personal", "possible")}
-"""The verdicts of a column that each number counts."""
+"""The verdicts that each metric counts."""
 
 
 def check_names(gates: Iterable[ScanGate], config: AnalyzerConfig, tables: Iterable[str]) -> None:
-    """Raise :class:`ConfigError` where a gate names an entity or table that a scan has not.
+    """Raise :class:`ConfigError` if a gate names an unknown metric, entity or table.
 
-    Such a gate would hold whatever is found.
+    Such a gate would always pass.
     """
     for gate in gates:
         idle = (
@@ -34,9 +34,9 @@ def check_names(gates: Iterable[ScanGate], config: AnalyzerConfig, tables: Itera
 
 
 def checked_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
-    """Return each gate with whether it held, and the columns that broke it.
+    """Return each gate, whether it passed, and the columns that made it fail.
 
-    A gate that names nothing that was scanned does not hold.
+    A gate that applies to nothing that was scanned fails.
     """
     numbers = {name: [Figure(value)] for name, value in result.totals().items()}
     checked = []
@@ -82,9 +82,9 @@ def _no_number(gate: ScanGate) -> str | None:
     names = [*VERDICTS, *ScanResult((), (), {}, AnalyzerConfig(), None, 0).totals()]
     if gate.metric not in names:
         hint = did_you_mean(gate.metric, names)
-        return f"a scan has no number {gate.metric!r}.{hint} It has: {', '.join(names)}."
+        return f"a scan has no metric {gate.metric!r}.{hint} The metrics are: {', '.join(names)}."
     if gate.metric not in VERDICTS and (gate.entities, gate.tables, gate.columns) != ((), "*", "*"):
-        return f"entities, tables and columns can be chosen for {' and '.join(VERDICTS)}."
+        return f"entities, tables and columns are allowed only with {' and '.join(VERDICTS)}."
     return None
 
 
@@ -94,8 +94,8 @@ def _no_entity(gate: ScanGate, config: AnalyzerConfig) -> str | None:
         if known and entity not in known:
             hint = did_you_mean(entity, known) or did_you_mean(entity.upper(), known)
             return (
-                f"entity {entity!r} is none that this scan looks for, so that the gate would hold "
-                f"whatever is there.{hint} It looks for: {', '.join(known)}."
+                f"this scan does not search for entity {entity!r}, so the gate would always pass."
+                f"{hint} It searches for: {', '.join(known)}."
             )
     return None
 
@@ -105,13 +105,14 @@ def _no_name(pattern: str, names: Iterable[str], what: str) -> str | None:
     if pattern == "*" or any(fnmatchcase(name, pattern) for name in names):
         return None
     return (
-        f"no {what} is named {pattern!r}, so that the gate would hold whatever is there."
-        f"{did_you_mean(pattern, names)} There are: {', '.join(sorted(set(names))[:20]) or 'none'}."
+        f"no {what} matches {pattern!r}, so the gate would always pass."
+        f"{did_you_mean(pattern, names)} The {what}s are: "
+        f"{', '.join(sorted(set(names))[:20]) or 'none'}."
     )
 
 
 def _entities(config: AnalyzerConfig) -> list[str]:
-    """Return the entities that a scan can report; none where this process has no model to ask."""
+    """Return the entities that a scan can report; none if the model is not installed here."""
     if config.entities is not None:
         return sorted(config.entities)
     from rai_scale.pii.analyzer import get_analyzer

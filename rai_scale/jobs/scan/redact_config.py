@@ -1,4 +1,4 @@
-"""From a scan to a redaction: a configuration for a person to read, change and run."""
+"""Turn a scan into the configuration of a redaction, for a person to review, change and run."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from rai_scale.tables.paths import Place, place_of, save_bytes
 _MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
 Csv = dict[str, dict[str, Any]]
 MOSTLY = 0.5
-"""A field in which a type stands in at least this share of cells is taken to be of that type."""
+"""A field holds a type if at least this share of its values has it."""
 
 _KEY = re.compile(r"(^|_)(id|key|uuid|guid)$|^path$", re.IGNORECASE)
 
 
 class TablePlan(NamedTuple):
-    """What to do with a table, and what no rule can do (a column and the reason)."""
+    """The rules for a table, and the columns that no rule can redact, with the reason."""
 
     treated: dict[str, Any]
     refused: list[str]
 
 
 def redaction_plan(result: ScanResult) -> dict[str, TablePlan]:
-    """Return what to do per table; redaction accepts all of it.
+    """Return the rules per table; redaction accepts all of them.
 
-    A field that is of one type, by its name or by most of its values, is replaced as a whole, so
-    that no cell depends on what a recognizer sees in it. Other columns with personal data are
-    analysed; JSON documents and nested values leaf by leaf.
+    The values of a field that holds one type, according to its name or to most of its values, are
+    replaced as a whole, so that they do not depend on a recognizer. Other columns with personal
+    data are analysed, JSON documents and nested values leaf by leaf.
     """
     plans = {table.table: _treat_table(table) for table in result.tables}
     return {name: plan for name, plan in plans.items() if plan.treated or plan.refused}
 
 
 def save_plan(text: str, path: str) -> str | None:
-    """Write a plan with a mark of its content; one that a person has changed since is not replaced.
+    """Write a plan with a checksum, and do not replace a plan that a person has changed.
 
     Returns
     -------
     str or None
-        What a person should know: where the plan is instead.
+        A note on where the plan is, if it is not at ``path``.
 
     Raises
     ------
     ConfigError
-        If there is no place left: both files were changed.
+        If both ``path`` and the file with ``.new`` in its name were changed.
     """
     for target in (path, re.sub(r"(\.ya?ml)?$", r".new\1", path, count=1)):
         place = place_of(target)
@@ -64,10 +64,10 @@ def save_plan(text: str, path: str) -> str | None:
         save_bytes(place, f"{text}{_MARK}{_digest(text)}\n".encode())
         if target == path:
             return None
-        return f"{path} was changed since a scan wrote it and is kept; the new plan is {target}"
+        return f"{path} was changed after a scan wrote it and is kept; the new plan is {target}"
     raise ConfigError(
         f"write_redact_config: {path!r} and {target!r} were not written by a scan, or were changed "
-        "since. Move one of them away, or name another file."
+        "afterwards. Move one of them to another folder, or name another file."
     )
 
 
@@ -87,7 +87,7 @@ def _digest(text: str) -> str:
 def redaction_yaml(
     result: ScanResult, source: str, engine: str, csv: Csv | None = None, ignore: Sequence[str] = ()
 ) -> str:
-    """Return the plan as YAML, with what a person should look at as comments."""
+    """Return the plan as YAML, with comments on what a person should review."""
     plans = redaction_plan(result)
     config = {
         "source": source,
@@ -102,8 +102,8 @@ def redaction_yaml(
     }
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     head = [
-        "Written from a scan: read it before it is run. Tables that are not named here are not",
-        "copied. A key is guessed from names and must not be personal.",
+        "Made from a scan: review it before you run it. Tables that are not named here are not",
+        "copied. Key columns are guessed from names; they must not hold personal data.",
     ]
     doubts = [
         f"  {table.table}: {column.column} ({', '.join(_possible(column))})"
@@ -114,18 +114,18 @@ def redaction_yaml(
     refused = [f"  {name}: {why}" for name, plan in plans.items() for why in plan.refused]
     named = [f"  {t.table}" for t in result.tables for c in t.columns if c.top == NAMES]
     for title, lines in (
-        ("Personal, and nothing below redacts it:", refused),
-        ("Possible, and not treated:", doubts),
-        ("Names of columns may be personal, and no redaction changes:", named),
+        ("Personal data that this configuration does not redact:", refused),
+        ("Possible personal data that this configuration does not redact:", doubts),
+        ("Column names may be personal data, which redaction does not change:", named),
     ):
         head += [title, *lines] if lines else []
     if not config["tables"]:
-        head.append("There is nothing here to redact, so that this file cannot be run.")
+        head.append("There is nothing to redact, so this configuration cannot be run.")
     return "\n".join([*map(_comment, head), text])
 
 
 def _comment(text: str) -> str:
-    """Return a text as one line of comment: a name may hold what ends a line or is no YAML."""
+    """Return a text as a one-line comment; a name may contain line ends or invalid characters."""
     return "# " + "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
@@ -143,7 +143,7 @@ def _treat_table(table: TableScan) -> TablePlan:
         documents.update(dict.fromkeys(rules.documents))
         wholes.update({**dict(rules.wholes), **dict(rules.leaves)})
         refused += [f"{column.column} ({', '.join(_personal(column))}): {why}"] if why else []
-    # a JSON column may also have cells that are no documents; they are treated as text there
+    # a JSON column may also have values that are not documents; redaction treats them as text
     treated = {
         "columns": [name for name in texts if name not in documents],
         "json_columns": list(documents),
@@ -157,11 +157,11 @@ _NOTHING = Targets((), (), (), ())
 
 
 def _treat_column(table: TableScan, column: ColumnScan) -> tuple[Targets, str | None]:
-    """Return the rules for a column or leaf that redaction accepts, and why it is not redacted."""
+    """Return the rules for a column or leaf that redaction accepts, or why there are none."""
     if column.masked:
-        return _NOTHING, "its name is not shown, and a rule would have to name it; rename it"
+        return _NOTHING, "its name is hidden, and a rule would have to show it; rename the column"
     top, path, entity = column.top, column.column, _whole(column)
-    if "…" in path:  # cut short: no rule can name it
+    if "…" in path:  # no rule can name a truncated path
         entity = None
     if path == top:
         rules = Targets((), (), ((top, entity),), ()) if entity else Targets((top,), (), (), ())
@@ -178,13 +178,13 @@ def _treat_column(table: TableScan, column: ColumnScan) -> tuple[Targets, str | 
             return ruled, None
     if table.schema is None or path not in dict(document.fitted(top, table.schema).unread):
         return document, None
-    # under one path stand the keys and the values of a map: the others may be texts
+    # the keys and values of a map share a path, and the others may be texts
     some = document if "*" in path else _NOTHING
-    return some, why or "it is no text, and is replaced only where whole_columns names it"
+    return some, why or "it is not text, and is redacted only if whole_columns names it"
 
 
 def _why_refused(table: TableScan, rules: Targets) -> str | None:
-    """Return what redaction says against rules for a table; None where it accepts them."""
+    """Return why redaction refuses rules for a table; None if it accepts them."""
     if table.schema is None:
         return None
     try:
@@ -195,7 +195,7 @@ def _why_refused(table: TableScan, rules: Targets) -> str | None:
 
 
 def _whole(column: ColumnScan) -> str | None:
-    """Return the entity of a field that is of one type, by its name or by most of its values."""
+    """Return the type of a field, according to its name or to most of its values."""
     named = [f for f in column.findings if f.decided_by in ("both", "name")]
     mostly = [f for f in column.findings if f.verdict == "personal" and (f.share or 0) >= MOSTLY]
     found = [f for f in (*named, *mostly) if f.entity != "NRP"]
@@ -207,7 +207,7 @@ def _personal(column: ColumnScan) -> list[str]:
 
 
 def _possible(column: ColumnScan) -> list[str]:
-    """Return what a person should decide; origin and religion are needed to measure fairness."""
+    """Return what a person should decide on; fairness checks need origin and religion."""
     found = column.findings
     return [f.entity for f in found if f.verdict == "possible" or _is_origin(f)]
 

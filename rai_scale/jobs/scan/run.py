@@ -1,4 +1,4 @@
-"""The scan job: a lake, a report, findings as tables, and gates that can fail a pipeline."""
+"""The scan job: scans a lake, writes findings and a report, and checks gates."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from rai_scale.tables.source import TableSource
 
 
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
-    """Find all tables; gates that name nothing are refused."""
+    """Find all tables, and refuse gates that apply to nothing."""
     lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
     check_names(config.gates, config.analyzer, [table.name for table in lake])
     return Inputs(lake, language_versions(config.analyzer.model))
 
 
 def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Scan; ``findings.parquet``, ``findings.json`` and the report come from one result."""
+    """Scan, and make ``findings.parquet``, ``findings.json`` and the report from the result."""
     result = scan(
         inputs.lake,
         engine=engine,
