@@ -13,7 +13,7 @@ from rai_scale.engines.frames import column_to_arrow
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.errors import ConfigError
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_values import RedactValues
+from rai_scale.pii.redact_values import RedactValues, Targets
 from rai_scale.pii.redaction import analyzer_config, check_on_driver, does_raise
 
 if TYPE_CHECKING:
@@ -31,28 +31,35 @@ def redact_udf(
     """Return a pandas UDF (string to string) that redacts each text as Presidio does.
 
     Classic Spark and Connect: ``df.withColumn("note", redact_udf(model="...")("note"))``, or
-    ``spark.udf.register("redact", redact_udf(model="..."))`` for SQL. The answer is that of
-    :func:`rai_scale.redact`, which also writes findings and row status; a UDF cannot.
+    ``spark.udf.register("redact", redact_udf(model="..."))`` for SQL. The result is that of
+    :func:`rai_scale.redact`, which can also return findings and the status of each row.
 
     Parameters
     ----------
     operators : mapping of str to mapping or OperatorConfig
-        Presidio's operators per entity; ``<ENTITY>`` by default.
+        Presidio's operators per entity; an item becomes ``<ENTITY>`` by default.
     column : str, optional
-        Name that stands in error messages and, with ``column_context=True``, as context word. A
-        UDF is not told which column it is called on.
+        Name of the column for error messages and, with ``column_context=True``, as context word.
+        A UDF cannot find out which column it is applied to.
     on_error : {"raise", "null"}
-        What a text that fails (say, over 1,000,000 characters) does.
+        What to do if a text cannot be redacted, for example because it has more than 1,000,000
+        characters: raise an error, or return null.
     analyzer : AnalyzerConfig, optional
-        Language, spaCy model, entities and so on; or give them as keyword arguments.
+        Language, spaCy model, entities, thresholds, deny lists and patterns.
+    **analyzer_options
+        The fields of :class:`AnalyzerConfig` instead of ``analyzer``.
+
+    Returns
+    -------
+    pandas UDF
 
     Raises
     ------
     ConfigError, MissingExtraError
-        At once.
+        When the UDF is created.
     WorkerError
-        As the cause of Spark's own error, for a text that fails; it holds no value. Also for an
-        input that is not text: cast it to string first.
+        When the query runs and a text fails, as the cause of Spark's own error; the message
+        contains no value. Also if the input is not text: cast it to string first.
     """
     from pyspark.sql.functions import pandas_udf
 
@@ -60,12 +67,8 @@ def redact_udf(
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
     name = column or "text"
-    job = RedactValues(
-        config=config,
-        operators=Operators(operators),
-        texts=(name,),
-        raises=does_raise(on_error),
-    )
+    targets = Targets(texts=(name,))
+    job = RedactValues(config, Operators(operators), targets, raises=does_raise(on_error))
     check_on_driver("spark", job)
     batch = BatchFunction(job, (name,), pa.schema([(name, pa.string())]), False, "redact_udf")
     udf: Any = pandas_udf(_on_series(batch), "string")  # type: ignore[call-overload]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rai_scale.pii.names import looks_personal
 from rai_scale.tables._parquet import open_file
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import TableSource
@@ -27,13 +28,15 @@ def profile_of(
     """Return ``table``, ``rows``, ``nulls`` (share by column) and ``categories``.
 
     What the job has not counted is taken from the statistics in Parquet footers, where there are.
-    ``categories`` are shares of groups that the outputs of the run name anyway.
+    ``categories`` are shares of groups that the outputs of the run name anyway. Columns whose name
+    looks like personal data are left out.
     """
     counted = (None, {}) if rows is not None and nulls is not None else _from_footers(source)
+    shares = dict(counted[1] if nulls is None else nulls)
     return {
         "table": source.name,
         "rows": counted[0] if rows is None else rows,
-        "nulls": dict(counted[1] if nulls is None else nulls),
+        "nulls": {name: share for name, share in shares.items() if not looks_personal(name)},
         "categories": {name: dict(shares) for name, shares in (categories or {}).items()},
     }
 

@@ -19,15 +19,9 @@ TAGGING = {"tagger", "morphologizer", "attribute_ruler", "lemmatizer", "trainabl
 FINDING = {"tok2vec", "parser", "senter", "ner"}
 WORD_ATTRIBUTES = {"TAG", "POS", "MORPH", "LEMMA", "DEP"}
 KNOWN_NETWORKS = {
-    "spacy.CharacterEmbed.v2",
-    "spacy.HashEmbedCNN.v2",
-    "spacy.MaxoutWindowEncoder.v2",
-    "spacy.MishWindowEncoder.v2",
-    "spacy.MultiHashEmbed.v2",
-    "spacy.Tagger.v2",
-    "spacy.Tok2Vec.v2",
-    "spacy.Tok2VecListener.v1",
-    "spacy.TransitionBasedParser.v2",
+    *("spacy.CharacterEmbed.v2", "spacy.HashEmbedCNN.v2", "spacy.MaxoutWindowEncoder.v2"),
+    *("spacy.MishWindowEncoder.v2", "spacy.MultiHashEmbed.v2", "spacy.Tagger.v2"),
+    *("spacy.Tok2Vec.v2", "spacy.Tok2VecListener.v1", "spacy.TransitionBasedParser.v2"),
 }
 
 

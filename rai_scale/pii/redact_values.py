@@ -23,6 +23,38 @@ class RedactionError(RaiScaleError):
     """A value could not be redacted. The message has the column and the error type, no value."""
 
 
+@dataclass(frozen=True)
+class Targets:
+    """Which columns are redacted, and how.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        Columns in which each value is analysed as one text.
+    documents : tuple of str
+        Columns of JSON text or nested values: each text leaf is analysed by itself, and the
+        document keeps its structure.
+    wholes : tuple of (str, str)
+        Columns in which each value is replaced as a whole, as one item of the given entity.
+    leaves : tuple of (str, str)
+        The same for leaves of documents, by path.
+    """
+
+    texts: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    wholes: tuple[tuple[str, str], ...] = ()
+    leaves: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """All columns that are redacted."""
+        return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
+
+    def fitted(self, name: str, schema: pa.Schema) -> Fitted:
+        """Return the rules for the leaves of a column, matched against its type."""
+        return Fitted(schema.field(name).type, root(name, dict(self.leaves)))
+
+
 class Redacted(NamedTuple):
     """The result for one text: the new text (None on failure), its findings, the error type."""
 
@@ -61,10 +93,7 @@ class RedactValues:
 
     config: AnalyzerConfig
     operators: Operators
-    texts: tuple[str, ...] = ()
-    documents: tuple[str, ...] = ()
-    wholes: tuple[tuple[str, str], ...] = ()
-    leaves: tuple[tuple[str, str], ...] = ()
+    targets: Targets
     details: bool = False
     raises: bool = True
 
@@ -72,11 +101,11 @@ class RedactValues:
         """Return the redacted columns, plus status, error and findings if ``details`` is set."""
         batch = _Batch(self, RowLog(table.num_rows))
         done: dict[str, pa.Array] = {}
-        for name in self.texts:
+        for name in self.targets.texts:
             done[name] = batch.texts(name, table[name])
-        for name in self.documents:
+        for name in self.targets.documents:
             done[name] = batch.documents(name, table[name])
-        for name, entity in self.wholes:
+        for name, entity in self.targets.wholes:
             done[name] = batch.wholes(name, entity, table[name])
         if self.raises and batch.log.errors:
             kinds = sorted(set(batch.log.errors.values()))
@@ -95,7 +124,7 @@ class _Batch:
     def __init__(self, job: RedactValues, log: RowLog) -> None:
         self.job = job
         self.log = log
-        self.entities = dict(job.leaves)
+        self.entities = dict(job.targets.leaves)
         self.anonymizer = Anonymizer(job.operators)
 
     @property

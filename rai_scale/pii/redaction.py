@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -15,42 +14,8 @@ from rai_scale.names import names_of
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import DETAILS
-from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_values import RedactValues
-from rai_scale.pii.text_leaves import root
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Which columns are redacted, and how.
-
-    Attributes
-    ----------
-    texts : tuple of str
-        Columns in which each value is analysed as one text.
-    documents : tuple of str
-        Columns of JSON text or nested values: each text leaf is analysed by itself, and the
-        document keeps its structure.
-    wholes : tuple of (str, str)
-        Columns in which each value is replaced as a whole, as one item of the given entity.
-    leaves : tuple of (str, str)
-        The same for leaves of documents, by path.
-    """
-
-    texts: tuple[str, ...]
-    documents: tuple[str, ...]
-    wholes: tuple[tuple[str, str], ...]
-    leaves: tuple[tuple[str, str], ...]
-
-    @property
-    def names(self) -> list[str]:
-        """All columns that are redacted."""
-        return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
-
-    def fitted(self, name: str, schema: pa.Schema) -> Fitted:
-        """Return the rules for the leaves of a column, matched against its type."""
-        return Fitted(schema.field(name).type, root(name, dict(self.leaves)))
+from rai_scale.pii.redact_values import RedactValues, Targets
 
 
 def redact(
@@ -129,10 +94,7 @@ def redact(
     function = RedactValues(
         config=config,
         operators=operators if isinstance(operators, Operators) else Operators(operators),
-        texts=targets.texts,
-        documents=targets.documents,
-        wholes=targets.wholes,
-        leaves=targets.leaves,
+        targets=targets,
         details=details,
         raises=does_raise(on_error or ("null" if details else "raise")),
     )
@@ -229,7 +191,9 @@ def check_on_driver(engine: str, function: RedactValues) -> None:
         analyzer = get_analyzer(function.config)
         function.operators.check()
         function.operators.check_entities(
-            analyzer.found, [*function.wholes, *function.leaves], analyzer.entities
+            analyzer.found,
+            [*function.targets.wholes, *function.targets.leaves],
+            analyzer.entities,
         )
     except (ImportError, MissingModelError):
         if engine != "spark":

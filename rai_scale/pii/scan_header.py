@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -11,16 +11,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.names import looks_personal
 from rai_scale.pii.scan_result import ColumnScan
-from rai_scale.pii.scan_values import (
-    COUNTS,
-    ERROR_BYTES,
-    ERRORS,
-    NOTED,
-    SCORE_UNIT,
-    VALUES,
-    WORDS,
-    ScanValues,
-)
+from rai_scale.pii.scan_values import ALL, SCORE_UNIT, ScanValues, count_values, split_counts
 from rai_scale.pii.text_leaves import FIELD_NAME
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables._arrow import own_names
@@ -65,41 +56,18 @@ def search_names(
     asked = [name for name in names if name in doubtful or not FIELD_NAME.fullmatch(name)]
     if not asked:
         return hidden, None
-    counted = _count(asked, engine, config)
+    of = {f"c{i}": name for i, name in enumerate(asked)}  # each name is a column of one row
+    row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
+    counted = count_values(row, engine, ScanValues(config, frozenset(of), fraction=1.0, seed=0))
+    counted.pop(ALL)
     total: Counter[str] = Counter()
     scores: Counter[str] = Counter()
     for found in counted.values():
-        total.update({entity: n for entity, (n, _) in found.items()})
-        scores.update({entity: score for entity, (_, score) in found.items()})
-    noted = {kind: total.pop(kind, 0) for kind in NOTED}
-    seen = Seen(noted[VALUES], noted[WORDS])
-    hits = {entity: (n, scores[entity] / SCORE_UNIT) for entity, n in total.items()}
-    personal = {name for name, found in counted.items() if set(found) - set(NOTED)}
-    column = ColumnScan(
-        NAMES,
-        NAMES,
-        "string",
-        len(asked),
-        noted[ERRORS],
-        seen.is_field,
-        tuple(judge((), seen, hits)),
-        error_bytes=noted[ERROR_BYTES],
-    )
-    return hidden | personal, column
-
-
-def _count(
-    names: list[str], engine: Engine, config: AnalyzerConfig
-) -> Mapping[str, dict[str, tuple[int, int]]]:
-    """Return (count, sum of scores) by name and entity; each name is a column of one row."""
-    of = {f"c{i}": name for i, name in enumerate(names)}
-    row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
-    search = ScanValues(config, frozenset(of), fraction=1.0, seed=0)
-    rows = engine.collect(engine.map_partitions(row, search, COUNTS, label="scan names"))
-    found: dict[str, dict[str, tuple[int, int]]] = {name: {} for name in names}
-    for item in rows.to_pylist():
-        if item["column"]:
-            counts = found[of[item["column"]]]
-            count, score = counts.get(item["entity"], (0, 0))
-            counts[item["entity"]] = (count + item["count"], score + item["score"])
-    return found
+        total.update({key: n for key, (n, _) in found.items()})
+        scores.update({key: round(score * SCORE_UNIT) for key, (_, score) in found.items()})
+    noted, hits = split_counts({key: (n, scores[key] / SCORE_UNIT) for key, n in total.items()})
+    personal = {of[column] for (column, _), found in counted.items() if split_counts(found)[1]}
+    seen = Seen(noted.values, noted.words)
+    findings = tuple(judge((), seen, hits))
+    about = (NAMES, NAMES, "string", len(asked), noted.errors, seen.is_field, findings)
+    return hidden | personal, ColumnScan(*about, error_bytes=noted.error_bytes)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.counts import merge_counts
+from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analyzer import get_analyzer
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import table_of_rows
@@ -31,14 +33,13 @@ COUNTS = pa.schema(
     }
 )
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
-ERRORS, ERROR_BYTES = "#errors", "#error bytes"
-UNREAD, UNREAD_BYTES = "#unread", "#unread bytes"
-UNDECODED = "#undecoded"
-"""Counted in addition to entities: rows read, rows with a value, and words; rows that failed and
-rows whose value is not text, both with their bytes; rows with a character that was not decoded."""
-PERSON_NAME = "#person"
-"""Batches in which the name of the column was recognised as the name of a person."""
-NOTED = (PERSON_NAME, VALUES, WORDS, ERRORS, ERROR_BYTES, UNREAD, UNREAD_BYTES, UNDECODED)
+ERRORS, ERROR_BYTES = "#errors", "#error_bytes"
+UNREAD, UNREAD_BYTES = "#unread", "#unread_bytes"
+UNDECODED, PERSON_NAME = "#undecoded", "#person_name"
+"""Keys of counts other than entities: ``#`` and a field of :class:`Noted`, or the rows read."""
+Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
+ALL = ("", "")
+"""The key of the rows read."""
 
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
 """What Presidio writes in place of an item: the language model would take it for a name."""
@@ -55,6 +56,49 @@ class Key(NamedTuple):
     column: str
     path: str
     entity: str
+
+
+class Noted(NamedTuple):
+    """Counts of a column or leaf other than entities.
+
+    Attributes
+    ----------
+    values, words : int
+        Rows with a value, and words in all values.
+    errors, unread, error_bytes, unread_bytes : int
+        Rows that failed, and rows whose value is not text, both with their size in bytes.
+    undecoded : int
+        Rows with a character that was not decoded.
+    person_name : int
+        Batches in which the name of the column was recognised as the name of a person.
+    """
+
+    values: int
+    words: int
+    errors: int
+    unread: int
+    error_bytes: int
+    unread_bytes: int
+    undecoded: int
+    person_name: int
+
+
+def split_counts(
+    counts: Mapping[str, tuple[int, float]],
+) -> tuple[Noted, dict[str, tuple[int, float]]]:
+    """Return the counts other than entities, and those of entities with their sums of scores."""
+    noted = Noted(*(counts.get(f"#{name}", (0, 0.0))[0] for name in Noted._fields))
+    return noted, {key: found for key, found in counts.items() if not key.startswith("#")}
+
+
+def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
+    """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
+    small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
+    counted: Counted = defaultdict(dict, {ALL: {ROWS: (0, 0.0)}})
+    for row in merge_counts(small, ["column", "path", "entity"]).to_pylist():
+        value = (row["count"], row["score"] / SCORE_UNIT)
+        counted[(row["column"], row["path"])][row["entity"]] = value
+    return counted
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import logging
 import os
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ import pyarrow as pa
 
 from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_named, engine_of
-from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analyzer import get_analyzer
@@ -27,20 +25,13 @@ from rai_scale.pii.scan_header import doubtful_names, search_names
 from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.scan_values import (
-    COUNTS,
-    ERROR_BYTES,
-    ERRORS,
-    NOTED,
-    PERSON_NAME,
+    ALL,
     ROWS,
-    SCORE_UNIT,
-    UNDECODED,
-    UNREAD,
-    UNREAD_BYTES,
-    VALUES,
-    WORDS,
+    Counted,
     ScanValues,
+    count_values,
     is_fractional,
+    split_counts,
 )
 from rai_scale.pii.verdict import Seen, judge
 from rai_scale.tables.find import find_tables
@@ -250,21 +241,6 @@ def read_columns(
     return read if total is None else total, read, kept
 
 
-Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
-ALL = ("", "")
-
-
-def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
-    """Return (count, sum of scores) per column, path and entity, in one pass over the rows."""
-    small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
-    counted: Counted = defaultdict(dict)
-    counted[ALL][ROWS] = (0, 0.0)
-    for row in merge_counts(small, ["column", "path", "entity"]).to_pylist():
-        value = (row["count"], row["score"] / SCORE_UNIT)
-        counted[(row["column"], row["path"])][row["entity"]] = value
-    return counted
-
-
 def values_read(kind: pa.DataType) -> bool:
     """Return whether the values of a type are searched; booleans and times hold no other data."""
     return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
@@ -288,29 +264,27 @@ def judge_columns(
     for position, field in enumerate(schema, 1):
         paths = sorted(path for column, path in counts if column == field.name)
         for path in paths or [field.name]:
-            found = dict(counts.get((field.name, path), {}))
-            noted = {name: found.pop(name, (0, 0.0))[0] for name in NOTED}
-            values, words = noted[VALUES], noted[WORDS]
+            noted, found = split_counts(counts.get((field.name, path), {}))
             # numbers that all have a fraction identify nobody: only the name of the column counts
-            read = values_read(field.type) and bool(words or not is_fractional(field.type))
-            seen = Seen(values, words, read=read)
+            read = values_read(field.type) and bool(noted.words or not is_fractional(field.type))
+            seen = Seen(noted.values, noted.words, read=read)
             # a boolean is named after what it is about, which it does not contain
             named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
-            people = 2 * found.get("PERSON", (0, 0.0))[0] >= values
-            masked = field.name in hidden or (bool(noted[PERSON_NAME]) and people)
+            people = 2 * found.get("PERSON", (0, 0.0))[0] >= noted.values
+            masked = field.name in hidden or (bool(noted.person_name) and people)
             top = f"column_{position}" if masked else field.name
             yield ColumnScan(
                 top + path[len(field.name) :],
                 top,
                 shown_type(field.type),
-                values,
-                noted[ERRORS],
+                noted.values,
+                noted.errors,
                 seen.is_field,
                 tuple(judge(named, seen, found)),
-                error_bytes=noted[ERROR_BYTES],
-                unread=noted[UNREAD],
-                unread_bytes=noted[UNREAD_BYTES],
-                undecoded=noted[UNDECODED],
+                error_bytes=noted.error_bytes,
+                unread=noted.unread,
+                unread_bytes=noted.unread_bytes,
+                undecoded=noted.undecoded,
                 masked=masked,
             )

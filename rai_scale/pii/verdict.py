@@ -127,7 +127,11 @@ def judge(
         by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
         confidence = 1 - (1 - by_values) * (1 - by_name)
         evidence: Evidence = "values" if entity not in named else "both" if hits else "name"
-        findings.append(_finding(entity, (hits, scores), seen, confidence, evidence))
+        low, high = map(float, wilson(hits, seen.values))
+        shares = (hits / seen.values, low, high) if seen.read else (None, None, None)
+        mean = scores / hits if hits else None
+        verdict, confidence = verdict_of(confidence), round(confidence, 6)
+        findings.append(Finding(entity, hits, *shares, mean, confidence, evidence, verdict))
     return sorted(findings, key=lambda f: (-f.confidence, f.entity))
 
 
@@ -158,24 +162,6 @@ def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:
     fits = min(1.0, 2 * share) if entity in BY_MODEL else 1.0
     beside = 2 * top >= seen.values and top >= 5 * hits
     return fits * (0.3 if beside else 1.0)
-
-
-def _finding(
-    entity: str, hits: tuple[int, float], seen: Seen, confidence: float, evidence: Evidence
-) -> Finding:
-    rows, scores = hits
-    low, high = map(float, wilson(rows, seen.values))
-    return Finding(
-        entity=entity,
-        rows_with=rows,
-        share=rows / seen.values if seen.read else None,
-        share_low=low if seen.read else None,
-        share_high=high if seen.read else None,
-        mean_score=scores / rows if rows else None,
-        confidence=round(confidence, 6),
-        decided_by=evidence,
-        verdict=verdict_of(confidence),
-    )
 
 
 def verdict_of(confidence: float) -> Verdict:

@@ -98,16 +98,10 @@ def _cells(
         {
             "text": figure(value) if column["number"] else group(value),
             "number": column["number"],
-            "bounds": None if pair is None else " to ".join(map(_end, pair)),
+            "bounds": None if pair is None else " to ".join(map(figure, pair)),
         }
         for value, pair, column in zip(row, bounds, columns, strict=True)
     ]
-
-
-def _end(value: float) -> str:
-    if value is not None and math.isinf(value):
-        return "no limit"
-    return figure(value)
 
 
 def _limit(limit: Record) -> dict[str, Any]:
@@ -140,6 +134,8 @@ def figure(value: Any, digits: int = _DIGITS) -> str:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
+    if math.isinf(value):
+        return "no limit"
     if float(value).is_integer() and abs(value) < 10**15:
         return f"{int(value):,}"
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"

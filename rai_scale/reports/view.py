@@ -22,7 +22,8 @@ TOTAL_KEYS = (*ROW_KEYS, "files_unreadable", "cells_changed")
 def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
     """Return the parts of a scan; ``prefix`` makes anchors unique if a page shows two scans."""
     tables = [_table_view(t, f"{prefix}table-{i}") for i, t in enumerate(report["tables"], 1)]
-    with_findings = sorted((t for t in tables if t["found"]), key=_most_serious_first)
+    with_findings = [t for t in tables if t["found"]]
+    with_findings.sort(key=lambda t: (-t["personal"], -t["possible"], t["table"]))
     columns = [column for table in tables for column in table["found"]]
     personal = [c for c in columns if c["verdict"] == "personal"]
     return {
@@ -30,7 +31,9 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
         "tables": with_findings,
         "clean": [t for t in tables if not t["found"] and t["status"] == "clean"],
         "unread": [t for t in tables if "unreadable" in t["status"]],
-        "not_looked_at": _largest_first(report.get("not_looked_at") or []),
+        "not_looked_at": sorted(
+            report.get("not_looked_at") or [], key=lambda i: (-(i["bytes"] or 0), i["where"])
+        ),
         "other": [t for t in tables if not t["found"] and t["status"] == "findings"],
         "personal": [t for t in with_findings if t["personal"]],
         "personal_columns": len(personal),
@@ -61,9 +64,16 @@ def redaction_view(report: Record) -> dict[str, Any]:
         "missing_rows": totals["rows_in"] - sum(totals[key] for key in ROW_KEYS[1:]),
         "changed": sorted(changed, key=lambda t: -t["cells_changed"]),
         "unchanged": [t for t in report["tables"] if not t["cells_changed"]],
-        "columns": sum(_has_changes(c) for t in report["tables"] for c in t["columns"]),
+        "columns": sum(
+            any(f["count"] for f in c["findings"]) for t in report["tables"] for c in t["columns"]
+        ),
         "operators": operators.most_common(),
-        "errors": [{"table": t["table"], **e} for t in report["tables"] for e in _errors(t)],
+        "errors": [
+            {"table": t["table"], **e}
+            for t in report["tables"]
+            for e in t.get("errors") or []
+            if e.get("rows")
+        ],
     }
 
 
@@ -118,14 +128,6 @@ def _column_view(column: Record) -> dict[str, Any]:
     }
 
 
-def _largest_first(items: Iterable[Record]) -> list[Record]:
-    return sorted(items, key=lambda i: (-(i["bytes"] or 0), i["where"]))
-
-
-def _most_serious_first(table: Record) -> tuple[int, int, str]:
-    return -table["personal"], -table["possible"], table["table"]
-
-
 def _decided_by(columns: Iterable[Record]) -> dict[str, int]:
     counts = Counter(column["decided_by"] for column in columns if column["decided_by"])
     return {how: counts[how] for how in ("both", "values", "name") if counts[how]}
@@ -174,14 +176,6 @@ def _short(share: float | None) -> str:
         return "<1"
     # rounded down, so that 100 means all rows
     return str(int(share * 100 + 1e-9))
-
-
-def _has_changes(column: Record) -> bool:
-    return any(finding["count"] for finding in column["findings"])
-
-
-def _errors(table: Record) -> list[Record]:
-    return [e for e in table.get("errors") or [] if e.get("rows")]
 
 
 def _before_and_after(report: Record, before: Record, after: Record) -> list[dict[str, Any]]:

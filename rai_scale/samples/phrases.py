@@ -1,18 +1,9 @@
 """The sentences of which free text is made. ``texts.py`` defines the ``{slots}``."""
 
 SUBJECTS = (
-    "Cannot log in",
-    "Refund request",
-    "Where is my order?",
-    "Invoice question",
-    "Change of address",
-    "App crashes on start",
-    "Subscription renewal",
-    "Damaged parcel",
-    "Password reset",
-    "Feedback",
-    "nan",
-    "",
+    *("Cannot log in", "Refund request", "Where is my order?", "Invoice question"),
+    *("Change of address", "App crashes on start", "Subscription renewal", "Damaged parcel"),
+    *("Password reset", "Feedback", "nan", ""),
 )
 PERSONAL_SUBJECTS = (
     "Call back {name}",

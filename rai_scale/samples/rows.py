@@ -21,13 +21,8 @@ Row = dict[str, Any]
 NEWEST = datetime(2025, 6, 30, tzinfo=UTC)
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04", "2025-05", "2025-06")
 DIAGNOSES = (
-    "Type 2 diabetes",
-    "Essential hypertension",
-    "Acute bronchitis",
-    "Crohn's disease",
-    "Parkinson's disease",
-    "Migraine without aura",
-    "Sprained ankle",
+    *("Type 2 diabetes", "Essential hypertension", "Acute bronchitis", "Crohn's disease"),
+    *("Parkinson's disease", "Migraine without aura", "Sprained ankle"),
 )
 RACES = (("White", 0.58, 0.0), ("Black", 0.17, 0.7), ("Hispanic", 0.15, 0.5), ("Asian", 0.1, 0.1))
 AGES = ("18-24", "25-34", "35-44", "45-54", "55-64", "65+")

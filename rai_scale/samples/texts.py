@@ -18,14 +18,8 @@ MONTHS = (
     *("October", "November", "December"),
 )
 PRODUCTS = (
-    "steel bottle",
-    "desk lamp",
-    "travel mug",
-    "wool blanket",
-    "garden hose",
-    "phone case",
-    "bread knife",
-    "picture frame",
+    *("steel bottle", "desk lamp", "travel mug", "wool blanket"),
+    *("garden hose", "phone case", "bread knife", "picture frame"),
 )
 
 

@@ -99,6 +99,5 @@ def planted_values(directory: str | Path) -> list[str]:
 
 
 def _is_canary(entity: str, value: str) -> bool:
-    if entity not in CANARIES or len(value) < SHORTEST:
-        return False
-    return entity != "PERSON" or " " in value
+    full = entity != "PERSON" or " " in value
+    return full and entity in CANARIES and len(value) >= SHORTEST

@@ -330,7 +330,10 @@ def test_a_date_has_one_pseudonym_in_pandas_too():
             {"operators": {"EMAIL_ADDRESS": {"type": "keep"}}, "entities": ["PERSON"]},
             "'EMAIL_ADDRESS' is not searched for",
         ),
-        ({"whole_columns": {"name": "PRSON"}}, "'PRSON' is not an entity that Presidio knows. Did you mean 'PERSON'"),
+        (
+            {"whole_columns": {"name": "PRSON"}},
+            "'PRSON' is not an entity that Presidio knows. Did you mean 'PERSON'",
+        ),
     ],
 )
 def test_a_rule_without_anything_to_act_on_is_refused(options, message):

@@ -48,7 +48,10 @@ def test_ok(people, tmp_path):
     )
     assert "1 tables, 3 rows: 1 of 3 columns hold personal data" in ran.out
     ran = cli("redact", redact_config(people, tmp_path))
-    assert (ran.code, "3 of 3 rows written, 5 values changed, 0 rows quarantined" in ran.out) == (0, True)
+    assert (ran.code, "3 of 3 rows written, 5 values changed, 0 rows quarantined" in ran.out) == (
+        0,
+        True,
+    )
 
 
 def test_a_gate_that_fails(people, tmp_path):
@@ -92,7 +95,10 @@ def test_warnings_of_a_redaction(people, tmp_path):
     assert (ran.code, "1 quarantined" in ran.out) == (2, True)
     assert cli("redact", config, "--warnings-ok").code == 2  # a row was not looked at
     ran = cli("redact", config, "--set", "max_error_ratio=0.004")
-    assert (ran.code, "0.50% of the rows failed; max_error_ratio allows 0.40%" in ran.out) == (1, True)
+    assert (ran.code, "0.50% of the rows failed; max_error_ratio allows 0.40%" in ran.out) == (
+        1,
+        True,
+    )
     assert cli("redact", config, "--set", "max_error_ratio=0.004", "--warnings-ok").code == 1
 
 

@@ -121,7 +121,7 @@ def test_no_row_stands_in_the_report_unless_it_is_asked_for(home, done, tmp_path
     page = (tmp_path / "out" / "report.html").read_text()
     assert leaks(page, CODES) == 3
     assert leaks(ran.text, CODES) == 0
-    assert "This page shows values of 3 single rows" in page
+    assert "This page shows values of 3 rows" in page
     report = json.loads((tmp_path / "out" / "explain.json").read_text())
     table = explained(tmp_path).set_index("person")
     for row in report["rows"]:

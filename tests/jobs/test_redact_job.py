@@ -172,9 +172,28 @@ def test_what_was_not_looked_at_is_said(people, tmp_path):
     assert report["rules_without_effect"] == ["doc.surname"]
     assert read(out, "cases")["doc"][0] == '{"Full Name": "C", "code": 1}'
     page = (out / "report.html").read_text()
-    assert "What was not looked at" in page
+    assert "What was not redacted" in page
     assert PERSON not in page
-    assert cli("redact", config, "--warnings-ok").code == 0  # a rule is no cell
+    assert (
+        cli("redact", config, "--warnings-ok").code == 0
+    )  # a rule without effect is not an unread value
+
+
+def test_a_column_name_that_is_personal_is_named_by_its_position(people, tmp_path):
+    name = "anna.smith@example.com"
+    table = pa.table({"id": [1, 2], name: ["x", "y"], "note": [PERSON, None]})
+    pq.write_table(table, people / "cases.parquet")
+    out = tmp_path / "out"
+    values = people_config(people, out)
+    values["tables"]["cases"] = {"columns": ["note"]}
+    ran = cli("redact", write_config(tmp_path / "r.yaml", values))
+    assert "keeps column names that look like personal data (column numbers: 2)" in ran.text
+    manifest = manifest_of(out)
+    assert manifest["details"]["report"]["tables"][1]["carried_columns"] == ["id", "column_2"]
+    page = (out / "report.html").read_text()
+    assert "look like personal data (column numbers: 2)." in page
+    assert name not in page + ran.text + json.dumps(manifest)
+    assert list(read(out, "cases").columns) == ["id", name, "note"]
 
 
 def test_a_row_in_quarantine_never_ends_as_0(people, tmp_path):

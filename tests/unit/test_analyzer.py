@@ -186,7 +186,10 @@ def test_an_own_list_for_an_entity_stays_the_only_one():
         ({"deny_lists": {"TITLE": ("Mr.", " ")}}, r"deny_lists.TITLE: entry 1 is empty"),
         ({"allow_list": ("", "x")}, r"allow_list: entry 0 is empty"),
         ({"allow_list": ("(",), "allow_list_match": "regex"}, "not a valid regular expression"),
-        ({"patterns": ({"entity": "X", "regex": "[a"},)}, r"patterns.0.regex: entry 0 is not a valid"),
+        (
+            {"patterns": ({"entity": "X", "regex": "[a"},)},
+            r"patterns.0.regex: entry 0 is not a valid",
+        ),
         ({"deny_lists": {"T": ("x",)}, "entities": ("PERSON",)}, r"\['T'\] have a deny list or"),
         ({"entities": ("UK_NNO",)}, "Did you mean 'UK_NINO'"),
     ],

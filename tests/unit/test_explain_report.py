@@ -138,8 +138,8 @@ def test_the_explanation_says_what_the_numbers_say():
     assert "100 rows were explained with 3 features." in text
     assert "the importance of 1 feature differs significantly between groups, most for job" in text
     assert "largest for M, smallest for F" in text
-    assert "This page shows values of 1 single row" in text
-    assert "and values of 1 single row." in text
+    assert "This page shows values of 1 row" in text
+    assert "and values of 1 row." in text
     assert "+0.200 ± 0.010" in text
     assert "−0.050" in text
     assert "age 39 raises the prediction by 0.2." in text

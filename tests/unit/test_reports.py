@@ -241,7 +241,10 @@ def test_the_demo_says_what_was_missed():
     report = samples.demo()
     text = Outline(render_demo(report)).text
     assert "29,967 of 30,538 personal items were removed: recall 98.1 %." in text
-    assert "571 items are still in the output, most of them in support_tickets.body (311 PERSON)" in text
+    assert (
+        "571 items are still in the output, most of them in support_tickets.body (311 PERSON)"
+        in text
+    )
     assert "95.3 % were personal data (precision)" in text
     report["proof"] |= {"precision": None, "removed": 30_538, "recall": 1.0, "missed": []}
     text = Outline(render_demo(report)).text

@@ -92,6 +92,12 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
             f"table {table['table']!r}: whole_columns {rule!r} matched no value; check its path"
             for table in done
             for rule in table["rules_without_effect"]
+        )
+        + tuple(
+            f"table {table['table']!r}: the output keeps column names that look like personal "
+            f"data (column numbers: {', '.join(map(str, table['personal_names']))}); rename these columns"
+            for table in done
+            if table["personal_names"]
         ),
         unread=inputs.unread + totals["rows_quarantined"],
         rows={name: totals[f"rows_{name}"] for name in ("in", "out", "quarantined", "skipped")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from rai_scale.pii.findings import (
     GoodRows,
     QuarantineCorrupt,
 )
+from rai_scale.pii.names import looks_personal
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redaction import make_targets, redact
@@ -134,7 +135,8 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         if row["entity"] is not None:
             item = {"entity": row["entity"], "operator": row["operator"], "count": row["findings"]}
             per_column[row["column"]].append(item)
-    scope = scope_report(engine.schema(staged), run, per_column)
+    schema = engine.schema(staged)
+    scope = scope_report(schema, run, per_column)
     treated = {*run.columns, *run.json_columns, *run.whole_columns}
     silent = [
         c
@@ -151,7 +153,7 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         "cells_changed": sum(row["cells"] for row in found),
         "columns": [
             {
-                "column": column,
+                "column": shown_path(schema.names, column),
                 "how": "whole value" if column in run.whole_columns else "analysed",
                 "findings": sorted(per_column[column], key=lambda f: (-f["count"], f["entity"])),
             }
@@ -177,14 +179,26 @@ def scope_report(
     targets = make_targets(run.columns, run.json_columns, run.whole_columns, names)
     fitted = [targets.fitted(name, schema) for name in targets.documents]
     return {
-        "carried_columns": [name for name in names if name not in targets.names],
+        "carried_columns": [shown_path(names, n) for n in names if n not in targets.names],
         "carried_leaves": [
-            {"leaf": path, "type": kind} for found in fitted for path, kind in _distinct(found)
+            {"leaf": shown_path(names, path), "type": kind}
+            for found in fitted
+            for path, kind in _distinct(found)
         ],
+        "personal_names": [n for n, name in enumerate(names, 1) if looks_personal(name)],
         "rules_without_effect": sorted(
             rule for found in fitted for rule in found.open - found.met if not per_column.get(rule)
         ),
     }
+
+
+def shown_path(names: Sequence[str], path: str) -> str:
+    """Return a path as reports show it: the position replaces a column name that is personal."""
+    for position, name in enumerate(names, 1):
+        inside = path == name or path.startswith((f"{name}.", f"{name}["))
+        if inside and looks_personal(name):
+            return f"column_{position}{path[len(name) :]}"
+    return path
 
 
 def _distinct(fitted: Fitted) -> list[tuple[str, str]]:
