@@ -162,7 +162,7 @@ class ScanResult(Result):
     config : AnalyzerConfig
     sample_rows : int or None
         Approximate number of rows scanned per table; None for all rows.
-    seed : int
+    random_state : int
         Key of the hash that chose the rows.
     checked : tuple of dict
         The gates of a job, with their outcome.
@@ -174,7 +174,7 @@ class ScanResult(Result):
     run: dict[str, Any]
     config: AnalyzerConfig
     sample_rows: int | None
-    seed: int
+    random_state: int
     checked: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
 
@@ -232,7 +232,7 @@ class ScanResult(Result):
                 "entities": list(self.config.entities or ["all that Presidio supports"]),
                 "score_threshold": self.config.score_threshold,
                 "sample_rows": self.sample_rows,
-                "seed": self.seed,
+                "random_state": self.random_state,
                 "share_of": "the rows with a value in the column",
                 "interval": "95 % Wilson interval",
                 "limits": self._limits(),

@@ -144,7 +144,7 @@ def scan(
         },
         config=config,
         sample_rows=sample_rows,
-        seed=random_state,
+        random_state=random_state,
     )
     status = "warnings" if result.unread() or any(t.doubts for t in tables) else "ok"
     return replace(result, run={**result.run, "status": status})

@@ -24,7 +24,7 @@ METHOD: dict[str, Any] = {
     ],
     "score_threshold": 0.4,
     "sample_rows": 10_000,
-    "seed": 7,
+    "random_state": 7,
     "limits": [
         "Names and places are found by a language model trained on English; in other languages "
         "it misses more than it finds.",

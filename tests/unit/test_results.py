@@ -42,7 +42,7 @@ def result():
         },
         config=AnalyzerConfig(model="m"),
         sample_rows=None,
-        seed=0,
+        random_state=0,
     )
 
 

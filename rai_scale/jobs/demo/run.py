@@ -60,7 +60,7 @@ def run(config: DemoJob, engine: Engine) -> Outcome:
             "package_version": __version__,
             "model": config.model,
             "source": f"sample lake, {config.rows:,} rows per large table, "
-            f"seed {config.random_state}",
+            f"random state {config.random_state}",
             "status": "ok",
         },
         "before": before,

@@ -95,7 +95,8 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
         )
         + tuple(
             f"table {table['table']!r}: the output keeps column names that look like personal "
-            f"data (column numbers: {', '.join(map(str, table['personal_names']))}); rename these columns"
+            f"data (column numbers: {', '.join(map(str, table['personal_names']))}); rename these "
+            "columns"
             for table in done
             if table["personal_names"]
         ),
