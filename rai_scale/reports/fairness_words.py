@@ -133,7 +133,7 @@ def _chance(difference: Mapping[str, Any], figure: Any, confidence: float) -> st
 def gate_reading(gate: Mapping[str, Any]) -> str:
     """Return a sentence on what the outcome of a check means.
 
-    A cautious check fails only if the data show that the limit is exceeded; other checks pass only
+    A cautious check fails only if the data show that the limit is violated; other checks pass only
     if the data show that the limit is met.
     """
     by, passed = gate.get("judged_by"), gate["passed"]
@@ -142,9 +142,9 @@ def gate_reading(gate: Mapping[str, Any]) -> str:
     if by == "point":
         return "The check uses the value itself and does not take chance into account."
     if cautious and passed:
-        return "The data do not show that the limit is exceeded; more rows might show it."
+        return "The data do not show that the limit is violated; more rows might show it."
     if cautious:
-        return "The data show that the limit is exceeded."
+        return "The data show that the limit is violated."
     if passed:
         return "The data show that the limit is met."
     return "The data do not show that the limit is met; more rows might show it."
