@@ -48,7 +48,7 @@ def test_ok(people, tmp_path):
     )
     assert "1 tables, 3 rows: 1 of 3 columns hold personal data" in ran.out
     ran = cli("redact", redact_config(people, tmp_path))
-    assert (ran.code, "3 of 3 rows written, 5 values changed, 0 rows quarantined" in ran.out) == (
+    assert (ran.code, "3 of 3 rows written, 5 values changed, 0 quarantined" in ran.out) == (
         0,
         True,
     )
@@ -118,7 +118,7 @@ WRONG = {
     "no entity": (["scan", "SCAN", "--set", "analyzer.entities=[PERSN]"], "'PERSON'?"),
     "no table": (
         ["redact", "REDACT", "--set", "tables={peopel: {columns: [note]}}"],
-        "no table 'peopel'. Did you mean 'people'? It has: odd, people.",
+        "no table 'peopel'. Did you mean 'people'? Its tables are: odd, people.",
     ),
     "no column": (
         ["redact", "REDACT", "--set", "tables.people.columns=[nte]"],

@@ -81,8 +81,7 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
     delta = config.format == "delta"
     return Done(
         message=f"{totals['rows_out']:,} of {totals['rows_in']:,} rows written, "
-        f"{totals['cells_changed']:,} values changed, {totals['rows_quarantined']:,} rows "
-        "quarantined",
+        f"{totals['cells_changed']:,} values changed, {totals['rows_quarantined']:,} quarantined",
         page=render_redaction(report),
         inside=() if delta else tuple(written),
         beside=tuple(written) if delta else (),
