@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.verdict import Finding
+from rai_scale.pii.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 from rai_scale.tables.source import Skipped
@@ -235,7 +235,7 @@ class ScanResult(Result):
                 "random_state": self.random_state,
                 "share_of": "the rows with a value in the column",
                 "interval": "95 % Wilson interval",
-                "limits": self._limits(),
+                "limits": limits_of(self.sample_rows),
             },
         }
 
@@ -283,22 +283,6 @@ class ScanResult(Result):
             return 0
         outside = sum(i.bytes or 0 for i in unread if i.what in ("file", "folder"))
         return outside + sum(table.bytes or 0 for table in self.tables)
-
-    def _limits(self) -> list[str]:
-        limits = [
-            "A recognizer can miss personal data, and can report it where there is none. “Clean” "
-            "means that nothing was recognised, not that a column holds no personal data.",
-            "Columns of dates and times are judged by their names only, and columns of true/false "
-            "values not at all. Numbers with a fraction are assumed not to identify anyone.",
-            "Placeholders of an earlier redaction, such as <PERSON>, are treated as missing.",
-        ]
-        if self.sample_rows is not None:
-            limits.append(
-                f"About {self.sample_rows:,} rows per table were scanned at most; a type of data "
-                f"that occurs in fewer than 1 of {max(1, self.sample_rows // 3):,} rows may be "
-                "missed."
-            )
-        return limits
 
 
 def _unread_of(table: TableScan) -> Iterator[UnreadItem]:

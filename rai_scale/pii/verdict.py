@@ -169,3 +169,21 @@ def verdict_of(confidence: float) -> Verdict:
     if confidence >= PERSONAL:
         return "personal"
     return "possible" if confidence >= POSSIBLE else "unlikely"
+
+
+def limits_of(sample_rows: int | None) -> list[str]:
+    """Return what a scan of this many rows per table (None for all) cannot find."""
+    limits = [
+        "A recognizer can miss personal data, and can report it where there is none. “Clean” "
+        "means that nothing was recognised, not that a column holds no personal data.",
+        "Columns of dates and times are judged by their names only, and columns of true/false "
+        "values not at all. Numbers with a fraction are assumed not to identify anyone.",
+        "Placeholders of an earlier redaction, such as <PERSON>, are treated as missing.",
+    ]
+    if sample_rows is not None:
+        limits.append(
+            f"About {sample_rows:,} rows per table were scanned at most; a type of data "
+            f"that occurs in fewer than 1 of {max(1, sample_rows // 3):,} rows may be "
+            "missed."
+        )
+    return limits
