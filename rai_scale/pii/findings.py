@@ -70,7 +70,7 @@ class CountFindings:
         for row in _good(table)[FINDINGS].to_pylist():
             findings.update((f["column"], f["entity"], f["operator"]) for f in row)
             changed.update({f["column"] for f in row if f["operator"] != KEEP})
-        rows = [(*key, n, 0) for key, n in findings.items()]
+        rows: list[tuple[Any, ...]] = [(*key, n, 0) for key, n in findings.items()]
         rows += [(column, None, None, 0, n) for column, n in changed.items()]
         return table_of_rows(rows, self.schema)
 

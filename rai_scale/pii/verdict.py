@@ -127,11 +127,17 @@ def judge(
         by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
         confidence = 1 - (1 - by_values) * (1 - by_name)
         evidence: Evidence = "values" if entity not in named else "both" if hits else "name"
-        low, high = map(float, wilson(hits, seen.values))
-        shares = (hits / seen.values, low, high) if seen.read else (None, None, None)
+        share: float | None = None
+        low: float | None = None
+        high: float | None = None
+        if seen.read:
+            share = hits / seen.values
+            low, high = map(float, wilson(hits, seen.values))
         mean = scores / hits if hits else None
         verdict, confidence = verdict_of(confidence), round(confidence, 6)
-        findings.append(Finding(entity, hits, *shares, mean, confidence, evidence, verdict))
+        findings.append(
+            Finding(entity, hits, share, low, high, mean, confidence, evidence, verdict)
+        )
     return sorted(findings, key=lambda f: (-f.confidence, f.entity))
 
 

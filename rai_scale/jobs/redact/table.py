@@ -16,7 +16,6 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, GateFailed, MissingColumnError, check_columns
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
-    CORRUPT,
     DETAILS,
     ERROR,
     FAILED,
@@ -33,6 +32,7 @@ from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redaction import make_targets, redact
 from rai_scale.tables.exact import check_exact
+from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.ownership import remove_folder
 from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.pii.redaction import Targets, check_targets
+from rai_scale.pii.redact_values import Targets
+from rai_scale.pii.redaction import check_targets
 from rai_scale.pii.scan_header import NAMES
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
@@ -77,7 +78,7 @@ def _unchanged(place: Place) -> bool:
             text, _, digest = file.read().decode().rpartition(_MARK)
     except (OSError, UnicodeDecodeError):
         return False
-    return digest == f"{_digest(text)}\n"
+    return bool(digest == f"{_digest(text)}\n")
 
 
 def _digest(text: str) -> str:
