@@ -15,6 +15,10 @@ ENGINES = ("local", "dask", "spark")
 def engine_of(frame: Any) -> Engine:
     """Return the engine that holds ``frame``.
 
+    Parameters
+    ----------
+    frame : DataFrame, DuckDB relation or pyarrow.Table
+
     Raises
     ------
     UnsupportedFrameError

@@ -123,7 +123,13 @@ class Bounding:
 
 @dataclass(frozen=True)
 class HashKey:
-    """The constants of the canonical hash, derived from a secret that no release shows."""
+    """The constants of the canonical hash, derived from a secret that no release shows.
+
+    Attributes
+    ----------
+    secret : bytes
+        32 random bytes by default; BLAKE2b uses the first 64.
+    """
 
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 

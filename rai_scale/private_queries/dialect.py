@@ -19,9 +19,14 @@ UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Dialect:
-    """``name`` is an engine's ``dialect``: ``duckdb``, ``spark``, or ``spark3`` before Spark 4.
+    """How an engine's SQL is written.
 
-    Times with a zone are read in ``time_zone``, whatever the session's own zone is.
+    Attributes
+    ----------
+    name : {"duckdb", "spark", "spark3"}
+        ``spark3`` is Spark before version 4.
+    time_zone : str
+        The zone in which times with a zone are read, whatever the session's own zone is.
     """
 
     name: str

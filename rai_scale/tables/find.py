@@ -89,9 +89,17 @@ def find_tables(
 
 
 def one_table(source: str, format: str | None = None, engine: Engine | None = None) -> TableSource:
-    """Return the only table of ``source``; raises :class:`TableError` if there are several.
+    """Return the only table of ``source``.
 
-    The parameters are those of :func:`find_tables`.
+    Parameters
+    ----------
+    source, format, engine
+        As for :func:`find_tables`.
+
+    Raises
+    ------
+    TableError
+        If there is no table, or more than one.
     """
     lake = find_tables(source, format, engine)
     if len(lake) == 1:

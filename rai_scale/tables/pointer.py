@@ -75,6 +75,11 @@ def names_in(place: Place) -> list[str]:
 def current_path(location: str) -> str:
     """Return the folder with the current files of a table from :func:`write_table`.
 
+    Parameters
+    ----------
+    location : str
+        Path or address of the table, or of a Delta table, whose own folder is returned.
+
     Raises
     ------
     TableError

@@ -45,6 +45,8 @@ class BalanceResult(Result):
         Small groups, undefined measures and their reasons.
     settings : dict
         The columns and parameters of the run.
+    title : str
+        The title of the page.
     """
 
     measures: pd.DataFrame

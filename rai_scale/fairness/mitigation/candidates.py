@@ -35,7 +35,14 @@ CANDIDATE, PREDICTED, COUNT = "_rai_candidate", "_rai_predicted", "_rai_count"
 
 @dataclass(frozen=True)
 class ScoreThreshold:
-    """A candidate that answers 1 where the score of class 1 is at least ``threshold``."""
+    """A candidate that predicts 1 if the score of class 1 is at least ``threshold``.
+
+    Attributes
+    ----------
+    estimator : object
+        With ``predict_proba``, whose second column is the score.
+    threshold : float
+    """
 
     estimator: Any
     threshold: float
