@@ -200,7 +200,7 @@ def train_private_ebm(
 
 def _release_key(fit: FitPrivate, classes: Sequence[Any], privacy: Privacy) -> str | None:
     """Return the id of this model on this snapshot."""
-    bounds = {c.name: list(c.categories) or [c.low, c.high] for c in fit.columns}
+    bounds = {c.name: c.categories or (c.low, c.high) for c in fit.columns}
     facts = {"features": list(bounds), "bounds": bounds, "classes": list(map(repr, classes))}
     parameters = {"epsilon": fit.epsilon, "delta": fit.delta, "dataset": privacy.dataset}
     parameters |= {"bin_budget_frac": fit.bin_budget_frac, **fit.settings}
