@@ -26,6 +26,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def listens(port: int) -> bool:
+    """Return whether somebody listens on a port of this machine."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def classic_session():
     """Start Spark in this process."""
     from pyspark.sql import SparkSession
@@ -79,9 +85,8 @@ class ConnectServer:
 
     def _wait(self) -> None:
         for _ in range(240):
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if listens(self.port):
+                return
             if self.process.poll() is not None:
                 break
             time.sleep(0.5)

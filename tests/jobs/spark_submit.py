@@ -4,10 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
+
+from tests.spark_sessions import free_port, listens
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,13 @@ class Cluster:
     scratch: Path
 
     def submit(
-        self, script: Path, *args: str, conf: dict[str, str] | None = None
+        self,
+        script: Path,
+        *args: str,
+        conf: dict[str, str] | None = None,
+        master: str = "local-cluster[1,1,1024]",
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``script`` with its executor in a process of its own; output is captured."""
+        """Run ``script`` with its executors in processes of their own; output is captured."""
         settings = {
             "spark.executorEnv.PYTHONPATH": "environment",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -32,7 +41,7 @@ class Cluster:
             **(conf or {}),
         }
         command = [str(Path(sys.executable).parent / "spark-submit")]
-        command += ["--master", "local-cluster[1,1,1024]"]
+        command += ["--master", master]
         for key, value in settings.items():
             command += ["--conf", f"{key}={value}"]
         command += ["--py-files", str(self.package)]
@@ -60,6 +69,31 @@ class Cluster:
         finally:
             shutil.rmtree(home / "work", ignore_errors=True)
 
+    @contextmanager
+    def standalone(self, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+        """Start a master and workers of one core; give its address and the workers."""
+        port = str(free_port())
+        address = f"spark://127.0.0.1:{port}"
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            started.append(self._daemon("master.Master", "--port", port))
+            wait_for(lambda: listens(int(port)), "the master listens")
+            for _ in range(workers):
+                started.append(self._daemon("worker.Worker", "-c", "1", "-m", "1g", address))
+            yield address, started[1:]
+        finally:
+            for process in reversed(started):  # a worker ends its executors
+                process.terminate()
+                process.wait(timeout=30)
+
+    def _daemon(self, name: str, *args: str) -> subprocess.Popen[bytes]:
+        home = self.spark_home()
+        command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"]
+        command += ["--host", "127.0.0.1", "--webui-port", "0", *args]
+        environ = {**self.environ(), "SPARK_HOME": str(home)}
+        with (self.scratch / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+
     def spark_home(self) -> Path:
         """Link the installed Spark into the scratch folder: executors work inside SPARK_HOME."""
         home = self.scratch / "spark"
@@ -80,3 +114,12 @@ class Cluster:
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             "PYSPARK_PYTHON": str(self.python),
         }
+
+
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s until {what}")
+        time.sleep(0.05)
