@@ -35,7 +35,7 @@ def kill_a_busy_executor(workers: list[subprocess.Popen[bytes]]) -> None:
             busy.extend(e for e in executors if pythons(e) > 1)  # a daemon, and its worker
         return bool(busy)
 
-    wait_for(found, "an executor works")
+    wait_for(found, "an executor works", seconds=400)
     busy[0].kill()
 
 
