@@ -1,9 +1,8 @@
-"""The command line: one command per job; every command ends with the exit code of its job."""
+"""The command line: one command per job, which ends with the exit code of the job."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,30 +24,28 @@ app.add_typer(budget_app, name="budget")
 _OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
-ConfigFile = Annotated[str, typer.Argument(help="YAML configuration of the job.")]
-Source = Annotated[
-    str, typer.Argument(help="YAML configuration of the job, or the data themselves.")
-]
-Output = Annotated[str | None, typer.Option("--output", help="Folder that the job writes.")]
-Engine = Annotated[
-    str | None, typer.Option("--engine", help="local, dask or spark; overrides the file.")
-]
+Output = Annotated[str | None, typer.Option("--output", help="Folder that the job writes to.")]
+Engine = Annotated[str | None, typer.Option("--engine", help="local, dask or spark.")]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a key: --set analyzer.model=NAME.")
+    list[str] | None,
+    typer.Option("--set", help="Set any key of the configuration: --set analyzer.model=NAME."),
 ]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log as JSON lines.")]
 WarningsOk = Annotated[
-    bool, typer.Option("--warnings-ok", help="Exit 0 where only warnings are left.")
+    bool, typer.Option("--warnings-ok", help="Exit with 0 instead of 2 if there are only warnings.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be read, written and charged.")
+    bool,
+    typer.Option(
+        "--dry-run", help="Print what would be read, written and charged, and do nothing."
+    ),
 ]
 Advise = Annotated[
     str | None,
     typer.Option(
         metavar="ERROR",
-        help="As --dry-run, and the epsilon that it takes for this expected error of counts, "
-        "or COLUMN=ERROR.",
+        help="As --dry-run; also print the epsilon for which counts have this expected error "
+        "(or COLUMN=ERROR).",
     ),
 ]
 _COMMON = {
@@ -82,9 +79,9 @@ def options(version: Version = False) -> None:
 def sample_lake(
     directory: Path,
     rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal values.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
 ) -> None:
-    """Make a lake of invented people, with the dirt of real ones and its ground truth."""
+    """Make a lake of invented people with realistic defects, and its ground truth."""
     from rai_scale.samples import make_sample_lake
 
     try:
@@ -104,7 +101,7 @@ def demo(
     engine: Annotated[str, typer.Option(help="local, dask or spark.")] = "local",
     log_json: LogJson = False,
 ) -> None:
-    """Find, decide, redact, prove: the main job on a sample lake, and one report over it."""
+    """Scan, redact and verify a sample lake, and write one report on all of it."""
     from rai_scale.jobs.demo.run import DemoJob, run
 
     set_up_logging(log_json)
@@ -135,7 +132,7 @@ def version() -> None:
 
 
 def script(job: str) -> int:
-    """Run ``jobs/<job>.py``: ``--config FILE`` and the options of the command; warnings are ok."""
+    """Run ``jobs/<job>.py`` with ``--config FILE`` and the options of the command."""
     arguments = [a.removeprefix("--config=") for a in sys.argv[1:] if a != "--config"]
     if not any(a.removeprefix("--set=").startswith(("--engine", "engine=")) for a in arguments):
         arguments += ["--engine", "spark"]
@@ -143,9 +140,9 @@ def script(job: str) -> int:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run a command line and return its exit code; what cannot be understood is code 3."""
+    """Run a command line and return its exit code; 3 for a command line that is not valid."""
     try:
-        # typer answers with the code of ``typer.Exit``
+        # typer returns the code of ``typer.Exit``
         return int(app(arguments, standalone_mode=False) or OK)
     except typer.Abort:
         return ERROR
@@ -155,13 +152,13 @@ def run_command(arguments: list[str]) -> int:
             show()
         else:
             known = isinstance(error, RaiScaleError | OSError)
-            detail = f": {error}" if known else " (unforeseen)."
+            detail = f": {error}" if known else " (unexpected)."
             _ERR.print(one_line(f"{type(error).__name__}{detail}"), markup=False)
         return ERROR
 
 
 def _command_of(entry: Entry) -> Callable[..., None]:
-    """Return the command of a job; typer reads the options from its signature."""
+    """Return the command of a job, with a signature from which typer makes the options."""
 
     def command(**given: Any) -> None:
         set_up_logging(given["log_json"])
@@ -174,9 +171,10 @@ def _command_of(entry: Entry) -> Callable[..., None]:
             _finish(run_job(lambda config, engine: dry_run(job, config, engine, advise), config))
         _finish(run_job(job.run, config))
 
-    options: dict[str, Any] = {"source": ConfigFile if entry.arguments is None else Source}
-    options |= {"output": Output} | {a.key: _option(a) for a in entry.arguments or ()}
-    options |= _COMMON | ({"advise": Advise} if entry.arguments is None else {})
+    source = typer.Argument(help=f"YAML configuration of the job, or {entry.takes}.")
+    options: dict[str, Any] = {"source": Annotated[str, source], "output": Output}
+    options |= {a.key: _option(a) for a in entry.arguments}
+    options |= _COMMON | ({"advise": Advise} if entry.advises else {})
     command.__annotations__ = {**options, "return": None}
     command.__doc__ = entry.help
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -195,20 +193,18 @@ def _command_of(entry: Entry) -> Callable[..., None]:
 
 def _option(argument: Argument) -> Any:
     flag = typer.Option(f"--{argument.key.replace('_', '-')}", help=argument.help)
-    return Annotated[list[str] | None if argument.many else str | None, flag]
+    several = argument.many or argument.pairs
+    return Annotated[list[str] | None if several else str | None, flag]
 
 
 def _asked(entry: Entry, given: dict[str, Any]) -> tuple[type[JobConfig], Any, list[str]]:
-    """Return the kind of configuration, its file or first values, and what overrides them."""
+    """Return the type of the configuration, its file or first values, and the overrides."""
     sets, start = list(given["sets"] or []), given["source"]
-    if entry.arguments is not None and Path(start).suffix.lower() not in (".yaml", ".yml"):
-        start = {"source": start, "output": f"out/{entry.conf}"}
-    for argument in (Argument("output", ""), Argument("engine", ""), *(entry.arguments or ())):
-        value = given[argument.key]
-        if argument.many and value:
-            value = [name for part in value for name in part.split(",")]
-        if value:
-            sets.append(f"{argument.key}={json.dumps(value)}")
+    if Path(start).suffix.lower() not in (".yaml", ".yml"):
+        start = entry.values(start)
+    for argument in (Argument("output", ""), Argument("engine", ""), *entry.arguments):
+        if given[argument.key]:
+            sets.append(argument.setting(given[argument.key]))
     if given["warnings_ok"]:
         sets.append("warnings_ok=true")
     return entry.job.config, start, sets

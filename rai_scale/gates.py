@@ -1,4 +1,4 @@
-"""Gates: limits on the numbers of a result, judged the same way in Python and in every job."""
+"""Gates: limits on the metrics of a result, judged the same way in Python and in every job."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ JudgedBy = Literal["point", "lower_bound", "upper_bound"]
 _BOUND_OF = {"point": "value", "lower_bound": "low", "upper_bound": "high"}
 _WORDS = {"point": "value", "lower_bound": "lower bound", "upper_bound": "upper bound"}
 _FOUR_DIGITS_BELOW = 10
+_NAMES_SHOWN = 30
 
 
 class GateError(ConfigError, ValueError):
-    """A gate that is none, or that names nothing that is measured."""
+    """A gate is malformed, or names a metric that is not measured."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that gates judge, NaN where it is not known.
+    """A number that gates judge.
 
-    ``low`` and ``high`` are its bounds, ``why`` says why it is not known, ``at`` where it was
-    measured (a level of the control features).
+    Attributes
+    ----------
+    value : float
+        NaN where it is not known.
+    low, high : float
+        Bounds of its confidence interval; NaN where there is none.
+    why : str
+        The reason why the value is not known.
+    at : str
+        Where it was measured: a level of the control features, or a group.
     """
 
     value: float
@@ -38,25 +47,26 @@ class Figure:
 class Gate:
     """A limit on a number of a result.
 
-    With ``above=0.1`` and ``judged_by="lower_bound"`` it fails only if the data show that the
-    number exceeds 0.1; by ``upper_bound`` it fails unless they show that it does not. For
-    ``below=0.8`` (a ratio) the two change places. A value equal to the limit passes. A value that
-    is not known (no denominator, NaN) fails every gate: what was not measured is not passed.
+    With ``above=0.1`` and ``judged_by="lower_bound"`` the gate fails only if the data show that the
+    number exceeds 0.1; with ``"upper_bound"`` it fails unless the data show that it does not. For
+    ``below=0.8`` (a ratio) the two bounds change places. A value equal to the limit passes. A value
+    that is not known (no denominator, NaN) fails every gate.
 
     Parameters
     ----------
     metric : str
-        Of the numbers that ``metrics()`` of the result names.
+        Name of a number in ``metrics()`` of the result.
     above, below : float, optional
-        Exactly one limit.
+        The gate fails if the number is above, or below, this limit. Give exactly one.
     judged_by : {"point", "lower_bound", "upper_bound"}
+        What is compared with the limit: the value itself, or a bound of its confidence interval.
     name : str, optional
-        By default the metric.
+        Name of the gate in reports; by default that of the metric.
 
     Raises
     ------
     GateError
-        If there is not exactly one finite limit, or ``judged_by`` is none of the three.
+        If not exactly one finite limit is given, or ``judged_by`` is none of the three.
     """
 
     metric: str
@@ -77,17 +87,17 @@ class Gate:
             raise GateError("a gate needs exactly one of above and below.")
         number = isinstance(self.limit, int | float) and not isinstance(self.limit, bool)
         if not number or not math.isfinite(self.limit):
-            raise GateError(f"the limit of a gate is a finite number; found {self.limit!r}.")
+            raise GateError(f"the limit of a gate must be a finite number; found {self.limit!r}.")
 
     @property
     def limit(self) -> float:
-        """The limit, whichever it is."""
+        """The limit that was given, ``above`` or ``below``."""
         limit = self.above if self.below is None else self.below
         return limit  # type: ignore[return-value]
 
     @property
     def called(self) -> str:
-        """What it is called."""
+        """Name of the gate in reports."""
         return self.name or self.metric
 
     def judged(self, figure: Figure) -> float:
@@ -95,16 +105,18 @@ class Gate:
         return float(getattr(figure, _BOUND_OF[self.judged_by]))
 
     def fails(self, figure: Figure) -> bool:
-        """Say whether a number fails the gate."""
+        """Return whether a number fails the gate."""
         value = self.judged(figure)
         if math.isnan(value) or math.isnan(figure.value):
             return True
         return value > self.limit if self.above is not None else value < self.limit
 
     def check(self, figures: Sequence[Figure]) -> dict[str, Any]:
-        """Return the gate with whether it held, and the number that is farthest from passing.
+        """Return the outcome of the gate as plain values.
 
-        Of several numbers (one per level of the control features) each must pass.
+        If there are several numbers (one per level of the control features, or per group), each
+        must pass; the outcome shows the one that is farthest from passing. Without any number, the
+        gate fails.
         """
         failed = sum(map(self.fails, figures))
         worst = min(figures or [Figure(math.nan)], key=self._distance)
@@ -138,12 +150,12 @@ AnyGate = TypeVar("AnyGate", bound=Gate)
 
 
 def gates_of(given: Any, kind: type[AnyGate]) -> list[AnyGate]:
-    """Return gates, of one gate or several; they may be given as their plain values.
+    """Return a list of gates from one or several gates, or mappings of their fields.
 
     Raises
     ------
     GateError
-        If one is none; with the key that was meant.
+        If one is neither a gate nor a mapping with its fields.
     """
     given = [given] if isinstance(given, Gate | Mapping) else given
     return [gate if isinstance(gate, kind) else _gate_of(gate, kind) for gate in given]
@@ -152,27 +164,51 @@ def gates_of(given: Any, kind: type[AnyGate]) -> list[AnyGate]:
 def check_gates(
     gates: Iterable[Gate], figures: Mapping[str, Sequence[Figure]]
 ) -> list[dict[str, Any]]:
-    """Return each gate with whether it held.
+    """Return the outcome of each gate as plain values: ``name``, ``passed``, ``detail`` and more.
 
     Raises
     ------
     GateError
-        If one names nothing that was measured: it would say nothing.
+        If one names a metric that was not measured.
     """
     gates = list(gates)
+    check_metrics(gates, figures)
+    return [gate.check(figures[gate.metric]) for gate in gates]
+
+
+def check_metrics(gates: Iterable[Gate], names: Iterable[str]) -> None:
+    """Check that each gate names one of the metrics that are measured.
+
+    Raises
+    ------
+    GateError
+        If one does not; with the name that was probably meant.
+    """
+    names = list(names)
     for gate in gates:
-        if gate.metric not in figures:
+        if gate.metric not in names:
+            shown = ", ".join(names[:_NAMES_SHOWN]) or "no metrics"
             raise GateError(
                 f"gate {gate.called!r}: {gate.metric!r} is not measured."
-                f"{did_you_mean(gate.metric, figures)} "
-                f"There are: {', '.join(list(figures)[:30]) or 'no numbers'}."
+                f"{did_you_mean(gate.metric, names)} There are: {shown}."
             )
-    return [gate.check(figures[gate.metric]) for gate in gates]
+
+
+def failures(checked: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return one line for each gate that did not hold, of the result of :func:`check_gates`."""
+    return tuple(f"{gate['name']}: {gate['detail']}" for gate in checked if not gate["passed"])
+
+
+def status_of(checked: Iterable[Mapping[str, Any]], otherwise: str = "ok") -> str:
+    """Return ``"failed"`` if a gate did not hold, else the given status."""
+    return otherwise if all(gate["passed"] for gate in checked) else "failed"
 
 
 def _gate_of(given: Any, kind: type[AnyGate]) -> AnyGate:
     if not isinstance(given, Mapping):
-        raise GateError(f"a gate is a Gate or its plain values; found a {type(given).__name__}.")
+        raise GateError(
+            f"a gate must be a Gate or a mapping of its fields; found a {type(given).__name__}."
+        )
     known = [field.name for field in fields(kind)]
     for key in given:
         if key not in known:
@@ -181,7 +217,7 @@ def _gate_of(given: Any, kind: type[AnyGate]) -> AnyGate:
                 f"Allowed: {', '.join(known)}."
             )
     if "metric" not in given and not hasattr(kind, "metric"):
-        raise GateError(f"a gate names a metric; found {', '.join(map(str, given)) or 'nothing'}.")
+        raise GateError(f"a gate needs a metric; found {', '.join(map(str, given)) or 'nothing'}.")
     return kind(**given)
 
 

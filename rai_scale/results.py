@@ -1,4 +1,4 @@
-"""What every result offers: words, tables, plain values, JSON, a page, gates, MLflow."""
+"""The base of all results: text, tables, plain values, JSON, a page, gates, MLflow."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ METRICS_SAID = 8
 
 
 class Result:
-    """Base of result objects; a subclass gives its tables, its numbers and its sizes."""
+    """Base class of results; a subclass defines its tables, its metrics and its sizes."""
 
     def _tables(self) -> Tables:
-        """Return what makes each table; the first one is the default."""
+        """Return the functions that make the tables, by name; the first table is the default."""
         return {}
 
     def _numbers(self) -> Mapping[str, float]:
-        """Return all numbers that a run is compared by; NaN is one that is not known."""
+        """Return the metrics by name; NaN is a value that is not known."""
         return {}
 
     def _figures(self) -> Mapping[str, Sequence[Figure]]:
-        """Return the numbers that gates judge, with bounds where there are any."""
+        """Return the numbers that gates judge, with bounds if there are any."""
         return {name: [Figure(float(value))] for name, value in self._numbers().items()}
 
     def _checked(self) -> Sequence[Mapping[str, Any]]:
-        """Return the gates that were checked when the result was made."""
+        """Return the outcomes of the gates that were checked when the result was made."""
         return ()
 
     def _remarks(self) -> Sequence[str]:
-        """Return what a reader should know besides the numbers."""
+        """Return notes for the reader."""
         return ()
 
     def totals(self) -> Mapping[str, Any]:
-        """Return what there is, and how much of it; never a value of a row."""
+        """Return the sizes of the result, such as its number of rows; never a value of a row."""
         return {}
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Result:
         return f"{type(self).__name__}({sizes})"
 
     def summary(self) -> str:
-        """Return a few lines of text: sizes, gates, first numbers, remarks, names of tables."""
+        """Return a few lines of text: sizes, gates, the first metrics, notes, names of tables."""
         lines = [repr(self)]
         for gate in self.gates():
             holds = "holds" if gate["passed"] else "FAILS"
@@ -61,12 +61,21 @@ class Result:
         numbers = [(name, value) for name, value in self._numbers().items()]
         lines += [f"{name}: {_said(value)}" for name, value in numbers[:METRICS_SAID]]
         if len(numbers) > METRICS_SAID:
-            lines.append(f"and {len(numbers) - METRICS_SAID} more numbers in metrics()")
+            lines.append(f"and {len(numbers) - METRICS_SAID} more in metrics()")
         lines += self._remarks()
         return "\n".join([*lines, f"tables: {', '.join(self._all_tables())}"])
 
     def to_pandas(self, table: str | None = None) -> pd.DataFrame:
-        """Return a table, by default the first one that :meth:`summary` names.
+        """Return a table of the result.
+
+        Parameters
+        ----------
+        table : str, optional
+            Name of the table; :meth:`summary` lists them. By default the first.
+
+        Returns
+        -------
+        pandas.DataFrame
 
         Raises
         ------
@@ -83,35 +92,44 @@ class Result:
         return tables[name]()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values: None is undefined, infinite numbers are text."""
+        """Return the result as plain values; undefined numbers are None, infinite ones text."""
         tables = {name: plain(make()) for name, make in self._tables().items()}
         return {**plain(self.totals()), "metrics": plain(self._numbers()), **tables}
 
     def to_json(self) -> str:
-        """Return the plain values as JSON text."""
+        """Return the plain values of :meth:`to_dict` as JSON text."""
         return json_text(self.to_dict())
 
     def metrics(self) -> dict[str, float]:
-        """Return the few numbers that a run is compared by, without those that are not known."""
+        """Return the metrics by name, without values that are not known or infinite."""
         numbers = {str(name): float(value) for name, value in self._numbers().items()}
         return {name: value for name, value in numbers.items() if math.isfinite(value)}
 
     def gates(self, *asked: Gate | Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the gates of the run, or those that are asked for, with whether each holds.
+        """Return the outcomes of the given gates, or of the gates of the run.
 
-        A number that is not known fails its gate.
+        Parameters
+        ----------
+        *asked : :class:`~rai_scale.gates.Gate`, or mapping of its fields
+            Without any, the gates that were checked when the result was made.
+
+        Returns
+        -------
+        list of dict
+            Per gate ``name``, ``metric``, ``passed``, ``judged_by``, ``above``, ``below``,
+            ``value``, ``low``, ``high`` and ``detail``. A value that is not known fails its gate.
 
         Raises
         ------
-        ConfigError
-            If a gate names nothing that was measured.
+        GateError
+            If a gate names a metric that was not measured, or is malformed.
         """
         if not asked:
             return [dict(gate) for gate in self._checked()]
         return check_gates(gates_of(asked, Gate), self._figures())
 
     def to_html(self) -> str:
-        """Return a self-contained page."""
+        """Return a self-contained HTML page."""
         from rai_scale.reports.result import render_result
 
         made = self._on_page()
@@ -124,13 +142,23 @@ class Result:
         )
 
     def save_html(self, path: str | Path) -> Path:
-        """Write the page to a file, whole or not at all."""
+        """Write the page to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         from rai_scale.reports.html import save_html
 
         return save_html(self.to_html(), path)
 
     def _repr_html_(self) -> str:
-        # a notebook shows what this returns, and a traceback with values where it raises
+        # if this raised, a notebook would show a traceback that may hold values
         for make in (_framed, _preformatted):
             try:
                 return make(self)
@@ -139,7 +167,7 @@ class Result:
         return f"<pre>{escape(type(self).__name__)}</pre>"
 
     def log_mlflow(self) -> None:
-        """Log numbers and page to the active MLflow run.
+        """Log metrics and page to the active MLflow run.
 
         Raises
         ------
@@ -149,7 +177,7 @@ class Result:
         log_to_mlflow(self.metrics(), self.to_html)
 
     def _on_page(self) -> Tables:
-        """Return the tables of the page; those that name single rows are left out."""
+        """Return the tables of the page, without tables of single rows."""
         return self._all_tables()
 
     def _all_tables(self) -> Tables:
@@ -181,7 +209,7 @@ def _said(value: Any) -> str:
 
 
 def log_to_mlflow(numbers: Mapping[str, float], page: Callable[[], str] | None) -> None:
-    """Log numbers by name, and a page, to the active MLflow run.
+    """Log metrics by name, and a page, to the active MLflow run.
 
     Raises
     ------
@@ -194,7 +222,7 @@ def log_to_mlflow(numbers: Mapping[str, float], page: Callable[[], str] | None) 
         import mlflow
     except ImportError:
         raise MissingExtraError("mlflow", "mlflow") from None
-    # MLflow takes no other characters in a name
+    # the only characters that MLflow allows in a name
     named = {re.sub(r"[^\w\-. /]", "_", name): value for name, value in numbers.items()}
     mlflow.log_metrics(named)
     if page is not None:

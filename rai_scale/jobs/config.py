@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.gates import Gate
 from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.pii.config import Frozen
 
@@ -25,10 +26,11 @@ _SHOWN = 80
 
 
 class EngineConfig(Frozen):
-    """Where a job runs; every job has these keys.
+    """Keys of every job: where it runs.
 
-    ``spark_remote`` is a Spark Connect address, ``dask_scheduler`` a scheduler's; without them the
-    active Spark session is used, or a local one, or a local Dask cluster that ends with the job.
+    ``spark_remote`` is the address of a Spark Connect server, ``dask_scheduler`` that of a Dask
+    scheduler. By default the active Spark session is used, or a local one, or a local Dask cluster
+    that ends with the job.
     """
 
     engine: Literal["local", "dask", "spark"] = "local"
@@ -38,12 +40,14 @@ class EngineConfig(Frozen):
 
 
 class JobConfig(EngineConfig):
-    """What every job that writes an output has besides.
+    """Keys of every job that writes an output.
 
+    ``gates`` are limits on the metrics of the run: if one does not hold, the exit code is 1.
     ``report`` writes ``report.html``; ``mlflow`` logs metrics and page to the active MLflow run.
     """
 
     output: str
+    gates: tuple[Gate, ...] = ()
     report: bool = True
     mlflow: bool = False
     title: str | None = None
@@ -62,7 +66,7 @@ OLD_KEYS: dict[str, tuple[str, ...]] = {
     "target": ("y_true", "explain_class"),
     "unit": ("privacy_unit",),
 }
-"""Keys that were called otherwise, and what they are called now; the first that fits counts."""
+"""Old names of keys with their new names; the first new name that a job knows is suggested."""
 
 Config = TypeVar("Config", bound=Frozen)
 
@@ -78,8 +82,8 @@ def load_config(
     Raises
     ------
     ConfigError
-        With the file, the path inside it, what was found (unless it may be a secret) and what is
-        allowed.
+        If a value is wrong; with the file, the key, what was found (unless it may be a secret) and
+        what is allowed.
     """
     where = "the command line" if isinstance(path, Mapping) else str(path)
     values = dict(path) if isinstance(path, Mapping) else _read(path)
@@ -97,7 +101,7 @@ def load_config(
             raise ConfigError(f"--set {_shown(item, item)}: write it as a.b=value.")
         keys = name.strip().split(".")
         if ".".join(keys) in given:
-            raise ConfigError(f"--set {name.strip()} is given twice; only one of them would count.")
+            raise ConfigError(f"--set {name.strip()} is given twice; give it once.")
         given.add(".".join(keys))
         origins[".".join(keys)] = f"--set {name.strip()}"
         _put(values, keys, value, origins[".".join(keys)])
@@ -121,7 +125,7 @@ def check_config(
     where: str,
     origins: Mapping[str, str] | None = None,
 ) -> Config:
-    """Check plain values; errors name their origin: ``where``, or that of an override by path."""
+    """Check plain values; errors name their origin: ``where``, or the override of the key."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -139,7 +143,7 @@ def config_hash(config: Frozen) -> str:
 
 
 def _as_written(values: Any, names: list[str]) -> list[str]:
-    """Spell the upper-case names of a variable as the file does; else an entity stays upper."""
+    """Spell the names in a variable as the file does; names of entities stay in upper case."""
     keys: list[str] = []
     for name in names:
         near = [key for key in values or () if str(key).lower() == name.lower()]
@@ -157,7 +161,7 @@ def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None
             values[key] = {}
         inner = values[key]
         if not isinstance(inner, dict):
-            raise ConfigError(f"{where}: {key!r} holds a value, not further keys.")
+            raise ConfigError(f"{where}: {key!r} is a value and has no keys of its own.")
         values = inner
     values[keys[-1]] = value
 

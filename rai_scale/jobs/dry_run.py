@@ -1,4 +1,4 @@
-"""What a run would read, write and charge; no row is read, nothing is written or charged."""
+"""Describe what a run would read, write and charge, without doing it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rai_scale.jobs.inputs import run_id_of
 from rai_scale.jobs.job import AnyConfig, Job
 from rai_scale.jobs.outputs import checked_output
 from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
+from rai_scale.reports.words import plural
 
 _SHOWN = 20
 
@@ -16,7 +17,7 @@ _SHOWN = 20
 def dry_run(
     job: Job[AnyConfig], config: AnyConfig, engine: Engine, advise: str | None = None
 ) -> Outcome:
-    """Say what a run would do; exit code 1 if the budget that remains is too small for it."""
+    """Describe what a run would do; exit code 1 if the remaining budget is too small for it."""
     charged = job.charges(config, advise) if job.charges else None
     said, fits = charged or (["would charge: nothing"], True)
     try:
@@ -24,16 +25,16 @@ def dry_run(
     except TableError as error:
         if charged is None:
             raise
-        lines = [f"could not run yet: {error}"]  # its price is known before its data are there
-    lines = ["Nothing was read or charged.", *lines, *said]
+        lines = [f"could not run yet: {error}"]  # its price is known without its data
+    lines = ["No rows were read, and nothing was written or charged.", *lines, *said]
     return Outcome(OK if fits else FAILED_CHECK, "\n".join(lines))
 
 
 def _places(job: Job[AnyConfig], config: AnyConfig, engine: Engine) -> list[str]:
-    inputs, lines = job.inputs(config, engine), []
+    inputs, lines = job.found(config, engine), []
     output = checked_output(config, engine)
     for table in inputs.lake.tables[:_SHOWN]:
-        files = f", {len(table.files)} file(s)" if table.files else ""
+        files = f", {plural(len(table.files), 'file')}" if table.files else ""
         unread = f", {len(table.unreadable)} cannot be opened" if table.unreadable else ""
         lines.append(f"would read: {table.name} ({table.format}{files}{unread})")
     if len(inputs.lake) > _SHOWN:

@@ -1,4 +1,4 @@
-"""What a job reads and what its answer depends on besides: tables, versions, a model's content."""
+"""The inputs of a job: tables, a model, and the versions that its results depend on."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Inputs:
     lake : Lake
         All tables that are read.
     versions : dict of str to str
-        Of packages, models and whatever else changes the answer.
+        Versions of packages, models and anything else that changes the results.
     known : bool
-        False where an input may change without a sign of it: the run is then never "already done".
+        False if an input can change unnoticed: the run is then never "already done".
     model_hash : str or None
     given : object
-        What was opened on the way, for ``compute``.
+        Objects that were opened meanwhile, for ``compute``.
     """
 
     lake: Lake
@@ -46,7 +46,7 @@ class Inputs:
 
     @property
     def unread(self) -> int:
-        """How many files of the tables could not be opened, or are hidden beside the others."""
+        """Number of files that could not be opened, or that are hidden next to the others."""
         hidden = {id(s): s.files for table in self.lake for s in table.beside}
         return sum(len(table.unreadable) for table in self.lake) + sum(hidden.values())
 
@@ -54,7 +54,7 @@ class Inputs:
 def run_id_of(job: str, config: str, inputs: Inputs) -> str | None:
     """Return an id that is equal for equal configuration, inputs and versions.
 
-    None where the driver cannot tell the state of an input: such a run is never skipped.
+    None if the state of an input is not known: such a run is never skipped.
     """
     snapshots = [(table.name, table.snapshot) for table in inputs.lake]
     if not inputs.known or any(snapshot is None for _, snapshot in snapshots):
@@ -73,12 +73,12 @@ def one_table_of(source: str, table: str | None, engine: Engine, *packages: str)
 
 
 def chosen_table(lake: Lake, source: str, table: str | None) -> TableSource:
-    """Return the table that a configuration names, or the only one there is.
+    """Return the table that a configuration names, or the only one.
 
     Raises
     ------
     ConfigError
-        If there are several and none is named, or none is called so.
+        If there are several and none is named, or none has the name.
     """
     names = [found.name for found in lake]
     if table is None and len(lake) == 1:
@@ -87,17 +87,17 @@ def chosen_table(lake: Lake, source: str, table: str | None) -> TableSource:
         if found.name == table:
             return found
     if table is None:
-        raise ConfigError(f"{source} holds {len(lake)} tables; name one: table: {names[0]}.")
+        raise ConfigError(f"{source} has {len(lake)} tables; name one, such as table: {names[0]}.")
     raise ConfigError(
         f"{source} has no table {table!r}.{did_you_mean(table, names)} "
-        f"It holds: {', '.join(names[:20])}."
+        f"It has: {', '.join(names[:20])}."
     )
 
 
 def content_hash(path: str) -> str | None:
-    """Return a hash of a file or of all files of a folder; None where it is neither.
+    """Return a hash of a file or of all files of a folder; None for anything else.
 
-    An address such as ``models:/name/1`` may mean another model tomorrow.
+    The model behind an address such as ``models:/name/1`` can change.
     """
     place = Path(path)
     files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
@@ -112,7 +112,7 @@ def content_hash(path: str) -> str | None:
 
 
 def package_versions(*packages: str) -> dict[str, str]:
-    """Return the versions that an answer depends on."""
+    """Return the versions of packages that the results depend on."""
     found = {"rai_scale": __version__}
     for package in packages:
         try:
@@ -123,7 +123,7 @@ def package_versions(*packages: str) -> dict[str, str]:
 
 
 def language_versions(model: str) -> dict[str, str]:
-    """Return the versions that finding personal data depends on; of a model, its meta's."""
+    """Return the versions that finding personal data depends on, language model included."""
     packages = ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract")
     return {**package_versions(*packages), f"model {model}": _model_version(model)}
 

@@ -1,26 +1,24 @@
-"""What every job goes through, once; a job says only its configuration, inputs and ``compute``.
+"""The lifecycle of all jobs; a job only adds its configuration, its inputs and ``compute``.
 
-1. The output is held (``jobs/outputs.py``), the inputs are found, and the run gets its id.
-2. A run that has finished before, with all its outputs there, ends as it did then.
-3. ``compute`` stages tables in the folder of the run; its other files are written beside them.
+1. The output is locked (``jobs/outputs.py``), the inputs are found, and the run gets its id.
+2. A run that finished before, and whose outputs are unchanged, ends with the same exit code.
+3. ``compute`` stages tables in the folder of the run; its other files are written next to them.
 4. MLflow, the manifest (the last file of the run), and the switch (``jobs/publish.py``).
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-import pandas as pd
-
 from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
+from rai_scale.gates import failures, status_of
 from rai_scale.jobs.config import JobConfig, config_hash
 from rai_scale.jobs.inputs import Inputs, run_id_of
 from rai_scale.jobs.manifest import (
@@ -29,14 +27,23 @@ from rai_scale.jobs.manifest import (
     Facts,
     finished,
     input_facts,
-    metric_facts,
     output_facts,
 )
+from rai_scale.jobs.metrics import metric_facts
 from rai_scale.jobs.outputs import own_output
-from rai_scale.jobs.publish import Stage, check_names, pointer_to, publish, staged, tidy
+from rai_scale.jobs.publish import (
+    Stage,
+    check_names,
+    current_run,
+    pointer_to,
+    publish,
+    staged,
+    tidy,
+)
 from rai_scale.jobs.run import CODES, Outcome, code_with_unread
 from rai_scale.results import log_to_mlflow
 from rai_scale.statistics.json_values import json_text
+from rai_scale.tables.delta_versions import all_or_none
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import POINTER
 
@@ -47,7 +54,7 @@ AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 
 @dataclass(frozen=True)
 class Run:
-    """A run under way: what it is called, and where its tables are staged."""
+    """A run in progress, with the folder in which its tables are staged."""
 
     job: str
     id: str
@@ -64,7 +71,7 @@ class Run:
         return self.stage.place
 
     def facts(self, status: str = "ok", **more: Any) -> Facts:
-        """Return what a report says of its run."""
+        """Return the facts about the run that a report shows."""
         return {
             "run_id": self.id,
             "started": self.started.isoformat(timespec="seconds"),
@@ -85,13 +92,13 @@ class Done:
     Attributes
     ----------
     message : str
-        The one line that a person reads.
+        One line that is printed.
     files : dict of str to bytes
         Small files by name.
     page : str or None
         ``report.html``.
     tables : tuple of str
-        Tables staged in the folder of the run that also stand in the output under their names.
+        Staged tables that also have their names in the output.
     inside : tuple of str
         Tables that are reached through the pointer alone.
     beside : tuple of str
@@ -100,13 +107,15 @@ class Done:
         What is changed outside of the folder of the run, right before the switch.
     status : {"ok", "warnings", "failed"}
     notes : tuple of str
-        Further lines for a person, failed gates first.
+        Further lines that are printed, after those of failed gates.
     unread : int
-        How many things were not looked at.
+        Number of items that were not looked at.
     rows, seeds, details, profile : plain values for the manifest
     metrics : mapping of str to float, or records
     model_hash : str or None
         Of a model that was made here.
+    gates : sequence of dict
+        Outcomes of the gates of the configuration. One that does not hold makes the run ``failed``.
     private : dict or None
         Entries of the manifest of a private run, which has no others that depend on rows.
     """
@@ -127,28 +136,39 @@ class Done:
     profile: tuple[Facts, ...] = ()
     metrics: Any = ()
     model_hash: str | None = None
+    gates: Sequence[Mapping[str, Any]] = ()
     private: Mapping[str, Any] | None = None
+
+    def judged(self) -> Done:
+        """Return the same with the status and the notes that follow from the gates."""
+        details = {**self.details, "gates": list(self.gates)}
+        notes = (*failures(self.gates), *self.notes)
+        status = status_of(self.gates, self.status)
+        return replace(self, status=status, notes=notes, details=details)
 
 
 @dataclass(frozen=True)
 class Job(Generic[AnyConfig]):
-    """A job: all there is to say of it besides the lifecycle.
+    """A job: what it adds to the lifecycle.
 
     Attributes
     ----------
     name : str
-        Of its command, and in its manifest.
+        Name of its command, and in its manifest.
     config : type
     inputs : callable (config, engine) -> Inputs
-        Finds what is read, without reading a row; wrong configurations are found here.
+        Finds the inputs without reading a row; raises if they do not fit the configuration.
     compute : callable (config, engine, inputs, run) -> Done
     writes : tuple of str
         Names in the output, for a dry run.
     also : callable config -> Place or None
         A file outside of the output without which a run has not finished.
     charges : callable (config, advise) -> (lines, fits) or None, optional
-        What the run would cost in privacy, and whether the budget allows it, without reading a row;
-        None for a run that is not private. ``advise`` is an error to aim for.
+        Describes the privacy cost of the run, and returns whether the budget allows it, without
+        reading a row; None for a run that is not private. ``advise`` is an error to aim for.
+    check_gates : callable (config, inputs) -> None, optional
+        Raises :class:`~rai_scale.gates.GateError` for a gate on a metric that this run will not
+        measure, as far as that is known before a row is read. It is called if there are gates.
     """
 
     name: str
@@ -158,11 +178,19 @@ class Job(Generic[AnyConfig]):
     writes: tuple[str, ...]
     also: Callable[[AnyConfig], Place | None] | None = None
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
+    check_gates: Callable[[AnyConfig, Inputs], object] | None = None
+
+    def found(self, config: AnyConfig, engine: Engine) -> Inputs:
+        """Return the inputs of a run whose gates name metrics that can be measured."""
+        inputs = self.inputs(config, engine)
+        if config.gates and self.check_gates is not None:
+            self.check_gates(config, inputs)
+        return inputs
 
     def run(self, config: AnyConfig, engine: Engine) -> Outcome:
-        """Run the job; the output is afterwards the whole new one, or the one that was there."""
+        """Run the job; afterwards the output is the whole new one, or unchanged."""
         with own_output(config, engine) as output:
-            inputs = self.inputs(config, engine)
+            inputs = self.found(config, engine)
             known = run_id_of(self.name, config_hash(config), inputs)
             page = output.child(PAGE).url if config.report else None
             before = self.finished(config, output, known)
@@ -178,13 +206,13 @@ class Job(Generic[AnyConfig]):
             with staged(output, id) as stage:
                 source = str(getattr(config, "source", ""))
                 run = Run(self.name, id, config_hash(config), engine.name, source, stage)
-                done = self.compute(config, engine, inputs, run)
+                done = self.compute(config, engine, inputs, run).judged()
                 said = _publish(config, engine, inputs, run, done)
         notes = (*done.notes, *([said] if said else []))
         return Outcome(CODES[done.status], done.message, page, notes, done.unread)
 
     def finished(self, config: AnyConfig, output: Place, id: str | None) -> Facts | None:
-        """Return the manifest of this very run if it has finished and left all it should."""
+        """Return the manifest of a run if it has finished and its outputs are unchanged."""
         also = self.also and self.also(config)
         if also is not None and not also.fs.exists(also.path):
             return None
@@ -201,17 +229,25 @@ def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: 
     if config.mlflow:
         overall = [m for m in metric_facts(done.metrics) if not m["group"]]
         log_to_mlflow({m["name"]: m["value"] for m in overall}, (lambda: page) if page else None)
-    said = done.commit() if done.commit else None
+    output = run.stage.output
+    beside = [output.child(name) for name in done.beside]
+    with all_or_none(beside, engine, lambda: current_run(output) == run.stage.name):
+        said = done.commit() if done.commit else None
+        facts = _manifest(inputs, run, done, _outputs(run, done, list(files)))
+        facts["time_zone"] = _time_zone(config, engine)
+        run.stage.save(MANIFEST, json_text(facts).encode())
+        publish(run.stage, [*files, MANIFEST], done.tables, engine)
+    _LOG.info("%s is run %s: %s", output.url, run.id, done.status)
+    return said
+
+
+def _outputs(run: Run, done: Done, files: list[str]) -> Facts:
     output, here = run.stage.output, run.stage.name
     shown = [*files, *(done.tables if run.stage.links else ())]
     inside = [*done.inside, *(() if run.stage.links else done.tables)]
     outputs = {name: output_facts(run.stage.of(name)) for name in shown}
     outputs |= {f"{here}/{name}": output_facts(run.stage.of(name)) for name in inside}
-    outputs |= {name: output_facts(output.child(name)) for name in done.beside}
-    run.stage.save(MANIFEST, json_text(_manifest(inputs, run, done, outputs)).encode())
-    publish(run.stage, [*files, MANIFEST], done.tables, engine)
-    _LOG.info("%s is run %s: %s", output.url, run.id, done.status)
-    return said
+    return outputs | {name: output_facts(output.child(name)) for name in done.beside}
 
 
 def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
@@ -225,7 +261,6 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
         "engine": run.engine,
         "versions": inputs.versions,
         "model_hash": done.model_hash or inputs.model_hash,
-        "time_zone": str(datetime.now().astimezone().tzinfo),
         "inputs": input_facts(inputs.lake, private),
         "outputs": outputs,
         "seeds": dict(done.seeds),
@@ -247,18 +282,11 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
     }
 
 
-def parquet_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as Parquet; a column of several types becomes text."""
-    table = table.copy()
-    for name in table.select_dtypes("object"):
-        kinds = {type(value) for value in table[name].dropna()}
-        if len(kinds) > 1:
-            table[name] = table[name].map(lambda v: None if v is None else str(v))
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+def _time_zone(config: JobConfig, engine: Engine) -> str:
+    """Return the time zone of the configuration, else that of the engine's session."""
+    asked, session = getattr(config, "time_zone", None), getattr(engine, "session", None)
+    if asked is not None or session is not None:
+        return str(asked or session.conf.get("spark.sql.session.timeZone"))
+    from rai_scale.engines.database import connection
 
-
-def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
-    """Return small tables as files by name."""
-    return {f"{name}.parquet": parquet_bytes(table) for name, table in tables.items()}
+    return str(connection().sql("SELECT current_setting('TimeZone')").fetchall()[0][0])

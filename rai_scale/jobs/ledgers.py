@@ -1,4 +1,4 @@
-"""The ledger that a configuration or a command line names."""
+"""Open the ledger that a configuration or a command line names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITTEN_OUT = (
 
 
 def ledger_file(address: str) -> str | None:
-    """Return the file that a SQLite ledger is kept in; None for any other, or one not known yet."""
+    """Return the file of a SQLite ledger; None for other ledgers and unresolved references."""
     try:
         found = resolve_secret(address).strip() if is_reference(address) else address
     except ConfigError:  # said when it is opened
@@ -32,14 +32,14 @@ def ledger_file(address: str) -> str | None:
 
 
 def holds_password(address: str) -> bool:
-    """Return whether an address that is written out holds a password."""
+    """Return whether an address contains a password."""
     return not is_reference(address) and bool(_WITH_PASSWORD.search(address))
 
 
 def open_named(
     address: str, *, force_ephemeral: bool = False, may_be_new: bool = False
 ) -> Ledger | NoLedger:
-    """Open the ledger at an address, or at the one that a reference stands for.
+    """Open the ledger at an address, or at the one that a reference points to.
 
     Parameters
     ----------
@@ -47,15 +47,15 @@ def open_named(
         SQLAlchemy URL, ``none``, or a reference to it: ``env:NAME``, ``file:/path``,
         ``databricks:scope/key``.
     force_ephemeral
-        Accept a SQLite file that does not outlive the job.
+        Accept a SQLite file that is lost with the machine.
     may_be_new
-        Make the folder and the file where there is none yet. Only what makes scopes says so: a
-        wrong path must not look like a ledger on which nothing was spent.
+        Create the folder and the file if they do not exist. Only the command that creates scopes
+        sets this: a wrong path must not look like a ledger on which nothing was spent.
 
     Raises
     ------
     ConfigError
-        If a reference leads nowhere, or no ledger is there; the message never holds a password.
+        If a reference cannot be resolved, or there is no ledger; the message has no password.
     """
     from rai_scale.privacy.ledger.no_ledger import ledger_of
 
@@ -67,7 +67,7 @@ def open_named(
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.exists():
             raise ConfigError(
-                f"there is no ledger at {path}. Is the path right? A new one is made with its "
+                f"there is no ledger at {path}. Is the path right? A new one is created with its "
                 f"first scope: rai-scale budget create-scope NAME --epsilon 1 --ledger {found}"
             )
     return ledger_of(found, force_ephemeral=force_ephemeral)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from rai_scale.errors import ConfigError
@@ -17,25 +15,12 @@ from rai_scale.tables.source import Lake
 
 MANIFEST = "_manifest.json"
 SCHEMA_VERSION = 2
-METRIC = (
-    *("name", "value", "lower", "upper", "confidence", "n", "numerator", "denominator"),
-    *("variance", "group", "unit", "direction"),
-)
-"""The fields of a metric; what is not known is null."""
 _BLOCK = 1 << 20
 Facts = dict[str, Any]
 
 
-def metric_facts(metrics: Mapping[str, float] | Iterable[Any]) -> list[Facts]:
-    """Return metrics with all fields of the schema, from values by name or from records."""
-    if isinstance(metrics, Mapping):
-        metrics = [{"name": name, "value": value} for name, value in metrics.items()]
-    records: list[Any] = [m if isinstance(m, Mapping) else asdict(m) for m in list[Any](metrics)]
-    return [{field: record.get(field) for field in METRIC} for record in records]
-
-
 def input_facts(lake: Lake, private: bool) -> list[Facts]:
-    """Return what was read, by table; of a private run no numbers."""
+    """Return the inputs by table, without counts for a private run."""
     return [
         {"table": table.name, "format": table.format, "snapshot": table.snapshot}
         | ({} if private else {"files": len(table.files), **_not_read(table)})
@@ -50,7 +35,7 @@ def _not_read(table: Any) -> dict[str, list[Facts]]:
 
 
 def output_facts(target: Place) -> Facts | None:
-    """Return the SHA-256, bytes and number of files of an output, None where it is not there.
+    """Return the SHA-256, bytes and number of files of an output; None if it does not exist.
 
     The hash is that of a file's content; of a folder's list of paths and sizes, so that a lake is
     not read once more.
@@ -75,7 +60,7 @@ def _size(place: Place) -> int:
 
 
 def read_manifest(output: Place) -> Facts | None:
-    """Return the manifest of an output, None where there is none that can be read.
+    """Return the manifest of an output; None if there is none that can be read.
 
     One of an earlier schema has no hashes, so that its run is never taken to be done.
 
@@ -106,7 +91,7 @@ def read_manifest(output: Place) -> Facts | None:
 
 
 def finished(output: Place, run_id: str | None) -> Facts | None:
-    """Return the manifest of this very run if it has finished and all its outputs are there."""
+    """Return the manifest of a run if it has finished and its outputs are unchanged."""
     facts = None
     with suppress(ConfigError):
         facts = read_manifest(output)

@@ -1,4 +1,4 @@
-"""A job's own output: apart from what it reads, and held by one run at a time."""
+"""The output of a job: separate from its inputs, and locked by one run at a time."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rai_scale.tables.write import check_output
 
 @contextmanager
 def own_output(config: Any, engine: Engine) -> Iterator[Place]:
-    """Yield the output of a job, held by this run alone.
+    """Yield the output of a job, locked by this run.
 
     Raises
     ------
     ConfigError
         See :func:`checked_output`.
     TableError
-        Where another run holds the output.
+        If another run has locked the output.
     """
     output = checked_output(config, engine)
     with only_run(output):
@@ -33,7 +33,7 @@ def own_output(config: Any, engine: Engine) -> Iterator[Place]:
 
 
 def checked_output(config: Any, engine: Engine) -> Place:
-    """Return the output of a job, which is apart from what it reads and from private files."""
+    """Return the output of a job, after checking that inputs and private files are elsewhere."""
     check_output(config.output)
     output = place_of(config.output, engine.name == "spark")
     check_apart(output, inputs_named(config), private_files(config))
@@ -41,7 +41,7 @@ def checked_output(config: Any, engine: Engine) -> Place:
 
 
 def inputs_named(config: Any) -> dict[str, str]:
-    """Return the paths that a configuration reads tables from, by their keys."""
+    """Return the paths of the tables in a configuration, by their keys."""
     source: Any = getattr(config, "source", None)
     found = {"source": source}
     if isinstance(source, dict):
@@ -60,21 +60,21 @@ def private_files(config: Any) -> dict[str, str]:
 
 
 def check_apart(output: Place, inputs: Mapping[str, str], private: Mapping[str, str]) -> None:
-    """Raise :class:`ConfigError` where paths that must be apart are not, as they really lead."""
+    """Raise :class:`ConfigError` if paths overlap that must not, with links resolved."""
     for key, path in inputs.items():
         with suppress(TableError):  # no driver here: it is read by Spark alone
             given = place_of(path)
             if _real(given) == _real(output):
-                raise ConfigError(f"output: is the {key} itself; choose another folder.")
+                raise ConfigError(f"output: is the same as {key}; choose another folder.")
             if _inside(output, given):
                 raise ConfigError(
-                    f"output: {output.url!r} lies inside of {key} {path!r}, so that the next run "
-                    "would read what this one writes; choose another folder."
+                    f"output: {output.url!r} is inside {key} {path!r}, so that the next run would "
+                    "read what this one writes; choose another folder."
                 )
             if _inside(given, output):
                 raise ConfigError(
-                    f"output: {output.url!r} holds {key} {path!r}, and what is in an output may "
-                    "be replaced; choose another folder."
+                    f"output: {output.url!r} contains {key} {path!r}, which could be replaced; "
+                    "choose another folder."
                 )
     for key, path in private.items():
         file = place_of(path)
@@ -82,29 +82,29 @@ def check_apart(output: Place, inputs: Mapping[str, str], private: Mapping[str, 
             with suppress(TableError):
                 if _inside(file, place_of(folder)):
                     raise ConfigError(
-                        f"{key}: {path!r} lies inside of {name} {folder!r}, which others read and "
-                        "may replace; choose a place of its own."
+                        f"{key}: {path!r} is inside {name} {folder!r}, which others can read and "
+                        "replace; choose another place."
                     )
 
 
 def check_table_names(names: Iterable[str]) -> None:
-    """Raise :class:`ConfigError` where tables cannot each have a folder of their own in an output.
+    """Raise :class:`ConfigError` if tables cannot have separate folders in an output.
 
-    The folder of ``a`` would hold that of ``a/b``, and plain readers and Delta take all files
-    below a folder for the table's.
+    The folder of ``a`` would contain that of ``a/b``, and readers take all files below a folder as
+    parts of one table.
     """
     parts_of = {name: tuple(name.split("/")) for name in names}
     for name, parts in parts_of.items():
         if any(part in ("", ".", "..") or hidden(part) for part in parts):
             raise ConfigError(
                 f"table {name!r} cannot be written under this name: its folder would be hidden or "
-                "lie outside of the output. Rename the file in the source."
+                "be outside the output. Rename the file in the source."
             )
         outer = next((n for n, p in parts_of.items() if p != parts and parts[: len(p)] == p), None)
         if outer is not None:
             raise ConfigError(
-                f"tables {outer!r} and {name!r} cannot stand in one output: the folder of the "
-                "first would hold the second. Treat them in two runs with two outputs."
+                f"tables {outer!r} and {name!r} cannot be in one output: the folder of the first "
+                "would contain the second. Use two runs with two outputs."
             )
 
 

@@ -67,7 +67,7 @@ class PrivateOptions(Frozen):
         return Privacy(**own | known)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a manifest says of the budget."""
+        """Return the entries of the manifest about the budget."""
         measure = "rho" if self.epsilon is None else "epsilon"
         return {
             **{"scope": self.scope, "analyst": self.analyst, "dataset": self.dataset},
@@ -83,12 +83,12 @@ def need_unit(options: PrivateOptions | None) -> None:
 
 @contextmanager
 def charging(options: PrivateOptions) -> Iterator[tuple[Any, list[str]]]:
-    """Yield the ledger, and a list that holds, after the block, each :class:`PrivacyWarning` once.
+    """Yield the ledger, and a list that gets the texts of privacy warnings when the block ends.
 
     Raises
     ------
     GateFailed
-        If a release in the block goes over the budget.
+        If a release in the block exceeds the budget.
     """
     with heard_warnings() as notes, restricted_file(options.restricted_log):
         ledger = open_named(options.ledger, force_ephemeral=options.force_ephemeral)
@@ -99,7 +99,7 @@ def charging(options: PrivateOptions) -> Iterator[tuple[Any, list[str]]]:
 
 
 def told_snapshot(source: TableSource, given: str | None) -> str | None:
-    """Return an id of the data: where they are and in which state, as a hash; None if not known."""
+    """Return a hash of the location and the state of the data; None if the state is not known."""
     state = given or source.snapshot
     if state is None:
         return None
@@ -107,7 +107,7 @@ def told_snapshot(source: TableSource, given: str | None) -> str | None:
 
 
 def charge_lines(options: PrivateOptions | None) -> tuple[list[str], bool] | None:
-    """Say what one release would be charged and what is left of the limits; reads no data."""
+    """Describe the charge of one release and what is left of the limits; no data are read."""
     if options is None:
         return None
     measure, amount = (
@@ -117,16 +117,16 @@ def charge_lines(options: PrivateOptions | None) -> tuple[list[str], bool] | Non
         lines = [f"charged at most: {measure} {amount:g}, delta {options.delta:g}"]
         budget = getattr(ledger, "budget", None)
         if budget is None:
-            return ["charged: nothing, for there is no ledger"], True
+            return ["charged: nothing, because there is no ledger"], True
         for row in budget(options.scope).to_dict("records"):
             if row["analyst"] in ("*", options.analyst):
-                lines.append(f"left of the {row['limit']}, {row['measure']}: {row['remaining']:g}")
+                lines.append(f"{row['measure']} left in the {row['limit']}: {row['remaining']:g}")
     return lines, True
 
 
 @contextmanager
 def heard_warnings() -> Iterator[list[str]]:
-    """Yield a list that holds, after the block, each :class:`PrivacyWarning` once."""
+    """Yield a list that gets the text of each :class:`PrivacyWarning` when the block ends."""
     from rai_scale.privacy.ledger.problems import PrivacyWarning
 
     notes: list[str] = []
@@ -141,14 +141,14 @@ def heard_warnings() -> Iterator[list[str]]:
 
 @contextmanager
 def restricted_file(path: str | None) -> Iterator[None]:
-    """Append the restricted log to a file that only its owner can read, while the block runs.
+    """Append the restricted log to a file that only its owner can read, during the block.
 
     Its records may hold personal values.
 
     Raises
     ------
     ConfigError
-        If the path is a link, is no plain file, or belongs to another user.
+        If the path is a link, is not a regular file, or belongs to another user.
     """
     if path is None:
         yield
@@ -167,7 +167,7 @@ def restricted_file(path: str | None) -> Iterator[None]:
 
 
 def _opened(path: str) -> TextIO:
-    """Open for appending what only its owner can read, and was meant: no link, no pipe."""
+    """Open a regular file for appending that only its owner can read."""
     # a pipe without a reader would wait for one
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -178,8 +178,8 @@ def _opened(path: str) -> TextIO:
         ) from None
     try:
         if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise ConfigError(f"restricted_log: {path!r} is not a plain file.")
-        os.fchmod(number, 0o600)  # a file that was there may have been open to others
+            raise ConfigError(f"restricted_log: {path!r} is not a regular file.")
+        os.fchmod(number, 0o600)  # a an existing file may have been readable by others
         return os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
     except PermissionError:
         os.close(number)

@@ -1,4 +1,4 @@
-"""A profile of what a run read, from what is known without reading the rows again."""
+"""A profile of the inputs of a run, made without reading the rows again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rai_scale.tables.source import TableSource
 
 _LOG = logging.getLogger(__name__)
 MOST_FILES = 1000
-"""Footers that are opened for a profile."""
+"""Largest number of Parquet footers that are read for a profile."""
 
 
 def profile_of(
@@ -50,10 +50,10 @@ def _from_footers(source: TableSource) -> tuple[int | None, dict[str, float | No
             with open_file(place_of(source.file_path(info))) as file:
                 rows += file.metadata.num_rows
                 _add_nulls(file.metadata, nulls, seen)
-    except Exception as error:  # a profile is no reason to stop a run
+    except Exception as error:  # a run does not fail because of its profile
         _LOG.warning("no profile of %s: %s", source.name, type(error).__name__)
         return None, {}
-    # a file without a column holds a null of it in each of its rows
+    # in a file without the column, it is null in every row
     shares = {
         name: None if count is None or not rows else (count + rows - seen[name]) / rows
         for name, count in nulls.items()
@@ -66,7 +66,7 @@ def _add_nulls(metadata: Any, nulls: dict[str, int | None], seen: dict[str, int]
         for column in map(group.column, range(group.num_columns)):
             name, found = column.path_in_schema, column.statistics
             if "." in name:
-                continue  # of a nested column, or not to be told from one
+                continue  # part of a nested column, or a name with a dot
             seen[name] = seen.get(name, 0) + group.num_rows
             known = found is not None and found.has_null_count
             before = nulls.get(name, 0)

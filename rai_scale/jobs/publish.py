@@ -1,4 +1,4 @@
-"""An output folder that changes as a whole: a run is staged beside the old one, then switched in.
+"""An output folder that changes as a whole: a run is staged next to the old one, then published.
 
 Where the file system has links, every name in an output is a link through ``_current``, itself a
 link to the folder of the run: renaming another link over ``_current`` changes all names at once.
@@ -39,7 +39,7 @@ _STAGED = {POINTER: STAGED_POINTER}
 
 @dataclass(frozen=True)
 class Stage:
-    """The folder of a run under way, which no reader is led to yet."""
+    """The folder of a run in progress, which readers do not see yet."""
 
     output: Place
     name: str
@@ -67,7 +67,7 @@ class Stage:
 
 @contextmanager
 def staged(output: Place, run_id: str) -> Iterator[Stage]:
-    """Yield the folder of a run; it is removed again where the run stops before the switch."""
+    """Yield the folder of a run; it is removed if the run ends before the switch."""
     name = run_folder(run_id, current_run(output))
     stage = Stage(output, name, make_folder(output.child(name)), _links_work(output))
     try:
@@ -86,12 +86,12 @@ def current_run(output: Place) -> str | None:
 
 
 def check_names(output: Place, names: Sequence[str]) -> None:
-    """Refuse files of somebody else's that stand where a run would write.
+    """Refuse to replace files that this package did not write.
 
     Raises
     ------
     ConfigError
-        Where a name is taken, and nothing says that a run of this package wrote it.
+        If the run would write a file with the name of such a file.
     """
     linked = is_link(output.child(CURRENT))
     if not linked and (read_manifest(output) is not None or _has_runs(output)):
@@ -111,7 +111,7 @@ def _has_runs(output: Place) -> bool:
 
 
 def pointer_to(stage: Stage) -> bytes:
-    """Return the pointer for readers of tables: all of them stand in the folder of the run."""
+    """Return the pointer that leads readers of tables to the folder of the run."""
     return json.dumps({"run": stage.name, "format": LAKE}).encode()
 
 
@@ -121,7 +121,7 @@ def publish(stage: Stage, files: Sequence[str], tables: Sequence[str], engine: E
     Parameters
     ----------
     files, tables
-        Names in the folder of the run that also stand in the output; the manifest is among them.
+        Names in the folder of the run that also appear in the output; the manifest is one of them.
     """
     check_names(stage.output, files)
     if stage.links:
@@ -132,7 +132,7 @@ def publish(stage: Stage, files: Sequence[str], tables: Sequence[str], engine: E
 
 
 def tidy(output: Place) -> None:
-    """Remove what runs before the current one left, also one that was stopped after its switch."""
+    """Remove what earlier runs left, also if one of them was stopped after its switch."""
     current = current_run(output)
     if current is None:
         return
@@ -159,14 +159,14 @@ def _links_work(output: Place) -> bool:
 
 
 def _linked(output: Place, target: str) -> str:
-    """Make a link under a name that nobody reads; return its path."""
+    """Make a link with a temporary name; return its path."""
     path = output.child(f".{uuid.uuid4().hex}.part").path
     os.symlink(target, path)
     return path
 
 
 def _switch(stage: Stage, names: Sequence[str]) -> None:
-    """Lead all names to the run in one step; before it, new names are links to nothing."""
+    """Make all names lead to the run in one step; before it, new names are dangling links."""
     output = stage.output
     _clear(output, names)
     for name in names:
@@ -177,7 +177,7 @@ def _switch(stage: Stage, names: Sequence[str]) -> None:
 
 
 def _clear(output: Place, names: Sequence[str]) -> None:
-    """Remove what stands where links will, as an earlier version left it, its manifest first."""
+    """Remove what earlier versions wrote under names that become links, the manifest first."""
     before_links = not is_link(output.child(CURRENT))
     for name in (MANIFEST, *names):
         place = output.child(name)

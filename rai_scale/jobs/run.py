@@ -1,4 +1,4 @@
-"""Run a job: open its engine, keep its log, turn what happens into an exit code."""
+"""Run a job: open its engine, set up its log, and turn the outcome into an exit code."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, in words and as an exit code.
+    """The result of a job: its exit code and its message.
 
-    ``unread`` is how many things were not looked at (files, tables, columns, cells): such a run
-    ends as 2 at least, and ``warnings_ok`` does not turn that into 0.
+    ``unread`` is the number of files, tables, columns and cells that were not looked at. If there
+    are any, the exit code is at least 2, also with ``warnings_ok``.
     """
 
     exit_code: int
@@ -40,10 +40,10 @@ class Outcome:
 
 
 def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> Outcome:
-    """Run a job on the engine of its configuration; never raises for what can be foreseen.
+    """Run a job on the engine of its configuration; an error becomes an exit code.
 
     Exit codes: 0 finished; 1 a check or gate failed; 2 finished with warnings (0 where the
-    configuration has ``warnings_ok`` and everything was looked at); 3 it could not be run.
+    configuration has ``warnings_ok`` and everything was looked at); 3 it could not run.
     """
     try:
         with open_engine(config) as engine:
@@ -55,7 +55,7 @@ def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> O
     except Exception as error:
         # the message of another library may quote a value, its type cannot
         _LOG.error("the job stopped: %s at %s", type(error).__name__, _place(error))
-        return Outcome(ERROR, f"the job stopped on an unforeseen {type(error).__name__}.")
+        return Outcome(ERROR, f"the job stopped with an unexpected {type(error).__name__}.")
     if outcome.unread:
         note = f"not looked at: {outcome.unread:,} item(s); the report or the manifest names them"
         code = code_with_unread(outcome.exit_code, outcome.unread)
@@ -66,7 +66,7 @@ def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> O
 
 
 def code_with_unread(exit_code: int, unread: int) -> int:
-    """Return the exit code of a run in which so many things were not looked at."""
+    """Return the exit code of a run that did not look at this number of items."""
     return WARNINGS if exit_code == OK and unread else exit_code
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rai_scale.errors import ConfigError
 
 SECRET_PARAMETERS = ("key", "salt")
-"""Parameters of Presidio's operators that must not stand in a file."""
+"""Parameters of Presidio's operators that must not be written in a file."""
 
 _FORMS = "env:NAME, file:/path or databricks:scope/key"
 
@@ -21,12 +21,12 @@ def is_reference(value: object) -> bool:
 
 
 def resolve_secret(reference: str) -> str:
-    """Return the secret that a reference stands for.
+    """Return the secret that a reference points to.
 
     Raises
     ------
     ConfigError
-        If it is not there; the message holds the reference, never the secret.
+        If the secret is not found; the message has the reference, never the secret.
     """
     kind, _, name = reference.partition(":")
     if kind == "env":
@@ -55,7 +55,7 @@ def resolve_operators(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[
 
 
 def check_references(specs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise ``ValueError`` where a key or salt is written out instead of referred to."""
+    """Raise ``ValueError`` if a key or salt is written out instead of given as a reference."""
     for entity, spec in specs.items():
         for name in SECRET_PARAMETERS:
             if name in spec and not is_reference(spec[name]):

@@ -1,4 +1,4 @@
-"""YAML in which nothing is dropped without a word: a key that stands twice is refused."""
+"""A YAML reader that refuses a key that is given twice."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def load_yaml(text: str | bytes, where: str) -> Any:
     ----------
     text : str or bytes
     where : str
-        What the text is, for errors.
+        Name of the text in errors.
 
     Raises
     ------
     ConfigError
-        If it is no YAML, or a mapping has a key twice: YAML would keep the last and drop the
+        If it is not YAML, or a mapping has a key twice: YAML would keep the last value and drop the
         others. The message has line numbers and the key, and no value.
     """
     try:
@@ -45,7 +45,7 @@ class _RepeatedKey(Exception):
 
 class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        """Construct a mapping whose keys differ as written; what is merged may be overridden."""
+        """Construct a mapping without repeated keys; merged keys may be overridden."""
         lines: dict[Any, int] = {}
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             merge = key_node.tag == "tag:yaml.org,2002:merge"
@@ -55,8 +55,8 @@ class _StrictLoader(yaml.SafeLoader):
                 continue  # the base class has the error for it
             if key in lines:
                 raise _RepeatedKey(
-                    f"key {key!r:.{_SHOWN}} stands twice in one mapping, at line {lines[key]} and "
-                    f"at line {line}; only one of them would count. Join them or remove one."
+                    f"key {key!r:.{_SHOWN}} is given twice in one mapping, at line {lines[key]} "
+                    f"and at line {line}. Join the two or remove one."
                 )
             lines[key] = line
         return super().construct_mapping(node, deep)

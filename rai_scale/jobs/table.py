@@ -1,36 +1,93 @@
-"""All jobs: the commands, schemas and scripts are made from this table."""
+"""The table of all jobs, from which commands, schemas and scripts are made."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.job import Job
 
 
 @dataclass(frozen=True)
 class Argument:
-    """A key of the configuration that a command also takes as an option."""
+    """An option of a command that sets a key of the configuration.
+
+    Attributes
+    ----------
+    key : str
+        Name of the option.
+    help : str
+    many : bool
+        Whether it takes several values, repeated or separated by commas.
+    pairs : bool
+        Whether it takes ``NAME=VALUE``, repeated.
+    to : str
+        Dotted key of the configuration; by default ``key``.
+    """
 
     key: str
     help: str
     many: bool = False
+    pairs: bool = False
+    to: str = ""
+
+    def setting(self, given: Any) -> str:
+        """Return the ``--set`` that stands for a value of the option.
+
+        Raises
+        ------
+        ConfigError
+            If a value should be ``NAME=VALUE`` and is not.
+        """
+        if self.many:
+            given = [name for part in given for name in part.split(",")]
+        if self.pairs:
+            parts = [part.partition("=") for part in given]
+            if not all(name and value for name, _, value in parts):
+                raise ConfigError(f"--{self.key}: write it as NAME=VALUE.")
+            given = {name: value for name, _, value in parts}
+        return f"{self.to or self.key}={json.dumps(given)}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A job as a command: ``rai-scale NAME CONFIG.yaml``.
+    """A job as a command: ``rai-scale NAME CONFIG.yaml``, or ``rai-scale NAME INPUT`` with options.
 
-    ``arguments`` are what the simple case takes without YAML, ``rai-scale NAME SOURCE``; None where
-    a job cannot be said in a line. ``conf`` names its YAML and its schema.
+    Attributes
+    ----------
+    name : str
+    package : str
+        Folder of ``rai_scale/jobs``.
+    conf : str
+        Name of its YAML file and of its schema.
+    help : str
+    arguments : tuple of Argument
+    takes : str
+        What INPUT is, for ``--help``.
+    advises : bool
+        Whether ``--advise`` is an option.
     """
 
     name: str
     package: str
     conf: str
     help: str
-    arguments: tuple[Argument, ...] | None = ()
+    arguments: tuple[Argument, ...] = ()
+    takes: str = "a table or a folder of tables"
+    advises: bool = False
+
+    def values(self, given: str) -> dict[str, Any]:
+        """Return the first keys of a configuration without YAML, for the INPUT of the command."""
+        key = {"queries": [{"name": "result", "query": given}]}
+        return {**(key if self.takes == "a query" else {"source": given}), "output": self.output}
+
+    @property
+    def output(self) -> str:
+        """Folder that is written without YAML, if ``--output`` names no other."""
+        return f"out/{self.conf}"
 
     @property
     def job(self) -> Job[Any]:
@@ -39,51 +96,69 @@ class Entry:
         return found
 
 
-_TABLE = Argument("table", "Which table of the source, where there are several.")
+_TABLE = Argument("table", "Table of the source, if it holds several.")
 _Y_TRUE = Argument("y_true", "Column of true labels.")
 _Y_PRED = Argument("y_pred", "Column of predicted labels.")
 _FEATURES = Argument("features", "Columns that the model reads.", many=True)
-_SENSITIVE = Argument("sensitive_features", "Columns of the groups.", many=True)
+_SENSITIVE = Argument("sensitive_features", "Columns that name the groups.", many=True)
+_BUDGET = {
+    "ledger": "SQLAlchemy URL of the ledger, or a reference: env:NAME, file:/path, "
+    "databricks:scope/key.",
+    "scope": "Scope of the ledger that is charged.",
+    "analyst": "Name of the analyst who is charged.",
+    "epsilon": "Amount of epsilon.",
+    "delta": "Amount of delta.",
+}
 
 JOBS: tuple[Entry, ...] = (
     Entry(
         *("scan", "scan", "scan"),
-        "Find the personal data of a lake; exit code 1 if a gate fails.",
+        "Find the personal data in tables; exit code 1 if a gate fails.",
         (Argument("write_redact_config", "Write a proposed redaction to this file."),),
     ),
     Entry(
         *("redact", "redact", "redact"),
-        "Redact the tables of a lake; exit code 2 if rows were quarantined.",
+        "Redact personal data in tables; exit code 2 if rows were quarantined.",
         (
             Argument(
-                "columns", "Columns with personal texts, of a source of one table.", many=True
+                "columns",
+                "Columns of text with personal data, if the source is one table.",
+                many=True,
             ),
-            Argument("key_columns", "Columns that name a row in the findings.", many=True),
+            Argument("key_columns", "Columns that identify a row in the findings.", many=True),
         ),
     ),
     Entry(
         *("fairness", "fairness", "fairness"),
-        "Measure a model by group; exit code 1 if a gate fails.",
+        "Measure the predictions of a model by group; exit code 1 if a gate fails.",
         (_TABLE, _Y_TRUE, _Y_PRED, _SENSITIVE),
     ),
     Entry(
         *("balance", "balance", "balance"),
-        "Measure how evenly groups are represented, labelled and predicted.",
+        "Measure how balanced groups are in data and predictions; exit code 1 if a gate fails.",
         (_TABLE, _SENSITIVE, _Y_TRUE, _Y_PRED),
     ),
     Entry(
         *("private-sql", "private_sql", "private_sql"),
-        "Release private tables; exit code 1 if the budget is too small.",
-        None,
+        "Release private tables; exit code 1 if a gate fails or the budget is too small.",
+        (
+            Argument(
+                "table", "NAME=PATH of a table that the query names.", pairs=True, to="source"
+            ),
+            Argument("metadata", "YAML file of the tables' metadata, in smartnoise-sql's form."),
+            *(Argument(name, help, to=f"private.{name}") for name, help in _BUDGET.items()),
+        ),
+        takes="a query",
+        advises=True,
     ),
     Entry(
         *("explain", "explain", "explain"),
-        "Explain the predictions of a model for a table, and write a report.",
+        "Explain the predictions of a model for a table; exit code 1 if a gate fails.",
         (_TABLE, Argument("model", "File of the model."), _FEATURES),
     ),
     Entry(
         *("train-ebm", "glassbox", "ebm"),
-        "Train an Explainable Boosting Machine on a table, and write a report.",
+        "Train an Explainable Boosting Machine on a table; exit code 1 if a gate fails.",
         (_TABLE, _FEATURES, _Y_TRUE),
     ),
 )

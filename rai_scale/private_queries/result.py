@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError
+from rai_scale.gates import Figure
 from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.reservation import Release
 from rai_scale.private_queries.aggregates import ResultColumn
@@ -116,6 +117,21 @@ class PrivateRelease(Result):
         cost = spent(self._plan.budgeted.costs)
         known = {measure: amount for measure, amount in cost.items() if amount is not None}
         return {**known, "rows": float(len(self._frame))}
+
+    def _figures(self) -> dict[str, list[Figure]]:
+        """Return also the noisy values of each column with their intervals, one per row."""
+        frame, bounds = self._frame, self.intervals(shown=True)
+        names = [output.name for output in self._plan.shape.outputs if output.parts]
+        groups = [name for name in frame if name not in names]
+        places = frame[groups].astype(str).to_dict("records")
+        at = [", ".join(f"{name} = {value}" for name, value in place.items()) for place in places]
+        found = super()._figures()
+        for name in names:
+            values = pd.to_numeric(frame[name], errors="coerce").astype(float)
+            ends = (bounds[f"{name}_{end}"].astype(float) for end in ("low", "high"))
+            numbers = zip(values, *ends, at, strict=True)
+            found[name] = [Figure(value, low, high, at=at) for value, low, high, at in numbers]
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result, its columns' noise and the public facts as plain values."""

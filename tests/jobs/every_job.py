@@ -95,6 +95,14 @@ def _train(folder: Path) -> dict[str, Any]:
     return {"features": ["age"], "y_true": "y", "key_columns": ["id"], **fast}
 
 
+def _private_ebm(folder: Path) -> dict[str, Any]:
+    return {
+        **{"features": ["age"], "y_true": "y", "ebm_params": {"max_rounds": 5}},
+        **{"privacy_bounds": {"age": [0, 100]}, "classes": [0, 1]},
+        "private": _private(folder, scope="replaced", epsilon=1, delta=1e-6, privacy_unit="id"),
+    }
+
+
 JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "scan": ("scan", _scan),
     "redact": ("redact", _redact),
@@ -104,8 +112,12 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "private sql": ("private-sql", _private_sql),
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),
+    "private ebm": ("train-ebm", _private_ebm),
 }
 """Each command and its configuration, of the table in ``lake`` and into ``out``."""
+
+PRIVATE = {"private fairness": "people", "private sql": "people", "private ebm": "replaced"}
+"""The private jobs, with the scopes that they charge."""
 
 
 def set_up(name: str, folder: Path) -> list[str]:
@@ -113,6 +125,7 @@ def set_up(name: str, folder: Path) -> list[str]:
     make_table(folder / "lake", 1)
     ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", force_ephemeral=True)
     ledger.create_scope("people", epsilon=100, delta=1e-3)
+    ledger.create_scope("replaced", epsilon=100, delta=1e-3, neighbours="replace")
     command, values = JOBS[name]
     base = {"source": str(folder / "lake"), "output": str(folder / "out")}
     return [command, write_config(folder / "job.yaml", {**base, **values(folder)})]

@@ -101,7 +101,7 @@ def test_verify_finds_what_was_changed(book, tmp_path):
 
 WRONG = {
     "no ledger named": (["show"], "Missing option '--ledger'"),
-    "none is no ledger": (["show", "--ledger", "none"], "is no ledger"),
+    "none is no ledger": (["show", "--ledger", "none"], "means no ledger"),
     "no such variable": (["show", "--ledger", "env:NO_SUCH_LEDGER"], "variable is not set"),
     "no file there": (["show", "--ledger", "sqlite:////nowhere/l.db"], "no ledger at /nowhere"),
     "an object store": (["show", "--ledger", "s3://bucket/l.db"], "object store"),

@@ -9,12 +9,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.jobs.manifest import METRIC
+from rai_scale.jobs.metrics import METRIC
 from rai_scale.jobs.table import JOBS as ENTRIES
-from tests.jobs.every_job import JOBS, make_table, run_of, set_up
-from tests.jobs.small_lake import EMAIL, MODEL, cli, rows_of, state
-
-PRIVATE = ("private fairness", "private sql")
+from tests.jobs.every_job import JOBS, PRIVATE, make_table, run_of, set_up
+from tests.jobs.small_lake import EMAIL, MODEL, cli, rows_of, state, write_config
 
 
 def test_every_job_is_in_the_table_of_tests():
@@ -34,7 +32,7 @@ def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(name, tmp_path, mon
         patch.setattr(pq.ParquetFile, "iter_batches", reading)
         ran = cli(*command, "--dry-run")
     assert ran.code == 0, ran.text
-    assert "would read: people (parquet, 1 file(s))" in ran.out
+    assert "would read: people (parquet, 1 file)" in ran.out
     assert f"would write to {out}: " in ran.out
     assert ("would charge: nothing" in ran.out) == (name not in PRIVATE)
     assert ("epsilon" in ran.out) == (name in PRIVATE)
@@ -56,7 +54,7 @@ def test_the_manifest_of_every_job_has_the_one_schema(name, tmp_path):
     open_to_all = {"rows", "seconds", "started", "details", "metrics", "profile", "model_hash"}
     if name in PRIVATE:
         assert not open_to_all & set(manifest)
-        assert manifest["scope"] == "people"
+        assert manifest["scope"] == PRIVATE[name]
         return
     assert open_to_all <= set(manifest)
     (profile,) = manifest["profile"]
@@ -93,6 +91,28 @@ def test_the_simple_case_needs_no_yaml(tmp_path, monkeypatch):
     assert ran.code == 0, ran.text
 
 
+def test_a_private_query_needs_no_yaml(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_table(tmp_path / "lake", 1)
+    columns = {"id": {"type": "string", "private_id": True}, "sex": {"type": "string"}}
+    tables = {"": {"s": {"people": {"max_ids": 1, **columns}}}}
+    metadata = write_config(tmp_path / "meta.yaml", tables)
+    ledger = ("--ledger", "sqlite:///ledger.db")
+    cli("budget", "create-scope", "people", "--epsilon", "10", *ledger, "--force-ephemeral")
+    query = ("private-sql", "SELECT COUNT(*) AS n FROM s.people", "--metadata", metadata)
+    who = ("--scope", "people", "--analyst", "ann", "--epsilon", "1")
+    who += (*ledger, "--set", "private.force_ephemeral=true")
+    ran = cli(*query, "--table", "people=lake", *who, "--dry-run")
+    assert ran.code == 0, ran.text
+    assert "result: epsilon 1" in ran.out
+    ran = cli(*query, "--table", "people=lake", *who)
+    assert ran.code == 0, ran.text
+    released = pd.read_parquet(tmp_path / "out" / "private_sql" / "result.parquet")
+    assert list(released) == ["n"]
+    ran = cli(*query, "--table", "lake", *who)
+    assert (ran.code, "--table: write it as NAME=VALUE" in ran.err) == (3, True), ran.text
+
+
 def test_what_a_command_cannot_be_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_table(tmp_path / "lake", 1)
@@ -103,8 +123,10 @@ def test_what_a_command_cannot_be_asked(tmp_path, monkeypatch):
     assert (ran.code, "y_pred: is required and missing" in ran.err) == (3, True), ran.text
     ran = cli("balance", "lake", "--engine", "local", "--set", "engine=dask")
     assert (ran.code, "--set engine is given twice" in ran.err) == (3, True), ran.text
-    ran = cli("private-sql", "lake")
-    assert (ran.code, "lake: cannot be read" in ran.err) == (3, True), ran.text
+    ran = cli("private-sql", "SELECT 1", "--epsilon", "1")
+    assert (ran.code, "private.ledger: is required and missing" in ran.err) == (3, True), ran.text
+    ran = cli("private-sql", "lake.yaml")
+    assert (ran.code, "lake.yaml: cannot be read" in ran.err) == (3, True), ran.text
     assert not (tmp_path / "out").exists()
 
 

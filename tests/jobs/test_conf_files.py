@@ -107,7 +107,7 @@ def test_train_ebm_and_explain_the_model(lake, tmp_path):
     sets = {"source": lake, "output": tmp_path / "ebm"}
     ran = cli("train-ebm", CONF / "ebm.yaml", *as_options(sets))
     assert ran.code == 0, ran.text
-    assert "1 shard(s); auc 0." in ran.out
+    assert "1 shard; auc 0." in ran.out
     sets = {
         "source": lake,
         "output": tmp_path / "explain",

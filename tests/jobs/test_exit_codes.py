@@ -46,7 +46,7 @@ def test_ok(people, tmp_path):
         0,
         f"report: {tmp_path / 'out' / 'report.html'}",
     )
-    assert "1 tables, 3 rows: 1 of 3 columns hold personal data" in ran.out
+    assert "1 table, 3 rows: personal data in 1 of 3 columns" in ran.out
     ran = cli("redact", redact_config(people, tmp_path))
     assert (ran.code, "3 of 3 rows written, 5 values changed, 0 quarantined" in ran.out) == (
         0,
@@ -164,7 +164,7 @@ def test_an_error_in_the_middle(people, tmp_path, monkeypatch):
     config = scan_config(people, tmp_path, write_redact_config=str(tmp_path / "r.yaml"))
     ran = cli("scan", config)
     assert ran.code == 3
-    assert "the job stopped on an unforeseen RuntimeError" in ran.err
+    assert "the job stopped with an unexpected RuntimeError" in ran.err
     assert "at broken:" in ran.err
     assert EMAIL not in ran.text
     assert "Traceback" not in ran.text

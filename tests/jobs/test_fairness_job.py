@@ -183,7 +183,7 @@ def test_gates(lake, tmp_path, gate, code):
 
 WRONG = {
     "no such table": ({"table": "decision"}, "Did you mean 'decisions'?"),
-    "several tables": ({"table": None}, "holds 2 tables; name one"),
+    "several tables": ({"table": None}, "has 2 tables; name one"),
     "no such column": ({"y_pred": "pp"}, "columns not found: 'pp'"),
     "no such metric": ({"metrics": ["selection_rat"]}, "Did you mean 'selection_rate'?"),
     "no such disparity": ({"gates": [{"metric": "odds", "above": 1}]}, "unknown disparity"),

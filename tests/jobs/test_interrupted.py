@@ -10,14 +10,16 @@ from multiprocessing import get_context
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from rai_scale.jobs import job, publish
 from rai_scale.jobs.manifest import read_manifest
+from rai_scale.privacy import Ledger, open_ledger
 from rai_scale.tables.lock import only_run
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.pointer import RUN_PREFIX
 from tests.conftest import full
-from tests.jobs.every_job import JOBS, make_table, run_of, set_up
+from tests.jobs.every_job import JOBS, PRIVATE, make_table, run_of, set_up
 from tests.jobs.small_lake import cli, state
 
 
@@ -60,7 +62,7 @@ QUICK = ("balance", "private sql")
 
 
 def end_before(step: str, end: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
-    module, name, when = STEPS[step]
+    module, name, when = (STEPS | RELEASE_STEPS)[step]
     function, meant = getattr(module, name), when()
 
     def ending(*arguments: Any, **options: Any) -> Any:
@@ -118,6 +120,40 @@ def test_killed(name, tmp_path):
         assert len(list(out.glob("_run-*"))) == 2
     assert "already done" in cli(*command).out
     assert len(list(out.glob("_run-*"))) == 1
+
+
+RELEASE_STEPS = {
+    "the reading": (Ledger, "mark_reading", lambda: at_call(1)),
+    "the release": (Ledger, "store_release", lambda: at_call(1)),
+    "the first file": STEPS["the first file"],
+}
+"""The steps of a private run after its budget is reserved."""
+
+
+@pytest.mark.parametrize("step", RELEASE_STEPS)
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_private_run_that_was_killed_is_charged_once(name, step, tmp_path):
+    command, out = set_up(name, tmp_path), tmp_path / "out"
+    processes = get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    process = processes.Process(target=killed, args=(step, command))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    assert read_manifest(place_of(str(out))) is None
+
+    address = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with create_engine(address).begin() as connection:  # a minute has passed
+        connection.execute(text("UPDATE rai_scale_leases SET until = 0"))
+    ledger = open_ledger(address, force_ephemeral=True)
+    charged = ledger.budget(PRIVATE[name])["spent"].tolist()
+    assert max(charged) > 0
+    ran = cli(*command)
+    assert ran.code == 0, ran.text
+    run_of(out)
+    assert ledger.budget(PRIVATE[name])["spent"].tolist() == charged
+    kinds = ledger.history(PRIVATE[name])["kind"].tolist()
+    assert (kinds.count("reserved"), kinds.count("released")) == (1, 1)
 
 
 WRITES = ("replace", "symlink", "unlink", "rename", "mkdir", "rmdir")

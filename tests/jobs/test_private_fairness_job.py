@@ -226,7 +226,7 @@ WRONG = {
     "nothing declared": ({"declared": None}, {}, "private and declared"),
     "no unit": ({}, {"privacy_unit": None}, "private.privacy_unit is missing"),
     "an old key": ({}, {"groups": {}}, "private.groups: is now called declared.groups"),
-    "another positive label": ({"pos_label": "yes"}, {}, "not among declared.labels"),
+    "another positive label": ({"pos_label": "yes"}, {}, "not one of declared.labels"),
     "both budgets": ({}, {"rho": 1.0}, "exactly one of epsilon and rho"),
     "no such unit": ({}, {"privacy_unit": "persn"}, "Did you mean 'person'"),
     "no such scope": ({}, {"scope": "peopl"}, "Did you mean 'people'?"),

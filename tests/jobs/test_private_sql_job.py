@@ -306,7 +306,7 @@ def test_advice_is_an_epsilon_that_keeps_its_word(tmp_path):
     assert " 8 " in ran.out.splitlines()[5]
     ran = cli("private-sql", config(tmp_path / "visits", tmp_path), "--advise", "sum(cost)=1000")
     assert "for an expected error of sum(cost) 1000 it takes epsilon" in ran.out
-    assert "no column of this query is meant" in ran.out
+    assert "does not match a column of this query" in ran.out
     assert cli("private-sql", path, "--advise", "-1").code == 3
 
 
@@ -358,7 +358,7 @@ WRONG = {
     ),
     "no delta": ({"delta": 0}, "query 'by_ward': "),
     "two queries of one name": ({"queries": [QUERIES[0], QUERIES[0]]}, "must differ"),
-    "a path as a name": ({"queries": [{**QUERIES[0], "name": "../x"}]}, "it names a file"),
+    "a path as a name": ({"queries": [{**QUERIES[0], "name": "../x"}]}, "it is the name of a file"),
     "a refused query": (
         {"queries": [{"name": "who", "query": "SELECT patient FROM clinic.visits"}]},
         "query 'who': ",

@@ -6,18 +6,21 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.redact import table as redact_table
+from rai_scale.tables import read_table
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.pointer import read_pointer
 from tests.jobs.every_job import run_of
 from tests.jobs.small_lake import (
     CLI,
     EMAIL,
+    LOCAL,
     cli,
     people_config,
     rows_of,
@@ -113,19 +116,29 @@ def test_the_steps_are_all_there_are(people, tmp_path, monkeypatch):
     assert counts == asked
 
 
+def delta_rows(out: Path, name: str) -> list[str]:
+    return sorted(map(str, read_table(str(out / name), LOCAL).to_arrow_table().to_pylist()))
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_delta_tables_are_each_old_or_new(people, tmp_path, monkeypatch, number):
+def test_delta_tables_are_all_old_or_all_new(people, tmp_path, monkeypatch, number):
     pytest.importorskip("deltalake")
     out = tmp_path / "out"
     config = write_config(tmp_path / "r.yaml", people_config(people, out, format="delta"))
+    names = ("people", "_findings/people", "_quarantine/people")
+    with monkeypatch.context() as patch:
+        stop_at_call(patch, redact_table, "write_table", number)
+        with pytest.raises(Stopped):
+            cli("redact", config)
+    assert not [name for name in names if (out / name).exists()]
     assert cli("redact", config).code == 0
-    old = list(rows_of(out, "people")["note"])
+    old = [delta_rows(out, name) for name in names]
     change(people)
     with monkeypatch.context() as patch:
         stop_at_call(patch, redact_table, "write_table", number)
         with pytest.raises(Stopped):
             cli("redact", config)
-    assert list(rows_of(out, "people")["note"]) == old
+    assert [delta_rows(out, name) for name in names] == old
     assert len(list(out.glob("_run-*"))) == 1
     assert cli("redact", config).code == 0
     assert list(rows_of(out, "people")["note"]) == NEW

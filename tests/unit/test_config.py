@@ -156,7 +156,7 @@ def test_a_file_that_is_no_configuration(tmp_path, text, said):
 )
 def test_a_key_that_stands_twice_is_refused_wherever_yaml_is_read(tmp_path, text, key, lines):
     """One of the two would count and the other be dropped: a table, a gate, a privacy unit."""
-    said = f"key {key} stands twice in one mapping, at line {lines[0]} and at line {lines[1]};"
+    said = f"key {key} is given twice in one mapping, at line {lines[0]} and at line {lines[1]};"
     assert message(tmp_path, "scan", text).startswith(f"/job.yaml: {said}")
     (tmp_path / "metadata.yaml").write_text(text)
     with pytest.raises(ConfigError, match=re.escape(said)):
@@ -166,8 +166,8 @@ def test_a_key_that_stands_twice_is_refused_wherever_yaml_is_read(tmp_path, text
 def test_a_key_that_stands_twice_in_an_override_is_refused(tmp_path):
     twice = "{model: a, model: b}"
     said = message(tmp_path, "scan", SCAN, [f"analyzer={twice}"])
-    assert said.startswith("--set analyzer: key 'model' stands twice")
-    assert "stands twice" in message(tmp_path, "scan", SCAN, (), {"RAI_SCALE__ANALYZER": twice})
+    assert said.startswith("--set analyzer: key 'model' is given twice")
+    assert "is given twice" in message(tmp_path, "scan", SCAN, (), {"RAI_SCALE__ANALYZER": twice})
 
 
 def test_a_merge_may_be_overridden(tmp_path):
@@ -213,7 +213,7 @@ def test_set_wins_over_the_environment_and_that_over_the_file(tmp_path):
 
 def test_a_key_that_is_set_twice_is_refused(tmp_path):
     said = message(tmp_path, "scan", SCAN, ["random_state=3", "engine=dask", "random_state = 3"])
-    assert said == "--set random_state is given twice; only one of them would count."
+    assert said == "--set random_state is given twice; give it once."
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,9 @@ def test_an_override_that_is_wrong_is_named(tmp_path):
         message(tmp_path, "scan", SCAN, ["random_state"])
         == "--set 'random_state': write it as a.b=value."
     )
-    assert "holds a value, not further keys" in message(tmp_path, "scan", SCAN, ["source.a=1"])
+    assert "is a value and has no keys of its own" in message(
+        tmp_path, "scan", SCAN, ["source.a=1"]
+    )
     assert "not valid YAML" in message(tmp_path, "scan", SCAN, ["random_state=[1"])
 
 

@@ -41,8 +41,8 @@ def test_gates(values, limits, judged_by, fails):
         ({"metric": "gap", "above": NAN}, "finite"),
         ({"metric": "gap", "above": True}, "finite"),
         ({"metric": "gap", "abovee": 0.1}, "Did you mean 'above'"),
-        ({"above": 0.1}, "names a metric"),
-        ("gap", "plain values"),
+        ({"above": 0.1}, "needs a metric"),
+        ("gap", "a mapping of its fields"),
     ],
 )
 def test_what_is_no_gate(given, said):

@@ -31,15 +31,15 @@ def lake(tmp_path):
 @pytest.mark.parametrize(
     ("output", "more", "said"),
     [
-        ("lake", {}, "is the source itself"),
-        ("link", {}, "is the source itself"),
-        ("lake/../lake", {}, "is the source itself"),
-        ("lake/out", {}, "lies inside of source"),
-        ("link/out", {}, "lies inside of source"),
-        ("", {}, "holds source"),
-        ("out", {"source": "out/_run-a/t"}, "holds source"),
-        ("out", {"ledger": "out/ledger.db"}, "ledger: .* lies inside of output"),
-        ("out", {"restricted_log": "link/deep/x.log"}, "restricted_log: .* lies inside of source"),
+        ("lake", {}, "is the same as source"),
+        ("link", {}, "is the same as source"),
+        ("lake/../lake", {}, "is the same as source"),
+        ("lake/out", {}, "is inside source"),
+        ("link/out", {}, "is inside source"),
+        ("", {}, "contains source"),
+        ("out", {"source": "out/_run-a/t"}, "contains source"),
+        ("out", {"ledger": "out/ledger.db"}, "ledger: .* is inside output"),
+        ("out", {"restricted_log": "link/deep/x.log"}, "restricted_log: .* is inside source"),
     ],
 )
 def test_paths_that_must_be_apart(lake, output, more, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +26,26 @@ HEADLINES = {
 """What a run is compared by: the worst of all groups, without a sign."""
 
 TITLE = "Balance between groups"
+
+
+def headlines(features: Sequence[str]) -> list[str]:
+    """Return the names of the numbers that a run over these sensitive features may have."""
+    families = [family for family in HEADLINES if family != "overall"]
+    places: list[tuple[str | None, list[str]]] = [(name, families) for name in features]
+    places += [(" x ".join(features), ["aggregate_balance"])] if len(features) > 1 else []
+    return [
+        _headline(family, feature, measure)
+        for feature, families in [*places, (None, ["overall"])]
+        for family in families
+        for measure in HEADLINES[family]
+    ]
+
+
+def _headline(family: str, feature: str | None, measure: str) -> str:
+    prefix = "min_" if measure == "DI" else ""
+    if REGISTRY[family][measure].low < 0:
+        prefix = "max_abs_"
+    return f"{prefix}{measure}" if feature is None else f"{feature}.{prefix}{measure}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,12 +126,10 @@ class BalanceResult(Result):
         for family, feature, group, name, value in self.measures[names].itertuples(index=False):
             if name not in HEADLINES.get(family, ()):
                 continue
-            prefix = "min_" if name == "DI" else ""
-            if REGISTRY[family][name].low < 0:
-                prefix = "max_abs_"
-            key = f"{prefix}{name}" if feature is None else f"{feature}.{prefix}{name}"
             at = "" if group is None else f"group {group}"
-            found.setdefault(key, []).append(Figure(float(abs(value)), at=at))
+            found.setdefault(_headline(family, feature, name), []).append(
+                Figure(float(abs(value)), at=at)
+            )
         return found
 
     def to_dict(self) -> dict[str, Any]:

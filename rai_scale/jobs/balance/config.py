@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import Field
 
-from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 
 
@@ -25,4 +24,3 @@ class BalanceJob(JobConfig):
     sample_weight: str | None = None
     epsilon: float = Field(1.0, ge=0)
     alpha: float = 2.0
-    gates: tuple[Gate, ...] = ()

@@ -1,4 +1,4 @@
-"""The balance job: how evenly groups are represented, labelled and predicted, and a report."""
+"""The balance job: how balanced groups are in data and predictions, a report, and gates."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import replace
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
+from rai_scale.fairness.data_balance.result import headlines
 from rai_scale.fairness.data_balance.run import balance
+from rai_scale.gates import check_metrics, status_of
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.inputs import Inputs, one_table_of
-from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of, shares_of
+from rai_scale.jobs.table_files import table_files
+from rai_scale.reports.balance import render_balance
 from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.read import read_table
 
 
 def compute(config: BalanceJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Count once; the measures, ``balance.json`` and the report come from one result."""
-    own = {*JobConfig.model_fields, "source", "table", "gates"}
+    """Count the rows once; all files are made from one result."""
+    own = {*JobConfig.model_fields, "source", "table"}
     options = {name: getattr(config, name) for name in BalanceJob.model_fields if name not in own}
-    result = balance(
-        read_table(inputs.table, engine),
-        **options,
-    )
+    result = balance(read_table(inputs.table, engine), **options)
     result = replace(result, title=config.title or f"Balance of {inputs.table.name}")
     rows = int(result.counts["rows"].sum())
     gates = result.gates(*config.gates) if config.gates else []
-    failed = tuple(f"{g['name']}: {g['detail']}" for g in gates if not g["passed"])
     plain: dict[str, Any] = {**result.to_dict(), "gates": gates}
-    plain["run"] = run.facts("failed" if failed else "ok", table=inputs.table.name)
+    plain["run"] = run.facts(status_of(gates), table=inputs.table.name)
     tables = {"measures": result.measures, "groups": result.groups}
     shares = {
         str(name): shares_of(part["group"], part["rows"])
@@ -38,12 +38,12 @@ def compute(config: BalanceJob, engine: Engine, inputs: Inputs, run: Run) -> Don
     return Done(
         message=f"{rows:,} rows in {len(result.groups)} groups, {len(result.measures)} measures",
         files={**table_files(tables), "balance.json": json_text(plain).encode()},
-        page=result.to_html(),
-        status="failed" if failed else "ok",
-        notes=(*failed, *result.notes),
+        page=render_balance(plain),
+        gates=gates,
+        notes=result.notes,
         unread=inputs.unread,
         rows={"in": rows, "out": rows, "quarantined": 0, "skipped": 0},
-        details={"settings": result.settings, "gates": gates},
+        details={"settings": result.settings},
         profile=(profile_of(inputs.table, categories=shares),),
         metrics=result.metrics(),
     )
@@ -55,4 +55,5 @@ JOB = Job(
     lambda config, engine: one_table_of(config.source, config.table, engine, "numpy", "scipy"),
     compute,
     writes=("measures.parquet", "groups.parquet", "balance.json", "report.html"),
+    check_gates=lambda config, _: check_metrics(config.gates, headlines(config.sensitive_features)),
 )

@@ -1,8 +1,7 @@
-"""``rai-scale budget``: make scopes, grant, show what is left and what happened, verify."""
+"""``rai-scale budget``: create scopes, grant budgets, show balances and events, verify."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,6 +14,7 @@ from rich.table import Table
 from rai_scale.errors import ConfigError, one_line
 from rai_scale.jobs.ledgers import open_named
 from rai_scale.jobs.run import FAILED_CHECK
+from rai_scale.statistics.json_values import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 _OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _WIDE = 1000
-"""Columns of text: a table that is cut to a terminal's width says nothing in a log."""
+"""Width of tables in characters, so that a log shows them whole."""
 
 LedgerAddress = Annotated[
     str,
@@ -41,21 +41,23 @@ LedgerAddress = Annotated[
 Force = Annotated[
     bool,
     typer.Option(
-        "--force-ephemeral", help="Accept a SQLite file that does not outlive the job (for tests)."
+        "--force-ephemeral", help="Accept a SQLite file that is lost with the machine (for tests)."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Analyst = Annotated[str | None, typer.Option(help="Name of an analyst.")]
-Dataset = Annotated[str | None, typer.Option(help="Name of a dataset.")]
+Analyst = Annotated[str | None, typer.Option(help="Name of the analyst.")]
+Dataset = Annotated[str | None, typer.Option(help="Name of the dataset.")]
 # amounts are texts, so that 0.1 is 0.1
 Epsilon = Annotated[str | None, typer.Option(help="Amount of epsilon.")]
 Delta = Annotated[str, typer.Option(help="Amount of delta.")]
-Rho = Annotated[str | None, typer.Option(help="Amount of rho, where a scope counts in zCDP.")]
+Rho = Annotated[str | None, typer.Option(help="Amount of rho, for a scope that counts in zCDP.")]
 
 
 @app.command(name="create-scope")
 def create_scope(
-    name: Annotated[str, typer.Argument(help="Population whose members are protected.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the population whose members are protected.")
+    ],
     *,
     ledger: LedgerAddress,
     epsilon: Epsilon = None,
@@ -67,7 +69,7 @@ def create_scope(
     ] = "add-remove",
     force_ephemeral: Force = False,
 ) -> None:
-    """Make a scope with a cap that never refreshes; rho makes it count in zCDP."""
+    """Create a scope with a cap that is never renewed; with --rho it counts in zCDP."""
     book = _open(ledger, force_ephemeral, may_be_new=True)
     accounting: Any = "zcdp" if rho is not None else "epsilon-delta"
     relation: Any = neighbours
@@ -88,11 +90,11 @@ def grant(
     delta: Delta = "0",
     rho: Rho = None,
     window_days: Annotated[
-        float | None, typer.Option(min=1e-4, help="Count only charges of the last so many days.")
+        float | None, typer.Option(min=1e-4, help="Count only the charges of the last N days.")
     ] = None,
     force_ephemeral: Force = False,
 ) -> None:
-    """Allow an analyst, or all, to spend within a scope; an amount of 0 takes a grant back."""
+    """Allow one analyst, or all, to spend within a scope; an amount of 0 revokes a grant."""
     book = _open(ledger, force_ephemeral)
     window = None if window_days is None else timedelta(days=window_days)
     book.grant(
@@ -109,32 +111,32 @@ def grant(
 
 @app.command()
 def show(
-    scope: Annotated[str | None, typer.Argument(help="One scope only.")] = None,
+    scope: Annotated[str | None, typer.Argument(help="Show this scope only.")] = None,
     *,
     ledger: LedgerAddress,
     pld_delta: Annotated[
         float | None,
-        typer.Option(help="Delta of the tighter figure; by default that of the scope's cap."),
+        typer.Option(help="Delta of the tighter epsilon; by default that of the scope's cap."),
     ] = None,
     as_json: AsJson = False,
     force_ephemeral: Force = False,
 ) -> None:
     """Show caps and grants: what was spent and what remains.
 
-    Beside the sums that are enforced stands the tighter epsilon by privacy loss distributions.
+    The sums are enforced. The tighter epsilon from privacy loss distributions is for information.
     """
     book = _open(ledger, force_ephemeral)
     frame = book.budget(scope)
     names = list(dict.fromkeys(frame["scope"]))
     tighter = {name: found for name in names if (found := _tighter(book, name, pld_delta))}
     if as_json:
-        _print_json({"limits": _records(frame), "pld": tighter})
+        _print_json({"limits": frame, "pld": tighter})
         return
     _print_table(frame)
     for name, found in tighter.items():
-        value = "above every bound" if found["epsilon"] is None else f"{found['epsilon']:.6g}"
+        value = "without a bound" if found["epsilon"] is None else f"{found['epsilon']:.6g}"
         _OUT.print(
-            f"{name}: epsilon {value} at delta {found['delta']:g} by privacy loss distributions "
+            f"{name}: epsilon {value} at delta {found['delta']:g} from privacy loss distributions "
             "(reported, not enforced)",
             markup=False,
         )
@@ -142,7 +144,7 @@ def show(
 
 @app.command()
 def history(
-    scope: Annotated[str | None, typer.Argument(help="One scope only.")] = None,
+    scope: Annotated[str | None, typer.Argument(help="Show this scope only.")] = None,
     *,
     ledger: LedgerAddress,
     analyst: Analyst = None,
@@ -150,13 +152,13 @@ def history(
     as_json: AsJson = False,
     force_ephemeral: Force = False,
 ) -> None:
-    """Show what happened, oldest first."""
+    """Show all events, the oldest first."""
     book = _open(ledger, force_ephemeral)
     if scope is not None:
-        book.budget(scope)  # a scope that is not there is an error, with a hint
+        book.budget(scope)  # raises for an unknown scope
     frame = book.history(scope, analyst=analyst, dataset=dataset)
     if as_json:
-        _print_json({"events": _records(frame)})
+        _print_json({"events": frame})
         return
     frame = frame.assign(at=frame["at"].dt.strftime("%Y-%m-%d %H:%M:%S"))
     _print_table(frame.drop(columns=["reservation", "attempt", "query_hash", "query"]))
@@ -166,12 +168,12 @@ def history(
 def verify(
     ledger: LedgerAddress,
     anchor: Annotated[
-        str | None, typer.Option(help="The anchor of an earlier verification, kept elsewhere.")
+        str | None, typer.Option(help="The anchor that an earlier verification printed.")
     ] = None,
     as_json: AsJson = False,
     force_ephemeral: Force = False,
 ) -> None:
-    """Look for changed, removed and inserted rows; exit code 1 if there are any."""
+    """Look for rows that were changed, removed or inserted; exit code 1 if there are any."""
     found = _open(ledger, force_ephemeral).verify(anchor)
     if as_json:
         _print_json(
@@ -193,17 +195,17 @@ def verify(
 
 def _open(address: str, force: bool, may_be_new: bool = False) -> Ledger:
     if address == "none":
-        raise ConfigError("'none' is no ledger: nothing is kept there. Give a SQLAlchemy URL.")
+        raise ConfigError("'none' means no ledger, so there is no budget. Give a SQLAlchemy URL.")
     found = open_named(address, force_ephemeral=force, may_be_new=may_be_new)
     from rai_scale.privacy.ledger.ledger import Ledger
 
     if not isinstance(found, Ledger):
-        raise ConfigError("the reference leads to 'none', which is no ledger.")
+        raise ConfigError("the reference resolves to 'none', which means no ledger.")
     return found
 
 
 def _tighter(book: Ledger, scope: str, delta: float | None) -> dict[str, float | None] | None:
-    """Return the tighter epsilon of a scope, None where no delta is known or nothing was spent."""
+    """Return the tighter epsilon of a scope; None without a delta or before anything is spent."""
     caps = book.budget(scope)
     caps = caps[caps["limit"] == "hard cap"]
     if delta is None:
@@ -214,15 +216,8 @@ def _tighter(book: Ledger, scope: str, delta: float | None) -> dict[str, float |
     return {"epsilon": epsilon if epsilon < float("inf") else None, "delta": delta}
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(
-        frame.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15)
-    )
-    return found
-
-
 def _print_json(value: Any) -> None:
-    _OUT.print(json.dumps(value, indent=1, ensure_ascii=False), markup=False)
+    _OUT.print(json_text(value), markup=False)
 
 
 def _print_table(frame: pd.DataFrame) -> None:

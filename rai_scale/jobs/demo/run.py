@@ -1,4 +1,4 @@
-"""Find, decide, redact, prove: the main job on a sample lake, and one report over all of it."""
+"""Scan, redact and verify a sample lake, with one report on all of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DemoJob(EngineConfig):
 
 
 def run(config: DemoJob, engine: Engine) -> Outcome:
-    """Run the four steps in ``directory``; each is the job that a user would run."""
+    """Run the steps in ``directory``; each is a job as a user would run it."""
     started, clock = datetime.now(UTC), time.monotonic()
     home = place_of(config.directory)
     lake = home.child("lake").url
@@ -106,7 +106,7 @@ def _scan(
 def _plan(place: Any, output: str, config: DemoJob) -> RedactJob:
     with place.open(compression=None) as file:
         values = load_yaml(file.read(), place.url)
-    # one over-long cell or one corrupt line is a large part of a small table
+    # in a small table, one long cell or corrupt line is a large share of the rows
     allowed = min(1.0, max(0.05, 2 / config.rows))
     values |= {"output": output, "engine": config.engine, "max_error_ratio": allowed}
     return check_config(RedactJob, values, place.url)

@@ -18,9 +18,9 @@ EXPLAINED = "explained"
 
 
 class Permutation(Frozen):
-    """Permutation importance: by how much a score gets worse when a feature is shuffled.
+    """Permutation importance: how much a score gets worse when a feature is shuffled.
 
-    ``scoring`` is scikit-learn's name of a score; by default accuracy, or R2.
+    ``scoring`` is the name of a score in scikit-learn; by default accuracy, or R2.
     """
 
     y_true: str
@@ -78,11 +78,11 @@ def _background_block(value: Any) -> Any:
 class ExplainJob(JobConfig):
     """Configuration of ``rai-scale explain``.
 
-    ``model`` is a path, or a block with its ``path``. ``row_pages`` writes so many rows with their
-    values, and their keys, into report and result: personal data, if the table holds any.
-    ``reasons`` adds a text with so many reasons to each explained row. ``partial_dependence`` names
-    features, and pairs of them as lists of two; the grid of a pair has at most ten points per
-    feature.
+    ``model`` is a path, or a block with its ``path``. ``row_pages`` is the number of rows that are
+    written with their values and keys into report and result: personal data, if the table has any.
+    ``reasons`` is the number of reasons in a text that is added to each explained row.
+    ``partial_dependence`` names features, and pairs of them as lists of two; the grid of a pair has
+    at most ten points per feature.
     """
 
     old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -129,5 +129,5 @@ class ExplainJob(JobConfig):
         if any(len(set(term)) < len(term) for term in terms):
             raise ValueError("partial_dependence: a pair must be of two different features")
         if self.sobol & (self.sobol - 1):
-            raise ValueError("sobol is a number of base samples and must be a power of two")
+            raise ValueError("sobol, the number of base samples, must be a power of two")
         return self

@@ -1,4 +1,4 @@
-"""Partial dependence in an explain job: curves with lines of single rows, and pairs."""
+"""Partial dependence in an explain job: curves, lines of single rows, and pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rai_scale.jobs.explain.config import ExplainJob
 
 PAIR_POINTS = 10
-"""Grid points per feature of a pair; each pair of points is a prediction of every row."""
+"""Grid points per feature of a pair; every row is predicted at each pair of points."""
 
 
 def dependence_curves(
@@ -79,10 +79,10 @@ def _short(value: float) -> str:
 
 
 def single_terms(config: ExplainJob) -> list[str]:
-    """Return the features whose dependence is asked for."""
+    """Return the single features of ``partial_dependence``."""
     return [term for term in config.partial_dependence if isinstance(term, str)]
 
 
 def pair_terms(config: ExplainJob) -> list[tuple[str, str]]:
-    """Return the pairs whose dependence is asked for."""
+    """Return the pairs of features of ``partial_dependence``."""
     return [term for term in config.partial_dependence if not isinstance(term, str)]

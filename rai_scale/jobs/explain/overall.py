@@ -1,4 +1,4 @@
-"""What an explain job says over all rows: sensitivity, permutation, importance."""
+"""Results of an explain job over all rows: sensitivity, permutation, importance."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def morris_table(config: ExplainJob, frame: Any, model: Any, asked: dict[str, An
 def sobol_tables(
     config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the shares of features, and those of pairs beyond their features' own.
+    """Return the Sobol indices of features, and those of pairs.
 
     The first has ``feature``, ``class``, ``value`` (the total index) with ``low`` and ``high``, and
     ``first`` (the first-order index); the second ``first``, ``second``, ``class``, ``S2`` and
@@ -60,7 +60,7 @@ def sobol_tables(
 def permutation_table(
     config: ExplainJob, frame: Any, model: Any, asked: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return ``feature``, ``value``, ``low`` and ``high``: the range over the repeats."""
+    """Return ``feature`` and ``value``, and ``low`` and ``high``, the range over the repeats."""
     assert config.permutation is not None
     found = permutation_importance(
         frame,
@@ -112,13 +112,14 @@ def importance_tables(
 
 def _renamed(table: pd.DataFrame, label: str) -> pd.DataFrame:
     names = {"mean_abs": "value", "lower": "low", "upper": "high"}
-    table = table.rename(columns=names).assign(**{"class": label})
-    kept = ["class", "feature", "value", "low", "high", "mean", "rows"]
+    variance = table["std_error"] ** 2 + table["sampling_error"] ** 2
+    table = table.rename(columns=names).assign(**{"class": label, "variance": variance})
+    kept = ["class", "feature", "value", "low", "high", "mean", "rows", "variance"]
     return table[["group", *kept] if "group" in table else kept]
 
 
 def check_groups(engine: Engine, frame: Any, names: tuple[str, ...]) -> None:
-    """Raise :class:`ConfigError` where groups cannot be compared, before anything is written."""
+    """Raise :class:`ConfigError` if groups cannot be compared."""
     for name in names:
         try:
             counted = engine.group_counts(frame, [name], limit=MOST_GROUPS)

@@ -1,4 +1,4 @@
-"""The parts of an explain job: the lazy explained table, then what is said over all its rows."""
+"""The parts of an explain job: the lazy explained table, and the results over all its rows."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
     from rai_scale.jobs.explain.config import ExplainJob
 
 SHAP_LIMITS = (
-    "The values say what the model does, not what is true of the world: a feature that moves the "
-    "prediction need not cause the outcome, and changing it need not change the outcome.",
-    "Features that go together share what either could tell. Values of one feature are replaced "
-    "without regard to the others, so the model is also asked about rows that cannot exist.",
+    "The values describe the model, not the world: a feature that moves the prediction need not "
+    "cause the outcome, and changing it need not change the outcome.",
+    "Correlated features share their importance. Values of one feature are replaced independently "
+    "of the others, so that the model also predicts rows that cannot exist.",
     "All values are relative to the background rows; another background gives other values.",
 )
 LIME_LIMITS = (
-    "A local linear model is fitted around each row; how well it fits differs from row to row, and "
+    "A local linear model is fitted around each row. Its fit differs from row to row, and "
     "its values do not add up to the prediction.",
 )
 GROUP_LIMIT = (
-    "That the reasons differ between groups does not show unfair treatment, and equal reasons do "
-    "not show fair treatment: groups may differ in the features themselves."
+    "Different reasons between groups do not prove unfair treatment, and equal reasons do not "
+    "prove fair treatment: groups may differ in the features themselves."
 )
 
 UNEXPLAINED_NOTE = (
-    "{:,} of {:,} rows have no explanation (column explained_by), because TreeSHAP's values do not "
-    "add up to their predictions: the model reads some values otherwise than shap does. They are "
-    "not in the importance; method: kernel_shap explains them."
+    "{:,} of {:,} rows have no explanation (column explained_by), because their TreeSHAP values "
+    "do not add up to the predictions: the model treats some values differently than shap does. "
+    "They are left out of the importance; method: kernel_shap explains them."
 )
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What is known so far of an explanation, in plain values but for the lazy table.
+    """An explanation in progress: the lazy table, and plain values.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Parts:
     notes: list[str] = field(default_factory=list)
 
     def after_writing(self, config: ExplainJob, engine: Engine, written: Any) -> Parts:
-        """Add what is computed from the written table, so that nothing is explained twice."""
+        """Add the results that are computed from the written table."""
         counted = engine.group_counts(written, ["explained_by"]).to_pylist()
         rows = sum(group["count"] for group in counted)
         without = sum(g["count"] for g in counted if g["explained_by"] != self.method["name"])
@@ -107,7 +107,7 @@ class Parts:
         return replace(self, rows=rows, tables=tables, found=found, notes=notes)
 
     def report(self, config: ExplainJob) -> dict[str, Any]:
-        """Return the report but for title and run."""
+        """Return the report without title and run."""
         return {
             "settings": self.settings,
             "method": self.method,
@@ -119,12 +119,12 @@ class Parts:
 
 
 def explain_parts(config: ExplainJob, engine: Engine, frame: Any, given: Any) -> Parts:
-    """Plan the explained table, and compute what needs the model and the source.
+    """Plan the explained table, and compute the results that need the model and the source.
 
     Parameters
     ----------
     given : frame or None
-        The background's table.
+        The table of the background.
     """
     names = engine.columns(frame)
     y_true = [] if config.permutation is None else [config.permutation.y_true]

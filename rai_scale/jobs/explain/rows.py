@@ -1,4 +1,4 @@
-"""Single rows of an explain job: drawn by a keyed hash, explained as in the table, with values."""
+"""Single rows of an explain job, drawn by a keyed hash, with their values and explanations."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rai_scale.jobs.explain.config import ExplainJob
 
 ROWS_SEED = 2_000_003
-"""Rows that are shown are drawn by another hash than background rows are."""
+"""Added to the random state, so that other rows are drawn than for the background."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """Table function: the rows whose explanations are numbers."""
+    """Table function: keeps the rows whose explanations are finite numbers."""
 
     columns: tuple[str, ...]
     cheap = True
@@ -44,7 +44,7 @@ def sampled_rows(
 ) -> list[dict[str, Any]]:
     """Return ``config.row_pages`` rows with their values and contributions.
 
-    The draws of a row depend on its key only, so that the numbers are those of the table.
+    The random draws for a row depend on its key only, so that its values equal those of the table.
     """
     columns = list(dict.fromkeys([*config.key_columns, *config.features, *(kept or [])]))
     table = sample_rows(

@@ -1,17 +1,21 @@
-"""The explain job: a model and a table in; explained rows, importance and a report out."""
+"""The explain job: explanations of the predictions for each row, importance, and a report."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
+from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.explain.config import EXPLAINED, ExplainJob
 from rai_scale.jobs.inputs import Inputs, content_hash, one_table_of
-from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.metrics import BY_GROUP, metric_figures
 from rai_scale.jobs.profile import profile_of
+from rai_scale.jobs.table_files import table_files
 from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.ownership import remove_folder
@@ -24,7 +28,7 @@ _PACKAGES = ("shap", "interpret-core", "SALib", "scikit-learn", "numpy")
 
 
 def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
-    """Find the table and that of the background; the content of the model counts as an input."""
+    """Find the table and the background; a hash of the model is one of the versions."""
     found = one_table_of(config.source, config.table, engine, *_PACKAGES)
     model = content_hash(config.model.path)
     return Inputs(
@@ -36,7 +40,7 @@ def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
 
 
 def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Stage the explained table; importance is computed from there, not explained twice."""
+    """Stage the explained table; importance is computed from it."""
     from rai_scale.jobs.explain.parts import explain_parts
     from rai_scale.reports.explain import render_explain
 
@@ -47,16 +51,21 @@ def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Don
     frame = read_table(table, engine)
     given = read_table(inputs.lake[1], engine) if config.background.table else None
     parts = explain_parts(config, engine, frame, given)
+    check_metrics(config.gates, metric_names(config, parts.labels))
     staged = run.folder.child(EXPLAINED)
     write_parquet(parts.explained, engine, staged.url, private=delta)
     written = read_table(staged.url, engine, format="parquet")
     _LOG.info("explained %s by %s", table.name, parts.method["name"])
     parts = parts.after_writing(config, engine, written)
+    found = parts.report(config)
+    metrics = _metrics(config, found)
+    gates = check_gates(config.gates, metric_figures(metrics))
     report = plain(
         {
             "title": config.title or f"Explanations of {config.model.file_name} on {table.name}",
-            "run": run.facts(table=table.name),
-            **parts.report(config),
+            "run": run.facts(status_of(gates), table=table.name),
+            **found,
+            "gates": gates,
         }
     )
 
@@ -79,7 +88,8 @@ def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Don
             "row_pages": config.row_pages,
         },
         profile=tuple(profile_of(source) for source in inputs.lake),
-        metrics=_metrics(config, report),
+        metrics=metrics,
+        gates=gates,
     )
     return replace(done, tables=(), beside=(EXPLAINED,), commit=commit) if delta else done
 
@@ -90,7 +100,9 @@ def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:
         return []
     found = find_tables(background, engine=engine)
     if len(found) != 1:
-        raise ConfigError(f"background.table: {background} holds {len(found)} tables; name one.")
+        raise ConfigError(
+            f"background.table: {background} has {len(found)} tables; give the path of one."
+        )
     return [found[0]]
 
 
@@ -109,8 +121,24 @@ def _metrics(config: ExplainJob, report: dict[str, Any]) -> list[dict[str, Any]]
         group = f"{row['by']}: {row['group']}" if "group" in row else None
         numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
         more = {"n": row["rows"], "confidence": config.confidence, "group": group}
+        more["variance"] = row["variance"]
         found.append({"name": name, **numbers, **more})
     return found
+
+
+def metric_names(config: ExplainJob, labels: Sequence[str] = ()) -> list[str]:
+    """Return the names of the metrics of a run that explains these classes."""
+    ends = ("", BY_GROUP) if config.sensitive_features else ("",)
+    named = [(name, label) for name in config.features for label in labels or ("",)]
+    begun = [f"importance.{name}" + (f".{label}" if label else "") for name, label in named]
+    return [name + end for name in begun for end in ends] if config.importance else []
+
+
+def _check_gates(config: ExplainJob, inputs: Inputs) -> None:
+    """Check the names of features; classes are known when the model has been read."""
+    names = metric_names(config)
+    begun = [f"importance.{name}." for name in config.features if config.importance]
+    check_metrics([g for g in config.gates if not g.metric.startswith((*begun,))], names)
 
 
 JOB = Job(
@@ -119,4 +147,5 @@ JOB = Job(
     find_inputs,
     compute,
     writes=("explained", "importance.parquet, ...", "explain.json", "report.html"),
+    check_gates=_check_gates,
 )

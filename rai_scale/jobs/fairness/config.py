@@ -9,13 +9,12 @@ from pydantic import Field, model_validator
 
 from rai_scale.fairness.assessment.options import Comparison
 from rai_scale.fairness.private.declared import Declared
-from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.private import PrivateOptions, need_unit
 from rai_scale.measures.bootstrap import Bootstrap
 
 EXACT_ONLY = ("score", "sample_weight", "compare_with", "mlflow")
-"""Keys that have no private form; those of ``comparison`` besides ``small_group`` have none."""
+"""Keys that the private mode does not have; of ``comparison`` it has ``small_group`` alone."""
 
 
 class FairnessJob(JobConfig):
@@ -50,7 +49,6 @@ class FairnessJob(JobConfig):
     bootstrap: Bootstrap | None = Bootstrap()
     comparison: Comparison = Comparison()
     compare_with: str | None = None
-    gates: tuple[Gate, ...] = ()
     private: PrivateOptions | None = None
     declared: Declared | None = None
 
@@ -73,7 +71,7 @@ class FairnessJob(JobConfig):
             return self
         need_unit(self.private)
         if self.pos_label not in (None, *self.declared.labels):
-            raise ValueError("pos_label is not among declared.labels: list all labels there")
+            raise ValueError("pos_label is not one of declared.labels; list all labels there")
         odd = [name for name in EXACT_ONLY if getattr(self, name)]
         odd += ["bootstrap.person"] if self.bootstrap and self.bootstrap.person else []
         for field in fields(Comparison):
@@ -81,5 +79,5 @@ class FairnessJob(JobConfig):
                 changed = getattr(self.comparison, field.name) != field.default
                 odd += [f"comparison.{field.name}"] * changed
         if odd:
-            raise ValueError(f"{', '.join(odd)} cannot be used with private: leave it out")
+            raise ValueError(f"{', '.join(odd)} cannot be used with private; leave it out")
         return self

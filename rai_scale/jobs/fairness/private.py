@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.private import charging, told_snapshot
+from rai_scale.reports.words import plural
 from rai_scale.tables.read import read_table
 
 if TYPE_CHECKING:
@@ -17,21 +18,21 @@ SHARED = (
     *("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities"),
     *("pos_label", "bootstrap", "declared", "gates"),
 )
-"""Keys that the private mode has as well."""
+"""Keys of the private mode."""
 
 
 def release(
     asked: PrivateOptions, engine: Engine, inputs: Inputs, options: dict[str, Any]
 ) -> tuple[Any, tuple[str, ...]]:
-    """Return the result of one release, with what is to be known of it.
+    """Return the result of one release, and notes about it.
 
-    A release that the ledger holds for the same table, files and parameters is shown again, and
+    If the ledger has a release of the same table, files and parameters, it is shown again and
     nothing is charged.
 
     Raises
     ------
     GateFailed
-        If the release goes over the budget (exit code 1); no data are read then.
+        If the release exceeds the budget (exit code 1); no data are read then.
     """
     from rai_scale.fairness.private.assess import assess_private
     from rai_scale.privacy.disclosure import one_message
@@ -47,19 +48,19 @@ def release(
         )
         result = assess_private(frame, privacy=privacy, **shared)
     if source.unreadable:
-        notes.append(f"{len(source.unreadable)} file(s) could not be opened and were left out.")
+        notes.append(f"{plural(len(source.unreadable), 'file')} could not be opened.")
     return replace(result, notes=[*result.notes, *notes]), tuple(notes)
 
 
 def facts_of(result: Any) -> dict[str, Any]:
-    """Return what the manifest says of the release."""
+    """Return the entries of the manifest about the release."""
     spent = result.settings["privacy"]
     known = ("scope", "analyst", "dataset", "epsilon", "delta", "rho")
     return {key: spent[key] for key in known} | {"reservations": [spent["reservation"]]}
 
 
 def summary_of(result: Any) -> str:
-    """Return the one line for a person, of noisy numbers alone."""
+    """Return the line that is printed, made from noisy numbers alone."""
     s = result.totals()
     usable = int(result.tables["by_group"]["value"].notna().sum())
     text = f"private release: {usable} of {len(result.tables['by_group'])} values are usable"

@@ -1,4 +1,4 @@
-"""The fairness job: predictions in; measures by group, a report, and gates that can fail."""
+"""The fairness job: metrics of predictions by group, a report, and gates."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.fairness.private import facts_of, release, summary_of
 from rai_scale.jobs.inputs import Inputs, one_table_of
-from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.metrics import share_variance
 from rai_scale.jobs.private import charge_lines
 from rai_scale.jobs.profile import profile_of, shares_of
+from rai_scale.jobs.table_files import table_files
 from rai_scale.tables.read import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ _PACKAGES = ("fairlearn", "scikit-learn", "scipy", "numpy")
 
 
 def find_inputs(config: FairnessJob, engine: Engine) -> Inputs:
-    """Find the table of predictions, and read the earlier run that it is compared with."""
+    """Find the table of predictions, and read the earlier run to compare with."""
     packages = _PACKAGES if config.private is None else (*_PACKAGES, "opendp")
     found = one_table_of(config.source, config.table, engine, *packages)
     if config.compare_with is None:
@@ -39,7 +41,7 @@ def find_inputs(config: FairnessJob, engine: Engine) -> Inputs:
 
 
 def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Measure; the tables, ``fairness.json`` and the report come from one result."""
+    """Measure the predictions; all files are made from one result."""
     options = _options(config)
     notes: tuple[str, ...] = ()
     if config.private is not None:
@@ -58,7 +60,6 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
     known |= {"run_id": run.id, "table": inputs.table.name}
     title = config.title or f"Fairness of {config.y_pred} in {inputs.table.name}"
     result = replace(result, title=title, run={**result.run, **known})
-    failed = tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"])
     seeds: dict[str, int] = {}
     if config.bootstrap is not None and config.bootstrap.random_state is not None:
         draws = "bootstrap" if config.private is None else "replicates"
@@ -68,7 +69,8 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
         files={**table_files(result.tables), "fairness.json": result.to_json().encode()},
         page=result.to_html(),
         status=result.run["status"],
-        notes=(*failed, *notes),
+        notes=notes,
+        gates=result.gates(),
         unread=inputs.unread,
         seeds=seeds,
         private=None if config.private is None else facts_of(result),
@@ -79,36 +81,47 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
 
 
 def _exact_facts(config: FairnessJob, result: Any, inputs: Inputs) -> dict[str, Any]:
-    plain, groups = result.to_dict(), result.tables["by_group"].drop_duplicates("group")
+    groups = result.tables["by_group"].drop_duplicates("group")
     shares = {}
     if not config.control_features:  # with them a group has a row per level
         names = " x ".join(config.sensitive_features)
         shares = {names: shares_of(groups["group"], groups["rows"])}
     return {
         "rows": {"in": result.rows, "out": result.rows, "quarantined": 0, "skipped": 0},
-        "details": {"summary": plain["summary"], "gates": plain["gates"]},
+        "details": {"summary": result.totals()},
         "profile": (profile_of(inputs.table, categories=shares),),
         "metrics": _metrics(config, result),
     }
 
 
 def _metrics(config: FairnessJob, result: Any) -> list[dict[str, Any]]:
-    """Return the disparities and overall values, and each metric of each group that is shown."""
+    """Return the disparities and overall values, and the metrics of each group that is shown."""
     found: list[dict[str, Any]] = [{"name": k, "value": v} for k, v in result.metrics().items()]
     levels = [name for name in result.tables["by_group"] if name in config.control_features]
     for row in result.tables["by_group"].to_dict("records"):
         group = ", ".join([*(f"{name}: {row[name]}" for name in levels), str(row["group"])])
         numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
         counts = {"n": row["rows"], "numerator": row["successes"], "denominator": row["trials"]}
-        unit = "share of rows" if pd.notna(row["trials"]) else None
-        known = {"group": group, "confidence": result.settings["confidence"], "unit": unit}
+        share = pd.notna(row["trials"])
+        known: dict[str, Any] = {"group": group, "confidence": result.settings["confidence"]}
+        known |= {"unit": "share of rows"} if share else {}
+        by_person = config.bootstrap is not None and config.bootstrap.person is not None
+        if share and not by_person:  # rows of one person are not independent
+            known["variance"] = share_variance(row["value"], row["trials"])
         found.append({"name": row["metric"], **numbers, **counts, **known})
     return found
 
 
 def _options(config: FairnessJob) -> dict[str, Any]:
     own = {*JobConfig.model_fields, "source", "table", "compare_with", "private", "declared"}
+    own -= {"gates"}
     return {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
+
+
+def _check_gates(config: FairnessJob, inputs: Inputs) -> None:
+    from rai_scale.fairness.assessment.gate_checks import gates_asked
+
+    gates_asked(config.gates, config.bootstrap and config.bootstrap.n_boot)
 
 
 def _summary(result: Any) -> str:
@@ -128,4 +141,5 @@ JOB = Job(
     compute,
     writes=("by_group.parquet, overall.parquet, ...", "fairness.json", "report.html"),
     charges=lambda config, _: charge_lines(config.private),
+    check_gates=_check_gates,
 )

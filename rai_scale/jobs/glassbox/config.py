@@ -27,10 +27,10 @@ def _shards_block(value: Any) -> Any:
 class EBMJob(JobConfig):
     """Configuration of ``rai-scale train-ebm``.
 
-    ``model`` names another glassbox instead of an EBM. With ``private`` the EBM is a private one,
-    as of :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`, and everything that is written
-    is made of its release. ``privacy_bounds`` then gives the public range of each feature, or the
-    list of its categories, and ``classes`` the two public values of ``y_true``.
+    ``model`` chooses the kind of model. With ``private`` a private EBM is trained (see
+    :func:`~rai_scale.glassbox.private_ebm.train_private_ebm`), and all outputs are made from its
+    release alone. ``privacy_bounds`` then has the public range of each feature, or the list of its
+    categories, and ``classes`` the two public values of ``y_true``.
     """
 
     old_keys: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -70,7 +70,7 @@ class EBMJob(JobConfig):
 
     @model_validator(mode="after")
     def _fitting(self) -> EBMJob:
-        """Refuse options that would be passed over."""
+        """Refuse options that would be ignored."""
         self._check_names()
         if self.private is not None:
             self._check_private(self.private)
@@ -86,7 +86,7 @@ class EBMJob(JobConfig):
 
     def _check_private(self, private: PrivateOptions) -> None:
         if self.model != "ebm":
-            raise ValueError("private is for model: ebm")
+            raise ValueError("private needs model: ebm")
         if self.task == "regression":
             raise ValueError("a private EBM is for two classes: turn y_true into two classes")
         need_unit(private)

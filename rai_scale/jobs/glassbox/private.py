@@ -1,4 +1,4 @@
-"""A private EBM as a job: charged once, and nothing written that is not made of its release."""
+"""A private EBM as a job: it is charged once, and all outputs are made from its release."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ if TYPE_CHECKING:
     from rai_scale.jobs.private import PrivateOptions
 
 LIMITS = (
-    "The guarantee is for the replacement of all rows of one person; the number of persons is "
-    "taken as public.",
-    "How well the model predicts was not measured: scores on the table itself would be a further "
-    "release.",
+    "The guarantee is for the replacement of all rows of one person; the number of people is "
+    "treated as public.",
+    "The performance of the model was not measured: that would be a further release.",
 )
 
 
 def release(
     config: EBMJob, asked: PrivateOptions, engine: Engine, inputs: Inputs, run: Run
 ) -> tuple[Any, dict[str, pd.DataFrame], dict[str, Any], dict[str, Any]]:
-    """Return the model, its tables, the report, and what the manifest says of the release.
+    """Return the model, its tables, the report, and the entries of the manifest.
 
-    The same settings on the same state of the table are one release: a re-run shows it again.
+    The same settings on the same state of the table are one release: a new run shows it again.
 
     Raises
     ------
     GateFailed
-        If the release would go over the budget (exit code 1).
+        If the release exceeds the budget (exit code 1).
     """
     from rai_scale.glassbox.private_ebm import train_private_ebm
     from rai_scale.privacy.disclosure import one_message
@@ -73,7 +72,7 @@ def _options(config: EBMJob) -> dict[str, Any]:
 
 
 def _release_key(config: EBMJob, asked: PrivateOptions, source: TableSource) -> str | None:
-    """Return an id of these settings on this state of the table; None where it is not known."""
+    """Return an id of the settings and the state of the table; None if the state is not known."""
     state = asked.snapshot or source.snapshot
     if state is None:
         return None
@@ -90,7 +89,7 @@ def _report(config: EBMJob, asked: PrivateOptions, run: Run) -> dict[str, Any]:
     facts = run.facts()
     return {
         "title": config.title or f"A private EBM for {config.y_true}",
-        "run": {name: facts[name] for name in known},  # neither when nor how long
+        "run": {name: facts[name] for name in known},  # without times
         "settings": {
             "features": list(config.features),
             "y_true": config.y_true,

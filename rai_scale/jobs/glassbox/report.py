@@ -1,4 +1,4 @@
-"""What the job that trains a glassbox says of its model: importance, shapes, performance."""
+"""The report on a glassbox model: importance, shapes, performance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from rai_scale.jobs.glassbox.config import EBMJob
 
 LIMITS = (
-    "A shape says what the model does with a feature, not what the feature causes: features that "
-    "go together share what either could tell.",
-    "Where few rows were seen, a shape may be chance; its area shows how much the bagged models "
-    "differ, and not how wrong all of them may be.",
-    "Labels are taken as true. Where past decisions made them, the model has learned those.",
-    "A model file can run code when it is loaded: load it only where you know that this job wrote "
-    "it.",
+    "A shape describes what the model does with a feature, not what the feature causes: correlated "
+    "features share their effect.",
+    "Where there are few rows, a shape may be due to chance; its area shows how much the bagged "
+    "models differ, and not how wrong all of them may be.",
+    "Labels are taken as true. If they come from past decisions, the model has learned those.",
+    "A model file can run code when it is loaded: load it only if you know that this job wrote it.",
 )
 
 
@@ -31,7 +30,7 @@ def described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], d
     ----------
     result : EBMResult or GlassboxResult
     test : frame
-        The rows that it is measured on.
+        The rows on which the performance is measured.
     """
     from rai_scale.jobs.glassbox.shapes import curves_of, performance_table
 
@@ -88,7 +87,7 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
 
     classes = list(getattr(result.model, "classes_", ()))
     if len(classes) > 2:  # noqa: PLR2004
-        notes.append("Performance is measured for two classes and for regressions only.")
+        notes.append("Performance is measured only for two classes and for regressions.")
         return None
     kept = list(dict.fromkeys([config.y_true, *config.sensitive_features]))
     if config.model == "ebm":
@@ -107,7 +106,7 @@ def _performance(config: EBMJob, result: Any, test: Any, notes: list[str]) -> An
 
 
 def _label_of(frame: Any, y_true: str, name: Any) -> Any:
-    """Return a class as the column holds it; APLR names its classes by texts."""
+    """Return a class with the type of the column; APLR names its classes as text."""
     kind = engine_of(frame).schema(frame).field(y_true).type
     if not isinstance(name, str) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return name

@@ -1,4 +1,4 @@
-"""The job that trains an EBM: a model, its shapes, how well it predicts, and a report."""
+"""The job that trains a glassbox model: the model, its shapes, its performance, and a report."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import check_columns
+from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.glassbox.private import release
 from rai_scale.jobs.glassbox.report import described
+from rai_scale.jobs.glassbox.shapes import PERFORMANCE
 from rai_scale.jobs.glassbox.simple import train_simple
 from rai_scale.jobs.inputs import Inputs, one_table_of
-from rai_scale.jobs.job import Done, Job, Run, table_files
+from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.metrics import BY_GROUP, metric_figures
 from rai_scale.jobs.private import charge_lines
 from rai_scale.jobs.profile import profile_of
+from rai_scale.jobs.table_files import table_files
+from rai_scale.reports.words import plural
 from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.statistics.keyed_hash import key_uniforms
 from rai_scale.tables.read import read_table
@@ -28,13 +33,13 @@ _LOG = logging.getLogger(__name__)
 MODEL = "model.pkl"
 TITLES = {"ebm": "An EBM", "linear": "A linear model", "tree": "A tree", "aplr": "An APLR model"}
 HOLDOUT_SEED = 1_000_003
-"""Rows are held out by another hash than they are dealt to shards by."""
+"""Added to the random state, so that rows are held out independently of their shards."""
 
 
 def compute(config: EBMJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Train; the model, its tables, ``ebm.json`` and the report.
+    """Train and describe a model.
 
-    With ``private``, all of it is made of one release, and nothing is measured.
+    With ``private``, all outputs are made from one release, and no performance is measured.
     """
     from rai_scale.reports.ebm import render_ebm
 
@@ -44,7 +49,10 @@ def compute(config: EBMJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     else:
         model, tables, report = _trained(config, engine, inputs)
         report["run"] = run.facts(table=inputs.table.name)
-    report = plain(report)
+    metrics = _metrics(report)
+    gates = check_gates(config.gates, metric_figures(metrics))
+    report["run"]["status"] = status_of(gates)
+    report = plain(report | {"gates": gates})
     content = cloudpickle.dumps(model)
     done = Done(
         message=_summary(config, report),
@@ -52,6 +60,7 @@ def compute(config: EBMJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         page=render_ebm(report),
         notes=tuple(report["notes"]),
         unread=inputs.unread,
+        gates=gates,
         private=private,
     )
     if private is not None:
@@ -64,12 +73,39 @@ def compute(config: EBMJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         details={"summary": report["summary"], "performance": report["performance"]},
         profile=(profile_of(inputs.table),),
         model_hash=hashlib.sha256(content).hexdigest(),
-        metrics=[
-            {"name": row["metric"], "value": row["value"], "n": row["rows"]}
-            | {"group": row["group"] or None}
-            for row in report["performance"]
-        ],
+        metrics=metrics,
     )
+
+
+def _metrics(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the performance of the model, and the importance of its terms."""
+    found = [
+        {"name": row["metric"], "value": row["value"], "n": row["rows"]}
+        | {"group": row["group"] or None}
+        for row in report["performance"]
+    ]
+    terms = [(f"importance.{row['term']}", row["value"]) for row in report["importance"]]
+    return [*found, *({"name": name, "value": value} for name, value in terms)]
+
+
+def _check_gates(config: EBMJob, inputs: Inputs) -> None:
+    """Check the names of gates, as far as they are known before a model is trained."""
+    names = [f"importance.{name}" for name in config.features]
+    if config.private is None:
+        ends = ("", BY_GROUP) if config.sensitive_features else ("",)
+        names = [name + end for name in PERFORMANCE for end in ends] + names
+        names += [gate.metric for gate in config.gates if _may_be_a_term(config, gate.metric)]
+    check_metrics(config.gates, names)
+
+
+def _may_be_a_term(config: EBMJob, metric: str) -> bool:
+    """Return whether a metric can be the importance of a term: a pair, or a level of a feature."""
+    term = metric.removeprefix("importance.")
+    if term == metric:
+        return False
+    if config.model == "ebm":
+        return {*term.split(" & ")} <= {*config.features}
+    return any(name in term for name in config.features)
 
 
 def _trained(config: EBMJob, engine: Engine, inputs: Inputs) -> tuple[Any, Any, dict[str, Any]]:
@@ -84,7 +120,7 @@ def _trained(config: EBMJob, engine: Engine, inputs: Inputs) -> tuple[Any, Any, 
 
 @dataclass(frozen=True)
 class Keep:
-    """Table function: rows whose hash, as a number in [0, 1), is below a share, or those above."""
+    """Table function: keeps rows whose hash, in [0, 1), is below a share, or the others."""
 
     keys: tuple[str, ...]
     share: float
@@ -99,7 +135,7 @@ class Keep:
 
 
 def _split(config: EBMJob, engine: Engine, frame: Any) -> tuple[Any, Any]:
-    """Return the rows that are trained on, and those that the model is judged by."""
+    """Return the training rows and the test rows."""
     schema, used = engine.schema(frame), _used(config)
     check_columns(used, schema.names)
     if config.holdout == 0:
@@ -153,8 +189,8 @@ def _summary(config: EBMJob, report: dict[str, Any]) -> str:
     s = report["summary"]
     if config.private is not None:
         return f"a private EBM of {s['terms']} terms; epsilon {config.private.epsilon}"
-    text = f"{s['terms']} terms from {s['rows']:,} rows"
-    text += f", {s['shards']} shard(s)" if "shards" in s else ""
+    text = f"{plural(s['terms'], 'term')} from {plural(s['rows'], 'row')}"
+    text += f", {plural(s['shards'], 'shard')}" if "shards" in s else ""
     first = [row for row in report["performance"] if not row["group"]][:1]
     return text + "".join(f"; {row['metric']} {row['value']:.4f}" for row in first)
 
@@ -168,4 +204,5 @@ JOB = Job(
     compute,
     writes=(MODEL, "importance.parquet, ...", "ebm.json", "report.html"),
     charges=lambda config, _: charge_lines(config.private),
+    check_gates=_check_gates,
 )

@@ -1,4 +1,4 @@
-"""What an EBM learned, as plain values for tables and pages: terms, shapes, curves."""
+"""Terms, shapes and curves of a model as plain values, for tables and pages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 CURVE_POINTS = 200
+_OF_CLASSES, _OF_VALUES = ("auc", "average_precision"), ("rmse", "mae", "r2")
+PERFORMANCE = _OF_CLASSES + _OF_VALUES
+"""The metrics of a model: of a classification the first two, of a regression the others."""
 
 
 def importance_table(model: Any) -> pd.DataFrame:
-    """Return ``term`` and ``value``, interpret's mean size of each term's score, largest first."""
+    """Return ``term`` and ``value``, the mean absolute score of each term, largest first."""
     found = pd.DataFrame({"term": model.term_names_, "value": model.term_importances()})
     return found.sort_values("value", ascending=False, kind="stable", ignore_index=True)
 
@@ -20,8 +23,8 @@ def importance_table(model: Any) -> pd.DataFrame:
 def shapes_of(model: Any) -> list[dict[str, Any]]:
     """Return the shape of every term and class; see :func:`~rai_scale.reports.ebm.render_ebm`.
 
-    The smallest and the largest value of a feature are those of single rows: the outer bins of a
-    shape end beside the outermost cut points instead.
+    The smallest and the largest value of a feature are values of single rows, so that the outer
+    bins of a shape end near the outermost cut points instead.
     """
     explained = model.explain_global()
     classes = [str(name) for name in getattr(model, "classes_", ())]
@@ -56,7 +59,7 @@ def _of_class(values: Any, dimensions: int, at: int) -> np.ndarray:
 
 
 def _inner(names: list[Any]) -> list[float]:
-    """Return edges whose outer ones do not tell the extremes of the data."""
+    """Return edges whose ends do not disclose the extremes of the data."""
     edges = [float(name) for name in names]
     cuts = edges[1:-1]
     if not cuts:
@@ -106,9 +109,7 @@ def _rows(shape: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def performance_table(found: Any) -> pd.DataFrame:
     """Return ``group``, ``rows``, ``metric``, ``value``; the empty group is all rows."""
-    names = ["auc", "average_precision"]
-    if found.task == "regression":
-        names = ["rmse", "mae", "r2"]
+    names = _OF_VALUES if found.task == "regression" else _OF_CLASSES
     parts = [found.overall.assign(group="")]
     if len(found.groups.columns):
         parts.append(found.by_group.assign(group=_group_names(found.groups)))

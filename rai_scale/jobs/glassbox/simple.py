@@ -1,4 +1,4 @@
-"""Linear, tree and APLR models of the job that trains a glassbox."""
+"""Linear, tree and APLR models in the job that trains a glassbox model."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ KINDS = {"linear": "A linear model", "tree": "A decision tree", "aplr": "A piece
 SAYS = {
     "linear": "Size of a coefficient; numbers are in units of their standard deviation. With more "
     "than two classes, the mean over classes.",
-    "tree": "Share of the decrease of impurity that the splits on the feature bring.",
-    "aplr": "APLR’s own measure: standard deviation of what the term adds to the score.",
+    "tree": "Share of the decrease in impurity that comes from splits on the feature.",
+    "aplr": "Standard deviation of the term’s contribution to the score, as APLR reports it.",
 }
 LIMITS = (
-    "A coefficient or a split says what the model does with a feature, not what the feature "
+    "A coefficient or a split describes what the model does with a feature, not what the feature "
     "causes.",
-    "Labels are taken as true. Where past decisions made them, the model has learned those.",
-    "A model file can run code when it is loaded: load it only where you know that this job wrote "
-    "it.",
+    "Labels are taken as true. If they come from past decisions, the model has learned those.",
+    "A model file can run code when it is loaded: load it only if you know that this job wrote it.",
 )
 
 
@@ -62,7 +61,7 @@ def simple_importance(result: GlassboxResult) -> pd.DataFrame:
 
 
 def _named(term: str, names: list[str]) -> str:
-    """Return ``X1 & X3`` of APLR with the names of those columns."""
+    """Return a term of APLR, such as ``X1 & X3``, with the names of its columns."""
     return " & ".join(names[int(part.removeprefix("X")) - 1] for part in term.split(" & "))
 
 

@@ -16,7 +16,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
 
 
 class PrivateQuery(Frozen):
-    """A query; ``share`` is its part of the budget in proportion to those of the other queries.
+    """A query; ``share`` is its weight when the budget is split among the queries.
 
     ``groups`` declares the groups, from public knowledge.
     """
@@ -34,14 +34,14 @@ class PrivateQuery(Frozen):
     @classmethod
     def _a_file_name(cls, name: str) -> str:
         if not _NAME.match(name):
-            raise ValueError("it names a file: letters, digits, - and _, at most 80 of them")
+            raise ValueError("it is the name of a file: use at most 80 letters, digits, - and _")
         return name
 
 
 class PrivateSqlJob(JobConfig):
     """Configuration of ``rai-scale private-sql``.
 
-    ``source`` holds a path for each table that queries name; the budget in ``private`` is split
+    ``source`` maps the names of tables in the queries to paths; the budget in ``private`` is split
     among the queries by their shares.
     """
 
@@ -64,10 +64,10 @@ class PrivateSqlJob(JobConfig):
         if self.hash_key is not None and not is_reference(self.hash_key):
             raise ValueError("hash_key is a secret and must be a reference (env:NAME, file:/path)")
         if self.private.rho is not None and self.mechanism != "gaussian":
-            raise ValueError("rho is a budget of Gaussian noise: set mechanism: gaussian")
+            raise ValueError("rho needs Gaussian noise: set mechanism: gaussian")
         if self.mlflow:
-            raise ValueError("mlflow: a private release is not logged; leave it out")
+            raise ValueError("mlflow: private releases are not logged; leave it out")
         names = [query.name.lower() for query in self.queries]
         if len(set(names)) < len(names):
-            raise ValueError("names of queries must differ, and in more than upper case")
+            raise ValueError("names of queries must differ, and not only in case")
         return self

@@ -20,16 +20,16 @@ _COUNTS = ("rows", "units", "count", "distinct")
 
 
 def charges(config: PrivateSqlJob, target: str | None = None) -> tuple[list[str], bool]:
-    """Say per query and column the budget, the noise and its error, and what would remain.
+    """Describe the budget and the noise of each query and column, and what would remain.
 
-    Types are those of the metadata. Whether all fits into the budget that remains is the second
-    value; releases that are stored already would cost nothing, which only a run can tell.
+    Types are those of the metadata. The second value is whether the remaining budget is enough.
+    A release that is stored already costs nothing, which only a run can find out.
 
     Parameters
     ----------
     target
-        Also say which epsilon (or rho, where that is given) it takes for this expected error, which
-        is the mean absolute error of the noise: a number for all counts, or ``COLUMN=NUMBER`` as in
+        Also print the epsilon (or rho, if that is given) for this expected error, which is the mean
+        absolute error of the noise: a number for all counts, or ``COLUMN=NUMBER`` such as
         ``sum(balance)=1000``.
     """
     with heard_warnings() as notes:
@@ -82,7 +82,7 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
     query = planned.query
     goals = _goals(planned, target)
     if not goals:
-        return f"advice: no column of this query is meant by {target}"
+        return f"advice: {target} does not match a column of this query"
     what = ", ".join(f"{name} {goal:g}" for name, goal in goals.items())
     measure, amount = planned.amount
     try:
@@ -107,7 +107,7 @@ def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, t
 
 
 def _goals(planned: Planned, target: str) -> dict[str, float]:
-    """Return the target per column: a plain number is meant for counts, which have one unit."""
+    """Return the target of each column; a plain number is the target of all counts."""
     name, named, amount = target.rpartition("=")
     try:
         goal = float(amount)
@@ -121,7 +121,7 @@ def _goals(planned: Planned, target: str) -> dict[str, float]:
 
 
 def _remaining(config: PrivateSqlJob, plans: list[Planned]) -> tuple[list[str], bool]:
-    """Say what would be left of each limit that concerns the job, and whether all of it fits."""
+    """Describe what would remain of each limit, and return whether all queries fit into it."""
     from rai_scale.privacy.ledger.ledger import Ledger
 
     ledger = open_named(config.private.ledger, force_ephemeral=config.private.force_ephemeral)

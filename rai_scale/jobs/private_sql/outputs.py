@@ -1,6 +1,6 @@
-"""What a private SQL job writes: tables, ``releases.json``, the report, and the manifest last.
+"""The outputs of a private SQL job: tables, ``releases.json``, report and manifest.
 
-Everything is made of released values, the configuration and the ledger, so that a run that shows
+They are made from released values, the configuration and the ledger alone, so that a run that shows
 stored releases again writes the same bytes.
 """
 
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rai_scale.gates import status_of
 from rai_scale.jobs.job import Done
 from rai_scale.reports.private_sql import render_private_sql
-from rai_scale.statistics.json_values import json_text
+from rai_scale.statistics.json_values import json_text, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from rai_scale.private_queries.result import PrivateRelease
 
 ROWS_SHOWN = 50
-"""Rows of a table in the report; all are in its Parquet file."""
+"""Rows of each table in the report; its Parquet file has all of them."""
 
 
 @dataclass(frozen=True)
 class Released:
-    """A release and the plan that it was made by."""
+    """A release and its plan."""
 
     planned: Planned
     release: PrivateRelease
@@ -41,7 +42,7 @@ class Released:
 
 @dataclass(frozen=True)
 class About:
-    """Which run it is, and what has to be said of it."""
+    """Facts about the run that its outputs show."""
 
     run_id: str
     unread: int
@@ -58,10 +59,11 @@ def outputs_of(config: PrivateSqlJob, releases: list[Released], about: About, me
         files[facts["table"]] = _parquet(release.to_pandas(), facts)
         bounds = release.intervals(1 - facts["confidence"], shown=True)
         files[facts["intervals"]] = _parquet(bounds, facts)
-    files["releases.json"] = json_text({"releases": described}).encode()
+    gates = _judged(config, releases)
+    files["releases.json"] = json_text({"releases": described, "gates": gates}).encode()
     status = "warnings" if about.unread else "ok"
-    run = {"run_id": about.run_id, "status": status, "engine": config.engine}
-    report = {"run": run, **_report(config, releases, described, about)}
+    run = {"run_id": about.run_id, "status": status_of(gates, status), "engine": config.engine}
+    report = {"run": run, **_report(config, releases, described, about), "gates": gates}
     names = [each.planned.query.name for each in releases]
     return Done(
         message=message,
@@ -70,6 +72,7 @@ def outputs_of(config: PrivateSqlJob, releases: list[Released], about: About, me
         status=status,
         notes=about.notes,
         unread=about.unread,
+        gates=gates,
         private={
             **config.private.facts(),
             "query_names": names,
@@ -78,8 +81,19 @@ def outputs_of(config: PrivateSqlJob, releases: list[Released], about: About, me
     )
 
 
+def _judged(config: PrivateSqlJob, releases: list[Released]) -> list[dict[str, Any]]:
+    """Return the outcomes of the gates, each on ``<query>.<column>``: released values alone."""
+    by_name = {each.planned.query.name: each.release for each in releases}
+    checked = []
+    for gate in config.gates:
+        query, _, column = gate.metric.partition(".")
+        [found] = by_name[query].gates(replace(gate, metric=column, name=gate.called))
+        checked.append(found | {"metric": gate.metric})
+    return checked
+
+
 def _described(config: PrivateSqlJob, each: Released) -> dict[str, Any]:
-    """Return what may be known of a release besides its table."""
+    """Return the public facts about a release."""
     query, release = each.planned.query, each.release
     return {
         "name": query.name,
@@ -97,12 +111,12 @@ def _described(config: PrivateSqlJob, each: Released) -> dict[str, Any]:
 
 
 def _budget(epsilon: object, rho: object) -> dict[str, str]:
-    """Return the budget as text, by the measure that it is given in."""
+    """Return the budget as text, in the measure in which it was given."""
     return {"epsilon": str(epsilon)} if rho is None else {"rho": str(rho)}
 
 
 def _parquet(frame: pd.DataFrame, facts: dict[str, Any]) -> bytes:
-    """Return a released table; what its columns mean is in the schema's metadata."""
+    """Return a released table as Parquet, with the facts about it in the schema's metadata."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({"rai_scale.release": json.dumps(facts, sort_keys=True)})
     buffer = io.BytesIO()
@@ -120,9 +134,7 @@ def _report(
     for each, facts in zip(releases, described, strict=True):
         tables.append({**facts, **each.release.shown(ROWS_SHOWN)})
     budget = getattr(about.ledger, "budget", None)
-    limits = (
-        [] if budget is None else json.loads(budget(config.private.scope).to_json(orient="records"))
-    )
+    limits = [] if budget is None else records(budget(config.private.scope))
     return {
         "title": config.title or "Private tables",
         "settings": {
@@ -137,5 +149,5 @@ def _report(
 
 
 def _concerns(config: PrivateSqlJob, limit: dict[str, Any]) -> bool:
-    """Whether a limit is the cap or a grant of this analyst; those of others are not shown."""
+    """Return whether a limit is the cap or a grant of this analyst; others are not shown."""
     return limit["analyst"] in ("*", config.private.analyst)

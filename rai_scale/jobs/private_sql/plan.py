@@ -1,4 +1,4 @@
-"""The plans of a private SQL job: what it would cost and how far off answers would be."""
+"""The plans of the queries of a private SQL job: their cost and their errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """A query, its part of the budget, its plan, and the name of its table in the configuration."""
+    """A query with its share of the budget, its plan, and the name of its table in ``source``."""
 
     query: PrivateQuery
     epsilon: Decimal | None
@@ -31,7 +31,7 @@ class Planned:
 
     @property
     def amount(self) -> tuple[str, Decimal]:
-        """The measure that the budget is given in, and this query's part."""
+        """The measure of the budget, epsilon or rho, and the query's share of it."""
         if self.rho is not None:
             return "rho", self.rho
         return "epsilon", self.epsilon or Decimal(0)
@@ -43,7 +43,7 @@ def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If the file cannot be read or is no mapping.
+        If the file cannot be read or is not a mapping.
     """
     if isinstance(given, dict):
         return given
@@ -54,7 +54,7 @@ def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"metadata {given}: cannot be read ({type(error).__name__}).") from None
     values = load_yaml(text, f"metadata {given}")
     if not isinstance(values, dict):
-        raise ConfigError(f"metadata {given}: must be a mapping, in smartnoise-sql's form.")
+        raise ConfigError(f"metadata {given}: must be a mapping in the form of smartnoise-sql.")
     return values
 
 
@@ -70,12 +70,12 @@ def plan_queries(
     Parameters
     ----------
     schemas
-        By name of table in the configuration; without them the metadata's types are taken.
+        Schemas by the name of the table in ``source``; by default the types of the metadata.
 
     Raises
     ------
     ConfigError
-        With the name of the query that cannot be answered, and why.
+        If a query cannot be answered, with its name and the reason.
     """
     from rai_scale.privacy.ledger.amounts import shares
 
@@ -145,6 +145,6 @@ def _table_of(name: str, known: Sequence[str]) -> str:
         if choice in known:
             return choice
     raise ConfigError(
-        f"it reads table {name!r}, which source does not hold.{did_you_mean(name, known)} "
-        f"There are: {', '.join(known)}."
+        f"it reads table {name!r}, which source does not have.{did_you_mean(name, known)} "
+        f"It has: {', '.join(known)}."
     )

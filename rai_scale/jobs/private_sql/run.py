@@ -1,4 +1,4 @@
-"""The private SQL job: named queries in, private tables out, each charged to a ledger once."""
+"""The private SQL job: it releases named queries and charges each to a ledger once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
+from rai_scale.gates import check_metrics
 from rai_scale.jobs.inputs import Inputs, package_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.private import charging, told_snapshot
@@ -16,6 +17,7 @@ from rai_scale.jobs.private_sql.dry_run import charges
 from rai_scale.jobs.private_sql.outputs import About, Released, outputs_of
 from rai_scale.jobs.private_sql.plan import Planned, plan_queries, read_metadata
 from rai_scale.jobs.secrets import resolve_secret
+from rai_scale.reports.words import plural
 from rai_scale.tables.find import one_table
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import Lake
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def find_inputs(config: PrivateSqlJob, engine: Engine) -> Inputs:
-    """Find the tables; the metadata count as a version."""
+    """Find the tables; a hash of the metadata is one of the versions."""
     metadata = read_metadata(config.metadata)
     found = {name: one_table(path, engine=engine) for name, path in config.source.items()}
     lake = Lake(tuple(replace(source, name=name) for name, source in found.items()))
@@ -41,26 +43,26 @@ def find_inputs(config: PrivateSqlJob, engine: Engine) -> Inputs:
 
 
 def compute(config: PrivateSqlJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
-    """Release every query; the tables, ``releases.json`` and the report are made of that alone.
+    """Release every query; the outputs are made from the releases alone.
 
-    A release that the ledger holds for the same query, metadata, parameters and files is written
-    again from there, and nothing is charged. All queries are planned before the first is charged,
+    If the ledger has a release of the same query, metadata, parameters and files, it is written
+    again and nothing is charged. All queries are planned before the first is charged,
     and each is charged before its data are read.
 
     Raises
     ------
     GateFailed
-        If a release goes over the budget (exit code 1). What was released before it stays charged
-        and stored, and a re-run does not charge it again; the output is not touched.
+        If a release exceeds the budget (exit code 1). Earlier releases of the run stay charged and
+        stored, and a new run does not charge them again; the output is not changed.
     """
     with charging(config.private) as (ledger, notes):
         earlier = _reservations(ledger, config.private.scope)
         releases = _release_all(config, inputs, engine, ledger)
     if inputs.unread:
-        notes.append(f"{inputs.unread} file(s) could not be opened and were left out.")
+        notes.append(f"{plural(inputs.unread, 'file')} could not be opened.")
     charged = sum(each.release.reservation not in earlier for each in releases)
-    message = f"{len(releases)} releases: {charged} charged now, {len(releases) - charged} shown"
-    message += " again from the ledger"
+    message = f"{plural(len(releases), 'release')}: {charged} charged now, "
+    message += f"{len(releases) - charged} shown again from the ledger"
     about = About(run.id, inputs.unread, tuple(notes), ledger)
     return outputs_of(config, releases, about, message)
 
@@ -116,6 +118,15 @@ def _release(
     return Released(planned, release)
 
 
+def _check_gates(config: PrivateSqlJob, inputs: Inputs) -> None:
+    """Check that each gate names ``<query>.<column>`` of a released number, or ``<query>.rows``."""
+    names: list[str] = []
+    for planned in plan_queries(config, inputs.given):
+        numbers = [output.name for output in planned.plan.shape.outputs if output.parts]
+        names += [f"{planned.query.name}.{name}" for name in dict.fromkeys([*numbers, "rows"])]
+    check_metrics(config.gates, names)
+
+
 def _reservations(ledger: Ledger | NoLedger, scope: str) -> set[str]:
     history = getattr(ledger, "history", None)
     return set() if history is None else set(history(scope)["reservation"])
@@ -128,4 +139,5 @@ JOB = Job(
     compute,
     writes=("a table and its intervals per query", "releases.json", "report.html"),
     charges=charges,
+    check_gates=_check_gates,
 )

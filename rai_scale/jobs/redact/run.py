@@ -9,8 +9,10 @@ from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.inputs import Inputs, language_versions
 from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.outputs import check_table_names
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.redact.config import RedactJob, TableRedaction
@@ -35,6 +37,8 @@ from rai_scale.tables.write import check_target
 
 _LOG = logging.getLogger(__name__)
 Tables = dict[str, TableRedaction]
+TOTALS = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped", "cells_changed")
+"""The metrics of a redaction, summed over all tables."""
 
 
 def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
@@ -42,7 +46,7 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
     output = place_of(config.output, engine.name == "spark")
     if config.format == "delta" and read_pointer(output) is not None:
         raise ConfigError(
-            f"output: {output.url!r} holds Parquet tables of an earlier run; choose another folder."
+            f"output: {output.url!r} has Parquet tables of an earlier run; choose another folder."
         )
     found = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
     tables = config.tables
@@ -66,13 +70,15 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
     """
     tables: Tables = inputs.given
     done, commits = _redact_tables(config, tables, engine, inputs.lake, run)
+    totals = {name: sum(table[name] for table in done) for name in TOTALS}
+    gates = check_gates(config.gates, metric_figures(totals))
     status = "warnings" if any(table["warnings"] for table in done) else "ok"
     model = config.analyzer.model
     versions = {"model": model, "model_version": inputs.versions[f"model {model}"]}
-    report = redaction_report(config, run.facts(status, **versions), done)
+    facts = run.facts(status_of(gates, status), **versions)
+    report = redaction_report(config, facts, done) | {"totals": totals, "gates": gates}
     from rai_scale.reports.html import render_redaction
 
-    totals = report["totals"]
     written = [
         f"{folder}{name}"
         for folder in ("", f"{FINDINGS_FOLDER}/", f"{QUARANTINE_FOLDER}/")
@@ -104,6 +110,7 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
         details={"report": report},
         profile=tuple(profile_of(table) for table in inputs.lake),
         metrics=totals,
+        gates=gates,
     )
 
 
@@ -174,13 +181,11 @@ def _table_run(
 def redaction_report(
     config: RedactJob, head: dict[str, Any], done: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the run as plain values, from which the page is made."""
-    numbers = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped", "cells_changed")
+    """Return the report of a run as plain values, without totals and gates."""
     return {
         "title": config.title or "Redaction of personal data",
         "run": head,
         "tables": [{k: v for k, v in table.items() if k != "warnings"} for table in done],
-        "totals": {name: sum(table[name] for table in done) for name in numbers},
         "method": {
             "entities": list(config.analyzer.entities or ["all that Presidio supports"]),
             "score_threshold": config.analyzer.score_threshold,
@@ -201,4 +206,5 @@ JOB = Job(
     find_inputs,
     compute,
     writes=("a table per table of the source", "_findings", "_quarantine", "report.html"),
+    check_gates=lambda config, _: check_metrics(config.gates, TOTALS),
 )

@@ -63,7 +63,7 @@ class TableRun:
 
 
 def stage_table(source: TableSource, frame: Any, engine: Engine, run: TableRun) -> dict[str, Any]:
-    """Execute the expensive pass of :func:`redacted_frame`; return the report of the table."""
+    """Execute :func:`redacted_frame`, the expensive pass; return the report of the table."""
     staging = run.staging(source.name)
     write_parquet(frame, engine, staging.url, private=True)
     staged = read_table(staging.url, engine, format="parquet")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
+from rai_scale.gates import status_of
 from rai_scale.jobs.inputs import Inputs, language_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
@@ -16,16 +17,15 @@ from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import redaction_yaml, save_plan
 from rai_scale.pii.scan_result import ScanResult, TableScan
 from rai_scale.pii.scanning import scan
-from rai_scale.reports.words import not_looked_at
+from rai_scale.reports.words import not_looked_at, plural
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
 
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
-    """Find all tables, and refuse gates that apply to nothing."""
+    """Find all tables of the source."""
     lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
-    check_names(config.gates, config.analyzer, [table.name for table in lake])
     return Inputs(lake, language_versions(config.analyzer.model))
 
 
@@ -55,13 +55,12 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         page=result.to_html(),
         commit=write_plan if config.write_redact_config else None,
         status=result.run["status"],
-        notes=tuple(f"{g['name']}: {g['detail']}" for g in result.gates() if not g["passed"]),
+        gates=result.gates(),
         unread=len(unread),
         rows={"in": rows, "out": read, "quarantined": 0, "skipped": rows - read},
         seeds={"sample": config.random_state},
         details={
             "summary": result.totals(),
-            "gates": result.gates(),
             "not_looked_at": [item.to_dict() for item in unread],
         },
         profile=tuple(_profile(t, scanned[t.name]) for t in inputs.lake if t.name in scanned),
@@ -71,15 +70,12 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
 
 def _completed(result: ScanResult, config: ScanJob, inputs: Inputs, run: Run) -> ScanResult:
     gates = tuple(checked_gates(result, config))
-    status = result.run["status"]
-    if any(not gate["passed"] for gate in gates):
-        status = "failed"
     known = {
         "run_id": run.id,
         "model_version": inputs.versions[f"model {config.analyzer.model}"],
         "config_hash": run.config_hash,
         "source": config.source,
-        "status": status,
+        "status": status_of(gates, result.run["status"]),
     }
     return replace(result, checked=gates, run={**result.run, **known})
 
@@ -98,8 +94,8 @@ def _profile(source: TableSource, scanned: TableScan) -> dict[str, Any]:
 def _summary(result: ScanResult) -> str:
     s = result.totals()
     return (
-        f"{s['tables']} tables, {s['rows']:,} rows: {s['columns_with_findings']} of "
-        f"{s['columns']} columns hold personal data; {not_looked_at(s)}"
+        f"{plural(s['tables'], 'table')}, {plural(s['rows'], 'row')}: personal data in "
+        f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}; {not_looked_at(s)}"
     )
 
 
@@ -120,4 +116,7 @@ JOB = Job(
     compute,
     writes=("findings.parquet", "findings.json", "report.html"),
     also=_plan_of,
+    check_gates=lambda config, inputs: check_names(
+        config.gates, config.analyzer, [table.name for table in inputs.lake]
+    ),
 )
