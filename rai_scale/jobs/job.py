@@ -285,8 +285,10 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
 def _time_zone(config: JobConfig, engine: Engine) -> str:
     """Return the time zone of the configuration, else that of the engine's session."""
     asked, session = getattr(config, "time_zone", None), getattr(engine, "session", None)
-    if asked is not None or session is not None:
-        return str(asked or session.conf.get("spark.sql.session.timeZone"))
+    if asked is not None:
+        return str(asked)
+    if session is not None:
+        return str(session.conf.get("spark.sql.session.timeZone"))
     from rai_scale.engines.database import connection
 
     return str(connection().sql("SELECT current_setting('TimeZone')").fetchall()[0][0])

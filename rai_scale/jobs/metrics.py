@@ -66,9 +66,11 @@ def metric_figures(metrics: Mapping[str, float] | Iterable[Any]) -> dict[str, li
     found: dict[str, list[Figure]] = {}
     for record in metric_facts(metrics):
         group = record["group"]
-        numbers = (_number(record[key]) for key in ("value", "lower", "upper"))
+        value, low, high = (_number(record[key]) for key in ("value", "lower", "upper"))
         name = record["name"] + (BY_GROUP if group else "")
-        found.setdefault(name, []).append(Figure(*numbers, at=f"group {group}" if group else ""))
+        found.setdefault(name, []).append(
+            Figure(value, low, high, at=f"group {group}" if group else "")
+        )
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -118,14 +118,14 @@ class PrivateRelease(Result):
         known = {measure: amount for measure, amount in cost.items() if amount is not None}
         return {**known, "rows": float(len(self._frame))}
 
-    def _figures(self) -> dict[str, list[Figure]]:
+    def _figures(self) -> Mapping[str, Sequence[Figure]]:
         """Return also the noisy values of each column with their intervals, one per row."""
         frame, bounds = self._frame, self.intervals(shown=True)
         names = [output.name for output in self._plan.shape.outputs if output.parts]
         groups = [name for name in frame if name not in names]
         places = frame[groups].astype(str).to_dict("records")
         at = [", ".join(f"{name} = {value}" for name, value in place.items()) for place in places]
-        found = super()._figures()
+        found = dict(super()._figures())
         for name in names:
             values = pd.to_numeric(frame[name], errors="coerce").astype(float)
             ends = (bounds[f"{name}_{end}"].astype(float) for end in ("low", "high"))

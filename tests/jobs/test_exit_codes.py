@@ -66,7 +66,7 @@ def test_a_gate_that_fails(people, tmp_path):
     lenient = scan_config(people, tmp_path, gates=[{**GATE, "above": 1}])
     assert cli("scan", lenient).code == 0
     elsewhere = scan_config(people, tmp_path, gates=[{**GATE, "tables": "other*"}])
-    ran = cli("scan", elsewhere)  # a gate that names nothing would hold whatever is there
+    ran = cli("scan", elsewhere)  # a gate that matches nothing would always hold
     assert (ran.code, "no table matches 'other*'" in ran.err) == (3, True)
     wrong = {"email_address": {"entities": ["email_address"]}, "emial": {"columns": "emial"}}
     for name, gate in wrong.items():

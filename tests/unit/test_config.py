@@ -156,7 +156,7 @@ def test_a_file_that_is_no_configuration(tmp_path, text, said):
 )
 def test_a_key_that_stands_twice_is_refused_wherever_yaml_is_read(tmp_path, text, key, lines):
     """One of the two would count and the other be dropped: a table, a gate, a privacy unit."""
-    said = f"key {key} is given twice in one mapping, at line {lines[0]} and at line {lines[1]};"
+    said = f"key {key} is given twice in one mapping, at line {lines[0]} and at line {lines[1]}."
     assert message(tmp_path, "scan", text).startswith(f"/job.yaml: {said}")
     (tmp_path / "metadata.yaml").write_text(text)
     with pytest.raises(ConfigError, match=re.escape(said)):

@@ -113,7 +113,7 @@ def importance_tables(
 def _renamed(table: pd.DataFrame, label: str) -> pd.DataFrame:
     names = {"mean_abs": "value", "lower": "low", "upper": "high"}
     variance = table["std_error"] ** 2 + table["sampling_error"] ** 2
-    table = table.rename(columns=names).assign(**{"class": label, "variance": variance})
+    table = table.rename(columns=names).assign(**{"class": label}).assign(variance=variance)
     kept = ["class", "feature", "value", "low", "high", "mean", "rows", "variance"]
     return table[["group", *kept] if "group" in table else kept]
 
