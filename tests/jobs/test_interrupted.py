@@ -131,7 +131,7 @@ RELEASE_STEPS = {
 
 
 @pytest.mark.parametrize("step", RELEASE_STEPS)
-@pytest.mark.parametrize("name", PRIVATE)
+@pytest.mark.parametrize("name", [n if n == "private ebm" else full(n) for n in PRIVATE])
 def test_a_private_run_that_was_killed_is_charged_once(name, step, tmp_path):
     command, out = set_up(name, tmp_path), tmp_path / "out"
     processes = get_context("forkserver")
