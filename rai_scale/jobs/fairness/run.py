@@ -121,7 +121,8 @@ def _options(config: FairnessJob) -> dict[str, Any]:
 def _check_gates(config: FairnessJob, inputs: Inputs) -> None:
     from rai_scale.fairness.assessment.gate_checks import gates_asked
 
-    gates_asked(config.gates, config.bootstrap and config.bootstrap.n_boot)
+    n_boot = None if config.bootstrap is None else config.bootstrap.n_boot
+    gates_asked(config.gates, n_boot)
 
 
 def _summary(result: Any) -> str:
