@@ -50,7 +50,7 @@ def test_a_gate_holds_or_makes_the_run_fail(name, tmp_path):
             assert (gate["name"], gate["passed"]) == (metric, held)
         page = (out / "report.html").read_text()
         assert f"<code>{metric}</code>" in page
-        assert ("does not hold</td>" in page) != held
+        assert (">failed</td>" in page) != held
         assert "already done" in cli(*command, *asked(metric, above=limit)).out
 
 
