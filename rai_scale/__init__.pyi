@@ -13,7 +13,7 @@ from rai_scale._version import __version__ as __version__
 from rai_scale.explanations.local.explaining import explain as explain
 from rai_scale.explanations.overall.mean_importance import importance as importance
 from rai_scale.fairness.assessment.assess import assess_fairness as assess_fairness
-from rai_scale.fairness.data_balance.run import balance as balance
+from rai_scale.fairness.data_balance.measure_balance import balance as balance
 from rai_scale.fairness.frame import metric_frame as metric_frame
 from rai_scale.glassbox.ebm import train_ebm as train_ebm
 from rai_scale.glassbox.simple import train_glassbox as train_glassbox

@@ -16,8 +16,8 @@ from rai_scale.errors import RaiScaleError, one_line
 from rai_scale.jobs.budget.commands import app as budget_app
 from rai_scale.jobs.config import JobConfig, load_config
 from rai_scale.jobs.dry_run import dry_run
-from rai_scale.jobs.run import ERROR, OK, Outcome, run_job, set_up_logging
-from rai_scale.jobs.table import JOBS, Argument, Entry
+from rai_scale.jobs.exit_codes_and_logs import ERROR, OK, Outcome, run_job, set_up_logging
+from rai_scale.jobs.registry import JOBS, Argument, Entry
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(budget_app, name="budget")

@@ -1,4 +1,7 @@
 from rai_scale.fairness.assessment.assess import assess_fairness as assess_fairness
+from rai_scale.fairness.assessment.group_comparisons import four_fifths as four_fifths
+from rai_scale.fairness.assessment.group_comparisons import pairwise_table as pairwise_table
+from rai_scale.fairness.assessment.group_comparisons import reference_table as reference_table
 from rai_scale.fairness.assessment.options import Comparison as Comparison
 from rai_scale.fairness.assessment.result import FairnessResult as FairnessResult
 from rai_scale.fairness.assessment.run_drift import by_window as by_window
@@ -10,12 +13,9 @@ from rai_scale.fairness.assessment.sample_size import smallest_gap as smallest_g
 from rai_scale.fairness.assessment.sample_size import smallest_gaps as smallest_gaps
 from rai_scale.fairness.assessment.suppressing import Suppressed as Suppressed
 from rai_scale.fairness.assessment.suppressing import suppressed as suppressed
-from rai_scale.fairness.assessment.tables import four_fifths as four_fifths
-from rai_scale.fairness.assessment.tables import pairwise_table as pairwise_table
-from rai_scale.fairness.assessment.tables import reference_table as reference_table
 from rai_scale.fairness.assessment.worst_combinations import worst_groups as worst_groups
+from rai_scale.fairness.data_balance.measure_balance import balance as balance
 from rai_scale.fairness.data_balance.result import BalanceResult as BalanceResult
-from rai_scale.fairness.data_balance.run import balance as balance
 from rai_scale.fairness.frame import metric_frame as metric_frame
 from rai_scale.fairness.mitigation.candidates import ScoreThreshold as ScoreThreshold
 from rai_scale.fairness.mitigation.candidates import evaluate_candidates as evaluate_candidates
@@ -46,6 +46,6 @@ from rai_scale.fairness.thresholds.optimizer import (
 )
 from rai_scale.fairness.thresholds.result import FittedThresholds as FittedThresholds
 from rai_scale.measures.between_groups import disparities as disparities
-from rai_scale.measures.bootstrap import Bootstrap as Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap as Bootstrap
 from rai_scale.measures.counted_frame import CountedMetricFrame as CountedMetricFrame
 from rai_scale.measures.disparity_bands import disparity_table as disparity_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rai_scale.measures.bootstrap import Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap
 from rai_scale.measures.counted_frame import (
     MAX_CELLS,
     CountedMetricFrame,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import TableError
 from rai_scale.jobs.config import config_hash
+from rai_scale.jobs.exit_codes_and_logs import FAILED_CHECK, OK, Outcome
 from rai_scale.jobs.inputs import run_id_of
 from rai_scale.jobs.job import AnyConfig, Job
 from rai_scale.jobs.outputs import checked_output
-from rai_scale.jobs.run import FAILED_CHECK, OK, Outcome
 from rai_scale.reports.words import plural
 
 _SHOWN = 20

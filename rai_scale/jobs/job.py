@@ -20,6 +20,7 @@ from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import failures, status_of
 from rai_scale.jobs.config import JobConfig, config_hash
+from rai_scale.jobs.exit_codes_and_logs import CODES, Outcome, code_with_unread
 from rai_scale.jobs.inputs import Inputs, run_id_of
 from rai_scale.jobs.manifest import (
     MANIFEST,
@@ -40,7 +41,6 @@ from rai_scale.jobs.publish import (
     staged,
     tidy,
 )
-from rai_scale.jobs.run import CODES, Outcome, code_with_unread
 from rai_scale.results import log_to_mlflow
 from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.delta_versions import all_or_none

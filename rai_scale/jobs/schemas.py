@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rai_scale.jobs.table import JOBS
+from rai_scale.jobs.registry import JOBS
 
 
 def export_schemas(directory: Path) -> list[Path]:

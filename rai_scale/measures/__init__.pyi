@@ -1,5 +1,5 @@
 from rai_scale.measures.between_groups import disparities as disparities
-from rai_scale.measures.bootstrap import Bootstrap as Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap as Bootstrap
 from rai_scale.measures.counted_frame import CountedMetricFrame as CountedMetricFrame
 from rai_scale.measures.disparity_bands import disparity_table as disparity_table
 from rai_scale.measures.metrics import MetricError as MetricError

@@ -13,10 +13,10 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import check_columns
 from rai_scale.measures.between_groups import disparity_values
-from rai_scale.measures.bootstrap import Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap
+from rai_scale.measures.draw_replicates import replicates_of
 from rai_scale.measures.flags import SMALL_GROUP, find_flags
 from rai_scale.measures.from_cells import Roles, check_roles, group_rows
-from rai_scale.measures.intervals import replicates_of
 from rai_scale.measures.measure import Limits, Measured, measure
 from rai_scale.measures.metrics import Metric, Metrics, refuse_uncounted, resolve_metrics
 from rai_scale.measures.uncertainty.quantiles import interval_tables

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError
+from rai_scale.pii.column_name_rules import looks_personal
 from rai_scale.pii.documents import Keys, parse_document
-from rai_scale.pii.names import looks_personal
 from rai_scale.pii.text_leaves import TextLeaf, ValueNode, value_text, whole_text
 
 Change = Callable[[TextLeaf], Any]

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.column_name_rules import entities_of_name
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import table_of_rows
-from rai_scale.pii.names import entities_of_name
 from rai_scale.pii.nested import all_leaves
 from rai_scale.pii.sampling import chosen
 from rai_scale.pii.text_leaves import TextLeaf, plain_number, root

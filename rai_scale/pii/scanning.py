@@ -18,10 +18,10 @@ from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analyzer import get_analyzer
+from rai_scale.pii.column_name_rules import entities_of_name, shown_type
+from rai_scale.pii.column_name_search import doubtful_names, search_names
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.names import entities_of_name, shown_type
 from rai_scale.pii.redaction import analyzer_config
-from rai_scale.pii.scan_header import doubtful_names, search_names
 from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.scan_values import (

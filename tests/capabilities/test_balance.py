@@ -15,8 +15,8 @@ from rai_scale.fairness.data_balance.cells import Columns
 from rai_scale.fairness.data_balance.compute import Settings
 from rai_scale.fairness.data_balance.counting import count_cells
 from rai_scale.fairness.data_balance.inequality import Benefits
+from rai_scale.fairness.data_balance.measure_balance import balance, balance_of_cells
 from rai_scale.fairness.data_balance.registry import REGISTRY
-from rai_scale.fairness.data_balance.run import balance, balance_of_cells
 from tests.conftest import make_case
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "balance.md"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rai_scale.pii.scan_header import NAMES
+from rai_scale.pii.column_name_search import NAMES
 from tests.capabilities.scan_lake import scan, table_of
 
 ENGINES = pytest.mark.parametrize("engine", ["local", "dask"])

@@ -14,7 +14,7 @@ import sklearn.metrics as skm
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import Bootstrap, metric_frame
-from rai_scale.measures import intervals
+from rai_scale.measures import draw_replicates
 from tests.conformance.answers import Question, assert_same, outcome
 from tests.conformance.tables import cut, people
 
@@ -167,7 +167,7 @@ def test_intervals_of_a_function_alone():
 )
 def test_intervals_that_would_need_all_rows(monkeypatch, limits, rows, words):
     """What cannot be resampled on the driver is refused; without intervals it is computed."""
-    monkeypatch.setattr(intervals, "REPEATED_ROWS", rows)
+    monkeypatch.setattr(draw_replicates, "REPEATED_ROWS", rows)
     metrics = {"auc": skm.roc_auc_score, "m": lambda y_true, y_pred: float(np.max(y_pred))}
     question = Question(metrics, "y", "score", ("d",))
     plain = question.ours(people(), per_group=True, **limits)

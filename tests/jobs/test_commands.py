@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.metrics import METRIC
-from rai_scale.jobs.table import JOBS as ENTRIES
+from rai_scale.jobs.registry import JOBS as ENTRIES
 from tests.jobs.every_job import JOBS, PRIVATE, make_table, run_of, set_up
 from tests.jobs.small_lake import EMAIL, MODEL, cli, rows_of, state, write_config
 

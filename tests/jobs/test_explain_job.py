@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from rai_scale.engines import engine_named
 from rai_scale.explanations.local.added_columns import UNEXPLAINED
 from rai_scale.jobs.explain.config import ExplainJob
-from rai_scale.jobs.explain.parts import Parts
+from rai_scale.jobs.explain.explained_table import Parts
 from rai_scale.jobs.manifest import MANIFEST
 from tests.conftest import engine_params
 from tests.jobs.small_lake import cli, leaks, shown, state, write_config

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.jobs.private import PrivateOptions
+from rai_scale.jobs.private_options import PrivateOptions
 from rai_scale.privacy import PrivateComputationError, open_ledger
 from tests.conftest import engine_params, full
 from tests.jobs.small_lake import cli, file_leaks, leaks, shell, shown, state, write_config, written

@@ -10,8 +10,8 @@ import stat
 import pytest
 
 from rai_scale.errors import ConfigError, WorkerError, one_line
-from rai_scale.jobs.private import restricted_file
-from rai_scale.jobs.run import TextLines
+from rai_scale.jobs.exit_codes_and_logs import TextLines
+from rai_scale.jobs.private_options import restricted_file
 from rai_scale.privacy import open_ledger
 from rai_scale.privacy.disclosure import restricted_log
 from rai_scale.reports.html import save_html

@@ -19,9 +19,9 @@ from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.registry import JOBS
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import export_schemas
-from rai_scale.jobs.table import JOBS
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SCAN = {"source": "lake", "output": "out"}

@@ -13,17 +13,17 @@ from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.fairness.assessment.gate_checks import figures_of, gates_asked
+from rai_scale.fairness.assessment.group_comparisons import four_fifths, reference_table
 from rai_scale.fairness.assessment.interval_table import group_table, overall_table, scalar_metrics
 from rai_scale.fairness.assessment.options import Comparison
 from rai_scale.fairness.assessment.positive_label import one_against_rest
 from rai_scale.fairness.assessment.result import FairnessResult
 from rai_scale.fairness.assessment.sample_size import smallest_gaps
 from rai_scale.fairness.assessment.suppressing import hidden_of, shown_groups, without_hidden
-from rai_scale.fairness.assessment.tables import four_fifths, reference_table
 from rai_scale.fairness.assessment.worst_combinations import worst_groups
 from rai_scale.fairness.frame import metric_frame
 from rai_scale.gates import Gate, check_gates
-from rai_scale.measures.bootstrap import Bootstrap, symmetric
+from rai_scale.measures.bootstrap_options import Bootstrap, symmetric
 from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.disparity_bands import BOUNDED, disparity_table, parts_of
 from rai_scale.measures.long_table import control_names

@@ -28,7 +28,7 @@ from rai_scale.fairness.private.intervals import level_places
 from rai_scale.fairness.private.noisy_frame import private_metric_frame
 from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
 from rai_scale.gates import Gate, check_gates
-from rai_scale.measures.bootstrap import Bootstrap, symmetric
+from rai_scale.measures.bootstrap_options import Bootstrap, symmetric
 from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
 from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table

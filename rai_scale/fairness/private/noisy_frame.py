@@ -20,7 +20,7 @@ from rai_scale.fairness.private.cells import (
 from rai_scale.fairness.private.declared import Declared
 from rai_scale.fairness.private.frame import PrivateMetricFrame, frame_of_noisy, replicates_of
 from rai_scale.fairness.private.shares import NoisyCounts
-from rai_scale.measures.bootstrap import Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap
 from rai_scale.measures.counted_frame import plan_metrics
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric, Metrics, base_function

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
+from rai_scale.fairness.data_balance.measure_balance import balance
 from rai_scale.fairness.data_balance.result import headlines
-from rai_scale.fairness.data_balance.run import balance
 from rai_scale.gates import check_metrics, status_of
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import JobConfig

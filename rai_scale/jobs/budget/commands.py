@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rai_scale.errors import ConfigError, one_line
+from rai_scale.jobs.exit_codes_and_logs import FAILED_CHECK
 from rai_scale.jobs.ledgers import open_named
-from rai_scale.jobs.run import FAILED_CHECK
 from rai_scale.statistics.json_values import json_text
 
 if TYPE_CHECKING:

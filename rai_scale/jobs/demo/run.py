@@ -13,11 +13,11 @@ from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import GateFailed, RaiScaleError
 from rai_scale.jobs.config import EngineConfig, check_config, config_hash
+from rai_scale.jobs.exit_codes_and_logs import ERROR, OK, Outcome
 from rai_scale.jobs.manifest import read_manifest
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.redact.prove import prove, read_truth
 from rai_scale.jobs.redact.run import JOB as REDACT
-from rai_scale.jobs.run import ERROR, OK, Outcome
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.run import JOB as SCAN
 from rai_scale.jobs.strict_yaml import load_yaml

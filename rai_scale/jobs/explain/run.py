@@ -41,7 +41,7 @@ def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
 
 def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     """Stage the explained table; importance is computed from it."""
-    from rai_scale.jobs.explain.parts import explain_parts
+    from rai_scale.jobs.explain.explained_table import explain_parts
     from rai_scale.reports.explain import render_explain
 
     table, delta = inputs.table, config.format == "delta"

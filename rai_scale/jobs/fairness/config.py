@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from rai_scale.fairness.assessment.options import Comparison
 from rai_scale.fairness.private.declared import Declared
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.private import PrivateOptions, need_unit
-from rai_scale.measures.bootstrap import Bootstrap
+from rai_scale.jobs.private_options import PrivateOptions, need_unit
+from rai_scale.measures.bootstrap_options import Bootstrap
 
 EXACT_ONLY = ("score", "sample_weight", "compare_with", "mlflow")
 """Keys that the private mode does not have; of ``comparison`` it has ``small_group`` alone."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.inputs import Inputs
-from rai_scale.jobs.private import charging, told_snapshot
+from rai_scale.jobs.private_options import charging, told_snapshot
 from rai_scale.reports.words import plural
 from rai_scale.tables.read import read_table
 
 if TYPE_CHECKING:
-    from rai_scale.jobs.private import PrivateOptions
+    from rai_scale.jobs.private_options import PrivateOptions
 
 SHARED = (
     *("y_true", "y_pred", "sensitive_features", "control_features", "metrics", "disparities"),

@@ -17,7 +17,7 @@ from rai_scale.jobs.fairness.private import facts_of, release, summary_of
 from rai_scale.jobs.inputs import Inputs, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import share_variance
-from rai_scale.jobs.private import charge_lines
+from rai_scale.jobs.private_options import charge_lines
 from rai_scale.jobs.profile import profile_of, shares_of
 from rai_scale.jobs.table_files import table_files
 from rai_scale.tables.read import read_table

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from rai_scale.errors import did_you_mean
 from rai_scale.glassbox.options import EBMParams, Shards
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.private import PrivateOptions, need_unit
+from rai_scale.jobs.private_options import PrivateOptions, need_unit
 
 _EBM_ONLY = ("shards", "interactions", "ebm_params", "sample_weight")
 _PRIVATE_ONLY = ("privacy_bounds", "classes", "bin_budget_frac")

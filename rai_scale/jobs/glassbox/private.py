@@ -11,7 +11,7 @@ import pandas as pd
 from rai_scale.jobs.glassbox.report import LIMITS as OF_SHAPES
 from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
 from rai_scale.jobs.inputs import Inputs
-from rai_scale.jobs.private import charging
+from rai_scale.jobs.private_options import charging
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
     from rai_scale.jobs.glassbox.config import EBMJob
     from rai_scale.jobs.job import Run
-    from rai_scale.jobs.private import PrivateOptions
+    from rai_scale.jobs.private_options import PrivateOptions
 
 LIMITS = (
     "The guarantee is for the replacement of all rows of one person; the number of people is "

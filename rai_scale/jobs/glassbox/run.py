@@ -21,7 +21,7 @@ from rai_scale.jobs.glassbox.simple import train_simple
 from rai_scale.jobs.inputs import Inputs, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import BY_GROUP, metric_figures
-from rai_scale.jobs.private import charge_lines
+from rai_scale.jobs.private_options import charge_lines
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.table_files import table_files
 from rai_scale.reports.words import plural

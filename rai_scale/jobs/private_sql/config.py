@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.private import PrivateOptions
+from rai_scale.jobs.private_options import PrivateOptions
 from rai_scale.jobs.secrets import is_reference
 from rai_scale.pii.config import Frozen
 

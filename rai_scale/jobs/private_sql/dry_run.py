@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.ledgers import open_named
-from rai_scale.jobs.private import heard_warnings
+from rai_scale.jobs.private_options import heard_warnings
 from rai_scale.jobs.private_sql.plan import Planned, plan_queries, read_metadata
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.gates import check_metrics
 from rai_scale.jobs.inputs import Inputs, package_versions
 from rai_scale.jobs.job import Done, Job, Run
-from rai_scale.jobs.private import charging, told_snapshot
+from rai_scale.jobs.private_options import charging, told_snapshot
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.dry_run import charges
 from rai_scale.jobs.private_sql.outputs import About, Released, outputs_of

@@ -10,6 +10,7 @@ from typing import Any
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.gates import check_gates, check_metrics, status_of
+from rai_scale.jobs.exit_codes_and_logs import with_progress
 from rai_scale.jobs.inputs import Inputs, language_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
@@ -26,7 +27,6 @@ from rai_scale.jobs.redact.table import (
     stage_table,
     write_outputs,
 )
-from rai_scale.jobs.run import with_progress
 from rai_scale.jobs.secrets import resolve_operators
 from rai_scale.pii.operators import Operators
 from rai_scale.tables.find import find_tables

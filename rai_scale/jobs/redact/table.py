@@ -14,6 +14,7 @@ import pyarrow as pa
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, GateFailed, MissingColumnError, check_columns
+from rai_scale.pii.column_name_rules import looks_personal
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
     DETAILS,
@@ -27,7 +28,6 @@ from rai_scale.pii.findings import (
     GoodRows,
     QuarantineCorrupt,
 )
-from rai_scale.pii.names import looks_personal
 from rai_scale.pii.nested import Fitted
 from rai_scale.pii.operators import Operators
 from rai_scale.pii.redaction import make_targets, redact

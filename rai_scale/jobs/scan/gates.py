@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.gates import Figure, check_gates
 from rai_scale.jobs.scan.config import ScanGate
+from rai_scale.pii.column_name_rules import RULES
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.names import RULES
 from rai_scale.pii.scan_result import ScanResult
 
 if TYPE_CHECKING:

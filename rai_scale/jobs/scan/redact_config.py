@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.pii.column_name_search import NAMES
 from rai_scale.pii.redact_values import Targets
 from rai_scale.pii.redaction import check_targets
-from rai_scale.pii.scan_header import NAMES
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
 from rai_scale.tables.formats import CORRUPT

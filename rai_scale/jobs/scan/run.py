@@ -8,10 +8,10 @@ from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
+from rai_scale.jobs.exit_codes_and_logs import with_progress
 from rai_scale.jobs.inputs import Inputs, language_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
-from rai_scale.jobs.run import with_progress
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import redaction_yaml, save_plan

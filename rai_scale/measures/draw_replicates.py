@@ -11,7 +11,7 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.measures.averages import Averages
-from rai_scale.measures.bootstrap import Bootstrap
+from rai_scale.measures.bootstrap_options import Bootstrap
 from rai_scale.measures.measure import Measured
 from rai_scale.measures.metrics import Metric
 from rai_scale.measures.refusals import ArgumentError

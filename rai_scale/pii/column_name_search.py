@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
+from rai_scale.pii.column_name_rules import looks_personal
 from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.names import looks_personal
 from rai_scale.pii.scan_result import ColumnScan
 from rai_scale.pii.scan_values import ALL, SCORE_UNIT, ScanValues, count_values, split_counts
 from rai_scale.pii.text_leaves import FIELD_NAME
