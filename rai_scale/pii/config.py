@@ -37,7 +37,7 @@ class PatternConfig(Frozen):
 class AnalyzerConfig(Frozen):
     """Arguments of Presidio's ``AnalyzerEngine`` and of its ``analyze`` method.
 
-    Parameters
+    Attributes
     ----------
     language : str
         Language code of the texts.
