@@ -232,7 +232,7 @@ def test_a_release_is_a_page_and_a_run_of_mlflow(tmp_path, monkeypatch):
     assert "<z>" not in page
     assert "in the table" in page
     assert " to " in page
-    assert "No ledger was kept" not in page
+    assert "No ledger was used" not in page
     assert "srcdoc" in release._repr_html_()
     assert json.loads(release.to_json())["result"]["city"] == ["<z>", "a", "b"]
     logged = {}

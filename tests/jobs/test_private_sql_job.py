@@ -401,7 +401,7 @@ def test_a_budget_in_rho(lake, tmp_path):
     manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
     assert manifest["rho"] == "2.0" and "epsilon" not in manifest
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "for rho 2 and delta 1e-06 together" in page
+    assert "rho 2 and delta 1e-06" in page
     assert "0 charged now, 3 shown again" in cli("private-sql", path, "--set", "title=again").out
 
 
@@ -409,7 +409,7 @@ def test_without_a_ledger_it_says_so(lake, tmp_path):
     ran = cli("private-sql", config(lake, tmp_path, ledger="none"))
     assert ran.code == 0, ran.text
     assert "not charged to any budget" in ran.out
-    assert "No ledger was kept" in (tmp_path / "out" / "report.html").read_text()
+    assert "No ledger was used" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_metadata_from_a_file_is_the_same_metadata(lake, done, tmp_path):
