@@ -14,7 +14,7 @@ from rai_scale.pii.scan_result import ColumnScan
 from rai_scale.pii.scan_values import ALL, SCORE_UNIT, ScanValues, count_values, split_counts
 from rai_scale.pii.text_leaves import FIELD_NAME
 from rai_scale.pii.verdict import Seen, judge
-from rai_scale.tables._arrow import own_names
+from rai_scale.tables.readers.arrow import own_names
 from rai_scale.tables.source import TableSource
 
 NAMES = "(names of columns)"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.tables._delta_log import delta_table
 from rai_scale.tables.delete import delete_table
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import names_in
+from rai_scale.tables.readers.delta_log import delta_table
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_type
 from rai_scale.errors import TableError
-from rai_scale.tables._parquet import holds, open_file
 from rai_scale.tables.paths import place_of
+from rai_scale.tables.readers.parquet import holds, open_file
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:

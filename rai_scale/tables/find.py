@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_csv_options, check_fit
-from rai_scale.tables.discover import discover
+from rai_scale.tables.discovery.discover import discover
 from rai_scale.tables.formats import check_format
 from rai_scale.tables.paths import check_exists, no_driver, place_of, session_place
 from rai_scale.tables.source import Lake, TableSource
@@ -113,7 +113,7 @@ def one_table(source: str, format: str | None = None, engine: Engine | None = No
 
 def _of_catalog(source: str, engine: Engine | None) -> Lake | None:
     """Return the tables of a catalog name; None if it is a path or not such a name."""
-    from rai_scale.tables._spark_catalog import catalog_tables, name_parts
+    from rai_scale.tables.discovery.spark_catalog import catalog_tables, name_parts
 
     if name_parts(source) is None or place_of(source).fs.exists(place_of(source).path):
         return None

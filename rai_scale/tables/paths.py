@@ -123,7 +123,7 @@ def session_place(url: str) -> Place | None:
     session = _session()
     if session is None or not _SCHEME.match(url):
         return None
-    from rai_scale.tables._session_files import SessionFiles
+    from rai_scale.tables.session_files import SessionFiles
 
     address = url.rstrip("/")
     return Place(address, SessionFiles.of(session), address)

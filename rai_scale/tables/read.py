@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Scan, check_keys
-from rai_scale.tables._csv import scan_csv
-from rai_scale.tables._iceberg import scan_iceberg
-from rai_scale.tables._jsonl import read_jsonl
-from rai_scale.tables._parquet import read_footers, scan_parquet
-from rai_scale.tables._text import scan_lines, scan_text
 from rai_scale.tables.find import one_table
 from rai_scale.tables.formats import CORRUPT
+from rai_scale.tables.readers.arrow import Scan, check_keys
+from rai_scale.tables.readers.csv import scan_csv
+from rai_scale.tables.readers.iceberg import scan_iceberg
+from rai_scale.tables.readers.jsonl import read_jsonl
+from rai_scale.tables.readers.parquet import read_footers, scan_parquet
+from rai_scale.tables.readers.text import scan_lines, scan_text
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def read_table(
     lines = source.format in ("jsonl", "lines")
     check_keys(source, (CORRUPT, *(["text"] if lines else [])))
     if engine.name == "spark":
-        from rai_scale.tables import _spark
+        from rai_scale.tables.readers import spark
 
         session = session if session is not None else getattr(engine, "session", None)
-        return _spark.read(source, engine, session)
+        return spark.read(source, engine, session)
     if source.format == "catalog":
         raise TableError(f"{source.location!r} is a catalog table, which only Spark can read.")
     if source.format == "jsonl":
@@ -116,26 +116,26 @@ def _check_complete(source: TableSource, incomplete: str) -> None:
 
 def _from_scan(scan: Scan, engine: Engine) -> Any:
     if engine.name == "local":
-        from rai_scale.tables import _local
+        from rai_scale.tables.readers import local
 
-        return _local.from_scan(scan)
-    from rai_scale.tables import _dask
+        return local.from_scan(scan)
+    from rai_scale.tables.readers import dask
 
-    return _dask.from_scan(scan)
+    return dask.from_scan(scan)
 
 
 def _parquet(source: TableSource, engine: Engine) -> Any:
     footers = read_footers(source)
     if engine.name == "local" and footers.only_native_casts():
-        from rai_scale.tables import _local
+        from rai_scale.tables.readers import local
 
-        return _local.read_parquet(source, footers)
+        return local.read_parquet(source, footers)
     return _from_scan(scan_parquet(source, footers), engine)
 
 
 def _delta(source: TableSource, engine: Engine) -> Any:
-    from rai_scale.tables import _delta
+    from rai_scale.tables.readers import delta
 
     if engine.name == "local":
-        return _delta.read_local(source)
-    return _from_scan(_delta.scan_delta(source), engine)
+        return delta.read_local(source)
+    return _from_scan(delta.scan_delta(source), engine)

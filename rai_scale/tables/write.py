@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.partition import plain_errors
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
-from rai_scale.tables._parquet import open_file
 from rai_scale.tables.lock import only_run
 from rai_scale.tables.ownership import make_folder, put_record, remove_where_ours
 from rai_scale.tables.path_names import hidden
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import RUN_PREFIX, names_in, read_pointer, run_folder, switch_pointer
+from rai_scale.tables.readers.parquet import open_file
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -149,11 +149,11 @@ def check_target(location: str, engine: Engine, format: str) -> None:
     place = place_of(location, engine.name == "spark")
     _check_target(place, format)
     if format == "delta" and engine.name == "spark":
-        from rai_scale.tables._spark_write import check_delta
+        from rai_scale.tables.spark_write import check_delta
 
         check_delta(engine.session, place.url)  # type: ignore[attr-defined]
     elif format == "delta" and "_delta_log" in names_in(place):
-        from rai_scale.tables._delta_log import check_writable
+        from rai_scale.tables.readers.delta_log import check_writable
 
         check_writable(place.url)
 
@@ -193,11 +193,11 @@ def _write_files(
     """Write ``data`` as Parquet files; return their names and the token of the folder."""
     token = make_folder(target, private)
     if engine.name == "spark":
-        from rai_scale.tables._spark_write import write_files
+        from rai_scale.tables.spark_write import write_files
     elif engine.name == "dask":
-        from rai_scale.tables._dask import write_files
+        from rai_scale.tables.readers.dask import write_files
     else:
-        from rai_scale.tables._local import write_files
+        from rai_scale.tables.readers.local import write_files
     write_files(data, engine, target)
     names = [n for n in names_in(target) if n.endswith(".parquet") and not hidden(n)]
     if not names:
@@ -215,14 +215,14 @@ def _write_delta(data: Any, engine: Engine, place: Place, run_id: str) -> Writte
 
 def _commit_delta(data: Any, engine: Engine, place: Place, run_id: str) -> int | None:
     if engine.name == "spark":
-        from rai_scale.tables._spark_write import write_delta
+        from rai_scale.tables.spark_write import write_delta
 
         write_delta(data, place.url)
         return None
-    from rai_scale.tables._delta import write_files, write_stream
+    from rai_scale.tables.readers.delta import write_files, write_stream
 
     if engine.name == "local":
-        from rai_scale.tables._local import tables_of
+        from rai_scale.tables.readers.local import tables_of
 
         return write_stream(place.url, engine.schema(data), tables_of(data, engine))
     stage = place.child(_STAGE_PREFIX + run_id)

@@ -15,7 +15,7 @@ from rai_scale.errors import TableError
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.manifest import input_facts
 from rai_scale.tables import find_tables, read_table
-from rai_scale.tables._delta_walk import OLD
+from rai_scale.tables.discovery.delta_walk import OLD
 from rai_scale.tables.path_names import shown
 from rai_scale.tables.source import Lake
 

@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
-from rai_scale.tables import _csv, _parquet, _text, delete_table, find_tables, pointer, read_table
-from rai_scale.tables._arrow import unique_names
+from rai_scale.tables import delete_table, find_tables, pointer, read_table
 from rai_scale.tables.pointer import current_path
+from rai_scale.tables.readers import csv as csv_reader
+from rai_scale.tables.readers import parquet as parquet_reader
+from rai_scale.tables.readers import text as text_reader
+from rai_scale.tables.readers.arrow import unique_names
 from rai_scale.tables.write import write_table
 
 LOCAL, DASK = engine_named("local"), engine_named("dask")
@@ -46,7 +49,7 @@ def test_csv_round_trip(tmp_path_factory, rows):
 
 
 def test_csv_rows_longer_than_a_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(_csv, "_BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(csv_reader, "_BLOCK_BYTES", 1 << 10)
     lines = [f"{i},{'y' * (i * 40)}\n" + (f"bad{i}\n" if i % 7 == 0 else "") for i in range(200)]
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(lines))
     table = LOCAL.collect(read_table(str(tmp_path), LOCAL))
@@ -59,8 +62,8 @@ def test_csv_rows_longer_than_a_block(tmp_path, monkeypatch):
 
 
 def test_csv_errors_do_not_quote_the_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(_csv, "_BLOCK_BYTES", 64)
-    monkeypatch.setattr(_csv, "_MAX_BLOCK_BYTES", 64)
+    monkeypatch.setattr(csv_reader, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(csv_reader, "_MAX_BLOCK_BYTES", 64)
     (tmp_path / "t.csv").write_text("a,b\n1,2\n" + "secret" * 1000 + ",1\n")
     frame = read_table(str(tmp_path), DASK)
     with pytest.raises(TableError, match="cannot be read: ArrowInvalid") as error:
@@ -73,13 +76,13 @@ def test_lines_do_not_depend_on_where_a_file_is_cut(tmp_path, monkeypatch):
     (tmp_path / "t.txt").write_bytes(content.encode())
     wanted = content.split("\n")
     for size in (1, 2, 7, 64, 1 << 20):
-        monkeypatch.setattr(_text, "_PIECE_BYTES", size)
+        monkeypatch.setattr(text_reader, "_PIECE_BYTES", size)
         frame = read_table(str(tmp_path), LOCAL, format="lines")
         assert LOCAL.collect(frame)["text"].to_pylist() == wanted
 
 
 def test_row_groups_are_partitions_and_columns_are_chosen(tmp_path, monkeypatch):
-    monkeypatch.setattr(_parquet, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(parquet_reader, "_PIECE_BYTES", 1)
     table = pa.table({"a": list(range(10)), "b.c": list("abcdefghij")})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=4)
     frame = read_table(str(tmp_path), DASK)
@@ -91,13 +94,13 @@ def test_row_groups_are_partitions_and_columns_are_chosen(tmp_path, monkeypatch)
 def test_dask_reads_only_the_columns_that_are_used(tmp_path, monkeypatch):
     pq.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "t.parquet")
     asked = []
-    read = _parquet.ParquetReader.__call__
+    read = parquet_reader.ParquetReader.__call__
 
     def watched(self, piece, columns=None):
         asked.append(columns)
         return read(self, piece, columns)
 
-    monkeypatch.setattr(_parquet.ParquetReader, "__call__", watched)
+    monkeypatch.setattr(parquet_reader.ParquetReader, "__call__", watched)
     frame = read_table(str(tmp_path), DASK)
     assert frame["b"].compute(scheduler="sync").to_list() == ["x"]
     assert asked == [["b"]]
@@ -191,10 +194,10 @@ def test_a_damaged_pointer_is_an_error_and_not_an_empty_table(tmp_path):
 
 
 def test_many_rows_are_cut_into_row_groups_and_files(tmp_path, monkeypatch):
-    from rai_scale.tables import _local
+    from rai_scale.tables.readers import local
 
-    monkeypatch.setattr(_local, "_GROUP_ROWS", 20_000)
-    monkeypatch.setattr(_local, "_FILE_BYTES", 300_000)
+    monkeypatch.setattr(local, "_GROUP_ROWS", 20_000)
+    monkeypatch.setattr(local, "_FILE_BYTES", 300_000)
     data = duckdb.connect().sql("SELECT range AS a FROM range(100000)")
     done = write_table(data, LOCAL, str(tmp_path / "t"), run_id="r")
     assert (done.rows, len(done.files)) == (100_000, 3)
@@ -203,12 +206,12 @@ def test_many_rows_are_cut_into_row_groups_and_files(tmp_path, monkeypatch):
 
 
 def test_a_failed_store_keeps_the_reason_and_no_value(tmp_path, monkeypatch):
-    from rai_scale.tables import _local
+    from rai_scale.tables.readers import local
 
     def full(*args):
         raise OSError(28, "secret-value")
 
-    monkeypatch.setattr(_local, "write_files", full)
+    monkeypatch.setattr(local, "write_files", full)
     data = LOCAL.from_arrow(pa.table({"a": [1]}))
     with pytest.raises(TableError, match=r"OSError \(No space left on device\)") as error:
         write_table(data, LOCAL, str(tmp_path / "t"), run_id="r")

@@ -226,6 +226,6 @@ def test_part_stems():
     ],
 )
 def test_names_of_a_catalog_are_told_from_paths(name, parts):
-    from rai_scale.tables._spark_catalog import name_parts
+    from rai_scale.tables.discovery.spark_catalog import name_parts
 
     assert name_parts(name) == parts

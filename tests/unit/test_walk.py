@@ -9,7 +9,7 @@ import pytest
 
 from rai_scale.errors import TableError
 from rai_scale.tables import find_tables
-from rai_scale.tables.file_names import why_unread
+from rai_scale.tables.discovery.file_names import why_unread
 
 
 def put(path, content=b"a,b\n1,2\n"):
@@ -100,16 +100,16 @@ def test_folders_of_any_depth_and_folders_that_cannot_be_listed(tmp_path, monkey
     finally:
         os.chdir(here)
     assert len(find_tables(str(tmp_path))) == 2
-    from rai_scale.tables import _walk
+    from rai_scale.tables.discovery import walk
 
-    listed = _walk.entries_of
+    listed = walk.entries_of
 
     def denied(place):
         if place.path.endswith("/d"):
             raise PermissionError(13, "no")
         return listed(place)
 
-    monkeypatch.setattr(_walk, "entries_of", denied)
+    monkeypatch.setattr(walk, "entries_of", denied)
     found = skipped(tmp_path)
     assert found["d"].reason == "cannot be listed (PermissionError)"
     assert not found["d"].harmless

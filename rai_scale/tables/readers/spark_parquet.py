@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rai_scale.tables._session_files import SessionFiles, escaped
+from rai_scale.tables.session_files import SessionFiles, escaped
 from rai_scale.tables.source import FileInfo, TableSource
 
 

@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from rai_scale.tables._walk import HIDDEN, NO_FILE, Walk
 from rai_scale.tables.dialect import CsvOptions, check_fit
-from rai_scale.tables.file_names import why_unread
+from rai_scale.tables.discovery.file_names import why_unread
+from rai_scale.tables.discovery.listing import DataFile, file_info
+from rai_scale.tables.discovery.probe import probe_all
+from rai_scale.tables.discovery.walk import HIDDEN, NO_FILE, Walk
 from rai_scale.tables.formats import TABLE_FORMATS, format_of, is_part_name, part_stem, stem_of
-from rai_scale.tables.listing import DataFile, file_info
 from rai_scale.tables.path_names import base_name, join, parent, shown
 from rai_scale.tables.paths import Place
-from rai_scale.tables.probe import probe_all
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
 
 _LOG = logging.getLogger(__name__)

@@ -15,9 +15,10 @@ import pyarrow as pa
 from pyspark.sql.types import StringType, StructField
 
 from rai_scale.engines.spark import functions_of, quoted
-from rai_scale.tables._arrow import Scan, by_kind_and_keys, pieces_of
-from rai_scale.tables._csv import CsvReader, csv_schema, dialects_of
-from rai_scale.tables._spark_files import (
+from rai_scale.tables.formats import CORRUPT
+from rai_scale.tables.readers.arrow import Scan, by_kind_and_keys, pieces_of
+from rai_scale.tables.readers.csv import CsvReader, csv_schema, dialects_of
+from rai_scale.tables.readers.spark_files import (
     empty,
     in_workers,
     only_with_driver,
@@ -25,7 +26,6 @@ from rai_scale.tables._spark_files import (
     union,
     with_keys,
 )
-from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource
 
 _OPTIONS = {

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Piece, Scan, conform, select
-from rai_scale.tables._delta_log import ADVICE, features_of, mapping_mode
-from rai_scale.tables._parquet import open_file
 from rai_scale.tables.path_names import join, shown, without_scheme
+from rai_scale.tables.readers.arrow import Piece, Scan, conform, select
+from rai_scale.tables.readers.delta_log import ADVICE, features_of, mapping_mode
+from rai_scale.tables.readers.parquet import open_file
 from rai_scale.tables.source import TableSource
 
 _ID, _PHYSICAL = b"delta.columnMapping.id", b"delta.columnMapping.physicalName"
@@ -88,7 +88,7 @@ class MappedReader:
     mode: str
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         assert isinstance(piece, DeltaFile)
         target = select(self.schema, columns)
         with open_file(piece.file) as file:

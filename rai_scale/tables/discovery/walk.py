@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from rai_scale.errors import TableError
-from rai_scale.tables import _delta_walk as delta
-from rai_scale.tables.file_names import is_bookkeeping, why_unread
+from rai_scale.tables.discovery import delta_walk as delta
+from rai_scale.tables.discovery.file_names import is_bookkeeping, why_unread
+from rai_scale.tables.discovery.listing import (
+    DataFile,
+    Entries,
+    Entry,
+    Owner,
+    entries_of,
+    file_info,
+)
+from rai_scale.tables.discovery.table_logs import kind_of, newest_metadata
 from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
-from rai_scale.tables.listing import DataFile, Entries, Entry, Owner, entries_of, file_info
 from rai_scale.tables.path_names import base_name, hidden, join, printable, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import (
@@ -27,7 +35,6 @@ from rai_scale.tables.pointer import (
     read_pointer,
 )
 from rai_scale.tables.source import FileInfo, Skipped, TableSource
-from rai_scale.tables.table_logs import kind_of, newest_metadata
 
 PAGE = "report.html"
 """The report of a job in its output; it contains no rows."""

@@ -16,7 +16,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import (
+from rai_scale.tables.dialect import TextDialect
+from rai_scale.tables.discovery.probe import dialect_of
+from rai_scale.tables.formats import CORRUPT
+from rai_scale.tables.path_names import base_name
+from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.readers.arrow import (
     Piece,
     Scan,
     conform,
@@ -26,11 +31,6 @@ from rai_scale.tables._arrow import (
     select,
     text_schema,
 )
-from rai_scale.tables.dialect import TextDialect
-from rai_scale.tables.formats import CORRUPT
-from rai_scale.tables.path_names import base_name
-from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.probe import dialect_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 _BLOCK_BYTES = 8 << 20
@@ -100,7 +100,7 @@ class CsvReader:
     dialect: TextDialect | None = None
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield blocks; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield blocks; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         file = piece.file
         target = select(self.schema, columns)
         values = partition_values(piece.relative)

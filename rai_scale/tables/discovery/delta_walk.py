@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from rai_scale.tables._delta_log import delta_table
 from rai_scale.tables.path_names import base_name, without_scheme
 from rai_scale.tables.paths import Place
+from rai_scale.tables.readers.delta_log import delta_table
 from rai_scale.tables.source import TableSource
 
 OLD = "data files that the current version does not use: of earlier versions, or unrelated"

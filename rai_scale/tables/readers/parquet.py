@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from rai_scale.engines.arrow_types import canonical_type, is_number
 from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import (
+from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.readers.arrow import (
     Piece,
     Scan,
     conform,
@@ -23,7 +24,6 @@ from rai_scale.tables._arrow import (
     partition_values,
     select,
 )
-from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 64 << 20
@@ -230,7 +230,7 @@ class ParquetReader:
     schema: pa.Schema
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
         with open_file(piece.file) as file:

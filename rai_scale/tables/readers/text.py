@@ -10,7 +10,8 @@ from itertools import islice
 
 import pyarrow as pa
 
-from rai_scale.tables._arrow import (
+from rai_scale.tables.dialect import HEAD_BYTES, UTF8, NoTextError, TextDialect, encoding_of
+from rai_scale.tables.readers.arrow import (
     Piece,
     Scan,
     conform,
@@ -19,7 +20,6 @@ from rai_scale.tables._arrow import (
     select,
     text_schema,
 )
-from rai_scale.tables.dialect import HEAD_BYTES, UTF8, NoTextError, TextDialect, encoding_of
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 32 << 20
@@ -55,7 +55,7 @@ class LinesReader:
     schema: pa.Schema
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
         lines: Iterator[str] = map(decode_line, _lines(piece))
@@ -129,7 +129,7 @@ class TextReader:
     schema: pa.Schema = TEXT_SCHEMA
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield one row; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield one row; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         with piece.file.open() as stream:
             table = decode_files([piece.relative], [stream.read()])
         yield table.select(list(columns)) if columns is not None else table

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.partition import BATCH_ROWS
-from rai_scale.tables._arrow import Piece, Scan, conform, select
-from rai_scale.tables._delta_files import scan_files
-from rai_scale.tables._delta_log import is_plain, open_log
-from rai_scale.tables._parquet import open_file
 from rai_scale.tables.paths import Place
+from rai_scale.tables.readers.arrow import Piece, Scan, conform, select
+from rai_scale.tables.readers.delta_files import scan_files
+from rai_scale.tables.readers.delta_log import is_plain, open_log
+from rai_scale.tables.readers.parquet import open_file
 from rai_scale.tables.source import TableSource
 
 
@@ -22,7 +22,7 @@ def read_local(source: TableSource) -> Any:
     """Return a relation over the files; DuckDB pushes down filters and columns if it can."""
     import duckdb
 
-    from rai_scale.tables._local import from_scan
+    from rai_scale.tables.readers.local import from_scan
 
     table = open_log(source)
     if is_plain(table):
@@ -59,7 +59,7 @@ class DeltaReader:
     stored: pa.Schema
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         target = select(self.schema, columns)
         fragment = piece.fragment  # type: ignore[attr-defined]
         options = {"schema": self.stored, "columns": target.names, "batch_size": BATCH_ROWS}

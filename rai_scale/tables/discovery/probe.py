@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from rai_scale.tables._arrow import unique_names
-from rai_scale.tables._parquet import open_file
 from rai_scale.tables.dialect import (
     HEAD_BYTES,
     CsvOptions,
@@ -23,6 +21,8 @@ from rai_scale.tables.dialect import (
 from rai_scale.tables.formats import CORRUPT, delimiter_of
 from rai_scale.tables.path_names import base_name, join
 from rai_scale.tables.paths import Place
+from rai_scale.tables.readers.arrow import unique_names
+from rai_scale.tables.readers.parquet import open_file
 
 
 def probe_all(
@@ -53,7 +53,7 @@ def probe_all(
     """
     files = [folder.child(path) for path in paths]
     if format == "parquet" and folder.is_of_session:
-        from rai_scale.tables._spark_parquet import schemas_of
+        from rai_scale.tables.readers.spark_parquet import schemas_of
 
         found = schemas_of(folder.fs, [file.path for file in files])
         errors = (found[file.path] for file in files)

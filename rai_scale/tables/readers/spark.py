@@ -13,20 +13,23 @@ from pyspark.sql.types import StringType, StructField
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.spark import arrow_schema, functions_of, quoted, spark_schema
 from rai_scale.errors import RaiScaleError, TableError
-from rai_scale.tables._arrow import (
+from rai_scale.tables.dialect import TextDialect
+from rai_scale.tables.path_names import join, without_scheme
+from rai_scale.tables.paths import place_of
+from rai_scale.tables.readers.arrow import (
     by_kind,
     by_kind_and_keys,
     conform,
     partition_values,
     text_schema,
 )
-from rai_scale.tables._delta_files import scan_files
-from rai_scale.tables._delta_log import is_plain, open_log
-from rai_scale.tables._iceberg import scan_iceberg
-from rai_scale.tables._jsonl import read_jsonl
-from rai_scale.tables._parquet import holds, read_footers, scan_parquet
-from rai_scale.tables._spark_csv import read_csv
-from rai_scale.tables._spark_files import (
+from rai_scale.tables.readers.delta_files import scan_files
+from rai_scale.tables.readers.delta_log import is_plain, open_log
+from rai_scale.tables.readers.iceberg import scan_iceberg
+from rai_scale.tables.readers.jsonl import read_jsonl
+from rai_scale.tables.readers.parquet import holds, read_footers, scan_parquet
+from rai_scale.tables.readers.spark_csv import read_csv
+from rai_scale.tables.readers.spark_files import (
     empty,
     in_workers,
     only_with_driver,
@@ -34,11 +37,8 @@ from rai_scale.tables._spark_files import (
     union,
     with_keys,
 )
-from rai_scale.tables._spark_parquet import session_schemas
-from rai_scale.tables._text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
-from rai_scale.tables.dialect import TextDialect
-from rai_scale.tables.path_names import join, without_scheme
-from rai_scale.tables.paths import place_of
+from rai_scale.tables.readers.spark_parquet import session_schemas
+from rai_scale.tables.readers.text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
 from rai_scale.tables.source import FileInfo, TableSource
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Piece, Scan, conform, select
 from rai_scale.tables.path_names import join
 from rai_scale.tables.paths import place_of
+from rai_scale.tables.readers.arrow import Piece, Scan, conform, select
 from rai_scale.tables.source import TableSource
 
 _ADVICE = "Read it on Spark by its catalog name (catalog.schema.table)"
@@ -34,7 +34,7 @@ class IcebergReader:
     metadata: str
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches; see :class:`~rai_scale.tables._arrow.Reader`."""
+        """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         from pyiceberg.expressions import AlwaysTrue
         from pyiceberg.io.pyarrow import ArrowScan
 
@@ -89,4 +89,4 @@ def _open(metadata: str) -> Any:
     return StaticTable.from_metadata(metadata, {} if local else {"py-io-impl": _STORE})
 
 
-_STORE = "rai_scale.tables._iceberg_store.StoreIO"
+_STORE = "rai_scale.tables.readers.iceberg_store.StoreIO"

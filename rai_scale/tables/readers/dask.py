@@ -15,8 +15,8 @@ from dask.delayed import delayed
 
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.frames import frame_to_arrow
-from rai_scale.tables._arrow import Piece, Reader, Scan, select
 from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.readers.arrow import Piece, Reader, Scan, select
 
 
 def from_scan(scan: Scan) -> Any:

@@ -12,9 +12,9 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from rai_scale.engines.spark import spark_schema
 from rai_scale.errors import TableError
-from rai_scale.tables._arrow import Reader, Scan
-from rai_scale.tables._session_files import escaped
 from rai_scale.tables.paths import place_of
+from rai_scale.tables.readers.arrow import Reader, Scan
+from rai_scale.tables.session_files import escaped
 from rai_scale.tables.source import FileInfo, TableSource
 
 
