@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -45,6 +45,9 @@ class JobConfig(EngineConfig):
     ``gates`` are limits on the metrics of the run: if one does not hold, the exit code is 1.
     ``report`` writes ``report.html``; ``mlflow`` logs metrics and page to the active MLflow run.
     """
+
+    short_forms: ClassVar[dict[str, str]] = {}
+    """The key of a block that a plain value in place of the block stands for."""
 
     output: str
     gates: tuple[Gate, ...] = ()
@@ -93,9 +96,10 @@ def load_config(
         if name.startswith(ENVIRONMENT):
             keys = _as_written(values, name[len(ENVIRONMENT) :].split("__"))
             origins[".".join(keys)] = f"environment variable {name}"
-            _put(values, keys, environ[name], origins[".".join(keys)])
+            _put(kind, values, keys, environ[name], origins[".".join(keys)])
     given: set[str] = set()
-    for item in sets:
+    # a block before its keys, or it would replace them
+    for item in sorted(sets, key=lambda item: item.partition("=")[0].count(".")):
         name, found, value = item.partition("=")
         if not found:
             raise ConfigError(f"--set {_shown(item, item)}: write it as a.b=value.")
@@ -104,7 +108,7 @@ def load_config(
             raise ConfigError(f"--set {name.strip()} is given twice; give it once.")
         given.add(".".join(keys))
         origins[".".join(keys)] = f"--set {name.strip()}"
-        _put(values, keys, value, origins[".".join(keys)])
+        _put(kind, values, keys, value, origins[".".join(keys)])
     return check_config(kind, values, where, origins)
 
 
@@ -154,12 +158,17 @@ def _as_written(values: Any, names: list[str]) -> list[str]:
     return keys
 
 
-def _put(values: dict[str, Any], keys: list[str], text: str, where: str) -> None:
+def _put(
+    kind: type[Frozen], values: dict[str, Any], keys: list[str], text: str, where: str
+) -> None:
     value = load_yaml(text, where)
+    short_forms = getattr(kind, "short_forms", {})
     for key in keys[:-1]:
         if values.get(key) is None:
             values[key] = {}
-        inner = values[key]
+        elif key in short_forms and not isinstance(values[key], dict):
+            values[key] = {short_forms[key]: values[key]}
+        short_forms, inner = {}, values[key]
         if not isinstance(inner, dict):
             raise ConfigError(f"{where}: {key!r} is a value and has no keys of its own.")
         values = inner

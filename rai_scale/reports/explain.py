@@ -36,7 +36,8 @@ def render_explain(report: Record) -> str:
         ``title``, ``run``, ``settings`` (``features``, ``explained`` in words, ``confidence``),
         ``method`` (``name``, ``why``, ``limits``), ``summary`` (``rows``, ``features``),
         ``importance`` (``feature``, ``value``, ``low``, ``high``, ``class``) and ``notes``.
-        Optional: ``importance_by_group`` (also ``by``, ``group``, ``rows``, ``p_adjusted``),
+        Optional: ``importance_by_group`` (also ``sensitive_feature``, ``group``, ``rows``,
+        ``p_adjusted``),
         ``partial_dependence`` (``feature``, ``kind`` of numeric | levels, ``grid``, ``values``,
         ``lines``), ``dependence_pairs`` (``features``, ``left``, ``right``, ``values``,
         ``middle``), ``sensitivity`` (``feature``, ``mu_star``, ``sigma``), ``variance``
@@ -118,9 +119,9 @@ def _range(row: Record, largest: float) -> str:
 def _compared(report: Record) -> list[dict[str, Any]]:
     """Return, per grouping and class, the features whose importance differs most by group."""
     table = report.get("importance_by_group") or []
-    pairs = dict.fromkeys((row["by"], row.get("class") or "") for row in table)
+    pairs = dict.fromkeys((row["sensitive_feature"], row.get("class") or "") for row in table)
     return [
-        _compared_by(by, label, _of([row for row in table if row["by"] == by], label))
+        _compared_by(by, label, _of([r for r in table if r["sensitive_feature"] == by], label))
         for by, label in pairs
     ]
 

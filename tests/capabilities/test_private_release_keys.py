@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from rai_scale import private_sql
-from rai_scale.fairness import Declared, private_metric_frame
+from rai_scale.fairness import Bootstrap, Declared, private_metric_frame
 from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.glassbox.private import _release_key
 from rai_scale.privacy import Privacy, open_ledger
@@ -26,7 +26,7 @@ QUERY = "SELECT g, COUNT(*) AS n, AVG(y) AS m FROM S.t GROUP BY g"
 def measured(privacy):
     private_metric_frame(
         ROWS, metrics="selection_rate", y_true="y", y_pred="p", sensitive_features="g",
-        privacy=privacy, declared=Declared(GROUPS, max_rows=2), n_boot=2,
+        privacy=privacy, declared=Declared(GROUPS, max_rows=2), bootstrap=Bootstrap(2),
     )  # fmt: skip
 
 
@@ -57,16 +57,30 @@ def test_the_key_of_a_release(ask, budget, key, tmp_path):
         assert [found[:16] for found in stored.scalars(reserved)] == [key]
 
 
-def test_the_key_of_a_private_model():
+@pytest.mark.parametrize(
+    ("asked", "key"),
+    [
+        (
+            {"task": "classification", "ebm_params": {"max_rounds": 7, "max_leaves": 4}},
+            "b25b627f9c5b95ed",
+        ),
+        (
+            {
+                "ebm_params": {"max_bins": 16, "max_rounds": 20, "learning_rate": 0.02},
+                "bin_budget_frac": 0.2,
+            },
+            "2a7861c4e0a9200e",
+        ),
+    ],
+)
+def test_the_key_of_a_private_model(asked, key):
     private = {"privacy_unit": "who", "epsilon": 2, "delta": 1e-5, "ledger": "none"}
     values = {
         "source": "x", "output": "o", "features": ["y", "g"], "y_true": "p",
-        "task": "classification", "classes": [0, 1],
-        "ebm_params": {"max_rounds": 7, "max_leaves": 4},
+        "classes": [0, 1], **asked,
         "privacy_bounds": {"y": [0, 1], **GROUPS},
         "private": {**private, "scope": "s", "analyst": "a"},
     }  # fmt: skip
     config = EBMJob.model_validate(values)
     source = SimpleNamespace(location="/data/t", snapshot="abc", name="t")
-    key = _release_key(config, config.private, source)
-    assert key.startswith("b25b627f9c5b95ed")
+    assert _release_key(config, config.private, source).startswith(key)

@@ -86,7 +86,7 @@ def test_the_simple_case_needs_no_yaml(tmp_path, monkeypatch):
     fast = ("--set", "ebm_params.outer_bags=1")
     ran = cli("train-ebm", "lake", "--features", "age", "--y-true", "y", *fast)
     assert ran.code == 0, ran.text
-    pickled = ("--set", "model.path=out/ebm/model.pkl", "--set", "model.trusted=true")
+    pickled = ("--model", "out/ebm/model.pkl", "--set", "model.trusted=true")
     ran = cli("explain", "lake", "--features", "age", *pickled)
     assert ran.code == 0, ran.text
 

@@ -117,7 +117,7 @@ def test_train_ebm_and_explain_the_model(lake, tmp_path):
     assert ran.code == 0, ran.text
     assert "24 rows explained by exact_shap" in ran.out
     found = json.loads((tmp_path / "explain" / "explain.json").read_text())
-    assert {row["by"] for row in found["importance_by_group"]} == {"sex", "race"}
+    assert {row["sensitive_feature"] for row in found["importance_by_group"]} == {"sex", "race"}
     assert {curve["feature"] for curve in found["partial_dependence"]} == {
         "income",
         "score",

@@ -140,7 +140,7 @@ def test_a_finished_run_changes_nothing_and_another_model_is_another_run(home, d
     assert state(folder / "out") == before
     model = tmp_path / "model.joblib"
     model.write_bytes((home / "forest.joblib").read_bytes())
-    path = config(home, tmp_path, model=str(model))
+    path = config(home, tmp_path, model=trusted(model))
     first = cli("explain", path)
     forest = joblib.load(model)
     forest.estimators_ = forest.estimators_[:4]

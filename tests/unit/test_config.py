@@ -263,6 +263,16 @@ def test_overrides_reach_keys_that_the_file_leaves_out(tmp_path):
     assert config.tables["people"].columns == ("note",)
 
 
+@pytest.mark.parametrize("sets", [["model.trusted=true"], ["model.trusted=true", "model=m.pkl"]])
+def test_an_override_reaches_into_a_block_in_its_short_form(tmp_path, sets):
+    values = {**EXPLAIN, "model": "m.pkl"}
+    config = load(tmp_path, "explain", values, sets, {"RAI_SCALE__BACKGROUND__ROWS": "7"})
+    assert (config.model.path, config.model.trusted) == ("m.pkl", True)
+    assert config.background.rows == 7
+    shards = load(tmp_path, "ebm", {**EBM, "shards": 4}, ["shards.min_rows=9"]).shards
+    assert (shards.count, shards.min_rows) == (4, 9)
+
+
 def test_an_override_that_is_wrong_is_named(tmp_path):
     assert message(tmp_path, "scan", SCAN, ["sed=1"]).startswith("--set sed: sed: unknown key.")
     said = message(tmp_path, "scan", SCAN, environ={"RAI_SCALE__RANDOM_STATE": "many"})

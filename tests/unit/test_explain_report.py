@@ -37,7 +37,7 @@ def explanation() -> dict:
         for n, v in SIZES.items()
     ]
     groups = [
-        {**row, "by": "sex", "group": group, "rows": 50, "value": row["value"] * times,
+        {**row, "sensitive_feature": "sex", "group": group, "rows": 50, "value": row["value"] * times,
          "p_adjusted": 0.001 if row["feature"] == "job" else 0.6}
         for row in rows for group, times in (("F", 1.0), ("M", 1.5))
     ]  # fmt: skip

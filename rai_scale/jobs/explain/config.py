@@ -93,6 +93,8 @@ class ExplainJob(JobConfig):
         "grid_points": ("grid.points",),
     }
 
+    short_forms: ClassVar[dict[str, str]] = {"model": "path"}
+
     source: str
     table: str | None = None
     format: Literal["parquet", "delta"] = "parquet"

@@ -88,7 +88,8 @@ def importance_tables(
     """Return importance over all rows, and by each sensitive feature, from the written table.
 
     Both have ``class``, ``feature``, ``value`` (mean size), ``low``, ``high`` and ``mean``; groups
-    also ``by``, ``group``, ``rows`` and ``p_adjusted`` of the test that their mean sizes differ.
+    also ``sensitive_feature``, ``group``, ``rows`` and ``p_adjusted`` (of the test that their mean
+    sizes differ).
     """
     overall, groups = [], []
     for label in labels or ("",):
@@ -103,7 +104,7 @@ def importance_tables(
             table = _renamed(found.groups.rename(columns={name: "group"}), label)
             tests = found.differences.query("of == 'mean_abs'").set_index("feature")["p_adjusted"]
             table["p_adjusted"] = table["feature"].map(tests)
-            groups.append(table.assign(by=name, group=table["group"].astype(str)))
+            groups.append(table.assign(sensitive_feature=name, group=table["group"].astype(str)))
     ordered = pd.concat(overall).sort_values(
         ["class", "value"], ascending=[True, False], kind="stable", ignore_index=True
     )

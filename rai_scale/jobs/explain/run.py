@@ -118,7 +118,7 @@ def _metrics(config: ExplainJob, report: dict[str, Any]) -> list[dict[str, Any]]
     found = []
     for row in [*report["importance"], *report.get("importance_by_group", ())]:
         name = f"importance.{row['feature']}" + (f".{row['class']}" if row["class"] else "")
-        group = f"{row['by']}: {row['group']}" if "group" in row else None
+        group = f"{row['sensitive_feature']}: {row['group']}" if "group" in row else None
         numbers = {"value": row["value"], "lower": row["low"], "upper": row["high"]}
         more = {"n": row["rows"], "confidence": config.confidence, "group": group}
         more["variance"] = row["variance"]

@@ -44,6 +44,8 @@ class EBMJob(JobConfig):
         **{f"private.{name}": (name,) for name in ("classes", "bin_budget_frac")},
     }
 
+    short_forms: ClassVar[dict[str, str]] = {"shards": "count"}
+
     source: str
     table: str | None = None
     model: Literal["ebm", "linear", "tree", "aplr"] = "ebm"
