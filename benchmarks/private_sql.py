@@ -33,8 +33,8 @@ from snsql import from_df
 from rai_scale.engines import engine_of
 from rai_scale.privacy import HashKey, NoLedger, Privacy
 from rai_scale.private_queries import PrivateRelease, exact_aggregates, load_metadata, private_sql
-from rai_scale.private_queries.plan import make_plan
-from rai_scale.private_queries.release import draw, encoded
+from rai_scale.private_queries.release.draw import draw, encoded
+from rai_scale.private_queries.release.plan import make_plan
 
 LIMIT = 4
 SUMS = "COUNT(*) AS n, SUM(cost) AS cost, SUM(age) AS age"

@@ -1,10 +1,10 @@
 from rai_scale.private_queries.api import exact_aggregates as exact_aggregates
 from rai_scale.private_queries.api import private_sql as private_sql
-from rai_scale.private_queries.cost_preview import DryRun as DryRun
-from rai_scale.private_queries.cost_preview import advise as advise
-from rai_scale.private_queries.cost_preview import dry_run as dry_run
-from rai_scale.private_queries.dialect import Dialect as Dialect
+from rai_scale.private_queries.engine_sql.dialect import Dialect as Dialect
 from rai_scale.private_queries.histogram import private_histogram as private_histogram
 from rai_scale.private_queries.metadata import load_metadata as load_metadata
 from rai_scale.private_queries.problems import QueryRefusedError as QueryRefusedError
-from rai_scale.private_queries.result import PrivateRelease as PrivateRelease
+from rai_scale.private_queries.release.cost_preview import DryRun as DryRun
+from rai_scale.private_queries.release.cost_preview import advise as advise
+from rai_scale.private_queries.release.cost_preview import dry_run as dry_run
+from rai_scale.private_queries.release.result import PrivateRelease as PrivateRelease

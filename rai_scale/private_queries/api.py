@@ -13,14 +13,14 @@ from rai_scale.privacy.bounding import HashKey
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
-from rai_scale.private_queries.cost_preview import default_scope
-from rai_scale.private_queries.exact import ExactSql
+from rai_scale.private_queries.engine_sql.exact import ExactSql
 from rai_scale.private_queries.metadata import Given, load_metadata, table_facts, to_plain
-from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import QueryPlan, declared_types, make_plan
-from rai_scale.private_queries.public_groups import Groups
-from rai_scale.private_queries.release import draw, encoded
-from rai_scale.private_queries.result import PrivateRelease
+from rai_scale.private_queries.query.parse import parse
+from rai_scale.private_queries.release.cost_preview import default_scope
+from rai_scale.private_queries.release.draw import draw, encoded
+from rai_scale.private_queries.release.plan import QueryPlan, declared_types, make_plan
+from rai_scale.private_queries.release.public_groups import Groups
+from rai_scale.private_queries.release.result import PrivateRelease
 from rai_scale.records.canonical import idempotency_key
 
 if TYPE_CHECKING:

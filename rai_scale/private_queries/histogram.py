@@ -14,7 +14,7 @@ from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.api import private_sql
 from rai_scale.private_queries.metadata import Given
-from rai_scale.private_queries.result import PrivateRelease
+from rai_scale.private_queries.release.result import PrivateRelease
 
 
 def private_histogram(

@@ -10,8 +10,8 @@ import pyarrow as pa
 from rai_scale.engines import engine_of
 from rai_scale.privacy import HashKey, Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata
-from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import declared_types, make_plan
+from rai_scale.private_queries.query.parse import parse
+from rai_scale.private_queries.release.plan import declared_types, make_plan
 
 KEY = HashKey(b"a key of the tests")
 PEOPLE: dict[str, Any] = {

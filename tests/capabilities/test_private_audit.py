@@ -24,9 +24,9 @@ from rai_scale.private_queries import (
     load_metadata,
     private_sql,
 )
-from rai_scale.private_queries import noise_plan as budget
-from rai_scale.private_queries.plan import QueryPlan, make_plan
-from rai_scale.private_queries.release import draw
+from rai_scale.private_queries.release import noise_plan as budget
+from rai_scale.private_queries.release.draw import draw
+from rai_scale.private_queries.release.plan import QueryPlan, make_plan
 from tests.capabilities.private_cases import KEY, people, with_privacy
 from tests.conftest import full
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rai_scale.engines import engine_named, engine_of
 from rai_scale.privacy import Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata, private_sql
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import KEY, exact, people, pums, with_privacy
 from tests.conftest import examples
 

@@ -8,7 +8,7 @@ import pytest
 from rai_scale.engines import engine_of
 from rai_scale.privacy import HashKey, Privacy
 from rai_scale.private_queries import exact_aggregates, load_metadata
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.release.plan import make_plan
 
 
 def rows_counted(*, nullable: bool, sample_max_ids: bool) -> int:

@@ -24,11 +24,11 @@ from rai_scale.private_queries import (
     load_metadata,
     private_sql,
 )
-from rai_scale.private_queries.node_rules import RULES
-from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import make_plan
-from rai_scale.private_queries.release import _places
-from rai_scale.private_queries.trees import nodes
+from rai_scale.private_queries.engine_sql.node_rules import RULES
+from rai_scale.private_queries.query.parse import parse
+from rai_scale.private_queries.query.trees import nodes
+from rai_scale.private_queries.release.draw import _places
+from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import KEY, exact, people
 from tests.conftest import engine_params, make_case
 

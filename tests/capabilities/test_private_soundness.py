@@ -16,9 +16,9 @@ from rai_scale.privacy import Noise
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.rare_groups import leaked, threshold_for
 from rai_scale.private_queries import exact_aggregates, load_metadata
-from rai_scale.private_queries.aggregates import Aggregate
-from rai_scale.private_queries.plan import QueryPlan, make_plan
-from rai_scale.private_queries.release import draw
+from rai_scale.private_queries.query.aggregates import Aggregate
+from rai_scale.private_queries.release.draw import draw
+from rai_scale.private_queries.release.plan import QueryPlan, make_plan
 from tests.capabilities.private_cases import KEY, exact, people, with_privacy
 from tests.conftest import examples
 

@@ -15,7 +15,7 @@ import pytest
 from rai_scale.errors import ConfigError
 from rai_scale.privacy import Privacy, PrivacyWarning, open_ledger
 from rai_scale.private_queries import load_metadata, private_histogram, private_sql
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import people, with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")

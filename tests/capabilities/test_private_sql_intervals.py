@@ -13,8 +13,8 @@ from snsql.sql.parse import QueryParser
 from rai_scale.errors import ConfigError
 from rai_scale.privacy import Privacy
 from rai_scale.private_queries import private_sql
-from rai_scale.private_queries.intervals import Intervals
-from rai_scale.private_queries.nulls import null_safe
+from rai_scale.private_queries.query.nulls import null_safe
+from rai_scale.private_queries.release.intervals import Intervals
 from tests.capabilities.private_cases import people, with_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore::rai_scale.privacy.ledger.problems.PrivacyWarning")

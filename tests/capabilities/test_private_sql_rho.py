@@ -14,7 +14,7 @@ from rai_scale.privacy import Privacy, open_ledger
 from rai_scale.privacy.ledger.amounts import exact
 from rai_scale.privacy.noise import epsilon_for, rho_for
 from rai_scale.private_queries import advise, dry_run, load_metadata, private_sql
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import people, with_privacy
 
 METADATA = people(max_ids=3)

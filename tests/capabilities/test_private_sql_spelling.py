@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rai_scale.errors import ConfigError
 from rai_scale.privacy import Privacy
 from rai_scale.private_queries import load_metadata, private_sql
-from rai_scale.private_queries.parse import parse
-from rai_scale.private_queries.plan import make_plan
+from rai_scale.private_queries.query.parse import parse
+from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import exact, people
 from tests.conftest import examples
 

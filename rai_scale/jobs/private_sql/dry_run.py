@@ -38,7 +38,7 @@ def charges(config: PrivateSqlJob, target: str | None = None) -> tuple[list[str]
 
 
 def _lines(config: PrivateSqlJob, target: str | None) -> tuple[list[str], bool]:
-    from rai_scale.private_queries.plan import describe
+    from rai_scale.private_queries.release.plan import describe
 
     metadata = read_metadata(config.metadata)
     plans = plan_queries(config, metadata)
@@ -77,7 +77,7 @@ def _groups(planned: Planned) -> str:
 
 
 def _advice(config: PrivateSqlJob, metadata: dict[str, Any], planned: Planned, target: str) -> str:
-    from rai_scale.private_queries.cost_preview import advise
+    from rai_scale.private_queries.release.cost_preview import advise
 
     query = planned.query
     goals = _goals(planned, target)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rai_scale.jobs.private_sql.plan import Planned
     from rai_scale.privacy.ledger.ledger import Ledger
     from rai_scale.privacy.ledger.no_ledger import NoLedger
-    from rai_scale.private_queries.result import PrivateRelease
+    from rai_scale.private_queries.release.result import PrivateRelease
 
 ROWS_SHOWN = 50
 """Rows of each table in the report; its Parquet file has all of them."""

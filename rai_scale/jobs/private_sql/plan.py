@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rai_scale.jobs.private_sql.config import PrivateQuery, PrivateSqlJob
-    from rai_scale.private_queries.plan import QueryPlan
+    from rai_scale.private_queries.release.plan import QueryPlan
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def _planned(
     delta: Decimal,
 ) -> Planned:
     from rai_scale.private_queries.metadata import load_metadata
-    from rai_scale.private_queries.parse import parse
-    from rai_scale.private_queries.plan import make_plan
+    from rai_scale.private_queries.query.parse import parse
+    from rai_scale.private_queries.release.plan import make_plan
 
     described = load_metadata(metadata)
     epsilon, rho = amount.get("epsilon"), amount.get("rho")

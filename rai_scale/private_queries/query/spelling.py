@@ -15,7 +15,7 @@ from typing import Any
 from snsql.sql.parser.SqlSmallLexer import SqlSmallLexer
 
 from rai_scale.private_queries.problems import MARK, QueryRefusedError
-from rai_scale.private_queries.trees import nodes
+from rai_scale.private_queries.query.trees import Pattern, nodes
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?\*/)
@@ -52,10 +52,6 @@ class _Token:
         """The word in capitals where this is a word without quotes."""
         plain = self.kind == "name" and self.text[0] not in '"`['
         return self.text.upper() if plain else self.text if self.kind == "mark" else ""
-
-
-class Pattern(str):
-    """The pattern of LIKE; a back-slash escapes ``%``, ``_`` and itself."""
 
 
 def spelled(query: str) -> str:

@@ -20,16 +20,16 @@ from rai_scale.privacy.fixed_point import Grid
 from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
-from rai_scale.private_queries.aggregates import Aggregate, Shape, shape_of
-from rai_scale.private_queries.columns import Kind as ColumnKind
-from rai_scale.private_queries.exact import ExactQuery, ExactSql
+from rai_scale.private_queries.engine_sql.columns import Kind as ColumnKind
+from rai_scale.private_queries.engine_sql.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.moments import grid_of
-from rai_scale.private_queries.noise_plan import MECHANISMS, Budgeted, assign
-from rai_scale.private_queries.parse import Parsed, parse
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.public_groups import Groups, Key, public_groups
-from rai_scale.private_queries.trees import plain_name
+from rai_scale.private_queries.query.aggregates import Aggregate, Shape, shape_of
+from rai_scale.private_queries.query.moments import grid_of
+from rai_scale.private_queries.query.parse import Parsed, parse
+from rai_scale.private_queries.query.trees import plain_name
+from rai_scale.private_queries.release.noise_plan import MECHANISMS, Budgeted, assign
+from rai_scale.private_queries.release.public_groups import Groups, Key, public_groups
 
 _INLINE = 2_000
 _TYPES = {

@@ -15,7 +15,7 @@ from typing import Any
 from snsql.metadata import Boolean, DateTime, Float, Int, Metadata, String, Table
 
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.trees import nodes, plain_name
+from rai_scale.private_queries.query.trees import nodes, plain_name
 from rai_scale.upstream.smartnoise import ast
 
 Ends = tuple[float, float]

@@ -12,13 +12,13 @@ from typing import Any
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
-from rai_scale.private_queries.expression_columns import with_columns
 from rai_scale.private_queries.metadata import TableFacts, table_facts
-from rai_scale.private_queries.names import quoted_keywords, resolve
 from rai_scale.private_queries.problems import QueryRefusedError, shown
-from rai_scale.private_queries.spelling import read_back, spelled
-from rai_scale.private_queries.time_zones import zone_of
-from rai_scale.private_queries.trees import nodes, plain_name
+from rai_scale.private_queries.query.expression_columns import with_columns
+from rai_scale.private_queries.query.names import quoted_keywords, resolve
+from rai_scale.private_queries.query.spelling import read_back, spelled
+from rai_scale.private_queries.query.time_zones import zone_of
+from rai_scale.private_queries.query.trees import nodes, plain_name
 from rai_scale.upstream.smartnoise import Query, ast
 
 _WORDS = {

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from rai_scale.private_queries.literals import pattern_of
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.moments import ends_of
-from rai_scale.private_queries.time_zones import local
-from rai_scale.private_queries.trees import nodes
+from rai_scale.private_queries.query.moments import ends_of
+from rai_scale.private_queries.query.time_zones import local
+from rai_scale.private_queries.query.trees import nodes, pattern_of
 from rai_scale.upstream.smartnoise import LowerFunction, UpperFunction, ast, comparisons, parse_bool
 
 _NUMBERS = (bool, int, float, Decimal, np.generic)

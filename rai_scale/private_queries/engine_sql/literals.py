@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.dialect import Dialect
+from rai_scale.private_queries.engine_sql.columns import Typed
+from rai_scale.private_queries.engine_sql.dialect import Dialect
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import Pattern
+from rai_scale.private_queries.query.trees import is_literal
 
 _INT64 = 2**63
 
@@ -18,18 +18,6 @@ def as_double(dialect: Dialect, found: Typed) -> str:
     if found.kind == "decimal":  # parsing text rounds correctly on every engine
         return f"CAST(CAST({found.sql} AS {dialect.type_of('text')}) AS DOUBLE)"
     return found.sql if found.kind == "float" else f"CAST({found.sql} AS DOUBLE)"
-
-
-def is_literal(node: Any) -> bool:
-    """Return whether a node is a literal."""
-    return type(node).__name__ == "Literal"
-
-
-def pattern_of(test: Any) -> Pattern | None:
-    """Return the pattern where SmartNoise's IN stands for LIKE, else None."""
-    items = list(test.expressions.seq)
-    value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
-    return value if isinstance(value, Pattern) else None
 
 
 def is_null(node: Any) -> bool:

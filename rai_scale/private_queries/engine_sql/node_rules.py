@@ -10,21 +10,15 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.dialect import UPPER, without_nan
-from rai_scale.private_queries.exact_compare import exact_comparison
-from rai_scale.private_queries.literals import (
-    as_double,
-    check_text,
-    is_literal,
-    literal,
-    pattern_of,
-)
+from rai_scale.private_queries.engine_sql.columns import Typed
+from rai_scale.private_queries.engine_sql.dialect import UPPER, without_nan
+from rai_scale.private_queries.engine_sql.exact_compare import exact_comparison
+from rai_scale.private_queries.engine_sql.literals import as_double, check_text, literal
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.trees import plain_name
+from rai_scale.private_queries.query.trees import is_literal, pattern_of, plain_name
 
 if TYPE_CHECKING:
-    from rai_scale.private_queries.expressions import Compiler
+    from rai_scale.private_queries.engine_sql.expressions import Compiler
 
 _COMPARE = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WHOLE = {"CEIL": "ceil", "CEILING": "ceil", "FLOOR": "floor"}

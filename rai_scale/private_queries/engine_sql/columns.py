@@ -10,7 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from rai_scale.private_queries.dialect import Dialect, without_nan
+from rai_scale.private_queries.engine_sql.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
 Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]

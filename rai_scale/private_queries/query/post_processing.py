@@ -19,11 +19,11 @@ import pandas as pd
 
 from rai_scale.errors import did_you_mean
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.nulls import null_safe, within_bounds
-from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import KEYWORDS
-from rai_scale.private_queries.trees import bound, nodes
+from rai_scale.private_queries.query.nulls import null_safe, within_bounds
+from rai_scale.private_queries.query.parse import Parsed
+from rai_scale.private_queries.query.spelling import KEYWORDS
+from rai_scale.private_queries.query.trees import bound, nodes
 from rai_scale.upstream.smartnoise import ast, parse_datetime, symbols
 
 Row: TypeAlias = "dict[str, Any]"

@@ -11,7 +11,7 @@ from typing import Any
 
 from rai_scale.privacy.fixed_point import Grid, grid_for, squares
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.trees import bound
+from rai_scale.private_queries.query.trees import bound
 from rai_scale.upstream.smartnoise import ast
 
 Ends = tuple[float, float]

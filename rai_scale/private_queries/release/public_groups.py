@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.time_zones import local
+from rai_scale.private_queries.engine_sql.columns import Typed
+from rai_scale.private_queries.query.time_zones import local
 
 Groups = Mapping[str, Sequence[Any]] | Sequence[Any] | pd.DataFrame
 Key = tuple[Any, ...]

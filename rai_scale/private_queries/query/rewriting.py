@@ -1,7 +1,7 @@
 """SmartNoise rewrites the query into exact aggregates and what follows; it never sees the data.
 
 Its trees are made with mechanisms that are the identity: noise is drawn elsewhere, once, for whole
-columns. :mod:`~rai_scale.private_queries.post_processing` evaluates the outer tree.
+columns. :mod:`~rai_scale.private_queries.query.post_processing` evaluates the outer tree.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from snsql.sql.private_reader import PrivateReader
 from snsql.sql.reader.base import SqlReader
 
 from rai_scale.private_queries.metadata import for_post_processing
-from rai_scale.private_queries.parse import Parsed
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import read_back
+from rai_scale.private_queries.query.parse import Parsed
+from rai_scale.private_queries.query.spelling import read_back
 from rai_scale.upstream.smartnoise import rewritten
 
 

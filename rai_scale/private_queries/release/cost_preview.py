@@ -15,9 +15,9 @@ from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.metadata import Given, load_metadata
-from rai_scale.private_queries.noise_plan import assign
-from rai_scale.private_queries.plan import QueryPlan, describe, make_plan
-from rai_scale.private_queries.public_groups import Groups
+from rai_scale.private_queries.release.noise_plan import assign
+from rai_scale.private_queries.release.plan import QueryPlan, describe, make_plan
+from rai_scale.private_queries.release.public_groups import Groups
 from rai_scale.results import Result, Tables
 
 _ROUNDS = 40
@@ -30,7 +30,7 @@ class DryRun(Result):
     Attributes
     ----------
     columns : pandas.DataFrame
-        See :func:`~rai_scale.private_queries.plan.describe`.
+        See :func:`~rai_scale.private_queries.release.plan.describe`.
     threshold : int, optional
         Noisy count of units from which a group is named.
     epsilon, delta, rho : float

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rai_scale.privacy.bounding import PRIME, Bounding, HashKey
-from rai_scale.private_queries.dialect import Dialect
-from rai_scale.private_queries.row_values import Field
+from rai_scale.private_queries.engine_sql.dialect import Dialect
+from rai_scale.private_queries.engine_sql.row_values import Field
 
 _P = f"CAST({PRIME} AS BIGINT)"
 _BIG = 2.0**62

@@ -6,12 +6,12 @@ import math
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.literals import is_literal
+from rai_scale.private_queries.engine_sql.columns import Typed
 from rai_scale.private_queries.problems import QueryRefusedError
+from rai_scale.private_queries.query.trees import is_literal
 
 if TYPE_CHECKING:
-    from rai_scale.private_queries.expressions import Compiler
+    from rai_scale.private_queries.engine_sql.expressions import Compiler
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _EXACT = ("int", "decimal")

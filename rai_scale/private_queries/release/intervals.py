@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.moments import bare, ends_of
-from rai_scale.private_queries.noise_plan import NoisyColumn
-from rai_scale.private_queries.trees import bound
+from rai_scale.private_queries.query.moments import bare, ends_of
+from rai_scale.private_queries.query.trees import bound
+from rai_scale.private_queries.release.noise_plan import NoisyColumn
 from rai_scale.upstream.smartnoise import ast
 
 _FUNCTIONS = (ast.MathFunction, ast.PowerFunction, ast.RoundFunction)

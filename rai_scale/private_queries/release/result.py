@@ -15,12 +15,12 @@ from rai_scale.errors import ConfigError
 from rai_scale.gates import Figure
 from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.reservation import Release
-from rai_scale.private_queries.aggregates import ResultColumn
-from rai_scale.private_queries.intervals import Bounds, Intervals, NoisyNumbers
-from rai_scale.private_queries.noise_plan import NoisyColumn
-from rai_scale.private_queries.plan import QueryPlan
-from rai_scale.private_queries.release import released_values
-from rai_scale.private_queries.trees import bound, nodes
+from rai_scale.private_queries.query.aggregates import ResultColumn
+from rai_scale.private_queries.query.trees import bound, nodes
+from rai_scale.private_queries.release.draw import released_values
+from rai_scale.private_queries.release.intervals import Bounds, Intervals, NoisyNumbers
+from rai_scale.private_queries.release.noise_plan import NoisyColumn
+from rai_scale.private_queries.release.plan import QueryPlan
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain, records
 from rai_scale.upstream.smartnoise import ast

@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rai_scale.private_queries.columns import Typed
-from rai_scale.private_queries.dialect import Dialect
-from rai_scale.private_queries.literals import (
+from rai_scale.private_queries.engine_sql.columns import Typed
+from rai_scale.private_queries.engine_sql.dialect import Dialect
+from rai_scale.private_queries.engine_sql.literals import (
     as_double,
     int_literal,
-    is_literal,
     is_null,
     literal_like,
 )
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.time_zones import local
+from rai_scale.private_queries.query.time_zones import local
+from rai_scale.private_queries.query.trees import is_literal
 
 _NUMBER = ("int", "decimal", "float")
 _LONGEST = 50_000

@@ -7,11 +7,11 @@ from typing import Any
 
 from snsql.metadata import Metadata
 
-from rai_scale.private_queries.parse import Parsed
-from rai_scale.private_queries.post_processing import Answer
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.rewriting import rewrite
-from rai_scale.private_queries.trees import bound, nodes, plain_name
+from rai_scale.private_queries.query.parse import Parsed
+from rai_scale.private_queries.query.post_processing import Answer
+from rai_scale.private_queries.query.rewriting import rewrite
+from rai_scale.private_queries.query.trees import bound, nodes, plain_name
 from rai_scale.upstream.smartnoise import ast, symbols
 
 

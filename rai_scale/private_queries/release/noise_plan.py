@@ -15,7 +15,7 @@ from rai_scale.privacy.fixed_point import Grid
 from rai_scale.privacy.ledger.amounts import Number, above_zero, exact, one_of, shares
 from rai_scale.privacy.noise import Kind, Noise, epsilon_for, gaussian_for, laplace_for, rho_for
 from rai_scale.privacy.rare_groups import threshold_for
-from rai_scale.private_queries.aggregates import Aggregate
+from rai_scale.private_queries.query.aggregates import Aggregate
 
 MECHANISMS = ("laplace", "gaussian")
 

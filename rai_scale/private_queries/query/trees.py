@@ -6,6 +6,10 @@ import re
 from typing import Any
 
 
+class Pattern(str):
+    """The pattern of LIKE; a back-slash escapes ``%``, ``_`` and itself."""
+
+
 def nodes(tree: Any) -> list[Any]:
     """Return all nodes of a tree, the root among them."""
     if isinstance(tree, str) or not hasattr(tree, "children"):
@@ -26,3 +30,15 @@ def plain_name(name: str) -> str:
 def bound(name: Any) -> str:
     """Return the name by which SmartNoise's trees look a value up."""
     return str(name).lower().replace('"', "")
+
+
+def is_literal(node: Any) -> bool:
+    """Return whether a node is a literal."""
+    return type(node).__name__ == "Literal"
+
+
+def pattern_of(test: Any) -> Pattern | None:
+    """Return the pattern where SmartNoise's IN stands for LIKE, else None."""
+    items = list(test.expressions.seq)
+    value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
+    return value if isinstance(value, Pattern) else None

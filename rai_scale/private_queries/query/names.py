@@ -11,8 +11,8 @@ from snsql.metadata import Metadata
 from rai_scale.errors import did_you_mean
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.spelling import KEYWORDS
-from rai_scale.private_queries.trees import nodes, parts_of, plain_name
+from rai_scale.private_queries.query.spelling import KEYWORDS
+from rai_scale.private_queries.query.trees import nodes, parts_of, plain_name
 from rai_scale.upstream.smartnoise import ast
 
 

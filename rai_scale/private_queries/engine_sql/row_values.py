@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.private_queries.aggregates import Aggregate
-from rai_scale.private_queries.columns import Typed, as_found, mismatch, normalised
-from rai_scale.private_queries.dialect import Dialect, without_nan
-from rai_scale.private_queries.exact_compare import exact_literal
-from rai_scale.private_queries.expressions import Compiler
-from rai_scale.private_queries.literals import as_double
+from rai_scale.private_queries.engine_sql.columns import Typed, as_found, mismatch, normalised
+from rai_scale.private_queries.engine_sql.dialect import Dialect, without_nan
+from rai_scale.private_queries.engine_sql.exact_compare import exact_literal
+from rai_scale.private_queries.engine_sql.expressions import Compiler
+from rai_scale.private_queries.engine_sql.literals import as_double
+from rai_scale.private_queries.engine_sql.node_rules import RULES
 from rai_scale.private_queries.metadata import TableFacts
-from rai_scale.private_queries.node_rules import RULES
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.trees import plain_name
+from rai_scale.private_queries.query.aggregates import Aggregate
+from rai_scale.private_queries.query.trees import plain_name
 
 _DIGITS = 38
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.privacy.ledger.reservation import to_ipc
-from rai_scale.private_queries.noise_plan import NoisyColumn
-from rai_scale.private_queries.plan import QueryPlan, describe
+from rai_scale.private_queries.release.noise_plan import NoisyColumn
+from rai_scale.private_queries.release.plan import QueryPlan, describe
 
 
 def draw(plan: QueryPlan, exact: pa.Table) -> pa.Table:
