@@ -1,4 +1,4 @@
-"""The privacy core: what every capability with an epsilon stands on."""
+"""Differential privacy that all capabilities share: noise, bounding, costs and ledger."""
 
 from rai_scale import lazy
 

@@ -28,7 +28,7 @@ _ANY = 10**9
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """How much one unit can change the vector of one column over all groups, in whole units.
+    """How much one unit can change the vector of one column over all groups, in grid units.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Bounding:
     rows_per_group : int, optional
         Rows kept per unit within a group; without groups, within the table.
     enforced : bool
-        False where the metadata say that the data hold no more than that (row privacy, or
-        ``sample_max_ids: False``).
+        False where the metadata state that no unit has more rows (row privacy, or ``sample_max_ids:
+        False``).
     grouped : bool
         Whether there are groups at all.
     """

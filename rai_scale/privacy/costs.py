@@ -26,7 +26,7 @@ _ALL_OF_DELTA = 10**18
 
 @dataclass(frozen=True)
 class Mechanism:
-    """Additive noise, as far as the tighter accounting needs to know it.
+    """The parameters of additive noise that the tighter accounting uses.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Mechanism:
     scale
         Laplace's scale b, or the Gaussian's standard deviation, in the units of the sum.
     sensitivity
-        By how much one privacy unit can change one noisy number, in the same units; an integer
-        for the discrete kinds. For ``gaussian`` and ``count=1`` the L2, for ``laplace`` and
-        ``count=1`` the L1 sensitivity of the whole vector will do as well.
+        By how much one privacy unit can change one noisy number, in the same units; an integer for
+        the discrete kinds. With ``count=1``, it may also be the sensitivity of the whole vector: L2
+        for ``gaussian``, L1 for ``laplace``.
     count
         How many noisy numbers one privacy unit can change at once (groups per unit).
     """
@@ -71,16 +71,16 @@ class Cost:
     epsilon, delta
         The column is (epsilon, delta)-differentially private.
     rho
-        The column is rho-zCDP. Beside an epsilon, ``epsilon`` and ``delta`` say the same of the
-        same noise once more, for scopes that count so: a scope that counts in zCDP charges rho
-        alone, and what comes on top of the noise, such as a threshold's delta, is a cost of its
-        own. Without an epsilon, the column is delta-approximate rho-zCDP. Where rho is missing,
-        a scope that counts in zCDP charges epsilon squared over 2, and delta.
+        The column is rho-zCDP. If an epsilon is given as well, ``epsilon`` and ``delta`` describe
+        the same noise for scopes that count epsilon: a scope that counts in zCDP charges rho alone,
+        and any further loss, such as a threshold's delta, is a separate cost. Without an epsilon,
+        the column is delta-approximate rho-zCDP. Without rho, a scope that counts in zCDP charges
+        epsilon squared over 2, and delta.
     mechanism
-        For the tighter figure of :mod:`rai_scale.privacy.ledger.accounting`.
+        Used for the tighter bound of :mod:`rai_scale.privacy.ledger.accounting`.
     neighbours
-        What the column is private against: ``add-remove``, a person added or removed, or
-        ``replace``, a person replaced by another while the number of persons is public.
+        The neighbouring tables: ``add-remove``, a person added or removed, or ``replace``, a person
+        replaced by another while the number of people is public.
     """
 
     label: str
@@ -98,7 +98,7 @@ class Cost:
 
     @property
     def extra_delta(self) -> Number:
-        """The delta that comes on top of rho; all of it where there is no rho."""
+        """The part of delta that is not covered by rho; all of it if there is no rho."""
         return self.delta if self.rho is None or self.epsilon is None else 0
 
     def charge(self, accounting: Accounting) -> Amount:
@@ -110,7 +110,7 @@ class Cost:
         Raises
         ------
         ConfigError
-            If the cost is given in rho only and the scope counts epsilon, or costs nothing.
+            If the cost is 0, or is given in rho only and the scope counts epsilon.
         """
         delta = to_units(self.delta, "delta", up=True)
         if accounting == "zcdp":
@@ -125,7 +125,7 @@ class Cost:
         else:
             amount = Amount(to_units(self.epsilon or 0, "epsilon", up=True), delta, 0)
         if amount == Amount():
-            raise ConfigError(f"cost {self.label!r} is 0: a release that costs nothing is none.")
+            raise ConfigError(f"cost {self.label!r} is 0, but every release has a cost.")
         return amount
 
     def _rho(self) -> Number:
@@ -163,7 +163,7 @@ def _mechanism(mechanism: Mechanism | None) -> dict[str, Any] | None:
 
 
 def same_costs(stored: list[dict[str, Any]], asked: list[dict[str, Any]]) -> bool:
-    """Return whether two stored forms say the same; ledgers once held no neighbour relation."""
+    """Return whether two stored costs are equal; early ledgers stored no neighbour relation."""
 
     def bare(costs: list[dict[str, Any]]) -> str:
         return canonical_json([{**cost, "neighbours": None} for cost in costs])
@@ -177,16 +177,16 @@ def total(
     """Return what a scope is charged for one release: the sum (basic composition).
 
     In a scope whose neighbours are replacements, the costs of additions and removals are charged
-    at their price for a replacement, which is a removal and an addition (group privacy; Dwork and
+    what a replacement costs, which is a removal and an addition (group privacy; Dwork and
     Roth 2014, Theorem 2.2, with delta as in Vadhan 2017, Lemma 2.2; Bun and Steinke 2016,
     Proposition 1.9): twice epsilon and (1 + exp(epsilon)) times delta, or four times rho.
 
     Raises
     ------
     ConfigError
-        For costs of replacements in a scope that counts additions and removals, which no number
-        of epsilons pays for (the number of persons is public there); or where a delta of zCDP had
-        to be converted.
+        If costs of replacements are charged to a scope that counts additions and removals: they
+        cannot be converted, because the number of people is public there. Also if a delta of zCDP
+        would have to be converted.
     """
     sums = dict.fromkeys(NEIGHBOURS, Amount())
     for cost in costs:
@@ -195,9 +195,9 @@ def total(
         return sums[REPLACE] + _for_replacement(sums[ADD_REMOVE])
     if sums[REPLACE] != Amount():
         raise ConfigError(
-            "this release is private against the replacement of a person, with the number of "
-            "persons public, and the scope counts persons added or removed: the two do not add "
-            "up. Use a scope that was made with neighbours='replace'."
+            "this release protects against the replacement of a person (the number of people is "
+            "public), but the scope counts people added or removed, so the costs cannot be added. "
+            "Use a scope created with neighbours='replace'."
         )
     return sums[ADD_REMOVE]
 
@@ -205,8 +205,8 @@ def total(
 def _for_replacement(amount: Amount) -> Amount:
     if amount.rho and amount.delta:
         raise ConfigError(
-            "a delta beside rho is not converted from persons added or removed to persons "
-            "replaced. Give a release without delta (declared groups), or use a scope that counts "
+            "a delta in addition to rho cannot be converted from neighbours='add-remove' to "
+            "'replace'. Make a release without delta (declared groups), or use a scope that counts "
             "epsilon and delta, or one with neighbours='add-remove'."
         )
     # from epsilon 100 on, any delta is all of it
@@ -219,8 +219,8 @@ def _for_replacement(amount: Amount) -> Amount:
 def spent(costs: Iterable[Cost]) -> dict[str, float | None]:
     """Return ``epsilon``, ``delta`` and ``rho`` of costs together, for people to read.
 
-    None stands for a measure that the costs do not say: epsilon of noise that is given in rho
-    alone, rho of noise that is given in epsilon alone.
+    A measure that the costs do not state is None: epsilon if noise is given in rho alone, rho if
+    noise is given in epsilon alone.
     """
     costs = list(costs)
     epsilon = rho = None

@@ -1,8 +1,8 @@
-"""What may be said in a private run: an error, a count or a timing can be an oracle.
+"""What a private run may disclose: errors, counts and timings can depend on a person's data.
 
 Exact row counts, error ratios and timings are left out of manifests, logs and messages. An error
 of the engine becomes one message, whatever its cause; the cause goes to the restricted log, which
-is silent until somebody who may see the data gives it a handler.
+writes nothing until someone who may see the data adds a handler to it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PUBLIC_FACTS = frozenset(
 
 
 class PrivateComputationError(RaiScaleError):
-    """The engine failed on the data; the one message says no more than that."""
+    """The engine failed on the data; the message is always the same."""
 
     def __init__(self) -> None:
         super().__init__(_MESSAGE)
@@ -67,8 +67,8 @@ def one_message(compute: Callable[[], Result]) -> Result:
 
 
 def private_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those entries of a manifest that do not depend on the rows.
+    """Return the entries of a manifest that do not depend on the rows.
 
-    Row counts, error ratios and timings are dropped, and so is every name that is not known here.
+    Row counts, error ratios and timings are removed, and so is every name that is not listed here.
     """
     return {name: value for name, value in facts.items() if name in _PUBLIC_FACTS}

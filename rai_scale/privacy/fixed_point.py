@@ -66,7 +66,7 @@ def grid_for(lower: float, upper: float, *, whole: bool) -> Grid:
     lower, upper : float
         Finite bounds, ``lower <= upper``.
     whole : bool
-        Whether values are integers: then no finer grid than 1 is used, and integers up
+        Whether values are integers: then the step of the grid is at least 1, and integers up
         to 2**28 are exact.
 
     Raises
@@ -76,7 +76,7 @@ def grid_for(lower: float, upper: float, *, whole: bool) -> Grid:
     """
     lower, upper = float(lower), float(upper)
     if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
-        raise ConfigError("bounds must be finite numbers, the lower one first.")
+        raise ConfigError("bounds must be finite numbers in ascending order.")
     largest = max(abs(lower), abs(upper))
     if largest == 0:
         return Grid(0, lower, upper)

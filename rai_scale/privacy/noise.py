@@ -1,8 +1,8 @@
 """Noise by OpenDP: integers, drawn for a whole column in one call.
 
 Discrete Laplace (Ghosh, Roughgarden and Sundararajan 2009) under pure epsilon-DP, discrete Gaussian
-(Canonne, Kamath and Steinke 2020) under zCDP. OpenDP's own privacy map, which rounds against the
-caller, must confirm each scale.
+(Canonne, Kamath and Steinke 2020) under zCDP. OpenDP's own privacy map, which rounds towards more
+privacy loss, must confirm each scale.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Noise:
     kind : str
         ``laplace`` or ``gaussian``, both discrete.
     scale : float
-        Laplace's scale, or the Gaussian's sigma, in whole units.
+        Laplace's scale, or the Gaussian's sigma, in grid units.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Noise:
         return np.asarray(_measurement(self.kind, self.scale)(values.tolist()), dtype=np.int64)
 
     def spent(self, sensitivity: Sensitivity) -> float:
-        """Return OpenDP's own figure: epsilon of Laplace, rho of Gaussian noise."""
+        """Return the privacy loss by OpenDP: epsilon of Laplace, rho of Gaussian noise."""
         distance = sensitivity.l1 if self.kind == "laplace" else sensitivity.l2
         return float(_measurement(self.kind, self.scale).map(distance))
 
@@ -65,13 +65,13 @@ class Noise:
         return _gaussian_log_tail(at, self.scale)
 
     def half_width(self, alpha: float) -> int:
-        """Return the smallest whole h with P[abs(noise) > h] <= alpha."""
+        """Return the smallest integer h with P[abs(noise) > h] <= alpha."""
         if not 0 < alpha < 1:
-            raise ConfigError("alpha must lie between 0 and 1.")
+            raise ConfigError("alpha must be between 0 and 1.")
         return _smallest(lambda h: 2 * self.upper_tail(h + 1) <= alpha, self.scale)
 
     def tail_at_most(self, probability: float) -> int:
-        """Return the smallest whole t with P[noise >= t] <= probability."""
+        """Return the smallest integer t with P[noise >= t] <= probability."""
         return _smallest(lambda t: self.upper_tail(t) <= probability, self.scale)
 
 
@@ -102,7 +102,7 @@ def rho_for(epsilon: Fraction, delta: Fraction) -> Fraction:
 def epsilon_for(rho: Fraction, delta: Fraction) -> Fraction:
     """Return an epsilon such that rho-zCDP is (epsilon, delta)-DP, rounded up.
 
-    The other way of :func:`rho_for` (Bun and Steinke 2016, Proposition 1.3).
+    The inverse of :func:`rho_for` (Bun and Steinke 2016, Proposition 1.3).
     """
     return rho + Fraction(2 * math.sqrt(rho * -math.log(delta)) * (1 + 2.0**-40))
 
@@ -114,7 +114,7 @@ def _confirmed(kind: Kind, scale: Fraction, sensitivity: Sensitivity, budget: Fr
     if not rounded <= _MAX_SCALE:
         raise ConfigError(
             "the noise would be larger than 2**52 units of the grid: narrow the column's bounds, "
-            "lower max_ids, or give more epsilon."
+            "lower max_ids, or increase epsilon."
         )
     noise = Noise(kind, rounded)
     while Fraction(noise.spent(sensitivity)) > budget:
@@ -145,7 +145,7 @@ def _smallest(holds: Any, scale: float) -> int:
 
 
 def _gaussian_log_tail(at: int, scale: float) -> float:
-    """Bound the tail from above: its terms summed, or the continuous tail for wide noise."""
+    """Return an upper bound of the tail: the sum of its terms, or a continuous tail if wide."""
     if scale > 1000:  # noqa: PLR2004
         # terms fall where x >= 0, so the sum is at most the integral from at - 1, and the
         # normaliser of the discrete Gaussian is at least that of the continuous one

@@ -1,4 +1,4 @@
-"""``Privacy``: what every private function is given of unit, budget and ledger."""
+"""``Privacy``: privacy unit, budget and ledger of a private function."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class Privacy:
     delta : number or its text
         Probability from 0 to below 1 that the guarantee of epsilon does not cover.
     ledger : SQLAlchemy URL or object, Ledger, or ``"none"``
-        Where the budget is kept. A release without a ledger must say ``"none"``, and warns.
+        Where the budget is recorded. ``"none"`` makes a release without a ledger, with a warning.
     force_ephemeral : bool
         As in :func:`~rai_scale.privacy.ledger.ledger.open_ledger`.
     scope : str, optional
         The scope of the ledger: whose budget is charged. By default ``default``, and for private
         SQL ``table.unit``.
     analyst : str
-        Who asks.
+        The person, or job, that is charged.
     dataset : str, optional
-        The dataset that grants are about. By default ``data``, and for private SQL the name of
+        The dataset that grants refer to. By default ``data``, and for private SQL the name of
         the table.
     snapshot : str, optional
         Id of the state of the data. A second call with the same question, options, dataset and
         snapshot returns the stored release and charges nothing. Without it each call is charged.
     idempotency_key : str, optional
-        Id of the release, used in place of one that is made of the question, the options and the
-        snapshot. It must differ wherever one of them does.
+        Id of the release, instead of one computed from the question, the options and the snapshot.
+        Use a different id whenever one of them differs.
     visible_to : str or sequence of str
         Other analysts who may see the release. The analyst who was charged may add more of them
         in a second call for the same release.
@@ -67,7 +67,7 @@ class Privacy:
     epsilon: Number | None = None
     rho: Number | None = None
     delta: Number = 0
-    ledger: Any = field(default=None, repr=False)  # an address may hold a password
+    ledger: Any = field(default=None, repr=False)  # an address may contain a password
     force_ephemeral: bool = False
     scope: str | None = None
     analyst: str = "unnamed"
@@ -83,7 +83,7 @@ class Privacy:
 
     @property
     def unit(self) -> str:
-        """The privacy unit, where there must be one.
+        """The privacy unit, where it is required.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Privacy:
         scope: str = "default",
         dataset: str | None = None,
     ) -> Release:
-        """Charge the budget, compute once and store; or return what is stored under the key.
+        """Charge the budget, compute once and store; or return the stored release of the same key.
 
         Parameters
         ----------
@@ -113,20 +113,20 @@ class Privacy:
         key : str, optional
             Id of the release, unless an idempotency key was given.
         scope, dataset : str
-            Used where none were given.
+            Used if none were given.
 
         Raises
         ------
         ConfigError
-            If a snapshot was given and nothing names the dataset; nothing is charged.
+            If a snapshot was given without a dataset; nothing is charged.
         BudgetExceededError
             Before ``compute`` is called.
         """
         named = self.dataset or dataset
         if self.snapshot is not None and not named:
             raise ConfigError(
-                "a snapshot needs dataset= as well, the name of the table that it is a state of: "
-                "another table with this snapshot would be shown the release of this one."
+                "a snapshot also needs dataset=, the name of the table. Otherwise another table "
+                "with the same snapshot id would get the release of this one."
             )
         return release_once(
             ledger_of(self.ledger, force_ephemeral=self.force_ephemeral),

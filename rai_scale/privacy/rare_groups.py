@@ -1,8 +1,8 @@
-"""Rare groups: which groups may be named at all (stability-based histograms).
+"""Rare groups: which groups may be named (stability-based histograms).
 
-A group that only one unit is in has a count of units of 1. It is named with probability
-``P[1 + noise >= threshold]``, and that unit can be in several such groups at once: the delta of
-the threshold is charged for all of them (Korolova et al. 2009; Vadhan 2017, section 3.3).
+A group with a single unit is named with probability ``P[1 + noise >= threshold]``. That unit can be
+in several such groups at once, so the delta of the threshold is charged for all of them (Korolova
+et al. 2009; Vadhan 2017, section 3.3).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def threshold_for(noise: Noise, groups: int, delta: Fraction) -> int:
     if not 0 < delta < 1:
         raise ConfigError(
             "groups that are found in the data are named only above a threshold, which needs a "
-            "delta above 0 (and below 1); or give the public set of groups as keys=."
+            "delta above 0 (and below 1). Set delta, or declare public groups with groups=."
         )
     return 1 + noise.tail_at_most(float(delta) / groups * (1 - 1e-12))
 

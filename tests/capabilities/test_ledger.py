@@ -99,7 +99,7 @@ def test_shares_never_exceed_what_is_shared():
 
 def test_a_cap_never_changes(ledger):
     ledger.create_scope("patients", epsilon="1.0", delta=1e-6)
-    with pytest.raises(ConfigError, match="a cap never changes"):
+    with pytest.raises(ConfigError, match="these never change"):
         ledger.create_scope("patients", epsilon=2, delta="1e-6")
     with pytest.raises(ConfigError, match="Did you mean 'patients'"):
         ledger.reserve("patient", "ann", "visits", [Cost("n", epsilon=0.1)])
@@ -120,7 +120,7 @@ def test_a_zcdp_scope_counts_rho(clock):
 def test_costs_that_a_scope_cannot_count_are_refused(ledger):
     with pytest.raises(ConfigError, match="counts epsilon"):
         ledger.reserve("patients", "ann", "visits", [Cost("n", rho=0.1)])
-    with pytest.raises(ConfigError, match="costs nothing"):
+    with pytest.raises(ConfigError, match="every release has a cost"):
         spend(ledger, 0)
     with pytest.raises(ConfigError, match="at least one cost"):
         ledger.reserve("patients", "ann", "visits", [])
@@ -208,14 +208,14 @@ def test_cancel_refunds_until_data_are_read(ledger):
             step(held)
     held = spend(ledger, 0.4)
     ledger.mark_reading(held)
-    with pytest.raises(LedgerError, match="nothing is refunded"):
+    with pytest.raises(LedgerError, match="cannot be refunded"):
         ledger.cancel(held.id)
     assert float(ledger.remaining("patients")["epsilon"]) == 0.6
 
 
 def test_steps_out_of_order_are_refused(ledger):
     held = spend(ledger, 0.1)
-    with pytest.raises(LedgerError, match="mark_reading comes before"):
+    with pytest.raises(LedgerError, match="call mark_reading before"):
         ledger.store_release(held, ARROW, {})
     ledger.mark_reading(held)
     with pytest.raises(ConfigError, match="Arrow IPC"):
@@ -223,7 +223,7 @@ def test_steps_out_of_order_are_refused(ledger):
     stored = ledger.store_release(held, ARROW, {"a": 1})
     assert ledger.store_release(held, ARROW, {"a": 1}) == stored
     for arrow, metadata in ((ARROW, {"a": 2}), (to_ipc(pa.table({"n": [4]})), {"a": 1})):
-        with pytest.raises(LedgerError, match="another one is not accepted"):
+        with pytest.raises(LedgerError, match="a second one is refused"):
             ledger.store_release(held, arrow, metadata)
     with pytest.raises(LedgerError, match="no such reservation"):
         ledger.cancel("0" * 32)

@@ -59,7 +59,7 @@ def test_delta_grows_with_the_whole_release(epsilon):
 def test_rho_is_charged_four_times_and_a_delta_beside_it_is_refused():
     assert total([Cost("n", rho="0.1")], "zcdp", "replace").rho == 4 * 10**11
     assert total([Cost("n", rho="0.1")], "zcdp").rho == 10**11
-    with pytest.raises(ConfigError, match="delta beside rho"):
+    with pytest.raises(ConfigError, match="delta in addition to rho"):
         total([Cost("n", rho="0.1"), Cost("threshold", delta="1e-9")], "zcdp", "replace")
 
 
@@ -111,7 +111,7 @@ def test_an_older_charge_is_found_by_its_key(ledger):
 
 def test_an_older_scope_that_mixed_relations_is_not_spent_from(ledger):
     old_scope(ledger, "count", "private_ebm")
-    with pytest.raises(LedgerError, match="bounds neither"):
+    with pytest.raises(LedgerError, match="a bound for neither"):
         reserved(ledger, "people", OF_SQL)
     assert ledger.verify().ok
 

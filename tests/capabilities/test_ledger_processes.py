@@ -191,7 +191,7 @@ def test_a_live_run_keeps_others_out_until_it_lets_go(url):
     ledger = opened(url)
     ledger.create_scope("patients", epsilon=10)
     held = ledger.reserve(*WHO, COSTS, idempotency_key=KEY)
-    with pytest.raises(LedgerBusyError, match="another run is making this very release"):
+    with pytest.raises(LedgerBusyError, match="another run is computing the same release"):
         ledger.reserve(*WHO, COSTS, idempotency_key=KEY)
     ledger.abandon(held)
     assert ledger.reserve(*WHO, COSTS, idempotency_key=KEY).id == held.id

@@ -77,11 +77,11 @@ FAULTS = {
     ),
     "changed head": ("UPDATE rai_scale_head SET hash = 'x'", "does not match its seal"),
     "removed head": ("DELETE FROM rai_scale_head", "the head is missing"),
-    "changed release": ("UPDATE rai_scale_releases SET metadata = '{}'", "does not fit its hash"),
+    "changed release": ("UPDATE rai_scale_releases SET metadata = '{}'", "does not match its hash"),
     "removed release": ("DELETE FROM rai_scale_releases", "was removed"),
     "inserted release": (
         "INSERT INTO rai_scale_releases SELECT 'x', attempt, at, arrow, metadata FROM rai_scale_releases",
-        "was put in",
+        "was inserted",
     ),
 }  # fmt: skip
 

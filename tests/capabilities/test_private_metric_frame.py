@@ -129,7 +129,7 @@ def test_a_rerun_on_the_same_snapshot_shows_the_same_release_and_charges_nothing
 
 
 def test_another_table_of_the_same_snapshot_is_another_release(ledger):
-    with pytest.raises(ConfigError, match="a snapshot needs dataset="):
+    with pytest.raises(ConfigError, match="a snapshot also needs dataset="):
         private(people(), ledger, snapshot="3")
     assert ledger.remaining("people")["epsilon"] == 3
     first = private(people(), ledger, snapshot="3", dataset="one")

@@ -108,7 +108,7 @@ WRONG = {
     "no amount": (["create-scope", "x", "--ledger", "BOOK"], "given in epsilon and delta"),
     "another cap": (
         ["create-scope", "patients", "--epsilon", "99", "--ledger", "BOOK"],
-        "a cap never changes",
+        "these never change",
     ),
     "no such scope": (["show", "patinets", "--ledger", "BOOK"], "Did you mean 'patients'?"),
     "history of no scope": (["history", "patinets", "--ledger", "BOOK"], "Did you mean"),

@@ -1,7 +1,7 @@
-"""A tighter figure of what was spent, by privacy loss distributions; reported, never enforced.
+"""A tighter bound on what was spent, by privacy loss distributions; reported, never enforced.
 
-The additive sum is what a ledger enforces. Distributions compose more tightly, but hold for
-mechanisms whose parameters were fixed in advance, which those of analysts were not.
+A ledger enforces the sum of all costs. Distributions compose more tightly, but only for mechanisms
+whose parameters were fixed in advance; analysts choose theirs one after another.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def pld_epsilon(costs: Iterable[Cost], delta: float) -> float:
 
     Laplace and Gaussian noise, also discrete, is composed by its privacy loss distribution
     (dp-accounting, pessimistic on a grid of 1e-4). A cost without a mechanism counts as the worst
-    mechanism of its epsilon, one known by its rho alone is composed as zCDP and added (Bun and
-    Steinke 2016). Deltas are taken off ``delta`` first, except those that, with an epsilon, only
-    say what noise does whose rho or Gaussian scale is known; the delta of a threshold is a cost
-    of its own there.
+    mechanism of its epsilon. A cost with rho alone is composed as zCDP and added (Bun and Steinke
+    2016). All deltas are first subtracted from ``delta``, except those that describe, together with
+    an epsilon, noise whose rho or Gaussian scale is known; there the delta of a threshold is a
+    separate cost.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ def pld_epsilon(costs: Iterable[Cost], delta: float) -> float:
     Returns
     -------
     float
-        Never above the sum of the epsilons where all costs have one and their deltas fit; infinity
-        if ``delta`` is too small for what was released.
+        Not above the sum of the epsilons if all costs have one and their deltas fit; infinity if
+        ``delta`` is too small for what was released.
     """
     if not 0 <= delta < 1:
-        raise ConfigError(f"delta must lie between 0 and 1, found {delta!r}.")
+        raise ConfigError(f"delta must be between 0 and 1, found {delta!r}.")
     counted = Counter(costs)
     parts, rho = [], 0.0
     for cost, times in counted.items():
@@ -67,7 +67,7 @@ def pld_epsilon(costs: Iterable[Cost], delta: float) -> float:
 
 
 def _on_top(cost: Cost) -> Fraction:
-    """Return the delta that a cost adds to what is known of its noise."""
+    """Return the delta of a cost that the parameters of its noise do not cover."""
     if _is_gaussian(cost) and cost.rho is None:
         return Fraction(0)
     return exact(cost.extra_delta, "delta")
@@ -78,7 +78,7 @@ def _deltas(counted: dict[Cost, int]) -> Fraction:
 
 
 def _additive(counted: dict[Cost, int], delta: float) -> float:
-    """Return the sum of the epsilons (basic composition), or infinity where that says nothing."""
+    """Return the sum of the epsilons (basic composition), or infinity if a cost has no epsilon."""
     if _deltas(counted) > exact(delta, "delta"):
         return math.inf
     if any(cost.epsilon is None and cost.rho is not None for cost in counted):
@@ -91,7 +91,7 @@ def _is_gaussian(cost: Cost) -> bool:
 
 
 def _by_rho(cost: Cost) -> bool:
-    """Whether a cost is composed by its rho: because nothing else is known, or is too large."""
+    """Return whether a cost is composed by its rho: nothing else is known, or it is too large."""
     mechanism = cost.mechanism
     if mechanism is None:
         return cost.rho is not None

@@ -1,8 +1,8 @@
-"""What the events of a ledger add up to, from events that were verified, each read once.
+"""The sums of a ledger's verified events; each event is read once.
 
-Sums that the database made would count whatever stands in its rows now. An event is read once, held
-against its hash and the event before it, and added; so a charge costs what is new in the ledger,
-and a ledger whose chain does not verify is not spent from.
+Sums computed by the database would include rows that were changed later. Instead, each event is
+read once, compared with its hash and the event before it, and added. So the time of a charge
+depends only on the new events, and nothing is charged to a ledger whose chain does not verify.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Grant:
 
 @dataclass
 class Account:
-    """One scope: its cap, its grants, and the charges that stand, by analyst and dataset."""
+    """One scope: its cap, its grants, and its charges by analyst and dataset, without refunds."""
 
     name: str
     accounting: Accounting
@@ -48,36 +48,35 @@ class Account:
     charges: dict[tuple[str, str], dict[str, _Charge]] = field(default_factory=dict)
     spent: dict[tuple[str, str], Amount] = field(default_factory=dict)
     unstated: set[Neighbours] = field(default_factory=set)
-    """Relations of the charges that were stored before costs stated theirs."""
+    """Neighbour relations of the charges that were stored before costs stated theirs."""
 
     @property
     def scope(self) -> Scope:
         """The scope with its neighbour relation.
 
-        A scope that was made before relations were stated has the one that its charges of that
-        time hold under: of SQL and counts the addition or removal of a person, of private EBMs the
-        replacement.
+        A scope that was created before relations were stored has the relation of its charges: SQL
+        and counts protect a person added or removed, private EBMs a person replaced.
 
         Raises
         ------
         LedgerError
-            If it holds charges of both: their sum bounds neither.
+            If it has charges of both kinds: their sum is a bound for neither.
         """
         if len(self.unstated) > 1:
             raise LedgerError(
-                f"scope {self.name!r} adds charges for the addition or removal of a person to "
-                "charges for the replacement of one (private EBMs): their sum bounds neither, so "
-                "nothing more is spent from it. Make a new scope; what this one released counts "
-                "towards what its members have lost."
+                f"scope {self.name!r} has charges for the addition or removal of a person and "
+                f"charges for the replacement of a person (private EBMs). Their sum is a bound for "
+                f"neither, so nothing more can be charged. Create a new scope; what this one "
+                f"released still counts towards the privacy loss of its members."
             )
         derived: Neighbours = next(iter(self.unstated), ADD_REMOVE)
         relation: Neighbours = self.stated or derived
         return Scope(self.name, self.accounting, self.cap, relation)
 
     def limits(self, now: int, asked: tuple[str, str] | None = None) -> list[Limit]:
-        """Return the cap, then all grants; or the limits of a request of an (analyst, dataset).
+        """Return the cap, then all grants, or only the grants that match an (analyst, dataset).
 
-        Once there are grants, a request needs one that matches it.
+        If there are grants, a request needs one that matches it.
         """
         total = sum(self.spent.values(), Amount())
         found = [Limit("hard cap", ANY, ANY, None, self.cap, total)]
@@ -128,8 +127,8 @@ class Account:
 class Accounts:
     """The accounts of all scopes, brought up to date before each use.
 
-    Use them in a transaction before anything is appended in it: what is rolled back later would
-    have been counted.
+    Use them in a transaction before anything is appended in it. Otherwise, events that are rolled
+    back later would be counted.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -139,7 +138,7 @@ class Accounts:
         self._scopes: dict[str, Account] = {}
 
     def names(self, connection: Connection) -> list[str]:
-        """Return the names of all scopes in the order in which they were made."""
+        """Return the names of all scopes in the order in which they were created."""
         self._catch_up(connection)
         return list(self._scopes)
 
@@ -149,7 +148,7 @@ class Accounts:
         Raises
         ------
         ConfigError
-            If there is none of this name.
+            If no scope has this name.
         LedgerError
             If the chain does not verify.
         """
@@ -157,7 +156,7 @@ class Accounts:
         if scope not in self._scopes:
             raise ConfigError(
                 f"the ledger has no scope {scope!r}.{did_you_mean(scope, known)} "
-                f"Scopes: {', '.join(known) or 'none yet'}. create_scope makes one."
+                f"Scopes: {', '.join(known) or 'none yet'}. create_scope creates one."
             )
         return self._scopes[scope]
 

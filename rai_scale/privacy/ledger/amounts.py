@@ -43,7 +43,7 @@ class Amount:
 def exact(value: Number, name: str) -> Fraction:
     """Return the exact value of a number.
 
-    A float stands for the shortest decimal that reads back as it, so that ten times 0.1 is 1.
+    A float is read as the shortest decimal that converts back to it, so that ten times 0.1 is 1.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def exact(value: Number, name: str) -> Fraction:
 
 
 def one_of(epsilon: Number | None, rho: Number | None) -> None:
-    """Refuse both and neither: a budget is given in one measure.
+    """Raise unless a budget is given in exactly one measure.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def one_of(epsilon: Number | None, rho: Number | None) -> None:
 
 
 def above_zero(value: Number | None, measure: str) -> Fraction:
-    """Return a budget exactly.
+    """Return a budget as an exact number.
 
     Raises
     ------
@@ -101,9 +101,9 @@ def to_units(value: Number, measure: str, *, up: bool) -> int:
     number = exact(value, measure)
     if not 0 <= number <= _LARGEST[measure]:
         raise ConfigError(
-            f"{measure} must lie between 0 and {_LARGEST[measure]}, found {float(number)!r}."
+            f"{measure} must be between 0 and {_LARGEST[measure]}, found {float(number)!r}."
         )
-    units = number * 10 ** _DIGITS[measure]
+    units: Fraction = number * 10 ** _DIGITS[measure]
     return math.ceil(units) if up else math.floor(units)
 
 
@@ -136,7 +136,7 @@ def shares(
     """
     parts = [exact(weight, "weight") for weight in weights]
     if not parts or min(parts) <= 0:
-        raise ConfigError("weights of shares must be positive numbers, at least one.")
+        raise ConfigError("weights of shares must be one or more positive numbers.")
     units = to_units(total, measure, up=False)
     whole = sum(parts)
     return tuple(from_units(math.floor(units * part / whole), measure) for part in parts)

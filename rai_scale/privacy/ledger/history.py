@@ -1,4 +1,4 @@
-"""What was spent and what happened, as tables for people."""
+"""Charges and events of a ledger as tables."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _limit_rows(scope: Scope, limit: Limit) -> list[dict[str, Any]]:
 def history(
     connection: Connection, scope: str | None, analyst: str | None, dataset: str | None
 ) -> pd.DataFrame:
-    """Return the events, oldest first, of a scope, an analyst or a dataset where named."""
+    """Return the events, oldest first; those of a scope, an analyst or a dataset if given."""
     chosen = select(events).order_by(events.c.seq)
     for column, value in (("scope", scope), ("analyst", analyst), ("dataset", dataset)):
         if value is not None:
@@ -92,7 +92,7 @@ def _history_row(row: Any) -> dict[str, Any]:
 def standing_costs(connection: Connection, scope: Scope) -> list[Cost]:
     """Return every cost of a scope that was charged and not refunded.
 
-    A release that was charged at its price under another relation counts as that one amount.
+    A release whose costs were converted to another neighbour relation counts as one amount.
     """
     found = []
     for row in connection.execute(standing(scope.name)):

@@ -48,21 +48,21 @@ class Ledger(LedgerReader):
         accounting: Accounting = "epsilon-delta",
         neighbours: Neighbours = "add-remove",
     ) -> None:
-        """Make a namespace of privacy units with a hard cap that never refreshes or changes.
+        """Create a set of privacy units with a hard cap that is never renewed or changed.
 
         Parameters
         ----------
         name
-            Such as ``patients``: one name per population whose members are protected.
+            For example ``patients``: one name per population whose members are protected.
         epsilon, delta
             Cap of ``accounting="epsilon-delta"`` (basic composition; pure with ``delta=0``).
         rho, delta
             Cap of ``accounting="zcdp"`` (delta-approximate rho-zCDP).
         neighbours
-            The one relation that the cap holds under: ``add-remove``, a person added or removed
-            (private SQL and counts); or ``replace``, a person replaced by another while the
-            number of persons is public (private EBMs; SQL and counts are charged there at their
-            price for a replacement, twice epsilon).
+            The neighbouring tables that the cap refers to: ``add-remove``, a person added or
+            removed (private SQL and counts); or ``replace``, a person replaced by another while the
+            number of people is public (private EBMs; SQL and counts are charged there what a
+            replacement costs, twice epsilon).
         """
         self._write(
             lambda step: setup.create_scope(
@@ -87,11 +87,12 @@ class Ledger(LedgerReader):
         rho: Number | None = None,
         window: timedelta | None = None,
     ) -> None:
-        """Allow an analyst, or all of them together, to spend on a dataset, or on all together.
+        """Allow one analyst, or all together, to spend on one dataset, or on all together.
 
-        With the first grant of a scope only matching requests are allowed; each must fit every
-        grant that matches it, and the hard cap. A grant with a ``window`` counts the charges of
-        this many last seconds; one without counts all. An amount of 0 takes a grant back.
+        As soon as a scope has a grant, only requests that match a grant are allowed. Each must fit
+        every grant that matches it, and the hard cap. A grant with a ``window`` counts the charges
+        of the last ``window`` seconds; a grant without it counts all charges. An amount of 0
+        revokes a grant.
         """
         self._write(
             lambda step: setup.grant(
@@ -119,21 +120,21 @@ class Ledger(LedgerReader):
         keep_query: bool = False,
         wait: float = 0.0,
     ) -> Reservation:
-        """Charge the budget before any data are read, or find what was charged and released.
+        """Charge the budget before any data are read, or return an earlier charge and its release.
 
         Parameters
         ----------
         scope, analyst, dataset
-            Who asks for what. The ledger takes the analyst's name as given.
+            Who is charged, and for which data. The ledger does not check the analyst's identity.
         costs
             One per column or query of the release; their sum is charged.
         idempotency_key
             From :func:`~rai_scale.records.canonical.idempotency_key`. If its release is stored and
-            the analyst may see it, it is returned and nothing is charged; if a run under it died,
-            its charge is taken up.
+            the analyst may see it, it is returned and nothing is charged. If a run with this key
+            crashed, its charge is used.
         visible_to
-            Analysts besides ``analyst`` who may see the release (``"*"``: all). The one who was
-            charged may name more in a re-run under the same key.
+            Further analysts who may see the release (``"*"``: all). The analyst who was charged may
+            add more in a second call with the same key.
         query
             Kept as a hash; with ``keep_query`` also as text without its literals.
         wait
@@ -157,7 +158,7 @@ class Ledger(LedgerReader):
             visible_to=visible_to,
             note=self._query_note(query, keep_query),
         )
-        self._journal.read(self._accounts.names)  # the long first reading holds up nobody
+        self._journal.read(self._accounts.names)  # the long first reading blocks no other process
         until = time.monotonic() + wait
         while True:
             try:
@@ -168,27 +169,28 @@ class Ledger(LedgerReader):
                 time.sleep(min(_POLL, max(0.0, until - time.monotonic())))
 
     def mark_reading(self, reservation: Reservation) -> None:
-        """Note that data are read from now on; after this nothing is refunded."""
+        """Record that data are read from now on; after this nothing is refunded."""
         self._write(lambda step: lifecycle.mark_reading(step, reservation))
 
     def renew(self, reservation: Reservation) -> None:
-        """Hold a reservation for another ``lease_seconds``, so that no other run takes it up."""
+        """Hold a reservation for another ``lease_seconds``, so that no other run takes it over."""
         self._write(lambda step: lifecycle.renew(step, reservation))
 
     def store_release(
         self, reservation: Reservation, arrow: bytes, metadata: Mapping[str, Any]
     ) -> Release:
-        """Store the release and return what is stored: show this and nothing else.
+        """Store the release and return what is stored; show only what is returned.
 
-        Where another run under the same charge was first, its release is returned and this one is
-        dropped. ``arrow`` is an Arrow IPC stream, ``metadata`` JSON values without personal ones.
+        If another run with the same charge was first, its release is returned and this one is
+        discarded. ``arrow`` is an Arrow IPC stream; ``metadata`` are JSON values without personal
+        data.
         """
         check_ipc(arrow)
         text = canonical_json(dict(metadata))
         return self._write(lambda step: lifecycle.store(step, reservation, arrow, text))
 
     def abandon(self, reservation: Reservation) -> None:
-        """End a run without a release: the charge stays, and a re-run may take it up at once."""
+        """End a run without a release: the charge stays, and another run may use it immediately."""
         self._write(lambda step: lifecycle.let_go(step, reservation))
 
     def cancel(self, reservation: Reservation | str) -> None:
@@ -224,7 +226,7 @@ def open_ledger(
     lease_seconds: int = LEASE_SECONDS,
     clock: Clock | None = None,
 ) -> Ledger:
-    """Open a ledger, and make it where there is none.
+    """Open a ledger; create it if there is none.
 
     Parameters
     ----------
@@ -234,7 +236,7 @@ def open_ledger(
     force_ephemeral
         Accept a SQLite ledger that does not outlive the job.
     lease_seconds
-        For how long a run that gives no sign of life keeps others from taking up its charge.
+        How long other runs wait before they take over the charge of a run that stopped responding.
     clock
         Returns an aware datetime; by default the PostgreSQL server's time, or this machine's.
 

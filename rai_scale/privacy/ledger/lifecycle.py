@@ -2,10 +2,10 @@
 
 Each function is one step inside of one serialisable transaction.
 
-Why a crashed run may be taken up under its own charge: nothing is ever shown but the bytes that
-:func:`store` committed, and a primary key lets one release per charge be committed. Noise that was
-drawn and not stored was never seen. What can be seen is that a run failed, so the number of runs
-under one charge is bounded, and nothing that can fail on a noisy value may come before ``store``.
+A crashed run may be repeated without another charge, for this reason: only the bytes that
+:func:`store` committed are ever shown, and a primary key allows one release per charge. Noise that
+was drawn and not stored was never seen. An observer can see that a run failed, so the number of
+runs per charge is bounded, and nothing that can fail on a noisy value may come before ``store``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 5
 
 
 def reserve(step: Step, request: Request) -> Reservation:
-    """Return the stored release of the request's key, take up its charge, or charge again."""
+    """Return the stored release of the request's key, or use its charge, or make a new charge."""
     account = step.accounts.of(step.connection, request.scope)
     charge = total(request.costs, account.accounting, account.scope.neighbours)
     costs = [cost.to_dict() for cost in request.costs]
@@ -68,8 +68,8 @@ def _known(step: Step, request: Request, costs: list[dict[str, Any]]) -> Reserva
             continue
         if not same_costs(json.loads(row.body)["costs"], costs):
             raise LedgerError(
-                "this idempotency key was used with other costs. The key must cover epsilon, delta "
-                "and everything else that shapes the noise."
+                "this idempotency key was used with other costs. The key must differ whenever "
+                "epsilon, delta or anything else that determines the noise differs."
             )
         share(step, row, request)
         release = stored(step.connection, row.reservation)
@@ -103,8 +103,9 @@ def _next_attempt(step: Step, reservation: str) -> int:
     if lease and lease.until > step.now:
         seconds = -(-(lease.until - step.now) // _SECOND)
         raise LedgerBusyError(
-            f"another run is making this very release; it holds it for {seconds} s more unless it "
-            "renews. Wait for it (its release will be shown, nothing is charged)."
+            f"another run is computing the same release; its reservation lasts {seconds} s more "
+            f"unless it is renewed. Wait for it: its release will be returned, and nothing is "
+            f"charged."
         )
     last = select(func.max(events.c.attempt)).where(
         events.c.reservation == reservation, events.c.kind.in_(("reserved", "resumed"))
@@ -113,7 +114,7 @@ def _next_attempt(step: Step, reservation: str) -> int:
 
 
 def mark_reading(step: Step, held: Reservation) -> None:
-    """Note that data are read from now on: nothing is refunded after this."""
+    """Record that data are read from now on; nothing is refunded after this."""
     _standing_event(step.connection, held.id)
     if not _noted(step.connection, held.id, "reading", held.attempt):
         step.note("reading", held.scope, reservation=held.id, attempt=held.attempt)
@@ -121,13 +122,13 @@ def mark_reading(step: Step, held: Reservation) -> None:
 
 
 def renew(step: Step, held: Reservation) -> None:
-    """Hold the lease for longer, unless another attempt has it."""
+    """Extend the lease, unless another attempt has it."""
     until = step.now + step.lease * _SECOND
     step.connection.execute(_lease_of(held).values(until=until))
 
 
 def let_go(step: Step, held: Reservation) -> None:
-    """End the lease of this attempt, so that a re-run need not wait for it."""
+    """End the lease of this attempt, so that the next run does not have to wait."""
     step.connection.execute(_lease_of(held).values(until=0))
 
 
@@ -136,23 +137,23 @@ def _lease_of(held: Reservation) -> Any:
 
 
 def store(step: Step, held: Reservation, arrow: bytes, metadata: str) -> Release:
-    """Store the one release of a charge; return what is stored, which another run may have done.
+    """Store the release of a charge; return what is stored, which may come from another run.
 
     Raises
     ------
     LedgerError
-        If the data were not marked as read, the charge was refunded, or this very attempt stored
-        something else before.
+        If the data were not marked as read, the charge was refunded, or the same attempt stored
+        another release before.
     """
     _standing_event(step.connection, held.id)
     found = stored(step.connection, held.id)
     if found:
         same = found.arrow == arrow and found.metadata == json.loads(metadata)
         if _stored_attempt(step.connection, held.id) == held.attempt and not same:
-            raise LedgerError("a release is stored under this charge; another one is not accepted.")
+            raise LedgerError("this charge already has a release; a second one is refused.")
         return found
     if not _noted(step.connection, held.id, "reading", held.attempt):
-        raise LedgerError("mark_reading comes before the data are read and a release is stored.")
+        raise LedgerError("call mark_reading before you read the data and store a release.")
     values = {"reservation": held.id, "attempt": held.attempt, "at": step.now}
     step.connection.execute(insert(releases).values(**values, arrow=arrow, metadata=metadata))
     body = release_digests(step.chain.sealer, arrow, metadata)
@@ -167,11 +168,11 @@ def cancel(step: Step, reservation: str) -> None:
     Raises
     ------
     LedgerError
-        If reading was marked, by whichever attempt.
+        If any attempt marked the data as read.
     """
     row = _standing_event(step.connection, reservation)
     if _noted(step.connection, reservation, "reading"):
-        raise LedgerError("the data of this charge were read: nothing is refunded.")
+        raise LedgerError("the data of this charge were read, so it cannot be refunded.")
     step.note("cancelled", row.scope, reservation=reservation)
 
 
@@ -186,12 +187,13 @@ def stored(connection: Connection, reservation: str) -> Release | None:
 
 
 def shown_to(connection: Connection, reservation: str, analyst: str) -> Release:
-    """Return a release to somebody who may see it.
+    """Return a release to an analyst who may see it.
 
     Raises
     ------
     ConfigError
-        If there is none, or it is not for this analyst; the message does not reveal which.
+        If there is no such release, or this analyst may not see it; the message does not reveal
+        which.
     """
     row = connection.execute(
         select(events).where(events.c.kind == "reserved", events.c.reservation == reservation)
@@ -219,7 +221,7 @@ def _standing_event(connection: Connection, reservation: str) -> Any:
         select(events).where(events.c.kind == "reserved", events.c.reservation == reservation)
     ).one_or_none()
     if row is None:
-        raise LedgerError("the ledger knows no such reservation.")
+        raise LedgerError("the ledger has no such reservation.")
     if _noted(connection, reservation, "cancelled"):
         raise LedgerError("this reservation was cancelled and refunded: reserve again.")
     return row

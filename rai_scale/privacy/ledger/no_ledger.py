@@ -1,4 +1,4 @@
-"""Working without a ledger, which has to be said, and what a user may give as one."""
+"""Releases without a ledger, which must be requested, and the accepted forms of a ledger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rai_scale.records.canonical import canonical_json
 
 
 class NoLedger:
-    """Answers like a ledger, and remembers and refuses nothing."""
+    """Has the methods of a ledger, but stores and refuses nothing."""
 
     def __init__(self) -> None:
         warnings.warn(
@@ -73,7 +73,7 @@ class NoLedger:
 
 
 def ledger_of(value: Any, *, force_ephemeral: bool = False) -> Ledger | NoLedger:
-    """Return the ledger that a caller named.
+    """Return the ledger that a caller gave.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def ledger_of(value: Any, *, force_ephemeral: bool = False) -> Ledger | NoLedger
     Raises
     ------
     ConfigError
-        For None and everything else: that no budget is kept has to be said.
+        For None and everything else: a release without a budget must be requested explicitly.
     """
     if isinstance(value, Ledger | NoLedger):
         return value
@@ -96,5 +96,5 @@ def ledger_of(value: Any, *, force_ephemeral: bool = False) -> Ledger | NoLedger
     found = "None" if value is None else f"a {type(value).__name__}"
     raise ConfigError(
         f"a private release needs a ledger, found {found}. Give a SQLAlchemy URL such as "
-        "'sqlite:////srv/rai/ledger.db', a Ledger, or 'none' for a release outside of any budget."
+        "'sqlite:////srv/rai/ledger.db', a Ledger, or 'none' for a release without a budget."
     )

@@ -1,4 +1,4 @@
-"""What can go wrong with a ledger, apart from a budget that is used up."""
+"""Errors of a ledger, apart from an exhausted budget."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from rai_scale.records.problems import RecordBusyError, RecordError
 
 
 class LedgerError(RecordError):
-    """The ledger cannot do this: a step out of order, a changed row, a server that is away."""
+    """A ledger failed: a step out of order, a changed row, a server that cannot be reached."""
 
 
 class LedgerBusyError(LedgerError, RecordBusyError):
-    """Another run holds what was asked for; try again later."""
+    """Another run holds the reservation; try again later."""
 
 
 class PrivacyWarning(UserWarning):
-    """A choice that is allowed and weakens the guarantee."""
+    """An option is allowed, but weakens the guarantee."""

@@ -1,4 +1,4 @@
-"""What can be read of a ledger: releases, budgets, history, verification."""
+"""What can be read from a ledger: releases, budgets, history, verification."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rai_scale.records.journal import Journal
 
 
 class LedgerReader:
-    """The methods of a ledger that write nothing; each reads one state of it."""
+    """The methods of a ledger that write nothing; each reads a consistent state."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -38,9 +38,9 @@ class LedgerReader:
     def remaining(
         self, scope: str, analyst: str | None = None, dataset: str | None = None
     ) -> dict[str, Decimal]:
-        """Return what is left per measure: of the hard cap, or for one analyst on one dataset."""
+        """Return what remains per measure: of the hard cap, or for one analyst on one dataset."""
         if (analyst is None) != (dataset is None):
-            raise ConfigError("give analyst and dataset, or neither of them.")
+            raise ConfigError("give both analyst and dataset, or neither.")
 
         def work(connection: Connection) -> dict[str, Decimal]:
             account = self._accounts.of(connection, scope)
@@ -70,18 +70,18 @@ class LedgerReader:
     def history(
         self, scope: str | None = None, *, analyst: str | None = None, dataset: str | None = None
     ) -> pd.DataFrame:
-        """Return what happened, oldest first; holds no values of the data."""
+        """Return the events, oldest first; they contain no values of the data."""
         return self._journal.read(lambda c: history.history(c, scope, analyst, dataset))
 
     def pld_epsilon(self, scope: str, delta: float) -> float:
-        """Return the tighter epsilon of all that was charged in a scope; it is not enforced."""
+        """Return a tighter epsilon for everything charged to a scope; it is not enforced."""
         costs = self._journal.read(
             lambda c: history.standing_costs(c, self._accounts.of(c, scope).scope)
         )
         return pld_epsilon(costs, delta)
 
     def verify(self, anchor: str | None = None) -> Verification:
-        """Look for changed, removed and inserted rows; ``anchor`` is of an earlier verification."""
+        """Check for changed, removed and inserted rows; ``anchor`` is from an earlier check."""
         return self._journal.verify(
             anchor, lambda c, rows: wrong_sums(c, rows, self._journal.sealer)
         )

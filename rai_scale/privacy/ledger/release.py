@@ -1,4 +1,4 @@
-"""One release, one noise: the whole life of a release as one call."""
+"""All steps of a release in one call; its noise is drawn once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def release_once(
     ----------
     compute
         Reads the data and draws the noise; returns an Arrow IPC stream and metadata. Called at
-        most once, after the charge is durable. Whatever may fail on a noisy value belongs after
-        this function, not into it.
+        most once, after the charge is durable. Code that may fail on a noisy value must come after
+        this function, not inside it.
     ledger, scope, analyst, dataset, costs, idempotency_key, visible_to, query, keep_query, wait
         As in :meth:`~rai_scale.privacy.ledger.ledger.Ledger.reserve`.
 
@@ -80,7 +80,7 @@ def keep_alive(
 ) -> Iterator[None]:
     """Renew a reservation at regular intervals while the block runs.
 
-    A renewal that fails is left out: at worst another run takes the charge up, and only one of the
+    A renewal that fails is ignored: at worst another run takes over the charge, and only one of the
     two releases is stored.
     """
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""What is asked of a ledger, and the transaction in which it is answered."""
+"""A request to a ledger, and the transaction in which it is processed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rai_scale.records.chain import Chain
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks for."""
+    """The request of a run."""
 
     scope: str
     analyst: str
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Step:
-    """What every step needs: the transaction, chain, accounts, time and length of the lease."""
+    """The transaction, chain, accounts, time and length of the lease, which every step needs."""
 
     connection: Connection
     chain: Chain
@@ -53,7 +53,7 @@ class Step:
         self.chain.append(self.connection, self.now, kind=kind, scope=scope, **fields)
 
     def hold(self, reservation: str, attempt: int) -> None:
-        """Give an attempt the lease from now on."""
+        """Give the lease to an attempt, from now on."""
         until = self.now + self.lease * _SECOND
         self.connection.execute(delete(leases).where(leases.c.reservation == reservation))
         self.connection.execute(

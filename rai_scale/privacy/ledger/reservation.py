@@ -47,13 +47,13 @@ class Reservation:
     id
         32 hexadecimal digits.
     scope, analyst, dataset, key
-        As asked.
+        As requested.
     attempt
-        1 for the run that charged, one more for each that took it over after a crash.
+        1 for the run that charged, and one more for each run that took over after a crash.
     charged
-        Whether this very call charged the budget.
+        Whether this call charged the budget.
     release
-        The stored release, if there is one already: show it, and do nothing else.
+        The stored release, if there already is one: return it, and compute nothing.
     """
 
     id: str

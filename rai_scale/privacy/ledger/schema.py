@@ -1,9 +1,9 @@
-"""The tables of a ledger: a book of events, and what stands beside it.
+"""The database tables of a ledger: a chain of events, and two further tables.
 
 ``releases``
     The bytes that are shown, once per reservation.
 ``leases``
-    Which attempt at a reservation is under way until when; holds no history and no budget.
+    Which attempt at a reservation is active, and until when; holds no history and no budget.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scopes and grants: what may be spent at most, by whom and on what."""
+"""Scopes and grants: how much may be spent at most, by whom and on what."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def amount(
     Raises
     ------
     ConfigError
-        If epsilon is given where rho is counted, or the other way round, or neither.
+        If the amount is not given in the measure that the scope counts.
     """
     wanted, other = ("rho", "epsilon") if accounting == "zcdp" else ("epsilon", "rho")
     given = {"epsilon": epsilon, "rho": rho}
     if given[wanted] is None or given[other] is not None:
         raise ConfigError(
-            f"a scope with accounting={accounting!r} is given in {wanted} and delta, not {other}."
+            f"a scope with accounting={accounting!r} needs {wanted} and delta, not {other}."
         )
     units = {wanted: to_units(given[wanted] or 0, wanted, up=False)}
     return Amount(**units, delta=to_units(delta, "delta", up=False))
@@ -42,7 +42,7 @@ def create_scope(
     rho: Number | None,
     neighbours: Neighbours,
 ) -> None:
-    """Make a scope; nothing happens if the very same is there already."""
+    """Create a scope; nothing happens if the same scope already exists."""
     checked_names([name], "a scope's name")
     _one_of("accounting", accounting, ACCOUNTINGS)
     _one_of("neighbours", neighbours, NEIGHBOURS)
@@ -52,8 +52,8 @@ def create_scope(
         if found != Scope(name, accounting, cap, neighbours):
             raise ConfigError(
                 f"scope {name!r} exists with another cap, accounting or neighbour relation (it has "
-                f"{found.accounting}, {found.neighbours}), and a cap never changes, nor does what "
-                "it counts: what was released under it cannot be taken back."
+                f"{found.accounting}, {found.neighbours}), and these never change, because a "
+                f"release cannot be undone."
             )
         return
     body = {"accounting": accounting, "neighbours": neighbours}
@@ -79,12 +79,12 @@ def grant(
     rho: Number | None,
     window: timedelta | None,
 ) -> None:
-    """Limit an analyst, a dataset or both; takes the place of an earlier grant for the same."""
+    """Limit an analyst, a dataset or both; replaces an earlier grant for the same."""
     checked_names([name for name in (analyst, dataset) if name is not None], "analyst and dataset")
     given = amount(step.accounts.of(step.connection, scope).accounting, epsilon, delta, rho)
     seconds = None if window is None else window.total_seconds()
     if seconds is not None and (seconds < 1 or seconds != int(seconds)):
-        raise ConfigError("the window of a grant must be whole seconds, at least one.")
+        raise ConfigError("the window of a grant must be an integer number of seconds, at least 1.")
     step.note(
         "grant",
         scope,

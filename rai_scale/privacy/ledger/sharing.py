@@ -1,4 +1,4 @@
-"""Who may see a release: who paid for it, and whom that analyst named, then or later."""
+"""Who may see a release: the analyst who was charged, and those whom this analyst named."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def may_see(connection: Connection, charge: Any, analyst: str) -> bool:
 
 
 def share(step: Step, charge: Any, request: Request) -> None:
-    """Append whom a re-run names in addition; only the one who was charged may do that."""
+    """Append analysts whom a later call names; only the analyst who was charged may do that."""
     named = _named(step.connection, charge)
     new = [who for who in dict.fromkeys(request.visible_to) if who not in named | {charge.analyst}]
     if not new or ANY in named:
         return
     if request.analyst != charge.analyst:
         warnings.warn(
-            "visible_to= was left out: this release was paid for by another analyst, and only that "
-            "analyst can show it to others.",
+            "visible_to= is ignored: another analyst was charged for this release, and only that "
+            "analyst can let others see it.",
             PrivacyWarning,
             stacklevel=2,
         )

@@ -1,8 +1,9 @@
-"""Limits of what may be spent: the cap of a scope, and grants within it."""
+"""Limits on spending: the cap of a scope, and the grants within it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, select
 
@@ -16,7 +17,7 @@ ANY = "*"
 
 @dataclass(frozen=True)
 class Scope:
-    """A namespace of privacy units: one neighbour relation, and a cap that never refreshes."""
+    """A set of privacy units: one neighbour relation, and a cap that is never renewed."""
 
     name: str
     accounting: Accounting
@@ -33,8 +34,8 @@ class Scope:
 class Limit:
     """The cap of a scope, or a grant, and what was spent against it.
 
-    ``window`` is in seconds; ``*`` as analyst or dataset stands for all of them together. Every
-    limit counts the charges that match it, of whoever made them.
+    ``window`` is in seconds; ``*`` as analyst or dataset means all of them together. Every limit
+    counts all charges that match it, whoever made them.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Limit:
 
 
 def enforce(scope: str, held: list[Limit], charge: Amount) -> None:
-    """Refuse a charge that goes over any limit: the additive filter.
+    """Refuse a charge that exceeds any limit: the additive filter.
 
     The sum of adaptively chosen (epsilon, delta) or zCDP costs, stopped before it passes a bound
     fixed in advance, is private with that bound (Rogers, Roth, Ullman and Vadhan 2016, Privacy
@@ -59,7 +60,7 @@ def enforce(scope: str, held: list[Limit], charge: Amount) -> None:
     Raises
     ------
     BudgetExceededError
-        With the first limit that is passed.
+        With the first limit that is exceeded.
     """
     for limit in held:
         for measure in MEASURES:
@@ -74,7 +75,7 @@ def enforce(scope: str, held: list[Limit], charge: Amount) -> None:
                 )
 
 
-def standing(scope: str) -> Select:
+def standing(scope: str) -> Select[Any]:
     """Return a query of the charges of a scope that were not refunded."""
     refunded = select(events.c.reservation).where(
         events.c.kind == "cancelled", events.c.scope == scope

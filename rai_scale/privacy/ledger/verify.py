@@ -1,4 +1,4 @@
-"""What a ledger's events must add up to, beside the chain that they form."""
+"""Checks of a ledger's sums and releases, in addition to its chain of events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rai_scale.records.sealer import Sealer
 
 
 def wrong_sums(connection: Connection, rows: list[Row], sealer: Sealer) -> Iterator[str]:
-    """Yield where events go beyond their caps, or releases do not fit their events."""
+    """Yield events that exceed their caps, and releases that do not match their events."""
     yield from _budgets(rows)
     yield from _releases(connection, rows, sealer)
 
@@ -42,15 +42,15 @@ def _releases(connection: Connection, rows: list[Row], sealer: Sealer) -> Iterat
         stored.add(row.reservation)
         event = noted.get(row.reservation)
         if event is None:
-            yield f"release {row.reservation} was put in: no event stored it."
+            yield f"release {row.reservation} was inserted: no event stored it."
         elif event["body"] != canonical_json(release_digests(sealer, row.arrow, row.metadata)):
-            yield f"release {row.reservation} does not fit its hash: it was changed."
+            yield f"release {row.reservation} does not match its hash: it was changed."
     for reservation in noted.keys() - stored:
         yield f"release {reservation} was removed."
 
 
 def release_digests(sealer: Sealer, arrow: bytes, metadata: str) -> dict[str, str]:
-    """Return the hashes of a release that its event notes."""
+    """Return the hashes of a release that its event records."""
     return {
         "arrow": sealer.digest("arrow", arrow),
         "metadata": sealer.digest("metadata", metadata.encode()),

@@ -58,7 +58,7 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
-class _Compare(ast.BooleanCompare):
+class _Compare(ast.BooleanCompare):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> bool | None:
         """Return true, false, or None for unknown."""
         left, right = self.left.evaluate(bindings), self.right.evaluate(bindings)
@@ -74,7 +74,7 @@ def _joined(either: bool, *sides: Any) -> bool | None:
     return None if None in sides else not either
 
 
-class _Predicate(ast.PredicatedExpression):
+class _Predicate(ast.PredicatedExpression):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> bool | None:
         """Return whether LIKE, IN, BETWEEN or IS holds; None for unknown."""
         found = self._holds(self.expression.evaluate(bindings), bindings)
@@ -105,26 +105,26 @@ def _like(value: Any, pattern: str) -> bool:
     return re.fullmatch(found, value, re.DOTALL) is not None
 
 
-class _Upper(UpperFunction):
+class _Upper(UpperFunction):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
         """Return the text in capitals; what is missing stays missing."""
         return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
 
 
-class _Lower(LowerFunction):
+class _Lower(LowerFunction):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
         """Return the text in small letters; what is missing stays missing."""
         return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
 
 
-class _Not(ast.LogicalNot):
+class _Not(ast.LogicalNot):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> bool | None:
         """Return the negation; of unknown it is unknown."""
         found = parse_bool(self.expression.evaluate(bindings))
         return None if found is None else not found
 
 
-class _Arithmetic(ast.ArithmeticExpression):
+class _Arithmetic(ast.ArithmeticExpression):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
         """Return the number, None where a side is missing; a quotient by 0 is 0.
 
@@ -151,7 +151,7 @@ class _Bounded(_Arithmetic):
         return None if found is None else min(max(found, self.ends[0]), self.ends[1])
 
 
-class _Power(ast.PowerFunction):
+class _Power(ast.PowerFunction):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> float:
         """Return a power in double precision: 64-bit integers would wrap around."""
         return float(np.power(float(self.expression.evaluate(bindings)), float(self.power.value)))

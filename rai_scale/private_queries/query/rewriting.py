@@ -32,13 +32,13 @@ class _Identity:
         return values
 
 
-class _NoNoise(Mechanisms):
+class _NoNoise(Mechanisms):  # type: ignore[misc]
     def get_mechanism(self, sensitivity: Any, stat: str, t: str) -> type[_Identity]:
         """Return the identity for every statistic."""
         return _Identity
 
 
-class _NoData(SqlReader):
+class _NoData(SqlReader):  # type: ignore[misc]
     ENGINE = "SQLite"
 
     def __init__(self) -> None:
