@@ -1,4 +1,4 @@
-"""Private SQL: SmartNoise SQL's grammar, bounded on the engine, one noise per release."""
+"""Private SQL: SmartNoise SQL's grammar, bounded aggregates by the engine, noise drawn once."""
 
 from rai_scale import lazy
 

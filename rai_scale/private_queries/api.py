@@ -65,18 +65,18 @@ def private_sql(
         ``privacy_unit`` may be left out, as the metadata name it.
     groups : mapping, DataFrame or sequence, optional
         Declared groups, from public knowledge: a mapping from each group's name to its values (all
-        combinations are declared), a DataFrame with a column per group, or a sequence of keys. All
-        of them are in the result; no group is hidden or found in the data.
+        combinations are declared), a DataFrame with a column per group, or a sequence of keys. The
+        result has exactly these groups, whether they occur in the data or not.
     mechanism : str
         ``laplace`` (pure epsilon-DP, apart from naming groups) or ``gaussian`` (zCDP).
     groups_per_unit, rows_per_group : int, optional
         Tighter limits on the groups of a unit and on its rows in a group, in addition to the
         metadata's ``max_ids``.
     time_zone : str
-        A zone of the IANA database, such as ``Europe/Berlin``, in which times with a zone are
-        read, on every engine and whatever the session's zone is.
+        A zone of the IANA database, such as ``Europe/Berlin``. Times with a zone are converted to
+        it, on every engine and independently of the session's zone.
     hash_key : bytes, optional
-        Decides which rows of a unit above ``max_ids`` are kept; random by default.
+        Determines which rows of a unit are kept if it has more than ``max_ids``; random by default.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def private_sql(
 
 
 def exact_aggregates(plan: QueryPlan, frame: Any, key: HashKey, schema: pa.Schema) -> pa.Table:
-    """Return the exact bounded aggregates: not private, for tests and for the noise only.
+    """Return the exact bounded aggregates. They are not private: only for tests and before noise.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def release_key(
         "rows_per_group": plan.bounding.rows_per_group,
         "dataset": dataset,
     }
-    if plan.parsed.facts.time_zone != "UTC":  # keys of releases that were made before stay
+    if plan.parsed.facts.time_zone != "UTC":  # keys of earlier releases must not change
         parameters["time_zone"] = plan.parsed.facts.time_zone
     if plan.budgeted.asked_rho is not None:
         parameters["rho"] = str(plan.budgeted.asked_rho)
@@ -190,5 +190,5 @@ def _frame_of(query: str, tables: Mapping[str, Any], metadata: Metadata) -> Any:
         if found is not None and table_facts(metadata, given).name == name:
             return frame
     raise ConfigError(
-        f"the query reads table {name!r}; tables= holds {', '.join(map(repr, tables))}."
+        f"the query reads table {name!r}, but tables= has {', '.join(map(repr, tables))}."
     )

@@ -43,7 +43,7 @@ def private_histogram(
     metadata, privacy, mechanism, groups_per_unit, rows_per_group, time_zone, hash_key
         As for :func:`~rai_scale.private_queries.api.private_sql`.
     edges : sequence of float
-        Bins ``[edges[i], edges[i + 1])``, numbered from 0; values outside are left out.
+        Bins ``[edges[i], edges[i + 1])``, numbered from 0; values outside are ignored.
     categories : sequence
         Declared values, instead of ``edges``.
 
@@ -55,7 +55,7 @@ def private_histogram(
     Raises
     ------
     ConfigError
-        If not exactly one of edges and categories is given, or they do not fit.
+        If not exactly one of edges and categories is given, or they are invalid.
     BudgetExceededError
         Before any data are read.
     """
@@ -63,7 +63,7 @@ def private_histogram(
         raise ConfigError("a histogram needs either edges or categories.")
     name = column if re.fullmatch(r"[A-Za-z]\w*", column) else '"' + column + '"'
     if '"' in column:
-        raise ConfigError("a column's name with a quotation mark cannot be used in a histogram.")
+        raise ConfigError("a histogram cannot use a column whose name has a quotation mark.")
     if edges is None:
         values: Sequence[Any] = list(categories or ())
         group, label = name, "category"
@@ -89,7 +89,7 @@ def _bins(name: str, edges: Sequence[float]) -> str:
     found = [float(edge) for edge in edges]
     rising = all(a < b for a, b in itertools.pairwise(found))
     if len(found) < 2 or not rising or not all(map(math.isfinite, found)):  # noqa: PLR2004
-        raise ConfigError("edges must be two or more finite numbers in rising order.")
+        raise ConfigError("edges must be two or more finite numbers in ascending order.")
     texts = [f"{Decimal(repr(edge)):f}" for edge in found]  # the grammar reads no exponents
     whens = [f"WHEN {name} < {texts[0]} THEN -1"]
     whens += [f"WHEN {name} < {high} THEN {i}" for i, high in enumerate(texts[1:])]

@@ -1,4 +1,4 @@
-"""SmartNoise SQL's own metadata, and what of it bounds a person's contribution."""
+"""SmartNoise SQL's own metadata, and the limits on a person's contribution in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUOTES = '"`[]'
 
 @dataclass(frozen=True)
 class TableFacts:
-    """What the metadata say of one table.
+    """What the metadata state about one table.
 
     Attributes
     ----------
@@ -30,13 +30,13 @@ class TableFacts:
     max_ids : int
         Rows per unit.
     sample_max_ids : bool
-        Whether rows have to be bounded; False promises that the data hold no more.
+        Whether rows have to be bounded; False promises that no unit has more rows.
     censor_dims, clamp_counts : bool
         As in SmartNoise SQL.
     columns : dict
         SmartNoise's column objects by name.
     unit_nullable : bool
-        Whether the privacy unit may be null (``nullable``, true unless the metadata say no).
+        Whether the privacy unit may be null (``nullable``; true by default).
     expressions : dict
         Trees of the columns that are not in the table but computed from it.
     time_zone : str
@@ -79,7 +79,8 @@ class TableFacts:
             most = float(math.floor(most)) if kind == "int" else most
             return -most, most
         raise ConfigError(
-            f"column {column!r} has no bounds: a sum of it could change without limit. Give "
+            f"column {column!r} has no bounds, so one person could change its sum without limit. "
+            f"Give "
             "'lower' and 'upper' (or 'sensitivity') in the metadata, from public knowledge."
         )
 
@@ -89,13 +90,13 @@ class TableFacts:
         return found is not None and found.typename() in ("int", "boolean")
 
     def find(self, column: str) -> Any | None:
-        """Return SmartNoise's object of a column, its name with or without quotes."""
+        """Return SmartNoise's object for a column, by its name with or without quotes."""
         plain = column.strip(_QUOTES)
         return next((c for n, c in self.columns.items() if n.strip(_QUOTES) == plain), None)
 
 
 def load_metadata(given: Given) -> Metadata:
-    """Return SmartNoise's metadata object from its YAML file, a mapping or itself.
+    """Return SmartNoise's metadata object from a YAML file, a mapping or such an object.
 
     Parameters
     ----------
@@ -114,12 +115,12 @@ def load_metadata(given: Given) -> Metadata:
 
 
 def table_facts(metadata: Metadata, name: str) -> TableFacts:
-    """Return the facts of the table that a query names.
+    """Return the facts about the table that a query names.
 
     Raises
     ------
     ConfigError
-        If the table is not described, or its privacy unit is not clear.
+        If the table is not described, or its privacy unit is ambiguous.
     """
     table = metadata[name]
     if table is None:
@@ -137,7 +138,9 @@ def table_facts(metadata: Metadata, name: str) -> TableFacts:
         raise ConfigError(f"max_ids must be 1 or more, found {table.max_ids}.")
     columns = dict(table.m_columns)
     if len({column.lower().strip(_QUOTES) for column in columns}) < len(columns):
-        raise ConfigError("column names in the metadata must differ in more than upper case.")
+        raise ConfigError(
+            "column names in the metadata must differ in more than upper and lower case."
+        )
     return TableFacts(
         table.table_name(),
         None if table.row_privacy else units[0],
@@ -151,7 +154,7 @@ def table_facts(metadata: Metadata, name: str) -> TableFacts:
 
 
 def for_post_processing(metadata: Metadata) -> Metadata:
-    """Return a copy in which SmartNoise bounds, clamps and hides nothing: that is done already."""
+    """Return a copy with which SmartNoise does not bound, clamp or hide: the engine already did."""
     plain = copy.deepcopy(metadata)
     for table in plain.tables():
         table.censor_dims = False

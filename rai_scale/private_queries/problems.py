@@ -7,8 +7,8 @@ import re
 from rai_scale.errors import ConfigError
 
 MARK = "\x01"
-"""Begins a literal of a query that is coded, with ``t`` (text), ``l`` (pattern) or ``n`` (number)
-and the hexadecimal digits of its UTF-8 bytes."""
+"""Marks an encoded literal; ``t`` (text), ``l`` (pattern) or ``n`` (number) follows, and the
+hexadecimal digits of its UTF-8 bytes."""
 
 
 class QueryRefusedError(ConfigError):
@@ -19,12 +19,12 @@ class QueryRefusedError(ConfigError):
 
 
 def readable(text: str) -> str:
-    """Return a text with its coded literals as their author would write them."""
+    """Return a text with its encoded literals in ordinary SQL."""
     return re.sub(rf"'{MARK}([tln])([0-9a-f]*)'", _plain, text)
 
 
 def shown(text: str) -> str:
-    """Return the text of a tree as its author would write it, with LIKE and plain texts."""
+    """Return the text of a tree in ordinary SQL, with LIKE and plain texts."""
     like = rf"IN \( '{MARK}l([0-9a-f]*)' \)"
     text = re.sub(like, lambda m: f"LIKE '{MARK}t{m[1]}'", text)
     return readable(text)

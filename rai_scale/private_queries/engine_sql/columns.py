@@ -1,6 +1,7 @@
-"""The columns of a frame as the expressions see them: six kinds, nulls for NaN.
+"""The columns of a frame as expressions use them: six kinds of values, null instead of NaN.
 
-Dates and times outside of the years 1 to 9999 are null as well, and texts that are not valid UTF-8.
+Dates and times outside of the years 1 to 9999 are null too, and so are texts that are not valid
+UTF-8.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _MOST_DIGITS = 38
 
 @dataclass(frozen=True)
 class Typed:
-    """A SQL expression that cannot raise, its kind, and of decimals the digits after the point."""
+    """A SQL expression that cannot raise, its kind, and the scale of decimals."""
 
     sql: str
     kind: Kind
@@ -38,15 +39,15 @@ _DECLARED: dict[str, tuple[Kind, ...]] = {
 
 
 def mismatch(declared: str, column: Typed, found: pa.DataType) -> str | None:
-    """Return why a column of the table is not what the metadata declare, or None where it is."""
+    """Return why a column of the table does not match the metadata; None if it does."""
     kind: Kind = "int" if column.kind == "decimal" and not column.scale else column.kind
     kind = "float" if kind == "decimal" else kind
     if kind in _DECLARED.get(declared, ()):
         return None
     fits = [name for name, kinds in _DECLARED.items() if kind in kinds]
-    nulls = " (pandas keeps integers with missing ones as doubles: use 'Int64')"
+    nulls = " (pandas stores integers with missing values as doubles: use 'Int64')"
     return (
-        f"is declared {declared} in the metadata and holds {found} in the table. Declare it "
+        f"is declared {declared} in the metadata, but the table has {found}. Declare it "
         f"{' or '.join(fits)}, or convert the column"
         f"{nulls if (declared, kind) == ('int', 'float') else ''}."
     )

@@ -1,7 +1,7 @@
-"""The few places where DuckDB's and Spark's SQL differ; everything else is written alike in both.
+"""The few places where DuckDB's and Spark's SQL differ; everything else is the same in both.
 
-No text of a user gets into SQL unquoted: names are quoted, numbers are re-rendered, and texts come
-as quoted literals (DuckDB) or as hexadecimal digits (Spark, which reads back-slashes as escapes).
+No text of a user enters SQL unquoted: names are quoted, numbers are written again, and texts become
+quoted literals (DuckDB) or hexadecimal digits (Spark, which reads backslashes as escapes).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Dialect:
     def local_time(self, sql: str) -> str:
         """Return a time with a zone as the time on the clocks of ``time_zone``.
 
-        Null outside of the years 1 to 9999, and within a day of their ends where that is not UTC.
+        Null outside of the years 1 to 9999; unless the zone is UTC, also on the first and last day.
         """
         if self.time_zone == UTC:
             return self._naive_time(sql, 0)
@@ -100,7 +100,7 @@ class Dialect:
     def in_years(self, sql: str, *, date: bool) -> str:
         """Return a date or a time without a zone; null outside of the years 1 to 9999.
 
-        Beyond them, and at infinity, engines and Python differ or raise.
+        For other years, and for infinity, engines and Python differ or raise.
         """
         if not date and not self.spark:
             sql = f"TRY(CAST({sql} AS TIMESTAMP))"  # of seconds, it may be out of range
@@ -116,13 +116,14 @@ class Dialect:
     def valid_text(self, sql: str) -> str:
         """Return a text, or null where its bytes are not valid UTF-8: functions may fail on those.
 
-        Spark believes Parquet files; the local engine and Dask check before DuckDB sees a text.
+        Spark does not check Parquet files; the local engine and Dask check before DuckDB reads a
+        text.
         """
         if self.name == "spark":
             return f"try_validate_utf8({sql})"
         if not self.spark:
             return sql
-        raw = f"CAST({sql} AS BINARY)"  # what is not valid UTF-8, Spark 3 replaces when it decodes
+        raw = f"CAST({sql} AS BINARY)"  # Spark 3 replaces invalid UTF-8 when it decodes
         return f"(CASE WHEN encode(decode({raw}, 'UTF-8'), 'UTF-8') = {raw} THEN {sql} END)"
 
     def hex_number(self, sql: str) -> str:
@@ -146,7 +147,7 @@ class Dialect:
         """Return a time without a zone as microseconds since 1970."""
         if not self.spark:
             return f"epoch_us({sql})"
-        # by parts: all that goes over TIMESTAMP or timestampdiff depends on the session's zone
+        # by parts: TIMESTAMP and timestampdiff depend on the session's zone
         parts = [f"{self.days(f'CAST({sql} AS DATE)')} * {self.integer(86_400_000_000)}"]
         for part, micros in (("hour", 3_600_000_000), ("minute", 60_000_000)):
             parts.append(f"CAST({part}({sql}) AS BIGINT) * {self.integer(micros)}")
@@ -158,7 +159,7 @@ class Dialect:
         return f"trim({sql})" if self.spark else f"trim({sql}, ' ')"
 
     def whole(self, function: str, sql: str) -> str:
-        """Return ``floor`` or ``ceil`` as a double; large doubles are whole already."""
+        """Return ``floor`` or ``ceil`` as a double; large doubles are already integers."""
         limit = self.double(2.0**53)
         small = f"CAST({function}({sql}) AS DOUBLE)"
         return f"(CASE WHEN abs({sql}) < {limit} THEN {small} ELSE {sql} END)"
@@ -168,7 +169,7 @@ class Dialect:
         return f"CAST(rint({sql}) AS BIGINT)" if self.spark else f"CAST({sql} AS BIGINT)"
 
     def saturated(self, sql: str) -> str:
-        """Return a double rounded in DuckDB; beyond 64 bits the end of the range, NaN as null."""
+        """Return a double rounded in DuckDB; clamped to 64 bits, and NaN as null."""
         ends = (
             f"CASE WHEN isnan({sql}) THEN NULL WHEN {sql} > CAST(0 AS DOUBLE) "
             f"THEN {2**63 - 1} WHEN {sql} < CAST(0 AS DOUBLE) THEN -{2**63 - 1} END"

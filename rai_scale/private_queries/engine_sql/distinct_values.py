@@ -1,7 +1,7 @@
-"""Distinct values where totals have to add up: one row per group and value, counted on the driver.
+"""Distinct counts over partitions: one row per group and value, counted on the driver.
 
-Two partitions may hold one value, so their distinct counts do not add up. GROUPING SETS list the
-values of each column beside the groups' totals in one pass, and such lists do merge.
+Two partitions may contain the same value, so their distinct counts cannot be added. GROUPING SETS
+return each column's values and the groups' totals in one pass, and lists of values can be merged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from rai_scale.engines.counts import merge_counts
 
 LEVEL = "of"
-"""Says what a row is: 0 for a group's totals, i + 1 for a value of the i-th column."""
+"""The kind of a row: 0 for a group's totals, i + 1 for a value of the i-th column."""
 
 
 def listed_sql(
@@ -48,12 +48,12 @@ def listed_sql(
 def counted(
     listed: pa.Table, keys: Sequence[str], values: Sequence[str], names: Mapping[str, str | None]
 ) -> pa.Table:
-    """Return one row per group: its totals, and the number of values of each column but null.
+    """Return one row per group: its totals, and the number of values of each column, without null.
 
     Parameters
     ----------
     listed : pyarrow.Table
-        What :func:`listed_sql` selects, merged: each group and value once.
+        The merged result of :func:`listed_sql`: each group and value once.
     names : mapping of str to str or None
         The columns of the result in order: None for a total, or the column whose values count.
     """

@@ -1,7 +1,7 @@
 """The exact bounded aggregates, computed by the engine: the same integers for any partitioning.
 
 Two SELECTs: the first works row by row (WHERE, group expressions, clamping, fixed point), the
-second bounds each unit's rows by the canonical hash and adds up.
+second bounds each unit's rows by the canonical hash and computes the sums.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExactQuery:
-    """What is to be computed.
+    """The aggregates to compute, and from which rows.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ExactQuery:
     bounding : Bounding
         Rows and groups per unit.
     public : sequence of tuples, optional
-        Rows of other groups are left out before bounding.
+        Rows of other groups are removed before bounding.
     """
 
     facts: TableFacts
@@ -96,7 +96,7 @@ class ExactSql:
             return engine.aggregate_sql(
                 data, self.rows, self.totals, keys=self.keys, together=together
             )
-        # on Dask a SELECT sees one partition: values are listed, merged and counted at the end
+        # on Dask a SELECT reads one partition: values are listed, merged and counted at the end
         adding = {f"a{i}": self._total(a) for i, a in self._numbered if a.kind != "distinct"}
         keys = [*self.keys, *values, LEVEL]
         sql = listed_sql(self.keys, values, adding, self._kept())
@@ -109,7 +109,7 @@ class ExactSql:
 
     @property
     def _order(self) -> HashOrder | None:
-        """What bounds the rows, where they have to be bounded."""
+        """The bounding of rows, if rows have to be bounded."""
         if self._unit is None or not self._query.bounding.enforced:
             return None
         values = list(self._values.values())
@@ -122,7 +122,7 @@ class ExactSql:
 
     @property
     def _all_have_units(self) -> bool:
-        """Whether the metadata promise what the unit's column would be read for."""
+        """Whether the metadata make it unnecessary to read the unit's column."""
         return not (self._query.bounding.enforced or self._query.facts.unit_nullable)
 
     @property

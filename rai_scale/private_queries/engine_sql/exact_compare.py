@@ -1,4 +1,4 @@
-"""Comparisons of integers and decimals with literals: exact, without a detour over doubles."""
+"""Comparisons of integers and decimals with literals: exact, without conversion to doubles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DIGITS = 38
 
 
 def exact_comparison(c: Compiler, left: Any, op: str, right: Any) -> str | None:
-    """Return the SQL of a comparison with exact numbers, or None where there are none.
+    """Return the SQL of a comparison of exact numbers, or None if a side is not exact.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def _of_columns(left: Typed, op: str, right: Typed) -> str | None:
         return None
     if left.scale != right.scale or (kinds == set(_EXACT) and max(left.scale, right.scale)):
         raise QueryRefusedError(
-            "columns of decimals with different scales are compared: CAST both AS FLOAT."
+            "decimal columns of different scales cannot be compared exactly: CAST both AS FLOAT."
         )
     wide = (f"CAST({side.sql} AS DECIMAL({_DIGITS}, 0))" for side in (left, right))
     one, other = (left.sql, right.sql) if kinds == {"decimal"} else wide

@@ -40,7 +40,7 @@ class Compiler:
     columns : mapping of str to Typed
         The columns that may be used; others are refused.
     refused : mapping of str to str
-        Why a column of the table may not be used.
+        The reason why a column of the table cannot be used, by column.
     """
 
     dialect: Dialect
@@ -49,7 +49,7 @@ class Compiler:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def refuse(self, name: str) -> None:
-        """Raise where a column is known and may not be used."""
+        """Raise if a column exists but cannot be used."""
         if name in self.refused:
             raise QueryRefusedError(self.refused[name])
 
@@ -57,7 +57,7 @@ class Compiler:
         """Return the SQL of a condition."""
         found = self.compile(node)
         if found.kind != "bool":
-            raise QueryRefusedError(f"a condition must be true or false: {node}.")
+            raise QueryRefusedError(f"a condition must be a boolean expression: {node}.")
         return found.sql
 
     def compile(self, node: Any) -> Typed:
@@ -88,7 +88,7 @@ class Compiler:
         return found.sql
 
     def comparable(self, nodes: list[Any]) -> list[Typed]:
-        """Compile expressions to compare; TRUE and FALSE are 1 and 0 there, as in SmartNoise."""
+        """Compile expressions for a comparison; TRUE and FALSE become 1 and 0, as in SmartNoise."""
         found = [self.compile(node) for node in nodes]
         kinds = {f.kind for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
         if kinds == {"bool"}:
@@ -129,11 +129,11 @@ class Compiler:
             return [Typed(as_double(self.dialect, f), "float") for f in found]
         raise QueryRefusedError(
             f"values of different kinds ({', '.join(sorted(kinds))}) are mixed: "
-            f"{', '.join(map(str, nodes))}. A conversion could fail on a row's value."
+            f"{', '.join(map(str, nodes))}. A conversion could fail on a value."
         )
 
     def _decimals(self, nodes: list[Any], found: list[Typed]) -> list[Typed] | None:
-        """Bring decimals of one scale and literals beside them to one type, if there is one."""
+        """Convert decimals of one scale, and the literals with them, to one type if possible."""
         scales = {f.scale for n, f in zip(nodes, found, strict=True) if not is_literal(n)}
         others = [f for n, f in zip(nodes, found, strict=True) if not is_literal(n)]
         if len(scales) != 1 or any(f.kind != "decimal" for f in others):
@@ -148,7 +148,7 @@ class Compiler:
         ]  # fmt: skip
 
     def _literal_as(self, node: Any, kind: str) -> Typed:
-        """Return a quoted literal as what it is compared with; decided before data are read."""
+        """Return a quoted literal in the type that it is compared with; no data are read."""
         value = node.value
         if value is None:
             return Typed("NULL", kind)  # type: ignore[arg-type]
@@ -167,5 +167,6 @@ class Compiler:
         except (ValueError, OverflowError):
             pass
         raise QueryRefusedError(
-            f"the literal {node} is not of type {kind}, which it is compared with."
+            f"the literal {node} is compared with a value of type {kind}, but does not have this "
+            f"type."
         )

@@ -20,8 +20,8 @@ _MOST_LAGS = 7
 class HashOrder:
     """Bounds the rows of each unit.
 
-    Ordering all rows by one window is cheaper than it looks beside finding the units over their
-    limit first: the hash is whole-number arithmetic, and the join costs as much as it saves.
+    Finding the units over their limit first, to order only their rows, would not be faster: the
+    hash is cheap integer arithmetic, and the join costs as much as it saves.
     """
 
     dialect: Dialect
@@ -31,9 +31,9 @@ class HashOrder:
     values: Sequence[Field]
 
     def marks(self, bounding: Bounding) -> bool:
-        """Return whether kept rows can be marked by ``NEW``: cheaper than counting distinct units.
+        """Return whether ``NEW`` can mark kept rows, which is cheaper than counting distinct units.
 
-        A row is compared with the kept ones before it, which must be few.
+        Each row is compared with all kept rows before it, so there must be few.
         """
         return not self.groups or bounding.rows_per_unit <= _MOST_LAGS + 1
 
@@ -52,7 +52,7 @@ class HashOrder:
     def _cut(
         self, source: str, part: str, most: int, *, purpose: str = "row", marked: bool = False
     ) -> str:
-        """Keep the first ``most`` rows of each ``part``, or groups where that is the purpose."""
+        """Keep the first ``most`` rows (or, by ``purpose``, groups) of each ``part``."""
         groups = purpose == "group"
         fields = [*self.groups] if groups else [*self.groups, *self.values]
         rank = "dense_rank" if groups else "row_number"

@@ -26,13 +26,13 @@ def is_null(node: Any) -> bool:
 
 
 def int_literal(dialect: Dialect, value: int) -> Typed:
-    """Return an integer, as a double where 64 bits do not hold it."""
+    """Return an integer, as a double if it exceeds 64 bits."""
     if -_INT64 < value < _INT64:
         return Typed(dialect.integer(value), "int")
     try:
         return Typed(dialect.double(float(value)), "float")
     except OverflowError:
-        raise QueryRefusedError("a literal is larger than any number of 64 bits.") from None
+        raise QueryRefusedError("a literal exceeds the range of doubles.") from None
 
 
 def literal(dialect: Dialect, value: Any) -> Typed:
@@ -49,7 +49,7 @@ def literal(dialect: Dialect, value: Any) -> Typed:
 
 
 def check_text(value: str) -> str:
-    """Return a text that every engine can hold.
+    """Return a text that every engine supports.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def check_text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise QueryRefusedError("a literal holds a character that is not valid UTF-8.") from None
+        raise QueryRefusedError("a literal contains a character that is not valid UTF-8.") from None
     if "\0" in value:
-        raise QueryRefusedError("a literal holds the character U+0000.")
+        raise QueryRefusedError("a literal contains the character U+0000.")
     return value
 
 

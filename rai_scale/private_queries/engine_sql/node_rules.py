@@ -1,6 +1,6 @@
-"""One rule per node of SmartNoise's tree: to SQL that means the same everywhere and never raises.
+"""One rule per node of SmartNoise's tree: its SQL is the same on every engine and never raises.
 
-What has no rule here is refused by name.
+Nodes without a rule are refused by name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _bare(c: Compiler, node: Any) -> Typed:
     name = str(node.name).upper()
     if name == "PI":
         return Typed(c.dialect.double(math.pi), "float")
-    raise QueryRefusedError(f"{name}() cannot be used on rows: it draws at random (BareFunction).")
+    raise QueryRefusedError(f"{name}() cannot be used on rows: it is random (BareFunction).")
 
 
 def _compare(c: Compiler, node: Any) -> Typed:
@@ -73,7 +73,7 @@ def _predicate(c: Compiler, node: Any) -> Typed:  # noqa: PLR0911
     if kind == "InCondition":
         asked = [node.expression, *test.expressions.seq]
         if not all(is_literal(item) for item in asked[1:]):
-            raise QueryRefusedError("IN takes literals only in private SQL.")
+            raise QueryRefusedError("IN accepts only literals in private SQL.")
         if c.compile(node.expression).kind in ("int", "decimal"):
             tests = [_compared(c, node.expression, "=", item) for item in asked[1:]]
             return Typed(f"({no}({' OR '.join(tests)}))", "bool")
@@ -108,7 +108,8 @@ def _arithmetic(c: Compiler, node: Any) -> Typed:
         is_literal(right) and isinstance(right.value, int | float) and right.value
     ):
         raise QueryRefusedError(
-            f"division by anything but a number other than 0 may fail on a row's value: {node}."
+            f"the divisor must be a number other than 0, because other divisions may fail on a "
+            f"value: {node}."
         )
     # the remainder of doubles is exact in both dialects, with the sign of the dividend
     return Typed(without_nan(f"({c.number(node.left)} {op} {c.number(right)})"), "float")
@@ -137,7 +138,7 @@ def _round(c: Compiler, node: Any) -> Typed:
     digits = node.decimals.value
     if not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
         raise QueryRefusedError(
-            f"ROUND and TRUNC take from -{_MOST_DIGITS} to {_MOST_DIGITS} digits on rows: {node}."
+            f"ROUND and TRUNC accept -{_MOST_DIGITS} to {_MOST_DIGITS} digits on rows: {node}."
         )
     x, power = c.number(node.expression), c.dialect.double(10.0 ** abs(digits))
     there, back = ("*", "/") if digits >= 0 else ("/", "*")
@@ -152,7 +153,9 @@ def _round(c: Compiler, node: Any) -> Typed:
 def _power(c: Compiler, node: Any) -> Typed:
     x = c.number(node.expression)
     if node.power.value not in (1, 2, 3):
-        raise QueryRefusedError("POWER on rows takes 1, 2 or 3: others differ between engines.")
+        raise QueryRefusedError(
+            "POWER on rows accepts the exponents 1, 2 and 3: others differ between engines."
+        )
     return Typed("(" + " * ".join([x] * int(node.power.value)) + ")", "float")
 
 
@@ -164,8 +167,8 @@ def _cast(c: Compiler, node: Any) -> Typed:
     if wanted in ("VARCHAR", "NVARCHAR") and found.kind in ("int", "text"):
         return found if found.kind == "text" else Typed(c.dialect.as_text(found.sql), "text")
     raise QueryRefusedError(
-        f"a CAST may fail on a row's value, or differ between engines: {node}. Supported are a "
-        "number AS FLOAT and an integer AS VARCHAR."
+        f"this CAST may fail on a value, or differ between engines: {node}. Only a number AS FLOAT "
+        f"and an integer AS VARCHAR are supported."
     )
 
 
@@ -206,7 +209,7 @@ def _letters(c: Compiler, node: Any) -> Typed:
 
 def _concat(c: Compiler, node: Any) -> Typed:
     parts = [c.text(e) for e in node.expressions]
-    # one row's long text, many times over, would be more than an engine can hold
+    # a long text, repeated many times, could exceed an engine's memory
     length = " + ".join(f"CAST(length({part}) AS BIGINT)" for part in parts)
     most = c.dialect.integer(_LONGEST_TEXT)
     return Typed(f"(CASE WHEN {length} <= {most} THEN {' || '.join(parts)} END)", "text")
@@ -218,7 +221,7 @@ def _substring(c: Compiler, node: Any) -> Typed:
         is_literal(n) and isinstance(n.value, int) and 1 <= n.value <= _LONGEST_TEXT for n in given
     ):
         raise QueryRefusedError(
-            f"SUBSTRING takes integers from 1 to {_LONGEST_TEXT:,} in private SQL."
+            f"SUBSTRING accepts integers from 1 to {_LONGEST_TEXT:,} in private SQL."
         )
     numbers = ", ".join(str(int(n.value)) for n in given)
     return Typed(f"substring({c.text(node.source)}, {numbers})", "text")

@@ -1,4 +1,4 @@
-"""What a row becomes: its unit, its groups, and integers, clamped and on the grid."""
+"""The fields of a selected row: its unit, its groups, and integers, clamped and on the grid."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Fields:
-    """Makes the fields of a table's rows in one dialect.
+    """The fields of a table's rows as SQL of one dialect.
 
     Parameters
     ----------
@@ -51,9 +51,10 @@ class Fields:
     dialect: Dialect
 
     def compiler(self, *, filled: bool) -> Compiler:
-        """Return a compiler of expressions; ``filled`` puts ``missing_value`` for null.
+        """Return a compiler of expressions; ``filled`` replaces null by ``missing_value``.
 
-        As in SmartNoise, WHERE sees the values as they are, groups and aggregates the filled ones.
+        As in SmartNoise, WHERE reads the original values; groups and aggregates read the filled
+        ones.
         """
         columns, refused = self._columns(filled=filled)
         return Compiler(self.dialect, RULES, columns, refused)
@@ -82,7 +83,7 @@ class Fields:
     def value(self, number: int, aggregate: Aggregate, grid: Grid | None) -> Field:
         """Return the field of an aggregate over a column: an integer or null.
 
-        Of distinct values it is the value itself, in the form that is the same on every engine.
+        For distinct values it is the value itself, in a form that is the same on every engine.
         """
         name = aggregate.column or ""
         compiler = self.compiler(filled=True)
@@ -91,7 +92,7 @@ class Fields:
             column = compiler.compile(self.facts.expressions[name])
         if column is None:
             compiler.refuse(name)
-            raise QueryRefusedError(f"the table has no column {name!r} that could be used.")
+            raise QueryRefusedError(f"the table has no usable column {name!r}.")
         if aggregate.kind == "distinct":
             return Field(f"v{number}", self._clamped(name, column))
         if grid is None:
@@ -127,7 +128,7 @@ class Fields:
         return next(c for c in self.facts.columns.values() if plain_name(c.name) == name)
 
     def _fixed(self, name: str, column: Typed, grid: Grid, *, squared: bool) -> str:
-        """Clamp, square where asked, and round to whole units of the grid; NaN is null."""
+        """Clamp, square if requested, and round to the grid; NaN becomes null."""
         low, high = self.facts.bounds(name)
         if column.kind == "bool":
             column = Typed(f"CASE WHEN {column.sql} THEN 1 WHEN NOT {column.sql} THEN 0 END", "int")
@@ -135,8 +136,8 @@ class Fields:
             return self._whole(f"CAST(({column.sql}) AS BIGINT)", low, high, squared=squared)
         if column.kind not in ("int", "decimal", "float"):
             raise QueryRefusedError(
-                f"column {name!r} holds {column.kind} in the table: a conversion to numbers could "
-                "fail on a row's value."
+                f"column {name!r} has {column.kind} values in the table; converting them to "
+                f"numbers could fail."
             )
         x = self._double(name, column)
         if squared:
@@ -149,7 +150,7 @@ class Fields:
     def _by_cases(
         self, x: str, value: str, grid: Grid, bounds: tuple[float, float], ends: tuple[float, float]
     ) -> str:
-        """Return ``value`` in units, and its ``ends`` where ``x`` is beyond the bounds."""
+        """Return ``value`` in grid units, or one of its ``ends`` if ``x`` is beyond the bounds."""
         double, integer = self.dialect.double, self.dialect.integer
         low, high = bounds
         least, most = (integer(grid.units(end)) for end in ends)
@@ -166,7 +167,7 @@ class Fields:
         return f"CASE WHEN {x} IS NOT NULL THEN greatest(least({x}, {most}), {least}) END"
 
     def _whole(self, x: str, low: float, high: float, *, squared: bool) -> str:
-        """Clamp integers on a grid of 1: no detour over doubles."""
+        """Clamp integers on a grid of 1, without conversion to doubles."""
         least, most = math.floor(low + 0.5), math.floor(high + 0.5)
         clamped = self._between(x, least, most)
         return f"(({clamped}) * ({clamped}))" if squared else clamped
@@ -180,7 +181,7 @@ class Fields:
         return as_double(self.dialect, column)
 
     def _columns(self, *, filled: bool) -> tuple[dict[str, Typed], dict[str, str]]:
-        """Return the columns that may be used, and why others may not."""
+        """Return the columns that can be used, and the reasons why others cannot."""
         found, refused = {}, {}
         for described in self.facts.columns.values():
             name = plain_name(described.name)
@@ -211,7 +212,8 @@ class Fields:
             return Typed(f"coalesce({', '.join(both)})", "float")
         if literal.kind != column.kind:
             raise QueryRefusedError(
-                f"a missing_value in the metadata is {literal.kind}, its column {column.kind}."
+                f"a missing_value in the metadata is {literal.kind}, but its column is "
+                f"{column.kind}."
             )
         return Typed(f"coalesce({column.sql}, {literal.sql})", column.kind)
 

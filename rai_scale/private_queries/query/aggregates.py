@@ -39,7 +39,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """A column of the result: its name, the aggregates that it is made of, and how."""
+    """A column of the result: its name, the aggregates that it is computed from, and how."""
 
     name: str
     parts: tuple[Aggregate, ...]
@@ -60,7 +60,7 @@ class Shape:
     outputs : list of ResultColumn
         The columns of the result.
     answer : Answer
-        What follows from the inner query's columns.
+        Computes the result from the inner query's columns.
     """
 
     groups: list[Any]
@@ -75,7 +75,7 @@ class Shape:
 
 
 def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
-    """Take SmartNoise's rewriting of the query apart.
+    """Extract groups, aggregates and outputs from SmartNoise's rewriting of the query.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
             inner.append((symbol.name, len(inner)))
     if sum(isinstance(a, int) for _, a in inner) != len(groups):
         raise QueryRefusedError(
-            "the groups of the query could not be distinguished: name each once."
+            "the groups of the query cannot be distinguished: use each group once."
         )
     found = {bound(name): a for name, a in inner if isinstance(a, Aggregate)}
     answer = Answer(parsed, subquery, outer, found)
@@ -110,7 +110,7 @@ def shape_of(parsed: Parsed, metadata: Metadata) -> Shape:
 
 
 def _is_direct(tree: Any) -> bool:
-    """Return whether an output is one inner column as it is."""
+    """Return whether an output is one unchanged inner column."""
     while isinstance(tree, ast.NestedExpression):
         tree = tree.expression
     return isinstance(tree, ast.Column)
@@ -141,6 +141,6 @@ def _refuse_ambiguous(tree: Any) -> None:
             str(node.op), ()
         ):
             raise QueryRefusedError(
-                f"write parentheses in {node}: SmartNoise's grammar reads such a chain from the "
-                "right."
+                f"write parentheses in {node}: SmartNoise's grammar evaluates such a chain from "
+                f"the right."
             )

@@ -1,7 +1,8 @@
 """Aggregates over expressions: each expression becomes a column with bounds of its own.
 
-The bounds follow from the metadata by interval arithmetic. They decide the noise, and each row's
-value is clamped to them like that of any other column, so no bound has to be believed.
+The bounds follow from the metadata by interval arithmetic. They determine the noise, and each row's
+value is clamped to them like that of any other column, so the noise is sufficient even if a bound
+is wrong.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _POWERS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class _Described:
-    """A kind of SmartNoise's, and the ends of its values where they have any."""
+    """A SmartNoise type, and the bounds of its values if there are any."""
 
     kind: str
     ends: Ends | None = None
 
     def column(self, name: str) -> Any:
-        """Return SmartNoise's object of such a column."""
+        """Return SmartNoise's object for such a column."""
         if self.kind in ("int", "float"):
             low, high = (None, None) if self.ends is None else self.ends
             return (Int if self.kind == "int" else Float)(name, lower=low, upper=high)
@@ -46,7 +47,7 @@ class _Described:
 def with_columns(
     query: Any, facts: TableFacts, metadata: Metadata
 ) -> tuple[TableFacts, dict[str, Any]]:
-    """Put a column for each aggregated expression, in the query and the metadata, in place.
+    """Replace each aggregated expression by a column, in the query and the metadata, in place.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def _is_derived(node: Any, facts: TableFacts) -> bool:
 
 def _name_of(tree: Any, found: dict[str, Any], facts: TableFacts) -> str:
     for name, known in found.items():
-        if str(known) == str(tree):  # lists of different lengths are equal to SmartNoise
+        if str(known) == str(tree):  # SmartNoise treats lists of different lengths as equal
             return name
     names = (f"expression_{i}" for i in itertools.count(1))
     name = next(n for n in names if n not in found and facts.find(n) is None)
@@ -88,7 +89,7 @@ def _name_of(tree: Any, found: dict[str, Any], facts: TableFacts) -> str:
 
 
 def _describe(tree: Any, facts: TableFacts) -> _Described:  # noqa: PLR0911
-    """Return what an expression's values are; a boolean counts as 0 and 1."""
+    """Return the type and the bounds of an expression; a boolean counts as 0 and 1."""
     kind = type(tree).__name__
     if isinstance(tree, ast.NestedExpression):
         return _describe(tree.expression, facts)

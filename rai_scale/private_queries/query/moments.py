@@ -1,4 +1,4 @@
-"""Averages and variances in SmartNoise's trees: free post-processing keeps them in their bounds.
+"""Averages and variances in SmartNoise's trees: post-processing keeps them within their bounds.
 
 A mean of clamped values is between their bounds, and their variance is at most a quarter of the
 squared range (Popoviciu 1935).
@@ -18,7 +18,7 @@ Ends = tuple[float, float]
 
 
 def bare(tree: Any) -> Any:
-    """Return what stands in parentheses."""
+    """Return the tree inside of parentheses."""
     while isinstance(tree, ast.NestedExpression):
         tree = tree.expression
     return tree
@@ -33,7 +33,7 @@ def grid_of(aggregate: Any, facts: TableFacts) -> Grid:
 
 
 def ends_of(tree: Any, aggregates: Mapping[str, Any], facts: TableFacts) -> Ends | None:
-    """Return between which values an expression is, if it is an average or a variance.
+    """Return the bounds of an expression, if it is an average or a variance.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def ends_of(tree: Any, aggregates: Mapping[str, Any], facts: TableFacts) -> Ends
     if column is None:
         return None
     low, high = facts.bounds(column)
-    # on their grids, squares are off by half a step and values by half of theirs
+    # rounding to the grids: squares and values each differ by at most half a step of their grid
     slack = 2 * max(abs(low), abs(high), 1.0) ** 2 * 2.0**-26
     return 0.0, (high - low) ** 2 / 4 + slack
 

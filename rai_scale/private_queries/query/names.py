@@ -1,4 +1,4 @@
-"""Names of a query in the metadata's own spelling, and names and places in GROUP BY written out."""
+"""Names of a query in the metadata's spelling, and the expressions that GROUP BY refers to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def quoted_keywords(metadata: Metadata) -> Metadata:
 
 
 def resolve(query: Any, facts: TableFacts, alias: str | None) -> None:
-    """Bring a query's names to the metadata's spelling, in place.
+    """Change a query's names to the metadata's spelling, in place.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def resolve(query: Any, facts: TableFacts, alias: str | None) -> None:
     Raises
     ------
     QueryRefusedError
-        If a name has another table's name before it, or GROUP BY a place that is none.
+        If a name is qualified by another table, or a position in GROUP BY does not exist.
     """
     table = alias or facts.name.split(".")[-1]
     for node in nodes(query):
@@ -75,11 +75,11 @@ def _is_place(tree: Any) -> bool:
 
 
 def _written_out(tree: Any, selected: Sequence[Any], facts: TableFacts, part: str) -> Any:
-    """Return what a place (from 1) or the name of an output stands for, else the tree itself."""
+    """Return the output that a position (from 1) or a name refers to, else the tree itself."""
     if _is_place(tree):
         if not 1 <= tree.value <= len(selected):
             raise QueryRefusedError(
-                f"{part} {tree.value} is not a place: the query selects {len(selected)} columns."
+                f"{part} {tree.value} is not a position: the query selects {len(selected)} columns."
             )
         found = selected[tree.value - 1].expression
     else:
@@ -91,5 +91,5 @@ def _written_out(tree: Any, selected: Sequence[Any], facts: TableFacts, part: st
             return tree
         found = named[0].expression
     if part == "GROUP BY" and any(isinstance(n, ast.AggFunction) for n in nodes(found)):
-        raise QueryRefusedError(f"{part} {tree} stands for {found}, which is an aggregate.")
+        raise QueryRefusedError(f"{part} {tree} refers to {found}, which is an aggregate.")
     return copy.deepcopy(found)

@@ -1,6 +1,6 @@
-"""SmartNoise's trees by SQL's rules: what HAVING says is what WHERE would say of the same values.
+"""SmartNoise's trees by SQL's rules: HAVING gives the same answer as WHERE on the same values.
 
-A comparison with a missing value is unknown; one of values of different kinds raises.
+A comparison with a missing value is unknown; a comparison of values of different kinds raises.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NUMBERS = (bool, int, float, Decimal, np.generic)
 
 
 def _compared(left: Any, op: str, right: Any) -> bool | None:
-    """Compare two values; a text beside another kind is read as that kind."""
+    """Compare two values; a text compared with another kind is converted to that kind."""
     if left is None or right is None:
         return None
     if isinstance(left, str) and not isinstance(right, str):
@@ -107,29 +107,29 @@ def _like(value: Any, pattern: str) -> bool:
 
 class _Upper(UpperFunction):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
-        """Return the text in capitals; what is missing stays missing."""
+        """Return the text in upper case; missing stays missing."""
         return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
 
 
 class _Lower(LowerFunction):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
-        """Return the text in small letters; what is missing stays missing."""
+        """Return the text in lower case; missing stays missing."""
         return None if self.expression.evaluate(bindings) is None else super().evaluate(bindings)
 
 
 class _Not(ast.LogicalNot):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> bool | None:
-        """Return the negation; of unknown it is unknown."""
+        """Return the negation; the negation of unknown is unknown."""
         found = parse_bool(self.expression.evaluate(bindings))
         return None if found is None else not found
 
 
 class _Arithmetic(ast.ArithmeticExpression):  # type: ignore[misc]
     def evaluate(self, bindings: dict[str, Any]) -> Any:
-        """Return the number, None where a side is missing; a quotient by 0 is 0.
+        """Return the number, None if a side is missing; division by 0 gives 0.
 
-        SmartNoise's own gives 0 for every divisor between -1 and 1. A remainder has the sign of
-        the dividend, as on rows.
+        SmartNoise's own node gives 0 for every divisor between -1 and 1. A remainder has the sign
+        of the dividend, as on rows.
         """
         left, right = self.left.evaluate(bindings), self.right.evaluate(bindings)
         if left is None or right is None:
@@ -179,7 +179,7 @@ def within_bounds(tree: Any, aggregates: Mapping[str, Any], facts: TableFacts) -
 
 
 def null_safe(tree: Any) -> Any:
-    """Change a tree, which nobody else must hold, so that it evaluates by SQL's rules."""
+    """Change a tree in place, so that it evaluates by SQL's rules; it must not be shared."""
     for node in nodes(tree):
         if type(node) in _INSTEAD:
             node.__class__ = _INSTEAD[type(node)]

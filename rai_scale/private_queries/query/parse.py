@@ -1,4 +1,4 @@
-"""From SQL to SmartNoise's tree, and refusals of what it does not support, by name."""
+"""Parse SQL to SmartNoise's tree, and refuse by name what is not supported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORDS = {
     r"\bEXCEPT\b": "EXCEPT",
     r"\bJOIN\b": "a JOIN",
     r"\bTRY_CAST\s*\(": "TRY_CAST",
-    r"\b(?:ILIKE|RLIKE|REGEXP|SIMILAR)\b": "pattern matching but by LIKE",
+    r"\b(?:ILIKE|RLIKE|REGEXP|SIMILAR)\b": "pattern matching other than LIKE",
 }
 _AGGREGATES = ("COUNT", "SUM", "AVG", "VAR", "VARIANCE", "STD", "STDDEV")
 _CHANGING = (
@@ -52,7 +52,7 @@ class Parsed:
     facts : TableFacts
         Of its one table.
     text : str
-        The canonical text: one for all spellings of white space and comments.
+        The canonical text: the same for all forms of white space and comments.
     metadata : snsql Metadata
         With a column for each aggregated expression.
     """
@@ -83,8 +83,8 @@ def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
         raise QueryRefusedError(f"the query cannot be parsed: {error}") from None
     except AttributeError:
         raise QueryRefusedError(
-            "SmartNoise's parser fails on this query. ROUND and TRUNC need their digits, as in "
-            "ROUND(x, 0)."
+            "SmartNoise's parser fails on this query. ROUND and TRUNC need the number of digits, "
+            "as in ROUND(x, 0)."
         ) from None
     if len(bare) != 1:
         raise QueryRefusedError(f"exactly one query is expected, found {len(bare)}.")
@@ -110,19 +110,19 @@ def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
 
 
 def _refuse_offsets(query: Query, time_zone: str) -> None:
-    """Refuse times with an offset in HAVING, which SmartNoise's own code reads in UTC."""
+    """Refuse times with an offset in HAVING, which SmartNoise's own code converts to UTC."""
     for node in nodes(query.having) if query.having is not None and time_zone != "UTC" else ():
         with suppress(ValueError):
             value = getattr(node, "value", None) if isinstance(node, ast.Literal) else None
             if isinstance(value, str) and datetime.fromisoformat(value).tzinfo:
                 raise QueryRefusedError(
-                    f"a time with an offset stands in HAVING, and time_zone is {time_zone}: write "
-                    "it as a local time, without an offset."
+                    f"HAVING has a time with an offset, and time_zone is {time_zone}: write it as "
+                    f"a local time, without an offset."
                 )
 
 
 def _with_values(query: Query) -> Query:
-    """Decode literals: exact for rows, as doubles where SmartNoise evaluates them."""
+    """Decode literals: exact for rows, as doubles if SmartNoise evaluates them."""
     for part in (query.having, query.order, query.limit):
         read_back(part, rows=False)
     for part in (query.select, query.where, query.agg):
@@ -141,7 +141,7 @@ def _count_rows(query: Query) -> None:
 
 
 def _without_texts(text: str) -> str:
-    """Blank out comments, quoted texts and names, in which any word may stand."""
+    """Blank out comments, quoted texts and names, which may contain any word."""
     quoted = r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/"
     return re.sub(quoted, " x ", text, flags=re.DOTALL)
 
@@ -155,7 +155,7 @@ def _refuse_words(words: str) -> None:
 
 
 def _simple_source(query: Query) -> tuple[str, str | None]:
-    """Return the table's name and its alias, and take it out of its parentheses."""
+    """Return the table's name and alias, and remove parentheses around it."""
     alias: Any = None
     relations = list(query.source.relations)
     while True:
@@ -174,7 +174,7 @@ def _simple_source(query: Query) -> tuple[str, str | None]:
 
 
 def _plain_numbers(query: Query) -> Query:
-    """Write numbers as plain decimals: trees are read from their text, which has no exponents."""
+    """Write numbers as plain decimals: the grammar that parses trees has no exponents."""
     for node in nodes(query):
         if isinstance(node, ast.Literal) and isinstance(node.value, float):
             node.text = f"{Decimal(repr(node.value)):f}"
@@ -182,7 +182,7 @@ def _plain_numbers(query: Query) -> Query:
 
 
 def _drop_distinct(query: Query) -> None:
-    """Take DISTINCT away where rows differ anyway, because every group is among the columns."""
+    """Remove DISTINCT if all rows differ anyway, because every group is among the columns."""
     if str(getattr(query.select, "quantifier", "") or "").upper() != "DISTINCT":
         return
     groups = [] if query.agg is None else [g.expression for g in query.agg.groupingExpressions]
@@ -190,20 +190,20 @@ def _drop_distinct(query: Query) -> None:
     if any(group not in selected for group in groups):
         raise QueryRefusedError(
             "SELECT DISTINCT is supported only where every group is selected: select all groups, "
-            "or leave DISTINCT out."
+            "or remove DISTINCT."
         )
     query.select.quantifier = None
 
 
 def _refuse_nodes(query: Query, facts: TableFacts) -> None:
     if not any(isinstance(n, ast.AggFunction) for n in nodes(query.select)) and not query.agg:
-        raise QueryRefusedError("a query without an aggregate shows rows, which is refused.")
+        raise QueryRefusedError("a query without an aggregate would show rows, which is refused.")
     for part in (query.select, query.having, query.order):
         for node in nodes(part):
             if type(node).__name__ in _CHANGING:
                 raise QueryRefusedError(
-                    f"{node} is not supported in private SQL: SmartNoise cannot compute it, or a "
-                    "release would change whenever it is shown."
+                    f"{node} is not supported in private SQL: SmartNoise cannot compute it, or the "
+                    f"result would differ each time it is shown."
                 )
     for node in nodes(query):
         if isinstance(node, ast.RankingFunction):
@@ -237,22 +237,22 @@ def _refuse_aggregate(node: Any) -> None:
 
 
 def _is_unit(node: Any, facts: TableFacts) -> bool:
-    """Return whether a node names the privacy unit; upper case is no disguise."""
+    """Return whether a node names the privacy unit, in upper or lower case."""
     if not isinstance(node, ast.Column) or facts.unit is None:
         return False
     return plain_name(node.name).lower() == plain_name(facts.unit).lower()
 
 
 def _refuse_unit(part: Any, facts: TableFacts, where: str) -> None:
-    """Refuse the privacy unit anywhere but in COUNT."""
+    """Refuse the privacy unit everywhere except in COUNT."""
     counted = isinstance(part, ast.AggFunction) and str(part.name).upper() == "COUNT"
     if counted and isinstance(part.expression, ast.Column | ast.AllColumns):
         return
     if isinstance(part, ast.Column) and _is_unit(part, facts):
         raise QueryRefusedError(
             f"the privacy unit {facts.unit!r} in {where}: it may only be counted, as in "
-            f"COUNT(DISTINCT {facts.unit}); as a key, an output or a part of an expression it "
-            "would single out a person."
+            f"COUNT(DISTINCT {facts.unit}); as a group, an output or a part of an expression it "
+            f"would identify a person."
         )
     if not isinstance(part, str) and hasattr(part, "children"):
         for child in part.children():

@@ -66,7 +66,7 @@ class Answer:
     Raises
     ------
     QueryRefusedError
-        If a column, HAVING or ORDER BY names what is not there, or draws at random.
+        If a column, HAVING or ORDER BY uses an unknown name or a random function.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Answer:
         self._limit = _limit(query)
 
     def frame(self, columns: Sequence[Sequence[Any]], rows: int) -> tuple[pd.DataFrame, list[int]]:
-        """Return the result, and for each of its rows which row was given.
+        """Return the result, and the index of the input row of each of its rows.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class Answer:
         return pd.DataFrame(dict(zip(self.names, shown, strict=True))), order
 
     def check(self, columns: Sequence[Sequence[Any]], rows: int) -> None:
-        """Answer from made-up rows, so that what can never be answered is not charged.
+        """Evaluate on invented rows, so that a query that always fails is not charged.
 
         Raises
         ------
@@ -208,12 +208,12 @@ def _refuse_twice(names: Sequence[str], what: str) -> None:
 
 
 def _refuse_unknown(tree: Any, known: Sequence[str], part: str, where: str) -> None:
-    """Refuse what is not among the values that a tree is evaluated on."""
+    """Refuse names that are not among the values that a tree is evaluated on."""
     for node in nodes(tree):
         if isinstance(node, ast.AggFunction):
             raise QueryRefusedError(
-                f"{part} uses {node}, which SmartNoise does not find in {where}: give it a column "
-                "of its own in SELECT."
+                f"{part} uses {node}, which SmartNoise does not find in {where}: add it as a "
+                f"column to SELECT."
             )
         if isinstance(node, ast.Column) and bound(node.name) not in known:
             raise QueryRefusedError(
@@ -223,7 +223,7 @@ def _refuse_unknown(tree: Any, known: Sequence[str], part: str, where: str) -> N
 
 
 def _each(function: Callable[[Row], Any], rows: Sequence[Row]) -> tuple[list[Any], int]:
-    """Return the function of each row, None where it fails, and how often it failed."""
+    """Return the function's value for each row, None if it fails, and the number of failures."""
     found, failed = [], 0
     for row in rows:
         try:
@@ -235,7 +235,7 @@ def _each(function: Callable[[Row], Any], rows: Sequence[Row]) -> tuple[list[Any
 
 
 def _rank(value: Any) -> tuple[int, str, Any]:
-    """Return what values sort by: missing ones first, then by kind, so that any two compare."""
+    """Return a sort key: missing values first, then by kind, so that any two values compare."""
     if value is None or value != value:  # noqa: PLR0124
         return (0, "", 0)
     number = isinstance(value, bool | int | float | Decimal | np.generic)
@@ -249,7 +249,7 @@ def _of_one_kind(values: list[Any]) -> Any:
     known = [value for value in values if value is not None]
     whole = all(type(value) is int and abs(value) < _INT64 for value in known)
     if whole and len(known) < len(values) and max(map(abs, known), default=0) > _EXACT_FLOATS:
-        return pd.array(values, "Int64")  # pandas would make doubles of them
+        return pd.array(values, "Int64")  # pandas would convert them to doubles
     if any(isinstance(value, Decimal) for value in values):
         return values
     kinds = {float if type(value) is int else type(value) for value in values}
@@ -259,7 +259,7 @@ def _of_one_kind(values: list[Any]) -> Any:
 
 
 def _whole_where_they_fit(values: list[Any]) -> list[Any]:
-    """Return decimals as integers where all are whole and 64 bits hold them."""
+    """Return decimals as integers if all are integers within 64 bits."""
     known = [value for value in values if value is not None]
     if all(value == int(value) and abs(value) < _INT64 for value in known):
         return [None if value is None else int(value) for value in values]

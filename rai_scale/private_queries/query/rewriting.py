@@ -1,7 +1,7 @@
-"""SmartNoise rewrites the query into exact aggregates and what follows; it never sees the data.
+"""SmartNoise rewrites the query into exact aggregates and an outer query; it never reads data.
 
-Its trees are made with mechanisms that are the identity: noise is drawn elsewhere, once, for whole
-columns. :mod:`~rai_scale.private_queries.query.post_processing` evaluates the outer tree.
+It gets mechanisms that add no noise: noise is drawn elsewhere, once, for whole columns.
+:mod:`~rai_scale.private_queries.query.post_processing` evaluates the outer tree.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rai_scale.upstream.smartnoise import rewritten
 
 
 class _Identity:
-    """Stands where SmartNoise draws noise, and changes nothing."""
+    """A mechanism that adds no noise."""
 
     def __init__(self, epsilon: float, *_: Any, sensitivity: Any = None, **__: Any) -> None:
         self.epsilon, self.delta, self.sensitivity = epsilon, 0.0, 1

@@ -1,7 +1,7 @@
-"""Ordinary SQL in the words of SmartNoise's grammar, and texts that pass through it unharmed.
+"""Translate ordinary SQL to SmartNoise's grammar, with encoded texts, which it cannot change.
 
-SmartNoise's grammar knows no doubled apostrophe and leaves back-slashes in texts as they are, so
-every text of a query travels through it as hexadecimal digits and is read back from its trees.
+SmartNoise's grammar does not support doubled apostrophes and keeps backslashes in texts, so every
+text of a query is encoded as hexadecimal digits and decoded in its trees.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ class _Token:
 
     @property
     def word(self) -> str:
-        """The word in capitals where this is a word without quotes."""
+        """The word in upper case, if this is a word without quotes."""
         plain = self.kind == "name" and self.text[0] not in '"`['
         return self.text.upper() if plain else self.text if self.kind == "mark" else ""
 
 
 def spelled(query: str) -> str:
-    """Return a query in the words of SmartNoise's grammar.
+    """Return a query in SmartNoise's grammar.
 
-    Comments go; texts and numbers that no double holds are coded; LIKE becomes IN with a coded
-    pattern; a column or name without AS gets it; words that are keywords of that grammar alone,
-    such as ``date``, are quoted; ``QUARTER`` becomes a CASE over months.
+    Comments are removed; texts, and numbers that a double cannot represent, are encoded; LIKE
+    becomes IN with an encoded pattern; an alias without AS gets it; words that are keywords of that
+    grammar alone, such as ``date``, are quoted; ``QUARTER`` becomes a CASE over months.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def read_back(tree: Any, *, rows: bool) -> Any:
     Parameters
     ----------
     rows : bool
-        Whether numbers that no double holds stay exact; trees that SmartNoise evaluates need
+        Whether numbers that a double cannot represent stay exact; SmartNoise evaluates only
         doubles.
     """
     for node in nodes(tree):
@@ -89,7 +89,7 @@ def read_back(tree: Any, *, rows: bool) -> Any:
 
 
 def decoded(value: str) -> str | Decimal:
-    """Return what a coded literal stands for; any other text as it is."""
+    """Return the value of an encoded literal; any other text unchanged."""
     if not value.startswith(MARK):
         return value
     text = bytes.fromhex(value[2:]).decode("utf-8", "surrogatepass")
@@ -109,7 +109,7 @@ def _tokens(query: str) -> list[_Token]:
         if kind == "mark" and text == "'":
             raise QueryRefusedError(
                 "a text does not end. An apostrophe in a text is written twice, as in 'O''Brien'; "
-                r"a back-slash before an apostrophe or a back-slash escapes it, as in 'C:\\'."
+                r"a backslash before an apostrophe or a backslash escapes it, as in 'C:\\'."
             )
         if kind == "text":
             found.append(_coded("t", _ESCAPE.sub(lambda m: m[0][1], text[1:-1])))
@@ -123,7 +123,7 @@ def _joined(tokens: Iterable[_Token]) -> str:
 
 
 def _next(tokens: list[_Token], at: int, step: int = 1) -> int:
-    """Return the place of the next token that is not blank, or the length (or -1)."""
+    """Return the position of the next token that is not blank, or the length (or -1)."""
     at += step
     while 0 <= at < len(tokens) and tokens[at].kind == "blank":
         at += step
@@ -135,7 +135,7 @@ def _at(tokens: list[_Token], at: int) -> _Token:
 
 
 def _typed_texts(tokens: list[_Token]) -> list[_Token]:
-    """Take DATE and TIMESTAMP away before a text: what it is compared with says what it is."""
+    """Remove DATE and TIMESTAMP before a text: the other side of the comparison has the type."""
     typed = ("DATE", "TIMESTAMP")
     return [
         token
@@ -153,14 +153,14 @@ def _likes(tokens: list[_Token]) -> list[_Token]:
             continue
         at = _next(tokens, i)
         if _at(tokens, at).kind != "text":
-            raise QueryRefusedError("LIKE takes a text in private SQL, as in city LIKE 'a%'.")
+            raise QueryRefusedError("LIKE needs a text in private SQL, as in city LIKE 'a%'.")
         pattern, escape = decoded(tokens[at].text[1:-1]), "\\"
         after = _next(tokens, at)
         if _at(tokens, after).word == "ESCAPE":
             mark = _next(tokens, after)
             escape = str(decoded(_at(tokens, mark).text[1:-1]))
             if _at(tokens, mark).kind != "text" or len(escape) != 1:
-                raise QueryRefusedError("ESCAPE takes one character, as in LIKE 'a!%' ESCAPE '!'.")
+                raise QueryRefusedError("ESCAPE needs one character, as in LIKE 'a!%' ESCAPE '!'.")
             at = mark
         coded = _coded("l", _pattern(str(pattern), escape))
         found += [_Token("name", "IN"), _Token("mark", "("), coded, _Token("mark", ")")]
@@ -169,7 +169,7 @@ def _likes(tokens: list[_Token]) -> list[_Token]:
 
 
 def _pattern(text: str, escape: str) -> str:
-    """Return a pattern whose escapes are back-slashes."""
+    """Return a pattern whose escape character is a backslash."""
     found, i = "", 0
     while i < len(text):
         if text[i] != escape:
@@ -181,8 +181,8 @@ def _pattern(text: str, escape: str) -> str:
             )
         else:
             raise QueryRefusedError(
-                f"the pattern of LIKE has an escape ({escape}) before what is neither %, _ nor the "
-                "escape itself; engines differ on it."
+                f"the pattern of LIKE has an escape ({escape}) before a character other than %, _ "
+                f"and the escape itself; engines differ on it."
             )
         i += 1
     return found
@@ -200,7 +200,7 @@ def _parts(tokens: list[_Token]) -> list[_Token]:
                 first = _next(inside, -1)
                 word, start = _at(inside, first).word, _next(inside, first)
                 if _at(inside, start).word != "FROM":
-                    raise QueryRefusedError("EXTRACT is written EXTRACT(YEAR FROM x).")
+                    raise QueryRefusedError("write EXTRACT as EXTRACT(YEAR FROM x).")
                 inside = inside[start + 1 :]
             found += _part(word, _joined(_parts(inside)))
             i = end + 1
@@ -216,7 +216,7 @@ def _part(word: str, source: str) -> list[_Token]:
         month = f"EXTRACT(MONTH FROM {source})"
         whens = " ".join(f"WHEN {month} <= {3 * q} THEN {q}" for q in (1, 2, 3, 4))
         text = f"CASE {whens} END"
-    # taken apart again, so that names in it are seen by the steps that follow
+    # split into tokens again, so that the following steps process the names in it
     return [_Token(str(m.lastgroup), m[0]) for m in _TOKEN.finditer(text)]
 
 
@@ -270,7 +270,7 @@ def _named(tokens: list[_Token]) -> list[_Token]:
 
 
 def _numbers(tokens: list[_Token]) -> list[_Token]:
-    """Write numbers as the grammar reads them; one that no double holds is coded."""
+    """Write numbers in the grammar's form; a number that a double cannot represent is encoded."""
     found: list[_Token] = []
     for i, token in enumerate(tokens):
         if token.kind != "number" or token.text.isdigit():

@@ -1,4 +1,4 @@
-"""The time zone in which times that name a zone are read."""
+"""The time zone that times with a zone are converted to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def zone_of(name: str) -> tzinfo:
     Raises
     ------
     ConfigError
-        If there is no zone of this name; abbreviations such as ``CET`` are refused, because
-        engines read them differently.
+        If there is no zone of this name; abbreviations such as ``CET`` are refused, because engines
+        interpret them differently.
     """
     if name == "UTC":
         return UTC
@@ -31,5 +31,5 @@ def zone_of(name: str) -> tzinfo:
 
 
 def local(value: datetime, time_zone: str) -> datetime:
-    """Return a time as the clocks of a zone show it; one without a zone as it stands."""
+    """Return a time as the local time of a zone; a time without a zone is unchanged."""
     return value.astimezone(zone_of(time_zone)).replace(tzinfo=None) if value.tzinfo else value

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Pattern(str):
-    """The pattern of LIKE; a back-slash escapes ``%``, ``_`` and itself."""
+    """The pattern of LIKE; a backslash escapes ``%``, ``_`` and itself."""
 
 
 def nodes(tree: Any) -> list[Any]:
@@ -28,7 +28,7 @@ def plain_name(name: str) -> str:
 
 
 def bound(name: Any) -> str:
-    """Return the name by which SmartNoise's trees look a value up."""
+    """Return the name that SmartNoise's trees use to look up a value."""
     return str(name).lower().replace('"', "")
 
 
@@ -38,7 +38,7 @@ def is_literal(node: Any) -> bool:
 
 
 def pattern_of(test: Any) -> Pattern | None:
-    """Return the pattern where SmartNoise's IN stands for LIKE, else None."""
+    """Return the pattern if SmartNoise's IN replaces a LIKE, else None."""
     items = list(test.expressions.seq)
     value = items[0].value if len(items) == 1 and is_literal(items[0]) else None
     return value if isinstance(value, Pattern) else None

@@ -1,4 +1,4 @@
-"""What a release would cost and how noisy it would be, before any data are read."""
+"""The cost and the noise of a release, computed before any data are read."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class DryRun(Result):
         Charge of the release. Epsilon is None where the budget is given in rho and not converted,
         rho where the noise is Laplace's.
     remaining : dict, optional
-        What the ledger holds now, per measure.
+        What remains in the ledger now, per measure.
     remaining_after : dict, optional
-        What would be left; below 0 the release would be refused.
+        What would remain; below 0 the release would be refused.
     time_zone : str
         In which times with a zone are read.
     """
@@ -138,7 +138,7 @@ def dry_run(
 
 
 def default_scope(plan: QueryPlan) -> str:
-    """Return the namespace of a table's units where none is given."""
+    """Return the default scope of a table's units."""
     return f"{plan.parsed.facts.name}.{plan.parsed.facts.unit or 'row'}"
 
 
@@ -166,7 +166,7 @@ def advise(
     delta : number
         Delta of the release.
     measure : str
-        ``rho`` advises a budget in rho, for Gaussian noise.
+        ``epsilon``, or ``rho`` for a budget in rho with Gaussian noise.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def _goals(target: float | Mapping[str, float], labels: list[str]) -> dict[str, 
     unknown = [name for name in goals if name not in labels]
     if unknown or not all(goal > 0 for goal in goals.values()):
         raise ConfigError(
-            f"target_error names positive errors of {', '.join(map(repr, labels))}; found "
+            f"target_error must have positive errors for {', '.join(map(repr, labels))}; found "
             f"{', '.join(map(repr, goals))}."
         )
     return goals

@@ -1,4 +1,4 @@
-"""The draw: noise once for whole columns, and what the ledger stores of it."""
+"""The noise, drawn once for whole columns, and the release that the ledger stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def draw(plan: QueryPlan, exact: pa.Table) -> pa.Table:
     Parameters
     ----------
     exact : pyarrow.Table
-        From the engine, in any order: an order could disclose something about the data.
+        From the engine, in any order. The result is sorted, because an order could disclose
+        something about the data.
 
     The driver holds a few numbers per group, whatever the number of rows.
     """
@@ -41,7 +42,7 @@ def draw(plan: QueryPlan, exact: pa.Table) -> pa.Table:
 
 
 def _on_public(plan: QueryPlan, exact: pa.Table, keys: list[str]) -> pa.Table:
-    """Lay the exact numbers over the declared groups, 0 where there are no rows."""
+    """Return the exact numbers of the declared groups, 0 for groups without rows."""
     public = plan.public or []
     columns = {
         name: pa.array([key[i] for key in public], exact.schema.field(name).type)
@@ -55,7 +56,7 @@ def _on_public(plan: QueryPlan, exact: pa.Table, keys: list[str]) -> pa.Table:
 
 
 def _places(public: Mapping[str, pa.Array], exact: pa.Table) -> np.ndarray:
-    """Return where each public key stands in the exact table, -1 where it is not.
+    """Return the position of each public key in the exact table, -1 if it is absent.
 
     Keys are matched in Arrow: a group's value in Python could fail, which would disclose something
     about the data.
@@ -72,19 +73,19 @@ def _places(public: Mapping[str, pa.Array], exact: pa.Table) -> np.ndarray:
         known, ours = np.unique(ours, return_inverse=True)  # small codes again
         near = np.minimum(np.searchsorted(known, theirs), len(known) - 1)
         theirs = np.where(known[near] == theirs, near, -1)
-    places = np.full(count, -1, np.int64)  # each public key is there once
+    places = np.full(count, -1, np.int64)  # each public key occurs once
     rows = np.flatnonzero(theirs >= 0)
     places[theirs[rows]] = rows
     return places[ours]
 
 
 def _codes(found: pa.Array | pa.ChunkedArray, values: pa.Array) -> np.ndarray:
-    """Return each value's place among the distinct ``values``, null among them; else -1."""
+    """Return each value's position among the distinct ``values`` (with null), -1 if absent."""
     return pc.fill_null(pc.index_in(found, value_set=values), -1).to_numpy().astype(np.int64)
 
 
 def encoded(plan: QueryPlan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
-    """Return what the ledger stores: the noisy table, and what is needed to read it."""
+    """Return what the ledger stores: the noisy table, and the facts needed to interpret it."""
     info = json.loads(describe(plan).to_json(orient="records", double_precision=15))
     budgeted = plan.budgeted
     facts: dict[str, Any] = {
@@ -103,5 +104,5 @@ def encoded(plan: QueryPlan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
 
 
 def released_values(column: NoisyColumn, units: np.ndarray) -> np.ndarray:
-    """Return noisy whole units as numbers in the column's own unit."""
+    """Return noisy grid units as numbers in the column's own unit."""
     return units if column.grid is None else column.grid.values(units)

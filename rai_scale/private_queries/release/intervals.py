@@ -1,9 +1,9 @@
 """Confidence intervals of columns that are computed from noisy numbers, by interval arithmetic.
 
 Where a column needs ``m`` noisy numbers, each gets an interval at ``1 - alpha / m`` (Bonferroni):
-all hold together with probability ``1 - alpha`` at least, and then so does any expression of them
-that is evaluated on intervals (Moore, Interval Analysis, 1966). A function that rises maps the ends
-of its argument's interval; what is outside of its domain has no value, and nothing is said of it.
+all are valid together with probability at least ``1 - alpha``, and so is any expression of them
+that is evaluated on intervals (Moore, Interval Analysis, 1966). An increasing function maps the
+ends of its argument's interval; values outside of its domain are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RISING_FROM_0: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     **{"SQRT": np.sqrt, "LN": np.log, "LOG": np.log, "LOG10": np.log10, "LOG2": np.log2},
 }
 _LEAST = {"SQRT": 0.0, "EXP": 0.0}
-_ULPS = 4  # by which a function of the C library may be off
+_ULPS = 4  # possible error of a function of the C library
 _COUNTS = ("rows", "units", "count", "distinct")
 Bounds: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 
@@ -44,11 +44,11 @@ class NoisyNumbers:
 
     @property
     def counts(self) -> bool:
-        """Whether the exact value is an integer from 0."""
+        """Whether the exact value is a non-negative integer."""
         return self.column.aggregate.kind in _COUNTS
 
     def interval(self, alpha: float) -> Bounds:
-        """Return bounds that hold with probability ``1 - alpha`` in each group."""
+        """Return bounds that are valid with probability ``1 - alpha`` in each group."""
         width = self.column.half_width(alpha)
         low, high = _outward(self.values - width, self.values + width)
         return (np.maximum(low, 0.0), np.maximum(high, 0.0)) if self.counts else (low, high)
@@ -65,7 +65,7 @@ class Intervals:
     alpha : float
         Of each noisy number.
     facts : TableFacts, optional
-        Of the metadata: averages and variances are kept within the bounds that it gives.
+        Of the metadata: averages and variances are kept within the bounds that it states.
     """
 
     noisy: Mapping[str, NoisyNumbers]
@@ -112,7 +112,7 @@ class Intervals:
         return self._clipped(tree, _product(left, _inverse(low, high)))
 
     def _clipped(self, tree: Any, found: Bounds) -> Bounds:
-        """Keep an average or a variance of clamped values in its bounds."""
+        """Keep an average or a variance of clamped values within its bounds."""
         if self.facts is None:
             return found
         aggregates = {name: noisy.column.aggregate for name, noisy in self.noisy.items()}
@@ -129,7 +129,7 @@ def _constant(value: Any) -> Bounds | None:
 
 
 def _outward(low: Any, high: Any) -> Bounds:
-    """Widen by the rounding of one operation; what is undefined is unlimited."""
+    """Widen by the rounding error of one operation; undefined ends become infinite."""
     low = np.where(np.isnan(low), -np.inf, low)
     high = np.where(np.isnan(high), np.inf, high)
     return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
@@ -174,7 +174,7 @@ def _rising(function: Callable[[np.ndarray], np.ndarray], inside: Bounds) -> Bou
 
 
 def _power(inside: Bounds, power: Any) -> Bounds | None:
-    """Return whole powers from 1; others of an integer would be cut to an integer."""
+    """Return powers with a positive integer exponent; others of an integer would be truncated."""
     if isinstance(power, bool) or not isinstance(power, int) or power < 1:
         return None
     if power % 2 == 0:
@@ -188,7 +188,7 @@ def _square(side: Bounds) -> Bounds:
 
 
 def _even(side: Bounds, first: np.ndarray, last: np.ndarray) -> Bounds:
-    """Return the bounds of a function that falls to 0 at 0 and then rises, from its two ends."""
+    """Return the bounds of a function that decreases up to 0 and then increases, from its ends."""
     low, high = side
     least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(first, last))
     return least, np.maximum(first, last)

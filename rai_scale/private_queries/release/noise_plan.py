@@ -1,4 +1,4 @@
-"""From one epsilon and delta to the noise of each aggregate, and what the ledger is charged."""
+"""The noise of each aggregate for one epsilon and delta, and the costs for the ledger."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class NoisyColumn:
     noise : Noise
         In units of the grid.
     epsilon, delta, rho : Fraction
-        This column's part of the release's budget. Under Gaussian noise the parts of epsilon and
-        delta mean something only together; rho is each column's own. Epsilon is None where the
-        budget is given in rho and not converted.
+        This column's part of the release's budget. With Gaussian noise, epsilon and delta apply
+        only to all columns together, and rho to each column. Epsilon is None if the budget is given
+        in rho and not converted.
     """
 
     aggregate: Aggregate
@@ -50,7 +50,7 @@ class NoisyColumn:
 
     @property
     def step(self) -> float:
-        """The size of a unit in the column's own unit."""
+        """The size of a grid unit in the column's own unit."""
         return 1.0 if self.grid is None else self.grid.step
 
     @property
@@ -60,7 +60,7 @@ class NoisyColumn:
         return factor * self.noise.scale * self.step
 
     def half_width(self, alpha: float) -> float:
-        """Return how far the noise is from 0 at most, with probability 1 - alpha."""
+        """Return the distance from 0 that the noise does not exceed with probability 1 - alpha."""
         return self.noise.half_width(alpha) * self.step
 
 
@@ -77,11 +77,11 @@ class Budgeted:
     key_count : int, optional
         Which of ``columns`` is that count.
     threshold_delta : Fraction
-        What it costs.
+        The delta that the threshold costs.
     costs : list of Cost
         For the ledger.
     asked_rho : Fraction, optional
-        The budget where it is given in rho.
+        The budget if it is given in rho.
     """
 
     columns: list[NoisyColumn]
@@ -94,7 +94,7 @@ class Budgeted:
 
 @dataclass(frozen=True)
 class _Budget:
-    """A budget, checked: for all noise together, and for the threshold."""
+    """A validated budget: the part for all noise, and the part for the threshold."""
 
     epsilon: Fraction | None
     rho: Fraction | None
@@ -105,7 +105,7 @@ class _Budget:
 def _budget(
     epsilon: Number | None, rho: Number | None, delta: Number, *, mechanism: Kind, named: bool
 ) -> _Budget:
-    """Split delta, and convert where a conversion is asked for; ``named``: groups are named."""
+    """Split delta, and convert rho or epsilon if requested; ``named``: groups are named."""
     one_of(epsilon, rho)
     d = exact(delta, "delta")
     if not 0 <= d < 1:
@@ -149,7 +149,7 @@ def assign(
         One of them; rho with Gaussian noise only.
     delta : number
         Pays for the threshold where there is a ``key_count``: all of it, or half of it where
-        Gaussian noise is given by epsilon. What is left converts rho.
+        Gaussian noise is given by epsilon. The rest converts rho.
     key_count : Aggregate, optional
         The count of units that decides which groups are named; None where no group is found in
         the data.
@@ -165,7 +165,7 @@ def assign(
     if whole.epsilon is not None:
         parts = [Fraction(part) for part in shares(whole.epsilon, [1] * count)]
         if not min(parts):
-            raise ConfigError("epsilon is too small to be split over the columns of the query.")
+            raise ConfigError("epsilon is too small to be split between the columns of the query.")
     own = None if whole.rho is None else whole.rho / count
     columns = []
     for aggregate, part in zip(aggregates, parts, strict=True):
@@ -185,7 +185,7 @@ def assign(
 def sensitivity_of(
     aggregate: Aggregate, grids: Mapping[Aggregate, Grid], bounding: Bounding
 ) -> Sensitivity:
-    """Return by how much one unit can change an aggregate, in whole units."""
+    """Return by how much one unit can change an aggregate, in grid units."""
     if aggregate.kind == "units":
         return bounding.by_units()
     if aggregate in grids:
@@ -199,7 +199,7 @@ def _costs(columns: list[NoisyColumn], whole: _Budget) -> list[Cost]:
             Cost(c.aggregate.label[:200], epsilon=c.epsilon, mechanism=_mechanism(c))
             for c in columns
         ]
-    else:  # converted once for all columns: their epsilons do not stand alone
+    else:  # converted once for all columns: they have no separate epsilons
         label = "gaussian noise"
         costs = [Cost(label, epsilon=whole.epsilon, delta=whole.for_noise, rho=whole.rho)]
     if whole.for_threshold:

@@ -1,4 +1,4 @@
-"""The plan of a release: all that follows from query, metadata and budget; no data are read."""
+"""The plan of a release: what follows from query, metadata and budget; no data are read."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ _MADE_UP: dict[ColumnKind, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """What will be computed, with which noise, and what it costs.
+    """The aggregates of a release, their noise, and the costs.
 
     Attributes
     ----------
     parsed : Parsed
         The query.
     shape : Shape
-        SmartNoise's rewriting, taken apart.
+        The parts of SmartNoise's rewriting.
     exact : ExactQuery
-        What the engine computes.
+        The aggregates that the engine computes.
     same : dict
-        From each aggregate of ``shape`` to the computed one that has the same value.
+        Maps each aggregate of ``shape`` to the computed aggregate with the same value.
     budgeted : Budgeted
         Noise, threshold, costs.
     public : list of tuples, optional
@@ -81,12 +81,12 @@ class QueryPlan:
 
     @property
     def bounding(self) -> Bounding:
-        """What one unit contributes."""
+        """The limits on the contribution of one unit."""
         return self.exact.bounding
 
     @property
     def aggregates(self) -> Sequence[Aggregate]:
-        """What is computed exactly, each once."""
+        """The aggregates that are computed exactly, each once."""
         return self.exact.aggregates
 
     @property
@@ -112,9 +112,9 @@ def make_plan(
     Parameters
     ----------
     schema : pyarrow.Schema, optional
-        Of the table; None takes the types of the metadata.
+        Of the table; None uses the types in the metadata.
     privacy : Privacy
-        The budget; and the privacy unit, which must then be the one of the metadata.
+        The budget. A privacy unit, if given, must be the one in the metadata.
     time_zone : str
         In which times with a zone are read.
 
@@ -147,15 +147,15 @@ def make_plan(
     aggregates = list(dict.fromkeys(wanted))
     if not aggregates:
         raise QueryRefusedError(
-            "nothing is counted: a query without an aggregate needs groups that are found in the "
-            "data above a threshold (censor_dims, and no groups=)."
+            "the query has no aggregate: that is possible only if its groups are found in the data "
+            "above a threshold (censor_dims, and no groups=)."
         )
     grids = _grids(facts, aggregates)
     public = None
     schema = schema_of(facts) if schema is None else schema
     where = None if parsed.query.where is None else parsed.query.where.condition
     exact = ExactQuery(facts, where, shape.groups, aggregates, grids, bounding)
-    # compiled here, so that every refusal comes before the budget is charged
+    # compiled here, so that the query is refused before the budget is charged
     sql = ExactSql(exact, schema, "duckdb", HashKey(b"plan"))
     _check_answer(shape, [like.kind for like in sql.types])
     if groups is not None:
@@ -185,7 +185,7 @@ def _check_unit(given: str | None, facts: TableFacts) -> None:
 
 
 def _check_answer(shape: Shape, kinds: Sequence[ColumnKind]) -> None:
-    """Try SELECT, HAVING and ORDER BY on two made-up rows, before anything is charged."""
+    """Evaluate SELECT, HAVING and ORDER BY on two invented rows, before anything is charged."""
     columns = []
     for _, item in shape.inner:
         if isinstance(item, int):
@@ -196,7 +196,7 @@ def _check_answer(shape: Shape, kinds: Sequence[ColumnKind]) -> None:
 
 
 def _same(aggregate: Aggregate, bounding: Bounding) -> Aggregate:
-    """Return the aggregate that has the same value: one row per unit and group counts units."""
+    """Return an aggregate with the same value: rows count units if each has one row per group."""
     if aggregate.kind == "units" and bounding.rows_here == 1:
         return Aggregate("rows")
     return aggregate
@@ -234,7 +234,7 @@ def schema_of(facts: TableFacts) -> pa.Schema:
 
 
 def declared_types(facts: TableFacts) -> dict[str, pa.DataType]:
-    """Return the type of each described column; ids may have more digits than 64 bits hold."""
+    """Return the type of each described column; ids may exceed 64 bits."""
     time = pa.timestamp("us", None if facts.time_zone == "UTC" else facts.time_zone)
     found = {
         field.name: time if pa.types.is_timestamp(field.type) else field.type
@@ -247,7 +247,7 @@ def declared_types(facts: TableFacts) -> dict[str, pa.DataType]:
 
 
 def names_of_groups(parsed: Parsed, shape: Shape) -> list[str]:
-    """Return a name per group: the alias in SELECT, or the column's name, or its place."""
+    """Return a name per group: the alias in SELECT, or the column's name, or its position."""
     names = []
     for i, tree in enumerate(shape.groups):
         named = [n.name for n in parsed.query.select.namedExpressions if n.expression == tree]

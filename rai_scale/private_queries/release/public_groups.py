@@ -1,4 +1,4 @@
-"""Declared groups: they are named because they are public, not because they occur in the data."""
+"""Declared groups: they are shown because they are public, not because they occur in the data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def public_groups(
         If the names do not fit, or a value is not of its group's kind.
     """
     if not names:
-        raise ConfigError("groups= declares groups, and the query has no GROUP BY.")
+        raise ConfigError("groups= declares groups, but the query has no GROUP BY.")
     if isinstance(given, pd.DataFrame):
         _check_names(list(map(str, given.columns)), names)
         found = list(given[list(names)].itertuples(index=False, name=None))
@@ -61,7 +61,7 @@ def public_groups(
     )
     unique = list(dict.fromkeys(plain))
     if not unique:
-        raise ConfigError("groups= declares no group.")
+        raise ConfigError("groups= is empty; declare at least one group.")
     return unique
 
 

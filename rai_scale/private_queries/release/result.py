@@ -1,4 +1,4 @@
-"""The release as its reader sees it: one noise, shown as often as asked."""
+"""The result of a release: its noise is drawn once, and it can be shown any number of times."""
 
 from __future__ import annotations
 
@@ -43,13 +43,12 @@ class PrivateRelease(Result):
     columns_info : pandas.DataFrame
         One row per column of the result: ``column``; ``made_of`` (the noisy numbers it is computed
         from, ``group`` or ``constant``); ``epsilon``, ``delta`` and ``rho`` of these numbers
-        together (missing where the budget does not say it: rho of Laplace noise, epsilon of a
-        budget in rho that is not converted);
-        ``mechanism``; and of a column that is one noisy number ``noise_scale``, ``half_width_95``
-        (the exact value of the bounded data is within this distance in 95 of 100 releases) and
-        ``grid``. These three are missing for AVG, VAR, STDDEV and arithmetic, whose noise differs
-        from row to row. ``interval`` says where an interval is to be had: ``half_width_95``,
-        ``per row, see intervals()`` or ``none``.
+        together (missing if the budget does not state it: rho of Laplace noise, epsilon of a budget
+        in rho that is not converted); ``mechanism``; and of a column that is one noisy number
+        ``noise_scale``, ``half_width_95`` (the exact value of the bounded data is within this
+        distance in 95 of 100 releases) and ``grid``. These three are missing for AVG, VAR, STDDEV
+        and arithmetic, whose noise differs from row to row. ``interval`` is where to find an
+        interval: ``half_width_95``, ``per row, see intervals()`` or ``none``.
     """
 
     def __init__(
@@ -74,9 +73,9 @@ class PrivateRelease(Result):
     def intervals(self, alpha: float = _ALPHA, *, shown: bool = False) -> pd.DataFrame:
         """Return a confidence interval for each number, also for AVG, VAR, STDDEV and arithmetic.
 
-        Each interval holds the exact value of the bounded data, on the grid, with probability
-        ``1 - alpha`` at least. It is computed from the released numbers and costs nothing.
-        Averages of a group without values do not exist, and nothing is said of them.
+        Each interval contains the exact value of the bounded data, on the grid, with probability at
+        least ``1 - alpha``. It is computed from the released numbers and costs nothing. An interval
+        of an average does not apply to a group without values.
 
         Parameters
         ----------
@@ -90,8 +89,9 @@ class PrivateRelease(Result):
         pandas.DataFrame
             The groups' columns, then ``<column>_low`` and ``<column>_high`` (float64); one row per
             group that was released, before HAVING, ORDER BY and LIMIT. Missing where
-            an expression has more than ``+ - * /``, rising functions (SQRT, LN, LOG, LOG10, LOG2,
-            EXP, ATAN, DEGREES, CEIL, FLOOR, SIGN, ROUND), ABS, SQUARE and whole POWERs from 1.
+            an expression has more than ``+ - * /``, increasing functions (SQRT, LN, LOG, LOG10,
+            LOG2, EXP, ATAN, DEGREES, CEIL, FLOOR, SIGN, ROUND), ABS, SQUARE and POWER with positive
+            integer exponents.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class PrivateRelease(Result):
         return frame.iloc[self._rows].reset_index(drop=True) if shown else frame
 
     def _numbers(self) -> dict[str, float]:
-        """Return epsilon, delta and rho of the release, as far as it has them, and its rows."""
+        """Return epsilon, delta and rho of the release, if it has them, and its number of rows."""
         cost = spent(self._plan.budgeted.costs)
         known = {measure: amount for measure, amount in cost.items() if amount is not None}
         return {**known, "rows": float(len(self._frame))}
@@ -146,9 +146,9 @@ class PrivateRelease(Result):
         return records(self.columns_info)
 
     def shown(self, limit: int) -> dict[str, Any]:
-        """Return what a page shows of the first rows: values, their intervals, how many are left.
+        """Return the first rows for a page: values, intervals, and the number of further rows.
 
-        ``intervals`` holds a pair or None per cell: pairs where the interval differs by row.
+        ``intervals`` has a pair or None per value: a pair if the interval differs by row.
         """
         table = pa.Table.from_pandas(self._frame.head(limit), preserve_index=False)
         bounds = self.intervals(shown=True).head(limit)
@@ -165,7 +165,7 @@ class PrivateRelease(Result):
         }
 
     def to_html(self) -> str:
-        """Return the release as a self-contained page: values, intervals and what they cost."""
+        """Return the release as a self-contained page: values, intervals and their cost."""
         from rai_scale.reports.private_sql import render_private_sql
 
         cost = spent(self._plan.budgeted.costs)
