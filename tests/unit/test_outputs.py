@@ -116,5 +116,5 @@ def test_a_plan_that_a_person_has_changed_is_kept(tmp_path):
         assert "redact.new.yaml" in str(save_plan(text, str(path)))
     assert path.read_text().startswith("a: 3")
     (tmp_path / "redact.new.yaml").write_text("mine")
-    with pytest.raises(ConfigError, match="Move one of them away"):
+    with pytest.raises(ConfigError, match="Move one of them to another folder"):
         save_plan("a: 6\n", str(path))

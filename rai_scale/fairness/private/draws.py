@@ -19,7 +19,8 @@ def declared_index(declared: DeclaredCells, names: Sequence[str]) -> pd.Index:
     """Return the index of the declared combinations of some of the keys."""
     levels = [declared.levels[declared.keys.index(name)] for name in names]
     if len(names) == 1:
-        return pd.Index(levels[0], name=names[0])
+        index: pd.Index = pd.Index(levels[0], name=names[0])
+        return index
     return pd.MultiIndex.from_product(levels, names=list(names))
 
 

@@ -151,7 +151,8 @@ def frame_of_noisy(
 
 
 def _counts(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    return np.rint(project(values[None, :], groups)[0]).astype(np.int64)
+    counts: np.ndarray = np.rint(project(values[None, :], groups)[0])
+    return counts.astype(np.int64)
 
 
 def _some(cells: Cells) -> Cells:

@@ -69,7 +69,7 @@ def _difference(shares: Shares, number: np.ndarray, tail: float, upper: bool) ->
         each: Any = tail / 2 if upper else tail / (2 * number)
         low, high = (shares.end(each, upper=end) for end in (False, True))
         apart = _greatest(high) - _least(low) if upper else _greatest(low) - _least(high)
-        return np.clip(apart, 0, 1)
+        return _clamped(apart)
     each = tail if upper else tail / np.maximum(number * (number - 1), 1)
     low, high = (shares.end(each, upper=end) for end in (False, True))
     p = shares.estimate
@@ -79,7 +79,7 @@ def _difference(shares: Shares, number: np.ndarray, tail: float, upper: bool) ->
     pairs = p[..., :, None] - p[..., None, :] + (half if upper else -half)
     size = pairs.shape[-1]
     pairs[..., np.arange(size), np.arange(size)] = np.nan
-    return np.clip(_greatest(pairs.reshape(*pairs.shape[:-2], -1)), 0, 1)
+    return _clamped(_greatest(pairs.reshape(*pairs.shape[:-2], -1)))
 
 
 def _ratio(shares: Shares, number: np.ndarray, tail: float, upper: bool) -> np.ndarray:
@@ -90,9 +90,13 @@ def _ratio(shares: Shares, number: np.ndarray, tail: float, upper: bool) -> np.n
         return np.where(under > 0, np.minimum(over / under, 1), 1.0 if upper else 0.0)
 
 
+def _clamped(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(values, 0, 1))
+
+
 def _greatest(values: np.ndarray) -> np.ndarray:
-    return np.fmax.reduce(values, axis=-1)
+    return np.asarray(np.fmax.reduce(values, axis=-1))
 
 
 def _least(values: np.ndarray) -> np.ndarray:
-    return np.fmin.reduce(values, axis=-1)
+    return np.asarray(np.fmin.reduce(values, axis=-1))

@@ -30,7 +30,7 @@ def fill_intervals(found: UsableTables, replicates: Replicates, quantiles: Seque
     cache = found.answers
     by_group, overall = pd.DataFrame(found.by_group), wide(found, found.overall)
     roles = found.noisy.roles
-    tables: dict[str, list] = {"by_group_ci": [], "overall_ci": []}
+    tables: dict[str, list[pd.DataFrame | pd.Series]] = {"by_group_ci": [], "overall_ci": []}
     for quantile in quantiles:
         ends = _ends(found, by_group.to_numpy(float), spreads[0], quantile, roles.groups)
         table = pd.DataFrame(ends, index=by_group.index, columns=by_group.columns)
@@ -64,7 +64,7 @@ def _ends(
     by: Sequence[str],
 ) -> np.ndarray:
     """Return one end of all intervals; a normal one where a metric is not a share of rows."""
-    ends = values + norm.ppf(quantile) * spread
+    ends: np.ndarray = values + norm.ppf(quantile) * spread
     upper = quantile > _HALF
     for i, metric in enumerate(found.measured.metrics):
         shares = shares_of(found.noisy, metric, by)
@@ -95,7 +95,8 @@ def _gap(shares: Shares, kind: str, quantile: float) -> float:
 def _beyond(ends: np.ndarray, values: np.ndarray, quantile: float) -> np.ndarray:
     if quantile == _HALF:
         return ends
-    return np.maximum(ends, values) if quantile > _HALF else np.minimum(ends, values)
+    further = np.maximum if quantile > _HALF else np.minimum
+    return np.asarray(further(ends, values))
 
 
 def level_places(found: UsableTables) -> list[np.ndarray]:

@@ -104,9 +104,10 @@ class Shares:
 
     @property
     def estimate(self) -> np.ndarray:
-        """The shares, cut at 0 and 1."""
+        """The shares, clamped to 0 and 1."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.clip(self.successes / self.trials, 0, 1)
+            shares: np.ndarray = np.clip(self.successes / self.trials, 0, 1)
+        return shares
 
     def end(self, tail: float | np.ndarray, *, upper: bool) -> np.ndarray:
         """Return the end of the one-sided interval that misses with probability ``tail``.
@@ -133,7 +134,8 @@ class Shares:
         with np.errstate(divide="ignore", invalid="ignore"):
             root = np.sqrt(np.maximum(line**2 - 4 * square * rest, 0))
             found = (-line + root if upper else -line - root) / (2 * square)
-        return np.clip(found, 0, 1)
+        ends: np.ndarray = np.clip(found, 0, 1)
+        return ends
 
     def _kurtosis(self, t: np.ndarray) -> np.ndarray:
         each = variance_of(self.noise)
@@ -141,7 +143,8 @@ class Shares:
         noise = each * (self.cells_in * (1 - t) ** 2 + self.cells_out * t**2)
         rows = self.max_rows * np.maximum(self.trials, 0) * t * (1 - t)
         whole = np.maximum(noise + rows, 1e-100)
-        return fourth * (self.cells_in * (1 - t) ** 4 + self.cells_out * t**4) / whole**2
+        sums: np.ndarray = self.cells_in * (1 - t) ** 4 + self.cells_out * t**4
+        return fourth * sums / whole**2
 
 
 def variance_of(noise: Noise) -> float:

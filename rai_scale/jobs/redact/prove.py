@@ -85,7 +85,7 @@ def _cells(table: Any, key: str) -> dict[str, dict[str, Any]]:
 
 def _findings(lake: str, table: str, key: str) -> pd.DataFrame:
     try:
-        frame = read_table(f"{lake}/{FINDINGS_FOLDER}/{table}", "local").df()
+        frame: pd.DataFrame = read_table(f"{lake}/{FINDINGS_FOLDER}/{table}", "local").df()
     except RaiScaleError:
         return pd.DataFrame()
     renamed = frame.rename(columns={key: "key"}) if key in frame else frame.assign(key="")

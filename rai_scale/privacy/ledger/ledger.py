@@ -14,6 +14,7 @@ from rai_scale.privacy.ledger import lifecycle, setup
 from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.problems import LedgerBusyError
 from rai_scale.privacy.ledger.reading import LedgerReader
+from rai_scale.privacy.ledger.request import Request, Step
 from rai_scale.privacy.ledger.reservation import Release, Reservation, check_ipc
 from rai_scale.privacy.ledger.schema import BOOK
 from rai_scale.records.canonical import canonical_json, mask_literals
@@ -149,7 +150,7 @@ class Ledger(LedgerReader):
         LedgerError
             If the chain of events does not verify.
         """
-        request = lifecycle.Request(
+        request = Request(
             scope=scope,
             analyst=analyst,
             dataset=dataset,
@@ -198,10 +199,10 @@ class Ledger(LedgerReader):
         found = reservation if isinstance(reservation, str) else reservation.id
         self._write(lambda step: lifecycle.cancel(step, found))
 
-    def _write(self, work: Callable[[lifecycle.Step], Result]) -> Result:
+    def _write(self, work: Callable[[Step], Result]) -> Result:
         return self._journal.write(
             lambda connection: work(
-                lifecycle.Step(
+                Step(
                     connection,
                     self._journal.chain,
                     self._accounts,

@@ -81,7 +81,8 @@ def _places(public: Mapping[str, pa.Array], exact: pa.Table) -> np.ndarray:
 
 def _codes(found: pa.Array | pa.ChunkedArray, values: pa.Array) -> np.ndarray:
     """Return each value's position among the distinct ``values`` (with null), -1 if absent."""
-    return pc.fill_null(pc.index_in(found, value_set=values), -1).to_numpy().astype(np.int64)
+    codes = pc.fill_null(pc.index_in(found, value_set=values), -1)
+    return np.asarray(codes, dtype=np.int64)
 
 
 def encoded(plan: QueryPlan, noisy: pa.Table) -> tuple[bytes, dict[str, Any]]:
