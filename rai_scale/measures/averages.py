@@ -1,4 +1,4 @@
-"""Metrics that are averages over rows, from moments, where there are too many cells to count."""
+"""Metrics that are averages over rows, from moments, for tables with too many cells to count."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _prediction(y: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
 
 
 def _log(y: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
-    eps = np.finfo(p.dtype).eps  # as scikit-learn clips, by the precision of the scores
+    eps = np.finfo(p.dtype).eps  # scikit-learn clips at the precision of the scores
     p = np.clip(p, eps, 1 - eps).astype(float)
     return [-np.log(np.where(y == 1, p, 1 - p))]
 
@@ -95,7 +95,7 @@ class RowTerms:
         Raises
         ------
         ConfigError
-            If labels or predictions are missing or not what the metrics need.
+            If labels or predictions are missing or invalid for the metrics.
         """
         for name in (self.y_true, self.y_pred):
             if table[name].null_count:
@@ -106,9 +106,9 @@ class RowTerms:
             raise ConfigError("labels and predictions must be finite numbers.")
         if any(function in PROBABILITIES for function in self.functions):
             if not np.isin(y, (0, 1)).all():
-                raise ConfigError(f"column {self.y_true!r} must hold the labels 0 and 1.")
+                raise ConfigError(f"column {self.y_true!r} must have only the labels 0 and 1.")
             if ((p < 0) | (p > 1)).any():
-                raise ConfigError(f"column {self.y_pred!r} must hold probabilities from 0 to 1.")
+                raise ConfigError(f"column {self.y_pred!r} must have probabilities from 0 to 1.")
         floats = given if np.issubdtype(given.dtype, np.floating) else p
         terms = {f: floats if f is skm.log_loss else p for f in self.functions}
         return np.column_stack([t for f in self.functions for t in AVERAGES[f].terms(y, terms[f])])
@@ -133,7 +133,7 @@ class Averages:
     def _one(self, metric: Metric, moments: Moments, part: slice) -> np.ndarray:
         if metric.function is skm.r2_score and moments.count < 2:  # noqa: PLR2004
             return np.array(np.nan)  # as in scikit-learn
-        if metric.function is skm.r2_score:  # the centred moment keeps digits that y**2 loses
+        if metric.function is skm.r2_score:  # the central moment is more precise than y**2
             variance = moments.comoment[part.start + 1, part.start + 1] / moments.weight
             return _r2(moments.mean[part.start], variance)
         return AVERAGES[metric.function].value(moments.mean[part])
@@ -141,8 +141,8 @@ class Averages:
     def resampled(self, moments: Moments, n_boot: int, rng: np.random.Generator) -> np.ndarray:
         """Return (n_boot, metrics) values with normally distributed means.
 
-        The bootstrap distribution of means in a large group; a group of this path has many rows.
-        With weights, the effective number of rows is (sum w)^2 / sum w^2.
+        This approximates the bootstrap distribution of means in large groups, as those measured
+        here. With weights, the effective number of rows is (sum w)^2 / sum w^2.
         """
         covariance = moments.comoment / moments.weight * moments.weight_sq / moments.weight**2
         means = rng.multivariate_normal(moments.mean, covariance, n_boot, method="svd")
@@ -171,12 +171,12 @@ def measure_averages(
 
 
 def is_average(metric: Metric) -> bool:
-    """Whether the metric, without options, can be computed from moments."""
+    """Return whether the metric, without options, can be computed from moments."""
     return not isinstance(metric.function, partial) and metric.function in AVERAGES
 
 
 def averages_table(averages: Averages, by: Sequence[str]) -> pd.DataFrame:
-    """Return the metrics for each combination of the group columns ``by`` (none: one row)."""
+    """Return the metrics for each combination of the columns ``by``; one row if there are none."""
     names = [metric.name for metric in averages.metrics]
     if not by:
         return pd.DataFrame([averages.values(merge_all(averages.moments))], columns=names)

@@ -42,13 +42,13 @@ def disparity_values(
     method: str = "between_groups",
     options: dict[str, Any] | None = None,
 ) -> Any:
-    """Call Fairlearn's disparity functions on cells; one value per control level if there are."""
+    """Call Fairlearn's disparity functions on cells, for each control level if there are any."""
     functions, single = named_functions(metrics, DISPARITIES)
     column = COUNT if weight is None else WEIGHT + weight
     given = {"method": method, **(options or {})}
     taken = _taken(functions, given)
     refuse_empty(cells)
-    cells = cells.select(cells.count > 0)  # a private frame has cells of declared values only
+    cells = cells.select(cells.count > 0)  # a private frame has only cells of declared values
     frame = _two_rows(frame_of(cells, roles, [Metric("", _nothing, weight)]), roles, column)
 
     def values(part: pd.DataFrame) -> pd.Series:
@@ -64,26 +64,27 @@ def disparity_values(
 
 
 def _nothing(y_true: np.ndarray, y_pred: np.ndarray) -> None:
-    """Stand for no metric: only the weight's column is wanted."""
+    """A placeholder metric: only the weight's column is needed."""
 
 
 def _taken(
     functions: Mapping[str, Callable[..., Any]], given: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return the options for each function: those that it knows; each must be known to one."""
+    """Return the options that each function accepts; at least one must accept each option."""
     known = {name: _parameters(function) for name, function in functions.items()}
     for option in given.keys() - {"method"}:
         if not any(option in names for names in known.values()):
             choices = sorted({*set().union(*known.values())} - _ROLES)
             raise ConfigError(
-                f"none of {', '.join(map(repr, functions))} takes {option!r}; their options are "
+                f"none of {', '.join(map(repr, functions))} has the option {option!r}; the options "
+                f"are "
                 f"{', '.join(choices)}.{did_you_mean(option, choices)}"
             )
     refused = [name for name, names in known.items() if "sample_weight" not in names]
     if refused:
         raise ConfigError(
-            f"{', '.join(map(repr, refused))} cannot be computed from counts: without a parameter "
-            "sample_weight, equal rows cannot be given once with their number."
+            f"{', '.join(map(repr, refused))} cannot be computed from counts, because there is no "
+            f"parameter sample_weight for the number of equal rows."
         )
     return {
         name: {key: value for key, value in given.items() if key in names}
@@ -102,7 +103,7 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
 
 
 def _two_rows(frame: pd.DataFrame, roles: Roles, weight: str) -> pd.DataFrame:
-    """Split the cell of a group that has no other: functions that count rows must see two."""
+    """Split a group's only cell in two: some functions require at least two rows."""
     groups = frame.groupby(roles.groups)[COUNT]
     lonely = (groups.transform("size") == 1) & (frame[COUNT] > 1)
     one = frame[lonely]

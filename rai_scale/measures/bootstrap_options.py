@@ -22,17 +22,17 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made: how many replicates, at which confidence, with which seed.
+    """How intervals are computed: number of replicates, confidence, and seed.
 
     Parameters
     ----------
     n_boot : int, optional
-        Number of replicates, 1 or more. None draws none; only ``confidence`` then has an effect,
-        on intervals that come from formulas.
+        Number of replicates, 1 or more. None draws no replicates; then only ``confidence`` has an
+        effect, on intervals that come from formulas.
     confidence : float, optional
         Probability with which each interval covers its value, between 0 and 1; 0.95 by default.
     ci_quantiles : sequence of float, optional
-        In place of ``confidence``: the quantiles of the replicates, as in
+        Instead of ``confidence``: the quantiles of the replicates, as in
         ``fairlearn.metrics.MetricFrame``, each between 0 and 1.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
         Seed of the draws; None draws differently each time.
@@ -59,12 +59,12 @@ class Bootstrap:
         if n_boot is not None and (not integer or n_boot < 1):
             raise ArgumentError(BOOTSTRAP_N_BOOT_INT_GT_ZERO, f"found n_boot={n_boot!r}.")
         if n_boot is None and self.person is not None:
-            raise OptionError("person needs replicates: give n_boot as well.")
+            raise OptionError("person needs replicates: set n_boot too.")
         if quantiles is not None:
             self._check_quantiles(quantiles)
             object.__setattr__(self, "ci_quantiles", tuple(quantiles))
         elif not 0 < self.level < 1:
-            raise OptionError(f"confidence must lie between 0 and 1; found {self.confidence!r}.")
+            raise OptionError(f"confidence must be between 0 and 1; found {self.confidence!r}.")
         generator_of(0 if self.random_state is None else self.random_state)
 
     def _check_quantiles(self, quantiles: Any) -> None:
@@ -92,12 +92,12 @@ class Bootstrap:
 
 
 def symmetric(bootstrap: Bootstrap | None) -> Bootstrap:
-    """Return the options of intervals that have two ends; None draws no replicates.
+    """Return the options of intervals with two ends; None draws no replicates.
 
     Raises
     ------
     ConfigError
-        If quantiles are given, which need not be two.
+        If quantiles are given: their number may differ from two.
     """
     bootstrap = bootstrap or Bootstrap(n_boot=None)
     if bootstrap.ci_quantiles is not None:

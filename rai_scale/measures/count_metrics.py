@@ -1,7 +1,7 @@
-"""Metrics that are arithmetic on counts, for all groups at once.
+"""Metrics that are simple arithmetic on counts, computed for all groups at once.
 
-Each gives the bits that Fairlearn and scikit-learn give on the rows of a group: their sums are of
-integers, which are exact, and the one division (and subtraction) after them is the same.
+Each is bit for bit equal to Fairlearn's and scikit-learn's result on the rows of a group: sums of
+integers are exact, and the one division (and subtraction) after them is the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows per group: true and false positives and negatives; float64, whole."""
+    """Rows per group: true and false positives and negatives; integers as float64."""
 
     tp: np.ndarray
     fp: np.ndarray
@@ -36,7 +36,7 @@ class Confusion:
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Divide; 0.0 where there is nothing, as scikit-learn has it."""
+    """Divide; 0.0 if the denominator is 0, as in scikit-learn."""
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0)
 
 
@@ -72,7 +72,7 @@ FORMULAS: dict[Callable[..., Any], Callable[[Confusion], np.ndarray]] = {
 
 
 def by_counts(cells: Cells, y_true: str, y_pred: str, metrics: Sequence[Metric]) -> list[Metric]:
-    """Return the metrics with a formula: unweighted, without options, on labels 0 and 1."""
+    """Return the metrics with a formula here: unweighted, no options, on labels 0 and 1."""
     if not {y_true, y_pred} <= set(cells.keys):
         return []
     labels = [cells.keys[name] for name in (y_true, y_pred)]
@@ -87,7 +87,7 @@ def by_counts(cells: Cells, y_true: str, y_pred: str, metrics: Sequence[Metric])
 def count_table(
     cells: Cells, y_true: str, y_pred: str, metrics: Sequence[Metric], by: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the metrics of each group of ``by`` that has rows, sorted; of all rows without it."""
+    """Return the metrics of each group of ``by`` with rows, sorted; of all rows without ``by``."""
     if by:
         rows_of = [cells.keys[name].to_numpy() for name in by]
         grouped = pd.Series(cells.count).groupby(rows_of, sort=True)

@@ -31,20 +31,19 @@ MAX_CELLS = 2_000_000
 class CountedMetricFrame(FilledMetricFrame, Result):
     """A :class:`fairlearn.metrics.MetricFrame` whose numbers come from counts.
 
-    Everything that Fairlearn's class offers works as documented there. In addition:
+    It has all attributes and methods of Fairlearn's class, and in addition:
 
     Attributes
     ----------
     counts : pandas.Series of int64
         Rows per group, indexed as ``by_group``; 0 for combinations that do not occur.
     flags : pandas.DataFrame
-        Remarks on groups where a value misleads: the levels, ``metric``, ``flag``, ``rows``. A
-        feature that has one of these names has an underscore after it.
+        Remarks on groups with misleading values: the levels, ``metric``, ``flag``, ``rows``. If a
+        feature has one of these names, an underscore is appended.
     bounds : pandas.DataFrame
-        How far each value of ``by_group`` may be from the exact one; 0.0 unless scores were
-        binned.
+        The largest possible error of each value of ``by_group``; 0.0 unless scores were binned.
     replicates : Replicates or None
-        The bootstrap's values, where replicates were asked for.
+        The values of the bootstrap, if replicates were requested.
     cells : Cells
         The counted cells, from which more can be computed without another pass.
     """
@@ -78,7 +77,7 @@ class CountedMetricFrame(FilledMetricFrame, Result):
         return {name: partial(_table, table, names) for name, table in found.items()}
 
     def _numbers(self) -> dict[str, float]:
-        """Return overall values, and comparisons of groups; with control features the worst."""
+        """Return overall values and comparisons of groups, those of the worst control level."""
         names = [metric.name for metric in self.measured.metrics]
         found = {}
         for kind in ("overall", *COMPARED):
@@ -125,9 +124,9 @@ class CountedMetricFrame(FilledMetricFrame, Result):
 
 
 def _table(values: Any, names: list[str]) -> pd.DataFrame:
-    """Return what Fairlearn shows, be it a number, Series or table, with its levels as columns."""
+    """Return a number, Series or table of Fairlearn's as a table with its levels as columns."""
     if isinstance(values, pd.Series) and values.index.names == [None]:
-        values = values.to_frame().T  # of several metrics, without control features
+        values = values.to_frame().T  # several metrics, without control features
     if isinstance(values, pd.Series):
         values = values.to_frame(values.name if values.name is not None else names[0])
     if not isinstance(values, pd.DataFrame):
@@ -142,9 +141,9 @@ def _table(values: Any, names: list[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class MetricPlan:
-    """What is measured of which columns, checked against the columns that there are.
+    """The validated metrics and columns of a measurement.
 
-    ``single`` is whether one function was asked for, whose values Fairlearn shows without a name.
+    ``single`` is whether a single function was given: then Fairlearn's results have no name.
     """
 
     roles: Roles
@@ -164,7 +163,7 @@ def plan_metrics(
     sample_params: Mapping[str, Any] | None = None,
     per_group: bool = False,
 ) -> MetricPlan:
-    """Check what ``metric_frame`` is asked for; no row is read.
+    """Validate the arguments of ``metric_frame``; no row is read.
 
     Raises
     ------

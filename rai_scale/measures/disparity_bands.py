@@ -1,4 +1,4 @@
-"""Disparities by name, with the simultaneous bounds that gates are judged by."""
+"""Disparities by name, with the simultaneous bounds that gates use."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ COLUMNS = [
 ]
 """The columns of a table of disparities, after those of the control features."""
 MOST_BANDED = 1_000
-"""Groups whose pairs get simultaneous bounds: time and memory grow with their square."""
+"""The most groups whose pairs get simultaneous bounds: time and memory grow with their square."""
 KINDS = ("difference", "ratio", "group_min", "group_max")
 BOUNDED = ("difference", "ratio")
 
 
 def parts_of(name: str) -> tuple[tuple[str, ...], str]:
-    """Return the metrics that a disparity is made of, and which of ``KINDS`` it is.
+    """Return the metrics that a disparity is computed from, and its kind, one of ``KINDS``.
 
     Raises
     ------
     ConfigError
-        If the name is not ``<metric>_<kind>``, nor one of Fairlearn's own.
+        If the name is neither ``<metric>_<kind>`` nor one of Fairlearn's disparities.
     """
     for kind in KINDS:
         base = name.removesuffix(f"_{kind}")
@@ -68,17 +68,17 @@ def disparity_table(
 ) -> pd.DataFrame:
     """Return disparities by name, with bounds where the frame has replicates.
 
-    The values are Fairlearn's, but NaN where a group has rows and no value, such as the true
-    positive rate of a group without positive labels (0.0 in Fairlearn), and where there are not two
-    groups to compare: what was not measured is not known. The bounds come from simultaneous (max-T)
-    bands over the same groups (:mod:`rai_scale.measures.uncertainty.bands`) and hold, per disparity
-    and control level, with probability ``confidence``; for equalized odds both rates' bands hold at
+    The values are Fairlearn's, except that they are NaN if a group has rows but no value, such as
+    the true positive rate of a group without positive labels (0.0 in Fairlearn), or if there are
+    fewer than two groups to compare. The bounds come from simultaneous (max-T) bands over the same
+    groups (:mod:`rai_scale.measures.uncertainty.bands`) and are valid, per disparity and control
+    level, with probability ``confidence``; for equalized odds the bands of both rates are valid at
     once (Bonferroni).
 
     Parameters
     ----------
     mf : CountedMetricFrame
-        With every metric that the disparities are made of.
+        With every metric that the disparities are computed from.
     names : list of str
     confidence : float
     hidden : pandas.Series, optional
@@ -89,7 +89,7 @@ def disparity_table(
     pandas.DataFrame
         One row per control level and name: ``disparity``, ``metrics`` (text), ``value``, ``low``,
         ``high`` (NaN without replicates), ``lowest_group``, ``highest_group`` (of the metric that
-        decides), ``unknown`` (text: why the value is not known; empty where it is).
+        decides), ``unknown`` (text: why the value is not known; empty if it is known).
     """
     source = _GroupValues(mf, hidden)
     rows: list[dict[str, Any]] = []
@@ -141,9 +141,9 @@ class _GroupValues:
         )
         if mf.replicates is not None and self.there.sum() > MOST_BANDED:
             raise ConfigError(
-                f"bounds hold for all pairs of groups at once, and {self.there.sum():,} groups are "
-                f"more than the {MOST_BANDED:,} that are paired. Pass bootstrap=None for values "
-                "without bounds, or put rare values together."
+                f"bounds are for all pairs of groups at once, but {self.there.sum():,} groups are "
+                f"more than the limit of {MOST_BANDED:,}. Pass bootstrap=None for values without "
+                f"bounds, or merge rare values."
             )
         self.shown = np.ones(len(self.values), bool)
         if hidden is not None:
@@ -165,7 +165,7 @@ class _GroupValues:
         return found
 
     def why(self, metric: str, kind: str, chosen: np.ndarray) -> str:
-        """Say why the disparity of one metric over the groups at ``chosen`` is not known."""
+        """Return why the disparity of one metric over the groups at ``chosen`` is not known."""
         groups = int(self.there[chosen].sum())
         if kind in BOUNDED and groups < 2:  # noqa: PLR2004
             return f"{groups} group: nothing to compare" if groups else "no group"
@@ -191,7 +191,7 @@ class _GroupValues:
         return Band(point, found.lower, found.upper)
 
     def ends(self, metric: str, chosen: np.ndarray) -> dict[str, str]:
-        """Name the groups with the least and the greatest value."""
+        """Return the names of the groups with the smallest and the largest value."""
         known = chosen[~self.unknown[metric].to_numpy()[chosen]]
         part = self.values[metric].iloc[known].astype(float).dropna()
         if part.empty:

@@ -23,8 +23,8 @@ from rai_scale.statistics.moments import merge_all
 from rai_scale.upstream.fairlearn import BOOTSTRAP_QUANTILE_ERROR
 
 REPEATED_ROWS = 2_000_000
-"""The most rows of a table on which metrics that take no weight are resampled: a replicate calls
-them on as many rows, on the driver."""
+"""The most rows of a table for which metrics without a weight are resampled: each replicate
+calls them on that many rows, on the driver."""
 
 
 def replicates_of(measured: Measured, asked: Bootstrap, engine: Any, frame: Any) -> Replicates:
@@ -57,7 +57,7 @@ def _refuse_unfit(measured: Measured, asked: Bootstrap) -> None:
     _refuse_no_numbers(measured.result.by_group)
     if asked.person is not None and (measured.averages or measured.bounds is not None):
         raise ConfigError(
-            "resampling by person needs cells that fit max_cells: pass predicted labels, or scores "
+            "resampling by person needs at most max_cells cells: pass predicted labels, or scores "
             "with fewer distinct values."
         )
 
@@ -67,16 +67,16 @@ def _refuse_no_numbers(table: pd.DataFrame) -> None:
         cause = None
         try:
             np.quantile(values.to_numpy(), 0.5)
-        except (TypeError, ValueError) as error:  # as in Fairlearn, on matrices or texts
+        except (TypeError, ValueError) as error:  # as in Fairlearn, for matrices or texts
             cause = error
         if cause is not None or not values.map(np.isscalar).all():
             raise ArgumentError(
-                BOOTSTRAP_QUANTILE_ERROR, f"{name!r} is not a single number: it has no interval."
+                BOOTSTRAP_QUANTILE_ERROR, f"{name!r} is not a single number, so it has no interval."
             ) from cause
 
 
 def _rest(measured: Measured) -> list[Metric]:
-    """Return the metrics that came neither from cells nor from moments, but from rows."""
+    """Return the metrics that were computed from rows, not from cells or moments."""
     known = {m.name for m in measured.counted} | {
         m.name for averages in measured.averages for m in averages.metrics
     }
@@ -88,15 +88,15 @@ def _refuse_unrepeated(measured: Measured, rest: list[Metric]) -> None:
     told_apart = set(measured.cells.keys) >= set(measured.roles.keys(rest))
     if measured.averages or measured.bounds is not None or not told_apart:
         raise ConfigError(
-            f"{name!r} runs on rows, and their values are too many to be resampled from counts. "
-            "Give it a parameter sample_weight, pass values with fewer distinct ones, or a higher "
-            "max_cells."
+            f"{name!r} is computed from rows, which have too many distinct values to be resampled "
+            f"from counts. Add a parameter sample_weight to it, pass columns with fewer distinct "
+            f"values, or raise max_cells."
         )
     if measured.cells.rows > REPEATED_ROWS:
         raise ConfigError(
             f"{name!r} takes no sample_weight, so each replicate would call it on all "
-            f"{measured.cells.rows:,} rows on the driver; at most {REPEATED_ROWS:,} are resampled "
-            "so. Give it a parameter sample_weight, or leave out bootstrap."
+            f"{measured.cells.rows:,} rows on the driver; the limit is {REPEATED_ROWS:,}. Add a "
+            f"parameter sample_weight to it, or omit bootstrap."
         )
 
 
@@ -122,7 +122,7 @@ def _draws(
 
 
 def _with_squares(cells: Cells) -> Cells:
-    """Add squares of weights where a histogram has none: as if equal within a cell."""
+    """Add squares of weights if a histogram has none, as if weights were equal within a cell."""
     squares = {
         f"{name}*{name}": values**2 / np.maximum(cells.count, 1)
         for name, values in cells.sums.items()

@@ -1,4 +1,4 @@
-"""Groups whose values mislead: those where a metric is undefined, and small groups."""
+"""Groups with misleading values: undefined metrics, and small groups."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_flags(
 ) -> pd.DataFrame:
     """Return one row per remark: the group's levels, ``metric``, ``flag`` and ``rows``.
 
-    ``metric`` is ``"*"`` where a remark holds for all of them.
+    ``metric`` is ``"*"`` if a remark applies to all metrics.
     """
     rows = counts.to_numpy()
     some = rows > 0
@@ -46,7 +46,7 @@ def find_flags(
     ]
     for metric, lacking in zip(metrics, _lacking(cells, roles, metrics, counts), strict=True):
         parts += [
-            (some & without, metric.name, f"{text}: the value says nothing")
+            (some & without, metric.name, f"{text}: the value has no meaning")
             for text, without in lacking.items()
         ]
     places = [np.flatnonzero(where) for where, _, _ in parts]
@@ -64,7 +64,7 @@ def find_flags(
 def unknown_values(
     cells: Cells, roles: Roles, metrics: Sequence[Metric], counts: pd.Series, by_group: pd.DataFrame
 ) -> pd.DataFrame:
-    """Say which values of groups with rows are not known: NaN, or a rate without a denominator.
+    """Return which values of groups with rows are not known: NaN, or a rate without a denominator.
 
     Fairlearn gives 0.0 for such a rate. Indexed and named as ``by_group``; bool.
     """
@@ -78,7 +78,7 @@ def unknown_values(
 
 
 def positive_label(metric: Metric) -> Any:
-    """Return the label that the metric is about: its ``pos_label``, bound by partial, or 1."""
+    """Return the positive label of a metric: its ``pos_label``, bound by partial, or 1."""
     function = metric.function
     while isinstance(function, partial):
         if function.keywords.get("pos_label") is not None:
@@ -90,14 +90,14 @@ def positive_label(metric: Metric) -> Any:
 def _lacking(
     cells: Cells, roles: Roles, metrics: Sequence[Metric], counts: pd.Series
 ) -> list[dict[str, np.ndarray]]:
-    """Return, per metric, what it needs and which groups have no such row (of any weight)."""
+    """Return, per metric, the rows that it needs and which groups have none (of any weight)."""
     keys = cells.keys[roles.groups]
     several = len(roles.groups) > 1
     index = pd.MultiIndex.from_frame(keys) if several else pd.Index(keys.iloc[:, 0].to_numpy())
     place = _places(index, counts.index)
     found = []
     for metric in metrics:
-        # averages that came from moments have no sums of weights per cell
+        # averages from moments have no sums of weights per cell
         mass = cells.sums.get(metric.weight or "", cells.count)
         lacking = {}
         for needing, column, positive, text in _NEEDS:
@@ -114,7 +114,7 @@ def _lacking(
 def _places(index: pd.Index, groups: pd.Index) -> np.ndarray:
     try:
         return groups.get_indexer(index)
-    except pd.errors.InvalidIndexError:  # intervals that overlap are looked up by equality
+    except pd.errors.InvalidIndexError:  # overlapping intervals are looked up by equality
         known = {key: number for number, key in enumerate(groups)}
         return np.array([known[key] for key in index])
 
@@ -127,7 +127,7 @@ _NEEDS: tuple[tuple[tuple[Any, ...], str, bool, str], ...] = (
 
 
 def _chosen(cells: Cells, column: str, label: Any, positive: bool) -> np.ndarray | None:
-    """Return the cells whose label is the positive one (or not); None where labels are not two."""
+    """Return the cells whose label is positive (or not); None unless there are two labels."""
     labels = cells.keys[column].to_numpy() if column in cells.keys else np.zeros(0)
     if not len(labels) or isinstance(labels[0], np.ndarray):
         return None

@@ -1,4 +1,4 @@
-"""Metrics from cells: Fairlearn computes, on a few cells with their numbers as weights."""
+"""Metrics from cells: Fairlearn's functions run on a few cells, with their counts as weights."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from rai_scale.upstream.fairlearn import DUPLICATE_FEATURE_NAME, DisaggregatedRe
 COUNT = "\0count"
 ROLE = "\0role "
 WEIGHT = "\0weight "
-"""Prefixes that no column of a table has, so that groups may be called anything."""
+"""Prefixes that no column of a table has, so that groups may have any name."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns of a table play which part."""
+    """The roles of a table's columns."""
 
     y_true: str
     y_pred: str
@@ -44,7 +44,7 @@ class Roles:
 
 
 def check_roles(roles: Roles, asked: Sequence[str], found: Sequence[str]) -> None:
-    """Raise if columns ``asked`` for are not found, or groups are none or named twice."""
+    """Raise if columns of ``asked`` do not exist, or the groups are empty or repeated."""
     check_columns(asked, found)
     if not roles.sensitive:
         raise ConfigError("sensitive_features is empty; name at least one column.")
@@ -52,13 +52,13 @@ def check_roles(roles: Roles, asked: Sequence[str], found: Sequence[str]) -> Non
     if double:
         name = min(double)
         raise ArgumentError(
-            DUPLICATE_FEATURE_NAME.format(name), f"{name!r} is named twice among the groups."
+            DUPLICATE_FEATURE_NAME.format(name), f"{name!r} occurs twice among the groups."
         )
 
 
 @dataclass(frozen=True)
 class CellMetric:
-    """A metric as Fairlearn calls it on the rows of a group, here on its cells."""
+    """A metric that Fairlearn calls with a group's cells instead of its rows."""
 
     metric: Metric
     y_true: str
@@ -76,7 +76,7 @@ class CellMetric:
             return self._call({name: np.repeat(v, count, axis=0) for name, v in values.items()})
         weight = count if metric.weight is None else frame[WEIGHT + metric.weight].to_numpy()
         if len(count) == 1 and count[0] > 1:
-            # a function that counts its rows (R2 needs two) must see more than one
+            # functions that count rows (R2 needs two) need more than one
             values = {name: np.repeat(v, 2, axis=0) for name, v in values.items()}
             weight = _in_two(weight[0])
         return self._call({**values, "sample_weight": weight})
@@ -106,7 +106,7 @@ def frame_of(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> pd.DataFr
 
 
 def refuse_empty(cells: Cells) -> None:
-    """Raise if there is not a single row."""
+    """Raise if there are no rows."""
     if not len(cells.count):
         raise ArgumentError("the table has no rows", "there is nothing to measure.")
 
@@ -114,7 +114,7 @@ def refuse_empty(cells: Cells) -> None:
 def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> DisaggregatedResult:
     """Compute all metrics overall and by group, as Fairlearn groups.
 
-    Those that are arithmetic on counts are computed for all groups at once; the others are called
+    Metrics that are arithmetic on counts are computed for all groups at once; others are called
     once per group.
     """
     refuse_empty(cells)
@@ -136,7 +136,7 @@ def disaggregate(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> Disag
 
 
 def _of_numbers(table: pd.DataFrame) -> bool:
-    """Whether all values are numbers; with matrices Fairlearn keeps objects, column by column."""
+    """Return whether all values are numbers; with matrices, Fairlearn keeps object columns."""
     return all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes)
 
 
@@ -150,7 +150,7 @@ def _called(cells: Cells, roles: Roles, metrics: Sequence[Metric]) -> Disaggrega
 
 
 def _product(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table over all combinations of several features, as Fairlearn has it."""
+    """Return the table over all combinations of several features, as in Fairlearn."""
     if table.index.nlevels == 1:
         return table
     count = table.index.nlevels
@@ -159,7 +159,7 @@ def _product(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_one_type(table: Any) -> Any:
-    """Return the columns in their common type, as rows that are Series have them in Fairlearn."""
+    """Return the columns in their common type, as in Fairlearn, where each row is a Series."""
     types = list(set(table.dtypes)) if isinstance(table, pd.DataFrame) else [table.dtype]
     if len(types) == 1:
         return table

@@ -19,7 +19,7 @@ OWN_COLUMNS = frozenset(
 
 
 def column_of(feature: str) -> str:
-    """Return the column of a feature in tables that have columns of their own: ``group_``."""
+    """Return the column of a feature in tables with further columns: prefixed by ``group_``."""
     return f"{feature}_" if feature in OWN_COLUMNS else feature
 
 

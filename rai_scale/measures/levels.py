@@ -1,4 +1,4 @@
-"""Groups that are intervals or periods: counted as text, and named as Fairlearn names them."""
+"""Groups that are intervals or periods: counted as text, and named as in Fairlearn."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Makers = Mapping[str, Callable[[str], Any]]
 
 
 def makers_of(frame: Any, roles: Roles) -> Makers:
-    """Return what makes the values of those features that are counted as text."""
+    """Return the functions that restore the values of features that are counted as text."""
     found = {name: level_maker(frame, name) for name in roles.groups}
     return {name: make for name, make in found.items() if make is not None}
 
 
 def named(keys: pd.DataFrame, makers: Makers) -> pd.DataFrame:
-    """Return keys with the values that their texts stand for."""
+    """Return keys with the original values instead of texts."""
     columns = {}
     for name, make in makers.items():
         values = {text: make(text) for text in keys[name].unique()}
@@ -33,5 +33,5 @@ def named(keys: pd.DataFrame, makers: Makers) -> pd.DataFrame:
 
 
 def named_cells(cells: Cells, makers: Makers) -> Cells:
-    """Return cells with the values that their texts stand for."""
+    """Return cells with the original values instead of texts."""
     return replace(cells, keys=named(cells.keys, makers)) if makers else cells

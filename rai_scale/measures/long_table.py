@@ -21,7 +21,7 @@ LOWER_IS_BETTER = (
     *(skm.brier_score_loss, skm.mean_absolute_error, skm.mean_squared_error),
     *(skm.root_mean_squared_error,),
 )
-"""Metrics whose best group is the one with the least value."""
+"""Metrics for which a smaller value is better."""
 
 
 def control_names(mf: CountedMetricFrame) -> list[str]:
@@ -41,8 +41,8 @@ def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The group's columns, ``group`` (its sensitive levels as text), ``metric``, ``value``,
-        ``rows`` (int64), ``successes`` and ``trials`` (float64; NaN where the metric is no share
-        of rows) and ``flags`` (text). Metrics that are not single numbers are left out.
+        ``rows`` (int64), ``successes`` and ``trials`` (float64; NaN unless the metric is a share of
+        rows) and ``flags`` (text). Metrics that are not single numbers are left out.
     """
     names = group_names(mf)
     values = pd.DataFrame(mf.by_group)
@@ -73,7 +73,7 @@ def long_table(mf: CountedMetricFrame) -> pd.DataFrame:
 
 
 def strata(table: pd.DataFrame, control: list[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """Split a long table by control level and metric; without control features by metric."""
+    """Split a long table by control level and metric; without control features, by metric."""
     return [(key, part) for key, part in table.groupby([*control, "metric"], sort=False)]
 
 

@@ -1,4 +1,4 @@
-"""How the metrics of a table are measured: cells, and what to do where there are too many."""
+"""How the metrics of a table are measured: from cells, or otherwise if there are too many."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rai_scale.upstream.fairlearn import DisaggregatedResult
 
 @dataclass(frozen=True)
 class Measured:
-    """What was counted and computed, before Fairlearn's methods are laid over it.
+    """The counts and metrics behind a frame with Fairlearn's methods.
 
     ``counted`` are the metrics that came from ``cells``; those of ``averages`` came from moments.
     """
@@ -41,9 +41,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many cells may come to the driver, and whether scores are binned at once.
+    """How many cells may be brought to the driver, and whether scores are always binned.
 
-    Where rows are to be ``resampled``, cells tell apart what metrics of rows read as well.
+    If rows are to be ``resampled``, cells also distinguish the columns that metrics of rows read.
     """
 
     max_cells: int
@@ -54,7 +54,7 @@ class Limits:
 def measure(
     engine: Any, frame: Any, roles: Roles, metrics: list[Metric], limits: Limits
 ) -> Measured:
-    """Measure all metrics; those that cannot be counted run on all rows of a group."""
+    """Measure all metrics; those that cannot be computed from counts run on a group's rows."""
     return named_measures(_measure(engine, frame, roles, metrics, limits), frame)
 
 
@@ -102,7 +102,7 @@ def _count(  # noqa: PLR0917 - what to count, and on what
     also: list[Metric],
     limit: int,
 ) -> Cells:
-    """Count cells; they tell apart what ``also`` reads, if that keeps them few enough."""
+    """Count cells; they also distinguish the columns ``also``, unless there are too many cells."""
     weights = list(dict.fromkeys(m.weight for m in metrics if m.weight is not None))
 
     def counted(keys: list[str]) -> Cells:
@@ -118,7 +118,7 @@ def _count(  # noqa: PLR0917 - what to count, and on what
 def _refuse_labels(metrics: Sequence[Metric], error: TooManyGroupsError | None) -> None:
     names = [m.name for m in metrics if not (m.function in RANKS or is_average(m))]
     if names:
-        why = "bins were asked for" if error is None else f"found {error}"
+        why = "bins were requested" if error is None else f"found {error}"
         raise ConfigError(
             f"{', '.join(map(repr, names))} cannot be computed from binned scores, and {why} "
             "Pass predicted labels to such metrics (or a higher max_cells); from scores come "
@@ -130,7 +130,7 @@ def _refuse_labels(metrics: Sequence[Metric], error: TooManyGroupsError | None) 
 def _measure_scores(
     engine: Any, frame: Any, roles: Roles, metrics: list[Metric], bins: int
 ) -> Measured:
-    """Measure metrics of scores that are too many to be counted one by one."""
+    """Measure metrics of scores with too many distinct values to be counted one by one."""
     ranks = [m for m in metrics if m.function in RANKS]
     averages = [m for m in metrics if m.function not in RANKS]
     parts, moments, bounds = [], [], []
@@ -195,7 +195,7 @@ def _from_averages(averages: Averages, roles: Roles) -> DisaggregatedResult:
 def _combined(
     metrics: Sequence[Metric], roles: Roles, parts: Sequence[DisaggregatedResult]
 ) -> DisaggregatedResult:
-    """Lay parts side by side, in the order of the metrics, over the full product of groups."""
+    """Join the parts, in the order of the metrics, over all combinations of groups."""
     names = [metric.name for metric in metrics]
     by_group = pd.concat([part.by_group for part in parts], axis=1)
     overall = pd.concat([part.overall for part in parts], axis=1 if roles.control else 0)
@@ -212,7 +212,7 @@ def _product(table: Any, names: Sequence[str]) -> Any:
 
 
 def named_measures(measured: Measured, frame: Any) -> Measured:
-    """Return what was measured with the values that its groups' texts stand for, in order."""
+    """Return the measurement with the original values of groups instead of texts, in order."""
     makers = makers_of(frame, measured.roles)
     if not makers:
         return measured

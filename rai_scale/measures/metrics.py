@@ -1,4 +1,4 @@
-"""Which metrics can be asked for, by function or by name, and what each needs."""
+"""The metrics that can be requested, by function or by name, and what each needs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DISPARITIES: dict[str, Callable[..., Any]] = {
 """Fairlearn's single numbers over all groups, by name; they take ``sensitive_features``."""
 
 RANKS = (skm.roc_auc_score, skm.average_precision_score)
-"""Metrics that depend on the order of scores only."""
+"""Metrics that depend only on the order of scores."""
 
 Metrics = Callable[..., Any] | str | Iterable[str] | Mapping[str, Callable[..., Any] | str]
 
@@ -62,19 +62,19 @@ class Metric:
 
     @property
     def takes_weight(self) -> bool:
-        """Whether equal rows can be given once with their number."""
+        """Whether equal rows can be passed once, with their number as weight."""
         return base_function(self.function) is fm.count or _takes(self.function, "sample_weight")
 
 
 def base_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a chain of ``functools.partial`` is about."""
+    """Return the function inside of a chain of ``functools.partial``."""
     while isinstance(function, partial):
         function = function.func
     return function
 
 
 def function_named(name: str, choices: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """Return the function of this name, or raise with the nearest name."""
+    """Return the function of this name, or raise an error that suggests the nearest name."""
     if name not in choices:
         raise ConfigError(
             f"unknown metric {name!r}; choose from {', '.join(sorted(choices))}."
@@ -106,7 +106,7 @@ def named_functions(
 
 
 def _name_of(function: Callable[..., Any]) -> str:
-    """Return the name that Fairlearn gives a single function; it warns of one without a name."""
+    """Return the name that Fairlearn gives a single function; warn if it has none."""
     name = getattr(function, "__name__", None)
     if name is None:
         warnings.warn(
@@ -131,7 +131,7 @@ def resolve_metrics(
     Raises
     ------
     ConfigError
-        If a name is unknown, or sample parameters are given for a metric that is not there.
+        If a name is unknown, or sample parameters are given for a metric that was not requested.
     """
     functions, single = named_functions(metrics, METRICS)
     params = _by_metric(functions, single, sample_params)
@@ -170,8 +170,8 @@ def _by_metric(
 def _refuse_params() -> NoReturn:
     raise ArgumentError(
         SAMPLE_PARAMS_NOT_DICT,
-        "sample_params is a dict of parameter names to columns; with several metrics, one such "
-        "dict per metric.",
+        "sample_params must be a dict of parameter names to columns; with several metrics, one "
+        "such dict per metric.",
     )
 
 
@@ -191,7 +191,7 @@ SAFE_MESSAGES = (
     "Unrecognised comparison method",
     "agg must be",
 )
-"""How those messages of Fairlearn and scikit-learn begin that hold no value of the data."""
+"""First words of the messages of Fairlearn and scikit-learn that contain no value of the data."""
 
 
 class MetricError(ConfigError, ValueError):
@@ -199,9 +199,9 @@ class MetricError(ConfigError, ValueError):
 
 
 def call_metric(name: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Call a metric; a library's message that may quote a value of the data is withheld.
+    """Call a metric; a library's message that may quote a value of the data is replaced.
 
-    Errors of the caller's own functions are theirs, and pass unchanged.
+    Errors of the caller's own functions are not changed.
 
     Raises
     ------
@@ -216,14 +216,14 @@ def call_metric(name: str, function: Callable[..., Any], *args: Any, **options: 
             raise
     raise MetricError(
         f"metric {name!r} cannot be computed from these labels and predictions. The library's "
-        "message is withheld because it may quote a value. Check that it takes such labels, that "
-        "scores lie in its range, and that each group has the labels it needs (log_loss: pass "
+        "message is withheld because it may quote a value. Check that it accepts these labels, "
+        "that scores are in its range, and that each group has the labels it needs (log_loss: pass "
         "labels=[0, 1] by functools.partial)."
     )
 
 
 def is_safe(error: ValueError) -> bool:
-    """Whether the message of an error is known to hold no value of the data."""
+    """Return whether the message of an error is known to contain no value of the data."""
     return isinstance(error, ConfigError) or str(error).startswith(SAFE_MESSAGES)
 
 
@@ -237,12 +237,12 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def refuse_uncounted(metrics: Iterable[Metric]) -> None:
-    """Raise if a metric cannot be computed from counts of equal rows."""
+    """Raise if a metric cannot be computed from counts."""
     names = [metric.name for metric in metrics if not metric.takes_weight]
     if names:
         raise ConfigError(
-            f"{', '.join(map(repr, names))} cannot be computed from counts: without a parameter "
-            "sample_weight, equal rows cannot be given once with their number. Add sample_weight "
-            "to the function, or pass per_group=True to run it on all rows of a group at once, "
-            "one group per worker."
+            f"{', '.join(map(repr, names))} cannot be computed from counts, because there is no "
+            f"parameter sample_weight for the number of equal rows. Add sample_weight to the "
+            f"function, or pass per_group=True to run it on all rows of a group at once, one group "
+            f"per worker."
         )

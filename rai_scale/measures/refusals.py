@@ -1,4 +1,4 @@
-"""Arguments that Fairlearn refuses too: errors of this package that read as Fairlearn's do."""
+"""Errors for arguments that Fairlearn refuses too, with Fairlearn's messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from rai_scale.errors import ConfigError
 class ArgumentError(ConfigError, ValueError):
     """An argument that ``fairlearn.metrics.MetricFrame`` refuses with a ``ValueError`` as well.
 
-    Code that handles Fairlearn's error handles this one: it is a ``ValueError``, and ``args[0]`` is
-    Fairlearn's sentence. The text goes on with what was found and what to do.
+    Code that handles Fairlearn's error also handles this one: it is a ``ValueError``, and
+    ``args[0]`` is Fairlearn's message. The text continues with what was found and what to do.
 
     Parameters
     ----------
     sentence : str
-        Fairlearn's message, of the installed version where it is a constant there.
+        Fairlearn's message; from the installed version if it is a constant there.
     detail : str
         What was found and what to do, without a value of the data.
     """

@@ -1,4 +1,4 @@
-"""Metrics that need the rows themselves: all rows of a group at once, one group per worker call."""
+"""Metrics that need rows: all rows of a group at once, one group per call on a worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RowMetrics:
     outputs: pa.Schema
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Call each metric once; both ends of the pickle are this program."""
+        """Call each metric once; this program writes and reads the pickle."""
         values = {metric.name: self._value(metric, table) for metric in self.metrics}
         payload = pa.array([cloudpickle.dumps(values)], pa.binary())
         keys = [table[key].slice(0, 1) for key in self.keys]
@@ -44,7 +44,7 @@ class RowMetrics:
 
 @dataclass(frozen=True)
 class OneKey:
-    """Table function: the same key for every row, so that all come together."""
+    """Table function: the same key for every row, so that all rows form one group."""
 
     cheap = True
 
@@ -61,7 +61,7 @@ def _values(table: pa.Table, column: str) -> np.ndarray:
 def measure_rows(
     engine: Any, frame: Any, roles: Roles, metrics: Sequence[Metric]
 ) -> DisaggregatedResult:
-    """Compute metrics by group and overall from rows; the whole table meets in one worker."""
+    """Compute metrics by group and overall from rows; one worker gets the whole table."""
     by_group = _by(engine, frame, roles, metrics, roles.groups)
     if roles.control:
         return DisaggregatedResult(_by(engine, frame, roles, metrics, roles.control), by_group)

@@ -208,5 +208,5 @@ def _misleading(report: Record) -> list[dict[str, str]]:
         {"group": row["group"], "metric": row["metric"], "flag": flag}
         for row in report["by_group"]
         for flag in (row.get("flags") or "").split("; ")
-        if flag.endswith("says nothing")
+        if flag.endswith("has no meaning")
     ]

@@ -249,7 +249,7 @@ def test_sample_parameters_of_a_metric():
 
 def test_a_metric_that_takes_no_weight_is_refused():
     frame = people(50)
-    with pytest.raises(ConfigError, match="takes no sample_weight"):
+    with pytest.raises(ConfigError, match="has no parameter sample_weight"):
         replicates(frame, {"m": lambda y_true, y_pred: 0.0}, ["group"])
     assert replicates(frame, {"m": partial(flm.count)}, ["group"]).overall.sum() == 50 * 200
 

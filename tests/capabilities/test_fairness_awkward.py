@@ -313,7 +313,7 @@ def test_refusals_hold_no_group():
             lambda d: rai_scale.metric_frame(
                 d, metrics=["count"], bootstrap=Bootstrap(3, confidence=95), **ASKED
             ),
-            "confidence must lie between",
+            "confidence must be between",
         ),
         (
             lambda d: rai_scale.fairness.reweighing(d, y_true="y", sensitive_features="g").apply(

@@ -74,10 +74,12 @@ def test_gates_over_what_is_known_hold():
 
 
 def test_fairlearns_numbers_stay_in_frames():
-    """``metric_frame`` keeps Fairlearn's 0.0, and its flags say that it says nothing."""
+    """``metric_frame`` keeps Fairlearn's 0.0, and its flags state that it has no meaning."""
     found = rai_scale.metric_frame(ROWS, metrics="true_positive_rate", **KW)
     assert found.by_group["b"] == 0.0
-    assert found.flags["flag"].tolist() == ["no row with a positive label: the value says nothing"]
+    assert found.flags["flag"].tolist() == [
+        "no row with a positive label: the value has no meaning"
+    ]
 
 
 def test_no_change_of_what_is_not_known():

@@ -113,7 +113,7 @@ def test_a_zcdp_scope_counts_rho(clock):
     assert ledger.remaining("people") == {"rho": Decimal("0.12"), "delta": Decimal("9e-7")}
     with pytest.raises(BudgetExceededError, match="requested rho 0.13"):
         ledger.reserve("people", "ann", "d", [Cost("n", rho="0.13")])
-    with pytest.raises(ConfigError, match="given in rho"):
+    with pytest.raises(ConfigError, match="needs rho and delta"):
         ledger.create_scope("others", accounting="zcdp", epsilon=1)
 
 

@@ -151,7 +151,7 @@ def test_rows_of_all_groups_on_engine(engine_case):
     ("options", "words"),
     [
         ({"metrics": ["accuracy_score"], "max_cells": 50}, "'accuracy_score' cannot be computed"),
-        ({"metrics": ["accuracy_score", "roc_auc_score"], "bins": 10}, "bins were asked for"),
+        ({"metrics": ["accuracy_score", "roc_auc_score"], "bins": 10}, "bins were requested"),
         ({"metrics": {"f": largest_gap}}, "per_group=True"),
         ({"metrics": {"l": lambda y, p: 0}}, "'l' cannot be computed from counts"),
     ],

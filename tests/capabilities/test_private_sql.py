@@ -477,7 +477,7 @@ def test_histograms_show_every_bin():
         privacy=Privacy(epsilon=LOUD, ledger="none"),
     )
     assert release.to_pandas().to_dict("list") == {"category": ["b", "z"], "n": [200, 0]}
-    with pytest.raises(ConfigError, match="rising"):
+    with pytest.raises(ConfigError, match="ascending"):
         private_histogram(
             TABLE,
             "S.people",

@@ -175,7 +175,7 @@ def test_unknown_method_is_fairlearns_error():
         ({"metrics": "selection_rate"}, ConfigError, "Did you mean"),
         ({"y_pred": "guesss"}, MissingColumnError, "Did you mean 'guess'"),
         ({"sensitive_features": []}, ConfigError, "sensitive_features is empty"),
-        ({"sensitive_features": ["g", "g"]}, ConfigError, "named twice"),
+        ({"sensitive_features": ["g", "g"]}, ConfigError, "occurs twice"),
         ({"aggregate": "mean"}, ConfigError, "aggregate"),
     ],
 )

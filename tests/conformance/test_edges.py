@@ -16,9 +16,9 @@ from rai_scale.fairness import metric_frame
 from tests.conformance.answers import Question, assert_same, columns_for, outcome
 from tests.conformance.tables import cut, people
 
-NO_POSITIVE = "no row with a positive label: the value says nothing"
-NO_NEGATIVE = "no row with a negative label: the value says nothing"
-NO_SELECTED = "no row with a positive prediction: the value says nothing"
+NO_POSITIVE = "no row with a positive label: the value has no meaning"
+NO_NEGATIVE = "no row with a negative label: the value has no meaning"
+NO_SELECTED = "no row with a positive prediction: the value has no meaning"
 
 
 def one_group(y: list, p: list) -> pa.Table:
@@ -89,7 +89,7 @@ def flags_of(metrics: dict, case: str) -> list[tuple[str, str]]:
     ],
 )
 def test_flag(function, case, flag):
-    """A value that says nothing is kept as Fairlearn's, with a flag beside it."""
+    """A value without meaning is kept as Fairlearn's, with a flag beside it."""
     assert flags_of({"m": function}, case) == [("m", flag)]
 
 
@@ -193,9 +193,9 @@ def test_filled_values_make_a_group():
         ({"control_features": "sized"}, MissingColumnError, "Did you mean 'size'"),
         ({"sample_weight": "weigth"}, MissingColumnError, "Did you mean 'weight'"),
         ({"sensitive_features": []}, ConfigError, "sensitive_features is empty"),
-        ({"sensitive_features": ["g", "g"]}, ConfigError, "'g' is named twice"),
-        ({"control_features": ["d", "d"]}, ConfigError, "'d' is named twice"),
-        ({"control_features": "g"}, ConfigError, "'g' is named twice"),
+        ({"sensitive_features": ["g", "g"]}, ConfigError, "'g' occurs twice"),
+        ({"control_features": ["d", "d"]}, ConfigError, "'d' occurs twice"),
+        ({"control_features": "g"}, ConfigError, "'g' occurs twice"),
         ({"sample_params": ["weight"]}, ConfigError, "sample_params is a dict"),
         ({"sample_params": {"m": {"sample_weight": "weight"}}}, ConfigError, "'m'"),
     ],

@@ -160,8 +160,8 @@ def test_intervals_of_a_function_alone():
 @pytest.mark.parametrize(
     ("limits", "rows", "words"),
     [
-        ({"max_cells": 30}, 1000, "too many to be resampled"),
-        ({"bins": 20}, 1000, "too many to be resampled"),
+        ({"max_cells": 30}, 1000, "too many distinct values"),
+        ({"bins": 20}, 1000, "too many distinct values"),
         ({}, 159, "160 rows on the driver; at most 159"),
     ],
 )

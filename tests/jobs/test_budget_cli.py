@@ -105,7 +105,7 @@ WRONG = {
     "no such variable": (["show", "--ledger", "env:NO_SUCH_LEDGER"], "variable is not set"),
     "no file there": (["show", "--ledger", "sqlite:////nowhere/l.db"], "no ledger at /nowhere"),
     "an object store": (["show", "--ledger", "s3://bucket/l.db"], "object store"),
-    "no amount": (["create-scope", "x", "--ledger", "BOOK"], "given in epsilon and delta"),
+    "no amount": (["create-scope", "x", "--ledger", "BOOK"], "needs epsilon and delta"),
     "another cap": (
         ["create-scope", "patients", "--epsilon", "99", "--ledger", "BOOK"],
         "these never change",

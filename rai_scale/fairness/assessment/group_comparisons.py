@@ -65,7 +65,7 @@ def reference_table(
         If the reference is not a group.
     """
     if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must lie between 0 and 1; found {confidence!r}.")
+        raise ConfigError(f"confidence must be between 0 and 1; found {confidence!r}.")
     name = _reference_name(mf, reference)
     pairs = []
     for _, part in strata(long_table(mf), control_names(mf)):

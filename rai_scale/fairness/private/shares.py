@@ -143,8 +143,8 @@ class Shares:
         noise = each * (self.cells_in * (1 - t) ** 2 + self.cells_out * t**2)
         rows = self.max_rows * np.maximum(self.trials, 0) * t * (1 - t)
         whole = np.maximum(noise + rows, 1e-100)
-        sums: np.ndarray = self.cells_in * (1 - t) ** 4 + self.cells_out * t**4
-        return fourth * sums / whole**2
+        parts = self.cells_in * (1 - t) ** 4 + self.cells_out * t**4
+        return np.asarray(fourth * parts / whole**2)
 
 
 def variance_of(noise: Noise) -> float:

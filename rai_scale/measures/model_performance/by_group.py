@@ -32,8 +32,8 @@ class Performance(Result):
     by_group, overall : DataFrame
         ``model``, the group columns (by_group), ``rows`` and, for a classification, ``positives``,
         ``auc``, ``auc_bound``, ``average_precision``, ``average_precision_bound``: the metric of
-        the rows is certainly within the bound, which is 0 unless scores were binned. For a
-        regression ``mse``, ``rmse``, ``mae`` and ``r2``.
+        the rows is always within the bound, which is 0 unless scores were binned. For a regression
+        ``mse``, ``rmse``, ``mae`` and ``r2``.
     groups : DataFrame
         One row per group, sorted.
     counted : dict of str to ScoreCells or Residuals
@@ -73,14 +73,14 @@ class Performance(Result):
         Parameters
         ----------
         model : str, optional
-            A score column; may be left out where there is one.
+            A score column; optional if there is only one.
         group : value or tuple of values, optional
             One of ``groups``; by default all rows.
         """
         return roc_points(*self._cells(model, group, "roc"))
 
     def precision_recall(self, model: str | None = None, group: Any = None) -> pd.DataFrame:
-        """Return ``precision``, ``recall`` and ``threshold``; parameters as of :meth:`roc`."""
+        """Return ``precision``, ``recall`` and ``threshold``; parameters as for :meth:`roc`."""
         return pr_points(*self._cells(model, group, "pr"))
 
     def explanation(
@@ -91,10 +91,10 @@ class Performance(Result):
         Parameters
         ----------
         kind : {"roc", "pr", "regression"}
-            By default the first that fits the task. Row-wise ``scores`` and ``residuals`` are
-            left out: no row comes to the driver.
+            By default the first that fits the task. ``scores`` and ``residuals`` of single rows are
+            omitted: no row is brought to the driver.
         model, group
-            As of :meth:`roc`.
+            As for :meth:`roc`.
         """
         kind = kind or KINDS[self.task][0]
         self._check_kind(kind)
@@ -145,7 +145,7 @@ class Performance(Result):
     def _check_kind(self, kind: str) -> None:
         if kind not in KINDS[self.task]:
             raise ConfigError(
-                f"a {self.task} has no {kind!r}; it has {', '.join(KINDS[self.task])}."
+                f"a {self.task} has no curve {kind!r}; choose one of {', '.join(KINDS[self.task])}."
             )
 
     def _model(self, model: str | None) -> str:
@@ -163,7 +163,10 @@ class Performance(Result):
         for number, row in enumerate(self.groups.itertuples(index=False, name=None)):
             if row == asked:
                 return number
-        raise ConfigError(f"no such group; columns {list(self.groups)} and rows are in `.groups`.")
+        raise ConfigError(
+            f"there is no such group; `.groups` has the columns {list(self.groups)} and one row "
+            f"per group."
+        )
 
     def _label(self, number: int) -> str:
         return ", ".join(map(str, self.groups.iloc[number]))
@@ -200,12 +203,12 @@ def performance(
     sensitive_features : str or list of str
         Columns that make the groups.
     task : {"classification", "regression"}, optional
-        By default two labels are a classification.
+        By default, data with two labels are a classification.
     sample_weight : str, optional
     pos_label : optional
-        The positive label, where labels are not 0 and 1.
+        The positive label, if labels are not 0 and 1.
     max_cells, bins : int
-        As of :func:`~rai_scale.statistics.histogram.score_cells`: scores are exact up to
+        As for :func:`~rai_scale.statistics.histogram.score_cells`: scores are exact up to
         ``max_cells`` cells, and beyond that in ``bins`` bins, with a bound.
 
     Returns
@@ -216,7 +219,7 @@ def performance(
     Raises
     ------
     ConfigError, MissingColumnError
-        For rows with a missing label, score or group, and arguments that do not fit.
+        If a label, score or group is missing in some rows, or an argument is invalid.
     """
     engine = engine_of(frame)
     scores, groups = names_of(score), names_of(sensitive_features)
@@ -224,7 +227,7 @@ def performance(
     if task is not None and task not in KINDS:
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(KINDS)}.")
     if not scores:
-        raise ConfigError("name at least one score column.")
+        raise ConfigError("give at least one score column.")
     check_columns([y_true, *scores, *groups, *weights], engine.columns(frame))
     if task is None:
         task = _task_of(engine, frame, y_true, pos_label)

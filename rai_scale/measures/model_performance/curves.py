@@ -1,4 +1,4 @@
-"""Curves and histograms of counted cells, as scikit-learn and NumPy make them of rows."""
+"""Curves and histograms of counted cells, equal to scikit-learn's and NumPy's on rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SMALLEST = 3
 def roc_points(label: np.ndarray, score: np.ndarray, weight: np.ndarray) -> pd.DataFrame:
     """Return scikit-learn's ``roc_curve`` of cells: ``fpr``, ``tpr``, ``threshold``.
 
-    Whole weights add up to the same integers as rows do, so the curve is equal to the bit.
+    Integer weights have the same sums as rows, so the curve is equal to the bit.
     """
     from sklearn.metrics import roc_curve
 

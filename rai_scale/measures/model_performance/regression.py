@@ -30,14 +30,14 @@ BINS = 65_536
 
 @dataclass(frozen=True)
 class Residuals:
-    """What a regression's errors are computed from.
+    """The moments and residual counts that a regression's errors are computed from.
 
     Attributes
     ----------
     groups : DataFrame
-        One row per group, sorted; no columns where there are no groups.
+        One row per group, sorted; no columns if there are no groups.
     moments : list of Moments
-        Per group, of y, the residual's square and its size.
+        Per group, of y, the squared residual and the absolute residual.
     code : ndarray of int, shape (cells,)
         The group of each cell.
     residual : ndarray of float64, shape (cells,)
@@ -80,7 +80,7 @@ class ErrorTerms:
 
 @dataclass(frozen=True)
 class AddResidual:
-    """Table function: the residual, and a constant that makes all rows one group."""
+    """Table function: the residual, and a constant key that puts all rows in one group."""
 
     y_true: str
     score: str
@@ -101,7 +101,7 @@ def regression_residuals(  # noqa: PLR0917
     sample_weight: str | None,
     max_cells: int,
 ) -> Residuals:
-    """Take the moments of the errors, and count residuals, exactly while they fit.
+    """Compute the moments of the errors, and count residuals, exactly if they are few enough.
 
     Parameters
     ----------

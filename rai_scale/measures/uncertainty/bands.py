@@ -1,14 +1,15 @@
 """Simultaneous (max-T) bands for groups, differences and ratios.
 
-The percentile bootstrap of ``max - min`` over groups does not cover at parity: in each replicate
-the maximum picks up noise again, so the replicates lie above the truth. Here every pair of groups
-gets an interval, all of them hold together with probability 1 - alpha, and bounds of ``max - min``
-follow from them. The half-width of pair (i, j) is ``c * se_ij``; ``c`` is the 1 - alpha quantile
-over replicates of ``max |d*_ij - d_ij| / se*_ij`` (Westfall & Young 1993; Romano & Wolf 2005).
+The percentile bootstrap of ``max - min`` over groups does not have its stated coverage at parity:
+in each replicate the maximum adds noise, so the replicates are above the true value. Here every
+pair of groups gets an interval, all of them are valid together with probability 1 - alpha, and
+bounds of ``max - min`` follow from them. The half-width of pair (i, j) is ``c * se_ij``; ``c`` is
+the 1 - alpha quantile over replicates of ``max |d*_ij - d_ij| / se*_ij`` (Westfall & Young 1993;
+Romano & Wolf 2005).
 
 Give ``sizes`` (:func:`~rai_scale.measures.uncertainty.bands_sizes.rate_sizes`) wherever the metric
-is a proportion: :mod:`~rai_scale.measures.uncertainty.bands_deviations` has the reason. For
-other metrics ``se*`` is the data's, and a group whose replicates do not vary has no finite bounds.
+is a proportion: :mod:`~rai_scale.measures.uncertainty.bands_deviations` explains why. For other
+metrics ``se*`` is that of the data, and a group whose replicates do not vary has no finite bounds.
 
 Common parameters: ``estimate`` float64 (groups,), NaN for groups without a value; ``replicates``
 float64 (B, groups); ``alpha``; ``sizes`` float64 (groups,), rows behind each rate, or None.
@@ -52,9 +53,9 @@ def group_bands(
     alpha: float = 0.05,
     sizes: np.ndarray | None = None,
 ) -> Band:
-    """Return bounds of all groups' values that hold together with probability 1 - alpha.
+    """Return bounds of all groups' values that are valid together with probability 1 - alpha.
 
-    Parts have shape (groups,). With ``sizes`` the bounds stay between 0 and 1.
+    Arrays have shape (groups,). With ``sizes`` the bounds stay between 0 and 1.
     """
     found = deviations(estimate, replicates, sizes)
     band = _group_band(found.estimate, found, alpha)
@@ -70,7 +71,7 @@ def pair_bands(
     alpha: float = 0.05,
     sizes: np.ndarray | None = None,
 ) -> PairBands:
-    """Return bounds of all pairs' differences that hold together with probability 1 - alpha.
+    """Return bounds of all pairs' differences that are valid together with probability 1 - alpha.
 
     Groups without a value are in no pair.
     """
@@ -86,7 +87,7 @@ def difference_band(
 ) -> Band:
     """Return the greatest difference between groups (max - min) with valid bounds.
 
-    The parts are single numbers. For proportions the upper bound is at most 1.
+    The result has single numbers. For proportions the upper bound is at most 1.
     """
     band = largest_of(pair_bands(estimate, replicates, alpha=alpha, sizes=sizes).band)
     return band if sizes is None else band._replace(upper=np.minimum(band.upper, 1.0))
@@ -101,10 +102,10 @@ def overall_bands(
     alpha: float = 0.05,
     sizes: np.ndarray | None = None,
 ) -> Band:
-    """Return bounds of all groups' differences to the whole, group minus overall, shape (groups,).
+    """Return bounds of all groups' differences from overall, group minus overall, shape (groups,).
 
     :func:`largest_of` of it bounds Fairlearn's ``difference(method="to_overall")``. ``overall`` is
-    the whole's value, ``overall_replicates`` its replicates, shape (B,).
+    the value of all rows, ``overall_replicates`` its replicates, shape (B,).
     """
     found = deviations(estimate, replicates, sizes)
     return _overall_bands(found, overall, np.asarray(overall_replicates, float), alpha)
@@ -121,7 +122,7 @@ def ratio_band(
 
     The bounds come from the bands of differences of logarithms; the estimate is Fairlearn's ratio,
     without smoothing. Without ``sizes`` a group with a value of 0, in the data or in a replicate,
-    leaves the lower bound at 0. Where a value is negative no bounds are known (infinite).
+    leaves the lower bound at 0. If a value is negative, no bounds are known (infinite).
     """
     values = np.asarray(estimate, float)
     point = _divide(np.fmin.reduce(values, initial=np.nan), np.fmax.reduce(values, initial=np.nan))
@@ -141,9 +142,9 @@ def overall_ratio_band(
     alpha: float = 0.05,
     sizes: np.ndarray | None = None,
 ) -> Band:
-    """Return the least ratio of a group and the whole, turned below 1, with valid bounds.
+    """Return the least ratio between a group and all rows, inverted if above 1, with valid bounds.
 
-    Bounds as in :func:`ratio_band`; a whole of 0 leaves them unknown (infinite).
+    Bounds as in :func:`ratio_band`; infinite if the value of all rows is 0.
     """
     values, whole = np.asarray(estimate, float), np.asarray(overall_replicates, float)
     ratios = _divide(values, np.full(values.shape, overall))

@@ -1,12 +1,11 @@
-"""Deviations of replicates from their estimates, and how far each can be trusted.
+"""Deviations of replicates from their estimates, with two corrections for proportions.
 
-Two corrections for proportions, whose number of rows (``sizes``) the caller gives:
+The caller gives the number of rows of each proportion (``sizes``):
 
-- A rate of 0 or 1 has no variance in the bootstrap, which is not knowledge: 0 of 10 does not show
-  that the rate is 0. No group's variance is less than :func:`smoothed_variance`; independent normal
-  noise brings its replicates to that variance.
-- An extreme rate comes with a standard error that is too small, so each replicate is studentised
-  by its own (the bootstrap-t, Efron & Tibshirani 1993, chapter 12).
+- A rate of 0 or 1 has no variance in the bootstrap, although 0 of 10 does not show that the rate is
+0. Each group's variance is at least :func:`smoothed_variance`; independent normal noise is added to
+its replicates to reach it. - The standard error of an extreme rate is too small, so each replicate
+is studentised by its own standard error (the bootstrap-t, Efron & Tibshirani 1993, chapter 12).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _TINY = 1e-12
 
 
 class Deviations(NamedTuple):
-    """What bands are made of.
+    """The estimates, deviations and variances that bands are computed from.
 
     Attributes
     ----------
@@ -42,9 +41,9 @@ class Deviations(NamedTuple):
     replicate_variance: np.ndarray | None = None
 
     def scale(self, *groups: int | slice) -> np.ndarray | float:
-        """Return the standard error of replicates of a difference, relative to the data's own.
+        """Return the standard error of replicates of a difference, relative to that of the data.
 
-        Groups are disjoint rows, so the variance of their difference is a sum.
+        Groups have no rows in common, so the variance of their difference is a sum.
         """
         if self.replicate_variance is None:
             return 1.0
@@ -58,7 +57,7 @@ class Deviations(NamedTuple):
 
 
 def smoothed_variance(rate: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return the least variance that a rate is believed to have.
+    """Return the least variance that is assumed for a rate.
 
     The greater of the unbiased ``p (1 - p) / (n - 1)`` and the one with a success and a failure
     added (Agresti & Caffo 2000).
@@ -77,7 +76,7 @@ def smoothed_variance(rate: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def standard_deviation(values: np.ndarray) -> np.ndarray:
-    """Return the standard deviation over replicates, NaN left out; 0 where nothing varies."""
+    """Return the standard deviation over replicates, without NaN; 0 if nothing varies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # groups without any value
         found = np.nanstd(values, axis=0, ddof=1)
@@ -110,7 +109,8 @@ def log_deviations(
     """Return the deviations of the logarithms of a metric that is not negative.
 
     With ``sizes``, half a success and half a failure are added to rates, in the data and in
-    replicates. Without, a group with a value of 0 in the data or in a replicate does not vary.
+    replicates. Without ``sizes``, a group with a value of 0 in the data or in a replicate does not
+    vary.
     """
     estimate, replicates = _checked(estimate, replicates)
     if sizes is None:
@@ -139,7 +139,7 @@ def _checked(estimate: np.ndarray, replicates: np.ndarray) -> tuple[np.ndarray, 
 
 def _checked_sizes(estimate: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     if (estimate < 0).any() or (estimate > 1).any():
-        raise ConfigError("sizes are for proportions, and an estimate is not between 0 and 1.")
+        raise ConfigError("sizes are for proportions, but an estimate is not between 0 and 1.")
     return np.asarray(sizes, float)
 
 
@@ -155,7 +155,7 @@ def _floored(
     sizes: np.ndarray,
     floors: tuple[np.ndarray, np.ndarray],
 ) -> Deviations:
-    """Bring deviations to a least variance; scale the replicates' variances to the data's."""
+    """Raise deviations to a minimum variance; scale the replicates' variances accordingly."""
     least, drawn = floors
     apart = np.where(sizes > 0, replicates - estimate, np.nan)
     lacking = np.maximum(least - standard_deviation(apart) ** 2, 0.0)

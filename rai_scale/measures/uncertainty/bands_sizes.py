@@ -1,4 +1,4 @@
-"""How many rows stand behind each group's rate, for the smoothed variance of bands."""
+"""The number of rows behind each group's rate, for the smoothed variance of bands."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def rate_sizes(
 
 
 def _behind(metric: Callable[..., Any], layout: GroupLayout) -> np.ndarray | None:
-    """Return which cells a rate is a share of."""
+    """Return the cells that form the denominator of a rate."""
     parts = base_metric(metric)
     if parts is None:
         return None

@@ -32,7 +32,7 @@ def _is(*values: Any) -> Callable[[Any], bool]:
 
 
 def _one_number(value: Any) -> bool:
-    """Say whether an ``average`` gives one number on labels."""
+    """Return whether an ``average`` gives one number on labels."""
     return value in ("binary", "macro", "micro", "weighted")
 
 
@@ -46,7 +46,7 @@ class Known:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def bind(self, parameters: Mapping[str, Any]) -> Formula | None:
-        """Return the formula with these parameters, or None where it does not hold for them."""
+        """Return the formula with these parameters, or None if it does not apply to them."""
         checks = {**self.passed, **self.ignored}
         if any(name not in checks or not checks[name](v) for name, v in parameters.items()):
             return None
@@ -117,8 +117,8 @@ def base_metric(metric: Callable[..., Any]) -> tuple[Callable[..., Any], dict[st
 def vectorised(metric: Callable[..., Any]) -> Formula | None:
     """Return the formula of a metric, also inside ``functools.partial``; None where there is none.
 
-    None is also returned for parameters under which the formula would not give the reference's
-    value (several outputs, ``average=None``, a partial AUC, a ``sample_weight`` that is bound).
+    None is also returned if, with the given parameters, the formula would differ from the reference
+    (several outputs, ``average=None``, a partial AUC, a ``sample_weight`` that is bound).
     """
     parts = base_metric(metric)
     if parts is None:

@@ -1,4 +1,4 @@
-"""What all formulas over cells share: sums over label cells with leading replicate axes."""
+"""Functions that all formulas over cells use: sums over label cells with leading replicate axes."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def present(weights: Array, *arrays: Array) -> Array:
 
 
 def at_most_two(labels: Array, metric: str) -> None:
-    """Refuse a metric of two classes where a group has more."""
+    """Raise if a group has more than the two classes that a metric supports."""
     if len(labels) > 2:  # noqa: PLR2004
         raise ConfigError(
-            f"{metric} is for two classes, and a group has {len(labels)} distinct labels. "
+            f"{metric} is for two classes, but a group has {len(labels)} distinct labels. "
             "Use a multiclass metric (average='macro', 'micro' or 'weighted')."
         )
 

@@ -1,7 +1,7 @@
 """scikit-learn's classification metrics on labels as formulas over the label cells of one group.
 
-Shapes as in :mod:`rai_scale.measures.uncertainty.formulas_rates`. A label that has no rows in a
-replicate is not among its classes, as scikit-learn sees it.
+Shapes as in :mod:`rai_scale.measures.uncertainty.formulas_rates`. As in scikit-learn, a label
+without rows in a replicate is not one of its classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rai_scale.measures.uncertainty.formulas_cells import (
 def accuracy_score(
     y_true: Array, y_pred: Array, weights: Array, *, normalize: bool = True
 ) -> Array:
-    """Return the share (or with ``normalize=False`` the weight) of right predictions."""
+    """Return the share (or with ``normalize=False`` the weight) of correct predictions."""
     right = y_true == y_pred
     return mean_of(right, weights) if normalize else sum_where(weights, right)
 
@@ -66,7 +66,7 @@ def precision_recall_fbeta(
     average: str = "binary",
     zero_division: Any = "warn",
 ) -> Array:
-    """Compute the three as ``sklearn.metrics.precision_recall_fscore_support`` does."""
+    """Compute precision, recall and F as in ``sklearn.metrics``, averaged over labels."""
     if average == "binary":
         _check_binary(y_true, y_pred, weights, pos_label)
         labels = [pos_label]
@@ -101,7 +101,7 @@ def _label_sums(
 
 
 def _average(value: Array, by: Array | None, counted: Array) -> Array:
-    """Average over labels, NaN left out; weights that are all 0 count equally."""
+    """Average over labels, without NaN; if all weights are 0, labels count equally."""
     known = counted & ~np.isnan(value)
     equal = known.astype(np.float64)
     share = equal if by is None else np.where(known, by, 0.0)
@@ -135,7 +135,7 @@ def f1_score(y_true: Array, y_pred: Array, weights: Array, **parameters: Any) ->
 
 @over_cells
 def matthews_corrcoef(y_true: Array, y_pred: Array, weights: Array) -> Array:
-    """Return the multiclass correlation of Gorodkin (2004); 0.0 where one side is constant."""
+    """Return the multiclass correlation of Gorodkin (2004); 0.0 if one side is constant."""
     true, pred, hit = _label_sums(y_true, y_pred, weights, labels_of(y_true, y_pred))
     rows = pred.sum(axis=-1)
     both = hit.sum(axis=-1) * rows - (true * pred).sum(axis=-1)
@@ -171,7 +171,7 @@ def cohen_kappa_score(
 
 
 def _prices(counted: Array, weighting: str | None) -> Array:
-    """Return the price of each disagreement; classes are ranked among those that are counted."""
+    """Return the cost of each disagreement; classes are ranked among those that are counted."""
     rank = np.cumsum(counted, axis=-1).astype(np.float64)
     apart = np.abs(rank[..., :, None] - rank[..., None, :])
     if weighting == "linear":

@@ -23,13 +23,13 @@ from rai_scale.measures.uncertainty.formulas_cells import (
 
 
 def _positive(y_true: Array, y_pred: Array, weights: Array, pos_label: Any) -> Any:
-    """Find the positive label by Fairlearn's rule; refuse what Fairlearn refuses."""
+    """Find the positive label by Fairlearn's rule; raise if Fairlearn would raise."""
     labels = present(weights, y_true, y_pred)
     if pos_label is None:
         found = set(labels.tolist())
         if not (found <= {0, 1} or found <= {-1, 1}):
             raise ConfigError(
-                "the rates need pos_label where labels are not from {0, 1} or {-1, 1}; "
+                "the rates need pos_label if labels are not from {0, 1} or {-1, 1}; "
                 f"a group has {len(found)} distinct labels. Give the metric a pos_label."
             )
         return 1
@@ -94,5 +94,5 @@ def mean_prediction(y_true: Array, y_pred: Array, weights: Array) -> Array:
 
 @over_cells
 def count(y_true: Array, y_pred: Array, weights: Array) -> Array:
-    """Return the number of rows; the caller gives counts, also where other metrics are weighted."""
+    """Return the number of rows; the caller passes counts, even if other metrics are weighted."""
     return total(weights)

@@ -1,8 +1,8 @@
 """scikit-learn's metrics on scores and numbers as formulas over the cells of one group.
 
-Shapes as in :mod:`rai_scale.measures.uncertainty.formulas_rates`. Where scikit-learn raises because
-a replicate holds one class only (``log_loss`` without ``labels``), the value is NaN: one replicate
-does not end a bootstrap. The classes are those of the group's cells, in all its replicates.
+Shapes as in :mod:`rai_scale.measures.uncertainty.formulas_rates`. If scikit-learn raises because a
+replicate has only one class (``log_loss`` without ``labels``), the value is NaN, so that one
+replicate does not end a bootstrap. The classes of all replicates are those of the group's cells.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ def _numbers(y: Array) -> Array:
 def r2_score(y_true: Array, y_pred: Array, weights: Array, *, force_finite: bool = True) -> Array:
     """Return 1 - SS_residual / SS_total.
 
-    NaN for fewer than two rows, which only whole counts (integer ``weights``) can tell. A constant
-    ``y_true`` is recognised exactly, where scikit-learn's own sums may leave a rounding rest.
+    NaN for fewer than two rows, if ``weights`` are integer counts. A constant ``y_true`` is
+    recognised exactly, whereas scikit-learn's sums may have a rounding error.
     """
     true, masses = _numbers(y_true), weights.astype(np.float64)
     residual = masses @ (true - _numbers(y_pred)) ** 2
-    shifted = true - true[0]  # exact zeros for constant targets, and fewer digits lost
+    shifted = true - true[0]  # exact zeros for constant targets, and less rounding
     centre = masses @ shifted / total(weights)
     spread = (masses * (shifted - centre[..., None]) ** 2).sum(axis=-1)
     low = np.where(masses > 0, true, np.inf).min(axis=-1)
@@ -82,7 +82,8 @@ def log_loss(
 ) -> Array:
     """Return the mean of -log(probability of the true class), natural logarithm, two classes.
 
-    Probabilities are kept ``eps`` of their type away from 0 and 1, as in scikit-learn.
+    Probabilities are clipped at a distance of their type's ``eps`` from 0 and 1, as in
+    scikit-learn.
     """
     classes = present(weights, y_true) if labels is None else np.unique(np.asarray(labels))
     at_most_two(classes, "log_loss of one score per row")
@@ -115,7 +116,7 @@ def brier_score_loss(
         found = set(classes.tolist())
         usual = found <= {0, 1} or found <= {-1, 1}
         if not usual and y_true.dtype.kind in "OUS":
-            raise ConfigError("brier_score_loss needs pos_label where labels are texts.")
+            raise ConfigError("brier_score_loss needs pos_label if labels are texts.")
         pos_label = 1 if usual or not len(classes) else classes[-1]
     squares = ((y_true == pos_label).astype(np.float64) - _probabilities(y_pred)) ** 2
     return mean_of(squares, weights) * (1.0 if scale_by_half else 2.0)
@@ -134,9 +135,9 @@ def _by_score(y_pred: Array, positive: Array, weights: Array) -> tuple[Array, Ar
 
 @over_cells
 def roc_auc_score(y_true: Array, y_pred: Array, weights: Array) -> Array:
-    """Return the area under the ROC curve (ties count half); NaN where one class is present.
+    """Return the area under the ROC curve (ties count half); NaN if there is only one class.
 
-    Hanley & McNeil (1982): the chance that a positive scores above a negative.
+    Hanley & McNeil (1982): the probability that a positive has a higher score than a negative.
     """
     classes = present(weights, y_true)
     at_most_two(classes, "roc_auc_score of one score per row")

@@ -26,8 +26,8 @@ def two_proportion_z_tests(
     """Test each pair of groups for equal rates (two-sided z test with pooled variance).
 
     ``z = (p2 - p1) / sqrt(p (1 - p) (1 / n1 + 1 / n2))`` with the pooled rate p (Fleiss, Levin &
-    Paik 2003, section 3.2). For rows that are not weighted; with about 5 successes and failures
-    in each group. Use :func:`permutation_test` below that.
+    Paik 2003, section 3.2). It needs unweighted rows, and about 5 successes and failures in each
+    group; use :func:`permutation_test` for fewer.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def two_proportion_z_tests(
     -------
     pandas.DataFrame
         One row per pair: ``first``, ``second``, ``difference`` (second minus first), ``z``,
-        ``p_value``, ``p_holm`` (Holm over all pairs). NaN where a group has no rows or all pooled
-        rows agree.
+        ``p_value``, ``p_holm`` (Holm over all pairs). NaN if a group has no rows or all pooled rows
+        have the same outcome.
     """
     successes, sizes = np.asarray(successes, float), np.asarray(sizes, float)
     if (successes > sizes).any() or (successes < 0).any():
-        raise ConfigError("successes must lie between 0 and the sizes of their groups.")
+        raise ConfigError("successes must be between 0 and the sizes of their groups.")
     first, second = np.triu_indices(len(sizes), 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = successes / sizes
@@ -93,10 +93,10 @@ def permutation_test(
 ) -> PermutationTest:
     """Test whether a metric differs between groups more than if membership were random.
 
-    Permuting the group of each row and counting again is drawing a table with the same group
-    sizes and the same label totals (a multivariate hypergeometric draw): no row is needed. The
-    p-value counts the data themselves among the permutations (Phipson & Smyth 2010), so that it is
-    valid and never 0. Test within one control level at a time.
+    Permuting the groups of rows is equivalent to drawing a table with the same group sizes and
+    label totals (a multivariate hypergeometric draw), so no row is read. The p-value counts the
+    observed data as one of the permutations (Phipson & Smyth 2010), so that it is valid and never
+    0. Test within one control level at a time.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ def permutation_test(
     """
     counts = np.asarray(counts)
     if counts.ndim != 2 or not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():  # noqa: PLR2004
-        raise ConfigError("counts must be integers from 0, shape (groups, label cells).")
+        raise ConfigError("counts must be non-negative integers, shape (groups, label cells).")
     if n_permutations < 1:
-        raise ConfigError(f"n_permutations must be from 1; found {n_permutations}.")
+        raise ConfigError(f"n_permutations must be at least 1; found {n_permutations}.")
     counts = counts[counts.sum(axis=1) > 0]
     statistic = _spread(formula(y_true, y_pred, counts)) if len(counts) > 1 else np.nan
     if np.isnan(statistic):
@@ -135,7 +135,7 @@ def permutation_test(
 
 
 def _spread(values: np.ndarray) -> np.ndarray | np.float64:
-    """Return max - min over groups (the last axis), NaN left out."""
+    """Return max - min over groups (the last axis), without NaN."""
     return np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1)
 
 
@@ -144,7 +144,7 @@ def _tables(counts: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndar
     if counts.shape[1] == 1:
         return np.broadcast_to(counts, (draws, *counts.shape))
     margins = stats.random_table(counts.sum(axis=1), counts.sum(axis=0))
-    # Boyett's method lists all rows, Patefield's does not
+    # Boyett's method needs all rows, Patefield's does not
     method = "patefield" if counts.sum() > _CHUNK // 200 else None
     found = margins.rvs(size=draws, method=method, random_state=rng)
     return np.asarray(found).reshape(draws, *counts.shape).astype(np.int64)

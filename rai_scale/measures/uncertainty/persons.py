@@ -1,9 +1,9 @@
 """Bootstrap by person, where one person has several rows: a Poisson bootstrap inside the workers.
 
-In each replicate all rows of a person count k times, k drawn from Poisson(1) (Chamandy et al. 2012,
-"Estimating uncertainty for massive data streams"). k is a function of (seed, person, replicate)
-alone, by a keyed hash, so any engine and any partitioning gives the same replicates. The number
-of rows of a replicate varies, which rates and means do not feel.
+In each replicate all rows of a person count k times, where k is drawn from Poisson(1) (Chamandy et
+al. 2012, "Estimating uncertainty for massive data streams"). k is a function of (seed, person,
+replicate) alone, by a keyed hash, so any engine and any partitioning gives the same replicates. The
+number of rows of a replicate varies, which does not affect rates and means.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def multiplicities(persons: np.ndarray, replicates: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     persons : ndarray of uint64, shape (n,)
-        Keyed hashes of the persons.
+        Keyed hashes of the people.
     replicates : ndarray of int, shape (b,)
         Numbers of the replicates.
 
@@ -76,8 +76,8 @@ def hash_persons(table: pa.Table, person: str, seed: int) -> np.ndarray:
     missing = table[person].null_count
     if missing:
         raise ConfigError(
-            f"the column of the person is missing in {missing} rows of a batch. Drop these rows, "
-            "or give each its own key if they belong to different people."
+            f"the person column is missing in {missing} rows of a batch. Drop these rows, or give "
+            f"each row its own key if they belong to different people."
         )
     return key_hashes(table.select([person]), seed)
 
@@ -158,8 +158,8 @@ def person_replicates(
     keys : list of str
         The columns that make a cell: control and sensitive features, y_true, y_pred.
     person : str
-        The column that names the person (``person``); keys are compared as text, so that
-        7, 7.0 and "7" are one person.
+        The column that identifies the person; keys are compared as text, so that 7, 7.0 and "7" are
+        one person.
     n_boot : int
         From 1 to 2,000.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
@@ -167,7 +167,8 @@ def person_replicates(
     weights : list of str
         Columns of sample weights.
     numbers : collection of str
-        Those of ``keys`` that metrics compute with: decimals with places become floats.
+        The columns of ``keys`` that metrics use as numbers: decimals with a scale above 0 become
+        floats.
 
     Returns
     -------
@@ -202,13 +203,13 @@ def person_replicates(
 
 
 def align(keys: pd.DataFrame, draw: Draw, wanted: pd.DataFrame) -> Draw:
-    """Bring the cells of a draw into the order of ``wanted``; absent cells are 0."""
+    """Put the cells of a draw in the order of ``wanted``; absent cells are 0."""
     columns = list(wanted.columns)
     numbered = keys[columns].assign(_position=np.arange(len(keys)))
     joined = wanted.merge(numbered, on=columns, how="left", sort=False)
     position = joined["_position"].fillna(-1).to_numpy(dtype=np.int64)
     if len(position) != len(wanted) or (np.bincount(position[position >= 0]) > 1).any():
-        raise ConfigError("cells are named more than once; each combination of keys must be one.")
+        raise ConfigError("cells occur more than once; each combination of keys must be unique.")
 
     def ordered(values: np.ndarray) -> np.ndarray:
         padded = np.concatenate([values, np.zeros((len(values), 1), values.dtype)], axis=1)

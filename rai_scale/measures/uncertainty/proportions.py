@@ -1,4 +1,4 @@
-"""Metrics that are shares of rows: their counts, and intervals and tests from the counts alone."""
+"""Metrics that are shares of rows: their counts, and intervals and tests from these counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROPORTIONS = {
     skm.zero_one_loss: (_OF_ALL, _IS_WRONG),
     skm.precision_score: (_OF_SELECTED, _IS_RIGHT),
 }
-"""Which rows each metric is a share of, and which of those it counts."""
+"""The denominator and the numerator rows of each metric."""
 
 _ON_ANY_LABELS = (fm.selection_rate, skm.accuracy_score, skm.zero_one_loss)
 _BINARY = {0, 1, -1}
@@ -51,13 +51,13 @@ def is_proportion(metric: Metric, cells: Cells, roles: Roles) -> bool:
 def proportion_counts(
     cells: Cells, roles: Roles, metrics: Sequence[Metric], by: Sequence[str]
 ) -> pd.DataFrame:
-    """Count successes and trials of every share, for the groups that ``by`` makes.
+    """Count successes and trials of every share, for the groups of ``by``.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by ``by`` and ``metric``; ``successes`` and ``trials`` as int64. Metrics that are
-        no shares are left out.
+        not shares are omitted.
     """
     parts = []
     for metric in metrics:
@@ -119,7 +119,7 @@ def newcombe(
 def ratio_interval(
     x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return an interval of ``(x1/n1) / (x2/n2)``: normal on the logarithm; NaN where a rate is 0.
+    """Return an interval of ``(x1/n1) / (x2/n2)``: normal on the logarithm; NaN if a rate is 0.
 
     Katz, D. et al. (1978), Biometrics 34, 469-474.
     """
@@ -136,10 +136,11 @@ def ratio_interval(
 def z_test(
     x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return z and two-sided p of equal shares in two independent groups, with pooled variance.
+    """Return z and two-sided p for equal shares in two independent groups, with pooled variance.
 
     Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, 3.1 (without
-    continuity correction). Where all rows agree, z is 0 and p is 1; without rows both are NaN.
+    continuity correction). If all rows have the same outcome, z is 0 and p is 1; without rows both
+    are NaN.
     """
     x1, n1, x2, n2 = (np.asarray(v, float) for v in (x1, n1, x2, n2))
     with np.errstate(divide="ignore", invalid="ignore"):

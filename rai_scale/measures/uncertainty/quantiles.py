@@ -1,9 +1,10 @@
-"""Fairlearn's bootstrap intervals from replicates: the same tables, the same treatment of NaN.
+"""Fairlearn's bootstrap intervals from replicates, with the same tables and treatment of NaN.
 
 Fairlearn 0.15 (``MetricFrame._populate_results_ci``) takes quantiles of frames without their NaN,
 and of series with them: one replicate without a value makes a series' interval NaN. Differences,
 ratios, minima and maxima are taken in each replicate first. A percentile interval of a difference
-does not cover at parity; for claims and gates use :mod:`rai_scale.measures.uncertainty.bands`.
+does not have its stated coverage at parity; for claims and gates use
+:mod:`rai_scale.measures.uncertainty.bands`.
 """
 
 from __future__ import annotations
@@ -55,19 +56,20 @@ def interval_tables(replicates: Replicates, quantiles: Sequence[float]) -> dict[
 
 
 def group_min(replicates: Replicates) -> np.ndarray:
-    """Return the least value over groups in each replicate, NaN left out; shape as ``overall``."""
+    """Return the least value over groups in each replicate, without NaN; shape as ``overall``."""
     return _over_groups(np.fmin, replicates.by_group, replicates)
 
 
 def group_max(replicates: Replicates) -> np.ndarray:
-    """Return the greatest value over groups in each replicate, NaN left out."""
+    """Return the greatest value over groups in each replicate, without NaN."""
     return _over_groups(np.fmax, replicates.by_group, replicates)
 
 
 def difference(replicates: Replicates, method: str = "between_groups") -> np.ndarray:
     """Return the greatest absolute difference in each replicate; shape as ``overall``.
 
-    Between the greatest and the least group, or (``to_overall``) between a group and the whole.
+    Between the groups with the greatest and the least value, or (``to_overall``) between a group
+    and all rows.
     """
     if method == "between_groups":
         return group_max(replicates) - group_min(replicates)
@@ -78,7 +80,8 @@ def difference(replicates: Replicates, method: str = "between_groups") -> np.nda
 def ratio(replicates: Replicates, method: str = "between_groups") -> np.ndarray:
     """Return the least ratio in each replicate; shape as ``overall``.
 
-    The least over the greatest group, or (``to_overall``) a group over the whole, turned below 1.
+    The least over the greatest value, or (``to_overall``) a group's over that of all rows, inverted
+    if above 1.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         if method == "between_groups":
@@ -95,7 +98,7 @@ def _of_groups(overall: np.ndarray, replicates: Replicates) -> np.ndarray:
 
 
 def _over_groups(reduce: np.ufunc, values: np.ndarray, replicates: Replicates) -> np.ndarray:
-    """Reduce over the groups, within control levels where there are any; fmin and fmax skip NaN."""
+    """Reduce over the groups, within control levels if there are any; fmin and fmax skip NaN."""
     if replicates.controls is None:
         return reduce.reduce(values, axis=1)
     levels = range(len(replicates.controls))

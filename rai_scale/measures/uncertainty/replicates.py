@@ -32,7 +32,7 @@ class GroupLayout:
     control : ndarray of int64, shape (cells,), or None
         Position in ``controls``.
     controls : pandas.Index or None
-        The index of Fairlearn's ``overall`` where there are control features.
+        The index of Fairlearn's ``overall`` if there are control features.
     control_of_group : ndarray of int64, shape (groups,), or None
     """
 
@@ -54,7 +54,7 @@ class Replicates:
     metrics : tuple of str
     overall : ndarray of float64, shape (B, metrics) or (B, control levels, metrics)
     by_group : ndarray of float64, shape (B, groups, metrics)
-        NaN where a replicate has no rows of a group.
+        NaN if a replicate has no rows of a group.
     groups, controls, control_of_group
         As in :class:`GroupLayout`.
     """
@@ -102,7 +102,7 @@ def _labels(values: pd.Series) -> np.ndarray:
 
 
 def _index_of(keys: pd.DataFrame, names: list[str]) -> tuple[pd.Index, np.ndarray]:
-    """Return the index that Fairlearn gives these features, and each cell's place in it."""
+    """Return the index that Fairlearn gives these features, and each cell's position in it."""
     values = [pd.Index(np.unique(keys[name])) for name in names]
     index = values[0].rename(names[0])
     if len(names) > 1:
@@ -118,7 +118,7 @@ def _find(rows: pd.DataFrame, index: pd.Index) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Slice:
-    """The label cells of some cells of the table: cells of equal labels are one."""
+    """The label cells of some cells of the table: cells with equal labels are merged."""
 
     y_true: np.ndarray
     y_pred: np.ndarray
@@ -176,11 +176,11 @@ def replicate_metrics(
     metrics : dict of str to callable
     layout : GroupLayout
     weights : dict of str to str, optional
-        The weight of each metric, by the metric's name; metrics that are not named use counts.
+        The weight of each metric, by the metric's name; other metrics use counts.
     params : dict of str to dict of str to ndarray of shape (cells,), optional
         Further sample parameters of a metric, one value per cell.
     repeated : collection of str, optional
-        Names of metrics that take no weight: they are called on each cell as often as it counts.
+        Names of metrics without a weight: they are called on each cell repeated by its count.
     """
     weights, params = weights or {}, params or {}
     columns = [
@@ -206,7 +206,7 @@ def replicate_metrics(
 
 @dataclass(frozen=True)
 class _Column:
-    """How one metric is computed: by its formula, or by calling it on the cells of a replicate."""
+    """Computes one metric: by its formula, or by calling it on the cells of a replicate."""
 
     metric: Callable[..., Any]
     formula: Formula | None
@@ -275,6 +275,6 @@ def _refuse_unweighted(metric: Callable[..., Any]) -> None:
     if any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters):
         return
     raise ConfigError(
-        f"the metric {getattr(metric, '__name__', 'given')!r} takes no sample_weight, so it cannot "
-        "be bootstrapped from counts."
+        f"the metric {getattr(metric, '__name__', 'given')!r} has no parameter sample_weight, so "
+        f"it cannot be bootstrapped from counts."
     )

@@ -1,9 +1,9 @@
 """Bootstrap of a table from its cells: rows are never read again.
 
-Resampling n rows with replacement is drawing the counts of the cells from a multinomial
-distribution with n trials and the observed shares (Efron & Tibshirani 1993, section 6). Fairlearn's
-``DataFrame.sample(frac=1, replace=True)`` over the whole table is that, so replicates of any metric
-that is a function of cell counts have exactly Fairlearn's distribution.
+Resampling n rows with replacement is equivalent to drawing the counts of the cells from a
+multinomial distribution with n trials and the observed shares (Efron & Tibshirani 1993, section 6).
+Fairlearn's ``DataFrame.sample(frac=1, replace=True)`` over the whole table does this, so replicates
+of any metric that is a function of cell counts have exactly Fairlearn's distribution.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rai_scale.statistics.cells import Cells
 
 CHUNK_NUMBERS = 4_000_000
-"""Replicates times cells that are held at a time: 32 MB of int64."""
+"""Replicates times cells in memory at a time: 32 MB of int64."""
 
 EQUAL_WEIGHTS = 1e-12
-"""A relative variance of weights below this is rounding, and none."""
+"""A relative variance of weights below this is treated as 0, because it is rounding."""
 
 
 class Draw(NamedTuple):
@@ -48,7 +48,7 @@ class Draw(NamedTuple):
 
 
 def generator_of(random_state: Any) -> np.random.Generator:
-    """Return a NumPy generator of None, an int, a ``RandomState`` or a generator."""
+    """Return a NumPy generator from None, an int, a ``RandomState`` or a generator."""
     if random_state is None or isinstance(random_state, np.random.Generator):
         return np.random.default_rng(random_state)
     if isinstance(random_state, np.random.RandomState):
@@ -57,7 +57,8 @@ def generator_of(random_state: Any) -> np.random.Generator:
         return np.random.default_rng(int(random_state))
     raise ArgumentError(
         f"Unsupported random_state: {random_state}",
-        "give None, an integer from 0, a numpy.random.Generator or a numpy.random.RandomState.",
+        "give None, a non-negative integer, a numpy.random.Generator or a "
+        "numpy.random.RandomState.",
     )
 
 
@@ -69,8 +70,8 @@ def resample_counts(
     Parameters
     ----------
     count : array of int64, shape (cells,)
-        Rows of each cell. The order of the cells decides which cell meets which random number, so
-        give them in a fixed order (sorted by key).
+        Rows of each cell. Random numbers are assigned in the order of the cells, so use a fixed
+        order (sorted by key).
     n_boot : int
         Number of replicates, at least 1.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
@@ -82,9 +83,9 @@ def resample_counts(
     """
     count = np.asarray(count, dtype=np.int64)
     if isinstance(n_boot, bool) or not isinstance(n_boot, numbers.Integral) or n_boot < 1:
-        raise ConfigError(f"n_boot must be an integer from 1; found {n_boot!r}.")
+        raise ConfigError(f"n_boot must be an integer of at least 1; found {n_boot!r}.")
     if count.ndim != 1 or (count < 0).any() or not count.sum():
-        raise ConfigError("a bootstrap needs cells with at least one row and no negative count.")
+        raise ConfigError("a bootstrap needs at least one row, and no negative counts.")
     rng = generator_of(random_state)
     filled = np.flatnonzero(count)
     rows = int(count.sum())
@@ -105,13 +106,12 @@ def resample_weights(
 ) -> np.ndarray:
     """Draw the sums of weights of replicates whose counts are known.
 
-    A cell that is drawn m times has a sum of m weights, each one of the cell's own with equal
-    chance. Its mean ``m * S / n`` and its variance ``m * (Q / n - (S / n) ** 2)`` are exact (n
-    rows, sum S, sum of squares Q), and so are the covariances between cells, which come from the
-    counts. Approximate is only the shape of the noise within a cell: a gamma distribution of that
-    mean and variance stands for the sum of m drawn weights. It is never negative, as a normal
-    distribution would be for small m. Equal weights within a cell give ``m * weight`` without
-    noise.
+    A cell that is drawn m times has a sum of m weights, each drawn from the cell's weights with
+    equal probability. Its mean ``m * S / n`` and its variance ``m * (Q / n - (S / n) ** 2)`` are
+    exact (n rows, sum S, sum of squares Q), and so are the covariances between cells, which come
+    from the counts. Only the shape of the noise within a cell is approximate: a gamma distribution
+    of that mean and variance replaces the sum of m drawn weights. Unlike a normal distribution, it
+    is never negative. Equal weights within a cell give ``m * weight`` without noise.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def resample_weights(
 def resample_cells(
     cells: Cells, n_boot: int, random_state: Any = None, weights: Sequence[str] | None = None
 ) -> Iterator[Draw]:
-    """Draw bootstrap replicates of cells, with their weights where they have any.
+    """Draw bootstrap replicates of cells, with their weights if they have any.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def resample_cells(
         Counts, and for each weight its sums and sums of squares (``sums[w]``, ``sums["w*w"]``).
     n_boot : int
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
-        A seed gives the same counts whatever the weights are.
+        A seed gives the same counts for any weights.
     weights : list of str, optional
         Names in ``cells.sums``; the sample weight of ``cells`` by default.
 
@@ -164,7 +164,7 @@ def resample_cells(
                 "squares in each cell, and the cells do not have both."
             )
         if (cells.sums[name] < 0).any():
-            raise ConfigError(f"the weights in {name!r} are negative in part; weights are from 0.")
+            raise ConfigError(f"some weights in {name!r} are negative; weights must be 0 or above.")
     rng, *noises = generator_of(random_state).spawn(1 + len(names))
     for counts in resample_counts(cells.count, n_boot, rng):
         sums = {}
