@@ -7,7 +7,6 @@ from typing import Any
 
 from rai_scale.measures.bootstrap_options import Bootstrap
 from rai_scale.measures.counted_frame import (
-    MAX_CELLS,
     CountedMetricFrame,
     counted_metric_frame,
     plan_metrics,
@@ -15,6 +14,7 @@ from rai_scale.measures.counted_frame import (
 from rai_scale.measures.flags import SMALL_GROUP
 from rai_scale.measures.measure import Limits
 from rai_scale.measures.metrics import Metrics
+from rai_scale.statistics.cells import MAX_CELLS
 
 
 def metric_frame(

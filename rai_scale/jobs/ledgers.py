@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rai_scale.errors import ConfigError
-from rai_scale.jobs.secrets import is_reference, resolve_secret
+from rai_scale.jobs.secrets import FORMS, is_reference, resolve_secret
 
 if TYPE_CHECKING:
     from rai_scale.privacy.ledger.ledger import Ledger
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 _WITH_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
 _SQLITE_FILE = re.compile(r"^sqlite(\+\w+)?:///(?P<path>[^?]+)")
-WRITTEN_OUT = (
-    "a ledger's address with a password must be a reference (env:NAME, file:/path or "
-    "databricks:scope/key), not written out"
-)
+WRITTEN_OUT = f"a ledger's address with a password must be a reference ({FORMS}), not written out"
 
 
 def ledger_file(address: str) -> str | None:
@@ -44,8 +41,7 @@ def open_named(
     Parameters
     ----------
     address
-        SQLAlchemy URL, ``none``, or a reference to it: ``env:NAME``, ``file:/path``,
-        ``databricks:scope/key``.
+        SQLAlchemy URL, ``none``, or a reference to it (:mod:`rai_scale.jobs.secrets`).
     force_ephemeral
         Accept a SQLite file that is lost with the machine.
     may_be_new

@@ -1,4 +1,4 @@
-"""Secrets by reference: ``env:NAME``, ``file:/path``, ``databricks:scope/key``."""
+"""Secrets by reference: a store for each form."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rai_scale.errors import ConfigError
 SECRET_PARAMETERS = ("key", "salt")
 """Parameters of Presidio's operators that must not be written in a file."""
 
-_FORMS = "env:NAME, file:/path or databricks:scope/key"
+FORMS = "env:NAME, file:/path or databricks:scope/key"
+"""How references are written, for messages and help."""
 
 
 def is_reference(value: object) -> bool:
     """Return whether a value refers to a secret."""
-    return isinstance(value, str) and value.startswith(("env:", "file:", "databricks:"))
+    return isinstance(value, str) and value.startswith(tuple(f"{kind}:" for kind in _STORES))
 
 
 def resolve_secret(reference: str) -> str:
@@ -29,18 +30,9 @@ def resolve_secret(reference: str) -> str:
         If the secret is not found; the message has the reference, never the secret.
     """
     kind, _, name = reference.partition(":")
-    if kind == "env":
-        if name not in os.environ:
-            raise ConfigError(f"secret {reference!r}: the environment variable is not set.")
-        return os.environ[name]
-    if kind == "file":
-        try:
-            return Path(name).read_text(encoding="utf-8").rstrip("\n")
-        except OSError as error:
-            raise ConfigError(f"secret {reference!r}: {type(error).__name__}.") from None
-    if kind == "databricks":
-        return _databricks(reference, name)
-    raise ConfigError(f"a secret is written as {_FORMS}.")
+    if kind not in _STORES:
+        raise ConfigError(f"a secret is written as {FORMS}.")
+    return _STORES[kind](reference, name)
 
 
 def resolve_operators(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -60,8 +52,21 @@ def check_references(specs: Mapping[str, Mapping[str, Any]]) -> None:
         for name in SECRET_PARAMETERS:
             if name in spec and not is_reference(spec[name]):
                 raise ValueError(
-                    f"{entity}.{name} is a secret and must be a reference ({_FORMS}), not a value"
+                    f"{entity}.{name} is a secret and must be a reference ({FORMS}), not a value"
                 )
+
+
+def _environment(reference: str, name: str) -> str:
+    if name not in os.environ:
+        raise ConfigError(f"secret {reference!r}: the environment variable is not set.")
+    return os.environ[name]
+
+
+def _file(reference: str, name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise ConfigError(f"secret {reference!r}: {type(error).__name__}.") from None
 
 
 def _databricks(reference: str, name: str) -> str:
@@ -71,3 +76,7 @@ def _databricks(reference: str, name: str) -> str:
     except (ImportError, ValueError):  # without the SDK, or with it and no credentials
         raise ConfigError(f"secret {reference!r}: this is not a Databricks session.") from None
     return str(dbutils.secrets.get(scope=scope, key=key))
+
+
+_STORES = {"env": _environment, "file": _file, "databricks": _databricks}
+"""Where secrets can be, by what a reference begins with; ``FORMS`` shows each to the user."""

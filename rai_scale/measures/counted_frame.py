@@ -23,9 +23,8 @@ from rai_scale.measures.uncertainty.quantiles import interval_tables
 from rai_scale.measures.uncertainty.replicates import Replicates
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
+from rai_scale.statistics.cells import MAX_CELLS
 from rai_scale.upstream.fairlearn import COMPARED, FilledMetricFrame
-
-MAX_CELLS = 2_000_000
 
 
 class CountedMetricFrame(FilledMetricFrame, Result):

@@ -25,6 +25,9 @@ from rai_scale.statistics.score_bins import raise_missing_weight
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
+MAX_CELLS = 2_000_000
+"""The most cells that a measure brings to the driver, unless its caller sets another limit."""
+
 
 @dataclass(frozen=True)
 class Cells:

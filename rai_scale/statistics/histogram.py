@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
-from rai_scale.statistics.cells import check_weights, counts_of
+from rai_scale.statistics.cells import MAX_CELLS, check_weights, counts_of
 from rai_scale.statistics.score_bins import (
     BIN,
     NO_ROWS,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 DEFAULT_BINS = 65_536
-DEFAULT_MAX_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def score_cells(
     label: str,
     score: str,
     sample_weight: str | None = None,
-    max_cells: int = DEFAULT_MAX_CELLS,
+    max_cells: int = MAX_CELLS,
     bins: int | None = None,
     pos_label: Any = None,
 ) -> ScoreCells:

@@ -240,6 +240,21 @@ def test_modules_do_not_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def test_folders_of_one_room_do_not_import_each_other_in_a_circle():
+    """A room's own modules may stand above and below its folders; its folders have an order."""
+    graph: dict[Path, set[Path]] = {}
+    homes = {module_of(path): path.parent for path in PACKAGE}
+    for path in PACKAGE:
+        there = {homes[name] for name in all_imports(path) & MODULES} - {path.parent}
+        beside = {home for home in there if home.parent == path.parent.parent}
+        if path.parent.parent != ROOT / "rai_scale":
+            graph[path.parent] = graph.get(path.parent, set()) | beside
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(map(str, error.args[1])))
+
+
 def test_files_are_short_and_rooms_are_not_crowded():
     for path in [*SHIPPED, *python_files("scripts")]:
         limit = 30 if relative(path).startswith("jobs/") else 300

@@ -14,12 +14,11 @@ from rai_scale.engines.arrow_types import is_number
 from rai_scale.engines.key_values import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.fairness.data_balance.cells import MAX_GROUPS, BalanceCells, Columns
-from rai_scale.statistics.cells import counts_of
+from rai_scale.statistics.cells import MAX_CELLS, counts_of
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
-MAX_CELLS = 1_000_000
 FAULTS = pa.schema([("column", pa.string()), ("missing", pa.int64()), ("outside", pa.int64())])
 
 

@@ -15,12 +15,10 @@ from rai_scale.errors import ConfigError
 from rai_scale.fairness.mitigation.cell_lookup import CellLookup
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
-from rai_scale.statistics.cells import Cells, count_cells
+from rai_scale.statistics.cells import MAX_CELLS, Cells, count_cells
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-
-CELL_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +119,7 @@ def reweighing(
     if not sensitive or y_true in sensitive:
         raise ConfigError("name at least one sensitive feature, other than the label.")
     weights = [] if sample_weight is None else [sample_weight]
-    cells = count_cells(engine, frame, [*sensitive, y_true], weights=weights, limit=CELL_LIMIT)
+    cells = count_cells(engine, frame, [*sensitive, y_true], weights=weights, limit=MAX_CELLS)
     if cells.rows == 0:
         raise ConfigError("the table has no rows: there is nothing to weigh.")
     return Reweighing(_weights(cells, sensitive, y_true), (*sensitive, y_true))

@@ -14,8 +14,8 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
-from rai_scale.statistics.cells import counts_of
-from rai_scale.statistics.histogram import DEFAULT_BINS, DEFAULT_MAX_CELLS, ScoreColumns
+from rai_scale.statistics.cells import MAX_CELLS, counts_of
+from rai_scale.statistics.histogram import DEFAULT_BINS, ScoreColumns
 from rai_scale.statistics.score_bins import (
     BIN,
     as_floats,
@@ -78,7 +78,7 @@ def calibration(
     strategy: str = "uniform",
     sample_weight: str | None = None,
     pos_label: Any = None,
-    max_cells: int = DEFAULT_MAX_CELLS,
+    max_cells: int = MAX_CELLS,
 ) -> Calibration:
     """Compare scores with observed rates, per group and bin of scores.
 

@@ -11,8 +11,8 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.names import names_of
+from rai_scale.statistics.cells import MAX_CELLS
 from rai_scale.statistics.histogram import (
-    DEFAULT_MAX_CELLS,
     ScoreCells,
     ScoreSteps,
     score_cells,
@@ -29,7 +29,7 @@ def threshold_curves(
     sample_weight: str | None = None,
     pos_label: Any = None,
     bins: int | None = None,
-    max_cells: int = DEFAULT_MAX_CELLS,
+    max_cells: int = MAX_CELLS,
 ) -> pd.DataFrame:
     """Return the rates of the prediction ``score >= threshold`` per group and threshold.
 

@@ -22,7 +22,8 @@ from rai_scale.fairness.thresholds.solver import (
     ThresholdProblemError,
     solve,
 )
-from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreColumns
+from rai_scale.statistics.cells import MAX_CELLS
+from rai_scale.statistics.histogram import ScoreColumns
 from rai_scale.upstream.fairlearn import InterpolatedThresholder, merge_columns
 
 
@@ -38,7 +39,7 @@ def fit_threshold_optimizer(
     flip: bool = False,
     tol: float | None = None,
     bins: int | None = None,
-    max_cells: int = DEFAULT_MAX_CELLS,
+    max_cells: int = MAX_CELLS,
     range_rows: int = RANGE_ROWS,
 ) -> FittedThresholds:
     """Fit Fairlearn's ``ThresholdOptimizer`` to a frame of any size, from counts.

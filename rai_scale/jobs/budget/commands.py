@@ -14,6 +14,7 @@ from rich.table import Table
 from rai_scale.errors import ConfigError, one_line
 from rai_scale.jobs.exit_codes_and_logs import FAILED_CHECK
 from rai_scale.jobs.ledgers import open_named
+from rai_scale.jobs.secrets import FORMS
 from rai_scale.statistics.json_values import json_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ LedgerAddress = Annotated[
         "--ledger",
         envvar="RAI_SCALE_LEDGER",
         show_envvar=True,
-        help="SQLAlchemy URL, or a reference to it: env:NAME, file:/path, databricks:scope/key.",
+        help=f"SQLAlchemy URL, or a reference to it: {FORMS}.",
     ),
 ]
 Force = Annotated[

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.private_options import PrivateOptions
-from rai_scale.jobs.secrets import is_reference
+from rai_scale.jobs.secrets import FORMS, is_reference
 from rai_scale.pii.config import Frozen
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
@@ -62,7 +62,7 @@ class PrivateSqlJob(JobConfig):
     def _sound(self) -> PrivateSqlJob:
         # errors of the model as a whole show no value, and this may hold a secret
         if self.hash_key is not None and not is_reference(self.hash_key):
-            raise ValueError("hash_key is a secret and must be a reference (env:NAME, file:/path)")
+            raise ValueError(f"hash_key is a secret and must be a reference ({FORMS})")
         if self.private.rho is not None and self.mechanism != "gaussian":
             raise ValueError("rho needs Gaussian noise: set mechanism: gaussian")
         if self.mlflow:

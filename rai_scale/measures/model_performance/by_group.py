@@ -15,7 +15,8 @@ from rai_scale.measures.model_performance.curves import doane_histogram, pr_poin
 from rai_scale.measures.model_performance.regression import Residuals, regression_residuals
 from rai_scale.names import names_of
 from rai_scale.results import Result, Tables
-from rai_scale.statistics.histogram import DEFAULT_MAX_CELLS, ScoreCells, score_cells
+from rai_scale.statistics.cells import MAX_CELLS
+from rai_scale.statistics.histogram import ScoreCells, score_cells
 from rai_scale.statistics.score_metrics import auc_with_bound, average_precision_with_bound
 from rai_scale.upstream.interpret import explanation_class
 
@@ -188,7 +189,7 @@ def performance(
     task: str | None = None,
     sample_weight: str | None = None,
     pos_label: Any = None,
-    max_cells: int = DEFAULT_MAX_CELLS,
+    max_cells: int = MAX_CELLS,
     bins: int | None = None,
 ) -> Performance:
     """Measure how well scores predict, per model and group; runs the frame.

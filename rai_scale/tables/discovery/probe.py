@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
 
 from rai_scale.tables.dialect import (
-    HEAD_BYTES,
     CsvOptions,
     NoTextError,
     TextDialect,
-    csv_dialect,
     csv_options_for,
-    document_of,
-    encoding_doubts,
-    encoding_of,
 )
-from rai_scale.tables.formats import CORRUPT, delimiter_of
-from rai_scale.tables.path_names import base_name, join
+from rai_scale.tables.path_names import join
 from rai_scale.tables.paths import Place
-from rai_scale.tables.readers.arrow import unique_names
+from rai_scale.tables.readers.file_dialect import dialect_of
 from rai_scale.tables.readers.parquet import open_file
 
 
@@ -91,24 +83,3 @@ def probe(
         return "not text", None
     except Exception as error:
         return type(error).__name__, None
-
-
-def dialect_of(format: str, file: Place, asked: CsvOptions | None = None) -> TextDialect:
-    """Return how a text file is written; raises :class:`NoTextError` if it is not text."""
-    with file.open() as stream:
-        head = _read(stream)
-    if format == "csv":
-        usual = delimiter_of(base_name(file.path))
-        found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or CsvOptions())
-        return replace(found, names=tuple(unique_names(found.names, [CORRUPT])))
-    encoding = encoding_of(head)
-    document = format == "jsonl" and document_of(head, encoding)
-    return TextDialect(encoding, document=document, doubts=encoding_doubts(head, encoding))
-
-
-def _read(stream: Any) -> bytes:
-    """Read the first bytes, also from streams that return less than requested."""
-    head = b""
-    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
-        head += more
-    return head

@@ -17,7 +17,6 @@ import pyarrow.csv as pa_csv
 
 from rai_scale.errors import TableError
 from rai_scale.tables.dialect import TextDialect
-from rai_scale.tables.discovery.probe import dialect_of
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import Place, place_of
@@ -31,6 +30,7 @@ from rai_scale.tables.readers.arrow import (
     select,
     text_schema,
 )
+from rai_scale.tables.readers.file_dialect import dialect_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 _BLOCK_BYTES = 8 << 20
