@@ -296,7 +296,7 @@ def test_refusals_hold_no_group():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda d: rai_scale.fairness.drift(None, None), "not the result of a fairness run"),
+        (lambda d: rai_scale.fairness.drift(None, None), "not the result of a fairness assessment"),
         (
             lambda d: rai_scale.fairness.fit_threshold_optimizer(
                 d, sensitive_features="g", tol=-0.1, **SCORED

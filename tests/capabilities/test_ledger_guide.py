@@ -24,7 +24,7 @@ GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "budget.md").read_text()
 
 def test_the_numbers_and_names_of_the_guide_are_those_of_the_code():
     words = " ".join(GUIDE.split())
-    assert f"lease of {LEASE_SECONDS} s" in words
+    assert f"lease of the dead run ({LEASE_SECONDS} s)" in words
     assert f"at most {MAX_ATTEMPTS} times" in words
     assert f"`{KEY_VARIABLE}`" in words
 

@@ -161,7 +161,7 @@ def test_a_column_that_is_not_there_and_runs_about_different_labels():
         assess_fairness(WORDS, y_true="y", y_pred="pp", sensitive_features="sex", pos_label="yes")
     roles = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex", "bootstrap": None}
     before = assess_fairness(WORDS, pos_label="no", **roles)
-    with pytest.raises(ConfigError, match="different labels"):
+    with pytest.raises(ConfigError, match="different positive labels"):
         assess_fairness(WORDS, pos_label="yes", **roles).compare_with(before)
 
 

@@ -236,12 +236,12 @@ def test_rho_is_charged_by_its_conversion_where_epsilon_counts():
         ({"epsilon": 0}, "epsilon must be above 0"),
         ({"epsilon": "much"}, "epsilon must be a finite number"),
         ({"rho": 1}, "exactly one of epsilon and rho"),
-        ({"delta": 1}, "delta must lie"),
+        ({"delta": 1}, "delta must be at least 0"),
         ({"max_rows": True}, "max_rows must be an integer"),
         ({"max_rows": 0}, "must be an integer of at least 1"),
         ({"metrics": ["confusion_matrix"]}, "cannot be computed privately"),
         ({"ledger": None}, "needs a ledger"),
-        ({"bootstrap": Bootstrap(person="who")}, "the privacy unit is the person"),
+        ({"bootstrap": Bootstrap(person="who")}, "the privacy unit already identifies"),
     ],
 )
 def test_what_cannot_be_private_is_refused(options, message, ledger):

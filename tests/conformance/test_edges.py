@@ -196,7 +196,7 @@ def test_filled_values_make_a_group():
         ({"sensitive_features": ["g", "g"]}, ConfigError, "'g' occurs twice"),
         ({"control_features": ["d", "d"]}, ConfigError, "'d' occurs twice"),
         ({"control_features": "g"}, ConfigError, "'g' occurs twice"),
-        ({"sample_params": ["weight"]}, ConfigError, "sample_params is a dict"),
+        ({"sample_params": ["weight"]}, ConfigError, "sample_params must be a dict"),
         ({"sample_params": {"m": {"sample_weight": "weight"}}}, ConfigError, "'m'"),
     ],
 )

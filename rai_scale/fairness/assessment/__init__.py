@@ -1,1 +1,1 @@
-"""What a report on fairness is made of: tables, gates, drift, the worst groups."""
+"""The contents of a fairness report: tables, gates, drift, the worst groups."""

@@ -1,4 +1,4 @@
-"""One assessment of a model by group: everything that its report and its gates need."""
+"""One assessment of a model by group, with everything that its report and its gates need."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ DEFAULT_DISPARITIES = (
     *("equal_opportunity_difference", "equalized_odds_difference"),
 )
 NO_SEARCH = (
-    "The search over combinations of features is left out: from its groups and those that are "
-    "shown, a hidden group could be computed."
+    "Combinations of features were not searched: together with the groups shown, they would allow "
+    "a hidden group to be computed."
 )
 
 
@@ -75,15 +75,15 @@ def assess_fairness(
     y_true, y_pred, sensitive_features, control_features, sample_weight
         Columns, as for :func:`rai_scale.metric_frame`.
     pos_label : str, number or bool, optional
-        The label that counts as positive; any other one, of whatever class, counts as negative.
-        All results are those of ``y_true`` and ``y_pred`` with 1 and 0 in their place. Costs one
-        more pass over these two columns. None: labels are taken as they are.
+        The label that counts as positive; all other labels count as negative. All results are those
+        of ``y_true`` and ``y_pred`` with these labels replaced by 1 and 0. Costs one more pass over
+        these two columns. None: labels are used as they are.
     score : str, optional
         Column of scores, for ``roc_auc_score``, ``average_precision_score``, ``log_loss`` and
         ``brier_score_loss``.
     metrics, disparities : (list of) str
         Names of metrics, and of disparities between groups, such as
-        ``equalized_odds_difference``. What a disparity is made of is measured as well.
+        ``equalized_odds_difference``. The metrics of a disparity are measured as well.
     gates : list of :class:`~rai_scale.gates.Gate`, or of their values
         ``metric`` (a disparity), ``above`` or ``below``, ``judged_by``.
     bootstrap : Bootstrap, optional
@@ -157,7 +157,7 @@ def _with_labels(
 
 
 def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
-    """Measure; where a library refuses the labels, name the columns and what to do."""
+    """Measure; if a library refuses the labels, name the columns and what to do."""
     try:
         return metric_frame(frame, **asked)
     except ValueError as error:
@@ -165,15 +165,15 @@ def _measured(frame: Any, **asked: Any) -> CountedMetricFrame:
             raise
         raise MetricError(
             f"{asked['y_true']!r} and {asked['y_pred']!r} cannot be measured: {error}. Map both to "
-            "the labels 0 and 1, or name the positive label with pos_label; a column of scores is "
-            "named by score, not y_pred."
+            "the labels 0 and 1, or set pos_label to the positive label; pass a column of scores "
+            "as score, not y_pred."
         ) from None
 
 
 def _metrics(
     metrics: Sequence[str], disparities: Sequence[str], score: str | None
 ) -> tuple[list[str], list[str]]:
-    """Return the metrics of predictions and of scores, with those that disparities are made of."""
+    """Return the metrics of predictions and of scores, with those that disparities need."""
     for name in metrics:
         function_named(name, METRICS)
     names = list(dict.fromkeys([*metrics, *(m for d in disparities for m in parts_of(d)[0])]))
@@ -181,7 +181,9 @@ def _metrics(
         raise ConfigError("metrics and disparities are both empty; name at least one metric.")
     scores = [name for name in names if name in OF_SCORES]
     if scores and score is None:
-        raise ConfigError(f"{scores[0]!r} is a metric of scores: name the column with score=.")
+        raise ConfigError(
+            f"{scores[0]!r} is a metric of scores: pass the column of scores as score=."
+        )
     return [name for name in names if name not in OF_SCORES], scores
 
 
@@ -193,7 +195,7 @@ def _tables(
     *,
     by_label: bool,
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the tables without what is hidden, and notes on it; the first frame is of labels."""
+    """Return the tables without hidden values, and notes on them; the first frame is of labels."""
     mf, most, confidence = frames[0], comparison.suppress_below, bootstrap.level
     tables = _joined(frames, named, bootstrap, most)
     hidden = hidden_of(mf, most)

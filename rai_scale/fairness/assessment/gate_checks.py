@@ -18,8 +18,8 @@ def gates_asked(given: Any, n_boot: int | None) -> list[Gate]:
     Raises
     ------
     ConfigError
-        If one names no disparity, has not exactly one limit, or asks for a bound without
-        replicates.
+        If a gate's metric is not a disparity, it does not have exactly one limit, or it uses a
+        bound without replicates.
     """
     gates = gates_of(given, Gate)
     for gate in gates:

@@ -48,7 +48,7 @@ def reference_table(
         error rates and losses, else the greatest), or the levels of the sensitive features: a
         value, or a tuple of values for several features.
     confidence : float
-        Of each interval by itself.
+        Confidence of each single interval.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def pairwise_table(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
     mf : CountedMetricFrame
         From :func:`rai_scale.metric_frame`.
     confidence : float
-        Of each interval by itself.
+        Confidence of each single interval.
 
     Returns
     -------
@@ -101,19 +101,19 @@ def pairwise_table(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
 def four_fifths(
     mf: CountedMetricFrame, *, confidence: float = 0.95, min_rows: int = 0
 ) -> pd.DataFrame:
-    """Hold each group's selection rate against the highest one: the four-fifths rule.
+    """Compare each group's selection rate with the highest rate: the four-fifths rule.
 
-    A ratio below 0.8 counts as evidence of adverse impact (29 CFR 1607.4(D)). The rule alone
-    does not account for chance: a ratio of few rows needs its interval and its test, which the
-    table has as well.
+    A ratio below 0.8 counts as evidence of adverse impact (29 CFR 1607.4(D)). The rule does not
+    account for chance, so the table also has an interval and a test of each ratio.
 
     Parameters
     ----------
     mf : CountedMetricFrame
     confidence : float
-        Of each interval by itself.
+        Confidence of each single interval.
     min_rows : int
-        A group with fewer rows is compared, but is not the reference (unless all are that small).
+        A group with fewer rows is compared, but is not the reference (unless all groups are
+        smaller).
 
     Returns
     -------
@@ -125,7 +125,9 @@ def four_fifths(
     """
     measured = mf.measured
     if measured.roles.y_pred not in measured.cells.keys:
-        raise ConfigError("four_fifths needs predicted labels that were counted, not averages.")
+        raise ConfigError(
+            "four_fifths needs predicted labels that were counted, not averages of scores."
+        )
     rates, control = _selection_rates(mf), control_names(mf)
     table = []
     for _, part in rates.groupby(control or (lambda _: 0), sort=False):
@@ -150,7 +152,7 @@ def four_fifths(
 
 
 def _selection_rates(mf: CountedMetricFrame) -> pd.DataFrame:
-    """Count the selected of all groups that have rows, whether or not the rate was asked for."""
+    """Count the selected rows of all groups with rows, even if the rate was not requested."""
     roles, cells = mf.measured.roles, mf.measured.cells
     metric = Metric("selection_rate", fm.selection_rate)
     counts = proportion_counts(cells, roles, [metric], roles.groups)
@@ -218,13 +220,13 @@ def _reference_name(mf: CountedMetricFrame, reference: Any) -> str:
     if name not in (*groups, "largest", "best"):
         raise ConfigError(
             f"{name!r} is not a group.{did_you_mean(name, ['largest', 'best'])} Give 'largest', "
-            f"'best' or one of the {len(groups)} groups, as the column 'group' names them."
+            f"'best' or one of the {len(groups)} groups in the column 'group'."
         )
     return name
 
 
 def _reference_of(rows: list[Row], name: str, metric: Metric) -> Row | None:
-    """Return the reference of one metric and control level; None where it has no rows there."""
+    """Return the reference of one metric and control level; None if it has no rows there."""
     known = [row for row in rows if row["rows"] and not np.isnan(row["value"])]
     if not known:
         return None

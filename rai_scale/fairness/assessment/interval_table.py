@@ -20,10 +20,10 @@ def scalar_metrics(mf: CountedMetricFrame) -> list[str]:
 
 
 def group_table(mf: CountedMetricFrame, confidence: float, by_person: bool = False) -> pd.DataFrame:
-    """Return the long table with an interval per value, how it was made, and the bound of binning.
+    """Return the long table with an interval per value, its method, and the bound of binning.
 
-    Shares of rows have Wilson's interval, unless persons were resampled (``by_person``); other
-    values the bootstrap's, where there are replicates.
+    Shares of rows have Wilson's interval, unless people were resampled (``by_person``); other
+    values have the bootstrap's, if there are replicates.
     """
     table = long_table(mf)
     share = table["trials"].notna() & (not by_person)
@@ -55,7 +55,7 @@ def _index_of(mf: CountedMetricFrame, table: pd.DataFrame) -> pd.Index:
 
 
 def overall_table(mf: CountedMetricFrame, confidence: float) -> pd.DataFrame:
-    """Return the values over all groups (per control level), with bootstrap intervals."""
+    """Return the overall values (per control level), with bootstrap intervals."""
     control = list(mf.measured.roles.control)
     found = {"value": mf.overall}
     if mf.replicates is not None:

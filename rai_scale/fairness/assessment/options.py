@@ -14,7 +14,7 @@ from rai_scale.names import names_of
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which groups are compared, with what, and which are flagged or hidden.
+    """Which groups are compared, with which reference, and which are flagged or hidden.
 
     Parameters
     ----------
@@ -22,15 +22,16 @@ class Comparison:
         The group that all others are compared with: ``"largest"``, ``"best"``, or the levels of a
         group, as for :func:`rai_scale.fairness.reference_table`.
     small_group : int
-        Groups with fewer rows are flagged, and are not searched; 1 or more.
+        Groups with fewer rows are flagged, and excluded from the search; 1 or more.
     suppress_below : int
         Groups with fewer rows are hidden, with complementary suppression; 0 hides none.
-        Disparities and gates are then about the groups that are shown.
+        Disparities and gates then use only the groups that are shown.
     depth : int
         Combinations of up to this many sensitive features, 0 to 3, are searched for the groups
         that are worst off; 0: no search.
     searched : sequence of str, optional
-        Metrics of that search; by default the first of the metrics that is an error or hit rate.
+        Metrics of that search; by default the first of the metrics that is an error rate or a true
+        positive or negative rate.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One label against all others: columns of labels as 1 and 0, before anything is counted."""
+"""Convert labels to 1 (the positive label) and 0 (all others), before anything is counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one_against_rest(
     groups: Sequence[str] = (),
     others: Sequence[str] = (),
 ) -> Any:
-    """Return the frame with label columns that hold 1 for ``pos_label`` and 0 for all others.
+    """Return the frame with label columns that have 1 for ``pos_label`` and 0 for all others.
 
     The labels are counted natively first, in one pass over these columns.
 
@@ -35,18 +35,18 @@ def one_against_rest(
     ----------
     frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
     columns : list of str
-        Columns of labels and predictions, of one vocabulary.
+        Columns of labels and predictions, with the same set of labels.
     pos_label : str, number or bool
         The positive label.
     groups : list of str
         Columns of features, which cannot be labels as well.
     others : list of str
-        What else of the frame is wanted.
+        Other columns of the frame to keep.
 
     Returns
     -------
     frame
-        Lazy where the given one is; the columns are int64. It has all columns that are named here.
+        Lazy if the given one is; the columns are int64. It has all columns in the arguments.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def one_against_rest(
     except TooManyGroupsError:
         raise ConfigError(
             f"{' and '.join(map(repr, names))} have more than {MAX_LABELS:,} distinct "
-            "combinations of labels; a column of scores is named by score, not y_pred."
+            "combinations of labels; pass a column of scores as score, not y_pred."
         ) from None
     renamed = counted.rename_columns([*(COPY + name for name in names), "count"])
     refuse_missing(renamed, [COPY + name for name in names])
@@ -79,17 +79,17 @@ def one_against_rest(
 
 
 def refuse_groups(columns: Sequence[str], groups: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` for a column of labels that is a feature as well."""
+    """Raise :class:`ConfigError` if a column of labels is also a feature."""
     for name in columns:
         if name in groups:
             raise ConfigError(
-                f"column {name!r} is a feature and a column of labels, which pos_label would turn "
-                "into 1 and 0: give the feature as a column of its own."
+                f"column {name!r} is both a feature and a column of labels, which pos_label "
+                f"converts to 1 and 0: copy the feature to another column."
             )
 
 
 def _held(found: Mapping[str, pa.Array], pos_label: Any) -> dict[str, Any]:
-    """Return the positive label as each column holds it, None for a column without."""
+    """Return the positive label in the type of each column, None for a column without it."""
     pos_label = pos_label.item() if isinstance(pos_label, np.generic) else pos_label
     labels = {name: values.to_pylist() for name, values in found.items()}
     held = {
@@ -154,9 +154,9 @@ def declared_against_rest(
 ) -> tuple[Any, dict[str, str]]:
     """Return ``others`` of the frame and copies of label columns as 1 and 0, and the copies' names.
 
-    Nothing is read: labels that are not declared are null, so that a private count leaves their
-    rows out, and no other column is read. The copies are named by what they hold, since a ledger
-    knows a release by its columns.
+    Nothing is read: labels that are not declared become null, so that a private count ignores their
+    rows, and no other column is read. The copies are named after their content, since a ledger
+    identifies a release by its columns.
 
     Raises
     ------
@@ -171,8 +171,8 @@ def declared_against_rest(
     check_columns([*names, *kept], engine.columns(frame))
     if pos_label not in labels:
         raise ConfigError(
-            f"pos_label={pos_label!r} is not among the declared labels: labels must list all of "
-            "them."
+            f"pos_label={pos_label!r} is not among the declared labels: labels must list all "
+            f"labels."
         )
     schema = engine.schema(frame)
     for name in names:

@@ -1,4 +1,4 @@
-"""The result of a fairness assessment, for programs (tables, JSON) and for people (a page)."""
+"""The result of a fairness assessment, as tables, JSON and a page."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain, records
 
 LIMITS = (
-    "Groups that are measured as different need not be treated unfairly, and equal numbers do not "
-    "show that they are treated fairly: the numbers do not give causes.",
-    "Labels are taken as true. Where past decisions or unequal attention made them, their errors "
-    "are in every rate that uses labels.",
-    "Only the features that were named are looked at; groups that no column describes are not.",
-    "Where base rates differ between groups, no model satisfies demographic parity, equalized odds "
+    "Measured differences do not prove that groups are treated unfairly, and equal numbers do not "
+    "prove that they are treated fairly: the numbers do not show causes.",
+    "Labels are assumed to be correct. If they come from past decisions or unequal attention, "
+    "every rate that uses them contains their errors.",
+    "Only the given features were examined, not groups that no column describes.",
+    "If base rates differ between groups, no model satisfies demographic parity, equalized odds "
     "and equal precision at once (Kleinberg et al. 2016; Chouldechova 2017): which of them "
     "matters is a decision for people.",
-    "Intervals cover chance in the choice of rows, not a choice of rows that is itself skewed, "
-    "and not what will come later.",
+    "Intervals account for random sampling of rows, but not for a biased sample or for changes in "
+    "the future.",
 )
 
 
@@ -45,10 +45,11 @@ class FairnessResult(Result):
     rows : int
     tables : dict of str to pandas.DataFrame
         ``by_group``, ``overall``, ``disparities``, ``flags``, and where they were made
-        ``reference``, ``four_fifths``, ``smallest_gaps``, ``worst_groups``, ``drift``. They hold
+        ``reference``, ``four_fifths``, ``smallest_gaps``, ``worst_groups``, ``drift``. They contain
         names of groups and numbers, never a row of the data.
     checked : list of dict
-        The gates: ``name``, ``metric``, ``passed``, ``detail`` and what they were judged by.
+        The gates: ``name``, ``metric``, ``passed``, ``detail``, and the value or bound that was
+        compared.
     notes : list of str
     """
 
@@ -75,7 +76,7 @@ class FairnessResult(Result):
         }
 
     def totals(self) -> dict[str, int]:
-        """Return how much was looked at."""
+        """Return the size of the assessment."""
         control = [column_of(name) for name in self.settings["control_features"]]
         groups = self.tables["by_group"].drop_duplicates([*control, "group"])
         small = groups["rows"].between(1, self.settings["small_group"] - 1)
@@ -99,19 +100,19 @@ class FairnessResult(Result):
         Raises
         ------
         ConfigError
-            If it is not such a run, or its features or positive label differ.
+            If it is not such a run, or if its features or positive label differ.
         """
         changes = drift(earlier, self, confidence=self.settings["confidence"])
         return replace(self, tables={**self.tables, "drift": changes})
 
     def to_html(self, title: str | None = None) -> str:
-        """Return a self-contained page, under a title of its own if one is given."""
+        """Return a self-contained page, with ``title`` if it is given."""
         from rai_scale.reports.fairness import render_fairness
 
         return render_fairness({**self.to_dict(), "title": title or self.title})
 
     def save_html(self, path: str | Path, title: str | None = None) -> Path:
-        """Write the page to a file, whole or not at all; see :meth:`to_html`."""
+        """Write the page to a file, atomically; see :meth:`to_html`."""
         from rai_scale.reports.html import save_html
 
         return save_html(self.to_html(title), path)
@@ -134,7 +135,7 @@ class FairnessResult(Result):
         return found
 
     def _numbers(self) -> dict[str, float]:
-        """Return the worst level's; one that is not known leaves the worst unknown."""
+        """Return the worst level's value; unknown if the value of any level is unknown."""
         found = {}
         for name, figures in self._figures().items():
             values = [figure.value for figure in figures]

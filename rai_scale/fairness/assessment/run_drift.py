@@ -32,19 +32,19 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
     Parameters
     ----------
     previous, current : CountedMetricFrame, FairnessResult, dict, or path of a ``fairness.json``
-        The runs must have the same control and sensitive features. Their rows are taken to be
-        independent: with the same people in both, the test errs on the side of no change.
+        The runs must have the same control and sensitive features. Their rows are assumed to be
+        independent: if both have the same people, the test is conservative.
     confidence : float
-        Of each interval by itself.
+        Confidence of each single interval.
 
     Returns
     -------
     pandas.DataFrame
-        One row per control level, ``group`` and ``metric`` of either run: ``previous``,
-        ``current``, ``change``, ``previous_rows``, ``current_rows``; for shares of rows ``low`` and
-        ``high`` (Newcombe's interval of the change), ``z``, ``p_value`` and ``p_holm`` (over all
-        rows of the table); ``status``: ``compared``, ``new group``, ``gone`` or
-        ``not known`` (a value has no denominator in one of the runs).
+        One row per control level, ``group`` and ``metric`` that is in one of the runs:
+        ``previous``, ``current``, ``change``, ``previous_rows``, ``current_rows``; for shares of
+        rows ``low`` and ``high`` (Newcombe's interval of the change), ``z``, ``p_value`` and
+        ``p_holm`` (over all rows of the table); ``status``: ``compared``, ``new group``, ``gone``
+        or ``not known`` (a value has no denominator in one of the runs).
 
     Raises
     ------
@@ -53,7 +53,9 @@ def drift(previous: Run, current: Run, *, confidence: float = 0.95) -> pd.DataFr
     """
     before, now = _run(previous), _run(current)
     if None not in (before.pos_label, now.pos_label) and before.pos_label != now.pos_label:
-        raise ConfigError("the runs are about different labels: compare runs with one pos_label.")
+        raise ConfigError(
+            "the runs have different positive labels: compare runs with the same pos_label."
+        )
     if before.keys != now.keys:
         raise ConfigError(
             f"the runs group by different features: {', '.join(before.keys)} before and "
@@ -73,8 +75,8 @@ def by_window(frame: Any, window: str, **options: Any) -> CountedMetricFrame:
     frame : pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table
         One row per prediction.
     window : str
-        Column that holds the window of each row, such as its month (``2026-01``), in a form that
-        sorts by time.
+        Column with the window of each row, such as its month (``2026-01``), in a form that sorts by
+        time.
     **options
         As for :func:`rai_scale.metric_frame`.
     """
@@ -90,12 +92,12 @@ def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
     mf : CountedMetricFrame
         From :func:`by_window`.
     confidence : float
-        Of each interval by itself.
+        Confidence of each single interval.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`drift`, with the window in the first column; ``p_holm`` is over all windows.
+        As for :func:`drift`, with the window in the first column; ``p_holm`` is over all windows.
     """
     control = control_names(mf)
     if not control:
@@ -116,7 +118,7 @@ def window_changes(mf: CountedMetricFrame, *, confidence: float = 0.95) -> pd.Da
 
 
 class _RunTable:
-    """The long table of a run and the features that make its groups."""
+    """The long table of a run and the features of its groups."""
 
     def __init__(
         self,
@@ -149,7 +151,7 @@ def _run(run: Any) -> _RunTable:
         )
         return _RunTable(table, control, sensitive, settings.get("pos_label"))
     except (KeyError, TypeError):
-        raise ConfigError("this is not the result of a fairness run.") from None
+        raise ConfigError("this is not the result of a fairness assessment.") from None
 
 
 def read_run(path: str | Path) -> dict[str, Any]:
@@ -163,7 +165,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If the file is not there or is not such a result.
+        If the file does not exist or is not such a result.
     """
     from rai_scale.tables.paths import place_of
 

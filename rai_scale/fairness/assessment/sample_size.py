@@ -1,4 +1,4 @@
-"""How many rows a claim needs, and how small a gap a group of its size can show."""
+"""The rows that are needed to detect a gap, and the smallest gap that a group can show."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _normal(share: float) -> float:
 
 
 def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return how many rows per group are needed to see a gap between two rates.
+    """Return how many rows per group are needed to detect a gap between two rates.
 
     ``n = (z_a sqrt(2 m (1 - m)) + z_b sqrt(p (1 - p) + q (1 - q)))^2 / gap^2`` with rates p and
     q, their mean m, z_a of ``1 - alpha / 2`` and z_b of ``power``: Fleiss, Levin & Paik (2003),
     Statistical Methods for Rates and Proportions, formula 4.14, without continuity correction.
-    Of ``base_rate + gap`` and ``base_rate - gap`` the one that needs more rows counts.
+    The larger result for ``base_rate + gap`` and ``base_rate - gap`` is returned.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float =
         Rate of one of the groups, 0 to 1. Rows are those that the rate is a share of: for a true
         positive rate the rows with a positive label.
     power, alpha : float
-        Chance to find the gap, and to find one where there is none (two-sided).
+        Probability of detecting the gap, and of detecting a gap that does not exist (two-sided).
 
     Returns
     -------
@@ -50,14 +50,14 @@ def rows_needed(gap: float, base_rate: float, power: float = 0.8, alpha: float =
     Raises
     ------
     ConfigError
-        If no second rate in 0..1 is that far away, or power does not exceed alpha.
+        If no rate in 0..1 has this distance, or power does not exceed alpha.
     """
     _check(power, alpha)
     others = [q for q in (base_rate + gap, base_rate - gap) if 0 <= q <= 1]
     if not 0 <= base_rate <= 1 or gap <= 0 or not others:
         raise ConfigError(
-            f"a gap of {gap!r} from a base rate of {base_rate!r} leaves 0 to 1; give a gap above "
-            "0 and a rate that it can be added to or taken from."
+            f"a gap of {gap!r} from a base rate of {base_rate!r} is not between 0 and 1; give a "
+            f"gap above 0 that can be added to or subtracted from the rate."
         )
     return max(ceil(_rows(base_rate, q, power, alpha)) for q in others)
 
@@ -75,8 +75,8 @@ def smallest_gap(
 
     Solves the formula of :func:`rows_needed`, for groups of unequal size (Fleiss, Levin & Paik
     2003, 4.20): pooled variance under equality, own variances under the gap. The larger of the
-    gaps upwards and downwards is returned; a direction in which no gap that stays in 0..1 would
-    be seen does not count, and NaN is returned where neither does.
+    gaps upwards and downwards is returned; directions in which no gap within 0..1 would be detected
+    are ignored, and the result is NaN if both are.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def smallest_gap(
 
 
 def _gaps(base: np.ndarray, n: np.ndarray, m: np.ndarray, power: float, alpha: float) -> np.ndarray:
-    """Return :func:`smallest_gap` of many groups at once."""
+    """Return :func:`smallest_gap` for many groups at once."""
     z = _normal(1 - alpha / 2), _normal(power)
     with np.errstate(divide="ignore", invalid="ignore"):
         both = np.array([_gap(base, up, n, m, z) for up in (1, -1)])
@@ -106,7 +106,7 @@ def _gaps(base: np.ndarray, n: np.ndarray, m: np.ndarray, power: float, alpha: f
 def _gap(
     base: np.ndarray, up: int, n: np.ndarray, m: np.ndarray, z: tuple[float, float]
 ) -> np.ndarray:
-    """Bisect for the gap in one direction; inf where it leaves 0..1, 0 where there is no room."""
+    """Bisect for the gap in one direction; inf if beyond 0..1, 0 if the rate is at the end."""
     room = 1 - base if up > 0 else base
 
     def seen(gap: np.ndarray) -> np.ndarray:
@@ -125,7 +125,7 @@ def _gap(
 
 
 def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
-    """Return, per group and share, the smallest gap from all other groups that it could show.
+    """Return, per group and share, the smallest detectable gap from all other groups.
 
     Parameters
     ----------
@@ -138,8 +138,9 @@ def smallest_gaps(mf: CountedMetricFrame, power: float = 0.8, alpha: float = 0.0
     -------
     pandas.DataFrame
         The control levels, ``metric``, ``group``, ``rows`` (those the rate is a share of),
-        ``rate_of_others``, ``smallest_gap`` (NaN: no possible gap would be seen) and
-        ``rows_for_0.1``, the rows of each of two equal groups to see a gap of 0.1 from that rate.
+        ``rate_of_others``, ``smallest_gap`` (NaN: no possible gap would be detected) and
+        ``rows_for_0.1``, the rows that two equal groups need each to detect a gap of 0.1 from that
+        rate.
     """
     _check(power, alpha)
     control = control_names(mf)

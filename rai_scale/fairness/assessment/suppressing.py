@@ -1,4 +1,4 @@
-"""A measured table without its small groups, for readers who must not single anybody out."""
+"""A measured table without its small groups, so that readers cannot identify people."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Suppressed:
     overall : pandas.Series or pandas.DataFrame
         Of all rows, hidden groups included.
     difference, ratio : pandas.Series or pandas.DataFrame
-        As Fairlearn's (max - min, min / max), between the groups that are shown; a gap to a
-        hidden group would give its value away.
+        As Fairlearn's (max - min, min / max), between the groups that are shown; a gap to a hidden
+        group would reveal its value.
     hidden : pandas.Series of str
         ``""``, ``"small"`` or ``"complementary"`` per group.
     note : str
@@ -47,9 +47,9 @@ class Suppressed:
 def suppressed(mf: CountedMetricFrame, min_rows: int) -> Suppressed:
     """Hide groups with fewer than ``min_rows`` rows, with complementary suppression.
 
-    See :func:`rai_scale.statistics.suppression.hidden_groups`. It protects against reading a small
-    group off these tables; several tables over overlapping groups, or of overlapping times, can
-    still be subtracted from each other.
+    See :func:`rai_scale.statistics.suppression.hidden_groups`. A small group cannot be computed
+    from one such table. It can still be computed from the difference of several tables with
+    overlapping groups or periods.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def suppressed(mf: CountedMetricFrame, min_rows: int) -> Suppressed:
 
 
 def hidden_of(mf: CountedMetricFrame, min_rows: int) -> pd.Series:
-    """Say which groups are hidden; one stratum per control level."""
+    """Return which groups are hidden; one stratum per control level."""
     return hidden_groups(mf.counts, min_rows, mf.measured.roles.control)
 
 
@@ -100,20 +100,20 @@ def shown_groups(mf: CountedMetricFrame, hidden: pd.Series) -> CountedMetricFram
         return mf
     measured = mf.measured
     if measured.counted != measured.metrics or measured.bounds is not None:
-        raise ConfigError("small groups can be left out of tables that come from cells only.")
+        raise ConfigError("small groups can be hidden only in tables that come from cells.")
     names = measured.roles.groups
     keys = measured.cells.keys[names]
     index = pd.MultiIndex.from_frame(keys) if len(names) > 1 else pd.Index(keys[names[0]])
     keep = np.asarray(hidden.reindex(index) == "")
     if not keep.any():
-        raise ConfigError("every group is small; ask for fewer features or a lower limit.")
+        raise ConfigError("every group is small; use fewer features or a lower limit.")
     cells = measured.cells.select(keep)
     result = disaggregate(cells, measured.roles, measured.metrics)
     return CountedMetricFrame(replace(measured, result=result, cells=cells), single=False)
 
 
 def without_hidden(tables: dict[str, pd.DataFrame], hidden: pd.Series) -> dict[str, pd.DataFrame]:
-    """Hide groups in the tables of an assessment: their values and rows, and remarks on them."""
+    """Hide groups in the tables of an assessment: their values, rows and remarks."""
     by_group, flags = tables["by_group"], tables["flags"]
     names = [str(name) for name in hidden.index.names]
     why = _why(by_group, hidden, names)

@@ -35,21 +35,21 @@ def worst_groups(
 ) -> pd.DataFrame:
     """Search all combinations of up to ``depth`` sensitive features for groups far from overall.
 
-    The groups are sums of cells that are counted already; nothing is read again. Control features
-    are summed over. Whoever looks at many groups finds some far from the rest by chance alone, so
-    intervals and p-values are corrected for all groups that were searched.
+    The groups are sums of cells that are already counted; nothing is read again. Control features
+    are ignored. Among many groups, some are far from the rest by chance alone, so intervals and
+    p-values are corrected for all groups that were searched.
 
     Parameters
     ----------
     mf : CountedMetricFrame
     metric : str
-        One of its metrics.
+        A metric of the frame.
     depth : int
         1 to 3 features at a time.
     min_rows : int
         Groups with fewer rows are not searched.
     confidence : float
-        That all intervals cover at once (Bonferroni).
+        Probability with which all intervals cover their values at once (Bonferroni).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""An assessment from one private release: tables, gates and report hold nothing else."""
+"""An assessment from one private release, the only source of its tables, gates and report."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from rai_scale.names import names_of
 from rai_scale.privacy.options import Privacy
 
 NOTE = (
-    "Every number on this page, also of rows, comes from one release of noisy counts: "
-    "{spent}, at most {rows} per person. Numbers of rows are not exact, and groups are those that "
-    "were declared, whether or not anybody is in them."
+    "Every number on this page, including numbers of rows, comes from one release of noisy counts: "
+    "{spent}, at most {rows} per person. Numbers of rows are not exact. The groups are those that "
+    "were declared; some may be empty."
 )
 LEFT_OUT = (
-    "{values} left out as mostly noise: fewer than {least} noisy rows are behind each, or fewer "
-    "than {multiple:g} standard deviations of their noise. Gaps and checks are about the others."
+    "{values} omitted as mostly noise: each is based on fewer than {least} noisy rows, or on fewer "
+    "than {multiple:g} standard deviations of their noise. Gaps and checks use the other values."
 )
 
 
@@ -75,25 +75,25 @@ def assess_private(
     declared : Declared
         All values of the groups and labels, and how many rows of a unit are counted.
     pos_label : str, number or bool, optional
-        The one of the declared labels that counts as positive; the others count as negative. Rows
-        with labels that were not declared are left out, as without it.
+        The declared label that counts as positive; the others count as negative. Rows with labels
+        that were not declared are ignored.
     metrics, disparities, gates
         As for :func:`rai_scale.fairness.assess_fairness`; metrics of scores have no private form.
     small_group : int
-        Groups with fewer noisy rows are counted as small.
+        Groups with fewer noisy rows are flagged as small.
 
     Returns
     -------
     FairnessResult
         With the tables ``by_group``, ``overall``, ``disparities`` and ``flags``; ``rows`` is a
-        noisy count, and ``run`` says neither when nor how long it took.
+        noisy count, and ``run`` contains neither the time nor the duration.
 
     Raises
     ------
     BudgetExceededError
         Before any data are read.
     ConfigError
-        If what was asked for cannot be computed; nothing is charged.
+        If a number cannot be computed; nothing is charged.
     """
     bootstrap = symmetric(bootstrap)
     checks = gates_asked(gates, bootstrap.n_boot)
@@ -156,8 +156,9 @@ def disparity_table(
 ) -> pd.DataFrame:
     """Return disparities by name over the usable groups, with the bounds of ``private_gaps``.
 
-    The columns are those of ``assessment.disparity_bands.disparity_table``. Of equalized odds the
-    groups are those that are usable for both rates. NaN bounds: the metric is not a share of rows.
+    The columns are those of ``assessment.disparity_bands.disparity_table``. For equalized odds, the
+    groups are those that are usable for both rates. Bounds are NaN if the metric is not a share of
+    rows.
     """
     rows = []
     control = control_names(mf)
@@ -176,7 +177,8 @@ def _disparity(
     usable = np.logical_and.reduce([mf.usable[m].to_numpy()[places] for m in metrics])
     least = kind in ("ratio", "group_min")
     tail = (1 - confidence) / 2
-    # an end that the worst metric decides needs both metrics' bounds, the other one only its own
+    # the end that depends on the worst metric needs both metrics' bounds, the other end only its
+    # own
     low_tail, high_tail = (tail / len(metrics), tail)[:: -1 if least else 1]
     found = []
     for metric in metrics:
@@ -256,7 +258,7 @@ def _refuse(metrics: Sequence[str]) -> None:
     if scores:
         raise ConfigError(
             f"{scores[0]!r} is a metric of scores, which has no private form: every distinct score "
-            "would be a cell of its own."
+            f"would be a separate cell."
         )
     if not metrics:
         raise ConfigError("metrics and disparities are both empty; name at least one metric.")

@@ -1,9 +1,9 @@
 """Cells with noise: counted once under a privacy budget and released once.
 
-Every cell of the *declared* product of values gets noise, also those without rows: which cells
-occur would itself disclose something about people. Neighbouring tables differ in all rows of one
-privacy unit; at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of (unit,
-row).
+Every combination of the *declared* values gets noise, including those without rows: which
+combinations occur would disclose something about people. Neighbouring tables differ in all rows of
+one privacy unit; at most ``max_rows`` of a unit's rows are counted, chosen by a keyed hash of
+(unit, row).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class DeclaredCells:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row per cell; its position is the cell's number."""
+        """The cells, one row per cell; the position is the cell's number."""
         return pd.DataFrame(list(product(*self.levels)), columns=list(self.keys))
 
 
@@ -79,31 +79,33 @@ def declare(
     Raises
     ------
     ConfigError
-        If a key's values are not declared, or declared twice, or make too many cells.
+        If a key's values are not declared, or declared twice, or have too many combinations.
     """
     for key in keys:
         if key not in values:
             raise ConfigError(
                 f"groups must list all values of {key!r}: which values occur in the data would "
-                "disclose something about people. Take them from public knowledge, such as a code "
+                "disclose something about people. List them from public knowledge, such as a code "
                 "list."
             )
         if len(set(values[key])) != len(values[key]) or not len(values[key]):
-            raise ConfigError(f"the values of {key!r} must be distinct, at least one.")
+            raise ConfigError(
+                f"the values of {key!r} must be distinct, and at least one is needed."
+            )
     levels = tuple(tuple(sorted(values[key])) for key in keys)
     found = DeclaredCells(tuple(keys), levels, max_rows)
     if found.size > MAX_DECLARED:
         raise ConfigError(
-            f"the declared values make {found.size:,} cells, at most {MAX_DECLARED:,} are released."
+            f"the declared values have {found.size:,} combinations; the limit is {MAX_DECLARED:,}."
         )
     return found
 
 
 @dataclass(frozen=True)
 class NumberCells:
-    """Table function: each row's unit, the number of its cell and its place in a random order.
+    """Table function: each row's unit, the number of its cell and its position in a random order.
 
-    Rows with undeclared values and rows without a unit are left out. A text that is not valid UTF-8
+    Rows with undeclared values and rows without a unit are removed. A text that is not valid UTF-8
     counts as missing.
     """
 
@@ -115,7 +117,7 @@ class NumberCells:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per row that counts."""
         for at, key in enumerate(table.column_names):
-            if pa.types.is_string(table[key].type):  # later it would be null, and all of them one
+            if pa.types.is_string(table[key].type):  # else all invalid texts would become null
                 table = table.set_column(at, key, valid_text(table[key]).cast(pa.string()))
         cell = np.zeros(table.num_rows, np.int64)
         known = np.asarray(pc.is_valid(table[self.unit]))
@@ -134,8 +136,8 @@ def exact_counts(
 ) -> np.ndarray:
     """Return the bounded count of each declared cell, int64. It is not private.
 
-    ``seed`` keys the hash that chooses which rows of a unit are counted; the same seed gives the
-    same counts on every engine and for any partitioning.
+    ``seed`` is the key of the hash that chooses which rows of a unit are counted; the same seed
+    gives the same counts on every engine and for any partitioning.
     """
     levels = zip(declared.keys, declared.levels, strict=True)
     types = {key: type_of_values(values) for key, values in levels}
@@ -168,7 +170,7 @@ def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     """
     delta = exact(privacy.delta, "delta")
     if not 0 <= delta < 1:
-        raise ConfigError("delta must lie from 0 to below 1.")
+        raise ConfigError("delta must be at least 0 and below 1.")
     sensitivity = Bounding(max_rows).by_rows(1)
     label = "metric_frame cells"
     epsilon: Fraction | None = None
@@ -196,7 +198,7 @@ def release_cells(engine: Any, frame: Any, declared: DeclaredCells, privacy: Pri
     BudgetExceededError
         Before any data are read.
     PrivateComputationError
-        If the engine failed on the data; the message is always the same.
+        If the engine fails on the data; the message is always the same.
     """
     noise, cost = noise_for(privacy, declared.max_rows)
     described = {
@@ -208,7 +210,7 @@ def release_cells(engine: Any, frame: Any, declared: DeclaredCells, privacy: Pri
     query = f"cells of {', '.join(declared.keys)} per {privacy.unit}"
 
     def counted() -> np.ndarray:
-        # the hash key changes with each release; a release is computed once
+        # each release has another hash key, and is computed only once
         return exact_counts(engine, frame, declared, privacy.unit, secrets.randbits(63))
 
     def compute() -> tuple[bytes, dict[str, Any]]:

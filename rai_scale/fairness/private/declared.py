@@ -1,4 +1,4 @@
-"""What a private measure counts: declared before any data are read."""
+"""The values and rows that a private measure counts, declared before any data are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rai_scale.errors import OptionError
 
 @dataclass(frozen=True)
 class Declared:
-    """Values from public knowledge, and how many rows of a privacy unit count.
+    """Values from public knowledge, and how many rows of a privacy unit are counted.
 
     Which values occur in the data would disclose something about people. Rows with other values
     are not counted.
@@ -21,7 +21,7 @@ class Declared:
     groups : dict of str to list
         All values of each sensitive and control feature.
     labels : list
-        All labels that ``y_true`` and ``y_pred`` can hold.
+        All labels that can occur in ``y_true`` and ``y_pred``.
     max_rows : int
         At most this many rows of a unit are counted. More rows mean more noise.
 
@@ -45,4 +45,4 @@ class Declared:
             )
         for name, values in {**self.groups, "labels": self.labels}.items():
             if isinstance(values, str):
-                raise OptionError(f"the values of {name!r} must be a list; found one text.")
+                raise OptionError(f"the values of {name!r} must be a list; found a single text.")

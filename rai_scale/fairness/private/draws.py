@@ -1,4 +1,4 @@
-"""What a noisy release could have been: projection onto counts, and replicates."""
+"""Projection of noisy counts onto valid counts, and replicates of a release."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def noisy_draws(
     n_boot: int,
     random_state: Any,
 ) -> Iterator[Draw]:
-    """Draw what the release would have been for other persons of the same kind and other noise.
+    """Draw replicates of the release, with other people from the same distribution and other noise.
 
-    How alike the rows of a person are is not released. Drawn are persons whose ``max_rows`` rows
-    are equal, the most uncertain case.
+    How similar the rows of a person are is not released. The draws assume that all ``max_rows``
+    rows of a person are equal, the case with the largest variance.
     """
     rng = generator_of(random_state)
     groups = group_numbers(declared, roles)
-    smooth = cells.count + 0.5  # an empty cell is not known to stay empty
+    smooth = cells.count + 0.5  # a cell that is empty here may have rows in another sample
     shares = smooth / smooth.sum()
     for start in range(0, n_boot, 200):
         size = min(200, n_boot - start)
@@ -80,7 +80,7 @@ def noisy_draws(
 
 
 def simulated(noise: Noise, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return pretended noise of the release's kind, for intervals only: nothing is hidden by it."""
+    """Return simulated noise of the release's kind, for intervals only: it protects nothing."""
     if noise.kind == "gaussian":
         return np.rint(rng.normal(0.0, noise.scale, shape)).astype(np.int64)
     stop = -np.expm1(-1 / noise.scale)

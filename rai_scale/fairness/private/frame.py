@@ -3,7 +3,7 @@
 Computing from a release costs nothing more (post-processing). Noisy counts of a group are projected
 onto counts of zero or more with the same total (the nearest in L2), because metrics need weights
 that are not negative; overall values come from the noisy sums over all groups, so that groups
-without rows do not add to them. Values that are mostly noise are left out (NaN).
+without rows do not change them. Values that are mostly noise are omitted (NaN).
 
 Intervals of shares of rows, and of their differences and ratios between groups, include noise and
 the sampling of people: see :mod:`~rai_scale.fairness.private.shares` and ``gaps``. Other metrics,
@@ -31,7 +31,7 @@ from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, rep
 from rai_scale.statistics.cells import Cells
 from rai_scale.upstream.fairlearn import DisaggregatedResult
 
-MOSTLY_NOISE = "mostly noise: too few rows for this budget, left out"
+MOSTLY_NOISE = "mostly noise: too few rows for this budget, omitted"
 
 
 class PrivateMetricFrame(UsableTables):
@@ -41,10 +41,10 @@ class PrivateMetricFrame(UsableTables):
     ----------
     usable : pandas.DataFrame of bool
         Per group and metric, whether the noisy rows behind a value are at least 30 ``max_rows``
-        and 10 standard deviations of their noise. Where not, the value and its interval are NaN,
-        and ``flags`` says why; differences and ratios are about the usable groups.
+        and 10 standard deviations of their noise. Otherwise the value and its interval are NaN, and
+        ``flags`` has the reason; differences and ratios are those of the usable groups.
     usable_overall : pandas.DataFrame of bool
-        The same of overall values: one row per control level, or one.
+        The same for overall values: one row per control level, or one row.
     release : dict
         ``epsilon``, ``delta``, ``rho``, ``max_rows``, and ``noise`` and ``scale`` of each noisy
         count.
@@ -66,7 +66,7 @@ class PrivateMetricFrame(UsableTables):
         self.usable, self.usable_overall = usable, usable_overall
         self.noisy, self.release = noisy, dict(release or {})
         mask_gaps(self)
-        # what else find_flags says is of counts of 0, which are noise here
+        # find_flags' other remarks are about counts of 0, which are noise here
         small = self.flags[self.flags["flag"].astype(str).str.startswith("small group")]
         self.flags = pd.concat([small, self._noise_flags()], ignore_index=True)
 
@@ -156,7 +156,7 @@ def _counts(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _some(cells: Cells) -> Cells:
-    """Return the cells with rows; where noise leaves none, all of them: nothing is usable then."""
+    """Return the cells with rows; if noise leaves none, all cells: then nothing is usable."""
     if cells.rows:
         return cells.select(cells.count > 0)
     return Cells(cells.keys, np.ones_like(cells.count))

@@ -5,9 +5,9 @@ With a group's one-sided ends ``l`` and ``u`` at the stated tails, and ``G`` usa
 - the difference of the greatest and the least share is at most the largest
   ``d + hypot(u_i - p_i, p_j - l_j)`` and at least the largest ``d - hypot(p_i - l_i, u_j - p_j)``
   over ordered pairs, ``d = p_i - p_j`` (square-and-add: Newcombe 1998; Zou and Donner 2008). The
-  upper bound need only hold for the pair at the true ends, the lower one for all ``G (G - 1)``
-  pairs at once (Bonferroni): it stays at 0 where the groups are equal.
-- the ratio of the least to the greatest share lies between ``min l / max u`` and ``min u / max l``,
+  upper bound must be valid only for the pair with the true extremes, the lower bound for all ``G (G
+  - 1)`` pairs at once (Bonferroni): it stays at 0 if the groups are equal.
+- the ratio of the least to the greatest share is between ``min l / max u`` and ``min u / max l``,
 - the least and the greatest share likewise between the least or greatest ends.
 """
 
@@ -35,15 +35,15 @@ def part_of(shares: Shares, places: np.ndarray) -> Shares:
 
 
 def gap_end(shares: Shares, kind: str, tail: float, *, upper: bool) -> np.ndarray:
-    """Return a bound that misses with probability ``tail`` at most; shape (...).
+    """Return a bound that is wrong with probability ``tail`` at most; shape (...).
 
-    It is about the groups that are usable; NaN where a difference or ratio has fewer than two,
-    a least or greatest value none.
+    It uses only usable groups; NaN if a difference or ratio has fewer than two, or a least or
+    greatest value has none.
 
     Parameters
     ----------
     shares : Shares
-        Of the groups that are compared.
+        The shares of the groups that are compared.
     kind : str
         One of ``KINDS``.
     tail : float

@@ -63,14 +63,14 @@ def _ends(
     quantile: float,
     by: Sequence[str],
 ) -> np.ndarray:
-    """Return one end of all intervals; a normal one where a metric is not a share of rows."""
+    """Return one end of all intervals; a normal interval if a metric is not a share of rows."""
     ends: np.ndarray = values + norm.ppf(quantile) * spread
     upper = quantile > _HALF
     for i, metric in enumerate(found.measured.metrics):
         shares = shares_of(found.noisy, metric, by)
         if shares is not None:
             end = shares.end(min(quantile, 1 - quantile), upper=upper)
-            # the projection may have moved the value out of its interval
+            # the projection may move the value out of its interval
             ends[:, i] = _beyond(end, values[:, i], quantile)
     return ends
 

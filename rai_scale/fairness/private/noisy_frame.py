@@ -63,9 +63,9 @@ def private_metric_frame(
     declared : Declared
         All values of the groups and labels, and how many rows of a unit are counted.
     bootstrap : Bootstrap
-        Replicates behind the intervals of metrics that are not shares of rows (1,000 where
-        ``n_boot`` is None), the quantiles of all intervals, and the seed of the replicates. The
-        noise of the release does not depend on that seed. ``person`` has no private form.
+        Replicates for the intervals of metrics that are not shares of rows (1,000 if ``n_boot`` is
+        None), the quantiles of all intervals, and the seed of the replicates. The noise of the
+        release does not depend on that seed. ``person`` must not be set.
 
     Returns
     -------
@@ -76,12 +76,14 @@ def private_metric_frame(
     MissingColumnError
         If a column does not exist.
     ConfigError
-        If a metric cannot be computed, or the options do not fit; nothing is charged.
+        If a metric cannot be computed, or the options are invalid; nothing is charged.
     BudgetExceededError
         If the release exceeds the budget; raised before any data are read.
     """
     if bootstrap.person is not None:
-        raise ConfigError("person has no private form: the privacy unit is the person.")
+        raise ConfigError(
+            "leave out bootstrap's person: the privacy unit already identifies the person."
+        )
     plan = plan_metrics(
         frame,
         metrics=metrics,
@@ -115,15 +117,15 @@ def _refuse(metrics: Sequence[Metric], roles: Roles, unit: str) -> None:
     ]
     if odd:
         raise ConfigError(
-            f"{odd[0]!r} cannot be computed privately: only metrics of counts that are single "
-            "numbers can."
+            f"{odd[0]!r} cannot be computed privately: use metrics of counts that are single "
+            f"numbers."
         )
     if unit in roles.groups:
         raise ConfigError(f"the privacy unit {unit!r} cannot be a group.")
 
 
 def _try_out(cells: DeclaredCells, roles: Roles, metrics: list[Metric], noise: Noise) -> None:
-    """Compute on made-up counts of one group: what cannot be computed fails before the charge."""
+    """Compute metrics of invented counts, so that invalid metrics fail before the charge."""
     levels = zip(cells.keys, cells.levels, strict=True)
     few = {
         key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels

@@ -1,4 +1,4 @@
-"""Shares of rows from noisy cells: which are usable, and intervals that hold noise and sampling.
+"""Shares of rows from noisy cells: which are usable, and intervals for noise and sampling.
 
 A share is ``A / B``: noisy rows that a metric counts over noisy rows that it is a share of. For a
 candidate ``t`` the number ``A - t B`` has mean 0 and at most the variance ::
@@ -6,12 +6,13 @@ candidate ``t`` the number ``A - t B`` has mean 0 and at most the variance ::
     k B t (1 - t)  +  s^2 (a (1 - t)^2 + b t^2)
 
 with ``s^2`` the variance of a cell's noise, ``a`` cells in ``A``, ``b`` further cells in ``B``,
-and at most ``k`` rows of a unit. The first part is that of ``B`` independent rows times ``k``: rows
-of a unit may be alike, and by Cauchy and Schwarz ``k`` is the most that this can cost (the design
-effect of a cluster of ``k`` equal rows, Kish 1965). The interval holds every ``t`` that is not
-rejected, as Wilson's (1927) does, which it is for ``k = 1`` without noise, and Fieller's (1954) for
-a ratio of noisy sums. Tails of Laplace noise are heavier than normal ones: the quantile is
-corrected for the kurtosis of ``A - t B`` (Cornish and Fisher 1938), at most to Laplace's own.
+and at most ``k`` rows of a unit. The first part is the variance of ``B`` independent rows times
+``k``: rows of a unit may be similar, and by the Cauchy-Schwarz inequality ``k`` is the largest
+possible factor (the design effect of a cluster of ``k`` equal rows, Kish 1965). The interval
+consists of every ``t`` that is not rejected. It is Wilson's (1927) for ``k = 1`` without noise, and
+Fieller's (1954) for a ratio of noisy sums. Tails of Laplace noise are heavier than normal ones: the
+quantile is corrected for the kurtosis of ``A - t B`` (Cornish and Fisher 1938), at most to
+Laplace's own.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 
 LEAST_ROWS = 30
-"""A value is usable where at least this many rows, times ``max_rows``, are behind it,"""
+"""A value is usable if it is based on at least this many rows, times ``max_rows``."""
 NOISE_MULTIPLE = 10.0
-"""and at least this many standard deviations of the noise of their sum."""
+"""A value is usable if it is at least this many standard deviations of its noise."""
 NEAR = 13.0
-"""Below so many, that it was declared usable tells of its noise: its interval is a wider one,"""
+"""Values below this many standard deviations may be usable only because of their noise."""
 NEAR_TAIL = 1 / 50
-"""with tails of this part: 99.9 % in place of 95 %."""
+"""Factor of the tails of such values: their intervals are 99.9 % instead of 95 %."""
 _PASSES = 3
 
 
@@ -60,7 +61,7 @@ class NoisyCounts:
     noise : Noise
         Of each cell.
     max_rows : int
-        Rows of one unit that were counted at most.
+        The most rows of one unit that were counted.
     """
 
     values: np.ndarray
@@ -86,7 +87,7 @@ class Shares:
     successes, trials : ndarray of float64
         Noisy; not yet projected to zero or more.
     cells_in, cells_out : ndarray of float64, shape (groups,)
-        Cells that are summed to ``successes``, and further ones of ``trials``.
+        Number of cells in ``successes``, and of further cells in ``trials``.
     usable, near : ndarray of bool
         Whether the value is usable, and whether only just.
     noise : Noise
@@ -110,7 +111,7 @@ class Shares:
         return shares
 
     def end(self, tail: float | np.ndarray, *, upper: bool) -> np.ndarray:
-        """Return the end of the one-sided interval that misses with probability ``tail``.
+        """Return the end of the one-sided interval that is wrong with probability ``tail``.
 
         NaN where the share is not usable.
         """
@@ -148,7 +149,7 @@ class Shares:
 
 
 def variance_of(noise: Noise) -> float:
-    """Return the variance of a cell's noise; of the discrete Gaussian at most this."""
+    """Return the variance of a cell's noise; for the discrete Gaussian, an upper bound."""
     if noise.kind == "gaussian":
         return noise.scale**2
     ratio = np.exp(-1 / noise.scale)
@@ -156,7 +157,7 @@ def variance_of(noise: Noise) -> float:
 
 
 def shares_of(noisy: NoisyCounts, metric: Metric, by: Sequence[str]) -> Shares | None:
-    """Return a metric by the declared levels of ``by``; None where it is not a share of rows."""
+    """Return a metric by the declared levels of ``by``; None if it is not a share of rows."""
     declared, roles = noisy.declared, noisy.roles
     ones = Cells(declared.frame, np.ones(declared.size, np.int64))
     if not is_proportion(metric, ones, roles):
@@ -173,11 +174,11 @@ def shares_of(noisy: NoisyCounts, metric: Metric, by: Sequence[str]) -> Shares |
 def usable_by(
     noisy: NoisyCounts, metric: Metric, by: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Say where a metric is usable, and where only just; bool, shape (..., levels of ``by``).
+    """Return where a metric is usable, and where barely; bool, shape (..., levels of ``by``).
 
-    Usable is a value behind which stand, by the noisy counts, at least ``30 max_rows`` rows and at
-    least 10 standard deviations of the noise of their sum: rows of the group, and rows of the
-    labels that the metric divides by. The rule looks at released and public numbers only.
+    A value is usable if its noisy counts are at least ``30 max_rows`` rows and at least 10 standard
+    deviations of the noise of their sum. This applies to the rows of the group, and to the rows
+    that the metric divides by. The rule uses only released and public numbers.
     """
     found = [_enough(noisy, chosen, by) for chosen in _behind(noisy, metric)]
     usable = np.logical_and.reduce([enough for enough, _ in found])

@@ -1,4 +1,4 @@
-"""Which groups a private comparison is about: those whose values are usable."""
+"""The groups of a private comparison: those with usable values."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class UsableTables(CountedMetricFrame):
 
 
 def usable_groups(found: UsableTables, metrics: Metrics) -> np.ndarray:
-    """Return which groups are usable for all metrics that disparities are made of.
+    """Return which groups are usable for all metrics that disparities need.
 
-    A group that is alone at its control level is compared with nothing, and left out.
+    The only group of a control level cannot be compared, and is not usable.
     """
     if isinstance(metrics, Mapping):
         asked: list[Any] = list(metrics.values())
@@ -54,7 +54,7 @@ def usable_groups(found: UsableTables, metrics: Metrics) -> np.ndarray:
 
 
 def _made_of(asked: Any) -> tuple[str, ...]:
-    """Return the metrics of a disparity; of one that is not known by name, all labels' rates."""
+    """Return the metrics of a disparity; if its name is unknown, the rates of all labels."""
     name = asked if isinstance(asked, str) else getattr(base_function(asked), "__name__", "")
     try:
         return parts_of(name)[0]
@@ -63,7 +63,7 @@ def _made_of(asked: Any) -> tuple[str, ...]:
 
 
 def mask_gaps(found: UsableTables) -> None:
-    """Leave out differences and ratios between fewer than two usable groups."""
+    """Remove differences and ratios between fewer than two usable groups."""
     usable = found.usable
     control = list(found.noisy.roles.control)
     if control:
@@ -79,12 +79,12 @@ def mask_gaps(found: UsableTables) -> None:
 
 
 def wide(found: UsableTables, value: Any) -> np.ndarray:
-    """Return what Fairlearn shows per control level and metric, (levels or 1, metrics)."""
+    """Return a result of Fairlearn's as an array, shape (levels or 1, metrics)."""
     return np.asarray(value, dtype=float).reshape(found.usable_overall.shape)
 
 
 def shaped(found: UsableTables, values: np.ndarray) -> Any:
-    """Return numbers per control level and metric in the shape in which Fairlearn shows them."""
+    """Return numbers per control level and metric in the form of Fairlearn's results."""
     names, single = list(found.usable_overall), found.single
     if found.noisy.roles.control:
         table = pd.DataFrame(values, index=found.usable_overall.index, columns=names)
