@@ -321,7 +321,7 @@ def test_what_is_undefined_is_nan_with_a_reason_and_never_a_crash():
     assert "undefined" in found.to_html()
     json.loads(found.to_json())
     one = balance(frame.assign(g="a"), sensitive_features=["g"], y_true="y")
-    assert any("'g' has one value only" in note for note in one.notes)
+    assert any("'g' has only one value" in note for note in one.notes)
 
 
 @pytest.mark.parametrize(
@@ -333,10 +333,10 @@ def test_what_is_undefined_is_nan_with_a_reason_and_never_a_crash():
         ("weight", {}, "'weight' must be finite and 0 or above.*1 rows are missing"),
         ("", {"score": "weight", "sample_weight": None}, "are outside.*sigmoid"),
         ("", {"pos_label": "1"}, "pos_label='1' cannot be a value of 'y'.*a number or True"),
-        ("", {"control_features": ["sex"]}, "'sex' is named for more than one part"),
+        ("", {"control_features": ["sex"]}, "'sex' has more than one role"),
         ("", {"sensitive_features": []}, "sensitive_features is empty"),
         ("", {"score": "sex", "sensitive_features": ["age"]}, "must be a number; it is string"),
-        ("", {"reference": {"sex": {"f": 1}}}, "names none of its 2 values"),
+        ("", {"reference": {"sex": {"f": 1}}}, "has none of its 2 values"),
         ("", {"reference": {"sex": {"male": -1}}}, "must be 0 or above"),
         ("", {"reference": "equal"}, "must be 'uniform' or"),
         ("", {"epsilon": -1}, "epsilon must be 0 or above"),

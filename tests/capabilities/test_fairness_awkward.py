@@ -319,7 +319,7 @@ def test_refusals_hold_no_group():
             lambda d: rai_scale.fairness.reweighing(d, y_true="y", sensitive_features="g").apply(
                 d, "y"
             ),
-            "pass output=",
+            "another name as output=",
         ),
     ],
 )

@@ -167,7 +167,7 @@ def test_what_cannot_be_measured_is_refused():
         evaluate_candidates(PEOPLE, CANDIDATES, **ROLES, performance="acuracy_score")
     with pytest.raises(ConfigError, match="at least one candidate"):
         evaluate_candidates(PEOPLE, {}, **ROLES)
-    with pytest.raises(ConfigError, match="categories that training had"):
+    with pytest.raises(ConfigError, match="categories that were used in training"):
         evaluate_candidates(PEOPLE, CANDIDATES, **ROLES, categorical_features=["age"])
     gaps = PEOPLE.assign(sex=PEOPLE["sex"].where(PEOPLE.index > 1))
     with pytest.raises(ConfigError, match="'sex' is missing in 2 of 300 rows"):

@@ -213,7 +213,7 @@ def test_grid_search_with_control_features_is_fairlearns(request, name, train_on
 def test_a_loss_takes_no_control_features():
     loss = fr.BoundedGroupLoss(fr.SquareLoss(0, 1))
     for fit in (grid_search, exponentiated_gradient):
-        with pytest.raises(ConfigError, match="do not take control features"):
+        with pytest.raises(ConfigError, match="do not support control features"):
             fit(PEOPLE, LinearRegression(), **ROLES, control_features=["site"], constraints=loss)
 
 
@@ -356,7 +356,7 @@ def test_costs_of_errors_are_kept():
     [
         ({"constraints": "EqualisedOdds"}, ConfigError, "Did you mean 'EqualizedOdds'"),
         ({"features": ["aeg"]}, MissingColumnError, "Did you mean 'age'"),
-        ({"features": []}, ConfigError, "at least one of features"),
+        ({"features": []}, ConfigError, "at least one feature"),
         ({"y_true": "age"}, ConfigError, "labels other than 0 and 1"),
         ({"training": TrainingRows(max_rows=100)}, ConfigError, "240 rows.*at most max_rows = 100"),
         ({"constraints": fr.ErrorRate()}, ConfigError, "not a constraint"),

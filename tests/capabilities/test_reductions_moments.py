@@ -164,7 +164,7 @@ def test_error_rate_keeps_its_costs():
 
 def test_what_cannot_be_counted_is_refused():
     used = loaded(EqualizedOdds(), people(1), ["sex"])
-    with pytest.raises(ConfigError, match="have data already"):
+    with pytest.raises(ConfigError, match="already have data"):
         counted(used)
     with pytest.raises(ConfigError, match="no counted form of object"):
         counted(object())

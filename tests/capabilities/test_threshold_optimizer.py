@@ -195,7 +195,9 @@ def test_labels_must_be_0_and_1():
     rows = random_rows(60, 11)
     for labels in (rows["y"] + 1, rows["y"] * 2 - 1):
         for options in ({}, {"bins": 4}, {"max_cells": 5}):
-            with pytest.raises((ConfigError, WorkerError), match="must hold 0 and 1 only"):
+            with pytest.raises(
+                (ConfigError, WorkerError), match="must have only the labels 0 and 1"
+            ):
                 fit_threshold_optimizer(rows.assign(y=labels), **COLUMNS, **options)
 
 

@@ -1,9 +1,9 @@
 """SynapseML's feature balance: association of a group with the positive label.
 
-Each function gives a value per group. What is reported for a pair of groups A and B (A after B in
-sort order) is the gap: the value of A minus the value of B, 0 where both are equal. Above 0, the
-positive label goes more with A. For ``n_pmi_y`` and ``n_pmi_xy`` below 0 does: they divide by a
-negative number.
+Each function gives a value per group. For a pair of groups A and B (A after B in sort order) the
+gap is reported: the value of A minus the value of B, 0 if both are equal. A gap above 0 means a
+stronger association of the positive label with A. For ``n_pmi_y`` and ``n_pmi_xy`` a gap below 0
+does, because they divide by a negative number.
 
 Source: SynapseML, ``FeatureBalanceMeasure``; Aka et al., Measuring Model Biases in the Absence of
 Ground Truth, 2021.
@@ -49,7 +49,7 @@ class Association:
 
 
 def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a - b, and 0 where both are equal, infinite values included."""
+    """Return a - b, and 0 if both are equal, including infinite values."""
     done = np.zeros(np.broadcast(a, b).shape)
     np.subtract(a, b, out=done, where=~(a == b))
     return done

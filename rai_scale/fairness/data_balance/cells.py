@@ -1,4 +1,4 @@
-"""The table of counts that every measure is computed from, and what is asked of it."""
+"""The table of counts that every measure is computed from, and sums over it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pandas as pd
 from rai_scale.errors import ConfigError
 
 SMALL = 30
-"""Groups with fewer rows are marked."""
+"""Groups with fewer rows are flagged as small."""
 
 MAX_GROUPS = 200
-"""Values of one sensitive feature; pairs grow with its square."""
+"""The most values of one sensitive feature; the number of pairs grows with its square."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns play which part."""
+    """The roles of the columns."""
 
     sensitive: tuple[str, ...]
     label: str | None = None
@@ -62,7 +62,7 @@ class BalanceCells:
 
 @dataclass(frozen=True)
 class OutcomeWeights:
-    """Weights per group: selected rows and the rest, and both by label, None without labels."""
+    """Weights per group of selected and other rows, also by label; None without labels."""
 
     selected: np.ndarray
     rest: np.ndarray
@@ -94,7 +94,7 @@ class Groups:
 
 
 def group(cells: BalanceCells, features: list[str]) -> Groups:
-    """Add the cells up over ``features``; the values in sort order, tuples for several features."""
+    """Sum the cells over ``features``; values are sorted, tuples for several features."""
     codes, values = _codes(cells.keys, features)
     columns, size = cells.columns, len(values)
 
@@ -169,18 +169,18 @@ def _strata(cells: BalanceCells, codes: np.ndarray, size: int, selected: np.ndar
 
 
 def reference_shares(groups: Groups, reference: Any) -> tuple[Groups, np.ndarray]:
-    """Return the groups, widened by what only the reference has, and the reference's shares.
+    """Return the groups, including those that only the reference has, and the reference's shares.
 
     Raises
     ------
     ConfigError
-        If the reference is not ``"uniform"`` or names no value of the feature.
+        If the reference is neither ``"uniform"`` nor has any value of the feature.
     """
     if reference == "uniform":
         return groups, np.full(len(groups.values), 1 / len(groups.values))
     if not any(value in reference for value in groups.values):
         raise ConfigError(
-            f"the reference for {groups.name!r} names none of its {len(groups.values)} values. "
+            f"the reference for {groups.name!r} has none of its {len(groups.values)} values. "
             "Give the values in the column's own type, as {feature: {value: share}}."
         )
     absent = [value for value in reference if value not in groups.values]

@@ -85,7 +85,7 @@ def group_table(cells: BalanceCells) -> pd.DataFrame:
 
 
 def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> list[str]:
-    """Return what a reader must know: small groups, what is undefined and why, weights."""
+    """Return notes on small groups, undefined measures with reasons, and weights."""
     found = []
     for feature, part in groups.groupby("feature", sort=False):
         small = int(part["small"].sum())
@@ -95,7 +95,7 @@ def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> 
                 f"smallest {int(part['rows'].min())}); their measures may be chance."
             )
         if len(part) == 1:
-            found.append(f"{feature!r} has one value only: there is nothing to compare it with.")
+            found.append(f"{feature!r} has only one value, so there are no groups to compare.")
     found += _undefined(measures)
     columns = cells.columns
     for name in (columns.label, columns.prediction):
@@ -103,7 +103,7 @@ def notes(measures: pd.DataFrame, groups: pd.DataFrame, cells: BalanceCells) -> 
             found.append(f"no row of {name!r} has the positive value {columns.positive!r}.")
     if columns.sample_weight is not None:
         found.append(
-            "chi_sq_stat and chi_sq_p_value hold only if weights are numbers of equal rows."
+            "chi_sq_stat and chi_sq_p_value are valid only if weights are numbers of equal rows."
         )
     return found
 
@@ -187,7 +187,7 @@ def _distribution(groups: Groups, reference: Any) -> Iterator[Row]:
 
 
 def _joint(groups: Groups, has_reference: bool) -> Iterator[Row]:
-    """Compare the shares of (group, outcome) with equal ones; a reference has no outcomes."""
+    """Compare the shares of (group, outcome) with equal shares; a reference has no outcomes."""
     if has_reference:
         return
     for outcome, counts in groups.outcomes.items():

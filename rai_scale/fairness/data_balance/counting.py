@@ -1,4 +1,4 @@
-"""From a frame to cells: one native count, after a look at the numbers that are summed."""
+"""Count the cells of a frame natively, after a check of the numbers that are summed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def count_cells(engine: Engine, frame: Any, columns: Columns) -> BalanceCells:
     Raises
     ------
     ConfigError
-        If columns play two parts, hold missing values or numbers out of range, or have more than
+        If columns have two roles, missing values or numbers out of range, or have more than
         ``MAX_GROUPS`` values.
     MissingColumnError
         If the frame lacks a column.
@@ -45,7 +45,7 @@ def count_cells(engine: Engine, frame: Any, columns: Columns) -> BalanceCells:
     except TooManyGroupsError:
         raise ConfigError(
             f"more than {MAX_CELLS:,} combinations of {', '.join(map(repr, columns.keys))}. "
-            "Measures of balance need columns of few values: put numbers into bands first."
+            "Measures of balance need columns with few values: bin numbers first."
         ) from None
     return _cells(table, columns)
 
@@ -56,15 +56,15 @@ def _check_parts(columns: Columns, schema: pa.Schema) -> None:
     twice = sorted({name for name in used if used.count(name) > 1})
     if twice:
         raise ConfigError(
-            f"{', '.join(map(repr, twice))} is named for more than one part. Sensitive "
-            "features, control features, label, prediction, score and weight differ."
+            f"{', '.join(map(repr, twice))} has more than one role. Use different columns for "
+            f"sensitive features, control features, label, prediction, score and weight."
         )
     if not columns.sensitive:
         raise ConfigError("sensitive_features is empty; name at least one column.")
     for number in columns.numbers:
         kind = schema.field(number).type
         if not is_number(kind):
-            raise ConfigError(f"{number!r} is summed, and must be a number; it is {kind}.")
+            raise ConfigError(f"{number!r} is summed, so it must be a number; it is {kind}.")
     for name in (columns.label, columns.prediction):
         if name is not None:
             _check_positive(name, schema.field(name).type, columns.positive)
@@ -74,14 +74,14 @@ def _check_positive(name: str, kind: pa.DataType, positive: Any) -> None:
     text = pa.types.is_string(kind)
     if text != isinstance(positive, str):
         raise ConfigError(
-            f"pos_label={positive!r} cannot be a value of {name!r}, which holds {kind}. "
+            f"pos_label={positive!r} cannot be a value of {name!r}, which has type {kind}. "
             f"Pass pos_label as {'text' if text else 'a number or True'}."
         )
 
 
 @dataclass(frozen=True)
 class FindFaults:
-    """Count the missing and the impossible numbers of a batch; scores lie in 0..1, weights >= 0."""
+    """Count missing and invalid numbers of a batch; scores are in 0..1, weights >= 0."""
 
     score: str | None
     weight: str | None
@@ -100,7 +100,7 @@ class FindFaults:
 
 
 def _check_numbers(engine: Engine, frame: Any, columns: Columns) -> None:
-    """Raise if a sum would pass over a missing number or hide an impossible one."""
+    """Raise if a sum would skip a missing number or hide an invalid one."""
     if not columns.numbers:
         return
     function = FindFaults(columns.score, columns.sample_weight)
@@ -113,8 +113,8 @@ def _check_numbers(engine: Engine, frame: Any, columns: Columns) -> None:
         if missing or outside:
             raise ConfigError(
                 f"{name!r} must be {wanted} in every row: {missing:,} rows are missing and "
-                f"{outside:,} are outside. Fill or drop them first; put raw scores through a "
-                "sigmoid."
+                f"{outside:,} are outside. Fill or drop them first; apply a sigmoid to raw "
+                "scores."
             )
 
 
@@ -122,7 +122,7 @@ def _cells(table: pa.Table, columns: Columns) -> BalanceCells:
     count = len(columns.keys)
     rows = table.column(count).to_numpy().astype(float)
     if not rows.sum():
-        raise ConfigError("the frame has no rows to measure the balance of.")
+        raise ConfigError("the frame has no rows, so balance cannot be measured.")
     keys = pd.DataFrame(
         {name: _values(table.column(i)) for i, name in enumerate(columns.keys[:count])}
     )
@@ -139,14 +139,14 @@ def _values(column: pa.ChunkedArray) -> Any:
 
 
 def _check_found(keys: pd.DataFrame, columns: Columns) -> None:
-    """Raise if the positive value is nowhere among several: it was probably misspelt."""
+    """Raise if no label column has the positive value: it is probably misspelled."""
     outcomes = [name for name in (columns.label, columns.prediction) if name is not None]
     if not any((keys[name] == columns.positive).any() for name in outcomes):
         several = [name for name in outcomes if keys[name].nunique() > 1]
         if several:
             raise ConfigError(
                 f"pos_label={columns.positive!r} is in no row of {several[0]!r}, which has "
-                f"{keys[several[0]].nunique()} values. Pass the favourable one as positive."
+                f"{keys[several[0]].nunique()} values. Pass the favourable one as pos_label."
             )
 
 
@@ -154,11 +154,11 @@ def _check_key(name: str, values: pd.Series, rows: np.ndarray, sensitive: bool) 
     missing = rows[values.isna().to_numpy()].sum()
     if missing:
         raise ConfigError(
-            f"{name!r} is missing in {missing:,.0f} of {rows.sum():,.0f} rows. Give them a group "
-            f"of their own, for example fillna({{{name!r}: 'unknown'}}), or leave them out."
+            f"{name!r} is missing in {missing:,.0f} of {rows.sum():,.0f} rows. Give them their own "
+            f"group, for example fillna({{{name!r}: 'unknown'}}), or remove them."
         )
     if sensitive and values.nunique() > MAX_GROUPS:
         raise ConfigError(
-            f"{name!r} has {values.nunique():,} values; at most {MAX_GROUPS} are compared. Put "
-            "them into bands or merge the rare ones."
+            f"{name!r} has {values.nunique():,} values; at most {MAX_GROUPS} are compared. Bin "
+            f"them or merge rare values."
         )

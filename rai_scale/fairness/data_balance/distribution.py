@@ -1,7 +1,7 @@
 """How far the shares of the groups are from reference shares: SynapseML's and LiFT's measures.
 
-A group that only the reference has counts with 0 rows; a group that only the data have has the
-reference share 0 (where SynapseML drops the former).
+A group that is only in the reference counts with 0 rows (SynapseML drops it); a group that is only
+in the data has the reference share 0.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def chi_sq_stat(c: ObservedShares) -> float:
     undefined="there is one group only, or no weight",
 )
 def chi_sq_p_value(c: ObservedShares) -> float:
-    """The p-value of the chi-squared test; at many rows it is near 0 for any difference at all."""
+    """The p-value of the chi-squared test; near 0 for tiny differences of many rows."""
     from scipy.stats import chi2
 
     freedom = len(c.observed) - 1
@@ -153,7 +153,7 @@ def infinity_norm_dist(c: ObservedShares) -> float:
     log="e",
 )
 def skew(c: ObservedShares) -> np.ndarray:
-    """Skew per group with add-one smoothing; above 0, the group has more than its share."""
+    """Skew per group with add-one smoothing; above 0, the group exceeds its reference share."""
     return np.log(c.observed + 1) - np.log(c.n * c.q + 1)
 
 

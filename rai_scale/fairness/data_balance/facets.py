@@ -13,7 +13,7 @@ from rai_scale.fairness.data_balance.registry import ratio
 
 @dataclass(frozen=True)
 class Side:
-    """Weights of one facet: rows, by label, by prediction and by both; None where not given."""
+    """Weights of one facet: rows, by label, by prediction and by both; None if not given."""
 
     n: float
     label: float | None = None

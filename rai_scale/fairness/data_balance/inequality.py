@@ -1,7 +1,7 @@
 """Inequality indices of one benefit per group: SynapseML's aggregates and LiFT's benefit maps.
 
-SynapseML's benefit is the share of each combination of sensitive values that occurs. LiFT's is a
-rate of the label or the predictions per group. Groups count alike, whatever their size.
+SynapseML's benefit is the share of each occurring combination of sensitive values. LiFT's is a rate
+of the label or the predictions per group. All groups have equal weight, whatever their size.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _entropy(x: np.ndarray, alpha: float) -> float:
     log="e",
 )
 def atkinson_index(b: Benefits) -> float:
-    """Atkinson index: the share of the total that could be given up if all had the same."""
+    """Atkinson index: the share of the total that could be given up if all benefits were equal."""
     x, power = b.relative, 1 - b.epsilon
     if np.isnan(x).any():
         return float("nan")

@@ -1,4 +1,4 @@
-"""The public function."""
+"""``balance``, the public function."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def balance(
     """Measure how evenly groups are represented, labelled and predicted; executes.
 
     The rows are counted once on the frame's own engine; all measures are computed from the counts.
-    What can be computed depends on what is given: groups alone, labels, predictions, both, scores.
+    The measures depend on the given columns: groups alone, labels, predictions, both, scores.
     ``docs/balance.md`` has every measure with its formula, range, ideal value and source.
 
     Parameters
@@ -44,21 +44,21 @@ def balance(
         Columns of at most 200 values each, none missing.
     y_true, y_pred : str, optional
         Columns of observed and predicted labels, none missing; more than two values are allowed
-        and are positive or not. SynapseML instead takes numbers above 0 as positive.
+        and are positive or not. (SynapseML treats numbers above 0 as positive.)
     score : str, optional
         A column of probabilities of the positive label, 0 to 1. Its sums give LiFT's expected
-        predictions. A look at this column and at the weights precedes the count (a second pass).
+        predictions. This column and the weights are checked before the count (a second pass).
     pos_label : object
-        The label that is the favourable one, in the type of the columns.
+        The favourable label, in the type of the columns.
     control_features : list of str
         Strata of the conditional demographic disparities.
     reference : "uniform" or {feature: {value: share}}
-        What the shares of the groups are compared with. Shares or counts: they are divided by
-        their sum. Features that it does not name are compared with equal shares.
+        What the shares of the groups are compared with: shares or counts, which are divided by
+        their sum. Other features are compared with equal shares.
     sample_weight : str, optional
         A column of weights, 0 or above; measures then use sums of weights, and ``rows`` counts.
     epsilon, alpha : float
-        Of the Atkinson index (0 or above) and the generalized entropy index.
+        Parameters of the Atkinson index (0 or above) and the generalized entropy index.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def balance(
 
 
 def balance_of_cells(cells: BalanceCells, settings: Settings) -> BalanceResult:
-    """Return the result of counts that were made, or made private, elsewhere."""
+    """Return the result of counts that were computed, or made private, elsewhere."""
     measures, groups = measure_cells(cells, settings), group_table(cells)
     columns = cells.columns
     counts: pd.DataFrame = cells.keys.assign(rows=cells.rows.astype("int64"), weight=cells.weight)
@@ -132,6 +132,6 @@ def _reference(reference: Any, features: Sequence[str]) -> dict[str, Mapping[Any
     for name, shares in reference.items():
         if not sum(shares.values()) > 0 or not all(share >= 0 for share in shares.values()):
             raise ConfigError(
-                f"the shares of {name!r} in reference must be 0 or above, sum above 0."
+                f"the shares of {name!r} in reference must be 0 or above, with a sum above 0."
             )
     return dict(reference)

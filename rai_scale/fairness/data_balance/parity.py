@@ -1,7 +1,7 @@
 """LiFT's distances between two groups: how far from demographic parity and equalized odds.
 
-Distances, without a sign. With scores (probabilities) the rates are of expected predictions: the
-sum of the scores takes the place of the number of positive predictions.
+Distances, without a sign. With scores (probabilities) the rates are those of expected predictions:
+the sum of the scores replaces the number of positive predictions.
 """
 
 from __future__ import annotations

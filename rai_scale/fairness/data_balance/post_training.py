@@ -1,10 +1,10 @@
 """Clarify's post-training measures: facet d (one value) against facet a (all other rows).
 
-Signs are the guide's: above 0, ``DPPL``, ``RD``, ``DAR`` and ``AD`` mean that facet a fares
-better, ``CDDPL`` that facet d is rejected more, ``DCR``, ``DRR``, ``SD`` and ``TE`` are d minus a;
-``DI`` is below 1 where facet d is selected less. The counterfactual fliptest (FT) is not here: it
-needs the nearest neighbours of each row, which counts do not have. Written from the formulas of
-the guide.
+Signs are those of the guide: above 0, ``DPPL``, ``RD``, ``DAR`` and ``AD`` mean that facet a has
+the better result, ``CDDPL`` that facet d is rejected more, ``DCR``, ``DRR``, ``SD`` and ``TE`` are
+d minus a; ``DI`` is below 1 where facet d is selected less. The counterfactual fliptest (FT) is not
+included: it needs the nearest neighbours of each row, which cannot be computed from counts. Written
+from the formulas of the guide.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Clarify's pre-training measures of the labels: facet d (one value) against a (all others).
 
-Above 0, ``CI``, ``DPL`` and ``CDD`` mean that facet d is the smaller, the less often positive, the
-more often rejected one. ``KL``, ``JS``, ``LP``, ``TVD`` and ``KS`` are distances without a sign,
-over all values of the label. Written from the formulas of the guide.
+Above 0, ``CI``, ``DPL`` and ``CDD`` mean that facet d is smaller, less often positive, and more
+often rejected. ``KL``, ``JS``, ``LP``, ``TVD`` and ``KS`` are distances without a sign, over all
+values of the label. Written from the formulas of the guide.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def TVD(f: Facets) -> float:
 
 @clarify("max_y |P_a(y) - P_d(y)|", between=(0, 1), undefined=EMPTY)
 def KS(f: Facets) -> float:
-    """Kolmogorov-Smirnov measure as Clarify has it: per label, not cumulated."""
+    """Kolmogorov-Smirnov measure as in Clarify: per label, not cumulative."""
     a, d = _labels(f)
     return float(np.abs(a - d).max())
 

@@ -16,7 +16,7 @@ INF = float("inf")
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure is; ``function`` takes the one input of its family."""
+    """The definition of a measure; ``function`` takes the input type of its family."""
 
     family: str
     name: str
@@ -62,7 +62,7 @@ def measure(
     undefined: str = "",
     log: str = "",
 ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Enter a function into the table of its family and complete its docstring from the entry."""
+    """Add a function to the table of its family, and complete its docstring from the entry."""
 
     def enter(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         entry = Measure(
@@ -85,7 +85,7 @@ def measure(
 
 
 def ratio(above: Any, below: Any) -> Any:
-    """Return ``above / below`` as float64, NaN where ``below`` is zero."""
+    """Return ``above / below`` as float64, NaN if ``below`` is zero."""
     above, below = np.broadcast_arrays(np.asarray(above, float), np.asarray(below, float))
     done = np.full(above.shape, np.nan)
     np.divide(above, below, out=done, where=below != 0)
@@ -93,7 +93,7 @@ def ratio(above: Any, below: Any) -> Any:
 
 
 def log(value: Any) -> Any:
-    """Return the natural logarithm as float64, NaN where ``value`` is not above zero."""
+    """Return the natural logarithm as float64, NaN if ``value`` is not above zero."""
     value = np.asarray(value, float)
     done = np.full(value.shape, np.nan)
     np.log(value, out=done, where=value > 0)

@@ -1,4 +1,4 @@
-"""The result of a balance run, for programs (tables, JSON) and for people (a page)."""
+"""The result of a balance run, as tables, JSON and a page."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ HEADLINES = {
     "post_training": ("DPPL", "DI", "RD", "SD", "AD", "CDDPL"),
     "overall": ("GE",),
 }
-"""What a run is compared by: the worst of all groups, without a sign."""
+"""The headline measures of a run: the worst of all groups, without a sign."""
 
 TITLE = "Balance between groups"
 
 
 def headlines(features: Sequence[str]) -> list[str]:
-    """Return the names of the numbers that a run over these sensitive features may have."""
+    """Return the names of the metrics that a run over these sensitive features can have."""
     families = [family for family in HEADLINES if family != "overall"]
     places: list[tuple[str | None, list[str]]] = [(name, families) for name in features]
     places += [(" x ".join(features), ["aggregate_balance"])] if len(features) > 1 else []
@@ -78,7 +78,7 @@ class BalanceResult(Result):
     title: str = TITLE
 
     def totals(self) -> dict[str, int]:
-        """Return how much there is."""
+        """Return the size of the result."""
         rows = int(self.counts["rows"].sum())
         measures, notes = len(self.measures), len(self.notes)
         return {"rows": rows, "groups": len(self.groups), "measures": measures, "notes": notes}
@@ -109,8 +109,8 @@ class BalanceResult(Result):
     def _numbers(self) -> dict[str, float]:
         """Return the worst of all groups per feature, ``<feature>.max_abs_DPL``.
 
-        Without a sign, which would turn with the group that is farthest: the largest absolute
-        value, for the disparate impact the smallest. Undefined and infinite values are left out.
+        Without a sign, because it would depend on which group is farthest: the largest absolute
+        value, for the disparate impact the smallest. Undefined and infinite values are ignored.
         """
         found = {}
         for name, figures in self._figures().items():
@@ -120,7 +120,7 @@ class BalanceResult(Result):
         return found
 
     def _figures(self) -> dict[str, list[Figure]]:
-        """Return the headlines of each group; a gate on one holds for every group or fails."""
+        """Return the headline measures of each group; a gate passes only if all groups pass."""
         found: dict[str, list[Figure]] = {}
         names = ["family", "feature", "group", "measure", "value"]
         for family, feature, group, name, value in self.measures[names].itertuples(index=False):
@@ -151,7 +151,7 @@ class BalanceResult(Result):
         }
 
     def to_html(self) -> str:
-        """Return the report as a self-contained page; it holds the names of the groups."""
+        """Return the report as a self-contained page; it contains the names of the groups."""
         from rai_scale.reports.balance import render_balance
 
         return render_balance(self.to_dict())

@@ -81,14 +81,15 @@ def evaluate_candidates(
         A metric of ``fairlearn.metrics``, or ``f(y_true, y_pred, sensitive_features=...,
         sample_weight=...)``.
     categorical_features : sequence of str, or mapping of str to sequence
-        As in :func:`rai_scale.fairness.grid_search`; give the categories that training had.
+        As in :func:`rai_scale.fairness.grid_search`; pass the categories that were used in
+        training.
     engine : Engine, optional
         Found from the frame by default.
 
     Returns
     -------
     pandas.DataFrame
-        ``candidate`` and a column for each of the two metrics, named as they are.
+        ``candidate`` and a column for each of the two metrics, with the metric's name.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def evaluate_candidates(
         _name_of(disparity): _metric(disparity, fairlearn.metrics, "disparity"),
     }
     if not candidates or len(metrics) < 2:  # noqa: PLR2004
-        raise ConfigError("evaluate at least one candidate by two different metrics.")
+        raise ConfigError("pass at least one candidate, and two different metrics.")
     schema = engine.schema(frame)
     keys = list(dict.fromkeys([*sensitive_features, y_true]))
     check_columns([*features, *keys, *categorical_features], schema.names)
@@ -183,7 +184,8 @@ def _known_categories(
     unknown = [n for n in asked if not isinstance(asked, Mapping)]
     if unknown:
         raise ConfigError(
-            f"give the categories that training had: categorical_features={{{unknown[0]!r}: [...]}}"
+            f"pass the categories that were used in training: "
+            f"categorical_features={{{unknown[0]!r}: [...]}}"
         )
     empty = pa.table({n: pa.array([], schema.field(n).type) for n in features})
     return categories_of(frame, empty, features, asked)

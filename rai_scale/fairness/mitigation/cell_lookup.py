@@ -38,7 +38,7 @@ class CellLookup:
         if missing:
             raise ConfigError(
                 f"{missing:,} rows of a batch are in cells of {', '.join(map(repr, names))} that "
-                "were not counted before. Fit on data that have every combination, or leave those "
-                "rows out."
+                "were not in the fitted data. Fit on data with every combination, or remove these "
+                "rows."
             )
         return pa.table({name: pa.array(v[cells]) for name, v in self.values.items()})

@@ -1,10 +1,10 @@
-"""Fairlearn's moments over counted rows: a table of cells in place of a dense matrix on rows.
+"""Fairlearn's moments over counted rows: a table of cells instead of a dense matrix on rows.
 
 What a reduction does to a row (its new label and weight) depends only on the row's cell (control
-features, sensitive features, label). Fairlearn 0.15 still holds a matrix ``U`` of one row per row
-of data (96 bytes a row for equalized odds with two groups). The classes here load Fairlearn's own
-moment on one row per cell, so that events, groups, constraints, basis, bounds and projection are
-Fairlearn's, and keep one 4-byte cell number per row of data.
+features, sensitive features, label). Fairlearn 0.15 nevertheless stores a matrix ``U`` with one row
+per row of data (96 bytes per row for equalized odds with two groups). The classes here load
+Fairlearn's own moment on one row per cell, so that events, groups, constraints, basis, bounds and
+projection are Fairlearn's, and keep one 4-byte cell number per row of data.
 
 Fairlearn's classes cannot take counts: they take the probability of a group from
 ``groupby(...).size()`` and divide by ``X.shape[0]``. So three things are computed here: these
@@ -32,7 +32,7 @@ from rai_scale.upstream.fairlearn import (
     MeanLoss,
 )
 
-NO_CONTROL = "fairlearn's loss moments do not take control features: leave them out."
+NO_CONTROL = "fairlearn's loss moments do not support control features: remove them."
 
 
 def counted(moment: Moment) -> Moment:
@@ -41,23 +41,23 @@ def counted(moment: Moment) -> Moment:
     Parameters
     ----------
     moment : fairlearn.reductions.Moment
-        Not loaded yet: a ``UtilityParity`` (demographic parity, equalized odds, true or false
+        Without data yet: a ``UtilityParity`` (demographic parity, equalized odds, true or false
         positive rate parity, error rate parity), a ``BoundedGroupLoss`` or an ``ErrorRate``.
 
     Returns
     -------
     fairlearn.reductions.Moment
         Its ``load_data(X, y, sensitive_features=..., control_features=..., counts=...)`` takes
-        distinct rows, each standing for ``counts`` rows (int, default 1). Its ``signed_weights``
-        are those of all rows of a distinct row together: Fairlearn's, times ``counts``.
+        distinct rows, each of which represents ``counts`` rows (int, default 1). Its
+        ``signed_weights`` are Fairlearn's times ``counts``: those of all equal rows together.
 
     Raises
     ------
     ConfigError
-        If the moment is of another kind, or has data already.
+        If the moment is of another kind, or already has data.
     """
     if getattr(moment, "data_loaded", False):
-        raise ConfigError("the constraints have data already: pass a new moment.")
+        raise ConfigError("the constraints already have data: pass a new moment.")
     if isinstance(moment, UtilityParity):
         return CountedParity(moment)
     if isinstance(moment, ConditionalLossMoment):
@@ -83,17 +83,17 @@ class _CountedRows:
         keys.columns = pd.RangeIndex(keys.shape[1])
         grouped = keys.groupby(list(keys.columns), sort=False, dropna=False, observed=True)
         self.codes = grouped.ngroup().to_numpy(dtype=np.int32)
-        # cells stand in the order of their first rows: fairlearn's basis depends on that order
+        # cells are in the order of their first rows: fairlearn's basis depends on this order
         self.first = np.unique(self.codes, return_index=True)[1]
         self.cell_counts = np.bincount(self.codes, self.counts).astype(np.int64)
         self.total = int(self.cell_counts.sum())
 
     def per_cell(self, values: np.ndarray) -> np.ndarray:
-        """Add up values of rows over the rows of each cell."""
+        """Sum values of rows over the rows of each cell."""
         return np.bincount(self.codes, self.times(values), minlength=len(self.first))
 
     def per_row(self, values: np.ndarray) -> pd.Series:
-        """Spread values of cells over the rows, times the rows' counts."""
+        """Return each row's value of its cell, times the row's count."""
         return pd.Series(self.times(np.asarray(values)[self.codes]))
 
     def times(self, values: Any) -> Any:
@@ -137,7 +137,7 @@ class CountedParity(ClassificationMoment):
 
     @property
     def total_samples(self) -> int:
-        """How many rows there are, counts included."""
+        """The number of rows, with counts."""
         return self.rows.total
 
     @property
@@ -180,7 +180,7 @@ class CountedErrorRate(ErrorRate):
         super().__init__(costs={"fp": moment.fp_cost, "fn": moment.fn_cost})
 
     def load_data(self, X: Any, y: Any, *, counts: Any = None, **people: Any) -> None:
-        """Keep labels and counts; the features of the rows' people do not matter here."""
+        """Store labels and counts; sensitive and control features are not used here."""
         _once(self)
         self.rows = _CountedRows(y, [], counts)
         self.X, self._y, self._index = X, self.rows.y, [MOMENT_ALL]
@@ -188,7 +188,7 @@ class CountedErrorRate(ErrorRate):
 
     @property
     def total_samples(self) -> int:
-        """How many rows there are, counts included."""
+        """The number of rows, with counts."""
         return self.rows.total
 
     def gamma(self, predictor: Callable[..., Any]) -> pd.Series:
@@ -235,7 +235,7 @@ class CountedLoss(LossMoment):
 
     @property
     def total_samples(self) -> int:
-        """How many rows there are, counts included."""
+        """The number of rows, with counts."""
         return self.rows.total
 
     @property
@@ -267,7 +267,7 @@ class CountedLoss(LossMoment):
 
 
 def _recount(moment: UtilityParity, counts: np.ndarray) -> None:
-    """Let each row of a loaded moment stand for ``counts`` rows."""
+    """Let each row of a loaded moment represent ``counts`` rows."""
     sizes = pd.Series(counts, moment.tags.index)
     event, group, total = moment.tags[MOMENT_EVENT], moment.tags[MOMENT_GROUP_ID], counts.sum()
     moment.prob_event = sizes.groupby(event).sum() / total

@@ -1,8 +1,8 @@
-"""Reductions with a learner that trains on the engine, so that no row leaves it.
+"""Reductions with a learner that trains on the engine, so that no rows leave it.
 
 Fairlearn's algorithm sees one row per cell (control features, sensitive features, label) with its
-count. What it asks of the learner is passed on to the engine: labels and weights of cells become
-two columns of the frame, and predictions come back as counts per cell.
+count. The learner runs on the engine: labels and weights of cells become two columns of the frame,
+and predictions are returned as counts per cell.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EngineLearner(Protocol):
 
 @dataclass
 class CellOracle:
-    """The learner as Fairlearn sees it: fitted on cells, asked for the predictions of cells."""
+    """The learner for Fairlearn: it is fitted on cells, and predicts cells."""
 
     learner: EngineLearner
     engine: Engine
@@ -66,7 +66,7 @@ class CellOracle:
         return self.__sklearn_clone__()  # a frame of an engine is not copied
 
     def fit(self, X: Any, y: Any, sample_weight: Any) -> CellOracle:
-        """Train the learner on the frame; ``sample_weight`` is the weight of a whole cell."""
+        """Train the learner on the frame; ``sample_weight`` is the weight of all rows of a cell."""
         weights = np.asarray(sample_weight, dtype=np.float64) / self.cells.count
         values = {LABEL: np.asarray(y, dtype=np.int64), WEIGHT: weights}
         outputs = pa.schema([(LABEL, pa.int64()), (WEIGHT, pa.float64())])
@@ -79,14 +79,14 @@ class CellOracle:
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the share of answers 1 in each cell, counted by the engine."""
+        """Return the share of predictions 1 in each cell, counted by the engine."""
         if self.answers is None:
-            assert self.model is not None, "fit comes first"
+            assert self.model is not None, "call fit before predict"
             keys = list(self.cells.keys.columns)
             predicted = self.model.predict(self.frame, PREDICTION)
             found = count_cells(self.engine, predicted, [*keys, PREDICTION])
             if not set(found.keys[PREDICTION].unique()) <= {0, 1}:
-                raise ConfigError("the engine's model gave predictions other than 0 and 1.")
+                raise ConfigError("the engine's model returned predictions other than 0 and 1.")
             ones = found.keys[keys].assign(n=found.count * found.keys[PREDICTION].to_numpy())
             total = ones.groupby(keys, sort=False)["n"].sum().rename("n").reset_index()
             merged = self.cells.keys.merge(total, on=keys, how="left", validate="one_to_one")
@@ -168,8 +168,8 @@ def exponentiated_gradient_on_engine(
 ) -> EngineMixture:
     """Fit Fairlearn's randomised predictor with a learner that trains on the engine.
 
-    Memory on the driver grows with the cells only. Each step trains the learner once on the frame
-    and counts its predictions once.
+    Memory on the driver depends only on the number of cells. Each step trains the learner once on
+    the frame and counts its predictions once.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def exponentiated_gradient_on_engine(
     Raises
     ------
     ConfigError, MissingColumnError
-        If labels, people, constraints or the model's predictions are not usable.
+        If labels, groups, constraints or the model's predictions are invalid.
 
     Notes
     -----
@@ -196,7 +196,7 @@ def exponentiated_gradient_on_engine(
     engine = engine or engine_of(frame)
     moment = counted(moment_of(constraints))
     if not isinstance(moment, CountedParity):
-        raise ConfigError("a learner on the engine needs a constraint of classification.")
+        raise ConfigError("a learner on the engine needs a classification constraint.")
     sensitive, control = names_of(sensitive_features), names_of(control_features)
     keys = list(dict.fromkeys([*control, *sensitive, y_true]))
     cells = count_cells(engine, frame, keys)
@@ -215,7 +215,7 @@ def exponentiated_gradient_on_engine(
     if solver.nu is None:
         h = first_response(mitigator, data)
         error = np.average(np.abs(h - y.to_numpy()), weights=cells.count)
-        # the standard deviation over rows of errors that are 0 or 1
+        # the standard deviation of errors (0 or 1) over rows
         mitigator.nu = float(ACCURACY_MUL * np.sqrt(error * (1 - error) / (cells.rows - 1)))
     mitigator.fit(data.X, data.y, **data.features_of_people())
     return EngineMixture(mitigator)

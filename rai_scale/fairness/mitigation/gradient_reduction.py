@@ -40,7 +40,8 @@ class ExponentiatedGradientResult(Result):
     Attributes
     ----------
     mitigator : fairlearn.reductions.ExponentiatedGradient
-        With ``predictors_``, ``weights_``, ``best_gap_``, ``n_oracle_calls_`` and the others.
+        With ``predictors_``, ``weights_``, ``best_gap_``, ``n_oracle_calls_`` and its other
+        attributes.
     features : tuple of str
         The columns that the predictors read, in order.
     categories : dict
@@ -67,7 +68,7 @@ class ExponentiatedGradientResult(Result):
         return self.mitigator.best_gap_
 
     def totals(self) -> dict[str, int]:
-        """Return how many predictors there are, and how many were fitted."""
+        """Return the number of predictors, and how many were fitted."""
         fits = self.mitigator.n_oracle_calls_
         used = int((self.weights_ > 0).sum())
         return {"predictors": used, "fits": fits, "features": len(self.features)}
@@ -84,11 +85,11 @@ class ExponentiatedGradientResult(Result):
         return pd.DataFrame({"predictor": self.predictors_.index, "kind": kinds, "weight": weights})
 
     def expected(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the probability of answer 1 (or the mean answer, in regression) of each row."""
+        """Return each row's probability of prediction 1 (in regression, the mean prediction)."""
         return _Expected(self.mitigator)(X)
 
     def predict(self, X: pd.DataFrame, random_state: int | None = None) -> np.ndarray:
-        """Return Fairlearn's randomised answers for a pandas frame of the features."""
+        """Return Fairlearn's randomised predictions for a pandas frame of the features."""
         return self.mitigator.predict(X, random_state=random_state)
 
     def apply(
@@ -96,12 +97,13 @@ class ExponentiatedGradientResult(Result):
     ) -> Any:
         """Add :meth:`expected` (float64) for each row; lazy.
 
-        An answer is drawn from it by the caller: ``1`` where it is at least a uniform number.
+        To draw a prediction, compare it with a uniform random number: ``1`` if it is at least as
+        large.
         """
         engine = engine or engine_of(frame)
         outputs = pa.schema([(output, pa.float64())])
         slim = copy.copy(self.mitigator)
-        del slim.constraints_  # holds the training rows, which no worker needs
+        del slim.constraints_  # contains the training rows, which no worker needs
         file = publish_object(engine, {output: _Expected(slim)})
         function = Predict(file, self.features, self.categories, outputs)
         return engine.with_columns(
@@ -137,10 +139,10 @@ def exponentiated_gradient(
 ) -> ExponentiatedGradientResult:
     """Fit Fairlearn's randomised predictor without its dense constraint matrix.
 
-    Fairlearn's own algorithm runs on the driver, over rows that carry their cell number and their
-    count. Each step trains the learner once; steps follow each other, so they are not parallel.
-    With ``train_on="distinct_rows"`` the engine counts equal rows, and memory and time grow with
-    the distinct rows only. A learner that trains on the engine itself is fitted by
+    Fairlearn's own algorithm runs on the driver, over rows with their cell number and count. Each
+    step trains the learner once; steps depend on each other, so they are not parallel. With
+    ``train_on="distinct_rows"`` the engine counts equal rows, and memory and time depend only on
+    the number of distinct rows. A learner that trains on the engine itself is fitted by
     :func:`rai_scale.fairness.mitigation.engine_learner.exponentiated_gradient_on_engine`.
 
     Parameters
@@ -159,8 +161,8 @@ def exponentiated_gradient(
         ``eps``, ``max_iter``, ``nu``, ``eta0``, ``run_linprog_step`` as in
         ``fairlearn.reductions.ExponentiatedGradient``.
     training : TrainingRows
-        How rows are brought to the learner. ``"distinct_rows"`` costs one more fit where ``nu`` is
-        not given, since ``nu`` is computed from the first predictor's errors on all rows.
+        How rows are brought to the learner. ``"distinct_rows"`` costs one more fit if ``nu`` is not
+        given, because ``nu`` is computed from the first predictor's errors on all rows.
     categorical_features, engine
         As in :func:`rai_scale.fairness.grid_search`.
 
@@ -202,7 +204,7 @@ def fit_counted(mitigator: ExponentiatedGradient, data: Training) -> None:
 
 
 def _nu(mitigator: ExponentiatedGradient, data: Training) -> float:
-    """Return Fairlearn's default ``nu``, which it takes from rows that all count alike."""
+    """Return Fairlearn's default ``nu``, which it computes from rows of equal weight."""
     assert data.counts is not None
     errors = np.abs(first_response(mitigator, data) - data.y.to_numpy())
     mean, rows = np.average(errors, weights=data.counts), np.sum(data.counts)
@@ -211,7 +213,7 @@ def _nu(mitigator: ExponentiatedGradient, data: Training) -> float:
 
 
 def first_response(mitigator: ExponentiatedGradient, data: Training) -> np.ndarray:
-    """Return the answers of the first step's predictor for the rows."""
+    """Return the first step's predictions for the rows."""
     bound = 1 / mitigator.eps
     lagrangian = Lagrangian(
         X=data.X,

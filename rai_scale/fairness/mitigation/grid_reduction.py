@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FittedPoint:
-    """What a task brings back."""
+    """The result of a task."""
 
     predictor: Any
     objective: float
@@ -157,7 +157,9 @@ def _grid(search: GridSearch, table: pa.Table) -> pd.DataFrame:
     if search.grid is not None:
         return search.grid
     if not len(moment.pos_basis.columns):
-        raise ConfigError("there is a single group, so there is nothing to search; name more.")
+        raise ConfigError(
+            "there is a single group, so there is nothing to search; add sensitive features."
+        )
     spanned = moment.default_objective_lambda_vec is not None
     return GridGenerator(
         search.grid_size,
@@ -183,7 +185,7 @@ def _fit_points(
 def _assemble(
     search: GridSearch, points: pd.DataFrame, fitted: list[FittedPoint], selection: Selection
 ) -> None:
-    """Give Fairlearn's object what its ``fit`` would have given it."""
+    """Set the attributes that ``fit`` of Fairlearn's object would set."""
     names = list(points.columns)
     search.predictors_ = [point.predictor for point in fitted]
     search.objectives_ = [point.objective for point in fitted]

@@ -1,4 +1,4 @@
-"""What a grid search gives back: Fairlearn's own object, and how to apply it to a frame."""
+"""The result of a grid search: Fairlearn's own object, and how to apply it to a frame."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class GridSearchResult(Result):
         return self.mitigator.best_idx_
 
     def candidates(self) -> dict[str, Any]:
-        """Return the predictors by name, ``grid 0`` and on, for :func:`evaluate_candidates`."""
+        """Return the predictors by name (``grid 0``, ...), for :func:`evaluate_candidates`."""
         return {f"grid {i}": predictor for i, predictor in enumerate(self.predictors_)}
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the chosen predictor's answers for a pandas frame of the features."""
+        """Return the chosen predictor's predictions for a pandas frame of the features."""
         return self.mitigator.predict(X)
 
     def apply(
@@ -79,7 +79,7 @@ class GridSearchResult(Result):
         index: int | None = None,
         engine: Engine | None = None,
     ) -> Any:
-        """Add the answers of one predictor (by default the chosen one); lazy.
+        """Add the predictions of one predictor (by default the chosen one); lazy.
 
         The column is int64 for classification and float64 for regression.
         """
@@ -96,7 +96,7 @@ class GridSearchResult(Result):
     def pareto(self) -> ParetoResult:
         """Return all grid points, by objective and largest violation on the training rows.
 
-        For rows that no point was trained on, see
+        For other rows than the training rows, see
         :func:`rai_scale.fairness.mitigation.candidates.evaluate_candidates`.
         """
 
@@ -121,7 +121,7 @@ class GridSearchResult(Result):
         return {"points": self._points}
 
     def _points(self) -> pd.DataFrame:
-        """Return one row per grid point: objective, largest violation, whether it is chosen."""
+        """Return one row per grid point: objective, largest violation, and whether it is chosen."""
         return pd.DataFrame(
             {
                 "objective": self.objectives_,

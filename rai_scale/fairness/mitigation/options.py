@@ -30,7 +30,7 @@ class TrainingRows:
     row_order : str, optional
         Column by which rows are sorted before training. A grid starts from the group of the first
         row, as in Fairlearn. Without ``row_order`` rows stay in the engine's order; on Spark they
-        are sorted by all columns, so that the answer does not depend on the partitions.
+        are sorted by all columns, so that the result does not depend on the partitions.
     max_rows : int
         The most rows that may be brought to one machine.
     sample_weight_name : str
@@ -68,7 +68,8 @@ class ReductionSolver:
     max_iter : int
         The most iterations, 1 or more; each fits the learner once.
     nu : float, optional
-        Duality gap at which the iterations stop; None: from the errors of the first predictor.
+        Duality gap at which the iterations stop; None: computed from the errors of the first
+        predictor.
     eta0 : float
         Initial learning rate.
     run_linprog_step : bool
@@ -115,8 +116,8 @@ class MultiplierGrid:
     grid_offset : pandas.Series, optional
         Shift of the grid, indexed by constraint.
     grid : pandas.DataFrame, optional
-        The multipliers themselves: constraints in rows, points in columns. The three parameters
-        above are then not used.
+        The multipliers: constraints in rows, points in columns. The three parameters above are then
+        ignored.
     selection_rule : {"tradeoff_optimization"} or callable
         Fairlearn's rule, the least ``(1 - constraint_weight) * objective + constraint_weight *
         largest violation``; or a function of (objectives, gammas) that returns the position.
@@ -143,7 +144,7 @@ class MultiplierGrid:
             )
         if not 0 <= self.constraint_weight <= 1:
             raise OptionError(
-                f"constraint_weight must lie between 0 and 1; found {self.constraint_weight!r}."
+                f"constraint_weight must be between 0 and 1; found {self.constraint_weight!r}."
             )
 
     def mitigator(self, estimator: Any, constraints: Moment, **given: Any) -> GridSearch:

@@ -1,4 +1,4 @@
-"""The chart of performance against disparity, as SVG in a page of its own."""
+"""The chart of performance against disparity, as SVG in a self-contained page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Axes:
-    """What the two axes show."""
+    """The numbers on the two axes."""
 
     performance: str
     disparity: str
@@ -35,7 +35,7 @@ def pareto_svg(table: pd.DataFrame, axes: Axes) -> str:
     """Return the chart: disparity to the right, performance up.
 
     ``table`` has ``candidate``, ``performance``, ``disparity``, ``pareto_optimal`` and ``chosen``.
-    Optimal candidates are filled and joined, the chosen one has a ring and its name.
+    Optimal candidates are filled and connected; the chosen one has a ring and its name.
     """
     across, up = _Axis(table["disparity"]), _Axis(table["performance"])
     points = pd.DataFrame(
@@ -69,16 +69,16 @@ def pareto_page(table: pd.DataFrame, axes: Axes, rule: str) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{STYLE}</style></head><body><h1>{title}</h1>"
         f"<p>Chosen: <strong>{chosen}</strong>, by the rule: {escape(rule)}. A candidate is "
-        "Pareto-optimal if no other is at least as good in both and better in one. Which of them "
-        "is right is a decision for people who know the use; the differences between neighbours "
-        "may be within sampling error.</p>"
+        "Pareto-optimal if no other is at least as good in both and better in one. The choice "
+        "among them is a decision for people who know the application; differences between "
+        "neighbouring candidates may be within sampling error.</p>"
         f"{pareto_svg(table, axes)}"
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></body></html>"
     )
 
 
 class _Axis:
-    """Maps values to 0..1 with a margin, and names some ticks."""
+    """Maps values to 0..1 with a margin, and labels some ticks."""
 
     def __init__(self, values: pd.Series) -> None:
         low, high = float(values.min()), float(values.max())

@@ -1,4 +1,4 @@
-"""Candidates side by side: performance against disparity, and which one is chosen by which rule."""
+"""Comparison of candidates: performance against disparity, and the choice by a stated rule."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class ParetoResult(Result):
         ``candidate``, ``performance``, ``disparity``, ``pareto_optimal``, ``chosen``; best
         performance first.
     rule : str
-        How the chosen one was chosen, in words.
+        The rule of the choice, in words.
     performance, disparity : str
-        What the two numbers are.
+        The names of the two numbers.
     higher_is_better : bool
         Whether a higher performance is better.
     """
@@ -46,7 +46,7 @@ class ParetoResult(Result):
         return str(self.table.loc[self.table["chosen"], "candidate"].iloc[0])
 
     def totals(self) -> dict[str, Any]:
-        """Return how many candidates there are, and which is chosen."""
+        """Return the number of candidates, and the chosen one."""
         optimal = int(self.table["pareto_optimal"].sum())
         return {"candidates": len(self.table), "pareto_optimal": optimal, "chosen": self.chosen}
 
@@ -103,22 +103,23 @@ def pareto(
     performance, disparity : str
         The names of the two columns; a lower disparity is better.
     higher_is_better : bool
-        False where performance is an error or a loss.
+        False if performance is an error or a loss.
     disparity_weight : float
         The default rule, of Fairlearn's GridSearch: the least ``(1 - disparity_weight) * error +
         disparity_weight * disparity``, where the error is ``1 - performance``, or the performance
-        itself where lower is better.
+        itself if lower is better.
     max_disparity : float, optional
         Another rule: the best performance among those of at most this disparity.
     rule : callable, optional
-        The caller's own rule: takes the table, returns the name of the chosen candidate; the
-        first line of its docstring names it on the page.
+        The caller's own rule: takes the table, returns the name of the chosen candidate; the page
+        shows the first line of its docstring.
 
     Raises
     ------
     MissingColumnError, ConfigError
         If columns are missing, there are no candidates, a number is missing, a name occurs twice,
-        two rules are given, none is fair enough, or the caller's rule names no candidate.
+        two rules are given, no candidate meets ``max_disparity``, or the caller's rule returns an
+        unknown name.
     """
     check_columns(["candidate", performance, disparity], map(str, candidates.columns))
     table = pd.DataFrame(
@@ -130,7 +131,7 @@ def pareto(
     )
     _check_candidates(table)
     if not 0 <= disparity_weight <= 1:
-        raise ConfigError(f"disparity_weight is {disparity_weight}; it lies between 0 and 1.")
+        raise ConfigError(f"disparity_weight is {disparity_weight}; it must be between 0 and 1.")
     cost = (1 - table["performance"]) if higher_is_better else table["performance"]
     table["pareto_optimal"] = _optimal(cost.to_numpy(), table["disparity"].to_numpy())
     name, words = _choose(table, cost, disparity_weight, max_disparity, rule)
@@ -144,7 +145,7 @@ def _check_candidates(table: pd.DataFrame) -> None:
     if table.empty:
         raise ConfigError("there are no candidates to choose from.")
     if table["candidate"].duplicated().any():
-        raise ConfigError("two candidates have the same name; give each its own.")
+        raise ConfigError("two candidates have the same name; use distinct names.")
     missing = table["candidate"][table.isna().any(axis=1)]
     if len(missing):
         raise ConfigError(f"no performance or disparity for: {', '.join(map(repr, missing))}.")

@@ -1,7 +1,7 @@
-"""What grid search and exponentiated gradient share: the training rows and the predictions.
+"""Training rows and predictions of both grid search and exponentiated gradient.
 
 The learner trains on one machine, so its rows (features, label, sensitive and control features
-only) are brought to the driver, within ``max_rows``, as they are or as distinct rows with counts.
+only) are brought to the driver, at most ``max_rows``, unchanged or as distinct rows with counts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def moment_of(constraints: str | Moment) -> Moment:
 
 @dataclass(frozen=True)
 class TrainingColumns:
-    """Which column is what."""
+    """The roles of the columns."""
 
     features: tuple[str, ...]
     y_true: str
@@ -72,7 +72,7 @@ class TrainingColumns:
 
     @classmethod
     def of(cls, features: Names, y_true: str, sensitive: Names, control: Names) -> TrainingColumns:
-        """Take the names as callers give them."""
+        """Return the roles from a caller's names."""
         columns, groups, strata = (
             tuple(names_of(names)) for names in (features, sensitive, control)
         )
@@ -80,14 +80,14 @@ class TrainingColumns:
 
     @property
     def columns(self) -> list[str]:
-        """Every column once."""
+        """All columns, each once."""
         names = [*self.features, *self.control, *self.sensitive, self.y_true]
         return list(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
 class Training:
-    """The training rows on this machine, as Fairlearn takes them."""
+    """The training rows on this machine, in Fairlearn's form."""
 
     X: pd.DataFrame
     y: pd.Series
@@ -103,7 +103,7 @@ class Training:
 
 @dataclass(frozen=True)
 class _Select:
-    """Keep some columns; cheap, so that the local engine starts no process for it."""
+    """Keep some columns; marked as cheap, so that the local engine starts no process for it."""
 
     names: tuple[str, ...]
     cheap = True
@@ -133,7 +133,7 @@ def collect_training(
     """
     if roles.control and isinstance(moment, LossMoment):
         raise ConfigError(NO_CONTROL)
-    counted(moment)  # refuses what has no counted form before any row travels
+    counted(moment)  # refuses moments without a counted form before any rows are collected
     row_order = training.row_order
     names = list(dict.fromkeys([*roles.columns, *([row_order] if row_order else [])]))
     schema = engine.schema(frame)
@@ -157,7 +157,7 @@ def collect_training(
 
 
 def training_of(table: pa.Table) -> Training:
-    """Turn collected rows into what Fairlearn takes."""
+    """Convert collected rows to Fairlearn's form."""
     roles, categories = noted_columns(table)
     control = _people(table, roles.control) if roles.control else None
     counts = table[COUNT].to_numpy() if COUNT in table.column_names else None
@@ -173,7 +173,7 @@ def read_training(path: str) -> Training:
 
 
 def noted_columns(table: pa.Table) -> tuple[TrainingColumns, dict[str, list[Any]]]:
-    """Return the roles and the categories that :func:`collect_training` has noted."""
+    """Return the roles and the categories that :func:`collect_training` recorded."""
     about = json.loads(table.schema.metadata[b"rai_scale"])
     roles: dict[str, Any] = about["roles"]
     for name in ("features", "sensitive", "control"):
@@ -184,7 +184,7 @@ def noted_columns(table: pa.Table) -> tuple[TrainingColumns, dict[str, list[Any]
 def feature_frame(
     table: pa.Table, features: Sequence[str], categories: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
-    """Return the features as pandas would hold them; categories get the category dtype."""
+    """Return the features in pandas types; categories get the category dtype."""
     columns = {}
     for name in features:
         decimal = pa.types.is_decimal(table[name].type)
@@ -199,7 +199,7 @@ def feature_frame(
 def categories_of(
     frame: Any, table: pa.Table, features: Sequence[str], asked: Categories
 ) -> dict[str, list[Any]]:
-    """Return the categories of each categorical feature: as given, from its dtype, or as found."""
+    """Return each categorical feature's categories: as given, from its dtype, or its values."""
     dtypes = dict(() if (known := pandas_dtypes(frame)) is None else known)
     found: dict[str, list[Any]] = {}
     for name in features:
@@ -217,7 +217,7 @@ def categories_of(
 
 @dataclass(frozen=True)
 class Predict:
-    """A table function that adds the answers of the predictors in ``file``, by name."""
+    """A table function that adds the predictions of the predictors in ``file``, by name."""
 
     file: SharedFile
     features: tuple[str, ...]
@@ -251,9 +251,9 @@ def _ordered(table: pa.Table, row_order: str | None, engine: str) -> pa.Table:
 
 
 def _check_people(engine: Engine, frame: Any, roles: TrainingColumns, is_loss: bool) -> int:
-    """Check labels and people natively, before rows travel; return how many rows there are."""
+    """Check labels and groups natively, before rows are collected; return the number of rows."""
     if not roles.features or not roles.sensitive:
-        raise ConfigError("name at least one of features and one of sensitive_features.")
+        raise ConfigError("give at least one feature and one sensitive feature.")
     keys = [*roles.control, *roles.sensitive, *([] if is_loss else [roles.y_true])]
     cells = count_cells(engine, frame, list(dict.fromkeys(keys)))
     if not is_loss and not set(cells.keys[roles.y_true].unique()) <= {0, 1}:
@@ -268,9 +268,9 @@ def _check_people(engine: Engine, frame: Any, roles: TrainingColumns, is_loss: b
 def _check_limit(rows: int, max_rows: int) -> None:
     if rows > max_rows:
         raise ConfigError(
-            f"the table has {rows:,} rows, and a learner that trains on one machine gets at most "
+            f"the table has {rows:,} rows, but a learner that trains on one machine gets at most "
             f"max_rows = {max_rows:,}. Train on a sample, raise max_rows in TrainingRows, use "
-            "train_on='distinct_rows' where the features are discrete, or a learner of the engine "
+            f"train_on='distinct_rows' if the features are discrete, or a learner of the engine "
             "(rai_scale.fairness.mitigation.engine_learner)."
         )
 

@@ -28,8 +28,8 @@ class Reweighing(Result):
     Attributes
     ----------
     table : pandas.DataFrame
-        The keys (with an underscore after a name that clashes), ``count`` (int64, rows), ``mass``
-        (float64, rows or sum of sample weights) and ``weight`` (float64). Where sample weights are
+        The keys (with an underscore appended if a name clashes), ``count`` (int64, rows), ``mass``
+        (float64, rows or sum of sample weights) and ``weight`` (float64). If sample weights are
         given, ``weight`` is the factor by which they are multiplied.
     keys : tuple of str
         The columns that a weight depends on.
@@ -41,11 +41,13 @@ class Reweighing(Result):
     def apply(self, frame: Any, output: str = "weight", *, engine: Engine | None = None) -> Any:
         """Add the weight (float64) of each row; lazy.
 
-        A row of a cell that was not in the fitted data is an error when the frame is executed.
+        A row of a cell that was not in the fitted data raises an error when the frame is executed.
         """
         engine = engine or engine_of(frame)
         if output in self.keys:
-            raise ConfigError(f"{output!r} is a column that the weights depend on; pass output=.")
+            raise ConfigError(
+                f"{output!r} is a column that the weights depend on; pass another name as output=."
+            )
         values = {output: self.table["weight"].to_numpy()}
         keys = self.table.iloc[:, : len(self.keys)].set_axis(list(self.keys), axis=1)
         return engine.with_columns(
@@ -57,7 +59,7 @@ class Reweighing(Result):
         )
 
     def totals(self) -> dict[str, Any]:
-        """Return how many cells there are, of which columns."""
+        """Return the number of cells and their columns."""
         rows = int(self.table["count"].sum())
         return {"keys": self.keys, "cells": len(self.table), "rows": rows}
 
@@ -111,17 +113,17 @@ def reweighing(
     Notes
     -----
     Kamiran and Calders 2012, "Data preprocessing techniques for classification without
-    discrimination", section 5.2. A combination that does not occur has no weight, so that groups
-    of one label only stay as they are.
+    discrimination", section 5.2. A combination that does not occur has no weight, so groups with
+    only one label are unchanged.
     """
     engine = engine or engine_of(frame)
     sensitive = list(dict.fromkeys(names_of(sensitive_features)))
     if not sensitive or y_true in sensitive:
-        raise ConfigError("name at least one sensitive feature, other than the label.")
+        raise ConfigError("give at least one sensitive feature other than the label.")
     weights = [] if sample_weight is None else [sample_weight]
     cells = count_cells(engine, frame, [*sensitive, y_true], weights=weights, limit=MAX_CELLS)
     if cells.rows == 0:
-        raise ConfigError("the table has no rows: there is nothing to weigh.")
+        raise ConfigError("the table has no rows, so there are no weights.")
     return Reweighing(_weights(cells, sensitive, y_true), (*sensitive, y_true))
 
 

@@ -18,8 +18,8 @@ from rai_scale.statistics.score_bins import as_floats
 class GroupRules:
     """The randomised threshold rule of each group, one entry per group.
 
-    With chance ``p0`` the first threshold decides, else (``p1``) the second; with chance
-    ``p_ignore`` neither does, and the answer is 1 with chance ``constant``.
+    With probability ``p0`` the first threshold decides, else (``p1``) the second. With probability
+    ``p_ignore`` neither decides, and the prediction is 1 with probability ``constant``.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class GroupRules:
     below1: np.ndarray
 
     def probabilities(self, scores: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return the chance of a positive prediction, as ``InterpolatedThresholder`` has it."""
+        """Return the probability of a positive prediction, as in ``InterpolatedThresholder``."""
         at = group
         first = _passes(scores, self.threshold0[at], self.below0[at])
         second = _passes(scores, self.threshold1[at], self.below1[at])
@@ -61,9 +61,9 @@ def _passes(scores: np.ndarray, threshold: np.ndarray, below: np.ndarray) -> np.
 
 @dataclass(frozen=True)
 class PredictRows:
-    """A table function: the chance of a positive prediction, or a prediction drawn with it.
+    """A table function: the probability of a positive prediction, or a prediction drawn with it.
 
-    The draw belongs to the row's key and the seed, whatever the engine and the partitions.
+    The draw depends only on the row's key and the seed, not on the engine and the partitions.
     """
 
     rules: GroupRules
@@ -82,7 +82,7 @@ class PredictRows:
         if unknown.any() and self.unseen == "error":
             raise ConfigError(
                 f"{int(unknown.sum()):,} rows of a batch belong to groups that were not fitted, or "
-                "to none. Filter them, fit with them, or pass unseen='zero' to give them "
+                f"have no group. Filter them, fit with them, or pass unseen='zero' to give them "
                 "probability 0, as Fairlearn does."
             )
         chance = np.where(unknown, 0.0, self.rules.probabilities(scores, np.maximum(group, 0)))
@@ -90,7 +90,7 @@ class PredictRows:
         if self.key is None:
             return pa.table({self.output: pa.array(chance, mask=missing)})
         drawn = chance >= key_uniforms(table.select(list(self.key)), self.seed)
-        # Fairlearn draws from [0, 1) and compares with >=: a draw of 0 would pass a chance of 0
+        # Fairlearn draws from [0, 1) and compares with >=: a draw of 0 would be 1 at probability 0
         drawn &= chance > 0
         return pa.table({self.output: pa.array(drawn.astype(np.int64), mask=missing)})
 

@@ -35,7 +35,7 @@ STRATEGIES = ("uniform", "quantile")
 
 @dataclass(frozen=True, repr=False)
 class Calibration(Result):
-    """How well scores agree with what happened.
+    """How well scores agree with observed rates.
 
     Attributes
     ----------
@@ -47,8 +47,8 @@ class Calibration(Result):
         One row per group: the group columns, ``count``, ``ece`` (expected calibration error, the
         mean of ``|mean_score - observed_rate|`` over rows) and ``mce`` (its maximum over bins).
     exact_edges : bool
-        False where quantiles were taken from 65,536 bins, because the distinct scores did not fit;
-        all other figures are exact for the edges as they are.
+        False if quantiles were computed from 65,536 bins, because there were too many distinct
+        scores; all other numbers are exact for the resulting edges.
     """
 
     curve: pd.DataFrame
@@ -63,7 +63,7 @@ class Calibration(Result):
         return {f"max_{name}": float(self.errors[name].max()) for name in ("ece", "mce")}
 
     def totals(self) -> dict[str, int]:
-        """Return how much was counted."""
+        """Return the number of counted rows and groups."""
         rows = int(self.errors["count"].sum())
         return {"groups": len(self.errors), "bins": len(self.curve), "rows": rows}
 
@@ -99,8 +99,8 @@ def calibration(
     n_bins : int
         Bins per group.
     strategy : str
-        ``"uniform"``: bins of equal width over [0, 1]. ``"quantile"``: bins of as equal a number of
-        rows as ties allow, by each group's own scores (weights do not move them).
+        ``"uniform"``: bins of equal width over [0, 1]. ``"quantile"``: bins with equal numbers of
+        rows, as far as ties allow, by each group's own scores (weights do not change them).
     pos_label : optional
         The positive label, where labels are neither 0 and 1 nor -1 and 1.
     sample_weight : str, optional
@@ -136,7 +136,7 @@ def calibration(
     except TooManyGroupsError:
         fine = np.linspace(0.0, 1.0, DEFAULT_BINS + 1)
         sums, exact = _binned_sums(engine, frame, columns, fine), False
-    quantiles = np.linspace(0, 1, n_bins + 1) * 100 / 100  # numpy's percentile rounds so
+    quantiles = np.linspace(0, 1, n_bins + 1) * 100 / 100  # rounded as in numpy's percentile
     groups = range(len(sums.levels))
     every = [_quantiles(*sums.scores_of(group), quantiles, exact) for group in groups]
     return _calibration(sums, every, exact)
@@ -156,7 +156,7 @@ class _Sums:
     weight_sq: np.ndarray
 
     def scores_of(self, group: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a group's places, increasing, and the rows on each."""
+        """Return a group's places, increasing, and the rows at each."""
         mine = self.code == group
         order = np.argsort(self.place[mine])
         return self.place[mine][order], self.count[mine][order]
@@ -214,7 +214,7 @@ def _sums(
 def _quantiles(
     values: np.ndarray, count: np.ndarray, quantiles: np.ndarray, between: bool
 ) -> np.ndarray:
-    """Return ``np.quantile`` of counted values; the lower value where none lies between."""
+    """Return ``np.quantile`` of counted values; unless ``between``, the lower neighbour."""
     ends = np.cumsum(count)
     virtual = quantiles * (ends[-1] - 1)
     low = np.floor(virtual)
@@ -223,7 +223,7 @@ def _quantiles(
     b = values[np.searchsorted(ends, np.minimum(low + 1, ends[-1] - 1), side="right")]
     if not between:
         return a
-    # numpy takes the form with the smaller rounding on either side of the middle
+    # numpy uses the form with the smaller rounding error on either side of the middle
     return np.where(share < 0.5, a + (b - a) * share, b - (b - a) * (1 - share))  # noqa: PLR2004
 
 

@@ -33,7 +33,7 @@ class GroupPoints:
     """Groups, one row each and sorted, with the points of each.
 
     ``mode`` is ``"exact"`` (all distinct scores), ``"hulls"`` (only those on hulls of ranges, which
-    hold every vertex of the whole hull) or ``"binned"``.
+    include every vertex of the whole hull) or ``"binned"``.
     """
 
     levels: pd.DataFrame
@@ -50,7 +50,7 @@ def group_points(
     bins: int | None,
     range_rows: int = RANGE_ROWS,
 ) -> GroupPoints:
-    """Count a frame; ``bins`` asks for bins, ``max_cells`` is the limit of distinct scores."""
+    """Count a frame; ``bins`` requests bins, ``max_cells`` is the limit of distinct scores."""
     if bins is not None:
         cells = binned_cells(engine, data, columns, bins)
         assert cells.edges is not None
@@ -69,8 +69,8 @@ def _points_of_ranges(
 ) -> GroupPoints:
     """Reduce each range of each group's scores to hull vertices on the workers, and merge them.
 
-    A vertex of the hull of all points is a vertex of the hull of its range: ranges only add counts
-    to the points below them, which moves a hull and does not bend it.
+    A vertex of the hull of all points is a vertex of the hull of its range: other ranges only add a
+    constant to its counts, which shifts the hull without changing its shape.
     """
     edges = _range_edges(engine, data, columns.score, range_rows)
     own = list(columns.groups)
@@ -93,7 +93,7 @@ def _points_of_ranges(
 
 
 def _range_edges(engine: Engine, data: Any, score: str, range_rows: int) -> np.ndarray:
-    """Return the edges of ranges of about ``range_rows`` rows: fine bins, counted and joined."""
+    """Return the edges of ranges of about ``range_rows`` rows: fine bins, counted and merged."""
     _, low, high = score_range(engine, data, score)
     edges = bin_edges(low, high, DEFAULT_BINS)
     counted = engine.group_counts(with_bins(engine, data, score, edges, kept=[]), [BIN])

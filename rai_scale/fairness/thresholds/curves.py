@@ -55,13 +55,13 @@ def threshold_curves(
     Returns
     -------
     DataFrame
-        One row per group and threshold: the group columns; ``threshold`` (asked for); ``applied``
-        (the threshold that the rates are of: the same with distinct scores; with bins the nearest
-        one that the bins can answer exactly); ``count`` (rows of the group, int64);
-        ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``,
-        ``true_negative_rate``, ``false_negative_rate``, ``positive_predictive_value``,
-        ``false_discovery_rate``, ``negative_predictive_value``, ``false_omission_rate``,
-        ``accuracy``. A rate of no rows is NaN; in Fairlearn it is 0.
+        One row per group and threshold: the group columns; ``threshold`` (as given); ``applied``
+        (the threshold of the rates: the same with distinct scores; with bins, the nearest one for
+        which bins give exact rates); ``count`` (rows of the group, int64); ``selection_rate``,
+        ``true_positive_rate``, ``false_positive_rate``, ``true_negative_rate``,
+        ``false_negative_rate``, ``positive_predictive_value``, ``false_discovery_rate``,
+        ``negative_predictive_value``, ``false_omission_rate``, ``accuracy``. A rate without rows is
+        NaN; in Fairlearn it is 0.
     """
     groups = names_of(sensitive_features)
     cells = score_cells(
@@ -104,10 +104,10 @@ def _default_thresholds(cells: ScoreCells) -> np.ndarray:
 
 
 def snapped(asked: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the nearest thresholds that bins ``(edge, edge]`` answer exactly.
+    """Return the nearest thresholds for which bins ``(edge, edge]`` give exact rates.
 
     ``score >= t`` selects whole bins if ``t`` is the next float after an inner edge. Thresholds at
-    or below the lowest edge, and above the highest, select all rows or none and stay.
+    or below the lowest edge, and above the highest, select all rows or none and are unchanged.
     """
     exact = np.r_[edges[0], np.nextafter(edges[1:], np.inf)]
     right = np.searchsorted(exact, asked).clip(1, len(exact) - 1)
@@ -117,7 +117,7 @@ def snapped(asked: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _rates(steps: ScoreSteps, thresholds: np.ndarray) -> dict[str, np.ndarray]:
-    # scores fall: as many steps are at or above t as -score is at or below -t
+    # scores decrease: the number of scores >= t is the number of -scores <= -t
     selected = np.searchsorted(-steps.score, -thresholds, side="right")
     tp = np.r_[0.0, np.cumsum(steps.positive_weight)][selected]
     fp = np.r_[0.0, np.cumsum(steps.negative_weight)][selected]

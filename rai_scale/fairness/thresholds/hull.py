@@ -1,4 +1,4 @@
-"""Convex hulls of trade-off points, and of ranges of scores, which merge to the whole hull."""
+"""Convex hulls of trade-off points, and of ranges of scores, which can be merged."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ RANGE_FIELDS = [
 def upper_hull(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the indices that Fairlearn's scan keeps of points sorted by (x, y).
 
-    The scan is Andrew's monotone chain, in the very arithmetic of
-    ``fairlearn.postprocessing._tradeoff_curve_utilities._filter_points_to_get_convex_hull``: which
-    of several points on one straight edge stay is decided by rounding, and predictions hang on it.
-    Points that lie clearly below the line between two others are taken out first; no scan keeps
-    them, and none of the points on the hull is compared with them.
+    The scan is Andrew's monotone chain, with the same arithmetic as
+    ``fairlearn.postprocessing._tradeoff_curve_utilities._filter_points_to_get_convex_hull``:
+    rounding decides which of several points on a straight edge stay, and predictions depend on it.
+    Points clearly below the line between two others are removed first: no scan keeps them, and no
+    point on the hull is compared with them.
     """
     kept = np.arange(len(x))
     for thin in (_without_straight, _above_rough_hull, _without_interior):
@@ -48,10 +48,10 @@ def _scan(x: np.ndarray, y: np.ndarray) -> list[int]:
 
 
 def _without_straight(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the indices of what is left of upright and level runs: their ends.
+    """Return the indices of the ends of vertical and horizontal runs, and of all other points.
 
-    The scan takes the others out without rounding: one of its two products is an exact zero, or
-    both share a factor.
+    The scan removes the other points without rounding: one of its two products is exactly 0, or
+    both have a common factor.
     """
     top = np.flatnonzero(np.r_[True, x[1:-1] != x[2:], True][: len(x)])
     level = np.r_[False, (y[top][1:-1] == y[top][:-2]) & (y[top][1:-1] == y[top][2:]), False]
@@ -59,9 +59,9 @@ def _without_straight(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _above_rough_hull(x: np.ndarray, y: np.ndarray, every: int = 64) -> np.ndarray:
-    """Return the indices of what is not clearly below the hull of every 64th point.
+    """Return the indices of the points that are not clearly below the hull of every 64th point.
 
-    Points of the first and the last x stay: there a line through the hull has more than one height.
+    Points with the first and the last x are kept: there the hull has a vertical edge.
     """
     if len(x) < every**2:
         return np.arange(len(x))
@@ -73,10 +73,11 @@ def _above_rough_hull(x: np.ndarray, y: np.ndarray, every: int = 64) -> np.ndarr
 
 
 def _without_interior(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the indices of what is left when points below their neighbours' line are taken out.
+    """Return the indices of the points that are left after removing those below neighbours' lines.
 
-    A point below the line between two others is not a vertex of the hull, so that all such points
-    can go at once, and again until few go. The margin is far above the rounding of the product.
+    A point below the line between two others is not a vertex of the hull, so all such points are
+    removed at once, repeatedly until few are removed. The margin is far above the rounding error of
+    the product.
     """
     kept = np.arange(len(x))
     while len(kept) > 64:  # noqa: PLR2004
@@ -105,7 +106,7 @@ def both_hulls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _vertices(a: np.ndarray, b: np.ndarray, reverse: int = 0) -> np.ndarray:
-    """Take out, again and again, what is on or below the line of its neighbours; points differ."""
+    """Repeatedly remove points on or below the line of their neighbours; points are distinct."""
     kept = np.arange(len(a))
     while len(kept) > 2:  # noqa: PLR2004
         ka, kb = a[kept], b[kept]
@@ -121,8 +122,8 @@ def _vertices(a: np.ndarray, b: np.ndarray, reverse: int = 0) -> np.ndarray:
 class RangeHull:
     """A table function: all rows of one range of one group become the vertices of their hulls.
 
-    A vertex holds the counts down to it within the range, the score that it includes last, the
-    next lower score of the range (null at the end of the range), and the range's highest score.
+    A vertex has the counts of the range's rows down to it, its lowest score, the next lower score
+    of the range (null at the end of the range), and the range's highest score.
     """
 
     label: str
@@ -136,7 +137,7 @@ class RangeHull:
         raise_missing(int((~np.isfinite(scores)).sum()), "score", self.score)
         raise_missing(int((~np.isfinite(labels)).sum()), "label", self.label)
         if not np.isin(labels, (0, 1)).all():
-            raise ConfigError(f"the label column {self.label!r} must hold 0 and 1 only.")
+            raise ConfigError(f"the label column {self.label!r} must have only the labels 0 and 1.")
         scores, positives, negatives = _by_score(scores, labels)
         tp, fp = np.cumsum(positives), np.cumsum(negatives)
         at = both_hulls(np.r_[0, fp], np.r_[0, tp])[1:] - 1

@@ -49,7 +49,8 @@ def fit_threshold_optimizer(
     frame : DataFrame
         pyspark, dask or pandas DataFrame, DuckDB relation, pyarrow Table.
     score : str
-        Numeric column without missing values: what ``ThresholdOptimizer`` takes of its estimator.
+        Numeric column without missing values: the scores that ``ThresholdOptimizer`` gets from its
+        estimator.
     y_true : str
         Column of labels 0 and 1.
     sensitive_features : str or sequence of str
@@ -57,20 +58,21 @@ def fit_threshold_optimizer(
     constraints, objective, grid_size, flip, tol
         As in ``fairlearn.postprocessing.ThresholdOptimizer`` 0.15.
     bins : int, optional
-        Put thresholds on the edges of that many bins of equal width: the constraint holds exactly
-        on the fitted data, and ``objective_bound`` is the most that the objective can have lost.
+        Put thresholds on the edges of this number of bins of equal width: the constraint is met
+        exactly on the fitted data, and ``objective_bound`` is the largest possible loss of the
+        objective.
     max_cells : int
-        Up to this number of distinct (group, label, score) the fit is Fairlearn's to the last bit.
-        Beyond it, the workers reduce ranges of scores to their hulls, which merge to the same
-        hull: rates and objective agree to about 1e-12. Where several points lie on one straight
-        edge, so that Fairlearn's choice among them depends on rounding, thresholds may differ.
+        Up to this number of distinct (group, label, score) the fit is equal to Fairlearn's to the
+        last bit. Beyond it, the workers reduce ranges of scores to their hulls, which are merged to
+        the same hull: rates and objective agree to about 1e-12. If several points are on one
+        straight edge, Fairlearn's choice among them depends on rounding, and thresholds may differ.
     range_rows : int
-        About how many rows of a range come together on one worker in that case.
+        Approximate number of rows of a range on one worker in that case.
 
     Raises
     ------
     ThresholdProblemError
-        For what Fairlearn does not allow, and for groups of one label only.
+        For arguments that Fairlearn does not allow, and for groups with only one label.
     ConfigError
         For rows with missing scores, labels or groups.
     """
@@ -119,15 +121,15 @@ def _check_labels(points: Sequence[ThresholdPoints]) -> None:
     if single:
         raise ThresholdProblemError(
             f"{single} of {len(points)} groups have degenerate labels: all rows of the group have "
-            "the same label, so that no rate of the other label exists. Merge small groups or "
-            "filter them."
+            f"the same label, so there is no rate for the other label. Merge small groups or "
+            f"filter them."
         )
 
 
 def _in_fairlearn_order(
     found: GroupPoints,
 ) -> tuple[pd.DataFrame, dict[Hashable, ThresholdPoints]]:
-    """Return groups and points under Fairlearn's names; several columns are merged to one text."""
+    """Return groups and points with Fairlearn's names; several columns are joined to one text."""
     levels = found.levels
     if levels.shape[1] == 1:
         return levels, dict(zip(levels.iloc[:, 0].tolist(), found.points, strict=True))

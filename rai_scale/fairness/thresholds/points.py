@@ -1,4 +1,4 @@
-"""Points of every threshold of a group, and their trade-off curve as Fairlearn draws it."""
+"""Points of every threshold of a group, and their trade-off curve as in Fairlearn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rai_scale.upstream.fairlearn import (
 
 @dataclass(frozen=True)
 class ThresholdPoints:
-    """What each threshold of one group selects, from the highest threshold to the lowest.
+    """The rows that each threshold of one group selects, from the highest threshold to the lowest.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ThresholdPoints:
 
 
 def exact_points(steps: ScoreSteps) -> ThresholdPoints:
-    """Return a point per distinct score; thresholds lie half-way between, as in Fairlearn."""
+    """Return a point per distinct score; thresholds are midway between scores, as in Fairlearn."""
     following = np.r_[steps.score[1:], -np.inf]
     between = np.r_[np.inf, (steps.score + following) / 2]
     return ThresholdPoints(_from_0(steps.negatives), _from_0(steps.positives), between, between)
@@ -71,10 +71,10 @@ def binned_points(steps: ScoreSteps, edges: np.ndarray) -> ThresholdPoints:
 
 
 def optimistic_points(points: ThresholdPoints) -> ThresholdPoints:
-    """Return the points with the best and the worst that may lie inside each bin.
+    """Return the points, and the best and the worst possible points inside each bin.
 
-    Whatever the order of the rows in a bin, its thresholds lie in the rectangle between its two
-    points: no curve of the rows themselves lies above the hull of all corners.
+    For any order of the rows in a bin, its thresholds are in the rectangle between its two points:
+    no curve of the rows is above the hull of all corners.
     """
     fp, tp = points.false_positives, points.true_positives
     return ThresholdPoints(
@@ -110,7 +110,7 @@ def tradeoff_hull(
         )
         for t, f in kinds
     ]
-    # Fairlearn lists both operations of a threshold side by side, and ties keep that order
+    # Fairlearn lists both operations of a threshold together, and ties keep this order
     x = np.column_stack([METRIC_DICT[x_metric](c) for c in counts]).ravel()
     y = np.column_stack([METRIC_DICT[y_metric](c) for c in counts]).ravel()
     order = _sorted(x, y)

@@ -1,4 +1,4 @@
-"""What a fit of thresholds gives: Fairlearn's predictor, its curves, and predictions on frames."""
+"""Fitted thresholds: Fairlearn's predictor, its curves, and predictions on frames."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class FittedThresholds(Result):
     Attributes
     ----------
     thresholder : fairlearn.postprocessing.InterpolatedThresholder
-        Fairlearn's own predictor. Its estimator answers with the score column of a DataFrame, or
-        with an array of scores; :meth:`thresholder_of` puts a model in its place.
+        Fairlearn's own predictor. Its estimator returns the score column of a DataFrame, or an
+        array of scores unchanged; :meth:`thresholder_of` replaces it by a model.
     problem : Problem
         What was asked for.
     score : str
@@ -37,7 +37,7 @@ class FittedThresholds(Result):
     solution : Solution
         The chosen point, with the curves that it was chosen from.
     objective_bound : float
-        The most that the objective can have lost by binning; 0.0 without bins.
+        The largest possible loss of the objective by binning; 0.0 without bins.
     mode : str
         ``"exact"``, ``"hulls"`` or ``"binned"``.
     counts : DataFrame
@@ -90,7 +90,7 @@ class FittedThresholds(Result):
         return {self.problem.objective: self.objective_value, "lost_by_bins_at_most": bound}
 
     def _thresholds(self) -> pd.DataFrame:
-        """Return the rule of each group: with chance p0 by operation0, else by operation1."""
+        """Return the rule of each group: operation0 with probability p0, else operation1."""
         rules = self.thresholder.interpolation_dict
         rows = [
             {"group": group_label(group), "constrained": self.x_best[group], **rules[group]}
@@ -116,12 +116,12 @@ class FittedThresholds(Result):
     def predict_proba(
         self, frame: Any, *, output: str = "probability", unseen: str = "error"
     ) -> Any:
-        """Add the chance of a positive prediction to a frame; lazy where the frame is.
+        """Add the probability of a positive prediction to a frame; lazy if the frame is.
 
         Parameters
         ----------
         frame : DataFrame
-            With the score and group columns; the same kind of frame comes back.
+            With the score and group columns; the result is the same kind of frame.
         output : str
             The new column, float64; null where the score is missing.
         unseen : str
@@ -140,7 +140,7 @@ class FittedThresholds(Result):
         output: str = "prediction",
         unseen: str = "error",
     ) -> Any:
-        """Add a drawn prediction (0 or 1) to a frame; lazy where the frame is.
+        """Add a random prediction (0 or 1) to a frame; lazy if the frame is.
 
         Parameters
         ----------
@@ -148,8 +148,9 @@ class FittedThresholds(Result):
         random_state : int
             The seed.
         key_columns : str or sequence of str
-            Columns that name a row. The draw is a hash of the seed and these, so that a row gets
-            the same prediction on every engine and partitioning; rows of one key share a draw.
+            Columns that identify a row. The draw is a hash of the seed and these, so that a row
+            gets the same prediction on every engine and partitioning; rows with the same key share
+            a draw.
         output : str
             The new column, int64; null where the score is missing.
         """

@@ -1,4 +1,4 @@
-"""A fitted estimator that answers with a column of its input, so that Fairlearn can hold it."""
+"""A fitted estimator that returns a column of its input, for Fairlearn's classes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator
 
 
 class ScoreColumn(BaseEstimator):
-    """An estimator whose prediction is the score that stands in its input.
+    """An estimator whose prediction is the score in its input.
 
     Parameters
     ----------
     name : str
-        The score column of a DataFrame; an array is taken as the scores themselves.
+        The score column of a DataFrame; an array is used as the scores.
     """
 
     def __init__(self, name: str = "score") -> None:

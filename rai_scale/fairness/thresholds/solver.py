@@ -1,7 +1,7 @@
 """Fairlearn's choice among trade-off curves (``ThresholdOptimizer``, version 0.15), from counts.
 
 Source: Hardt, Price and Srebro, Equality of Opportunity in Supervised Learning, 2016. Every step is
-the one of ``fairlearn.postprocessing._threshold_optimizer`` in the same order of arithmetic.
+that of ``fairlearn.postprocessing._threshold_optimizer``, with the same order of arithmetic.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Groups = Mapping[Hashable, ThresholdPoints]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be solved; the arguments of Fairlearn's ``ThresholdOptimizer``."""
+    """The problem to solve: the arguments of Fairlearn's ``ThresholdOptimizer``."""
 
     constraints: str = "demographic_parity"
     objective: str = "accuracy_score"
@@ -40,7 +40,7 @@ class Problem:
     tol: float | None = None
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` for what Fairlearn does not allow."""
+        """Raise :class:`ConfigError` for arguments that Fairlearn does not allow."""
         if self.constraints not in ALL_CONSTRAINTS:
             raise _not_one_of("constraints", self.constraints, ALL_CONSTRAINTS)
         odds = self.constraints == "equalized_odds"
@@ -63,7 +63,7 @@ class Problem:
 
 
 class ThresholdProblemError(ConfigError, ValueError):
-    """A problem that ``ThresholdOptimizer`` refuses; a ValueError, as Fairlearn's own is."""
+    """A problem that ``ThresholdOptimizer`` refuses; a ValueError, like Fairlearn's own error."""
 
 
 def _not_one_of(what: str, found: Any, allowed: Any) -> ThresholdProblemError:
@@ -89,7 +89,7 @@ class Solution:
     x_best : dict
         The constrained metric of each group.
     objective_value : float
-        What the objective comes to on the fitted data.
+        The objective on the fitted data.
     """
 
     interpolation: dict[Hashable, Bunch]
@@ -164,7 +164,7 @@ def _solve_equalized_odds(problem: Problem, groups: Groups) -> Solution:
 
 
 def _onto_common_point(point: Any, x_best: float, y_best: float) -> Bunch:
-    """Mix a group's point with a coin of chance ``x_best``, so that its TPR falls to ``y_best``."""
+    """Mix a group's point with random predictions of rate ``x_best``; its TPR is ``y_best``."""
     p_ignore = 0 if point.y == point.x else (point.y - y_best) / (point.y - point.x)
     return Bunch(
         p_ignore=p_ignore,

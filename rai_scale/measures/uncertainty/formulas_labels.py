@@ -90,7 +90,9 @@ def _check_binary(y_true: Array, y_pred: Array, weights: Array, pos_label: Any) 
     labels = present(weights, y_true, y_pred)
     at_most_two(labels, "average='binary'")
     if len(labels) == 2 and pos_label not in labels.tolist():  # noqa: PLR2004
-        raise ConfigError("pos_label is none of the labels of a group; check its value and type.")
+        raise ConfigError(
+            "pos_label is not a label of any row of a group; check its value and type."
+        )
 
 
 def _label_sums(

@@ -35,7 +35,9 @@ def _positive(y_true: Array, y_pred: Array, weights: Array, pos_label: Any) -> A
         return 1
     at_most_two(labels, "a true or false positive or negative rate")
     if len(labels) == 2 and pos_label not in labels.tolist():  # noqa: PLR2004
-        raise ConfigError("pos_label is none of the labels of a group; check its value and type.")
+        raise ConfigError(
+            "pos_label is not a label of any row of a group; check its value and type."
+        )
     return pos_label
 
 

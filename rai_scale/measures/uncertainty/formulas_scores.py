@@ -157,7 +157,9 @@ def average_precision_score(
     classes = present(weights, y_true)
     at_most_two(classes, "average_precision_score of one score per row")
     if len(classes) == 2 and pos_label not in classes.tolist():  # noqa: PLR2004
-        raise ConfigError("pos_label is none of the labels of a group; check its value and type.")
+        raise ConfigError(
+            "pos_label is not a label of any row of a group; check its value and type."
+        )
     hits, misses = _by_score(y_pred, y_true == pos_label, weights)
     right = np.cumsum(hits, axis=-1)
     precision = divide(right, right + np.cumsum(misses, axis=-1), 0.0)
