@@ -14,6 +14,7 @@ import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from rai_scale.measures.metrics import Metric
@@ -24,31 +25,31 @@ if TYPE_CHECKING:
 class Confusion:
     """Rows per group: true and false positives and negatives; integers as float64."""
 
-    tp: np.ndarray
-    fp: np.ndarray
-    fn: np.ndarray
-    tn: np.ndarray
+    tp: NDArray[np.float64]
+    fp: NDArray[np.float64]
+    fn: NDArray[np.float64]
+    tn: NDArray[np.float64]
 
     @property
-    def rows(self) -> np.ndarray:
+    def rows(self) -> NDArray[np.float64]:
         """All rows."""
         return self.tp + self.fp + self.fn + self.tn
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide; 0.0 if the denominator is 0, as in scikit-learn."""
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole != 0)
 
 
-def _accuracy(c: Confusion) -> np.ndarray:
+def _accuracy(c: Confusion) -> NDArray[np.float64]:
     return (c.tp + c.tn) / c.rows
 
 
-def _selected(c: Confusion) -> np.ndarray:
+def _selected(c: Confusion) -> NDArray[np.float64]:
     return (c.tp + c.fp) / c.rows
 
 
-def _balanced(c: Confusion) -> np.ndarray:
+def _balanced(c: Confusion) -> NDArray[np.float64]:
     positives, negatives = c.tp + c.fn, c.fp + c.tn
     hits = _share(c.tn, negatives) + _share(c.tp, positives)
     return hits / ((positives > 0).astype(float) + (negatives > 0))

@@ -113,7 +113,7 @@ def _name_of(function: Callable[..., Any]) -> str:
             f"the metric has no __name__ and is called {DEFAULT_NAME!r}; pass a dict to name it.",
             stacklevel=2,
         )
-    return name or DEFAULT_NAME
+    return str(name or DEFAULT_NAME)
 
 
 def _refuse_metric(what: str, found: object) -> NoReturn:

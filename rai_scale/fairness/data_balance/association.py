@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rai_scale.fairness.data_balance.registry import INF, SYNAPSEML, log, measure, ratio
 
@@ -27,28 +28,28 @@ NO_LABELS = "no row has the positive label"
 class Association:
     """Weights per group of rows (``x``) and positive rows (``xy``); ``n`` rows, ``y`` positive."""
 
-    x: np.ndarray
-    xy: np.ndarray
+    x: NDArray[np.float64]
+    xy: NDArray[np.float64]
     n: float
     y: float
 
     @property
-    def p_x(self) -> np.ndarray:
+    def p_x(self) -> NDArray[np.float64]:
         """Return P(X), the share of each group."""
         return ratio(self.x, self.n)
 
     @property
-    def p_y(self) -> np.ndarray:
+    def p_y(self) -> NDArray[np.float64]:
         """Return P(Y), the share of the positive label, once per group."""
         return np.broadcast_to(ratio(self.y, self.n), self.x.shape)
 
     @property
-    def p_xy(self) -> np.ndarray:
+    def p_xy(self) -> NDArray[np.float64]:
         """Return P(X, Y), the share of positive rows of each group."""
         return ratio(self.xy, self.n)
 
 
-def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def gap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a - b, and 0 if both are equal, including infinite values."""
     done = np.zeros(np.broadcast(a, b).shape)
     np.subtract(a, b, out=done, where=~(a == b))
@@ -56,19 +57,19 @@ def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @association("P(X, Y) / P(X)", undefined="a group has no weight")
-def dp(a: Association) -> np.ndarray:
+def dp(a: Association) -> NDArray[np.float64]:
     """Demographic parity: the rate of the positive label in the group."""
     return ratio(a.p_xy, a.p_x)
 
 
 @association("P(X, Y) / (P(X) + P(Y))", between=(-0.5, 0.5))
-def sdc(a: Association) -> np.ndarray:
+def sdc(a: Association) -> NDArray[np.float64]:
     """Sorensen-Dice coefficient, without the factor 2, as SynapseML has it."""
     return ratio(a.p_xy, a.p_x + a.p_y)
 
 
 @association("P(X, Y) / (P(X) + P(Y) - P(X, Y))", source=SYNAPSEML)
-def ji(a: Association) -> np.ndarray:
+def ji(a: Association) -> NDArray[np.float64]:
     """Jaccard index of being in the group and having the positive label."""
     return ratio(a.p_xy, a.p_x + a.p_y - a.p_xy)
 
@@ -76,7 +77,7 @@ def ji(a: Association) -> np.ndarray:
 @association(
     "ln(P(X, Y) / P(Y))", between=(-INF, INF), undefined="a group has no positive label", log="e"
 )
-def llr(a: Association) -> np.ndarray:
+def llr(a: Association) -> NDArray[np.float64]:
     """Log-likelihood ratio."""
     return log(ratio(a.p_xy, a.p_y))
 
@@ -87,7 +88,7 @@ def llr(a: Association) -> np.ndarray:
     undefined="a group has no weight",
     log="e",
 )
-def pmi(a: Association) -> np.ndarray:
+def pmi(a: Association) -> NDArray[np.float64]:
     """Pointwise mutual information; SynapseML leaves out P(Y), which cancels in the gap."""
     rate = dp(a)
     return np.where(rate == 0, -INF, log(rate))
@@ -99,7 +100,7 @@ def pmi(a: Association) -> np.ndarray:
     undefined="every row has the positive label",
     log="e",
 )
-def n_pmi_y(a: Association) -> np.ndarray:
+def n_pmi_y(a: Association) -> NDArray[np.float64]:
     """Pointwise mutual information, normalised by P(Y); a larger gap means less association."""
     return np.where(a.p_y == 0, 0.0, ratio(pmi(a), log(a.p_y)))
 
@@ -109,7 +110,7 @@ def n_pmi_y(a: Association) -> np.ndarray:
     undefined="every row is in one group with the positive label",
     log="e",
 )
-def n_pmi_xy(a: Association) -> np.ndarray:
+def n_pmi_xy(a: Association) -> NDArray[np.float64]:
     """Pointwise mutual information, normalised by P(X, Y); a larger gap means less association."""
     return np.where(a.p_xy == 0, 0.0, ratio(pmi(a), log(a.p_xy)))
 
@@ -120,7 +121,7 @@ def n_pmi_xy(a: Association) -> np.ndarray:
     undefined="a group has no positive label",
     log="e",
 )
-def s_pmi(a: Association) -> np.ndarray:
+def s_pmi(a: Association) -> NDArray[np.float64]:
     """Squared pointwise mutual information."""
     both = a.p_x * a.p_y
     return np.where(both == 0, 0.0, log(ratio(a.p_xy**2, both)))
@@ -132,7 +133,7 @@ def s_pmi(a: Association) -> np.ndarray:
     between=(-INF, INF),
     undefined="all rows are of one group or of one label",
 )
-def krc(a: Association) -> np.ndarray:
+def krc(a: Association) -> NDArray[np.float64]:
     """Kendall rank correlation as SynapseML defines it; not the tau-b of SciPy, not in -1..1."""
     x, y, xy = a.p_x, a.p_y, a.p_xy
     above = a.n**2 * (1 - 2 * x - 2 * y + 2 * xy + 2 * x * y)
@@ -142,7 +143,7 @@ def krc(a: Association) -> np.ndarray:
 
 
 @association("(P(X, Y) - P(X) P(Y)) / sqrt(P(X) P(Y))", between=(-INF, INF), undefined=NO_LABELS)
-def t_test(a: Association) -> np.ndarray:
+def t_test(a: Association) -> NDArray[np.float64]:
     """The t statistic without the number of rows, as SynapseML has it; it has no p-value."""
     both = a.p_x * a.p_y
     return ratio(a.p_xy - both, np.sqrt(both))

@@ -21,7 +21,7 @@ EMPTY = "a facet has no rows"
 
 
 def _labels(f: Facets) -> tuple[np.ndarray, np.ndarray]:
-    return ratio(f.a.classes, f.a.n), ratio(f.d.classes, f.d.n)
+    return ratio(np.asarray(f.a.classes), f.a.n), ratio(np.asarray(f.d.classes), f.d.n)
 
 
 @clarify("(n_a - n_d) / (n_a + n_d)", undefined="there are no rows")

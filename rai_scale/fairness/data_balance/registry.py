@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 SYNAPSEML = "SynapseML, Data Balance Analysis"
 LIFT = "LinkedIn Fairness Toolkit (LiFT)"
 CLARIFY = "Amazon SageMaker Developer Guide, Clarify bias metrics"
 INF = float("inf")
+
+Function = TypeVar("Function", bound=Callable[[Any], Any])
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ def measure(
     ideal: float = 0,
     undefined: str = "",
     log: str = "",
-) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+) -> Callable[[Function], Function]:
     """Add a function to the table of its family, and complete its docstring from the entry."""
 
-    def enter(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def enter(function: Function) -> Function:
         entry = Measure(
             family, function.__name__, function, formula, *between, ideal, source, undefined, log
         )
@@ -84,6 +87,10 @@ def measure(
     return enter
 
 
+@overload
+def ratio(above: float | None, below: float | None) -> float: ...
+@overload
+def ratio(above: np.ndarray, below: ArrayLike) -> NDArray[np.float64]: ...
 def ratio(above: Any, below: Any) -> Any:
     """Return ``above / below`` as float64, NaN if ``below`` is zero."""
     above, below = np.broadcast_arrays(np.asarray(above, float), np.asarray(below, float))
@@ -92,9 +99,9 @@ def ratio(above: Any, below: Any) -> Any:
     return done if done.ndim else float(done)
 
 
-def log(value: Any) -> Any:
+def log(value: np.ndarray) -> NDArray[np.float64]:
     """Return the natural logarithm as float64, NaN if ``value`` is not above zero."""
     value = np.asarray(value, float)
     done = np.full(value.shape, np.nan)
     np.log(value, out=done, where=value > 0)
-    return done if done.ndim else float(done)
+    return done

@@ -114,7 +114,7 @@ class EngineMixture:
     @property
     def best_gap_(self) -> float:
         """The duality gap of the solution."""
-        return self.mitigator.best_gap_
+        return float(self.mitigator.best_gap_)
 
     def apply(
         self, frame: Any, output: str = "probability", *, engine: Engine | None = None

@@ -65,7 +65,7 @@ class ExponentiatedGradientResult(Result):
     @property
     def best_gap_(self) -> float:
         """The duality gap of the solution."""
-        return self.mitigator.best_gap_
+        return float(self.mitigator.best_gap_)
 
     def totals(self) -> dict[str, int]:
         """Return the number of predictors, and how many were fitted."""

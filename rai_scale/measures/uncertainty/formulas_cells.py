@@ -36,7 +36,7 @@ def sum_where(weights: Array, mask: Array) -> Array:
 
 def total(weights: Array) -> Array:
     """Sum all weights as float64, shape (...)."""
-    return weights.sum(axis=-1).astype(np.float64)
+    return np.asarray(weights.sum(axis=-1), np.float64)
 
 
 def mean_of(values: Array, weights: Array) -> Array:
@@ -72,4 +72,4 @@ def at_most_two(labels: Array, metric: str) -> None:
 
 def one_hot(y: Array, labels: Array) -> Array:
     """Return 1.0 where a cell has a label, shape (K, L)."""
-    return (y[:, None] == labels[None, :]).astype(np.float64)
+    return np.asarray(y[:, None] == labels[None, :], np.float64)
