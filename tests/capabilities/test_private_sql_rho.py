@@ -83,7 +83,7 @@ def test_delta_pays_for_naming_groups_only():
         ({"epsilon": 1, "rho": 0.1}, "exactly one of epsilon and rho"),
         ({"rho": 0.1, "mechanism": "laplace"}, "mechanism='gaussian'"),
         ({"rho": 0}, "rho must be above 0"),
-        ({"rho": -1}, "rho must lie between"),
+        ({"rho": -1}, "rho must be between"),
         ({"rho": "much"}, "rho must be a finite number"),
         ({"rho": 0.1, "delta": 0}, "delta above 0"),
         ({"rho": 0.1, "delta": 1}, "delta must be"),
@@ -130,7 +130,7 @@ def test_what_is_shown_names_rho(book):
     info = release.columns_info.set_index("column")
     assert info.loc["n", "rho"] == pytest.approx(0.1) and math.isnan(info.loc["n", "epsilon"])
     page = release.to_html()
-    assert "for rho 0.3 and delta 1e-06 together" in page and ">Rho</th>" in page
+    assert "at a total cost of rho 0.3 and delta 1e-06" in page and ">Rho</th>" in page
     shown = dry_run(FOUND, METADATA, **with_privacy(ledger=book, **options))
     assert "charged: rho 0.3, delta 1e-06" in str(shown) and shown.epsilon is None
     assert shown.remaining_after["rho"] == pytest.approx(0.5 - 0.6)
