@@ -29,7 +29,7 @@ class Figure:
     value : float
         NaN where it is not known.
     low, high : float
-        Bounds of its confidence interval; NaN where there is none.
+        Bounds of its confidence interval; NaN if there is none.
     why : str
         The reason why the value is not known.
     at : str
@@ -195,12 +195,12 @@ def check_metrics(gates: Iterable[Gate], names: Iterable[str]) -> None:
 
 
 def failures(checked: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return one line for each gate that did not hold, of the result of :func:`check_gates`."""
+    """Return one line for each failed gate in the result of :func:`check_gates`."""
     return tuple(f"{gate['name']}: {gate['detail']}" for gate in checked if not gate["passed"])
 
 
 def status_of(checked: Iterable[Mapping[str, Any]], otherwise: str = "ok") -> str:
-    """Return ``"failed"`` if a gate did not hold, else the given status."""
+    """Return ``"failed"`` if a gate failed, else the given status."""
     return otherwise if all(gate["passed"] for gate in checked) else "failed"
 
 

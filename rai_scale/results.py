@@ -142,7 +142,7 @@ class Result:
         )
 
     def save_html(self, path: str | Path) -> Path:
-        """Write the page to a file, whole or not at all.
+        """Write the page to a file atomically.
 
         Parameters
         ----------

@@ -127,7 +127,7 @@ class LocalEngine(Engine):
         except (KeyboardInterrupt, SystemExit):
             end_workers()
             raise
-        finally:  # after an error or an early end, nobody reads the rest
+        finally:  # after an error or an early end, the rest is not needed
             for future in waiting:
                 future.cancel()
 

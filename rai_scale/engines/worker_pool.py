@@ -84,7 +84,7 @@ def end_workers() -> None:
 
 
 def end_abandoned() -> None:
-    """End the worker processes if they are still busy: nobody will read the results."""
+    """End the worker processes if they are still busy: their results are not needed."""
     if any(not future.done() for keeper in _KEEPERS for future in keeper.running):
         end_workers()
 

@@ -47,7 +47,7 @@ class JobConfig(EngineConfig):
     """
 
     short_forms: ClassVar[dict[str, str]] = {}
-    """The key of a block that a plain value in place of the block stands for."""
+    """The key of a block that gets the value if a plain value is given instead of the block."""
 
     output: str
     gates: tuple[Gate, ...] = ()
@@ -80,7 +80,7 @@ def load_config(
     sets: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Config:
-    """Read a YAML file, or take plain values in place of one, and check them.
+    """Read and validate a YAML file, or plain values.
 
     Raises
     ------

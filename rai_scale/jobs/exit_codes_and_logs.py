@@ -28,7 +28,7 @@ AnyConfig = TypeVar("AnyConfig", bound=EngineConfig)
 class Outcome:
     """The result of a job: its exit code and its message.
 
-    ``unread`` is the number of files, tables, columns and cells that were not looked at. If there
+    ``unread`` is the number of files, tables, columns and values that were not looked at. If there
     are any, the exit code is at least 2, also with ``warnings_ok``.
     """
 
@@ -91,7 +91,7 @@ def _place(error: BaseException) -> str:
 
 
 class TextLines(logging.Formatter):
-    """A line per record, whatever its values hold; lines of a traceback are indented."""
+    """One line per record, even if values have line breaks; lines of a traceback are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the first line."""

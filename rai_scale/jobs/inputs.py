@@ -47,7 +47,7 @@ class Inputs:
     @property
     def unread(self) -> int:
         """Number of files that could not be opened, or that are hidden next to the others."""
-        hidden = {id(s): s.files for table in self.lake for s in table.beside}
+        hidden = {id(s): s.files for table in self.lake for s in table.hidden}
         return sum(len(table.unreadable) for table in self.lake) + sum(hidden.values())
 
 
@@ -60,9 +60,9 @@ def run_id_of(job: str, config: str, inputs: Inputs) -> str | None:
     if not inputs.known or any(snapshot is None for _, snapshot in snapshots):
         return None
     lake = inputs.lake
-    skipped = [s for s in lake.skipped if not s.harmless] or [s for t in lake for s in t.beside]
-    beside = [(s.path, s.reason, s.bytes) for s in skipped]
-    seen = json.dumps([job, config, snapshots, inputs.versions, beside], sort_keys=True)
+    skipped = [s for s in lake.skipped if not s.harmless] or [s for t in lake for s in t.hidden]
+    facts = [(s.path, s.reason, s.bytes) for s in skipped]
+    seen = json.dumps([job, config, snapshots, inputs.versions, facts], sort_keys=True)
     return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
 

@@ -101,7 +101,7 @@ class Done:
         Staged tables that also have their names in the output.
     inside : tuple of str
         Tables that are reached through the pointer alone.
-    beside : tuple of str
+    delta_tables : tuple of str
         Delta tables of the output, which ``commit`` replaces.
     commit : callable, optional
         What is changed outside of the folder of the run, right before the switch.
@@ -115,7 +115,7 @@ class Done:
     model_hash : str or None
         Of a model that was made here.
     gates : sequence of dict
-        Outcomes of the gates of the configuration. One that does not hold makes the run ``failed``.
+        Outcomes of the gates of the configuration. A failed gate makes the run ``failed``.
     private : dict or None
         Entries of the manifest of a private run, which has no others that depend on rows.
     """
@@ -125,7 +125,7 @@ class Done:
     page: str | None = None
     tables: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    delta_tables: tuple[str, ...] = ()
     commit: Callable[[], str | None] | None = None
     status: str = "ok"
     notes: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ class Job(Generic[AnyConfig]):
 def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: Done) -> str | None:
     page = done.page if config.report else None
     files = dict(done.files) | ({PAGE: page.encode()} if page else {})
-    files |= {} if done.beside else {POINTER: pointer_to(run.stage)}
+    files |= {} if done.delta_tables else {POINTER: pointer_to(run.stage)}
     run.stage.expect([*files, MANIFEST])
     for name, content in files.items():
         run.stage.save(name, content)
@@ -230,8 +230,8 @@ def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: 
         overall = [m for m in metric_facts(done.metrics) if not m["group"]]
         log_to_mlflow({m["name"]: m["value"] for m in overall}, (lambda: page) if page else None)
     output = run.stage.output
-    beside = [output.child(name) for name in done.beside]
-    with all_or_none(beside, engine, lambda: current_run(output) == run.stage.name):
+    separate = [output.child(name) for name in done.delta_tables]
+    with all_or_none(separate, engine, lambda: current_run(output) == run.stage.name):
         said = done.commit() if done.commit else None
         facts = _manifest(inputs, run, done, _outputs(run, done, list(files)))
         facts["time_zone"] = _time_zone(config, engine)
@@ -247,7 +247,7 @@ def _outputs(run: Run, done: Done, files: list[str]) -> Facts:
     inside = [*done.inside, *(() if run.stage.links else done.tables)]
     outputs = {name: output_facts(run.stage.of(name)) for name in shown}
     outputs |= {f"{here}/{name}": output_facts(run.stage.of(name)) for name in inside}
-    return outputs | {name: output_facts(output.child(name)) for name in done.beside}
+    return outputs | {name: output_facts(output.child(name)) for name in done.delta_tables}
 
 
 def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:

@@ -30,8 +30,8 @@ def input_facts(lake: Lake, private: bool) -> list[Facts]:
 
 def _not_read(table: Any) -> dict[str, list[Facts]]:
     bad = [{"file": name, "error": error} for name, error in table.unreadable]
-    beside = [{"file": s.path, "files": s.files, "bytes": s.bytes} for s in table.beside]
-    return {"unreadable": bad, "hidden": beside}
+    hidden = [{"file": s.path, "files": s.files, "bytes": s.bytes} for s in table.hidden]
+    return {"unreadable": bad, "hidden": hidden}
 
 
 def output_facts(target: Place) -> Facts | None:
@@ -62,7 +62,7 @@ def _size(place: Place) -> int:
 def read_manifest(output: Place) -> Facts | None:
     """Return the manifest of an output; None if there is none that can be read.
 
-    One of an earlier schema has no hashes, so that its run is never taken to be done.
+    A manifest of an earlier schema has no hashes, so its run never counts as done.
 
     Raises
     ------

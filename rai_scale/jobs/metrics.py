@@ -49,7 +49,7 @@ def metric_facts(metrics: Mapping[str, float] | Iterable[Any]) -> list[Record]:
 def direction_of(name: str) -> str | None:
     """Return ``"higher"`` or ``"lower"``, whichever is better, by the name of a metric.
 
-    None for a metric of which neither is better: a selection rate, an importance, a size.
+    None for a metric without a better direction: a selection rate, an importance, a size.
     """
     name = _OF_ALL.sub("", name)
     if _LOWER.search(name):
@@ -61,7 +61,7 @@ def metric_figures(metrics: Mapping[str, float] | Iterable[Any]) -> dict[str, li
     """Return the numbers that gates judge, by name.
 
     A metric of all rows has its own name; the values of a metric in single groups together are
-    ``<name>_by_group``, and a gate on them holds if it holds in every group.
+    ``<name>_by_group``, and a gate on them passes if it passes in every group.
     """
     found: dict[str, list[Figure]] = {}
     for record in metric_facts(metrics):

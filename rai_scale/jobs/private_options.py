@@ -45,7 +45,7 @@ class PrivateOptions(Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> PrivateOptions:
-        # errors of the model as a whole show no value, and this one may hold a password
+        # errors of the whole model show no value, because this one may contain a password
         if holds_password(self.ledger):
             raise ValueError(WRITTEN_OUT)
         if (self.epsilon is None) == (self.rho is None):

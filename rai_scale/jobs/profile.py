@@ -27,9 +27,9 @@ def profile_of(
 ) -> dict[str, Any]:
     """Return ``table``, ``rows``, ``nulls`` (share by column) and ``categories``.
 
-    What the job has not counted is taken from the statistics in Parquet footers, where there are.
-    ``categories`` are shares of groups that the outputs of the run name anyway. Columns whose name
-    looks like personal data are left out.
+    Numbers that the job did not count come from the statistics in Parquet footers, if there are
+    any. ``categories`` are shares of groups that the outputs of the run name anyway. Columns whose
+    name looks like personal data are omitted.
     """
     counted = (None, {}) if rows is not None and nulls is not None else _from_footers(source)
     shares = dict(counted[1] if nulls is None else nulls)

@@ -57,7 +57,7 @@ class Stage:
         put_record(self.place, self.token, [_STAGED.get(name, name) for name in names])
 
     def save(self, name: str, content: bytes) -> None:
-        """Write a file of the run, whole or not at all."""
+        """Write a file of the run atomically."""
         save_bytes(self.of(name), content)
 
     def of(self, name: str) -> Place:

@@ -35,7 +35,7 @@ class Argument:
     to: str = ""
 
     def setting(self, given: Any) -> str:
-        """Return the ``--set`` that stands for a value of the option.
+        """Return the ``--set`` that is equivalent to a value of the option.
 
         Raises
         ------
@@ -91,12 +91,12 @@ class Entry:
 
     @property
     def job(self) -> Job[Any]:
-        """The job itself, imported when it is asked for."""
+        """The job, imported when it is first needed."""
         found: Job[Any] = import_module(f"rai_scale.jobs.{self.package}.run").JOB
         return found
 
 
-_TABLE = Argument("table", "Table of the source, if it holds several.")
+_TABLE = Argument("table", "Table of the source, if it has several.")
 _Y_TRUE = Argument("y_true", "Column of true labels.")
 _Y_PRED = Argument("y_pred", "Column of predicted labels.")
 _FEATURES = Argument("features", "Columns that the model reads.", many=True)

@@ -98,7 +98,7 @@ def entities_of_name(name: str) -> tuple[str, ...]:
     Parameters
     ----------
     name : str
-        Name of a column, or a path such as ``user.email``, of which the last part counts.
+        Name of a column, or a path such as ``user.email``, whose last part counts.
         ``customerEmail``, ``user.email`` and ``E-Mail`` all imply ``EMAIL_ADDRESS``;
         ``email_verified`` and ``card_type`` imply nothing. Dots of abbreviations (``Phone No.``,
         ``S.S.N.``) and text in parentheses (``Full Name (Legal)``) are taken into account.

@@ -258,7 +258,7 @@ class OpenedValue(Protocol):
 
 
 class Text:
-    """A JSON text; what is no JSON object or array is one leaf."""
+    """A JSON text; a text that is not a JSON object or array is one leaf."""
 
     def __init__(self, value: Any, kind: pa.DataType, node: ValueNode) -> None:
         self.value = value

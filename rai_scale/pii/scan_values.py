@@ -42,7 +42,7 @@ ALL = ("", "")
 """The key of the rows read."""
 
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
-"""What Presidio writes in place of an item: the language model would take it for a name."""
+"""The placeholder that Presidio writes: the language model would recognise it as a name."""
 _SHORTEST = 1_000_000
 """Smallest integer stored as a decimal or float that is searched; a smaller one is an amount."""
 
@@ -148,7 +148,7 @@ class ScanValues:
             counts[Key(name, name, size_kind)] += sum(item.bytes for item in of_kind)
         counts[Key(name, name, PERSON_NAME)] += self._is_person(name)
         fractional = is_fractional(column.type)
-        if fractional:  # a number with a fraction identifies nobody, but it is a value
+        if fractional:  # a number with a fraction does not identify anyone, but it is a value
             missing = pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
             counts[Key(name, name, VALUES)] += len(column) - missing
         for path, texts in per_path.items():
@@ -242,7 +242,8 @@ def as_text(value: Any, blobs: list[bytes]) -> Any:
 
     UTF-8 bytes are decoded; other bytes are added to ``blobs`` and become null. An integer that is
     stored as a decimal or float (``4012888888881881.0``) is written without its fraction. A number
-    with a fraction or with few digits is an amount, which identifies nobody, and becomes null.
+    with a fraction or with few digits is an amount, which does not identify anyone, and becomes
+    null.
     """
     if isinstance(value, bytes):
         try:

@@ -265,7 +265,7 @@ def judge_columns(
         paths = sorted(path for column, path in counts if column == field.name)
         for path in paths or [field.name]:
             noted, found = split_counts(counts.get((field.name, path), {}))
-            # numbers that all have a fraction identify nobody: only the name of the column counts
+            # numbers that all have a fraction do not identify anyone: only the column's name counts
             read = values_read(field.type) and bool(noted.words or not is_fractional(field.type))
             seen = Seen(noted.values, noted.words, read=read)
             # a boolean is named after what it is about, which it does not contain

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 FIELD_NAME = re.compile(r"(?!(?:.*[0-9]){7})[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
-"""A name with seven or more digits is more likely somebody's number than a field name."""
+"""A name with seven or more digits is more likely a person's number than a field name."""
 LONG_PATH = 300
 """A path with more characters is truncated, so leaves below this depth share a path."""
 _EXPONENT_FORM = re.compile(r"\s*[+-]?[0-9]{1,40}([.,][0-9]{1,40})?[eE]\+?[0-9]{1,2}\s*", re.ASCII)

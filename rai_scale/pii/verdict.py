@@ -166,8 +166,8 @@ def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:
         return 1.0
     share = hits / max(1, seen.values)
     fits = min(1.0, 2 * share) if entity in BY_MODEL else 1.0
-    beside = 2 * top >= seen.values and top >= 5 * hits
-    return fits * (0.3 if beside else 1.0)
+    rare = 2 * top >= seen.values and top >= 5 * hits
+    return fits * (0.3 if rare else 1.0)
 
 
 def verdict_of(confidence: float) -> Verdict:

@@ -144,7 +144,7 @@ class _OrderError(RaiScaleError):
 
 
 def _make_durable(connection: object, _record: object) -> None:
-    """Make commits survive a power failure: nobody would notice a lost event.
+    """Make commits survive a power failure: a lost event would not be noticed.
 
     EXTRA also syncs the folder of the rollback journal; without that, the journal could reappear
     and undo a commit.

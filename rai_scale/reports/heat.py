@@ -30,7 +30,7 @@ def heat_table(
     Returns
     -------
     dict
-        ``columns``; ``rows`` with ``level`` and ``cells``; ``thinned``, whether bins were left out.
+        ``columns``; ``rows`` with ``level`` and ``cells``; ``thinned``, whether bins were omitted.
     """
     rows, columns = _thin(len(left)), _thin(len(right))
     center = 0.0 if middle is None else middle

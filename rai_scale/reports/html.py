@@ -1,7 +1,7 @@
 """Self-contained HTML reports: one file, no network, no script, readable on a phone and in print.
 
 Each function takes a dict of JSON types with names and counts, and no values of the data, and
-returns one HTML page. All texts are escaped. Missing optional parts are left out.
+returns one HTML page. All texts are escaped. Missing optional parts are omitted.
 """
 
 from __future__ import annotations

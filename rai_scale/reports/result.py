@@ -29,7 +29,7 @@ def render_result(
     title, sizes : str
         Heading, and a line on the size of the result.
     tables : mapping of str to DataFrame
-        The tables by name; empty ones are left out.
+        The tables by name, without empty tables.
     gates : sequence of mapping
         Checks with ``name``, ``passed`` and ``detail``.
     notes : sequence of str

@@ -39,7 +39,7 @@ def sampling_errors(state: Moments, features: int) -> tuple[np.ndarray, float]:
     -------
     tuple of (ndarray of float64, shape (2, features), float)
         Of the mean absolute values and the means. Replicates give their spread. Errors give their
-        mean, which is an upper bound: it holds if the errors of all rows are the same.
+        mean, which is an upper bound: it is reached if the errors of all rows are equal.
     """
     rest = state.mean[2 * features :]
     if not len(rest):
@@ -54,7 +54,7 @@ def sampling_errors(state: Moments, features: int) -> tuple[np.ndarray, float]:
 def compare_groups(states: Sequence[Moments], features: Sequence[str]) -> pd.DataFrame:
     """Test for each feature whether the groups differ in the mean absolute value and in the mean.
 
-    Groups of fewer than two rows are left out.
+    Groups of fewer than two rows are omitted.
 
     Parameters
     ----------

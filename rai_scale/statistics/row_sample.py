@@ -49,7 +49,7 @@ def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed
     Returns
     -------
     pyarrow.Table
-        In the order of the priorities, so that its first rows are a uniform sample as well.
+        In the order of the priorities, so that its first rows are also a uniform sample.
     """
     names = list(columns)
     if isinstance(data, pd.DataFrame):  # otherwise NaN would become null between the passes

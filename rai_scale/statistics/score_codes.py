@@ -54,7 +54,7 @@ def binary_labels(
     positive = 1 if pos_label is None else pos_label
     known = pos_label is not None and len(found) <= 2  # noqa: PLR2004
     if only_0_and_1 and not set(found) <= {0, 1}:
-        raise ConfigError(f"the label column {name!r} must hold 0 and 1 only.")
+        raise ConfigError(f"the label column {name!r} must have only the labels 0 and 1.")
     if not (known or set(found) <= {0, 1} or set(found) <= {-1, 1}):
         raise ConfigError(
             f"the label column {name!r} has {len(found)} distinct values. Two are needed: 0 and 1 "

@@ -30,7 +30,7 @@ def delete_table(location: str) -> None:
         return
     if token_of(place) is not None:  # a Delta table
         with only_run(place):
-            check_ours(place, besides=(LOCK,))
+            check_ours(place, ignored=(LOCK,))
             place.fs.rm(place.path, recursive=True)
         return
     names = [name for name in names_in(place) if name not in (POINTER, LOCK)]

@@ -123,10 +123,10 @@ def remove_folder(place: Place) -> None:
     place.fs.rm(place.path, recursive=True)
 
 
-def check_ours(place: Place, besides: Collection[str] = ()) -> None:
+def check_ours(place: Place, ignored: Collection[str] = ()) -> None:
     """Raise :class:`TableError` if a folder contains files that this package did not write.
 
-    ``besides`` are names that are ignored.
+    ``ignored`` are names that are not checked.
     """
     if is_link(place):
         raise TableError(f"{place.url!r} is a link; its target is not changed.")
@@ -135,7 +135,7 @@ def check_ours(place: Place, besides: Collection[str] = ()) -> None:
     record = _record_of(place)
     # a run that was killed while it wrote the record left only this file
     begun = re.compile(rf"\.{re.escape(RECORD)}\.\w+\.part")
-    found = [n for n in files_below(place) if n not in besides and not begun.fullmatch(n)]
+    found = [n for n in files_below(place) if n not in ignored and not begun.fullmatch(n)]
     if record is not None:
         named = "|".join(map(re.escape, record["files"]))
         known = re.compile(rf"({named})|\.({named})\.\w+\.part")

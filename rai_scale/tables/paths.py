@@ -203,7 +203,7 @@ def _hint(place: Place) -> str:
     if place.is_of_session:  # which lists whole trees
         return ""
     try:
-        beside: Iterable[str] = place.fs.ls(parent(place.path), detail=False)
-        return did_you_mean(base_name(place.path), [base_name(name) for name in beside])
+        names: Iterable[str] = place.fs.ls(parent(place.path), detail=False)
+        return did_you_mean(base_name(place.path), [base_name(name) for name in names])
     except OSError:
         return f" Its folder {parent(place.url)!r} does not exist either."

@@ -100,7 +100,7 @@ def read_table(
 
 def _check_complete(source: TableSource, incomplete: str) -> None:
     """Report the files of a path that are not read: rows would silently be missing."""
-    hidden = sum(s.files for s in source.beside)
+    hidden = sum(s.files for s in source.hidden)
     if hidden:
         warnings.warn(
             f"table {source.name!r}: {hidden} file(s) with hidden names are not read.", stacklevel=3

@@ -60,7 +60,7 @@ class TableSource:
         ``delta:<version>`` or ``iceberg:<metadata file>``; None if the state is not known.
     folder : str
         The folder that the paths of ``files`` are relative to.
-    beside : tuple of Skipped
+    hidden : tuple of Skipped
         Entries with hidden names in that folder that may contain rows; they are not read.
     """
 
@@ -73,7 +73,7 @@ class TableSource:
     snapshot: str | None = None
     folder: str = ""
     unreadable_bytes: tuple[int, ...] = ()
-    beside: tuple[Skipped, ...] = ()
+    hidden: tuple[Skipped, ...] = ()
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""
@@ -93,7 +93,7 @@ class Skipped:
     bytes : int or None
         Their size; None if it is not known.
     harmless : bool
-        Whether it has no data, or was left out on the user's request. Other entries may contain
+        Whether it has no data, or was excluded by the user. Other entries may contain
         data that was not examined.
     """
 

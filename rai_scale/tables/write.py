@@ -100,7 +100,7 @@ def write_table(
 def write_parquet(data: Any, engine: Engine, folder: str, *, private: bool = False) -> WrittenTable:
     """Execute ``data`` and write it as Parquet files into ``folder``.
 
-    This is not atomic: use it for a folder that nobody reads yet, such as that of a current run.
+    This is not atomic: use it for a folder that is not read yet, such as that of a current run.
     Files of an earlier call are replaced.
 
     Parameters

@@ -92,7 +92,7 @@ def done(lake, tmp_path_factory):
 def test_what_it_writes_and_what_that_costs(done):
     folder, ran = done
     assert ran.code == 0, ran.text
-    assert "of 24 values are usable, 1 of 1 gates hold" in ran.out
+    assert "of 24 values are usable, 1 of 1 gates passed" in ran.out
     assert spent(folder) == 2
     found = tables(folder / "out")
     assert set(found) == {"by_group", "overall", "disparities", "flags"}

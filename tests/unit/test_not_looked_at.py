@@ -121,8 +121,8 @@ def test_hidden_files_of_a_lake_are_not_those_of_each_table(tmp_path):
     for name in ("orders.csv", "_orders.csv", "people.csv", "_truth/items.csv", "_truth/x.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("id,note\n1,x\n")
-    beside = {t.name: [s.path for s in t.beside] for t in find_tables(str(tmp_path))}
-    assert beside == {"orders": ["_orders.csv"], "people": []}
+    hidden = {t.name: [s.path for s in t.hidden] for t in find_tables(str(tmp_path))}
+    assert hidden == {"orders": ["_orders.csv"], "people": []}
 
 
 def test_a_change_is_seen_though_size_and_time_are_the_same(tmp_path):

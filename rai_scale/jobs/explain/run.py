@@ -91,7 +91,7 @@ def compute(config: ExplainJob, engine: Engine, inputs: Inputs, run: Run) -> Don
         metrics=metrics,
         gates=gates,
     )
-    return replace(done, tables=(), beside=(EXPLAINED,), commit=commit) if delta else done
+    return replace(done, tables=(), delta_tables=(EXPLAINED,), commit=commit) if delta else done
 
 
 def _background_table(config: ExplainJob, engine: Engine) -> list[TableSource]:

@@ -65,5 +65,5 @@ def summary_of(result: Any) -> str:
     usable = int(result.tables["by_group"]["value"].notna().sum())
     text = f"private release: {usable} of {len(result.tables['by_group'])} values are usable"
     if s["gates"]:
-        text += f", {s['gates'] - s['gates_failed']} of {s['gates']} gates hold"
+        text += f", {s['gates'] - s['gates_failed']} of {s['gates']} gates passed"
     return text

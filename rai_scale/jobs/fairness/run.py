@@ -131,7 +131,7 @@ def _summary(result: Any) -> str:
     if s["groups_hidden"]:
         text += f", {s['groups_hidden']} of them hidden"
     if s["gates"]:
-        text += f": {s['gates'] - s['gates_failed']} of {s['gates']} gates hold"
+        text += f": {s['gates'] - s['gates_failed']} of {s['gates']} gates passed"
     return text
 
 

@@ -60,7 +60,7 @@ class PrivateSqlJob(JobConfig):
 
     @model_validator(mode="after")
     def _sound(self) -> PrivateSqlJob:
-        # errors of the model as a whole show no value, and this may hold a secret
+        # errors of the whole model show no value, because it may contain a secret
         if self.hash_key is not None and not is_reference(self.hash_key):
             raise ValueError(f"hash_key is a secret and must be a reference ({FORMS})")
         if self.private.rho is not None and self.mechanism != "gaussian":

@@ -71,7 +71,7 @@ def _groups(planned: Planned) -> str:
     if plan.budgeted.threshold is None:
         return f"no group is hidden; {bounds}"
     return (
-        f"groups are shown from a noisy count of {plan.budgeted.threshold} persons "
+        f"groups are shown from a noisy count of {plan.budgeted.threshold} people "
         f"(delta {float(plan.budgeted.threshold_delta):g}); {bounds}"
     )
 

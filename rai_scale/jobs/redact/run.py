@@ -90,7 +90,7 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
         f"{totals['cells_changed']:,} values changed, {totals['rows_quarantined']:,} quarantined",
         page=render_redaction(report),
         inside=() if delta else tuple(written),
-        beside=tuple(written) if delta else (),
+        delta_tables=tuple(written) if delta else (),
         commit=partial(_commit, commits) if delta else None,
         status=status,
         notes=tuple(

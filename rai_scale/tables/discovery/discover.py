@@ -48,7 +48,7 @@ def discover(
     skipped += idle
     csv = [f"{_inside(place, t.folder)}/{f}".lstrip("/") for t in tables for f in _csv_files(t)]
     check_fit(asked, csv)
-    fits = [replace(t, beside=_hidden_beside(t, fits, place, walk.skipped)) for t in fits]
+    fits = [replace(t, hidden=_hidden_of(t, fits, place, walk.skipped)) for t in fits]
     return Lake(
         tuple(sorted(fits, key=lambda t: t.name)), tuple(sorted(skipped, key=lambda s: s.path))
     )
@@ -75,7 +75,7 @@ def _inside(place: Place, folder: str) -> str:
     return folder.removeprefix(place.url.rstrip("/")).strip("/")
 
 
-def _hidden_beside(
+def _hidden_of(
     table: TableSource, tables: Sequence[TableSource], place: Place, skipped: Sequence[Skipped]
 ) -> tuple[Skipped, ...]:
     """Return the entries with hidden names in a table's folder that may contain rows of it.
@@ -128,14 +128,14 @@ def _group_all(
         hive = bool(file.owner.keys)
         stem = "" if hive or file.format == "text" else part_stem(base_name(file.path))
         groups[file.owner.folder, hive, file.format, stem].append(file)
-    beside: dict[tuple[str, bool], int] = defaultdict(int)
+    tables_in: dict[tuple[str, bool], int] = defaultdict(int)
     for folder, hive, _, _ in groups:
-        beside[folder, hive] += 1
+        tables_in[folder, hive] += 1
     tables: list[TableSource] = []
     taken: set[str] = set()
     for key in sorted(groups, key=lambda k: (not k[1], k)):
         files = groups[key]
-        name = _unique(_group_name(key, files, beside[key[0], key[1]] == 1), key[2], taken)
+        name = _unique(_group_name(key, files, tables_in[key[0], key[1]] == 1), key[2], taken)
         tables.append(_source(place, name, key[2], files, asked))
     return tables
 

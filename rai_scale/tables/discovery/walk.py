@@ -85,7 +85,7 @@ class Walk:
         return run
 
     def run(self, in_run: bool = False) -> None:
-        """Collect everything; ``in_run`` says that ``place`` is the folder of a run."""
+        """Collect everything; ``in_run``: ``place`` is the folder of a run."""
         waiting = [("", Owner(), in_run)]
         while waiting:
             folder, owner, run = waiting.pop()

@@ -18,7 +18,7 @@ from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import FileInfo, TableSource
 
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
-"""The value in a ``key=value`` folder that stands for null."""
+"""The value of a ``key=value`` folder that means null."""
 
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=Hashable)

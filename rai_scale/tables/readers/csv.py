@@ -60,7 +60,7 @@ class _Body(io.RawIOBase):
 
 
 def dialects_of(source: TableSource) -> dict[FileInfo, TextDialect]:
-    """Return how each file is written; files without columns are left out.
+    """Return the dialect of each file, without files that have no columns.
 
     A column with the name of a ``key=value`` folder above its file is renamed.
     """

@@ -54,7 +54,7 @@ def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> 
     frame of the engine
         Text columns: the top-level keys of all lines, sorted; the partition columns; and
         ``_corrupt_record`` with the text of lines that are not a JSON object, or in which an object
-        has a key twice. Blank lines are left out.
+        has a repeated key. Blank lines are skipped.
     """
     found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
     keys = sorted(set(engine.collect(found)["key"].to_pylist()))

@@ -133,7 +133,7 @@ def _check_case(source: TableSource, schema: pa.Schema) -> None:
     if double:
         raise TableError(
             f"table {source.name!r} has columns that differ only in upper and lower case: "
-            f"{', '.join(double)}. Spark and DuckDB cannot tell them apart; rename one."
+            f"{', '.join(double)}. Spark and DuckDB cannot distinguish them; rename one."
         )
 
 
