@@ -179,7 +179,7 @@ def _opened(path: str) -> TextIO:
     try:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise ConfigError(f"restricted_log: {path!r} is not a regular file.")
-        os.fchmod(number, 0o600)  # a an existing file may have been readable by others
+        os.fchmod(number, 0o600)  # an existing file may have been readable by others
         return os.fdopen(number, "a", encoding="utf-8", errors="backslashreplace")
     except PermissionError:
         os.close(number)

@@ -353,7 +353,7 @@ def test_errors_say_what_was_found_and_what_to_do(missing, given, message):
 
 def test_too_many_values_no_rows_and_wrong_names_are_refused():
     frame = pd.DataFrame({"g": range(300)})
-    with pytest.raises(ConfigError, match="'g' has 300 values; at most 200.*bands"):
+    with pytest.raises(ConfigError, match="'g' has 300 values; at most 200.*Bin them"):
         balance(frame, sensitive_features=["g"])
     with pytest.raises(ConfigError, match="no rows"):
         balance(frame[:0], sensitive_features=["g"])

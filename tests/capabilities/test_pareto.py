@@ -107,7 +107,7 @@ def test_chart_and_page():
         (table_of((np.nan, 0.1)), {}, ConfigError, "'model 0'"),
         (POINTS, {"disparity_weight": -1}, ConfigError, "between 0 and 1"),
         (POINTS, {"max_disparity": 0.001}, ConfigError, "the least is 0.01"),
-        (POINTS, {"rule": lambda t: "none"}, ConfigError, "'none', which is no candidate"),
+        (POINTS, {"rule": lambda t: "none"}, ConfigError, "'none', which is not a candidate"),
         (POINTS, {"rule": lambda t: "a", "max_disparity": 1}, ConfigError, "not both"),
     ],
 )

@@ -137,7 +137,7 @@ def test_a_category_and_a_model_that_never_says_yes():
         ({}, {"pos_label": True}, "put it in quotes"),
         ({"p": 1}, {}, "among the labels of column 'p', which has labels that the other"),
         ({"y": None}, {}, "'y' is missing in 400 of 400 rows"),
-        ({}, {"sensitive_features": ["sex", "y"]}, "'y' is a feature and a column of labels"),
+        ({}, {"sensitive_features": ["sex", "y"]}, "'y' is both a feature and a column of labels"),
         ({"p": [f"{i}" for i in range(ROWS)]}, {}, "among the labels of column 'p'"),
     ],
 )
