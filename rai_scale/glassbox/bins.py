@@ -1,4 +1,4 @@
-"""Cut points and categories of an EBM's features, found once over all rows and shared by shards."""
+"""Cut points and categories of an EBM's features, from all rows and shared by all shards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rai_scale.statistics.score_bins import as_floats
 from rai_scale.upstream.interpret import cut_quantile
 
 FINE_BINS = 8_192
-"""Bins per feature of the histogram of all rows, if there are more than are sampled."""
+"""Bins per feature in the histogram of all rows, used if the sample does not contain all rows."""
 RANKS = 1_000_000
 MAX_CATEGORIES = 10_000
 KINDS = ("continuous", "nominal")
@@ -25,16 +25,17 @@ _COUNTS = pa.schema([("feature", pa.int32()), ("bin", pa.int32()), ("rows", pa.i
 
 @dataclass(frozen=True)
 class EbmColumn:
-    """How every shard bins a feature.
+    """The bins of a feature, which are the same in all shards.
 
     Attributes
     ----------
     name : str
     kind : {"continuous", "nominal"}
     cuts, pair_cuts : tuple of float
-        Increasing cut points of its own term and of its pairs; a value on a cut belongs above it.
+        Increasing cut points of its own term and of its pairs; a value that equals a cut point
+        belongs to the bin above it.
     categories : tuple of str
-        Sorted texts of a nominal feature.
+        Sorted categories of a nominal feature, as text.
     """
 
     name: str
@@ -63,12 +64,12 @@ def category_texts(column: pa.ChunkedArray) -> np.ndarray:
 def feature_kinds(
     schema: pa.Schema, features: Sequence[str], given: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return for each feature its kind, or the cut points that the caller gave.
+    """Return the kind of each feature, or its cut points if they are given.
 
     Raises
     ------
     ConfigError
-        If a type is unknown, or a column cannot be read as any kind.
+        If a kind is unknown, or does not suit the type of the column.
     """
     given = dict(given or {})
     check_columns(given, features)
@@ -79,7 +80,7 @@ def feature_kinds(
         number = number or pa.types.is_decimal(found)
         asked = given.get(name, "continuous" if number else "nominal")
         if pa.types.is_nested(found) or pa.types.is_binary(found):
-            raise ConfigError(f"feature {name!r} is of type {found}; an EBM reads plain columns.")
+            raise ConfigError(f"feature {name!r} is of type {found}, which an EBM cannot read.")
         if isinstance(asked, str) and asked not in KINDS:
             raise ConfigError(
                 f"unknown feature type {asked!r} of {name!r}.{did_you_mean(asked, KINDS)} Allowed: "
@@ -97,7 +98,7 @@ def _own_cuts(name: str, cuts: Any) -> tuple[float, ...]:
     except (TypeError, ValueError):
         found = np.array([np.nan])
     if found.ndim != 1 or not np.isfinite(found).all() or (np.diff(found) <= 0).any():
-        raise ConfigError(f"cut points of {name!r} must be finite numbers that increase.")
+        raise ConfigError(f"cut points of {name!r} must be finite, increasing numbers.")
     return tuple(found.tolist())
 
 
@@ -119,9 +120,9 @@ def find_columns(  # noqa: PLR0917
     sample : pyarrow.Table
         Rows chosen by a keyed hash.
     whole : bool
-        Whether the sample is all rows: then cut points are those of interpret's own quantiles.
-        Otherwise all rows are counted in fine bins whose edges are values of the sample, and a
-        quantile is wrong by at most the share of one bin (about 1/8,192).
+        Whether the sample contains all rows. If so, cut points are interpret's own quantiles.
+        Otherwise, all rows are counted in fine bins whose edges are values of the sample, and the
+        rank of a quantile is wrong by at most the share of one bin (about 1/8,192).
     max_bins, max_pair_bins : int
         As interpret's ``max_bins`` and ``max_interaction_bins``.
     """
@@ -166,15 +167,15 @@ def _all_texts(engine: Engine, data: Any, name: str) -> np.ndarray:
 
 def _too_many(name: str) -> ConfigError:
     return ConfigError(
-        f"the nominal feature {name!r} has more than {MAX_CATEGORIES:,} categories. Leave it out, "
-        "group its values, or say feature_types={...: 'continuous'} if they are numbers."
+        f"the nominal feature {name!r} has more than {MAX_CATEGORIES:,} categories. Remove it, "
+        "group its values, or give feature_types={...: 'continuous'} if they are numbers."
     )
 
 
 def _ranks_of_all(
     engine: Engine, data: Any, sampled: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Count all rows in fine bins, and return per feature values at evenly spaced ranks."""
+    """Count all rows in fine bins, and return the values of each feature at evenly spaced ranks."""
     edges = {name: _edges(values) for name, values in sampled.items()}
     count = CountFineBins(tuple(edges.items()))
     partial = engine.map_partitions(data, count, _COUNTS, inputs=list(edges), label="ebm bins")
@@ -194,7 +195,7 @@ def _ranks_of_all(
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
-    """Return at most ``FINE_BINS`` values as lower edges of bins, dense where values are."""
+    """Return at most ``FINE_BINS`` values as lower edges of bins, at evenly spaced ranks."""
     distinct = np.unique(values)
     if len(distinct) <= FINE_BINS:
         return distinct
@@ -203,7 +204,7 @@ def _edges(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CountFineBins:
-    """Table function: rows per feature and fine bin of a batch; missing values are in none."""
+    """Table function: rows of a batch per feature and fine bin, without missing values."""
 
     edges: tuple[tuple[str, np.ndarray], ...]
 

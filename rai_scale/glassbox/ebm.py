@@ -30,13 +30,13 @@ SHARD_ROWS = 50_000
 MAX_SHARDS = 16
 BAGS = 16
 DEFAULTS = {"max_bins": 1024, "max_interaction_bins": 32}
-"""Bins of a feature for its own term and for pairs; interpret has 64 for pairs."""
+"""Bins of a feature for its own term and for pairs; interpret's default for pairs is 64."""
 MAX_CLASSES = 100
 SMALL_SHARD = 50_000
 SMOOTHING = {"smoothing_rounds": 600, "interaction_smoothing_rounds": 600}
-"""Of small shards: their steps are noisy, and an average of few of them keeps much of the noise."""
+"""For small shards, whose shapes are noisy; an average of few shapes keeps much of the noise."""
 SHARD_SEED = 1_000_003
-"""Shards and the sample are drawn apart, under seeds that differ by this."""
+"""Added to the seed, so that shards and the sample are drawn independently."""
 TASKS = ("classification", "regression")
 
 
@@ -56,34 +56,37 @@ def train_ebm(
 ) -> EBMResult:
     """Train an EBM on a frame of any size; executes.
 
-    Cut points and categories come from all rows, pairs from a sample; both are shared. Rows are
-    assigned to shards by a keyed hash, evenly within each class, so that neither the order nor the
-    partitions of the frame matter. Each shard's EBM is a task of its own, and interpret's
-    ``merge_ebms`` averages them (Nori et al. 2019, arXiv:1909.09223).
+    All shards share cut points and categories, which are computed from all rows, and pairs of
+    features, which are computed from a sample. Rows are assigned to shards by a keyed hash, evenly
+    within each class, so the result does not depend on the order or the partitions of the frame.
+    The EBM of each shard is trained as a separate task, and interpret's ``merge_ebms`` averages
+    them (Nori et al. 2019, arXiv:1909.09223).
 
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
         It is read several times: persist a frame that is costly to compute.
     features : list of str
-        Numbers are continuous and everything else nominal, unless ``feature_types`` says otherwise.
+        Columns to predict from. Numbers are continuous and other types nominal, unless
+        ``feature_types`` is given.
     y_true : str
         Column of the true classes or values, without missing values.
     task : {"classification", "regression"}, optional
-        By default numbers of more than two values are a regression; for several classes of numbers
-        give ``"classification"``.
+        By default, a numeric ``y_true`` with more than two values is a regression. For more than
+        two numeric classes, give ``"classification"``.
     sample_weight : str, optional
         Column of weights above 0.
     feature_types : dict, optional
         ``"continuous"``, ``"nominal"`` or a list of cut points per feature.
     interactions : int, float, str or list of pairs
-        As in interpret (``"3x"``: three pairs per feature), found by FAST on at most 50,000 rows;
-        or the pairs of names. None by default for more than two classes.
+        Number of pairs as in interpret (``"3x"``: three pairs per feature), which FAST selects on
+        at most 50,000 rows; or a list of pairs of feature names. By default, there are no pairs for
+        more than two classes.
     shards : Shards, or int for ``Shards(count)``, optional
         How the rows are divided.
     key_columns : list of str, optional
-        Columns whose hash chooses the shard of a row, such as a person's id; by default the whole
-        row, which is refused for several shards if most rows repeat others.
+        Columns whose hash determines the shard of a row, such as a person's id. By default all
+        columns, which is an error for several shards if most rows are duplicates.
     ebm_params : EBMParams, optional
         Parameters of interpret's class.
     random_state : int
@@ -96,8 +99,8 @@ def train_ebm(
     Raises
     ------
     ConfigError
-        If arguments do not fit each other or the frame, ``y_true`` or weights are missing in some
-        rows, or there is one class only.
+        If an argument is invalid or does not suit the other arguments or the frame, ``y_true`` or
+        weights are missing in some rows, or there is only one class.
     MissingColumnError
         If a column is not in the frame.
     """
@@ -176,7 +179,7 @@ def task_of(
     if task == "regression":
         check_numeric(schema, y_true, "y_true")
         return task, None
-    limit = 2 + 1 if task is None and number else MAX_CLASSES  # a null counts
+    limit = 2 + 1 if task is None and number else MAX_CLASSES  # a null counts as a value
     try:
         counted = engine.group_counts(data, [y_true], limit=limit)
     except TooManyGroupsError:
@@ -190,7 +193,7 @@ def task_of(
     if task is None and number and len(classes) > 2:  # noqa: PLR2004
         return "regression", None
     if len(classes) < 2:  # noqa: PLR2004
-        raise ConfigError(f"y_true {y_true!r} has {len(classes)} class; two are needed.")
+        raise ConfigError(f"y_true {y_true!r} has {len(classes)} class; at least two are needed.")
     return "classification", tuple(classes)
 
 

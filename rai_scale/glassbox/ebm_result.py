@@ -1,4 +1,4 @@
-"""A trained EBM with how it was made."""
+"""The result of training an EBM."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from rai_scale.results import Result, Tables
 
 @dataclass(frozen=True, repr=False)
 class EBMResult(Result):
-    """A trained EBM and how it was made.
+    """A trained EBM and how it was trained.
 
     Attributes
     ----------
     model : ExplainableBoostingClassifier or ExplainableBoostingRegressor
-        interpret's own.
+        The model, an object of interpret.
     task : {"classification", "regression"}
+        Kind of the model.
     y_true : str
         Column that it predicts.
     columns : tuple of EbmColumn
-        Cut points and categories that all shards shared.
+        Cut points and categories that all shards share.
     pairs : tuple of (str, str)
+        Features of each interaction term.
     shard_rows : tuple of int
         Rows of each shard.
     notes : tuple of str
-        What was done differently from what was asked, and why.
+        Changes of the requested options, with reasons.
     seconds : dict of str to float
         Wall-clock time of ``bins``, ``pairs``, ``fit`` and ``merge``.
     """
@@ -44,7 +46,7 @@ class EBMResult(Result):
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def totals(self) -> dict[str, Any]:
-        """Return what was trained on how much."""
+        """Return the task and the numbers of features, pairs, shards and rows."""
         sizes = {"features": len(self.columns), "pairs": len(self.pairs)}
         return {
             "task": self.task,
@@ -64,6 +66,6 @@ class EBMResult(Result):
 
 
 def term_importance(model: Any) -> pd.DataFrame:
-    """Return the mean size of each term of an EBM, the largest first."""
+    """Return the mean absolute score of each term of an EBM, the largest first."""
     found = pd.DataFrame({"term": model.term_names_, "importance": model.term_importances()})
     return found.sort_values("importance", ascending=False, kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""The EBM of one shard on shared cut points and pairs, and the merge of several."""
+"""Fit the EBM of one shard with shared cut points and pairs, and merge several EBMs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PER_TERM = ("bin_weights_", "bagged_scores_", "term_scores_", "standard_deviati
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What all shards share.
+    """The settings that all shards share.
 
     Attributes
     ----------
     columns : tuple of EbmColumn
     pairs : tuple of (int, int)
-        Numbers of features, the lower first.
+        Positions of the features, the lower one first.
     task : {"classification", "regression"}
     y_true : str
     weight : str or None
@@ -55,7 +55,7 @@ class FitPlan:
         return [*(column.name for column in self.columns), self.y_true, *weight]
 
     def fit(self, table: pa.Table, number: int = 0) -> Any:
-        """Return the EBM of these rows, whatever their order; ``number`` is that of the shard."""
+        """Return the EBM of these rows, whatever their order, for the shard with this number."""
         frame, y, weight = self._arrays(table)
         twins = {i: n for n, i in enumerate(self._twins, start=len(self.columns))}
         for i, twin in twins.items():
@@ -71,13 +71,13 @@ class FitPlan:
             **{"n_jobs": 1, **self.params, "random_state": self.random_state + number},
         )  # fmt: skip
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing values and pairs that are not drawn
+            warnings.simplefilter("ignore")  # missing values, and pairs that cannot be plotted
             model.fit(frame, y, weight)
         return _without_twins(model, self, {twin: i for i, twin in twins.items()})
 
     @property
     def _twins(self) -> list[int]:
-        """Continuous features in pairs: a second column carries the coarser cuts of the pairs."""
+        """Continuous features in pairs, which need a second column for the coarser cuts."""
         paired = {i for pair in self.pairs for i in pair}
         return [i for i in sorted(paired) if self.columns[i].kind == "continuous"]
 
@@ -96,7 +96,7 @@ class FitPlan:
 
 
 def ebm_frame(table: pa.Table, columns: Sequence[EbmColumn]) -> pd.DataFrame:
-    """Return the features as interpret reads them: float64, or text of known categories."""
+    """Return the features in the form that interpret reads: float64 or categories."""
     made = {
         column.name: as_floats(table[column.name])
         if column.kind == "continuous"
@@ -120,20 +120,20 @@ class FitShard:
 
 
 def merge_shards(models: Sequence[Any]) -> Any:
-    """Merge the EBMs of shards by interpret's ``merge_ebms``; a single one is returned as it is."""
+    """Merge the EBMs of shards by interpret's ``merge_ebms``; a single EBM is unchanged."""
     if len(models) == 1:
         return models[0]
     from interpret.glassbox import merge_ebms
 
     nominal = all(np.isnan(model.feature_bounds_).all() for model in models)
     for model in models if nominal else ():
-        # merge_ebms fails without any bound; those of categories are not read
+        # merge_ebms fails if no feature has bounds; those of categories are not used
         model.feature_bounds_ = np.zeros_like(model.feature_bounds_)
     merged = merge_ebms(list(models))
     if nominal:
         merged.feature_bounds_ = np.full_like(merged.feature_bounds_, np.nan)
     for name, value in models[0].get_params().items():
-        if not hasattr(merged, name):  # merge_ebms sets none, and repr and clone read all
+        if not hasattr(merged, name):  # merge_ebms sets no parameters, but repr and clone read them
             setattr(merged, name, value)
     return merged
 
@@ -163,7 +163,7 @@ def _twin_name(frame: pd.DataFrame, number: int) -> str:
 
 
 def _without_twins(model: Any, plan: FitPlan, feature_of: Mapping[int, int]) -> Any:
-    """Turn second columns into second levels of bins, where interpret keeps the cuts of pairs."""
+    """Turn second columns into second levels of bins, in which interpret stores cuts of pairs."""
     width = len(plan.columns)
     bins = [list(levels[:1]) for levels in model.bins_[:width]]
     for twin, i in feature_of.items():

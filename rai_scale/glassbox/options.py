@@ -13,15 +13,15 @@ _LEAST = {"max_bins": 2, "max_interaction_bins": 2, "max_rounds": 1, "outer_bags
 
 @dataclass(frozen=True)
 class Shards:
-    """How many parts the rows are divided into; one EBM is trained on each.
+    """The number and size of shards; one EBM is trained on each shard.
 
     Attributes
     ----------
     count : int, optional
-        By default one shard per 50,000 rows, at most 16. Fewer are made, with a note, if there are
-        not ``min_rows`` rows, or 10 rows of each class, for each.
+        Number of shards; by default one per 50,000 rows, at most 16. There are fewer, with a note,
+        if a shard would have fewer than ``min_rows`` rows, or fewer than 10 rows of a class.
     min_rows : int
-        Rows that each shard needs.
+        Minimum number of rows of a shard.
 
     Raises
     ------
@@ -43,9 +43,51 @@ class Shards:
 class EBMParams:
     """Parameters of interpret's EBM classes, by interpret's names; ``None`` is interpret's default.
 
-    Other defaults than interpret's: 32 ``max_interaction_bins`` (64); ``outer_bags`` such that all
-    shards together have 16, and each at least 2; 600 ``smoothing_rounds`` and
-    ``interaction_smoothing_rounds`` (75) for several shards of fewer than 50,000 rows; one job.
+    They are those of ``ExplainableBoostingClassifier`` and ``ExplainableBoostingRegressor``.
+
+    Attributes
+    ----------
+    max_bins, max_interaction_bins : int, optional
+        Maximum number of bins of a feature for its own term and for pairs; by default 1,024 and 32.
+    max_rounds : int, optional
+        Maximum number of boosting rounds.
+    max_leaves : int, optional
+        Maximum number of leaves of a tree.
+    learning_rate : float, optional
+        Learning rate of boosting, above 0.
+    outer_bags : int, optional
+        Number of bagged models per shard; by default, all shards together have 16, each at least 2.
+    inner_bags : int, optional
+        Number of bags within each outer bag.
+    validation_size : int or float, optional
+        Rows (int) or share of rows (float) that are held out for early stopping.
+    early_stopping_rounds, early_stopping_tolerance : int and float, optional
+        Rounds without an improvement above the tolerance after which boosting stops.
+    smoothing_rounds, interaction_smoothing_rounds : int, optional
+        Initial rounds that smooth the shapes; by default 600 for several shards of fewer than
+        50,000 rows.
+    greedy_ratio : float, optional
+        Ratio of greedy to cyclic boosting steps.
+    cyclic_progress : bool or float, optional
+        Whether, or by what share, cyclic steps update the model.
+    min_samples_leaf, min_hessian : int and float, optional
+        Minimum number of rows, and minimum Hessian, of a leaf.
+    reg_alpha, reg_lambda : float, optional
+        L1 and L2 regularization.
+    max_delta_step : float, optional
+        Limit on the output of a leaf.
+    gain_scale : float, optional
+        Factor by which the gain of nominal features is scaled.
+    min_cat_samples, cat_smooth : int and float, optional
+        Minimum number of rows of a category, and smoothing of categories.
+    missing : {"low", "high", "separate", "gain"}, optional
+        How missing values are treated.
+    monotone_constraints : list of int, optional
+        1, 0 or -1 per feature: increasing, unconstrained or decreasing.
+    objective : str, optional
+        Objective function.
+    n_jobs : int, optional
+        Number of jobs per shard; by default 1.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The pairs of features that every shard models, found once on a sample."""
+"""Select the pairs of features that all shards model, on a sample of rows."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PAIR_BAGS = 2
 def find_pairs(
     plan: FitPlan, interactions: Any, sample: pa.Table, max_pair_bins: int
 ) -> tuple[tuple[int, int], ...]:
-    """Return the pairs that were named, or the strongest by interpret's FAST.
+    """Return the given pairs, or the strongest pairs according to interpret's FAST.
 
     Parameters
     ----------
     plan : FitPlan
-        Without pairs.
+        The plan, without pairs.
     interactions : int, float, str or list of pairs of names
-        A number of pairs, a multiple of the number of features (``"3x"``, 0.9), or the pairs.
+        Number of pairs, multiple of the number of features (``"3x"``, 0.9), or the pairs.
     sample : pyarrow.Table
-        Rows on which pairs are ranked, after an EBM of single features.
+        Rows on which pairs are ranked, after an EBM without pairs was fitted to them.
 
     Raises
     ------
     ConfigError
-        If it is none of these, or a pair does not name two features.
+        If ``interactions`` has another form, or a pair does not name two features.
     """
     names = [column.name for column in plan.columns]
     if isinstance(interactions, Sequence) and not isinstance(interactions, str):
@@ -46,7 +46,7 @@ def find_pairs(
 
     bags = min(PAIR_BAGS, int(plan.params.get("outer_bags", PAIR_BAGS)))
     mains = replace(plan, params={**plan.params, "outer_bags": bags}).fit(sample)
-    # FAST bins each feature by quantiles of the sample; what counts is the order of the pairs
+    # FAST bins each feature by quantiles of the sample; only the ranking of pairs is used
     kinds = ["continuous" if c.kind == "continuous" else "nominal" for c in plan.columns]
     y = sample[plan.y_true]
     with warnings.catch_warnings():
@@ -66,9 +66,10 @@ def find_pairs(
 
 
 def how_many(interactions: Any, features: int) -> int:
-    """Return the number of pairs that ``3``, ``0.9`` or ``"3x"`` means.
+    """Return the number of pairs for ``3``, ``0.9`` or ``"3x"``.
 
-    As interpret: a float below 1 and a text with ``x`` are multiples of the number of features.
+    As in interpret, a float below 1 and a string with ``x`` are multiples of the number of
+    features.
     """
     try:
         if isinstance(interactions, str) and interactions.strip().lower().endswith("x"):

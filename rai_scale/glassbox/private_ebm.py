@@ -1,9 +1,10 @@
 """A differentially private EBM: interpret's DPEBM on one row per person, charged to a ledger.
 
-One model over all persons, not one per shard. Nori et al. (2021, arXiv:2106.09680) take the number
-of rows as known. That holds for the whole table if neighbours replace one person; the sizes of
-shards would change with the person's shard. A shard's noise would also be as large as the whole
-table's, on a fraction of the rows, and private cut points cannot be shared without paying again.
+One model is trained on all people, instead of one per shard. Nori et al. (2021, arXiv:2106.09680)
+assume that the number of rows is public. This holds for the whole table if neighbouring tables
+replace one person, but the sizes of shards would depend on the shard of that person. A shard would
+also need as much noise as the whole table, on a fraction of the rows, and private cut points cannot
+be shared without spending budget again.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ class PrivateEBMResult(Result):
     Attributes
     ----------
     model : DPExplainableBoostingClassifier
-        Made of the release alone, so that it holds nothing but private or public numbers.
+        Built from the release only, so it contains only differentially private and public numbers.
     release : Release
-        What the ledger stored.
+        The release that the ledger stores.
     epsilon, delta : float
-        What was charged. Neighbouring tables replace all rows of one person.
+        The charged privacy loss. Neighbouring tables replace all rows of one person.
     """
 
     model: Any
@@ -62,7 +63,7 @@ class PrivateEBMResult(Result):
     delta: float
 
     def totals(self) -> dict[str, Any]:
-        """Return what was trained, and what it was charged."""
+        """Return the number of terms and the charged privacy loss."""
         return {"terms": len(self.model.term_names_), "epsilon": self.epsilon, "delta": self.delta}
 
     def _tables(self) -> Tables:
@@ -87,10 +88,10 @@ def train_private_ebm(
     learning_rate: float = 0.01,
     bin_budget_frac: float = 0.1,
 ) -> PrivateEBMResult:
-    """Train a private EBM for two classes under one charge; runs the frame in one worker.
+    """Train a private EBM for two classes with one charge; one worker processes all rows.
 
     The model is (epsilon, delta)-differentially private for the replacement of one person's rows;
-    the number of persons is taken as public. interpret scales its noise for the addition of one
+    the number of people is assumed to be public. interpret scales its noise for the addition of one
     row; a replacement is two such steps, so its noise is doubled here. The noise is sampled as
     floating-point numbers and not by an exact sampler.
 
@@ -109,6 +110,7 @@ def train_private_ebm(
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        Rows of any number of people.
     features : str or list of str
         Columns to predict from.
     y_true : str
@@ -127,7 +129,7 @@ def train_private_ebm(
     max_leaves : int
         Leaves of each tree.
     learning_rate : float
-        Of boosting.
+        Learning rate of boosting.
     bin_budget_frac : float
         Share of epsilon, between 0 and 1, that is spent on the bins.
 
@@ -138,9 +140,9 @@ def train_private_ebm(
     Raises
     ------
     ConfigError
-        If options or bounds do not fit; before any data are read.
+        If an option or bound is invalid; raised before any data are read.
     BudgetExceededError
-        Before any data are read.
+        If the budget is too small; raised before any data are read.
 
     References
     ----------
@@ -149,7 +151,7 @@ def train_private_ebm(
     """
     values = list(classes)
     if len(values) != _PAIR or values[0] == values[1]:
-        raise ConfigError("classes must be the two public values of the target: (0, 1).")
+        raise ConfigError("classes must be the two public values of y_true, such as (0, 1).")
     if privacy.epsilon is None:
         raise ConfigError("a private EBM takes epsilon and delta, not rho.")
     epsilon, delta = float(exact(privacy.epsilon, "epsilon")), float(exact(privacy.delta, "delta"))
@@ -199,7 +201,7 @@ def train_private_ebm(
 
 
 def _release_key(fit: FitPrivate, classes: Sequence[Any], privacy: Privacy) -> str | None:
-    """Return the id of this model on this snapshot."""
+    """Return the id of this model for this snapshot."""
     bounds = {c.name: c.categories or (c.low, c.high) for c in fit.columns}
     facts = {"features": list(bounds), "bounds": bounds, "classes": list(map(repr, classes))}
     parameters = {"epsilon": fit.epsilon, "delta": fit.delta, "dataset": privacy.dataset}
@@ -219,7 +221,7 @@ def _try_out(fit: FitPrivate, schema: pa.Schema) -> None:
 
 
 def _type_of(bounds: Any) -> pa.DataType:
-    """Return the type that a feature of Python's objects is read as."""
+    """Return the type as which a feature in a column of Python objects is read."""
     texts = isinstance(bounds, Sequence) and all(isinstance(value, str) for value in bounds)
     return pa.string() if texts else pa.float64()
 

@@ -36,14 +36,15 @@ class PrivateColumn:
         if not self.categories:
             found = as_floats(table[self.name])
             found = np.where(np.isnan(found), self.missing, found)
-            return np.clip(found, self.low, self.high)
+            clipped: np.ndarray = np.clip(found, self.low, self.high)
+            return clipped
         codes = {text: number for number, text in enumerate(self.categories)}
         texts = category_texts(table[self.name])
         return np.array([codes.get(text, self.missing) for text in texts], dtype=np.float64)
 
     @property
     def missing(self) -> float:
-        """What a missing value counts as: the middle of the range, or the last code."""
+        """The value that replaces a missing one: the middle of the range, or the last code."""
         return float(len(self.categories)) if self.categories else (self.low + self.high) / 2
 
 
@@ -54,7 +55,7 @@ def one_group(table: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class FitPrivate:
-    """Table function: the private state of the EBM of all rows."""
+    """Table function: trains the EBM on all rows and returns its private state."""
 
     columns: tuple[PrivateColumn, ...]
     target: str
@@ -71,7 +72,7 @@ class FitPrivate:
         return [self.privacy_unit, *(column.name for column in self.columns), self.target]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return one row of JSON, whatever the rows hold, and if there are none."""
+        """Return one row of JSON, whatever the rows contain, even if there are none."""
         names = list(dict.fromkeys(self.inputs))
         table = pa.table([_checked(table[name]) for name in names], names=names)
         table = one_row_each(table, self.privacy_unit)
@@ -80,12 +81,12 @@ class FitPrivate:
         return pa.table([[json.dumps(_state(self._fit(x, y)))]], schema=STATE)
 
     def try_out(self, schema: pa.Schema) -> None:
-        """Fit made-up rows of the table's types, so that what can never be fitted is not charged.
+        """Fit artificial rows of the table's types, so that an impossible fit is not charged.
 
         Parameters
         ----------
         schema : pyarrow.Schema
-            Canonical, of the table.
+            Canonical schema of the table.
         """
         fields = [schema.field(name) for name in dict.fromkeys(self.inputs)]
         nulls = pa.table([pa.nulls(2, f.type) for f in fields], schema=pa.schema(fields))
@@ -98,7 +99,8 @@ class FitPrivate:
     def _labels(self, table: pa.Table) -> np.ndarray:
         labels = table[self.target]
         hits = pc.equal(labels, pa.scalar(self.positive, labels.type))
-        return pc.fill_null(hits, False).to_numpy().astype(np.int64)
+        positive: np.ndarray = pc.fill_null(hits, False).to_numpy()
+        return positive.astype(np.int64)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> Any:
         from interpret.privacy import DPExplainableBoostingClassifier
@@ -125,17 +127,17 @@ class FitPrivate:
 
 
 def _checked(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column that no later step fails on: texts that are not valid UTF-8 are missing."""
+    """Return a column on which no later step fails: text that is not valid UTF-8 is missing."""
     return valid_text(column) if pa.types.is_string(column.type) else column
 
 
 def _with_public_rows(
     x: np.ndarray, y: np.ndarray, columns: Sequence[PrivateColumn]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add one made-up row of each class, always: without a class interpret fails.
+    """Always add one artificial row of each class, because interpret fails if a class is missing.
 
-    Whether it fails would disclose for certain whether any person has the class. The two rows are
-    public and the same on every table, so tables that were neighbours still are.
+    Such a failure would disclose whether any person has the class. The two rows are public and the
+    same for every table, so neighbouring tables remain neighbours.
     """
     middle = np.array([column.missing for column in columns])
     return np.vstack([x, middle, middle]), np.append(y, [0, 1])
@@ -144,8 +146,8 @@ def _with_public_rows(
 def half_epsilon(epsilon: float, delta: float) -> float:
     """Return the epsilon at which interpret adds twice the noise that it adds at ``epsilon``.
 
-    A Gaussian mechanism's mu is its sensitivity over its noise (Dong, Roth and Su 2022); the
-    replacement of a row is its removal and an addition, which doubles the sensitivity at most.
+    The mu of a Gaussian mechanism is its sensitivity divided by its noise (Dong, Roth and Su 2022).
+    Replacing a row is a removal and an addition, which at most doubles the sensitivity.
     """
     wanted = 2 * gaussian_noise(epsilon, delta)
     low, high = 0.0, epsilon
@@ -157,7 +159,7 @@ def half_epsilon(epsilon: float, delta: float) -> float:
 
 
 def one_row_each(table: pa.Table, unit: str) -> pa.Table:
-    """Keep of each unit the row with the smallest hash; rows without a unit go."""
+    """Keep the row with the smallest hash of each unit, and drop rows without a unit."""
     column = table[unit]
     known = pc.invert(pc.is_null(column, nan_is_null=pa.types.is_floating(column.type)))
     table = table.filter(known)
@@ -168,12 +170,12 @@ def one_row_each(table: pa.Table, unit: str) -> pa.Table:
     order = np.lexsort((key_hashes(table, 0), units))
     first = np.r_[True, units[order][1:] != units[order][:-1]]
     kept = table.take(pa.array(order[first]))
-    # units are numbered as they come, so the rows are put in an order of their own
+    # units are numbered in the order of the rows, so the kept rows are sorted by hash
     return kept.take(pa.array(np.argsort(key_hashes(kept, 1), kind="stable")))
 
 
 def _state(model: Any) -> dict[str, Any]:
-    """Return what is private or public of a model, and nothing else."""
+    """Return the differentially private and the public parts of a model, and nothing else."""
     return {
         "cuts": [levels[0].tolist() for levels in model.bins_],
         "weights": [weights.tolist() for weights in model.bin_weights_],
@@ -187,7 +189,7 @@ def _state(model: Any) -> dict[str, Any]:
 def model_of(
     state: Mapping[str, Any], columns: Sequence[PrivateColumn], classes: Sequence[Any]
 ) -> Any:
-    """Return interpret's private classifier of a released state."""
+    """Return interpret's private classifier for a released state."""
     from interpret.privacy import DPExplainableBoostingClassifier
 
     parts = [
@@ -232,7 +234,7 @@ def model_of(
 def _feature(
     column: PrivateColumn, cuts: np.ndarray, weights: np.ndarray, scores: np.ndarray
 ) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Return bins, weights and scores; a missing value scores as it was trained."""
+    """Return bins, weights and scores; a missing value has the score that it was trained with."""
 
     def bin_of(value: float) -> int:
         return 1 + int(np.searchsorted(cuts, value, side="right"))

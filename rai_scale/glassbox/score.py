@@ -29,18 +29,20 @@ def score_ebm(
     key_columns: Sequence[str] | None = None,
     prefix: str = "ebm_",
 ) -> Any:
-    """Add an EBM's predictions and, exactly, what each term contributes to them; lazy.
+    """Add an EBM's predictions and the exact contribution of each term; lazy.
 
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        The rows to score.
     ebm : EBMResult, or interpret's EBM
-        It is published once and loaded once per worker.
+        The model, which is published once and loaded once per worker.
     contributions : bool
-        Whether terms are added; they are what interpret's ``eval_terms`` gives.
+        Whether the contributions of terms are added, as from interpret's ``eval_terms``.
     key_columns : list of str, optional
-        Keep these columns only.
+        Columns of ``frame`` to keep; by default all.
     prefix : str
+        Start of the names of the contribution columns.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def score_ebm(
     Raises
     ------
     ConfigError
-        If this is not a fitted EBM, or names of columns collide.
+        If the model is not a fitted EBM, or an added column has the name of another column.
     MissingColumnError
         If the frame lacks features.
     """
@@ -72,7 +74,7 @@ def score_ebm(
     twice = set(names) & set(schema.names if key_columns is None else key_columns)
     if twice:
         raise ConfigError(
-            f"the frame has columns {', '.join(sorted(twice))} already; drop or rename them, give "
+            f"the frame already has columns {', '.join(sorted(twice))}; drop or rename them, give "
             "another prefix, or give key_columns."
         )
     score = ScoreRows(publish_object(engine, model, "ebm.pkl"), tuple(names), contributions)
@@ -99,7 +101,7 @@ def output_names(model: Any, contributions: bool, prefix: str) -> list[str]:
 
 
 def model_rows(table: pa.Table, model: Any) -> pd.DataFrame:
-    """Return a batch as the frame that the model reads; unknown categories stay as they are."""
+    """Return a batch as the frame that the model reads; unknown categories are kept."""
     kinds = zip(model.feature_names_in_, model.feature_types_in_, strict=True)
     made = {
         name: as_floats(table[name]) if kind == "continuous" else category_texts(table[name])
@@ -150,7 +152,7 @@ class KeyedRows:
     keys: tuple[str, ...]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the keys and what was computed."""
+        """Return the key columns and the scores."""
         found = self.score(table)
         kept = {name: table[name] for name in self.keys}
         return pa.table({**kept, **{name: found[name] for name in found.column_names}})

@@ -1,4 +1,4 @@
-"""The shard of each row: by a keyed hash of its values, split evenly within each class."""
+"""Assign rows to shards by a keyed hash of their values, evenly within each class."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ShardOfRow:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """How classes and buckets are assigned to shards, and what had to be changed for it.
+    """The shard of each class and bucket, with notes on changes of the number of shards.
 
     Attributes
     ----------
@@ -93,9 +93,9 @@ def plan_shards(
     counts : ndarray of int64, shape (classes, BUCKETS)
         Rows per class and bucket.
     shards : int
-        The number that is wanted; fewer are made if there are not enough rows, or rows of a class.
+        Requested number; there are fewer if there are not enough rows, or rows of a class.
     min_rows : int
-        Smallest number of rows of a shard, apart from the size of a bucket.
+        Minimum number of rows of a shard, up to the size of a bucket.
     keys : list of str
         Columns that were hashed, for the message.
     named : bool
@@ -104,8 +104,7 @@ def plan_shards(
     Raises
     ------
     ConfigError
-        If the keys have so few distinct values that shards would be uneven, or if most rows are
-        copies of others.
+        If the keys have too few distinct values for even shards, or most rows are duplicates.
     """
     total, rarest, notes = int(counts.sum()), int(counts.sum(axis=1).min()), []
     made = shards
@@ -123,8 +122,8 @@ def plan_shards(
         )
     if made > 1 and not named and _repeats(counts):
         raise ConfigError(
-            f"rows cannot be divided into {made} shards: most rows repeat others, and equal rows "
-            "would all be in one shard. Give key_columns that distinguish rows, or shards=1."
+            f"rows cannot be divided into {made} shards: most rows are duplicates, and equal "
+            "rows would be in the same shard. Give key_columns that distinguish rows, or shards=1."
         )
     assigned = _deal(counts, made)
     rows = np.array([[c[a == s].sum() for c, a in zip(counts, assigned, strict=True)]
@@ -145,7 +144,7 @@ def _repeats(counts: np.ndarray) -> bool:
 
 
 def _deal(counts: np.ndarray, shards: int) -> np.ndarray:
-    """Split the buckets of each class where its rows reach a shard's share."""
+    """Assign the buckets of each class so that each shard has its share of the rows."""
     before = np.cumsum(counts, axis=1) - counts / 2
     share = before / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     assigned: np.ndarray = np.minimum((share * shards).astype(np.int16), shards - 1)

@@ -27,19 +27,22 @@ _Params = Mapping[str, Any]
 
 @dataclass(frozen=True, repr=False)
 class GlassboxResult(Result):
-    """A glass-box model with the rows that it was trained on.
+    """A glass-box model and the number of rows that it was trained on.
 
     Attributes
     ----------
     model : scikit-learn pipeline, or interpret's APLR model
         Reads a pandas frame of ``features``: floats, and text for nominal features.
     name : {"linear", "tree", "aplr"}
+        Name of the model.
     task : {"classification", "regression"}
+        Kind of the model.
     features : tuple of str
+        Columns that the model reads.
     rows : int
-        Rows that it was trained on.
+        Number of rows that the model was trained on.
     total : int
-        Rows of the frame.
+        Number of rows of the frame.
     """
 
     model: Any
@@ -50,7 +53,7 @@ class GlassboxResult(Result):
     total: int
 
     def totals(self) -> dict[str, Any]:
-        """Return what was trained on how much."""
+        """Return the model, the task and the numbers of features and rows."""
         sizes = {"features": len(self.features), "rows": self.rows, "of": self.total}
         return {"model": self.name, "task": self.task, **sizes}
 
@@ -76,12 +79,14 @@ def train_glassbox(
 ) -> GlassboxResult:
     """Train a linear, tree or APLR model on at most ``max_rows`` rows; executes.
 
-    The rows are drawn by keyed hashes, uniformly, and do not depend on partitions. Missing
-    numbers become the median, missing categories a category, categories indicator columns.
+    The rows are drawn uniformly by keyed hashes, independently of partitions. Missing numbers
+    become the median, missing categories form their own category, and categories become indicator
+    columns.
 
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        The rows to sample from.
     features, y_true, task
         As in :func:`~rai_scale.glassbox.ebm.train_ebm`.
     model : {"linear", "tree", "aplr"}
@@ -93,7 +98,7 @@ def train_glassbox(
     penalty : {"l1", "l2"}
         Penalty of ``linear``.
     max_rows : int
-        How many rows are trained on at most.
+        Maximum number of rows to train on.
     model_params : dict, optional
         Parameters of the scikit-learn or interpret class, by their own names.
     random_state : int
@@ -117,7 +122,7 @@ def train_glassbox(
     check_columns([*features, y_true], schema.names)
     kinds = feature_kinds(schema, features, feature_types)
     if not all(isinstance(kind, str) for kind in kinds.values()):
-        raise ConfigError("cut points are for EBMs; say continuous or nominal here.")
+        raise ConfigError("cut points are for EBMs only; give continuous or nominal.")
     task, _ = task_of(engine, frame, schema, y_true, task)
     rows = sample_rows(engine, frame, [*features, y_true], max_rows, random_state)
     y: Any = rows[y_true].to_numpy()
@@ -133,7 +138,7 @@ def train_glassbox(
 
 
 def glassbox_frame(table: pa.Table, kinds: Mapping[str, str]) -> pd.DataFrame:
-    """Return floats and texts as the models read them; a missing text is ``"missing"``."""
+    """Return the features as floats and text; missing text becomes ``"missing"``."""
     made: dict[str, Any] = {}
     for name, kind in kinds.items():
         if kind == "continuous":
@@ -145,7 +150,7 @@ def glassbox_frame(table: pa.Table, kinds: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _check_arguments(
-    model: str, penalty: str, task: str | None, features: Sequence[str], target: str
+    model: str, penalty: str, task: str | None, features: Sequence[str], y_true: str
 ) -> None:
     for value, known, what in ((model, MODELS, "model"), (penalty, PENALTIES, "penalty")):
         if value not in known:
@@ -155,8 +160,8 @@ def _check_arguments(
             )
     if task is not None and task not in TASKS:
         raise ConfigError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}.")
-    if not features or target in features:
-        raise ConfigError("features must name at least one column, and not that of y_true.")
+    if not features or y_true in features:
+        raise ConfigError("features must name at least one column, and must not include y_true.")
     if model == "aplr":
         try:
             import aplr  # noqa: F401

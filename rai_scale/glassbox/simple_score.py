@@ -26,8 +26,11 @@ def score_glassbox(frame: Any, result: GlassboxResult, *, key_columns: Sequence[
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        The rows to predict.
     result : GlassboxResult
+        The trained model.
     key_columns : list of str
+        Columns of ``frame`` to keep.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def score_glassbox(frame: Any, result: GlassboxResult, *, key_columns: Sequence[
     Raises
     ------
     ConfigError
-        If a key column has the name of a prediction.
+        If a key column has the name of a prediction column.
     MissingColumnError
         If the frame lacks features or keys.
     """
@@ -60,7 +63,7 @@ def score_glassbox(frame: Any, result: GlassboxResult, *, key_columns: Sequence[
 
 
 def glassbox_kinds(result: GlassboxResult) -> dict[str, str]:
-    """Return what each feature was read as: ``continuous`` or ``nominal``."""
+    """Return the kind of each feature: ``continuous`` or ``nominal``."""
     columns = {name: part for name, _, part in result.model.named_steps["prepare"].transformers}
     numbers = set(columns["numbers"])
     return {name: "continuous" if name in numbers else "nominal" for name in result.features}
@@ -76,7 +79,7 @@ class ScoreGlassbox:
     keys: tuple[str, ...]
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the keys and what was predicted."""
+        """Return the key columns and the predictions."""
         model = self.model.load(load_object)
         found = np.empty((0, len(self.names)))
         if table.num_rows:

@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Background:
-    """The rows that features are replaced by when a model is explained.
+    """Rows whose values replace those of a feature when a model is explained.
 
     Attributes
     ----------
     rows : int
-        Size of the sample, if one is drawn.
+        Number of rows of the sample, if one is drawn.
     frame : pandas.DataFrame or frame of an engine, optional
-        A pandas frame is used whole, and the model is given its dtypes; from any other frame a
-        sample is drawn, which executes it. By default the sample is drawn from the explained frame.
+        A pandas frame is used completely, and the model receives its dtypes. From any other frame,
+        a sample is drawn, which executes the frame. By default, the sample is drawn from the
+        explained frame.
     random_state : int, optional
-        Seed of the sample; by default that of the explanation.
+        Seed of the sample; by default the seed of the explanation.
 
     Raises
     ------
@@ -57,17 +58,19 @@ def background_frame(
 
     Parameters
     ----------
-    background : Background, a frame for one with that frame, or None
+    background : Background, frame or None
+        A frame stands for ``Background(frame=...)``.
     frame : DataFrame
-        What is explained; the sample is drawn from it where there is no background.
+        The explained frame; by default, the sample is drawn from it.
     features : list of str
+        Columns of the result.
     random_state : int
-        Of the sample, which is uniform over rows and depends on nothing else.
+        Seed of the sample, which is uniform over rows and does not depend on partitions.
 
     Raises
     ------
     ConfigError
-        If there is no row.
+        If the background has no rows.
     """
     asked = background if isinstance(background, Background) else Background(frame=background)
     source = frame if asked.frame is None else asked.frame
@@ -81,15 +84,15 @@ def background_frame(
         table = sample_rows(engine, source, features, asked.rows, drawn_by)
         found = model_frame(table, _dtypes(source, _without_decimals(table).to_pandas()))
     if len(found) == 0:
-        raise ConfigError("the background has no rows.")
+        raise ConfigError("the background has no rows; give a frame that has rows.")
     return found
 
 
 def _dtypes(source: Any, plain: pd.DataFrame) -> pd.DataFrame:
-    """Return an empty frame with the dtypes that the model is given, the same on every engine.
+    """Return an empty frame with the dtypes that the model receives, the same on every engine.
 
-    A pandas frame keeps its numbers and categories; what it holds as objects, as its own strings or
-    in Arrow's dtypes is what Arrow gives, as it is of other engines.
+    Numbers and categories of a pandas frame keep their dtypes. Objects, pandas strings and Arrow
+    dtypes get the dtypes of a conversion from Arrow, as on the other engines.
     """
     if not isinstance(source, pd.DataFrame):
         return plain
@@ -116,19 +119,22 @@ def _without_decimals(table: pa.Table) -> pa.Table:
 def sample_rows(
     engine: Engine, data: Any, columns: Sequence[str], rows: int, random_state: int
 ) -> pa.Table:
-    """Return ``rows`` rows drawn uniformly, each copy of equal rows by itself; reads twice.
+    """Return ``rows`` rows, drawn uniformly; reads the frame twice.
+
+    Equal rows are drawn independently of each other.
 
     Parameters
     ----------
     engine : Engine
-        That of the frame; see :func:`rai_scale.engines.engine_of`.
+        The engine of the frame; see :func:`rai_scale.engines.engine_of`.
     data : frame of the engine
+        The frame to draw from.
     columns : list of str
-        Columns of the result; the hashes that choose rows are made from them.
+        Columns of the result. The hashes that select rows are computed from them.
     rows : int
-        Size of the sample; a smaller frame is returned whole.
+        Number of rows; a frame with fewer rows is returned completely.
     random_state : int
-        Seed of the hashes. The result depends on nothing else, not even on partitions.
+        Seed of the hashes. The result does not depend on the partitions of the frame.
 
     Returns
     -------

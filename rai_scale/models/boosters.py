@@ -1,4 +1,4 @@
-"""Boosters of LightGBM and XGBoost without their scikit-learn classes: functions of a frame."""
+"""``Booster`` objects of LightGBM and XGBoost, wrapped as functions of a pandas frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.upstream.lightgbm import classifier_of
 
 HINGE = "binary:hinge"
-"""XGBoost's objective whose predictions are labels, and whose scores stand for no probability."""
+"""An objective of XGBoost that predicts labels, and whose scores do not give probabilities."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BoosterModel:
 
     @cached_property
     def classes(self) -> tuple[int, ...] | None:
-        """Numbers of the classes; ``None`` if the objective is not a classification."""
+        """Class numbers; ``None`` if the objective is not a classification."""
         text = self.booster.model_to_string(num_iteration=1)
         head = dict(line.split("=", 1) for line in text.splitlines()[:40] if "=" in line)
         kind = head.get("objective", "").split(" ")[0]
@@ -39,7 +39,7 @@ class BoosterModel:
 
     @property
     def estimator(self) -> Any:
-        """What shap reads, which does not see the classes of a plain booster's trees."""
+        """The object to pass to shap, which does not recognize the classes of a plain booster."""
         if self.classes is None or len(self.classes) == 2:  # noqa: PLR2004
             return self.booster
         return classifier_of(self.booster, len(self.classes))
@@ -47,7 +47,7 @@ class BoosterModel:
 
 @dataclass(frozen=True)
 class XGBoostModel:
-    """An XGBoost booster; objectives that predict labels or margins give probabilities too."""
+    """An XGBoost booster, which returns probabilities even if it predicts labels or margins."""
 
     booster: Any
 
@@ -69,12 +69,12 @@ class XGBoostModel:
         return np.asarray(self.booster.predict(_matrix(frame)))
 
     def margin(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the scores before the link."""
+        """Return the scores before the link function."""
         return np.asarray(self.booster.predict(_matrix(frame), output_margin=True))
 
     @property
     def estimator(self) -> Any:
-        """What shap reads."""
+        """The object to pass to shap."""
         return self.booster
 
     @cached_property
@@ -88,7 +88,7 @@ class XGBoostModel:
 
     @property
     def classes(self) -> tuple[int, ...] | None:
-        """Numbers of the classes; ``None`` if the objective is not a classification."""
+        """Class numbers; ``None`` if the objective is not a classification."""
         if self.objective.startswith("binary:"):
             return (0, 1)
         several = self.objective.startswith("multi:")
@@ -119,6 +119,6 @@ def check_hinge(objective: Any) -> None:
     """Raise :class:`ConfigError` for the objective that has no probabilities."""
     if objective == HINGE:
         raise ConfigError(
-            f"an XGBoost model of objective {HINGE} predicts labels and has no probabilities; "
+            f"an XGBoost model with objective {HINGE} predicts labels, not probabilities; "
             "train it with binary:logistic."
         )

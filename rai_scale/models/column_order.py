@@ -1,4 +1,4 @@
-"""The columns that a model knows; most libraries read them by position."""
+"""The column names that a model stores, and their order; most libraries read by position."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rai_scale.models.boosters import BoosterModel, XGBoostModel
 from rai_scale.models.onnx_model import OnnxModel
 
 LOGGED_NAMES = "rai_scale_logged_names"
-"""Attribute of a model from MLflow: the names in its signature."""
-UNNAMED = "the model does not know its columns and is given them in the order of features"
+"""Attribute of a model from MLflow: the column names in its signature."""
+UNNAMED = "the model stores no column names, so it receives the columns in the order of features"
 _GENERATED: tuple[Callable[[int], str], ...] = (
     "Column_{}".format,
     "{}".format,
@@ -22,12 +22,12 @@ _GENERATED: tuple[Callable[[int], str], ...] = (
 
 
 def in_own_order(model: Any, features: Sequence[str]) -> tuple[str, ...]:
-    """Return ``features`` in the order in which the model was fitted, if it knows one.
+    """Return ``features`` in the order in which the model was fitted, if the model stores it.
 
     Raises
     ------
     ConfigError
-        If the model knows other names than ``features``.
+        If the model stores other names than ``features``.
     """
     own = own_names(model, features)
     if own is None:
@@ -41,14 +41,14 @@ def in_own_order(model: Any, features: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_unnamed(model: Any, features: Sequence[str]) -> bool:
-    """Whether columns reach the model by position, and the model does not know their names."""
+    """Whether the model reads columns by position and does not store their names."""
     own_code = callable(model) and not isinstance(model, BoosterModel | XGBoostModel | OnnxModel)
     by_name = isinstance(model, OnnxModel) and len(model.input_names) > 1
     return not own_code and not by_name and own_names(model, features) is None
 
 
 def own_names(model: Any, features: Sequence[str]) -> list[str] | None:
-    """Return the model's names in its order; ``None`` if it has none, or they are generated."""
+    """Return the model's column names in its order; ``None`` if it has none or generated ones."""
     names = _known_names(getattr(model, "__self__", model))
     if names is None or not all(isinstance(name, str) for name in names):
         return None
@@ -82,19 +82,19 @@ def schema_names(logged: Any) -> list[str] | None:
 
 
 def _with_underscores(name: str) -> str:
-    """Return a name as LightGBM keeps it: with underscores for spaces."""
+    """Return a name as LightGBM stores it: with underscores instead of spaces."""
     return name.replace(" ", "_")
 
 
 def _other_names(own: list[str], lacking: list[str], foreign: list[str]) -> str:
     parts = [f"the model was fitted on {len(own)} columns: {_list(own)}."]
     if lacking:
-        parts.append(f"features lack {_list(lacking)}.")
+        parts.append(f"features does not include {_list(lacking)}.")
     if foreign:
         parts.append(
-            f"It does not know {_list(foreign)}.{did_you_mean(foreign[0], lacking or own)}"
+            f"It was not fitted on {_list(foreign)}.{did_you_mean(foreign[0], lacking or own)}"
         )
-    return " ".join([*parts, "List the columns that it was fitted on, in any order."])
+    return " ".join([*parts, "List the columns that the model was fitted on, in any order."])
 
 
 def _list(names: list[str], most: int = 10) -> str:

@@ -1,4 +1,4 @@
-"""From Arrow batches to the pandas columns that a model was fitted on, and mixtures of rows."""
+"""Convert Arrow batches to the pandas columns that a model was fitted on, and mix rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 def model_frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
     """Convert a batch to the columns and dtypes of ``like``.
 
-    A number that the dtype of ``like`` cannot hold is not forced into it: the column is then int64
-    or float64 (2.75 or 300 where ``like`` has int8), as integers and booleans with nulls become
-    floats with NaN. A category that ``like`` does not know becomes missing; null text is
-    NaN, as pandas' readers give it.
+    If a column has a number that the dtype of ``like`` cannot hold, such as 2.75 or 300 in int8, it
+    becomes int64 or float64. Integers and booleans with nulls become floats with NaN. Categories
+    that are not in ``like`` become missing. Null text becomes NaN, as in pandas' readers.
     """
     columns = {name: _as_dtype(table[name], like[name].dtype) for name in like.columns}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
@@ -37,14 +36,14 @@ def _as_dtype(column: pa.ChunkedArray, dtype: Any) -> pd.Series:
     found: pd.Series = column.to_pandas()
     try:
         return found.astype(dtype)
-    except TypeError:  # pandas' own integers refuse what they cannot hold
+    except TypeError:  # pandas' nullable integers cannot hold these numbers
         return found.astype("Float64")
 
 
 def _fitting(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return numbers in ``dtype`` if it can hold them, else as they are.
+    """Return numbers in ``dtype`` if it can hold them, otherwise unchanged.
 
-    A float may lose digits in a shorter one, as in any computation with those.
+    Rounding to a shorter float type is allowed.
     """
     with np.errstate(all="ignore"):
         cast = values.astype(dtype)
@@ -67,24 +66,24 @@ def _numbers(column: pa.ChunkedArray, dtype: np.dtype) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Mixer:
-    """Rows whose features come partly from an explained row, partly from a background row.
+    """Builds rows from the features of an explained row and of a background row.
 
     Parameters
     ----------
     background : pandas.DataFrame
-        Of the model's features only.
+        Background rows, with the features of the model only.
     """
 
     background: pd.DataFrame
 
     @cached_property
     def _matrix(self) -> np.ndarray | None:
-        """The background as one float64 array, where every column is one of float64."""
+        """The background as one float64 array, if all columns are float64."""
         kinds = {str(dtype) for dtype in self.background.dtypes}
         return self.background.to_numpy() if kinds == {"float64"} else None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the cached array behind: it is made of the frame."""
+        """Return the state without the cached array, which can be computed from the frame."""
         return {"background": self.background}
 
     def mix(
@@ -97,7 +96,7 @@ class Mixer:
         rows : pandas.DataFrame
             Explained rows.
         of, other : ndarray of int, shape (n,)
-            Which explained row and which background row each result is made of.
+            For each result row, the number of the explained row and of the background row.
         masks : ndarray of bool, shape (n, features)
             True where the feature comes from the explained row.
         """
@@ -124,8 +123,8 @@ def _mix_column(
 def in_blocks(rows: int, size: int) -> list[np.ndarray]:
     """Split row numbers into blocks of exactly ``size``; the last one repeats its last row.
 
-    A block always has the same shape, so that a matrix product in the model gives a row the same
-    result whatever other rows are in the block.
+    All blocks have the same shape, so a matrix product in the model gives the same result for a row
+    whatever other rows are in its block.
     """
     starts: Sequence[int] = range(0, rows, size)
     return [np.minimum(np.arange(start, start + size), rows - 1) for start in starts]

@@ -1,4 +1,4 @@
-"""Models in files: formats that hold no code, and, for trusted files, formats that can."""
+"""Load models from files: formats without code, and, if trusted, formats that can run code."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 import cloudpickle
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.models.boosters import BoosterModel, XGBoostModel, wrapped_booster
 from rai_scale.models.column_order import LOGGED_NAMES, own_names, schema_names
 from rai_scale.models.onnx_model import OnnxModel
 
 FLAVORS = ("sklearn", "lightgbm", "xgboost")
-"""Flavors of MLflow that are loaded as what they are; MLflow's own ``predict`` gives labels."""
+"""MLflow flavors that are loaded with their own library; MLflow's ``predict`` returns labels."""
 
 
 def load_model(path: str | Path, *, trusted: bool = False) -> Any:
-    """Load a model file by its ending: .txt (LightGBM), .json, .ubj (XGBoost), .onnx.
+    """Load a model from a file whose extension is .txt (LightGBM), .json, .ubj (XGBoost) or .onnx.
 
     ``trusted=True`` also allows .pkl, .joblib and MLflow models (a folder with ``MLmodel``, or a
-    ``models:/`` or ``runs:/`` address), which can run code while they load. MLflow models of
-    scikit-learn, LightGBM and XGBoost are loaded as such, others as MLflow's ``pyfunc``.
+    ``models:/`` or ``runs:/`` address), which can run code when they are loaded. MLflow models of
+    scikit-learn, LightGBM and XGBoost are loaded with these libraries, others as ``pyfunc``.
 
     Parameters
     ----------
@@ -40,9 +40,10 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Any:
     Raises
     ------
     ConfigError
-        If the format is unknown, or can run code and was not said to be trusted.
+        If there is no such file, the format is unknown, or it can run code and ``trusted`` is
+        False.
     MissingExtraError
-        If MLflow is needed and not installed.
+        If MLflow is needed but not installed.
     """
     text, place = str(path), Path(path)
     if text.startswith(("models:/", "runs:/")) or (place / "MLmodel").is_file():
@@ -57,25 +58,29 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Any:
     }
     if place.suffix not in loaders:
         raise ConfigError(
-            f"no loader for a model file ending in {place.suffix!r}; known: "
-            f"{', '.join(loaders)}, and if trusted .pkl, .joblib, MLflow."
+            f"model files with the extension {place.suffix!r} cannot be loaded; supported: "
+            f"{', '.join(loaders)} and, if trusted, .pkl, .joblib and MLflow models."
         )
-    if not place.is_file():
-        raise ConfigError(f"there is no model file {text!r}.")
+    _check_there(text)
     return loaders[place.suffix](text)
+
+
+def _check_there(path: str) -> None:
+    if not Path(path).is_file():
+        raise ConfigError(f"there is no model file {path!r}.")
 
 
 def _code_format(path: str, trusted: bool, kind: str, load: Callable[[str], Any]) -> Any:
     if not trusted:
         raise ConfigError(
-            f"a {kind} model can run code while it loads. If you know where it comes from, give "
+            f"a {kind} model can run code when it is loaded. If you trust its source, give "
             "Model(path, trusted=True), or in YAML `model: {path: ..., trusted: true}`."
         )
     return load(path)
 
 
 def _package(name: str) -> Any:
-    """Import the package that a model was made with."""
+    """Import the package that a model was trained with."""
     try:
         return import_module(name)
     except ImportError:
@@ -103,8 +108,10 @@ def _load_onnx(path: str) -> Any:
 
 
 def _load_mlflow(path: str) -> Any:
-    from mlflow.models import Model as Logged
-
+    try:
+        from mlflow.models import Model as Logged
+    except ImportError:
+        raise MissingExtraError("mlflow", "mlflow") from None
     logged = Logged.load(path)
     flavor = next((name for name in FLAVORS if name in logged.flavors), "pyfunc")
     try:
@@ -118,6 +125,7 @@ def _load_mlflow(path: str) -> Any:
 
 
 def _load_pickle(path: str) -> Any:
+    _check_there(path)
     if path.endswith(".joblib"):
         return _package("joblib").load(path)
     with open(path, "rb") as file:

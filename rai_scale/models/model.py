@@ -1,8 +1,8 @@
-"""What a model is: something that predicts from a pandas frame, published once per worker.
+"""Models: objects and functions that predict from a pandas frame.
 
-A model that is given as an object is the caller's own and travels pickled between processes of one
-program. A model that is named by a path is loaded by a format that holds no code (LightGBM text,
-XGBoost JSON, ONNX), or, if the caller trusts the file, by one that can run code (pickle, MLflow).
+A model that is given as an object comes from the caller, so it is pickled to send it to workers. A
+model that is given as a path is loaded from a format without code (LightGBM text, XGBoost JSON,
+ONNX) or, if the caller trusts the file, from a format that can run code (pickle, MLflow).
 """
 
 from __future__ import annotations
@@ -25,29 +25,31 @@ OUTPUTS = ("probability", "raw")
 
 @dataclass(frozen=True)
 class Model:
-    """A model with options that it does not hold itself; accepted wherever a model is.
+    """A model with options that the model itself does not store.
 
-    An estimator or a path that needs none of these options can be given as it is.
+    Every function that takes a model accepts it. An estimator or a path that needs none of these
+    options can be given directly.
 
     Attributes
     ----------
     estimator : object with predict or predict_proba, function of a pandas frame, str or Path
-        See :func:`~rai_scale.models.files.load_model` for paths; a ``Booster`` of LightGBM or
-        XGBoost is taken as it is.
+        See :func:`~rai_scale.models.files.load_model` for paths. ``Booster`` objects of LightGBM
+        and XGBoost are accepted.
     classes : sequence, optional
-        Names of the classes, for a model that does not know them (an ONNX file, or a function that
-        returns probabilities). If it returns one column for two classes, that is the probability
-        of the second class.
+        Names of the classes, for a model that does not store them (an ONNX file, or a function that
+        returns probabilities). If the model returns one column for two classes, that is the
+        probability of the second class.
     output : {"probability", "raw"}
-        Which numbers are explained: probabilities, or scores before the link (log-odds, margins).
-        In a regression both are the predicted value, unless a link is applied to raw scores.
+        The numbers to explain: probabilities, or scores before the link function (log-odds,
+        margins). In a regression, both are the predicted value, unless the model has a link
+        function.
     trusted : bool
-        Whether a file may be loaded by a format that can run code.
+        Whether a file may be loaded if its format can run code.
 
     Raises
     ------
     OptionError
-        If ``output`` is unknown, or ``classes`` is a text or empty.
+        If ``output`` is unknown, or ``classes`` is a string or empty.
     """
 
     estimator: Any
@@ -65,20 +67,20 @@ class Model:
 
     @classmethod
     def of(cls, model: Any) -> Model:
-        """Return a :class:`Model` as it is, and wrap any other object in one."""
+        """Return ``model`` if it is a :class:`Model`, otherwise ``Model(model)``."""
         return model if isinstance(model, cls) else cls(model)
 
 
 @dataclass(frozen=True)
 class CheckedModel:
-    """A model that has predicted a few rows, with the names of its columns and of its outputs.
+    """A model that was checked by predicting a few rows, with its column names and classes.
 
     Attributes
     ----------
     estimator : object
-        As the caller gave it, or as it was loaded.
+        The caller's estimator, or the one that was loaded from a file.
     features : tuple of str
-        Columns that it reads, in the order in which it was fitted.
+        Columns that the model reads, in the order in which it was fitted.
     classes : tuple or None
         Its classes, for a classifier; ``None`` for regression.
     """
@@ -89,7 +91,7 @@ class CheckedModel:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a prediction has: one per class, or one."""
+        """Number of outputs per row: one per class, or one in a regression."""
         return 1 if self.classes is None else len(self.classes)
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
@@ -102,13 +104,13 @@ class CheckedModel:
 
 
 def model_input(model: Any, given: Any) -> Any:
-    """Return a frame as it is, or its array for a model that was fitted without names."""
+    """Return the frame, or its array for a model that was fitted without column names."""
     unnamed = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
     return given.to_numpy() if unnamed and isinstance(given, pd.DataFrame) else given
 
 
 def _raw(model: Any) -> Callable[[pd.DataFrame], Any]:
-    """Return the function that gives probabilities, or else values."""
+    """Return the model's function that predicts probabilities or, without one, values."""
     for name in ("predict_proba", "predict", "__call__"):
         if hasattr(model, name):
             own: Callable[[pd.DataFrame], Any] = getattr(model, name)
@@ -120,21 +122,23 @@ def _raw(model: Any) -> Callable[[pd.DataFrame], Any]:
 
 
 def check_model(model: Any, features: Sequence[str], sample: pd.DataFrame) -> CheckedModel:
-    """Load a model if it is a file, and let it predict a few rows.
+    """Load a model if it is a path, and check it by predicting a few rows.
 
     Parameters
     ----------
     model : Model, or an estimator, function or path for ``Model(...)``
     features : list of str
-        The columns that it reads; put into the model's own order if it knows one.
+        Columns that the model reads. If the model stores their order, it receives them in that
+        order.
     sample : pandas.DataFrame
-        A few rows, which it predicts once.
+        A few rows to predict.
 
     Raises
     ------
     ConfigError
-        If it is not a model, was fitted on other columns, cannot predict ``sample``, returns labels
-        instead of numbers, or does not return one row of predictions per row of ``sample``.
+        If the object is not a model, was fitted on other columns, cannot predict ``sample``,
+        returns labels instead of numbers, or does not return one row of predictions per row of
+        ``sample``.
     """
     asked = Model.of(model)
     estimator, classes = asked.estimator, asked.classes
@@ -177,7 +181,7 @@ def class_names(model: Any) -> Any:
 
 
 def scores_outliers(model: Any) -> bool:
-    """Whether a model without classes predicts labels of outliers, and scores by a function."""
+    """Whether a model is an outlier detector: it has a decision function, but no classes."""
     return (
         hasattr(model, "predict")
         and hasattr(model, "decision_function")
@@ -187,16 +191,16 @@ def scores_outliers(model: Any) -> bool:
 
 
 def _check_home(model: Any) -> None:
-    """Refuse models that predict from frames of Spark: workers cannot call them."""
+    """Refuse models that predict from Spark frames, because workers cannot call them."""
     model = getattr(model, "__self__", model)
     home = type(model).__module__
     if not home.startswith(("pyspark.ml", "pyspark.mllib", "xgboost.spark", "synapse.ml")):
         return
     raise ConfigError(
         f"a {type(model).__name__} of {home.split('.')[0]} predicts from a Spark frame and runs on "
-        "the driver only, so that workers cannot predict with it. Give the model that it "
-        "holds (get_booster() of xgboost.spark, getNativeModel() of synapse.ml saved as a .txt "
-        "file), an ONNX file of it, or a function of a pandas frame made of its numbers, such as "
+        "the driver only, so workers cannot use it. Give the model inside it (get_booster() of "
+        "xgboost.spark, getNativeModel() of synapse.ml saved as a .txt file), an ONNX file of it, "
+        "or a function of a pandas frame that computes its predictions, for example from its "
         "coefficients and intercept."
     )
 
@@ -206,7 +210,7 @@ def _as_tuple(classes: Any) -> tuple[Any, ...]:
 
 
 def _first_prediction(model: Any, rows: pd.DataFrame) -> np.ndarray:
-    """Predict some rows of the background; a library's own message may quote their values."""
+    """Predict a few background rows; a library's message is hidden, as it may quote values."""
     try:
         return np.asarray(_raw(model)(model_input(model, rows)))
     except RaiScaleError:
@@ -215,7 +219,7 @@ def _first_prediction(model: Any, rows: pd.DataFrame) -> np.ndarray:
         given = ", ".join(f"{name} ({dtype})" for name, dtype in rows.dtypes.items())
         raise ConfigError(
             f"the model could not predict rows of the background ({type(error).__name__} at "
-            f"{_place(error)}). It was given {given}. If it was fitted on other types, such as "
+            f"{_place(error)}). It received {given}. If it was fitted on other types, such as "
             "categories, give background as a pandas frame with the dtypes that it was fitted on."
         ) from None
 
@@ -230,16 +234,16 @@ def _place(error: BaseException) -> str:
 def _check_scores(model: Any) -> None:
     if not hasattr(model, "decision_function"):
         raise ConfigError(
-            f"a {type(model).__name__} predicts labels of classes only; give a model with "
+            f"a {type(model).__name__} predicts class labels only; give a model with "
             "predict_proba or decision_function, or a function that returns probabilities."
         )
 
 
 def _check_numbers(found: np.ndarray) -> None:
-    """Refuse labels: differences between them mean nothing, and would be explained as numbers."""
+    """Refuse labels, because differences between labels have no meaning."""
     if found.dtype.kind in "iub":
         raise ConfigError(
-            f"the model predicts integers ({found.dtype}), which look like labels of classes. Give "
+            f"the model predicts integers ({found.dtype}), which look like class labels. Give "
             "an object with predict_proba, or a function that returns probabilities; if they are "
             "quantities, give a function that returns them as floats."
         )

@@ -20,14 +20,15 @@ TYPES: dict[str, Any] = {
     "tensor(bool)": np.bool_,
     "tensor(string)": object,
 }
-"""Types of inputs that are known."""
+"""NumPy types of the supported ONNX input types."""
 
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """An ONNX model with one input for all features, or one input per feature, by name.
+    """An ONNX model with one input for all features, or one input per feature with its name.
 
-    Its last output is taken: probabilities in what skl2onnx writes, values in a regression.
+    The last output is used. In files written by skl2onnx, it contains probabilities, or the values
+    of a regression.
     """
 
     content: bytes
@@ -35,7 +36,7 @@ class OnnxModel:
 
     @property
     def input_names(self) -> list[str]:
-        """Names of its inputs."""
+        """Names of the model's inputs."""
         return [one.name for one in onnx_session(self.content).get_inputs()]
 
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
@@ -44,7 +45,8 @@ class OnnxModel:
         Raises
         ------
         ConfigError
-            If inputs are of another form or type, or an integer, boolean or text is missing.
+            If the inputs have another form or an unsupported type, or an integer, boolean or text
+            value is missing.
         """
         session = onnx_session(self.content)
         return _table(session.run(None, feeds(session.get_inputs(), frame))[-1])
@@ -52,14 +54,14 @@ class OnnxModel:
 
 @cache
 def onnx_session(content: bytes) -> Any:
-    """Return a session, opened once per process: reading the model costs more than a batch."""
+    """Return a session, opened once per process because loading is slower than predicting."""
     import onnxruntime
 
     return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 
 
 def feeds(inputs: Sequence[Any], frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the arrays that the inputs take: (rows, features), or (rows, 1) per feature."""
+    """Return the input arrays, of shape (rows, features), or (rows, 1) per feature."""
     if len(inputs) == 1:
         columns = [_cast(frame[name], inputs[0].type) for name in frame]
         return {inputs[0].name: np.column_stack(columns)}
@@ -75,12 +77,14 @@ def feeds(inputs: Sequence[Any], frame: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def _cast(column: pd.Series, kind: str) -> np.ndarray:
     if kind not in TYPES:
-        raise ConfigError(f"an ONNX input of type {kind} is not known; known: {', '.join(TYPES)}.")
+        raise ConfigError(
+            f"ONNX inputs of type {kind} are not supported; supported: {', '.join(TYPES)}."
+        )
     dtype = TYPES[kind]
     if not np.issubdtype(dtype, np.floating) and column.isna().any():
         raise ConfigError(
-            f"feature {column.name!r} is missing in some rows, and the ONNX model takes it as "
-            f"{kind}, which has no missing value; fill it first."
+            f"feature {column.name!r} is missing in some rows, and the ONNX model reads it as "
+            f"{kind}, which has no missing values; fill it first."
         )
     return column.astype(str).to_numpy(object) if dtype is object else column.to_numpy(dtype)
 

@@ -1,4 +1,4 @@
-"""Which numbers of a model are explained: probabilities or raw scores, of which classes."""
+"""The outputs of a model that are explained: probabilities or raw scores, of which classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BINARY = 2
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The explained numbers of a model.
+    """The outputs of a model that are explained.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class ModelOutput:
     kind : {"probability", "raw"}
         See :class:`~rai_scale.models.model.Model`.
     picked : tuple of int
-        Columns of all outputs that are explained.
+        Positions of the explained outputs among all outputs.
     labels : tuple of str
-        Names of the picked classes where there are several; empty for a single number.
+        Names of the explained classes; empty if there is a single output.
     """
 
     model: CheckedModel
@@ -40,31 +40,34 @@ class ModelOutput:
     labels: tuple[str, ...]
 
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the explained numbers, float64 of shape (rows, outputs)."""
+        """Return the explained outputs, float64 of shape (rows, outputs)."""
         if self.kind == "probability":
             return self.model.predict(frame)[:, list(self.picked)]
         raw = raw_function(self.model.estimator)(frame[list(self.model.features)])
         return self.pick(np.asarray(raw, dtype=np.float64).reshape(len(frame), -1))
 
     def pick(self, values: np.ndarray) -> np.ndarray:
-        """Return the picked outputs of (rows, ..., outputs); one binary score is of class two."""
+        """Return the explained outputs of an array of shape (..., outputs).
+
+        A single score of a binary model is the score of the second class.
+        """
         if values.shape[-1] == 1 and self.model.outputs == _BINARY:
             values = np.concatenate([-values, values], axis=-1)
         if values.shape[-1] != self.model.outputs:
             raise ConfigError(
-                f"the model gives {values.shape[-1]} raw scores per row for {self.model.outputs} "
+                f"the model returns {values.shape[-1]} raw scores per row for {self.model.outputs} "
                 "outputs; give Model(..., output='probability')."
             )
         return values[..., list(self.picked)]
 
     def in_blocks(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the numbers, computed in blocks of a fixed number of rows."""
+        """Return the outputs, computed in blocks of a fixed number of rows."""
         done = [self(frame.iloc[block]) for block in in_blocks(len(frame), PREDICT_ROWS)]
         return np.concatenate([np.empty((0, len(self.picked))), *done])[: len(frame)]
 
 
 def make_output(model: CheckedModel, kind: str, explain_class: Any) -> ModelOutput:
-    """Return the output that ``explain_class`` (a class, or ``None``) and ``kind`` name.
+    """Return the output of this kind for ``explain_class`` or, if it is ``None``, by default.
 
     Raises
     ------
@@ -78,12 +81,12 @@ def make_output(model: CheckedModel, kind: str, explain_class: Any) -> ModelOutp
         raise ConfigError("the classifier has no probabilities; give Model(..., output='raw').")
     elif scores_outliers(estimator):
         raise ConfigError(
-            "the model predicts labels of outliers; give Model(..., output='raw') to explain its "
+            "the model predicts outlier labels; give Model(..., output='raw') to explain its "
             "decision_function."
         )
     if model.classes is None:
         if explain_class is not None:
-            raise ConfigError("explain_class names a class, and this model is a regression.")
+            raise ConfigError("explain_class is for classifiers, and this model is a regression.")
         return ModelOutput(model, kind, (0,), ())
     if explain_class is not None:
         return ModelOutput(model, kind, (_index(model.classes, explain_class),), ())
@@ -104,12 +107,12 @@ def _index(classes: tuple[Any, ...], wanted: Any) -> int:
 
 
 def raw_function(model: Any) -> Callable[[pd.DataFrame], Any]:  # noqa: PLR0911
-    """Return the function that gives scores before the link: margins, log-odds, or the value.
+    """Return the function for scores before the link function: margins, log-odds or values.
 
     Raises
     ------
     ConfigError
-        If the model has none that is known.
+        If no such function of the model is known.
     """
     home = type(model).__module__.split(".")[0]
     if isinstance(model, BoosterModel):
@@ -141,5 +144,5 @@ def _pipeline_raw(pipeline: Any) -> Callable[[pd.DataFrame], Any]:
 
 
 def averages_trees(model: Any) -> bool:
-    """Whether predictions are the average of scikit-learn's trees, so that no link bends them."""
+    """Whether predictions are averages over scikit-learn's trees, without a link function."""
     return type(model).__module__.startswith((FORESTS, TREES))

@@ -1,4 +1,4 @@
-"""A model that is ready for a frame: checked, with its background, and shared with the workers."""
+"""A model prepared for a frame: checked, with its background, and published for workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SharedObject:
-    """An object that was published; loaded once per process."""
+    """A published object, which each process loads once."""
 
     file: SharedFile
 
@@ -34,7 +34,7 @@ class SharedObject:
 
 @dataclass(frozen=True)
 class SharedOutput:
-    """The explained output of a model; the model is a published file of its own."""
+    """The explained output of a model that is published in its own file."""
 
     model: SharedObject
     kind: str
@@ -54,10 +54,10 @@ class ReadyModel:
     ----------
     engine : Engine
     features : tuple of str
-        As the caller ordered them.
+        Columns that the model reads, in the caller's order.
     output : ModelOutput
     background : pandas.DataFrame
-        Of the features, with the dtypes that the model is given.
+        Rows of the features, with the dtypes that the model receives.
     """
 
     engine: Engine
@@ -67,7 +67,7 @@ class ReadyModel:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the outputs: classes, or one empty name."""
+        """Names of the outputs: classes, or one empty string."""
         return self.output.labels or ("",)
 
     def share(self, value: Any, name: str) -> SharedObject:
@@ -90,12 +90,12 @@ def ready_model(  # noqa: PLR0917
     explain_class: Any,
     random_state: int,
 ) -> ReadyModel:
-    """Check what every explanation of a model is given; see ``explain`` for the parameters.
+    """Check the arguments that all explanations have in common; see ``explain`` for them.
 
     Raises
     ------
     ConfigError
-        If features are not a list of different names, or the model or class cannot be used.
+        If features are empty or repeated, or the model or class cannot be used.
     MissingColumnError
         If the frame lacks a feature.
     """

@@ -11,7 +11,7 @@ from rai_scale.models.model import CheckedModel
 
 
 def as_estimator(model: CheckedModel) -> Any:
-    """Return the model itself if it is an estimator of scikit-learn, else a wrapper that is one."""
+    """Return the model itself if it is a scikit-learn estimator, otherwise a wrapper."""
     own = model.estimator
     if hasattr(own, "fit") and hasattr(own, "predict"):
         return own
@@ -22,12 +22,12 @@ def _classifier(model: CheckedModel) -> Any:
     from sklearn.base import BaseEstimator, ClassifierMixin
 
     class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-        """Probabilities of the model; the likeliest class is predicted."""
+        """Returns the model's probabilities and predicts the most likely class."""
 
         classes_ = np.asarray(model.classes)
 
         def fit(self, rows: Any, label: Any = None) -> Any:
-            """Return itself: the model is fitted."""
+            """Return the estimator; the model is already fitted."""
             return self
 
         def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
@@ -35,7 +35,7 @@ def _classifier(model: CheckedModel) -> Any:
             return model.predict(rows)
 
         def predict(self, rows: pd.DataFrame) -> np.ndarray:
-            """Return the likeliest class."""
+            """Return the most likely class."""
             return np.asarray(self.classes_[model.predict(rows).argmax(axis=1)])
 
     return Classifier()
@@ -45,12 +45,12 @@ def _regressor(model: CheckedModel) -> Any:
     from sklearn.base import BaseEstimator, RegressorMixin
 
     class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-        """Values of the model."""
+        """Returns the model's values."""
 
         fitted_ = True
 
         def fit(self, rows: Any, label: Any = None) -> Any:
-            """Return itself: the model is fitted."""
+            """Return the estimator; the model is already fitted."""
             return self
 
         def predict(self, rows: pd.DataFrame) -> np.ndarray:

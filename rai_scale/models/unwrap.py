@@ -1,4 +1,4 @@
-"""The estimator inside a pipeline whose other steps treat each column on its own."""
+"""The estimator inside a pipeline whose other steps transform each column separately."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ ONE_TO_ONE = frozenset(
         "StandardScaler",
     }
 )
-"""Steps of scikit-learn that turn each column into one column, whatever the others hold."""
+"""scikit-learn's steps that turn each column into one column, independently of the others."""
 
 
 class MethodUnfit(Exception):
-    """A method cannot explain this model; the message says why, and holds no values."""
+    """A method cannot explain this model; the message states the reason and contains no values."""
 
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """A final estimator and how its input is made.
+    """The final estimator of a model and the transformation that computes its input.
 
     The Shapley values of features are those of their transformed columns.
 
@@ -42,9 +42,9 @@ class Unwrapped:
     estimator : object
     transform : function of a frame
     features : tuple of str
-        What each column of the estimator's input is made of.
+        The feature from which each column of the estimator's input is computed.
     direct : bool
-        Whether the estimator is given the features themselves.
+        Whether the estimator receives the features themselves.
     """
 
     estimator: Any
@@ -53,11 +53,11 @@ class Unwrapped:
     direct: bool = True
 
     def positions(self, names: Iterable[str]) -> list[int]:
-        """Return where the estimator's input has each of ``names``."""
+        """Return the position of each name in the estimator's input."""
         return [self.features.index(name) for name in names]
 
     def numbers(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the estimator's input, float64; categories by their numbers.
+        """Return the estimator's input as float64; categories become their codes.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Unwrapped:
         kept = iter(_kept_categories(self.estimator))
         columns = [_column(given.iloc[:, at], kept) for at in range(given.shape[1])]
         found = np.column_stack(columns)
-        gone = getattr(self.estimator, "missing", np.nan)  # of XGBoost's classes
+        gone = getattr(self.estimator, "missing", np.nan)  # an option of XGBoost's estimators
         return np.where(found == gone, np.nan, found)
 
 
@@ -81,12 +81,12 @@ def _column(column: pd.Series, kept: Iterator[list[Any]]) -> np.ndarray:
         codes = known.cat.codes.to_numpy(np.float64)
         return np.where(codes < 0, np.nan, codes)
     if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
-        raise MethodUnfit("not all features are numbers")
+        raise MethodUnfit("not all features are numeric")
     return column.to_numpy(np.float64, na_value=np.nan)
 
 
 def _kept_categories(estimator: Any) -> list[list[Any]]:
-    """Return the categories that a LightGBM model keeps, for each column of categories."""
+    """Return the categories that a LightGBM model stores for each categorical column."""
     booster = getattr(estimator, "booster_", estimator)
     return getattr(booster, "pandas_categorical", None) or []
 
@@ -97,7 +97,7 @@ def unwrap(known: CheckedModel) -> Unwrapped:
     Raises
     ------
     MethodUnfit
-        If a step of a pipeline mixes columns or makes several of one.
+        If a step of the pipeline combines columns, or makes several columns of one.
     """
     model, names = known.estimator, list(known.features)
     if isinstance(model, BoosterModel | XGBoostModel):
@@ -106,7 +106,9 @@ def unwrap(known: CheckedModel) -> Unwrapped:
         return Unwrapped(model, lambda frame: frame[names], known.features)
     for name, step in model.steps[:-1]:
         if not _one_to_one(step):
-            raise MethodUnfit(f"step {name!r} of the pipeline is not column by column")
+            raise MethodUnfit(
+                f"step {name!r} of the pipeline does not transform each column separately"
+            )
     final = model.steps[-1][1]
     if len(model.steps) == 1:
         return Unwrapped(final, lambda frame: frame[names], known.features)

@@ -1,1 +1,1 @@
-"""The private names of other packages that this one uses: one file per package, no others."""
+"""Private names of other packages: one module per package; no other module uses such names."""

@@ -1,4 +1,4 @@
-"""Fairlearn's private names, and its MetricFrame filled with tables that come from elsewhere."""
+"""Fairlearn's private names, and a MetricFrame filled with tables that are computed elsewhere."""
 
 from __future__ import annotations
 
@@ -97,15 +97,15 @@ COMPARED = ("group_min", "group_max", "difference", "ratio")
 
 
 class _Answers(dict[str, Any]):
-    """Fairlearn's answers; those that compare groups are computed when one is first asked for.
+    """Fairlearn's results; comparisons of groups are computed when one is first used.
 
-    They take half the time of a small frame, and most readers want the values by group alone.
+    They take half the time of a small frame, and most callers need the values by group only.
     """
 
     def __init__(self, frame: FilledMetricFrame, result: DisaggregatedResult) -> None:
         super().__init__()
         self._frame = frame
-        # the reader may change the tables that the frame shows
+        # the caller may change the tables that the frame returns
         self._result = DisaggregatedResult(result.overall.copy(), result.by_group.copy())
 
     def __missing__(self, name: str) -> Any:
@@ -125,11 +125,11 @@ class FilledMetricFrame(MetricFrame):  # type: ignore[misc]
     Parameters
     ----------
     result : DisaggregatedResult
-        A column per metric.
+        Tables with one column per metric.
     sensitive, control : sequence of str
         Names of the features.
     single : bool
-        Whether one function was asked for, whose values Fairlearn shows without a name.
+        Whether a single function was given, whose values Fairlearn shows without a name.
     """
 
     def __init__(
@@ -151,18 +151,18 @@ class FilledMetricFrame(MetricFrame):  # type: ignore[misc]
 
     @property
     def single(self) -> bool:
-        """Whether one function was asked for, whose values are shown without a name."""
+        """Whether a single function was given, whose values are shown without a name."""
         return self._user_supplied_callable
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What each of Fairlearn's methods and properties answers from; may be replaced."""
+        """The results that Fairlearn's methods and properties return; may be replaced."""
         return self._result_cache
 
     def fill_intervals(
         self, n_boot: int, quantiles: Sequence[float], tables: dict[str, Any]
     ) -> None:
-        """Fill every ``*_ci`` as Fairlearn's constructor does; the tables stand by their names."""
+        """Fill each ``*_ci`` as Fairlearn's constructor does, from ``tables`` by name."""
         self._n_boot, self._ci_quantiles = n_boot, list(quantiles)
         for name, found in tables.items():
             whole = name == "by_group_ci"
@@ -176,15 +176,15 @@ class FilledMetricFrame(MetricFrame):  # type: ignore[misc]
 
 
 def derived_from(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return the metric from which ``make_derived_metric`` made a function; None of another."""
+    """Return the metric from which ``make_derived_metric`` made a function, or None."""
     return getattr(function, "_metric_fn", None)
 
 
 def expected_predictions(mitigator: ExponentiatedGradient, X: pd.DataFrame) -> tuple[Any, Any]:
-    """Return the answers of a fitted mitigator's mixture, and the weights of its parts.
+    """Return the predictions of a fitted mitigator's mixture, and the weights of its models.
 
-    An index makes its lookup table at the first lookup, and another thread may read it half made:
-    each call has indexes of its own.
+    An index builds its lookup table at the first lookup, and another thread may read it unfinished,
+    so each call has its own indexes.
     """
     mitigator = copy(mitigator)
     mitigator._hs = _unshared(mitigator._hs)

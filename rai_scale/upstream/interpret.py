@@ -26,7 +26,7 @@ def explanation_class(name: str) -> Any:
     Raises
     ------
     MissingExtraError
-        If interpret is not installed, or plotly, without which its objects show nothing.
+        If interpret, or plotly, with which it plots, is not installed.
     """
     try:
         found = getattr(import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""Presidio's private method that settles overlapping spans."""
+"""Presidio's private method that replaces the resolved spans."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rai_scale.errors import MissingExtraError
 
 @cache
 def noting_engine() -> type[Any]:
-    """Return Presidio's anonymizer with the spans that it settled on as ``resolved``.
+    """Return a subclass of Presidio's anonymizer that stores its resolved spans in ``resolved``.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def noting_engine() -> type[Any]:
         raise MissingExtraError("presidio-anonymizer", "pii") from None
 
     class NotingEngine(AnonymizerEngine):
-        """Presidio's engine, which notes the spans that it has settled on.
+        """Presidio's engine, which also stores its resolved spans.
 
-        Of two spans that overlap it replaces the one to the left only up to the other, by what
-        the operator makes of all of it. That is garbled where the operator keeps the text, which
-        then stands there twice: a kept span ends where the next one begins.
+        If two spans overlap, it replaces the left one only up to the start of the right one, by the
+        operator's result for the whole left span. If the operator keeps the text, the overlap would
+        occur twice, so a kept span ends where the next span begins.
         """
 
         keeps: Any

@@ -17,5 +17,5 @@ def histogram_stages(estimator: Any) -> list[list[Any]]:
 
 
 def moves_categories(estimator: Any) -> bool:
-    """Whether histogram gradient boosting puts its categories into columns of its own."""
+    """Whether histogram gradient boosting reorders its categorical columns."""
     return getattr(estimator, "_preprocessor", None) is not None

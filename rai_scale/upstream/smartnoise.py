@@ -34,13 +34,13 @@ def _hash_of_items(self: Seq) -> int:
     return hash(tuple(self.seq))
 
 
-# SmartNoise takes lists of different lengths for one, and fails on IN in a group for want of a hash
+# SmartNoise treats lists of different lengths as equal, and cannot hash IN in a GROUP BY
 Seq.__eq__ = _same_items
 Seq.__hash__ = _hash_of_items
 
 
 def rewritten(reader: PrivateReader, query: Query) -> tuple[Query, Query]:
-    """Return SmartNoise's inner query of aggregates and its outer one."""
+    """Return SmartNoise's inner query of aggregates and its outer query."""
     inner, outer = reader._rewrite_ast(query)
     return inner, outer
 

@@ -205,12 +205,12 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
 @pytest.mark.parametrize(
     ("changed", "error", "words"),
     [
-        ({"y_true": "constant"}, ConfigError, "1 class; two are needed"),
+        ({"y_true": "constant"}, ConfigError, "1 class; at least two are needed"),
         ({"y_true": "holed"}, ConfigError, "1 rows have no usable value in the y_true"),
         ({"features": ["a", "bb"]}, MissingColumnError, "Did you mean"),
         ({"features": ["a", "y"]}, ConfigError, "cannot be features"),
         ({"feature_types": {"a": "nominl"}}, ConfigError, "Did you mean 'nominal'"),
-        ({"feature_types": {"a": [2, 1]}}, ConfigError, "increase"),
+        ({"feature_types": {"a": [2, 1]}}, ConfigError, "increasing"),
         ({"feature_types": {"kind": "continuous"}}, ConfigError, "cannot be continuous"),
         ({"interactions": "three"}, ConfigError, "number of pairs"),
         ({"interactions": [("a", "a")]}, ConfigError, "two different features"),
@@ -272,7 +272,7 @@ def test_rows_that_repeat_need_keys_and_categories_alone_merge():
         "interactions": 0,
         **FAST,
     }
-    with pytest.raises(ConfigError, match="most rows repeat others"):
+    with pytest.raises(ConfigError, match="most rows are duplicates"):
         train_ebm(frame, **options)
     found = train_ebm(frame.assign(id=range(4_000)), key_columns=["id"], **options)
     assert len(found.shard_rows) == 2

@@ -70,9 +70,9 @@ def test_what_cannot_be_scored_is_refused(rows):
         score_ebm(rows, lambda frame: frame)
     with pytest.raises(MissingColumnError, match="kind"):
         score_ebm(rows.drop(columns="kind"), model)
-    with pytest.raises(ConfigError, match="ebm_a already"):
+    with pytest.raises(ConfigError, match="already has columns ebm_a"):
         score_ebm(rows.assign(ebm_a=1.0), model)
-    with pytest.raises(ConfigError, match="prediction already; drop or rename"):
+    with pytest.raises(ConfigError, match="already has columns prediction; drop or rename"):
         score_ebm(rows.assign(prediction=1.0), model)
     kept = score_ebm(rows.assign(prediction=1.0), model, contributions=False, key_columns=["id"])
     assert list(kept.columns) == ["id", "prediction"]

@@ -53,7 +53,7 @@ def test_text_and_missing_values_in_a_pipeline():
     background, rows = frame[:25], frame[200:204].reset_index(drop=True)
     plan = plan_explanation(rows, model, features=list(frame), background=background)
     assert plan.method == "exact_shap"
-    assert "'columntransformer' of the pipeline is not column by column" in plan.why
+    assert "'columntransformer' of the pipeline does not transform each column" in plan.why
     expected = brute_force(model.predict_proba, background, rows)
     np.testing.assert_allclose(values(plan.frame, names=list(frame)), expected, atol=1e-9)
 
@@ -184,7 +184,7 @@ def test_an_xgboost_file(tmp_path):
         ({"perturbation": "observational"}, ConfigError, "unknown perturbation"),
         ({"long": True}, ConfigError, "key_columns"),
         ({"background": pd.DataFrame(columns=NAMES, dtype=float)}, ConfigError, "no rows"),
-        ({"method": "linear_shap"}, ConfigError, "linear_shap does not fit"),
+        ({"method": "linear_shap"}, ConfigError, "linear_shap is not suitable"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(changed, error, said):
@@ -269,6 +269,7 @@ def test_the_guide_says_what_the_code_does():
     names: dict = {}
     exec(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0], names)
     assert names["plan"].method == "tree_shap"
+    guide = " ".join(guide.split())
     assert f"`Background(rows=...)` ({Background().rows})" in guide
     assert f"default: {EVALS_PER_FEATURE} per feature" in guide
     assert f"at most {DESIGNS} independent designs" in guide

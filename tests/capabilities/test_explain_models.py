@@ -44,7 +44,7 @@ def asked() -> tuple[pd.DataFrame, dict]:
         (LabelsOnly(), "predicts integers"),
         (LabelsOnly().predict, "predicts integers"),
         (lambda frame: frame.f0 > 0, "predicts integers"),
-        (LabelsOnly([0, 1, 2]), "labels of classes only"),
+        (LabelsOnly([0, 1, 2]), "class labels only"),
     ],
 )
 @pytest.mark.parametrize("more", [{}, {"output": "raw"}, {"classes": LABELS}])

@@ -129,7 +129,7 @@ def test_path_dependent_is_shaps_and_only_for_scores_of_trees():
     found = explain(rows, Model(model, output="raw"), **asked)
     explainer = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
     np.testing.assert_allclose(values(found), explainer.shap_values(rows), atol=1e-9)
-    with pytest.raises(ConfigError, match="bent by a link"):
+    with pytest.raises(ConfigError, match="applies a link function"):
         explain(rows, model, **asked)
     with pytest.raises(ConfigError, match="not for exact_shap"):
         explain(rows, model, method="exact_shap", **asked)
@@ -193,10 +193,10 @@ def test_probabilities_of_boosted_trees_are_right_and_never_treeshaps():
     asked = {"features": NAMES, "background": background}
     plan = plan_explanation(rows, model, **asked)
     assert plan.method == "exact_shap"
-    assert "bent by a link" in plan.why
+    assert "applies a link function" in plan.why
     expected = brute_force(model.predict_proba, background, rows[:2])
     np.testing.assert_allclose(values(plan.frame)[:2], expected, atol=1e-9)
-    with pytest.raises(ConfigError, match="bent by a link"):
+    with pytest.raises(ConfigError, match="applies a link function"):
         explain(rows, model, method="tree_shap", **asked)
 
 

@@ -172,7 +172,7 @@ def test_trees_that_the_model_does_not_follow_are_not_called_exact():
     model.predict = lambda rows, **more: plain(rows.round(0), **more)
     plan = plan_explanation(frame[:3], model, features=FEATURES, background=frame[100:140])
     assert plan.method == "exact_shap"
-    assert "other predictions than the model for mixed rows" in plan.why
+    assert "the trees and of the model differ for mixed rows" in plan.why
     linear = LGBMRegressor(**LIGHT, linear_tree=True).fit(frame, target)
     plan = plan_explanation(frame[:3], linear, features=FEATURES, background=frame[100:140])
     assert "linear trees" in plan.why

@@ -90,7 +90,7 @@ def test_aplr_trains_or_says_what_to_install(rows):
     [
         ({"model": "trea"}, "Did you mean 'tree'"),
         ({"penalty": "l3"}, "l1, l2"),
-        ({"features": ["a", "y"]}, "not that of y_true"),
+        ({"features": ["a", "y"]}, "must not include y_true"),
         ({"feature_types": {"a": [1.0]}}, "cut points are for EBMs"),
     ],
 )

@@ -156,7 +156,7 @@ def test_names_of_classes_and_features_may_begin_alike():
     assert "risk_age" in importance(explained, prefix="shap_high_").features
     with pytest.raises(MissingColumnError, match="shap_low_wage"):
         importance(explained, prefix="shap_low_", features=["wage"])
-    with pytest.raises(ConfigError, match="features must name one or more"):
+    with pytest.raises(ConfigError, match="features must list at least one"):
         importance(explained, features=[])
 
 
@@ -188,7 +188,7 @@ def test_holm_is_monotone_and_bounded():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"prefix": "lime_"}, ConfigError, "begins with 'lime_'"),
+        ({"prefix": "lime_"}, ConfigError, "starts with 'lime_'"),
         ({"sensitive_features": "sites"}, MissingColumnError, "Did you mean 'site'"),
         ({"confidence": 1.0}, ConfigError, "between 0 and 1"),
         ({"sample_weight": "hole"}, ConfigError, "weights in column .hole."),

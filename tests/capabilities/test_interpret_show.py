@@ -82,13 +82,13 @@ def test_rows_of_one_class_with_keys_and_truth(tmp_path):
     assert list(shown.selector.columns) == ["id", "Predicted", "Actual"]
     assert "values" not in shown.data(0)  # only keys were kept
     assert "Actual: 1" in shown.visualize(0).layout.title.text
-    with pytest.raises(ConfigError, match="name one of the classes"):
+    with pytest.raises(ConfigError, match="choose one of the classes"):
         to_interpret_local(found, features=NAMES)
     with pytest.raises(ConfigError, match="no class 'one'"):
         to_interpret_local(found, features=NAMES, explain_class="one")
     with pytest.raises(MissingColumnError, match="shap_1_f9"):
         to_interpret_local(found, features=["f9"], explain_class="1")
-    with pytest.raises(ConfigError, match=f"1 to {MOST_ROWS:,}, found 1,001"):
+    with pytest.raises(ConfigError, match=f"1 to {MOST_ROWS:,}; found 1,001"):
         many = pd.concat([found[:1]] * 1001)
         to_interpret_local(many, features=NAMES, explain_class="1")
 
@@ -136,7 +136,7 @@ def test_levels_are_drawn():
     )
     drawn = curve.to_interpret().visualize(0)
     assert any(np.allclose(line, [8.0, 7.0]) for line in lines_of(drawn, 2))
-    with pytest.raises(ConfigError, match="no term of two features"):
+    with pytest.raises(ConfigError, match="no term has two features"):
         curve.to_interpret_pairs()
 
 

@@ -171,7 +171,7 @@ def test_given_grids_and_results_as_tables():
     assert table["class"].tolist() == ["0", "0", "1", "1", "2", "2"]
     expected = FOREST.predict_proba(ROWS[FEATURES].assign(b=1.0))[:, 1].mean()
     assert table["mean"][3] == pytest.approx(expected, abs=1e-12)
-    with pytest.raises(ConfigError, match="name one of the classes"):
+    with pytest.raises(ConfigError, match="choose one of the classes"):
         found.to_interpret()
     assert found.to_interpret("2").data(0)["scores"][0] == found.mean[0][0, 2]
 

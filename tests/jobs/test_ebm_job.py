@@ -144,7 +144,7 @@ def test_the_trained_model_can_be_explained(lake, done, tmp_path):
     values |= {"background": {"rows": 10}}
     ran = cli("explain", write_config(tmp_path / "explain.yaml", values))
     assert ran.code == 0, ran.text
-    assert "1,200 rows explained by exact_shap; most by age, job, income" in ran.out
+    assert "1,200 rows explained by exact_shap; most important: age, job, income" in ran.out
 
 
 def simple(lake: Path, folder: Path, **changes: object) -> str:

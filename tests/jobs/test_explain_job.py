@@ -74,7 +74,7 @@ def done(home, tmp_path_factory):
 def test_the_explained_table_is_that_of_shap(home, done):
     folder, ran = done
     assert ran.code == 0, ran.text
-    assert "300 rows explained by tree_shap; most by age" in ran.out
+    assert "300 rows explained by tree_shap; most important: age" in ran.out
     frame = pd.read_parquet(home / "lake" / "people.parquet").sort_values("person")
     background = frame.loc[range(20), FEATURES]
     forest = joblib.load(home / "forest.joblib")
@@ -238,7 +238,7 @@ def test_single_rows_stand_in_the_contents(sampled):
 WRONG = {
     "a pair of one": ({"partial_dependence": [["age", "age"]]}, "two different features"),
     "no power of two": ({"sobol": 100}, "a power of two"),
-    "not trusted": ({"model": "a.pkl"}, "can run code while it loads"),
+    "not trusted": ({"model": "a.pkl"}, "can run code when it is loaded"),
     "a background without a key": ({"background": "lake/reference"}, "{table: lake/reference}"),
     "two budgets": ({"sampling": {"max_evals": 9, "target_error": 0.1}}, "sampling: give max_evals or"),
     "no such option": ({"grid": {"pionts": 9}}, "grid.pionts: unknown key. Did you mean 'points'?"),

@@ -1,4 +1,4 @@
-"""How explanations become columns of a frame, or rows of the long form."""
+"""Write explanations as columns of a frame, or as rows of the long form."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from rai_scale.explanations.local.values import LocalValues
 
 EXPLAINED_BY = "explained_by"
 UNEXPLAINED = "none: values of {} do not add up"
-"""Stands in ``explained_by`` of a row without values."""
+"""Value of ``explained_by`` in rows without an explanation."""
 
 
 @dataclass(frozen=True)
 class AddedColumns:
-    """Names and types of what is added to a frame.
+    """Names and types of the columns that are added to a frame.
 
     Attributes
     ----------
     features : tuple of str
     labels : tuple of str
-        Classes, where several outputs are explained; else empty.
+        Classes, if several outputs are explained; otherwise empty.
     prefix : str
         ``shap`` or ``lime``.
     sampled : bool
-        Whether values are sampled, so that they have errors.
+        Whether values are estimated from samples and have errors.
     method : str
         Name of the method, written to ``explained_by``.
     keys : tuple of str
-        Columns of the frame that are kept; empty keeps all.
+        Columns of the frame that are kept; if empty, all are kept.
     long : bool
+        Whether the result has one row for each explained row, class and feature.
     replicates : int
-        How many independent estimates of each value are added, numbered from 1.
+        Number of independent estimates that are added for each value.
     """
 
     features: tuple[str, ...]
@@ -59,7 +60,7 @@ class AddedColumns:
         return pa.schema([*label, ("feature", pa.string()), ("value", pa.float64()), *error])
 
     def check(self, found: list[str]) -> None:
-        """Raise :class:`ConfigError` where an added column has the name of another column."""
+        """Raise :class:`ConfigError` if an added column has the name of another column."""
         kept = list(self.keys) or found
         added = self.long_schema() if self.long else self.schema()
         double = [name for name in added.names if name in kept]
@@ -72,8 +73,8 @@ class AddedColumns:
         for name, origin, _ in () if self.long else self._numbers(None):
             if name in seen:
                 raise ConfigError(
-                    f"two columns would be called {name!r}: {seen[name]}, and {origin}. Rename a "
-                    "feature or a class, or give long=True."
+                    f"two added columns would have the name {name!r}: {seen[name]}, and {origin}. "
+                    "Rename a feature or a class, or give long=True."
                 )
             seen[name] = origin
 

@@ -1,4 +1,4 @@
-"""Mean outputs of a model over (row, coalition, background row), in blocks of a fixed shape."""
+"""Outputs of a model for (row, coalition, background row), in blocks of a fixed shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rai_scale.explanations.local.values import Task
 from rai_scale.models.columns import in_blocks
 
 BLOCK_ROWS = 16_384
-"""About how many rows the model is given at once."""
+"""Approximate number of rows per call of the model."""
 _EVEN = 64
 
 
@@ -22,7 +22,9 @@ class Evaluation:
     Attributes
     ----------
     masks : ndarray of bool, shape (pairs, features)
+        True for the members of the coalition.
     other : ndarray of int, shape (pairs,)
+        Number of the background row.
     """
 
     masks: np.ndarray
@@ -30,7 +32,7 @@ class Evaluation:
 
     @property
     def rows_at_once(self) -> int:
-        """How many explained rows fit in one block; fixed by the pairs alone."""
+        """Number of explained rows per block; it depends on the number of pairs only."""
         return max(1, BLOCK_ROWS // len(self.other))
 
     def run(self, task: Task, rows: pd.DataFrame) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Which coalitions of features are evaluated, and the linear maps from their values to Shapley's.
+"""The coalitions that are evaluated, and the linear maps from their values to Shapley values.
 
 A coalition's kernel weight is (d - 1) / (C(d, s) s (d - s)) for s of d features (Lundberg and Lee
 2017, theorem 2). The design follows Covert and Lee 2021: coalitions come in pairs of complements,
-and with the expectation of the Gram matrix in place of the sampled one the estimate has no bias.
-What is new is the proxy: each fold of the coalitions estimates only what an additive game, fitted
-to the other folds, does not explain, so that the variance is that of a regression as well.
+and the estimate is unbiased because it uses the expected Gram matrix instead of the sampled one.
+The proxy is an addition: an additive game is fitted to the other folds, and each fold estimates
+only what that game does not explain. The variance is then as small as that of a regression.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def exact_weights(features: int) -> np.ndarray:
 
 
 def layer_weights(features: int) -> np.ndarray:
-    """Return the kernel weight of each size 0..features of coalitions; those of the ends are 0."""
+    """Return the total kernel weight of the coalitions of each size; both ends have 0."""
     sizes = np.arange(1, features)
     return np.concatenate([[0.0], (features - 1) / (sizes * (features - sizes)), [0.0]])
 
@@ -59,26 +59,27 @@ def projection(features: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Design:
-    """Coalitions of one design and its linear maps.
+    """The coalitions of a design and their linear maps.
 
     Attributes
     ----------
     masks : ndarray of bool, shape (coalitions, features)
         Complete layers first, then the folds; each coalition is followed by its complement.
     complete : int
-        How many of them belong to complete layers.
+        Number of coalitions in complete layers.
     fold : ndarray of int, shape (coalitions - complete,)
+        Fold of each sampled coalition.
     weight : ndarray, shape (coalitions - complete,)
         Kernel weight of each sampled coalition within its fold.
     fold_map : ndarray, shape (FOLDS, features, coalitions)
     fold_total : ndarray, shape (FOLDS, features)
         Each fold's estimates are ``fold_map @ u + fold_total * (v(all) - v(none))`` with
-        u = v - v(none); they have no bias, and their mean is the design's estimate.
+        u = v - v(none). They are unbiased, and their mean is the design's estimate.
     proxy_map : ndarray, shape (FOLDS, features, coalitions)
     proxy_total : ndarray, shape (FOLDS, features)
-        The additive game that stands in for each fold, fitted to the other folds.
+        Maps to the additive game that is the proxy of each fold, fitted to the other folds.
     pair_map : ndarray, shape (pairs, features)
-        What a difference of one in a pair adds to the estimate, before its weight.
+        Effect on the estimate of a difference of one within a pair, before weighting.
     """
 
     masks: np.ndarray
@@ -98,9 +99,10 @@ def smallest_budget(features: int) -> int:
 
 
 def complete_layers(features: int, coalitions: int) -> int:
-    """Return how many layers (with their complements) the budget covers completely.
+    """Return the number of layers that the budget covers completely.
 
-    A layer is complete where its share of what is left reaches its size.
+    A layer is all coalitions of one size and their complements. It is complete if its share of the
+    remaining budget is at least its number of coalitions.
     """
     weight, left, done = layer_weights(features), float(coalitions), 0
     for size in range(1, (features - 1) // 2 + 1):
@@ -113,7 +115,7 @@ def complete_layers(features: int, coalitions: int) -> int:
 
 
 def make_design(features: int, coalitions: int, rng: np.random.Generator) -> Design:
-    """Draw a design of about ``coalitions`` coalitions, and solve for its maps once."""
+    """Draw a design of about ``coalitions`` coalitions, and compute its linear maps."""
     layers = complete_layers(features, coalitions)
     fixed, fixed_weight = _layers(features, layers)
     pairs = np.array_split(np.arange((coalitions - len(fixed)) // 2), FOLDS)
@@ -175,9 +177,9 @@ def _layers(features: int, layers: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw(features: int, layers: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw pairs of a coalition and its complement, sizes in proportion to their weight.
+    """Draw pairs of a coalition and its complement, with sizes in proportion to their weight.
 
-    Coalitions of one size are taken from permutations, so that features occur equally often.
+    Coalitions of one size are taken from random permutations, so all features occur equally often.
     """
     sizes = np.arange(layers + 1, features // 2 + 1)
     weight = layer_weights(features)[sizes] * np.where(2 * sizes == features, 1, 2)
@@ -189,7 +191,7 @@ def _draw(features: int, layers: int, pairs: int, rng: np.random.Generator) -> n
         pool: list[np.ndarray] = []
         while len(pool) < count:
             order = rng.permutation(features)
-            last = 1 if 2 * size == features else features - size + 1  # the other half is the pair
+            last = 1 if 2 * size == features else features - size + 1  # the rest is the complement
             for start in range(0, last, size):
                 mask = np.zeros(features, dtype=bool)
                 mask[order[start : start + size]] = True

@@ -1,4 +1,4 @@
-"""Which columns of a frame are explanations, found by their names."""
+"""Find the columns of a frame that hold explanations, by their names."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from rai_scale.names import names_of
 def value_columns(
     names: Sequence[str], prefix: str, features: Sequence[str] | None = None
 ) -> list[str]:
-    """Return the columns of values of ``features``.
+    """Return the columns that hold the values of ``features``.
 
-    Without ``features``, all that begin with ``prefix`` except errors and replicates. These may
-    include columns of another class: those of ``high_risk`` begin with ``shap_high_`` as well.
+    Without ``features``, return all columns that start with ``prefix``, except errors and
+    replicates. These may include columns of another class: those of ``high_risk`` also start with
+    ``shap_high_``.
 
     Raises
     ------
     ConfigError
-        If there are none.
+        If there are no such columns.
     MissingColumnError
-        If a feature has none.
+        If a feature has no such column.
     """
     if features is not None:
         features = names_of(features)
         if not features:
-            raise ConfigError("features must name one or more columns, or be left out.")
+            raise ConfigError("features must list at least one column, or be omitted.")
         check_columns([prefix + name for name in features], names)
         return [prefix + name for name in features]
     found = [name for name in names if name.startswith(prefix) and name != prefix]
@@ -36,7 +37,7 @@ def value_columns(
     found = [name for name in found if name not in parts]
     if not found:
         raise ConfigError(
-            f"no column begins with {prefix!r}; explain the frame first, or name the prefix."
+            f"no column starts with {prefix!r}; explain the frame first, or give its prefix."
         )
     return found
 

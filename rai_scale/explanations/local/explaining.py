@@ -38,21 +38,23 @@ _LIME = (
     "rai_scale.explanations.local.lime:build_lime",
 )
 METHODS: dict[str, tuple[str, str]] = {**dict.fromkeys(SHAP_METHODS, _SHAP), "lime": _LIME}
-"""Per method, where ``choose(task, method) -> Choice`` and ``build(task, choice)`` are."""
+"""For each method, its functions ``choose(task, method) -> Choice`` and ``build(task, choice)``."""
 
 PERTURBATIONS = ("interventional", "tree_path_dependent")
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Result):
-    """Planned explanations; no row of the frame is explained before :attr:`frame` is read.
+    """Planned explanations.
+
+    If the engine is lazy, no row is explained before :attr:`frame` is computed.
 
     Attributes
     ----------
     frame : DataFrame of the caller's kind
-        Lazy if the engine is.
+        The frame with explanations; lazy if the engine is lazy.
     method, why : str
-        The method that was picked, and the reason.
+        The selected method and the reason.
     columns : tuple of str
         Names of the columns that were added.
     """
@@ -63,7 +65,7 @@ class Explanation(Result):
     columns: tuple[str, ...]
 
     def totals(self) -> dict[str, Any]:
-        """Return what was planned."""
+        """Return the method and the number of added columns."""
         return {"method": self.method, "columns": len(self.columns)}
 
     def _tables(self) -> Tables:
@@ -92,45 +94,49 @@ def explain(
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        The rows to explain.
     model : Model, or an estimator, function or path for ``Model(...)``
-        :class:`~rai_scale.models.model.Model` also takes the names of classes, which output is
-        explained, and whether a file is trusted.
+        Use :class:`~rai_scale.models.model.Model` to name classes, to select the output that is
+        explained, or to trust a file.
     features : list of str
-        Columns that the model reads. A model that knows its columns is given them in its own order;
-        one that does not is given them in this order, and ``why`` says so.
+        Columns that the model reads. A model that stores its column names receives them in its own
+        order. Any other model receives them in this order, and ``why`` states this.
     method : str
-        ``shap`` picks the cheapest way that is exact for the model, or sampling. ``tree_shap``,
-        ``linear_shap``, ``exact_shap`` and ``kernel_shap`` ask for one; ``lime`` is LIME.
+        ``shap`` selects the cheapest method that is exact for the model or, if there is none,
+        sampling. ``tree_shap``, ``linear_shap``, ``exact_shap`` and ``kernel_shap`` are specific
+        methods of SHAP; ``lime`` is LIME.
     background : Background, or a frame for ``Background(frame=...)``, optional
-        What features are replaced by; by default 100 rows of ``frame``. Enumeration and sampling
-        refuse one with which a row needs more than 10,000,000 predictions.
+        Rows whose values replace those of features; by default 100 rows of ``frame``.
+        ``exact_shap`` and ``kernel_shap`` raise an error if a row would need more than 10,000,000
+        predictions.
     explain_class : class, optional
-        The class that is explained; by default the second of two, or all of more than two.
+        The class to explain. By default, the second of two classes, or each of more than two.
     key_columns : list of str, optional
-        Keep only these columns of ``frame``; by default all are kept.
+        Columns of ``frame`` to keep; by default all.
     long : bool
-        One row per row, class and feature: keys, ``class``, ``feature``, ``value`` (``error``).
+        Whether the result has one row for each row, class and feature, with ``key_columns``,
+        ``class``, ``feature``, ``value`` and, if values are sampled, ``error``.
     sampling : ValueSampling, optional
-        How many evaluations a sampled value may cost, or how exact it must be.
+        Number of evaluations, or required precision, of methods that sample.
     perturbation : {"interventional", "tree_path_dependent"}
-        How TreeSHAP takes a feature away: by values of the background, or by the counts of rows in
-        the trees.
+        How TreeSHAP removes a feature: by values of the background, or by the row counts that are
+        stored in the trees.
     random_state : int
         Seed of the background's sample and of the sampling of values.
 
     Returns
     -------
-    DataFrame of the caller's kind, lazy if the engine is
+    DataFrame of the caller's kind, lazy if the engine is lazy
         The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
         ``shap_<feature>`` per feature, ``shap_error_<feature>`` if values are sampled, and
-        ``explained_by``: the method that was picked, or why the row has no values (NaN).
+        ``explained_by``: the method, or the reason why a row has no values (NaN).
 
     Raises
     ------
     ConfigError
-        If arguments do not fit each other or the model.
+        If an argument is invalid, or does not suit the other arguments or the model.
     MissingColumnError
-        If features or keys are not columns of the frame.
+        If features or key columns are not in the frame.
     """
     plan = plan_explanation(
         frame, model, features=features, method=method, background=background,
@@ -154,7 +160,7 @@ def plan_explanation(
     perturbation: str = "interventional",
     random_state: int = 0,
 ) -> Explanation:
-    """Choose a method for the model and plan its explanations of every row of a frame.
+    """Select a method for the model and plan the explanation of each row of a frame.
 
     Parameters
     ----------
@@ -169,16 +175,16 @@ perturbation, random_state
     Raises
     ------
     ConfigError
-        If arguments do not fit each other or the model.
+        If an argument is invalid, or does not suit the other arguments or the model.
     MissingColumnError
-        If features or keys are not columns of the frame.
+        If features or key columns are not in the frame.
     """
     keys, sampling = tuple(names_of(key_columns)), sampling or ValueSampling()
     _check_arguments(method, perturbation)
     if long and not keys:
         raise ConfigError("the long form needs key_columns, which identify the explained rows.")
     if long and sampling.replicates:
-        raise ConfigError("replicates are columns of the wide form; leave long out.")
+        raise ConfigError("replicates are columns of the wide form; omit long.")
     ready = ready_model(frame, model, features, background, explain_class, random_state)
     engine = ready.engine
     check_columns(keys, engine.columns(frame))
@@ -204,7 +210,7 @@ perturbation, random_state
 
 @dataclass(frozen=True)
 class ExplainerPlan:
-    """All that a worker needs to build the explainer; the model is a file of its own."""
+    """Everything that a worker needs to build the explainer; the model is in its own file."""
 
     output: SharedOutput
     background: pd.DataFrame
@@ -225,7 +231,8 @@ class ExplainerPlan:
 
 def load_explainer(path: str) -> LocalExplainer:
     """Load a plan that was published and build its explainer."""
-    return load_object(path).make()
+    explainer: LocalExplainer = load_object(path).make()
+    return explainer
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ class ExplainRows:
     random_state: int
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the added columns, or with keys the rows of the new frame."""
+        """Return the added columns or, with key columns, the rows of the new frame."""
         explainer = self.plan.load(load_explainer)
         layout = self.layout
         rows = model_frame(table, explainer.task.background)

@@ -1,4 +1,4 @@
-"""interpret's own object for explained rows, so that ``interpret.show`` shows them."""
+"""Convert explained rows to an object of interpret, for ``interpret.show``."""
 
 from __future__ import annotations
 
@@ -34,27 +34,29 @@ def to_interpret_local(
     explained : frame of up to 1,000 rows
         The wide form that :func:`rai_scale.explain` gives, of any engine.
     features : list of str
-        Where the frame has them too, their values are shown beside their names.
+        The explained features. If the frame also has their own columns, the values are shown next
+        to the names.
     explain_class : str, optional
-        The class; needed where several were explained.
+        The class; required if several classes were explained.
     prefix : {"shap", "lime", "ebm"}
-        How the columns of values begin.
+        Start of the names of the value columns.
     key_columns : list of str
-        Shown in the dashboard's table of rows.
+        Columns to show in the dashboard's table of rows.
     y_true : str, optional
-        Column of the true values, of a regression, or of 0 and 1.
+        Column of the true values: numbers, or 0 and 1.
 
     Returns
     -------
     FeatureValueExplanation
-        As of interpret's ``ShapKernel`` and ``LimeTabular``; it holds the rows' values.
+        As returned by interpret's ``ShapKernel`` and ``LimeTabular``; it contains the values of the
+        rows.
 
     Raises
     ------
     MissingColumnError
-        If columns are not there.
+        If a column is missing.
     ConfigError
-        If there are too many rows, or none, or several classes and none was named.
+        If there are too many rows or none, or several classes were explained and none is given.
     MissingExtraError
         If interpret or plotly is not installed.
     """
@@ -71,7 +73,7 @@ def to_interpret_local(
     rows = engine.collect(explained).to_pandas()
     if not 0 < len(rows) <= MOST_ROWS:
         raise ConfigError(
-            f"interpret's object holds its rows: give 1 to {MOST_ROWS:,}, found {len(rows):,}."
+            f"interpret's object contains the rows: give 1 to {MOST_ROWS:,}; found {len(rows):,}."
         )
     shown = [name for name in features if name in names]
     specific = [
@@ -95,11 +97,11 @@ def to_interpret_local(
 def _check_label(label: str | None, names: list[str]) -> None:
     several = [n.removeprefix("prediction_") for n in names if n.startswith("prediction_")]
     if label is None and "prediction" not in names and several:
-        raise ConfigError(f"name one of the classes: explain_class={several[0]!r}, ...")
+        raise ConfigError(f"choose one of the classes: explain_class={several[0]!r}, ...")
     if label is not None and str(label) not in several:
         raise ConfigError(
             f"no class {label!r} was explained.{did_you_mean(str(label), several)} "
-            f"Found: {', '.join(several) or 'one number, which needs no class'}."
+            f"Found: {', '.join(several) or 'a single output, which has no class'}."
         )
 
 
@@ -110,7 +112,7 @@ def _row(
     ends: tuple[str, str],
     actual: str | None,
 ) -> dict[str, Any]:
-    """Return one row as interpret's plots read it; they extend its lists in place."""
+    """Return one row in the form of interpret's plots, which extend its lists in place."""
     end, begin = ends
     predicted = float(row[f"prediction{end}"])
     truth = np.nan if actual is None else float(row[actual])

@@ -1,9 +1,9 @@
 """Shapley values from a sample of coalitions, with an error for each value.
 
-Background rows are divided among a small set of independent designs of coalitions, shared by all
-explained rows. A design is evaluated on its own background rows only: errors of different designs
-average out, where one design over the whole background would repeat the same error for each
-background row.
+Background rows are divided among a small set of independent designs of coalitions, which all
+explained rows share. Each design is evaluated on its own background rows only: the errors of
+different designs average out, whereas a single design for the whole background would repeat the
+same error for each background row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_EVALS = 100_000
 EVALS_PER_FEATURE = 10
 """Default number of coalitions per feature."""
 STANDARD_ERRORS = 2
-"""Half-width of the stated interval, which contains the value in at least 95 % of cases."""
+"""Half-width of the interval, which contains the exact value in at least 95 % of cases."""
 _PILOT_ROWS = 16
 
 
@@ -44,9 +44,10 @@ class KernelShap:
     Parameters
     ----------
     task : Task
+        The model's output, the background and the options.
     evals : int
-        Coalitions; times the number of background rows, it is the number of rows that the model
-        predicts per explained row.
+        Number of coalitions. Multiplied by the number of background rows, it is the number of
+        predictions per explained row.
     """
 
     task: Task
@@ -102,7 +103,7 @@ class KernelShap:
 
     @cached_property
     def _sizes(self) -> np.ndarray:
-        """How many background rows each mean of a coalition has."""
+        """Number of background rows in the mean of each coalition."""
         return np.repeat([len(group) for group in self.groups], len(self.designs[0].masks))
 
     @cached_property
@@ -122,8 +123,9 @@ class KernelShap:
     def _half_width(self, variance: np.ndarray) -> np.ndarray:
         """Return two standard errors.
 
-        The folds' proxies are estimates too, which the spread around them does not show; as in a
-        regression of d coefficients on n pairs, they add d / n of the variance.
+        The proxies of the folds are estimates too, and the spread around them does not include
+        their error. As in a regression with d coefficients and n pairs, the variance grows by a
+        share of d / n.
         """
         design = self.designs[0]
         pairs = len(design.fold) / 2
@@ -131,10 +133,10 @@ class KernelShap:
 
 
 def evals_for_error(task: Task) -> int:
-    """Return the budget at which 95 % of errors are below ``target_error``.
+    """Return the number of coalitions for which 95 % of errors are below ``target_error``.
 
-    A pilot on some background rows measures the error at the default budget; errors fall with the
-    root of the number of pairs.
+    A pilot on some background rows measures the error with the default number. Errors decrease with
+    the square root of the number of pairs.
     """
     wanted = task.sampling.target_error
     assert wanted is not None

@@ -1,7 +1,7 @@
-"""The linear maps of all designs at once, applied to one explained row.
+"""Apply the linear maps of all designs to one explained row.
 
-The shape of every product depends on the designs alone, so that the result of a row does not
-depend on other rows.
+The shape of each product depends on the designs only, so the result of a row does not depend on
+other rows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from rai_scale.explanations.local.coalitions import FOLDS, Design
 
 @dataclass(frozen=True)
 class Solver:
-    """Maps of several designs of one size.
+    """The linear maps of several designs of the same size.
 
     Attributes
     ----------
     shares : ndarray, shape (designs,)
-        Each design's part of the background.
+        Share of the background rows in each design.
     fold_map : ndarray, shape (designs, FOLDS, features, coalitions)
     fold_total : ndarray, shape (designs, FOLDS, features, 1)
     folds : tuple of Fold
@@ -38,9 +38,9 @@ class Solver:
         Parameters
         ----------
         game : ndarray, shape (designs, coalitions, outputs)
-            Values of coalitions less that of the empty one.
+            Values of the coalitions minus that of the empty coalition.
         total : ndarray, shape (designs, outputs)
-            Value of the full coalition less that of the empty one.
+            Value of the full coalition minus that of the empty coalition.
         """
         estimates = self.fold_map @ game[:, None] + self.fold_total * total[:, None, None]
         spread = sum(fold.variance(game, total) for fold in self.folds)
@@ -50,16 +50,16 @@ class Solver:
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold of all designs: how its pairs spread around the proxy of the other folds.
+    """One fold of all designs, for the spread of its pairs around the proxy of the other folds.
 
     Attributes
     ----------
     pairs : ndarray of int, shape (pairs,)
-        Number of the first coalition of each pair; its complement is the next.
+        Position of the first coalition of each pair; its complement follows it.
     sign : ndarray, shape (designs, pairs, features)
         1 for members of the first coalition, -1 for those of its complement.
     pair_map, pair_squares : ndarray, shape (designs, features, pairs)
-        What a difference in a pair adds to the estimates, and its square.
+        Effect on the estimates of a difference within a pair, and its square.
     proxy_map : ndarray, shape (designs, features, coalitions)
     proxy_total : ndarray, shape (designs, features, 1)
     """
@@ -74,7 +74,7 @@ class Fold:
     def variance(self, game: np.ndarray, total: np.ndarray) -> np.ndarray:
         """Return the fold's contribution to the variance of each estimate.
 
-        Pairs are independent draws; what one adds beyond the proxy is its influence.
+        Pairs are independent draws. The influence of a pair is its contribution beyond the proxy.
         """
         proxy = self.proxy_map @ game + self.proxy_total * total[:, None]
         step = game[:, self.pairs] - game[:, self.pairs + 1] - self.sign @ proxy
@@ -85,7 +85,7 @@ class Fold:
 
 
 def make_solver(designs: Sequence[Design], shares: np.ndarray) -> Solver:
-    """Stack the maps of designs of equal numbers of coalitions and equal weights."""
+    """Stack the maps of designs with equal numbers of coalitions and equal weights."""
     return Solver(
         shares,
         np.stack([design.fold_map for design in designs]),

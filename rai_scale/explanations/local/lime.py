@@ -1,8 +1,8 @@
-"""LIME by the ``lime`` package as interpret calls it, with its own random numbers for each row.
+"""LIME by the ``lime`` package, called as in interpret, with a separate seed for each row.
 
-The ``lime`` package draws from one generator for all rows, so that a row alone differs from the
-same row in a batch. Here each row has a seed made of its key; the answer is what
-``interpret.blackbox.LimeTabular(predict, background, random_state=seed)`` gives for that row alone.
+The ``lime`` package uses one generator for all rows, so its result for a row depends on the rows
+before it. Here, the seed of a row is derived from its key. The result is that of
+``interpret.blackbox.LimeTabular(predict, background, random_state=seed)`` for the row alone.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from rai_scale.statistics.keyed_hash import key_hashes
 
 LIME_METHODS = ("lime",)
 SAMPLES = 5000
-"""Perturbed rows per explained row, as in the ``lime`` package."""
+"""Number of perturbed rows per explained row, as in the ``lime`` package."""
 SHOWN = 10
-"""Features in a local model at most, as in the ``lime`` package; others have the value 0."""
+"""Maximum number of features in a local model, as in ``lime``; other features have value 0."""
 
 
 def choose_lime(task: Task, method: str) -> Choice:
@@ -37,7 +37,7 @@ def choose_lime(task: Task, method: str) -> Choice:
     Raises
     ------
     ConfigError
-        If numbers are missing in the background, or an option was given that LIME lacks.
+        If numbers are missing in the background, or LIME does not support an option.
     """
     try:
         import lime  # noqa: F401
@@ -45,17 +45,19 @@ def choose_lime(task: Task, method: str) -> Choice:
         raise MissingExtraError("lime", "explain") from None
     asked = task.sampling
     if asked.target_error is not None or task.perturbation != "interventional":
-        raise ConfigError("lime takes max_evals; target_error and perturbation are for SHAP.")
+        raise ConfigError("lime accepts max_evals; target_error and perturbation are for SHAP.")
     samples = SAMPLES if asked.max_evals is None else asked.max_evals
     if samples <= task.features:
-        raise ConfigError(f"max_evals is {samples}; {task.features} features need more samples.")
+        raise ConfigError(
+            f"max_evals is {samples}, but {task.features} features need more samples."
+        )
     missing = Codes(task.background).missing_numbers()
     if missing:
         raise ConfigError(
             f"LIME cannot perturb missing numbers, and the background has some in "
-            f"{', '.join(map(repr, missing))}. Fill them, or leave those rows out."
+            f"{', '.join(map(repr, missing))}. Fill them, or remove those rows."
         )
-    return Choice(method, f"a local linear model of {samples:,} perturbed rows", samples)
+    return Choice(method, f"a local linear model on {samples:,} perturbed rows", samples)
 
 
 def build_lime(task: Task, choice: Choice) -> Lime:
@@ -64,19 +66,19 @@ def build_lime(task: Task, choice: Choice) -> Lime:
 
 
 def row_seeds(hashes: np.ndarray) -> np.ndarray:
-    """Return the seeds of rows, uint32, made of the hashes of their keys."""
+    """Return the seeds of rows, uint32, which are derived from the hashes of their keys."""
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
 def lime_seeds(rows: pd.DataFrame, random_state: int = 0) -> np.ndarray:
-    """Return the seed under which each row is explained, to repeat a row with interpret.
+    """Return the seed with which each row is explained, to reproduce a row with interpret.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        The key columns if ``explain`` was given any, else the features.
+        The key columns that were given to ``explain``, or otherwise the features.
     random_state : int
-        That of ``explain``.
+        The value that was given to ``explain``.
 
     Returns
     -------
@@ -90,9 +92,9 @@ def lime_seeds(rows: pd.DataFrame, random_state: int = 0) -> np.ndarray:
 class Lime:
     """Explains rows by weighted ridge regressions on perturbed rows (Ribeiro et al. 2016).
 
-    Numbers are binned at their quartiles; text, booleans and categories are perturbed as they occur
-    in the background. Values are the coefficients, the base is the intercept. A row in which a
-    number is missing gets NaN, because LIME is not defined for it.
+    Numbers are binned at their quartiles; text, booleans and categories are drawn with their
+    frequencies in the background. Values are the coefficients, and the base value is the intercept.
+    Rows with a missing number get NaN, because LIME is not defined for them.
     """
 
     task: Task
@@ -103,7 +105,7 @@ class Lime:
 
     @cached_property
     def codes(self) -> Codes:
-        """Translates between the model's columns and the numbers that ``lime`` perturbs."""
+        """Converts between the model's columns and the numbers that ``lime`` perturbs."""
         return Codes(self.task.background)
 
     @cached_property
@@ -139,7 +141,7 @@ class Lime:
         """Return intercepts (outputs,) and coefficients (features, outputs) of one row."""
         labels = (1,) if self._single else range(len(self.task.output.picked))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that raw scores do not sum to 1
+            warnings.simplefilter("ignore")  # raw scores do not sum to 1
             found = seeded(self._explainer, seed).explain_instance(
                 encoded, self._predict(row), labels=labels, num_features=SHOWN,
                 num_samples=self.samples,
@@ -160,9 +162,9 @@ class Lime:
 
 
 def seeded(explainer: Any, seed: int) -> Any:
-    """Return a copy of an explainer as if it had been made with ``random_state=seed``.
+    """Return a copy of an explainer as if it had been created with ``random_state=seed``.
 
-    A copy, since threads share the explainer; a new one would discretise the background again.
+    Threads share the explainer, so each needs a copy; a new one would bin the background again.
     """
     state = np.random.RandomState(seed)
     made = copy.copy(explainer)

@@ -1,4 +1,4 @@
-"""Translation between a model's columns and the float matrix that LIME perturbs."""
+"""Convert between a model's columns and the float matrix that LIME perturbs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pandas as pd
 
 
 def is_number(values: pd.Series) -> bool:
-    """Whether a column holds numbers; booleans are categories."""
+    """Whether a column is numeric; booleans count as categories."""
     kind = pd.api.types
     return kind.is_numeric_dtype(values.dtype) and not kind.is_bool_dtype(values.dtype)
 
 
 @dataclass(frozen=True)
 class Codes:
-    """Numbers are kept; other columns become the number of their category in the background.
+    """Keeps numbers, and encodes other values by the number of their category in the background.
 
     Missing and unknown values share one code after the last category.
     """
@@ -41,7 +41,7 @@ class Codes:
         return [at for at, name in enumerate(self.background) if name in self._categories]
 
     def missing_numbers(self) -> list[str]:
-        """Return the columns of numbers in which the background has missing values."""
+        """Return the numeric columns that have missing values in the background."""
         encoded = self.encode(self.background)
         lacking = ~np.isfinite(encoded).all(axis=0)
         return [str(n) for n, bad in zip(self.background.columns, lacking, strict=True) if bad]

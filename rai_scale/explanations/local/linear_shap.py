@@ -48,12 +48,12 @@ class LinearShap:
 
 
 def check_linear(task: Task) -> str:
-    """Return why linear SHAP fits the model.
+    """Return the reason why linear SHAP is exact for the model.
 
     Raises
     ------
     MethodUnfit
-        If it does not.
+        If it is not exact.
     """
     inner = task.unwrapped
     name = type(inner.estimator).__name__

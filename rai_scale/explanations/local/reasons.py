@@ -1,4 +1,4 @@
-"""The top reasons of each row's prediction, as text for a reader."""
+"""The main reasons for each row's prediction, as text."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ def add_reasons(
     column: str = "reasons",
     score_name: str = "the score",
 ) -> Any:
-    """Add a text with the reasons that move each row's score most; lazy if the engine is.
+    """Add a column of text with the features that change each row's score most.
+
+    The result is lazy if the engine is lazy.
 
     Parameters
     ----------
     frame : DataFrame of any engine, as ``explain`` returns it in the wide form
-        The features' own columns, where they are kept, give the values in the text.
+        If it contains the features themselves, the text includes their values.
     top : int
-        Reasons per row; features without effect are left out.
+        Maximum number of reasons per row; features without effect are omitted.
     prefix : str
-        How the columns of explanations begin; ``shap_<class>_`` for one of several classes.
+        Start of the names of the value columns; ``shap_<class>_`` for one of several classes.
     features : list of str, optional
-        Those that were explained; see :func:`rai_scale.importance`.
+        The explained features; see :func:`rai_scale.importance`.
     column : str
         Name of the added column.
     score_name : str
-        What is raised or lowered, as it reads in the text.
+        Name of the score in the text.
 
     Returns
     -------
@@ -54,16 +56,16 @@ def add_reasons(
     Raises
     ------
     ConfigError
-        If there are no explanations, or the column is there already.
+        If there are no explanations, or the frame already has the column.
     MissingColumnError
-        If a feature has no values.
+        If a feature has no column of values.
     """
     engine = engine_of(frame)
     names = engine.columns(frame)
     if top < 1:
         raise ConfigError(f"top must be at least 1; found {top}.")
     if column in names:
-        raise ConfigError(f"the frame already has a column {column!r}; name another one.")
+        raise ConfigError(f"the frame already has a column {column!r}; choose another name.")
     values = value_columns(names, prefix, features)
     shown = [name.removeprefix(prefix) for name in values]
     known = [name for name in shown if name in names]
@@ -122,9 +124,9 @@ def _shown(value: Any) -> str:
 
 
 def number_text(value: float, digits: int) -> str:
-    """Return a number with thousands separators and so many significant digits.
+    """Return a number with thousands separators and ``digits`` significant digits.
 
-    All digits before the point are kept.
+    All digits before the decimal point are kept.
     """
     if value == 0 or (value == math.trunc(value) and abs(value) < _WHOLE):
         return f"{value:,.0f}"

@@ -1,4 +1,4 @@
-"""Which method computes the Shapley values of a model, and why."""
+"""Select the method that computes the Shapley values of a model."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _MOST_ENUMERATED = 20
 
 @dataclass(frozen=True)
 class Choice:
-    """The method that was picked.
+    """The selected method.
 
     Attributes
     ----------
     method : str
         ``tree_shap``, ``linear_shap``, ``exact_shap``, ``kernel_shap`` or another local method.
     why : str
-        The reason, as text for the user.
+        The reason, as text.
     evals : int
-        Coalitions per row, for sampling.
+        Number of coalitions per row, for sampling.
     game : TreeGame or None
-        What was made of the trees and the background, for interventional TreeSHAP.
+        Data computed from the trees and the background, for interventional TreeSHAP.
     """
 
     method: str
@@ -57,7 +57,7 @@ def choose_shap(task: Task, method: str) -> Choice:
     Raises
     ------
     ConfigError
-        If the method that was asked for does not fit the model.
+        If the requested method is not suitable for the model.
     """
     if task.perturbation == "tree_path_dependent":
         return _asked(task, "tree_shap" if method == "shap" else method)
@@ -93,7 +93,7 @@ def _asked(task: Task, method: str) -> Choice:
     try:
         return _fitting(task, method)
     except MethodUnfit as unfit:
-        raise ConfigError(f"{method} does not fit: {unfit}.") from None
+        raise ConfigError(f"{method} is not suitable: {unfit}.") from None
 
 
 def _fitting(task: Task, method: str) -> Choice:
@@ -107,10 +107,14 @@ def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
     features, asked = task.features, task.sampling
     least, games = smallest_budget(features), 2**features
     if method == "exact_shap" and features > _MOST_ENUMERATED:
-        raise ConfigError(f"{features} features have {games:,} coalitions, too many to enumerate.")
+        raise ConfigError(
+            f"{features} features have {games:,} coalitions, too many to enumerate; "
+            "use kernel_shap."
+        )
     if asked.max_evals is not None and asked.max_evals < min(least, games):
         raise ConfigError(
-            f"max_evals is {asked.max_evals}; {features} features need at least {min(least, games)}"
+            f"max_evals is {asked.max_evals}, but {features} features need at least "
+            f"{min(least, games)}."
         )
     budgeted = method == "kernel_shap" or asked.max_evals or asked.target_error
     if method == "exact_shap" or games <= least:
@@ -127,8 +131,8 @@ def _enumerate_or_sample(task: Task, method: str | None) -> Choice:
         return Choice("exact_shap", f"all {games:,} coalitions of {features} features")
     if evals > MOST_EVALS:
         raise ConfigError(
-            f"{evals:,} coalitions would be needed, and at most {MOST_EVALS:,} are sampled; ask "
-            "for fewer, or for a larger target_error."
+            f"{evals:,} coalitions would be needed, but at most {MOST_EVALS:,} can be sampled; "
+            "give a smaller max_evals or a larger target_error."
         )
     why = f"{evals:,} of {games:,} coalitions of {features} features, sampled"
     return Choice("kernel_shap", why, evals)
@@ -138,7 +142,7 @@ def _check_cells(evals: int, rows: int) -> None:
     if evals * rows > MOST_CELLS:
         raise ConfigError(
             f"{evals:,} coalitions over {rows:,} background rows are {evals * rows:,} predictions "
-            f"for each explained row, and at most {MOST_CELLS:,} are made. Give a sample of the "
+            f"for each explained row, but at most {MOST_CELLS:,} are allowed. Give a sample of the "
             f"background, such as background.sample({max(1, min(1000, MOST_CELLS // evals))}, "
             "random_state=0), or a smaller max_evals."
         )

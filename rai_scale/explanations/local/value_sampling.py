@@ -1,4 +1,4 @@
-"""How many predictions a local explanation may cost, or how exact its values must be."""
+"""Options of local explanations whose values are estimated from samples."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from rai_scale.errors import OptionError
 
 @dataclass(frozen=True)
 class ValueSampling:
-    """How values are sampled by methods that are not exact.
+    """Number of evaluations, or required precision, of methods that sample.
 
     Attributes
     ----------
     max_evals : int, optional
-        SHAP: coalitions per row, each evaluated over the background (by default 10 per feature).
-        LIME: perturbed rows per explained row (by default 5,000).
+        SHAP: number of coalitions per row, each evaluated over the background (by default 10 per
+        feature). LIME: number of perturbed rows per explained row (by default 5,000).
     target_error : float, optional
-        SHAP, instead of ``max_evals``: half-width of the 95 % interval of a sampled value, in the
-        unit of the output, reached by 95 % of the values of a pilot.
+        SHAP, instead of ``max_evals``: half-width of the 95 % interval of a value, in the unit of
+        the output. The number of coalitions is chosen so that 95 % of the values of a pilot reach
+        it.
     replicates : bool
-        SHAP: add the four independent estimates whose mean a sampled value is, as
-        ``shap_replicate<k>_<feature>``. The error of an average over rows is the spread of its
-        replicates, because rows share coalitions.
+        SHAP: whether to add the four independent estimates whose mean is the value, as columns
+        ``shap_replicate<k>_<feature>``. They give the error of an average over rows; the rows' own
+        errors are not independent, because rows share coalitions.
 
     Raises
     ------
     OptionError
-        If a number is not above 0, or both are given.
+        If a number is not above 0, or both numbers are given.
     """
 
     max_evals: int | None = None

@@ -1,4 +1,4 @@
-"""Inputs and outputs of every local explainer, whatever its method."""
+"""Inputs and outputs that all local explainers have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rai_scale.models.unwrap import Unwrapped, unwrap
 
 @dataclass(frozen=True)
 class Task:
-    """A model's output, the background and the options: all that an explainer is built from.
+    """Everything that an explainer is built from: a model's output, the background and options.
 
     ``perturbation`` is ``interventional`` or ``tree_path_dependent``.
     """
@@ -30,12 +30,12 @@ class Task:
 
     @property
     def features(self) -> int:
-        """How many features are explained."""
+        """Number of explained features."""
         return self.background.shape[1]
 
     @cached_property
     def mixer(self) -> Mixer:
-        """Makes mixtures of rows."""
+        """Builds rows from explained rows and background rows."""
         return Mixer(self.background)
 
     @cached_property
@@ -63,10 +63,10 @@ class LocalValues:
     prediction, base : ndarray, shape (rows, outputs)
     values : ndarray, shape (rows, features, outputs)
     error : ndarray of the same shape, or None
-        Half-width of a 95 % interval around each value; ``None`` where values are exact.
+        Half-width of a 95 % interval around each value; ``None`` if values are exact.
     replicates : ndarray, shape (rows, replicates, features, outputs), or None
-        Independent estimates whose mean are the values. The spread of their averages over rows is
-        the error of the average, because errors of rows are not independent.
+        Independent estimates whose mean is ``values``. The spread of their averages over rows gives
+        the error of an average; errors of rows are not independent.
     unexplained : ndarray of bool, shape (rows,), or None
         Rows that the method could not explain, whose values are NaN.
     """
@@ -80,19 +80,19 @@ class LocalValues:
 
 
 class LocalExplainer(Protocol):
-    """An explainer of rows; built once per process and called per batch."""
+    """An explainer, which is built once per process and called for each batch."""
 
     prefix: ClassVar[str]
-    """How the columns of its values begin: ``shap`` or ``lime``."""
+    """Start of the names of the value columns: ``shap`` or ``lime``."""
     sampled: ClassVar[bool]
-    """Whether its values have errors."""
+    """Whether the values have errors."""
 
     @property
     def task(self) -> Task:
-        """The task from which it was built."""
+        """The task from which the explainer was built."""
 
     def explain(self, rows: pd.DataFrame, hashes: np.ndarray) -> LocalValues:
-        """Explain rows; ``hashes`` (uint64) are those of the rows' keys.
+        """Explain rows; ``hashes`` (uint64) are the hashes of the rows' keys.
 
         The result of a row must not depend on the other rows.
         """

@@ -1,6 +1,6 @@
 """Partial dependence (Friedman 2001): the mean output over all rows with a feature set to a value.
 
-Every batch gives sums per grid point; the engine adds them up. Equal to scikit-learn's
+Each batch returns sums per grid point, which the engine adds up. Equal to scikit-learn's
 ``partial_dependence(method="brute")`` and interpret's ``PartialDependence`` for the same grid.
 """
 
@@ -56,16 +56,17 @@ def partial_dependence(
     Parameters
     ----------
     frame : pandas, pyspark or dask DataFrame, pyarrow Table or DuckDB relation
+        The rows to average over.
     model, features, explain_class, random_state
         As in :func:`rai_scale.explain`.
     of : list of features or pairs of features, optional
-        The features, or pairs of features, that are set to values; by default each feature.
+        Features, or pairs of features, whose dependence is computed; by default each feature.
     grid : FeatureGrid, optional
-        The values that features are set to.
+        The values to which features are set.
     sample_weight : str, optional
-        Column of weights.
+        Column of row weights.
     background : Background, or a frame for ``Background(frame=...)``, optional
-        Only its dtypes are used: the model is given the rows of ``frame`` with these dtypes.
+        Only its dtypes are used: the model receives the rows of ``frame`` with these dtypes.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def partial_dependence(
     Raises
     ------
     ConfigError
-        If arguments do not fit, or weights are missing, negative or sum to 0.
+        If an argument is invalid, or weights are missing, negative or sum to 0.
     MissingColumnError
         If a column is not in the frame.
     """
@@ -102,9 +103,9 @@ def term_outputs(output: ModelOutput, term: Term, rows: pd.DataFrame) -> np.ndar
 
 @dataclass(frozen=True)
 class SumsPlan:
-    """What the sums are made from; ``centres`` (points, outputs) per term lie near the means.
+    """Everything needed to compute sums; ``centres`` are values near the means, per term.
 
-    Sums of squares around a centre keep the digits that plain ones lose.
+    Sums of squared distances from a centre near the mean are more precise than sums of squares.
     """
 
     terms: tuple[Term, ...]
@@ -114,14 +115,14 @@ class SumsPlan:
 
 @dataclass(frozen=True)
 class GridSums:
-    """Table function: per term, point and output the sums of a batch."""
+    """Table function: the sums of a batch for each term, grid point and output."""
 
     plan: SharedObject
     output: SharedOutput
     weight: str | None
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the sums of weights and of weighted distances from the centre, and squares."""
+        """Return sums of weights, and of weighted distances from the centre and their squares."""
         plan: SumsPlan = self.plan.load()
         output = self.output.load()
         if not table.num_rows:
@@ -138,7 +139,7 @@ class GridSums:
 
 def _sums(term: int, point: int, away: np.ndarray, weight: np.ndarray) -> pa.Table:
     count = away.shape[1]
-    # a missing or negative weight shows on the driver as a total that is NaN
+    # NaN marks a missing or negative weight for the driver
     total = weight.sum() if (weight >= 0).all() else np.nan
     return pa.table(
         [
@@ -157,7 +158,7 @@ def _result(
     ready: ReadyModel, terms: list[Term], centres: list[np.ndarray], counted: pa.Table
 ) -> PartialDependence:
     if not counted.num_rows:
-        raise ConfigError("there are no rows to average over.")
+        raise ConfigError("the frame has no rows to average over.")
     found = counted.to_pandas().set_index(_KEYS).sort_index()
     means, deviations, weight = [], [], 0.0
     for number, centre in enumerate(centres):

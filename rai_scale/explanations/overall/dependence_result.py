@@ -27,12 +27,12 @@ class PartialDependence(Result):
     terms : tuple of Term
         Features and their grids.
     labels : tuple of str
-        Classes; one empty name where there is a single output.
+        Classes; one empty string if there is a single output.
     mean, std : tuple of ndarray, shape (points, outputs)
-        Per term: the mean output and the standard deviation over rows. Points of two features run
-        through the second one fastest.
+        For each term: the mean output and the standard deviation over rows. For two features, the
+        second one varies fastest.
     weight : float
-        The sum of weights; how many rows there were, where rows count alike.
+        Sum of the weights; without weights, the number of rows.
     """
 
     terms: tuple[Term, ...]
@@ -42,7 +42,8 @@ class PartialDependence(Result):
     weight: float
 
     def average(self, term: int = 0) -> np.ndarray:
-        """Return the means of a term as scikit-learn lays them out: (outputs, *points)."""
+        """Return the means of a term, by its number, in scikit-learn's layout (outputs,
+        *points)."""
         return self.mean[term].T.reshape(len(self.labels), *self.terms[term].shape)
 
     def totals(self) -> dict[str, Any]:
@@ -88,20 +89,20 @@ class PartialDependence(Result):
         Parameters
         ----------
         explain_class : str, optional
-            The class; needed where there are several.
+            The class; required if there are several.
         lines : Ice, optional
-            Lines of single rows of the same terms, to be drawn as well.
+            Lines of single rows for the same terms, which are drawn as well.
 
         Raises
         ------
         ConfigError
-            If the class is not there, or no term has one feature.
+            If there is no such class, or no term has exactly one feature.
         """
         at = label_position(self.labels, explain_class)
         single = [n for n, term in enumerate(self.terms) if len(term.axes) == 1]
         if not single:
             raise ConfigError(
-                "interpret shows the dependence on one feature; there is no such term"
+                "interpret shows the dependence on one feature; no term has exactly one feature."
             )
         entries = []
         for n in single:
@@ -115,12 +116,12 @@ class PartialDependence(Result):
         Parameters
         ----------
         explain_class : str, optional
-            The class; needed where there are several.
+            The class; required if there are several.
 
         Raises
         ------
         ConfigError
-            If the class is not there, or no term has two features.
+            If there is no such class, or no term has two features.
         """
         at = label_position(self.labels, explain_class)
         pairs = [
@@ -129,7 +130,7 @@ class PartialDependence(Result):
             if len(term.axes) > 1
         ]
         if not pairs:
-            raise ConfigError("there is no term of two features; ask for of=[('a', 'b')].")
+            raise ConfigError("no term has two features; give of=[('a', 'b')].")
         return pair_explanation(pairs)
 
 
@@ -142,9 +143,9 @@ class Ice(Result):
     terms, labels
         As in :class:`PartialDependence`.
     keys : pandas.DataFrame
-        The key columns of the chosen rows; empty columns where none were named.
+        Key columns of the drawn rows; without columns if none are given.
     lines : tuple of ndarray, shape (rows, points, outputs)
-        Per term.
+        Outputs of the rows, for each term.
     """
 
     terms: tuple[Term, ...]
@@ -163,7 +164,7 @@ class Ice(Result):
         return {"lines": lambda: self._lines().drop(columns=map(str, self.keys.columns))}
 
     def _lines(self) -> pd.DataFrame:
-        """Return one row per row, term, point and output."""
+        """Return one row for each drawn row, term, point and output."""
         parts = []
         for row in range(len(self.keys)):
             for term, lines in zip(self.terms, self.lines, strict=True):
@@ -175,7 +176,7 @@ class Ice(Result):
         return pd.concat(parts, ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return grids and lines as plain values; key columns are among them."""
+        """Return grids and lines as plain values, including the key columns."""
         terms = [
             {**describe(term), "lines": np.moveaxis(lines, 2, 0).tolist()}
             for term, lines in zip(self.terms, self.lines, strict=True)
@@ -189,17 +190,17 @@ def _names(terms: tuple[Term, ...]) -> tuple[str, ...]:
 
 
 def label_position(labels: tuple[str, ...], label: str | None) -> int:
-    """Return the position of a class among the outputs; a single output needs no name.
+    """Return the position of a class among the outputs; a single output needs no class.
 
     Raises
     ------
     ConfigError
-        If there is no such class, or there are several and none was named.
+        If there is no such class, or there are several and none is given.
     """
     if label is None and len(labels) == 1:
         return 0
     if label is None or str(label) not in labels:
-        raise ConfigError(f"name one of the classes {', '.join(labels)}; found {label!r}.")
+        raise ConfigError(f"choose one of the classes {', '.join(labels)}; found {label!r}.")
     return labels.index(str(label))
 
 

@@ -1,4 +1,4 @@
-"""Grids of feature values for partial dependence, from counts that merge."""
+"""Grids of feature values for partial dependence, computed from counts."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class GridAxis:
     error_bound : float
         The largest difference between a grid value and its exact quantile; usually 0.
     distribution : Distribution or None
-        The counts behind it; ``None`` for categories and grids that were given.
+        Counts from which the grid was computed; ``None`` for categories and given grids.
     counts : tuple of ndarray, or None
-        Categories and how many rows have each.
+        Categories and their numbers of rows.
     """
 
     feature: str
@@ -52,11 +52,12 @@ class GridAxis:
 
 @dataclass(frozen=True)
 class Term:
-    """One or two axes whose values are set together.
+    """One or two features whose values are set together.
 
     Attributes
     ----------
     axes : tuple of GridAxis
+        The grid of each feature.
     """
 
     axes: tuple[GridAxis, ...]
@@ -93,23 +94,24 @@ def _constant(value: Any, rows: int, dtype: Any, index: pd.Index) -> pd.Series:
 
 @dataclass(frozen=True)
 class FeatureGrid:
-    """The values that features are set to: the points of their grids.
+    """The values to which features are set: the points of their grids.
 
     Attributes
     ----------
     kind : {"quantile", "linspace"}
-        Quantiles, or equal steps, between two percentiles. A feature with fewer distinct values
-        has a point at each of them.
+        Whether points are quantiles, or equal steps, between two percentiles. If a feature has
+        fewer distinct values than points, each distinct value is a point.
     points : int
         Points per numeric feature.
     percentiles : (float, float), optional
-        Shares in [0, 1] between which points lie. By default (0, 1) for quantiles, as in interpret,
-        and (0.05, 0.95) for equal steps, as in scikit-learn. If they are given, equal quantiles are
-        one point.
+        Shares in [0, 1] between which the points lie. By default (0, 1) for quantiles, as in
+        interpret, and (0.05, 0.95) for equal steps, as in scikit-learn. If they are given, equal
+        quantiles become one point.
     categorical : list of str
-        Numeric features of which every value is a point. Texts, booleans and categories always are.
+        Numeric features whose distinct values are all points, as those of text, booleans and
+        categories are.
     values : mapping of feature to list of values, optional
-        Grids of single features, instead of the above.
+        Given grids of some features, to which the other options do not apply.
 
     Raises
     ------
@@ -140,7 +142,7 @@ class FeatureGrid:
         return self.percentiles or ((0.0, 1.0) if self.kind == "quantile" else (0.05, 0.95))
 
     def axis(self, engine: Engine, data: Any, name: str, like: pd.DataFrame) -> GridAxis:
-        """Make the axis of a feature; runs a count unless the axis is given."""
+        """Return the axis of a feature; counts its values unless the grid is given."""
         number = is_number(like[name])
         if name in self.values:
             values = np.asarray(self.values[name], dtype=np.float64 if number else object)
@@ -155,7 +157,7 @@ class FeatureGrid:
         if not found.error_bound and (few or categorical):
             return GridAxis(name, found.value, categorical, 0.0, found)
         if categorical:
-            raise ConfigError(f"categorical feature {name!r} has too many distinct values.")
+            raise ConfigError(f"categorical: feature {name!r} has too many distinct values.")
         if self.kind == "quantile":
             low, high = self.ends
             values = found.percentile(100 * np.linspace(low, high, self.points))
@@ -163,7 +165,7 @@ class FeatureGrid:
             return GridAxis(name, values, False, found.error_bound, found)
         low, high = found.mquantiles(self.ends)
         if np.isclose(low, high):
-            raise ConfigError(f"the percentiles of {name!r} are equal; take others further apart.")
+            raise ConfigError(f"the percentiles of {name!r} are equal; choose a wider range.")
         return GridAxis(name, np.linspace(low, high, self.points), False, found.error_bound, found)
 
 
@@ -172,11 +174,11 @@ def _categories(engine: Engine, data: Any, name: str) -> GridAxis:
         counted = engine.group_counts(data, [name], limit=MOST_CATEGORIES)
     except TooManyGroupsError:
         raise ConfigError(
-            f"feature {name!r} has more than {MOST_CATEGORIES:,} categories; give its grid."
+            f"feature {name!r} has more than {MOST_CATEGORIES:,} categories; give them in values."
         ) from None
     counted = counted.filter(counted[name].is_valid()).sort_by(name)
     if not counted.num_rows:
-        raise ConfigError(f"feature {name!r} has no values at all.")
+        raise ConfigError(f"feature {name!r} is missing in all rows.")
     values = key_values(counted[name])
     return GridAxis(name, values, True, counts=(values, counted["count"].to_numpy()))
 
@@ -188,7 +190,7 @@ def make_terms(
     grid: FeatureGrid | None,
     like: pd.DataFrame,
 ) -> list[Term]:
-    """Make the terms that were asked for; an axis in several terms is made once.
+    """Return the terms; an axis that occurs in several terms is computed once.
 
     Raises
     ------

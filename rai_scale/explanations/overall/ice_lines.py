@@ -1,4 +1,4 @@
-"""Individual conditional expectation: the lines of single rows behind a partial dependence."""
+"""Individual conditional expectation (ICE): the lines of single rows of a partial dependence."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def ice(
     explain_class: Any = None,
     random_state: int = 0,
 ) -> Ice:
-    """Compute the lines of some rows of a frame; executes.
+    """Compute the individual conditional expectation of a sample of rows; executes.
 
     Parameters
     ----------
     frame, model, features, of, grid, background, explain_class
-        As in :func:`rai_scale.explanations.partial_dependence`; the grid is made from all rows.
+        As in :func:`rai_scale.explanations.partial_dependence`; the grid is computed from all rows.
     rows : int
-        How many rows are drawn, uniformly over rows, by keyed hashes of features and keys.
+        Number of rows to draw, uniformly, by keyed hashes of features and key columns.
     key_columns : list of str
         Columns that identify the row of each line in the result.
     random_state : int
@@ -53,7 +53,7 @@ def ice(
     Raises
     ------
     ConfigError
-        If arguments do not fit.
+        If an argument is invalid.
     MissingColumnError
         If a column is not in the frame.
     """
@@ -76,7 +76,7 @@ def ice(
 
 @dataclass(frozen=True)
 class IcePlan:
-    """The terms and the rows whose lines are drawn."""
+    """The terms and the drawn rows."""
 
     terms: tuple[Term, ...]
     rows: pd.DataFrame

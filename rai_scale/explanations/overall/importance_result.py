@@ -14,22 +14,24 @@ from rai_scale.statistics.json_values import plain, records
 
 @dataclass(frozen=True, repr=False)
 class Importance(Result):
-    """Mean sizes of explanations.
+    """Mean absolute values of explanations, overall and by group.
 
     Attributes
     ----------
     features : tuple of str
+        Explained features.
     sensitive_features : tuple of str
         Columns of the groups.
     confidence : float
+        Confidence of the intervals.
     overall : pandas.DataFrame
-        One row per feature: ``mean_abs``, its standard error over rows, ``sampling_error``
-        of sampled explanations, the interval ``lower`` to ``upper`` of both, the signed ``mean``
-        with its standard error, and ``rows``.
+        One row per feature: ``mean_abs``, its ``std_error`` over rows, the ``sampling_error`` of
+        sampled explanations, the interval from ``lower`` to ``upper`` that includes both errors,
+        the signed ``mean``, its ``mean_std_error``, and ``rows``.
     groups : pandas.DataFrame or None
-        The same per group, after the columns of the groups.
+        The same for each group, with the columns of the groups first.
     differences : pandas.DataFrame or None
-        Per feature, whether the groups' means differ.
+        For each feature, tests of whether the groups' means differ.
     """
 
     features: tuple[str, ...]
@@ -41,17 +43,17 @@ class Importance(Result):
 
     @property
     def p_value(self) -> float:
-        """Whether any reason differs between groups: the smallest adjusted p-value."""
+        """Smallest adjusted p-value of the tests of differences between groups."""
         return float("nan") if self.differences is None else self.differences["p_adjusted"].min()
 
     def totals(self) -> dict[str, Any]:
-        """Return what was averaged."""
+        """Return the numbers of features and rows, and the columns of the groups."""
         groups = {} if self.groups is None else {"sensitive_features": self.sensitive_features}
         rows = int(self.overall["rows"].max()) if len(self.overall) else 0
         return {"features": len(self.features), "rows": rows, **groups}
 
     def _tables(self) -> Tables:
-        """Return the groups' table first, or that of all rows with the largest feature first."""
+        """Return the table of groups, if there is one, before the others."""
         more = {"groups": self.groups, "differences": self.differences}
         given = {name: table.copy for name, table in more.items() if table is not None}
         first = {"groups": given.pop("groups")} if "groups" in given else {}
@@ -63,7 +65,7 @@ class Importance(Result):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all tables as plain values; what is undefined is ``None``."""
+        """Return all tables as plain values; undefined numbers are ``None``."""
         return {
             "confidence": self.confidence,
             "sensitive_features": list(self.sensitive_features),
@@ -74,10 +76,10 @@ class Importance(Result):
         }
 
     def _numbers(self) -> dict[str, float]:
-        """Return the mean size per feature."""
+        """Return the mean absolute value per feature."""
         return dict(zip(self.features, self.overall["mean_abs"].astype(float), strict=True))
 
     def to_interpret(self) -> Any:
-        """Return interpret's ``FeatureValueExplanation`` of the mean sizes of all rows."""
+        """Return interpret's ``FeatureValueExplanation`` of the overall mean absolute values."""
         scores = self.overall["mean_abs"].to_numpy()
-        return bars(self.features, scores, "Mean size of explanations")
+        return bars(self.features, scores, "Mean absolute value of explanations")

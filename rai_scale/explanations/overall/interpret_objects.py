@@ -1,4 +1,4 @@
-"""interpret's own explanation objects, so that ``interpret.show`` shows these results."""
+"""Convert results to explanation objects of interpret, for ``interpret.show``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_BARS = 100
 
 
 def selector(names: Sequence[str], kinds: Sequence[str], unique: Sequence[Any]) -> pd.DataFrame:
-    """Return the table from which interpret's dashboard picks an entry."""
+    """Return the table of entries of interpret's dashboard."""
     kinds = ["categorical" if kind == "nominal" else kind for kind in kinds]
     return pd.DataFrame(
         {"Name": list(names), "Type": kinds, "# Unique": list(unique), "% Non-zero": np.nan}

@@ -1,8 +1,8 @@
-"""Mean |SHAP| per feature with intervals, overall or per group, and whether reasons differ.
+"""Mean |SHAP| per feature with intervals, overall or by group, and tests of differences.
 
-One pass brings centred moments per group (Chan's rule); a frame that was explained stays where it
-is. Formulas: the standard error of a mean, with the rows' effective number (Kish 1965) where they
-have weights; groups are compared by Welch's test (1951), p-values adjusted by Holm (1979).
+One pass computes centred moments per group (Chan's rule); the explained frame is not collected.
+Formulas: the standard error of a mean uses the effective number of rows (Kish 1965) if rows have
+weights; groups are compared by Welch's test (1951), with p-values adjusted by Holm (1979).
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ def importance(
     Parameters
     ----------
     frame : DataFrame of any engine, as ``explain`` returns it in the wide form
-        Rows without an explanation (NaN) must be left out first.
+        Remove rows without an explanation (NaN) first.
     prefix : str
-        How the columns of explanations begin; ``shap_<class>_`` for one of several classes.
+        Start of the names of the value columns; ``shap_<class>_`` for one of several classes.
     features : list of str, optional
-        Those that were explained. Without it they are what follows the prefix in the columns'
-        names, which is wrong where the name of one class begins another's (``high``,
-        ``high_risk``), or a feature's name begins with ``error_``.
+        The explained features. By default, they are taken from the columns' names, which is wrong
+        if the name of a class starts with that of another (``high``, ``high_risk``), or the name of
+        a feature with ``error_``.
     sensitive_features : str or list of str, optional
-        Columns of cohorts or sensitive groups.
+        Columns whose values define the groups to compare.
     sample_weight : str, optional
-        Column of weights.
+        Column of row weights.
     confidence : float
-        Of the intervals.
+        Confidence of the intervals, between 0 and 1.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def importance(
     values = value_columns(names, prefix, features)
     terms = make_terms(names, values, prefix)
     if isinstance(frame, pd.DataFrame):
-        frame = engine.collect(frame)  # pandas would make nulls of NaN between the passes
+        frame = engine.collect(frame)  # pandas would turn NaN into nulls between the passes
     if not keys:
         one = pa.schema([(_ALL, pa.int64())])
         frame = engine.with_columns(frame, same_group, one, inputs=values[:1], label="importance")
@@ -93,10 +93,10 @@ def importance(
         engine, frame, keys or [_ALL], terms, inputs=terms.columns, weight=sample_weight
     )
     if not states:
-        raise ConfigError("there are no rows.")
+        raise ConfigError("the frame has no rows.")
     shown = [name.removeprefix(prefix) for name in values]
     if not all(np.isfinite(state.mean).all() for state in states):
-        raise ConfigError("some rows have no explanation (NaN); leave them out first.")
+        raise ConfigError("some rows have no explanation (NaN); remove them first.")
     groups = found if keys else found.iloc[:, :0]
     overall = means(merge_all(states), shown, confidence)
     parts = [means(state, shown, confidence) for state in states] if keys else []
@@ -116,10 +116,10 @@ same_group.cheap = True  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of the moments: sizes, values, and the errors of sampled values.
+    """The numbers whose moments are computed: absolute values, values and their errors.
 
-    These are the error of each value, or its replicates: first with the value's sign, for the mean
-    size, then unchanged.
+    Errors are the error of each sampled value, or its replicates: first with the value's sign, for
+    the mean absolute value, then unchanged.
     """
 
     values: tuple[str, ...]
@@ -145,7 +145,7 @@ class Terms:
 
 
 def make_terms(names: Sequence[str], values: Sequence[str], prefix: str) -> Terms:
-    """Return the terms of an explained frame; replicates are taken before errors."""
+    """Return the terms of an explained frame; replicates are preferred to errors."""
     others = [name for name in names if name not in values]
     errors = [e for v in values if (e := error_column(v, prefix)) in others]
     copies = [replicate_columns(others, value, prefix) for value in values]
@@ -164,9 +164,9 @@ def _columns(table: pa.Table, names: Sequence[str]) -> np.ndarray:
 
 
 def means(state: Moments, features: Sequence[str], confidence: float) -> pd.DataFrame:
-    """Return one row per feature: means, standard errors and the interval of the mean size.
+    """Return one row per feature: means, standard errors and intervals.
 
-    Rows share coalitions where values are sampled, so that these errors do not average out over
+    The sampled values of different rows share coalitions, so their errors do not average out over
     rows; they are added as an error of the mean. Degrees of freedom: Welch and Satterthwaite.
     """
     from scipy.stats import t

@@ -1,7 +1,7 @@
 """Permutation importance (Breiman 2001): by how much a score falls when a feature is shuffled.
 
 Equal to ``sklearn.inspection.permutation_importance`` on the same rows in the same order and for
-the same ``random_state``; each feature and repeat is a task of its own.
+the same ``random_state``; each feature and repeat is a separate task.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ class PermutationImportance(Result):
     Attributes
     ----------
     features : tuple of str
+        Features of the model.
     scoring : str
+        Name of the score.
     baseline : float
         The score of the rows as they are.
     importances : ndarray, shape (features, repeats)
+        Decrease of the score for each feature and repeat.
     rows : int
-        How many rows were scored.
+        Number of rows that were scored.
     total : int
-        How many rows the frame has; more than ``rows`` where a sample was taken.
+        Number of rows of the frame; greater than ``rows`` if a sample was scored.
     """
 
     features: tuple[str, ...]
@@ -63,7 +66,7 @@ class PermutationImportance(Result):
         return np.asarray(self.importances.std(axis=1))
 
     def totals(self) -> dict[str, Any]:
-        """Return what was scored."""
+        """Return the score's name and the numbers of features, repeats and rows."""
         repeats = self.importances.shape[1]
         sizes = {"features": len(self.features), "repeats": repeats, "rows": self.rows}
         return {"scoring": self.scoring, **sizes, "of": self.total}
@@ -125,16 +128,16 @@ def permutation_importance(
     y_true : str
         Column of the true classes or values.
     scoring : str or callable, optional
-        scikit-learn's name of a score, or a scorer ``scorer(model, rows, y_true)``;
-        ``sklearn.metrics.make_scorer`` makes one of any metric. By default the model's own
-        ``score``: accuracy, or R2.
+        Name of a score of scikit-learn, or a scorer ``scorer(model, rows, y_true)``, such as
+        ``sklearn.metrics.make_scorer`` returns. By default the model's own ``score``, or accuracy
+        for classifiers and R2 for regressions.
     repeats : int
-        How often each feature is shuffled.
+        Number of times that each feature is shuffled.
     sample_weight : str, optional
         Column of weights for the score.
     max_rows : int
-        How many rows are collected and scored at most, drawn uniformly over rows; the result
-        states how many rows the frame has.
+        Maximum number of rows that are collected and scored; a larger frame is sampled uniformly.
+        The result states both numbers of rows.
     random_state : int
         Seed of the shuffling, as in scikit-learn, and of the drawn rows.
 
@@ -145,7 +148,7 @@ def permutation_importance(
     Raises
     ------
     ConfigError
-        If the score is unknown, labels are missing, or there are fewer than two rows.
+        If the score is unknown, true values are missing, or there are fewer than two rows.
     """
     if repeats < 1 or max_rows < 2:  # noqa: PLR2004
         raise ConfigError("repeats must be at least 1, and max_rows at least 2.")
@@ -189,7 +192,7 @@ def make_scorer(model: CheckedModel, scoring: Any) -> tuple[str, Callable[..., f
             f"scikit-learn has no score {scoring!r}.{did_you_mean(scoring, get_scorer_names())}"
         )
     if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
-        raise ConfigError("scoring must be a name, or a function of model, rows and label.")
+        raise ConfigError("scoring must be a name, or a function of model, rows and true values.")
     default = "accuracy" if model.classes is not None else "r2"
     own = hasattr(model.estimator, "score")
     if isinstance(scoring, str) or scoring is None:
@@ -202,14 +205,14 @@ def make_scorer(model: CheckedModel, scoring: Any) -> tuple[str, Callable[..., f
 def _truth(table: Any, label: str) -> np.ndarray:
     if table[label].null_count:
         raise ConfigError(
-            f"column {label!r} of true values is missing in {table[label].null_count:,} rows."
+            f"y_true: {label!r} is missing in {table[label].null_count:,} rows; remove them."
         )
     return np.asarray(table[label].to_pandas())
 
 
 @dataclass(frozen=True)
 class ShufflingPlan:
-    """The rows, and how they are scored."""
+    """The rows and how they are scored."""
 
     rows: pd.DataFrame
     truth: np.ndarray
@@ -220,10 +223,9 @@ class ShufflingPlan:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """The order of a shuffled column per repeat, the same for each feature, as scikit-learn's.
+        """The order of the shuffled column in each repeat, for all features, as in scikit-learn.
 
-        Each repeat shuffles the order itself, and is applied to the column that the repeat before
-        left, so that orders are composed.
+        Each repeat shuffles the column that the previous repeat left, so the orders are composed.
         """
         seeds = np.random.RandomState(self.random_state)
         state = np.random.RandomState(seeds.randint(np.iinfo(np.int32).max + 1))

@@ -1,8 +1,8 @@
 """Morris and Sobol sensitivity: SALib's designs, evaluated as parallel tasks.
 
 Morris 1991 and Campolongo et al. 2007 for elementary effects, Saltelli et al. 2010 for Sobol's
-indices; SALib draws the design and analyses the outputs. The bounds are the table's lowest and
-highest values, by interpret's rule.
+indices; SALib draws the design and analyses the outputs. The bounds are the lowest and highest
+values in the frame, as in interpret.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def morris(
     ----------
     frame, model, features, background, explain_class
         As in :func:`rai_scale.explanations.partial_dependence`; features must be numeric. Only the
-        lowest and the highest value of each is read.
+        lowest and the highest value of each feature are used.
     trajectories : int
-        SALib's ``N``: the design has ``N * (features + 1)`` rows.
+        Number of trajectories, SALib's ``N``; the design has ``N * (features + 1)`` rows.
     levels : int
-        SALib's ``num_levels``; an even number.
+        Number of grid levels, SALib's ``num_levels``; an even number.
     resamples : int
-        Resamples of the bootstrap interval of ``mu_star``.
+        Number of bootstrap resamples for the interval of ``mu_star``.
     confidence : float
         Confidence of that interval, between 0 and 1.
     random_state : int
@@ -68,7 +68,7 @@ def morris(
     Raises
     ------
     ConfigError
-        If a feature is not numeric, or an argument does not fit.
+        If a feature is not numeric, or an argument is invalid.
     """
     salib = _salib()
     if trajectories < 2 or levels < 2 or levels % 2:  # noqa: PLR2004
@@ -104,15 +104,15 @@ def sobol(
     explain_class: Any = None,
     random_state: int = 0,
 ) -> Sobol:
-    """Attribute the variance of the output over the box of the features' ranges; executes.
+    """Attribute the variance of the output to features that vary over their ranges; executes.
 
     Parameters
     ----------
     frame, model, features, background, explain_class, resamples, confidence, random_state
         As in :func:`morris`.
     base_samples : int
-        A power of two; the design has ``base_samples * (2 * features + 2)`` rows, or
-        ``features + 2`` without the second order.
+        A power of two. The design has ``base_samples * (2 * features + 2)`` rows, or ``base_samples
+        * (features + 2)`` without the second order.
     second_order : bool
         Whether indices of pairs of features are computed.
 
@@ -124,7 +124,7 @@ def sobol(
     Raises
     ------
     ConfigError
-        If a feature is not numeric, or an argument does not fit.
+        If a feature is not numeric, or an argument is invalid.
     """
     salib = _salib()
     if base_samples < 2 or base_samples & (base_samples - 1):  # noqa: PLR2004
@@ -140,7 +140,7 @@ def sobol(
         if np.ptp(values) == 0:
             tables.append(_undefined(names, len(ready.features)))
             continue
-        # SALib takes the seed 0 for no seed; a generator of it is what its other seeds become
+        # SALib ignores the seed 0; it turns other seeds into a generator such as this one
         one = salib.analyze.sobol.analyze(
             dict(problem), values, calc_second_order=second_order, num_resamples=resamples,
             conf_level=confidence, seed=np.random.default_rng(random_state),
@@ -150,16 +150,17 @@ def sobol(
 
 
 def make_problem(ready: ReadyModel, frame: Any) -> dict[str, Any]:
-    """Return SALib's problem, with the bounds that interpret takes.
+    """Return SALib's problem definition, with the same bounds as interpret.
 
-    They are the lowest and the highest value, and one more where they differ by less than one.
+    The bounds are the lowest and the highest value; if they differ by less than 1, the upper bound
+    is increased by 1.
     """
     names = list(ready.features)
     text = [name for name in names if not is_number(ready.background[name])]
     if text:
         raise ConfigError(
-            f"features {', '.join(map(repr, text))} are not numeric and have no range to vary "
-            "over. Encode them first, or explain the model that reads the encoded columns."
+            f"features {', '.join(map(repr, text))} are not numeric, so they have no range. "
+            "Encode them first, or explain the model that reads the encoded columns."
         )
     ranges = column_ranges(ready.engine, frame, names)
     low, high = (ranges[end].to_numpy(np.float64) for end in ("low", "high"))
@@ -189,7 +190,7 @@ def evaluate(ready: ReadyModel, design: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class EvaluateRows:
-    """A task: the outputs of some rows of a design."""
+    """A task: computes the outputs of some rows of a design."""
 
     output: SharedOutput
 

@@ -16,20 +16,22 @@ from rai_scale.statistics.json_values import plain
 
 @dataclass(frozen=True, repr=False)
 class SensitivityResult(Result):
-    """What the results of both methods have in common.
+    """The attributes and methods that both results have in common.
 
     Attributes
     ----------
     features : tuple of str
+        Varied features.
     labels : tuple of str
-        Classes; one empty name where there is a single output.
+        Classes; one empty string if there is a single output.
     bounds : tuple of (float, float)
         The range of each feature.
     evaluations : int
-        Rows of the design.
+        Number of rows of the design.
     confidence : float
+        Confidence of the intervals.
     tables : tuple of dict
-        Per output: SALib's names and values per feature.
+        For each output, SALib's names and values per feature.
     """
 
     features: tuple[str, ...]
@@ -42,7 +44,7 @@ class SensitivityResult(Result):
     headline: ClassVar[str] = ""
 
     def totals(self) -> dict[str, int]:
-        """Return what was evaluated."""
+        """Return the numbers of features, outputs and evaluations."""
         sizes = {"features": len(self.features), "outputs": len(self.labels)}
         return {**sizes, "evaluations": self.evaluations}
 
@@ -69,7 +71,7 @@ class SensitivityResult(Result):
         return pd.concat(parts, ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all numbers as plain values; what is undefined is ``None``."""
+        """Return all numbers as plain values; undefined numbers are ``None``."""
         outputs = [
             {"class": label or None, **{name: plain(values) for name, values in table.items()}}
             for label, table in zip(self.labels, self.tables, strict=True)
@@ -83,13 +85,13 @@ class SensitivityResult(Result):
         }
 
     def table(self, label: str | None = None) -> dict[str, np.ndarray]:
-        """Return the numbers of one output; its class is needed where there are several."""
+        """Return the numbers of one output; the class is required if there are several."""
         return self.tables[label_position(self.labels, label)]
 
 
 @dataclass(frozen=True, repr=False)
 class Morris(SensitivityResult):
-    """Elementary effects: ``mu``, ``mu_star`` (mean size), ``sigma``, ``mu_star_conf``."""
+    """Elementary effects: ``mu``, ``mu_star`` (mean absolute), ``sigma``, ``mu_star_conf``."""
 
     headline: ClassVar[str] = "mu_star"
 
@@ -100,9 +102,9 @@ class Morris(SensitivityResult):
 
 @dataclass(frozen=True, repr=False)
 class Sobol(SensitivityResult):
-    """Indices of the first order ``S1``, of pairs ``S2`` and in total ``ST``, with intervals.
+    """First-order, second-order and total indices ``S1``, ``S2`` and ``ST``, with intervals.
 
-    ``S2`` is a square whose upper triangle is filled, by the order of the features.
+    ``S2`` is a square array in the order of the features, whose upper triangle is filled.
     """
 
     headline: ClassVar[str] = "ST"

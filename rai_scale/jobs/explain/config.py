@@ -59,7 +59,7 @@ class BackgroundConfig(Frozen):
 
 @dataclass(frozen=True)
 class CurveGrid(FeatureGrid):
-    """A grid whose curves do not end at the extremes, which are values of single rows."""
+    """A grid of curves that end at percentiles, because extreme values are those of single rows."""
 
     points: int = 20
     percentiles: tuple[float, float] = (0.025, 0.975)
@@ -129,7 +129,7 @@ class ExplainJob(JobConfig):
             hint = did_you_mean(unknown[0], self.features)
             raise ValueError(f"partial_dependence: {unknown[0]!r} is not one of features.{hint}")
         if any(len(set(term)) < len(term) for term in terms):
-            raise ValueError("partial_dependence: a pair must be of two different features")
+            raise ValueError("partial_dependence: a pair must have two different features")
         if self.sobol & (self.sobol - 1):
             raise ValueError("sobol, the number of base samples, must be a power of two")
         return self

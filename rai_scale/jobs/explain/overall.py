@@ -87,9 +87,9 @@ def importance_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return importance over all rows, and by each sensitive feature, from the written table.
 
-    Both have ``class``, ``feature``, ``value`` (mean size), ``low``, ``high`` and ``mean``; groups
-    also ``sensitive_feature``, ``group``, ``rows`` and ``p_adjusted`` (of the test that their mean
-    sizes differ).
+    Both have ``class``, ``feature``, ``value`` (mean absolute value), ``low``, ``high`` and
+    ``mean``; groups also ``sensitive_feature``, ``group``, ``rows`` and ``p_adjusted`` (of the test
+    that their means differ).
     """
     overall, groups = [], []
     for label in labels or ("",):
@@ -133,5 +133,5 @@ def check_groups(engine: Engine, frame: Any, names: tuple[str, ...]) -> None:
         if missing:
             raise ConfigError(
                 f"sensitive_features: {name!r} is missing in {sum(missing):,} rows; fill it, or "
-                "give those rows a group of their own."
+                "give those rows a separate group."
             )

@@ -52,7 +52,7 @@ def sampled_rows(
     )
     plan = plan_explanation(table, model, key_columns=kept, **asked)  # Arrow keeps the order
     explained = plan.frame
-    for name in config.features:  # so that reasons name the values
+    for name in config.features:  # the text of reasons includes the values
         if name not in explained.column_names:
             explained = explained.append_column(name, table[name])
     found, shown = explained.to_pandas(), table.to_pandas()

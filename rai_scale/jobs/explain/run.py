@@ -110,7 +110,7 @@ def _summary(report: dict[str, Any]) -> str:
     s = report["summary"]
     text = f"{s['rows']:,} rows explained by {report['method']['name']}"
     first = [row["feature"] for row in report["importance"][:3]]
-    return text + (f"; most by {', '.join(first)}" if first else "")
+    return text + (f"; most important: {', '.join(first)}" if first else "")
 
 
 def _metrics(config: ExplainJob, report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def _report(config: EBMJob, asked: PrivateOptions, run: Run) -> dict[str, Any]:
             "y_true": config.y_true,
             "task": "classification",
             "unit": "log-odds",
-            "importance": "Mean size of a term’s score, by the noisy weights of its bins.",
+            "importance": "Mean absolute score of a term, by the noisy weights of its bins.",
             "kind": "A differentially private Explainable Boosting Machine",
             "privacy": f"epsilon {asked.epsilon:g}, delta {asked.delta:g}, per "
             f"{asked.privacy_unit}; scope {asked.scope}",

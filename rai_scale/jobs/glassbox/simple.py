@@ -87,7 +87,7 @@ def describe_simple(
         "settings": {
             "kind": KINDS[result.name],
             "importance": SAYS[result.name],
-            "unit": "the score before the link",
+            "unit": "the score before the link function",
         },
         "summary": {"rows": result.rows, "terms": len(importance)},
         "importance": importance.to_dict("records"),

@@ -1,10 +1,10 @@
-"""Interventional Shapley values of trees from one table per leaf, made once from the background.
+"""Interventional Shapley values of trees, from a table for each leaf.
 
-A leaf asks something of each of d features on its path. What a row meets is a pattern of d bits,
-and the row's values at the leaf depend on that pattern and on the patterns of the background only:
-they are written down for all 2**d patterns. The formula is that of interventional TreeSHAP
-(Lundberg et al. 2020), the sum over background rows by subset sums, as in Nadel and Wettenstein
-2025 (WOODELF). All numbers are of 64 bits.
+The path to a leaf has a condition on each of d features. The conditions that a row meets are a
+pattern of d bits. The row's values at the leaf depend only on its pattern and on the patterns of
+the background, so they are computed once for all 2**d patterns. The formula is that of
+interventional TreeSHAP (Lundberg et al. 2020); sums over background rows are computed by subset
+sums, as in WOODELF (Nadel and Wettenstein 2025). All numbers have 64 bits.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from rai_scale.explanations.local.trees.nodes import MISSING, Trees
 MOST_BITS = 15
 MOST_NODES = 50_000
 MOST_CELLS = 8_000_000
-"""Numbers of all tables at most, which bounds memory (64 MB) and the time to make them."""
+"""Maximum number of entries of all tables, which limits memory (64 MB) and time."""
 MOST_ASKED = 64_000_000
-"""Codes times leaves at most: two bytes each."""
+"""Maximum number of codes times leaves, which need two bytes each."""
 _ROWS = 64
 
 
 @dataclass(frozen=True)
 class TreeLeaf:
-    """A leaf and, for each feature on its path, which codes (missing last) stay on it, as bits."""
+    """A leaf and the codes of each feature that reach it, as bits (missing last)."""
 
     value: np.ndarray
     asks: dict[int, int]
@@ -50,7 +50,7 @@ def leaves_of(trees: Trees) -> list[TreeLeaf]:
         at = feature[node]
         before = asks.get(at, every[at])
         for child, stays in ((right[node], ~goes[node]), (left[node], goes[node])):
-            if stays & before:  # else no value comes here
+            if stays & before:  # otherwise no value reaches the child
                 stack.append((child, {**asks, at: stays & before}))
     return found
 
@@ -75,7 +75,7 @@ class LeafTables:
     bits : list of ndarray of int16, shape (codes + 1, leaves)
         Per column, the bit that each code (missing last) sets in each leaf's pattern.
     groups : list of Group
-        Leaves by the length of their path; those of stumps ask nothing and explain nothing.
+        Leaves grouped by the number of features on their path; leaves without any are omitted.
     """
 
     columns: int
@@ -94,7 +94,7 @@ class LeafTables:
 
 
 def make_tables(trees: Trees, leaves: list[TreeLeaf], background: np.ndarray) -> LeafTables:
-    """Return tables over a background, given as codes (rows, columns)."""
+    """Return the tables for a background, which is given as codes (rows, columns)."""
     bits = _bits(trees, leaves)
     depths = np.array([len(leaf.asks) for leaf in leaves])
     patterns = _patterns(bits, background)
@@ -123,7 +123,7 @@ def _bits(trees: Trees, leaves: list[TreeLeaf]) -> list[np.ndarray]:
 
 
 def _patterns(bits: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
-    """Return which conditions of each leaf's path rows meet, as bits, int16 (rows, leaves)."""
+    """Return the conditions of each leaf's path that rows meet, as bits, int16 (rows, leaves)."""
     found = np.zeros((len(codes), bits[0].shape[1]), np.int16)
     for at, column in enumerate(bits):
         found += column[np.where(codes[:, at] == MISSING, len(column) - 1, codes[:, at])]
@@ -131,7 +131,7 @@ def _patterns(bits: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
 
 
 def _places(columns: int, leaves: list[TreeLeaf]) -> Any:
-    """Return a sparse matrix: the leaf's value where a feature on its path is the column."""
+    """Return a sparse matrix with a leaf's value where a feature on its path is the column."""
     from scipy.sparse import csr_matrix
 
     features = np.array([list(leaf.asks) for leaf in leaves])
@@ -147,13 +147,13 @@ def _places(columns: int, leaves: list[TreeLeaf]) -> Any:
 
 @dataclass(frozen=True)
 class Group:
-    """Leaves whose paths have equally many features.
+    """Leaves whose paths have the same number of features.
 
     Attributes
     ----------
     leaves : ndarray of int, shape (leaves,)
     table : ndarray, shape (leaves, 2**features, features)
-        Values of a leaf of value 1.
+        Shapley values of a leaf whose value is 1, for each pattern.
     places : scipy.sparse matrix, shape (columns * outputs, leaves * features)
         Value of the leaf where a feature on its path is the column.
     """
@@ -183,14 +183,14 @@ def tables_fit(leaves: list[TreeLeaf]) -> bool:
 
 
 def _table(depth: int, patterns: np.ndarray) -> np.ndarray:
-    """Return a leaf's values per pattern of the explained row, for each leaf."""
+    """Return, for each leaf, its values for each pattern of the explained row."""
     size, leaves = 2**depth, patterns.shape[1]
-    lacks = (size - 1) ^ patterns.astype(np.int64)  # what each background row does not meet
+    lacks = (size - 1) ^ patterns.astype(np.int64)  # conditions that a background row does not meet
     counts = np.bincount((lacks + size * np.arange(leaves)).ravel(), minlength=size * leaves)
     ones = np.array([int(pattern).bit_count() for pattern in range(size)])
     by_size = np.where(np.arange(depth + 1)[:, None] == ones, 1, 0)
     sums = _subset_sums(by_size[:, None] * counts.reshape(leaves, size), depth)
-    foreign = depth - ones  # of each pattern, how many features only the background may meet
+    foreign = depth - ones  # number of conditions that only the background can meet
     gain = _weights(depth, lambda own, other: (own - 1, other))[:, foreign]
     loss = _weights(depth, lambda own, other: (own, other - 1))[:, foreign]
     table = np.empty((leaves, size, depth))
@@ -206,7 +206,7 @@ def _table(depth: int, patterns: np.ndarray) -> np.ndarray:
 
 
 def _subset_sums(sums: np.ndarray, depth: int) -> np.ndarray:
-    """Add to each set the numbers of its subsets; the last axis is sets as bits."""
+    """Add the numbers of its subsets to each set; the last axis enumerates sets as bits."""
     sums = sums.astype(np.float64)
     for place in range(depth):
         view = sums.reshape(*sums.shape[:-1], -1, 2, 1 << place)
@@ -215,7 +215,7 @@ def _subset_sums(sums: np.ndarray, depth: int) -> np.ndarray:
 
 
 def _weights(depth: int, less: Callable[[int, int], tuple[int, int]]) -> np.ndarray:
-    """Return the Shapley weight of a leaf that ``own`` features enter and ``other`` ones leave."""
+    """Return Shapley weights by the numbers of conditions that only one of the two rows meets."""
     found = np.zeros((depth + 1, depth + 1))
     for own in range(depth + 1):
         for other in range(depth + 1 - own):

@@ -1,7 +1,7 @@
-"""Trees of an ensemble as arrays, and the codes by which they distinguish values of a feature.
+"""The trees of an ensemble as arrays, with integer codes for the values that they distinguish.
 
-A code is the number of thresholds that a value lies above: a whole number, so that values that tie
-with a threshold, or that differ in their tenth digit only, go where the model itself sends them.
+The code of a value is the number of thresholds below it. Because codes are integers, values that
+equal a threshold, or differ from it in the tenth digit only, take the same branch as in the model.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 MISSING = -1
 """Code of a missing value."""
 KEPT, ZERO_IS_MISSING, MISSING_IS_ZERO = range(3)
-"""What LightGBM does with a missing value of a feature before it looks at the tree."""
-_NEAR_ZERO = float(np.float32(1e-35))  # what LightGBM takes for 0
+"""How LightGBM treats a missing value of a feature before it evaluates a tree."""
+_NEAR_ZERO = float(np.float32(1e-35))  # LightGBM treats smaller numbers as 0
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,24 @@ class Trees:
     left, right : ndarray of int, shape (nodes,)
         Children; -1 at leaves.
     missing : ndarray of int, shape (nodes,)
-        The child for a missing value.
+        The child that a missing value goes to.
     feature : ndarray of int, shape (nodes,)
         Column of the estimator's input; -1 at leaves.
     threshold : ndarray of float64, shape (nodes,)
         A value goes left if it is at most (``strict``: less than) this.
     sets : dict of int to frozenset of int
-        For nodes that split categories: those that are listed.
+        For nodes that split by category: the listed categories.
     value : ndarray of float64, shape (nodes, outputs)
-        What a leaf adds to the raw score.
+        Contribution of a leaf to the raw score.
     roots : ndarray of int, shape (trees,)
     columns : int
-        Of the estimator's input.
+        Number of columns of the estimator's input.
     single : bool
-        Whether values are rounded to 32 bits first.
+        Whether values are rounded to 32 bits before they are compared.
     strict : bool
+        Whether a value that equals the threshold goes right.
     others_left : bool
-        Whether the categories that a split does not list go left, and not those that it lists.
+        Whether categories that a split does not list go left, and listed categories right.
     zeros : ndarray of int, shape (columns,), or None
         One of ``KEPT``, ``ZERO_IS_MISSING``, ``MISSING_IS_ZERO`` per column.
     """
@@ -64,7 +65,7 @@ class Trees:
 
     @cached_property
     def cuts(self) -> list[np.ndarray]:
-        """Sorted thresholds of each column; none for a column that is split by categories."""
+        """Sorted thresholds of each column; empty for a column that is split by category."""
         inner = self.left >= 0
         inner[list(self.sets)] = False
         return [
@@ -82,13 +83,13 @@ class Trees:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """How many codes each column has, without the missing one."""
+        """Number of codes of each column, without the code for missing values."""
         pairs = zip(self.categories, self.cuts, strict=True)
         return [1 + (most or len(cuts)) for most, cuts in pairs]
 
     @cached_property
     def goes_left(self) -> np.ndarray:
-        """The number of its threshold among those of the column, for each node."""
+        """For each node, the rank of its threshold among the thresholds of its column."""
         rank = np.full(len(self.left), MISSING)
         for at, cuts in enumerate(self.cuts):
             mine = (self.feature == at) & (self.left >= 0)
@@ -97,7 +98,7 @@ class Trees:
 
     @cached_property
     def members(self) -> tuple[np.ndarray, np.ndarray]:
-        """The row of each node (-1: none) in a table of which codes go left, and the table."""
+        """The row of each node (-1: none) in a table of the codes that go left, and the table."""
         row = np.full(len(self.left), -1)
         row[list(self.sets)] = np.arange(len(self.sets))
         table = np.full((len(self.sets), max(self.categories) + 1), self.others_left)
@@ -149,7 +150,7 @@ class Trees:
 
 
 def _zeros(values: np.ndarray, gone: np.ndarray, treat: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and which are missing, as LightGBM reads them."""
+    """Return the values, and whether they are missing, as LightGBM reads them."""
     zero = np.abs(values) <= _NEAR_ZERO
     if treat == MISSING_IS_ZERO:
         zero, gone = zero | gone, np.zeros_like(gone)

@@ -1,7 +1,8 @@
-"""Rows on which the trees, as they were read, must predict what the model predicts.
+"""Check that the trees that were read predict the same as the model.
 
-Values that add up do not show a value that goes the wrong way at a node that only mixed rows
-reach. So the probes are mixed rows, rows on the thresholds, and rows with missing values.
+Values can add up although a value takes the wrong branch at a node that only mixed rows reach.
+Therefore, predictions are compared on mixed rows, on rows with values on thresholds, and on rows
+with missing values.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PROBES = 256
 
 
 def check_probes(task: Task, inner: Unwrapped, trees: Trees) -> None:
-    """Compare scores of the trees with what the model predicts, up to a constant.
+    """Compare the scores of the trees with the model's predictions, up to a constant.
 
     Raises
     ------
@@ -33,14 +34,14 @@ def check_probes(task: Task, inner: Unwrapped, trees: Trees) -> None:
             predicted = task.output.in_blocks(rows)
         except Exception:
             if what == "missing values":
-                continue  # the model refuses them, and a row that has one is its error
+                continue  # the model does not accept them
             raise
         scores = task.output.pick(trees.scores(trees.codes(inner.numbers(rows))))
         gap = predicted - scores
         constant = gap.mean(axis=0) if constant is None else constant
         allowed = TOLERANCE * np.ptp(scores, axis=0) + OF_PREDICTION * np.abs(predicted)
         if not (np.abs(gap - constant) <= allowed).all():
-            raise MethodUnfit(f"the trees give other predictions than the model for {what}")
+            raise MethodUnfit(f"the predictions of the trees and of the model differ for {what}")
 
 
 def _probes(
@@ -66,7 +67,7 @@ def _mixed(background: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _on_thresholds(
     mixed: pd.DataFrame, inner: Unwrapped, trees: Trees, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Put half of the numbers on thresholds of their feature, as far as the dtype holds them."""
+    """Set half of the numbers to thresholds of their feature, if the dtype can hold them."""
     found = mixed.copy()
     for name, at in zip(mixed, inner.positions(map(str, mixed)), strict=True):
         dtype, cuts = mixed[name].dtype, trees.cuts[at]

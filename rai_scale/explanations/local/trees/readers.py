@@ -1,4 +1,4 @@
-"""Trees of scikit-learn, LightGBM, XGBoost and CatBoost, as the libraries themselves write them."""
+"""Read the trees of scikit-learn, LightGBM, XGBoost and CatBoost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rai_scale.upstream.sklearn import (
 
 
 class _Nodes:
-    """Collects nodes."""
+    """Collects the nodes of trees."""
 
     def __init__(self, outputs: int) -> None:
         self.outputs = outputs
@@ -49,7 +49,7 @@ class _Nodes:
         return node
 
     def trees(self, columns: int, **options: Any) -> Trees:
-        """Return what was collected."""
+        """Return the collected trees."""
         left, right, missing, feature, threshold = zip(*self.rows, strict=True)
         values = np.zeros((len(self.rows), self.outputs))
         for node, value, output in self.leaves:
@@ -74,7 +74,7 @@ def parts_of(estimator: Any, columns: int) -> Trees:
     Raises
     ------
     MethodUnfit
-        If it is another estimator, or one whose score is no such sum.
+        If the estimator is not of a known kind, or its score is not such a sum.
     """
     home, name = type(estimator).__module__, type(estimator).__name__
     for prefix, read in READERS.items():
@@ -116,7 +116,7 @@ def _children(tree: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sklearn_trees(estimator: Any) -> Iterator[tuple[Any, float, int | None, bool]]:
-    """Yield each tree, its weight, its output (all: ``None``) and whether values are shares."""
+    """Yield each tree, its weight, its output (``None``: all) and whether it needs normalizing."""
     classifies = hasattr(estimator, "classes_")
     if hasattr(estimator, "tree_"):
         yield estimator.tree_, 1.0, None, classifies
@@ -129,7 +129,7 @@ def _sklearn_trees(estimator: Any) -> Iterator[tuple[Any, float, int | None, boo
             yield one.tree_, 1 / len(estimator.estimators_), None, classifies
         return
     if not home.startswith(BOOSTED):
-        raise MethodUnfit(f"the score of {type(estimator).__name__} is no sum of trees")
+        raise MethodUnfit(f"the score of {type(estimator).__name__} is not a sum of trees")
     for stage in estimator.estimators_:
         for output, one in enumerate(stage):
             yield one.tree_, estimator.learning_rate, output, False
@@ -137,7 +137,7 @@ def _sklearn_trees(estimator: Any) -> Iterator[tuple[Any, float, int | None, boo
 
 def _histogram(estimator: Any, columns: int) -> Trees:
     if moves_categories(estimator):
-        raise MethodUnfit(f"{type(estimator).__name__} puts its categories into columns of its own")
+        raise MethodUnfit(f"{type(estimator).__name__} reorders its categorical columns")
     stages = histogram_stages(estimator)
     nodes = _Nodes(len(stages[0]))
     for stage in stages:
@@ -168,7 +168,7 @@ def _lightgbm(estimator: Any, columns: int) -> Trees:
     def add(node: dict[str, Any], output: int) -> int:
         if "split_feature" not in node:
             if node.get("leaf_coeff"):
-                raise MethodUnfit("leaves of its linear trees are no constants")
+                raise MethodUnfit("the leaves of its linear trees are not constant")
             return nodes.leaf(node["leaf_value"] * scale, output)
         feature, by_set = node["split_feature"], node["decision_type"] == "=="
         made = nodes.split(feature, 0.0 if by_set else node["threshold"])
@@ -204,7 +204,7 @@ def _xgboost(estimator: Any, columns: int) -> Trees:
 
 
 def _xgboost_tree(nodes: _Nodes, tree: dict[str, Any], output: int, scale: float) -> None:
-    """Add one tree; categories that a node lists go right."""
+    """Add one tree, in which the categories that a node lists go right."""
     start, cuts = len(nodes.rows), tree["split_conditions"]
     nodes.roots.append(start)
     listed = {
@@ -273,4 +273,4 @@ READERS: dict[str, Callable[[Any, int], Trees]] = {
     "xgboost": _xgboost,
     "catboost": _catboost,
 }
-"""Where an estimator is at home, and what reads it."""
+"""Functions that read the trees, by the start of the module of the estimator."""

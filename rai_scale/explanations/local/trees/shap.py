@@ -1,8 +1,8 @@
-"""TreeSHAP of codes: by tables of leaves if they are small enough, else by shap's own code.
+"""TreeSHAP on integer codes: by leaf tables if they are small enough, otherwise by shap.
 
-shap and its peers keep thresholds and inputs in 32 bits and know neither sets of categories nor
-how LightGBM reads a missing value. Codes of values (see ``tree_nodes``) are small whole numbers.
-The whole background is used; shap's default masker silently keeps 100 rows.
+shap stores thresholds and inputs in 32 bits, and supports neither sets of categories nor LightGBM's
+treatment of missing values. The codes (see ``nodes``) are small integers, which 32 bits represent
+exactly. The whole background is used, whereas shap's default masker silently keeps 100 rows.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from rai_scale.models.unwrap import MethodUnfit, Unwrapped
 
 MOST_TREE_NODES = 32_767
 """shap numbers the nodes of a tree in 16 bits."""
-_CHUNK = 64  # shap prints a progress bar where one call takes long
+_CHUNK = 64  # shap prints a progress bar if a call takes long
 
 
 @dataclass(frozen=True)
 class TreeGame:
-    """What is made from a model and a background once, and sent to every worker.
+    """Data that is computed once from a model and a background, and sent to every worker.
 
     Attributes
     ----------
     trees : Trees
+        The trees of the model.
     background : ndarray of int, shape (rows, columns)
         Codes of the background.
     tables : LeafTables or None
-        ``None`` if shap computes.
+        ``None`` if shap computes the values.
     """
 
     trees: Trees
@@ -58,13 +59,15 @@ class TreeGame:
 class TreeShap:
     """Exact values of a tree ensemble's raw score, or of its averaged probabilities.
 
-    A row whose values do not add up to its prediction (the model reads a value differently from
-    its trees) has NaN, and is marked as unexplained.
+    If the values of a row do not add up to its prediction, because the model treats a value
+    differently from its trees, they are NaN and the row is marked as unexplained.
 
     Parameters
     ----------
     task : Task
+        The model's output, the background and the options.
     game : TreeGame
+        Data computed from the trees and the background.
     """
 
     task: Task
@@ -101,7 +104,7 @@ class TreeShap:
 
 @dataclass(frozen=True)
 class PathDependentShap:
-    """shap's values from the trees' own counts, without a background."""
+    """shap's values from the row counts stored in the trees, without a background."""
 
     task: Task
     prefix: ClassVar[str] = "shap"
@@ -146,7 +149,7 @@ def _as_floats(codes: np.ndarray) -> np.ndarray:
 def _for_shap(trees: Trees) -> list[dict[str, Any]]:
     """Return trees in shap's form, whose thresholds are ranks and whose leaves average to 0.
 
-    shap keeps leaves in 32 bits, and LightGBM adds the mean of the target to those of a tree.
+    shap stores leaves in 32 bits, and LightGBM adds the mean of the target to the leaves of a tree.
     """
     made = []
     for start, end in zip(trees.roots, [*trees.roots[1:], len(trees.left)], strict=True):
@@ -167,13 +170,13 @@ def _for_shap(trees: Trees) -> list[dict[str, Any]]:
 
 
 def check_tree(task: Task) -> tuple[TreeGame | None, str]:
-    """Return the tree game of the model, and why it fits; ``None`` for path-dependent values.
+    """Return the model's tree game (``None`` if path-dependent) and why TreeSHAP is exact.
 
     Raises
     ------
     MethodUnfit
-        If the model is not a tree ensemble, a link function is applied to the sum of the trees, or
-        the model does not predict by its trees.
+        If the model is not a tree ensemble, applies a link function to the sum of its trees, or
+        does not predict what its trees predict.
     """
     inner = task.unwrapped
     name = type(inner.estimator).__name__
@@ -182,8 +185,8 @@ def check_tree(task: Task) -> tuple[TreeGame | None, str]:
     classifies = task.output.model.classes is not None
     if classifies and task.output.kind == "probability" and not averages_trees(inner.estimator):
         raise MethodUnfit(
-            f"probabilities of {name} are bent by a link after the trees, and TreeSHAP of "
-            "probabilities would not be Shapley values (output='raw' has exact ones)"
+            f"{name} applies a link function to the sum of its trees, so TreeSHAP is not exact for "
+            "its probabilities (it is with output='raw')"
         )
     if task.perturbation != "interventional":
         return None, _path_dependent(task, name)
@@ -193,7 +196,7 @@ def check_tree(task: Task) -> tuple[TreeGame | None, str]:
         found = TreeShap(task, game).explain(rows, np.zeros(len(rows), np.uint64))
     except (MethodUnfit, MissingExtraError):
         raise
-    except Exception as error:  # a form of the library's file that is not known
+    except Exception as error:  # an unknown form of the library's model
         raise MethodUnfit(f"the trees of {name} cannot be read ({type(error).__name__})") from None
     if found.unexplained is None or found.unexplained.any():
         raise MethodUnfit(f"values of the trees of {name} do not add up to its predictions")
@@ -210,9 +213,9 @@ def _made_game(task: Task, inner: Unwrapped, name: str) -> TreeGame:
     if leaves and tables_fit(leaves):
         return TreeGame(trees, background, make_tables(trees, leaves, background))
     if trees.sets:
-        raise MethodUnfit(f"the trees of {name} split categories and are too many for tables")
+        raise MethodUnfit(f"the trees of {name} split by category and are too large for tables")
     if max(np.diff([*trees.roots, len(trees.left)])) > MOST_TREE_NODES:
-        raise MethodUnfit(f"a tree of {name} has more nodes than shap can number")
+        raise MethodUnfit(f"a tree of {name} has more nodes than shap supports")
     try:
         import shap  # noqa: F401
     except ImportError:
@@ -228,8 +231,8 @@ def _path_dependent(task: Task, name: str) -> str:
         raise MissingExtraError("shap", "explain") from None
     except (MethodUnfit, ConfigError):
         raise
-    except Exception as error:  # shap refuses what it cannot read in many ways
+    except Exception as error:  # shap raises many kinds of errors
         raise MethodUnfit(f"shap cannot read this {name} ({type(error).__name__})") from None
     if found.unexplained is None or found.unexplained.any():
         raise MethodUnfit(f"shap's values for this {name} do not add up to its predictions")
-    return f"{name} is made of trees: path-dependent, from the trees' own counts, by shap"
+    return f"{name} is made of trees: path-dependent, from the row counts in the trees, by shap"
