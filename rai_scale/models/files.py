@@ -74,7 +74,8 @@ def _code_format(path: str, trusted: bool, kind: str, load: Callable[[str], Any]
     if not trusted:
         raise ConfigError(
             f"a {kind} model can run code when it is loaded. If you trust its source, give "
-            "Model(path, trusted=True), or in YAML `model: {path: ..., trusted: true}`."
+            "Model(path, trusted=True), in YAML `model: {path: ..., trusted: true}`, or "
+            "`--set model.trusted=true`."
         )
     return load(path)
 

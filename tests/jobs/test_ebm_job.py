@@ -12,7 +12,11 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from rai_scale.jobs.glassbox.run import HOLDOUT_SEED
+from rai_scale.engines import engine_named
+from rai_scale.glassbox.ebm import SHARD_SEED
+from rai_scale.glassbox.shards import BUCKETS, Buckets
+from rai_scale.jobs.glassbox.config import EBMJob
+from rai_scale.jobs.glassbox.run import HOLDOUT_SEED, _split
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.privacy import open_ledger
 from rai_scale.statistics.keyed_hash import key_uniforms
@@ -198,7 +202,7 @@ def private(lake, tmp_path_factory):
     """A ledger of epsilon 3, and a run that takes 2 of it."""
     folder = tmp_path_factory.mktemp("private")
     ledger = f"sqlite:///{folder / 'ledger.db'}"
-    made = (
+    made = [
         "create-scope",
         "people",
         "--epsilon",
@@ -207,7 +211,7 @@ def private(lake, tmp_path_factory):
         "1e-4",
         "--neighbours",
         "replace",
-    )
+    ]
     assert cli("budget", *made, "--ledger", ledger, "--force-ephemeral").code == 0
     privacy = {"privacy_unit": "person", "epsilon": 2.0, "delta": 1e-5}
     privacy |= {"ledger": ledger, "force_ephemeral": True, "scope": "people", "analyst": "ann"}
@@ -290,3 +294,12 @@ def test_what_is_refused(case, lake, tmp_path):
     assert said in ran.err
     assert not (tmp_path / "out").exists()
     assert leaks(ran.text, CODES) == 0
+
+
+def test_held_out_rows_are_drawn_independently_of_shards():
+    rows = pa.table({"a": np.arange(40_000), "y": np.arange(40_000) % 2})
+    asked = {"source": "x", "output": "o", "features": ["a"], "y_true": "y", "holdout": 0.6}
+    engine = engine_named("local")
+    train, _ = _split(EBMJob.model_validate(asked), engine, rows)
+    of = Buckets(("a", "y"), SHARD_SEED).of(engine.collect(train))
+    assert len(np.unique(of)) > 0.9 * BUCKETS
