@@ -93,7 +93,7 @@ def test_the_unit_is_refused_under_its_quoted_name():
 
 def test_two_names_that_become_one_are_refused():
     metadata = {"": {"S": {"people": {**people()[""]["S"]["people"], '"age"': {"type": "int"}}}}}
-    with pytest.raises(ConfigError, match="upper case"):
+    with pytest.raises(ConfigError, match="upper and lower case"):
         ask("SELECT COUNT(*) AS n FROM S.people", metadata=metadata)
 
 
