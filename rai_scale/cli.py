@@ -36,9 +36,7 @@ WarningsOk = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option(
-        "--dry-run", help="Print what would be read, written and charged, and do nothing."
-    ),
+    typer.Option("--dry-run", help="Show what would be read, written and charged, and do nothing."),
 ]
 Advise = Annotated[
     str | None,
@@ -81,7 +79,7 @@ def sample_lake(
     rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
 ) -> None:
-    """Make a lake of invented people with realistic defects, and its ground truth."""
+    """Make a lake of invented people with realistic errors, and the ground truth."""
     from rai_scale.samples import make_sample_lake
 
     try:
@@ -101,7 +99,7 @@ def demo(
     engine: Annotated[str, typer.Option(help="local, dask or spark.")] = "local",
     log_json: LogJson = False,
 ) -> None:
-    """Scan, redact and verify a sample lake, and write one report on all of it."""
+    """Scan, redact and evaluate a sample lake, and write one report."""
     from rai_scale.jobs.demo.run import DemoJob, run
 
     set_up_logging(log_json)
@@ -163,7 +161,7 @@ def _command_of(entry: Entry) -> Callable[..., None]:
     def command(**given: Any) -> None:
         set_up_logging(given["log_json"])
         try:
-            config = load_config(*_asked(entry, given))
+            config = load_config(*_asked(entry, given), options=entry.options)
         except RaiScaleError as error:
             _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
         job, advise = entry.job, given.get("advise")

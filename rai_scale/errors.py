@@ -26,6 +26,17 @@ def one_line(text: str) -> str:
     )
 
 
+def not_read(name: object, error: Exception) -> str:
+    """Return a sentence on a file that cannot be read, without the text of the error."""
+    if isinstance(error, FileNotFoundError):
+        return f"{name} does not exist."
+    if isinstance(error, IsADirectoryError):
+        return f"{name} is a folder; give a file."
+    if isinstance(error, UnicodeDecodeError):
+        return f"{name} is not text in UTF-8."
+    return f"{name} cannot be read ({type(error).__name__})."
+
+
 class RaiScaleError(Exception):
     """The base of all errors of this package; each of its arguments is one line of the message."""
 
@@ -160,7 +171,8 @@ class BudgetExceededError(RaiScaleError):
         return one_line(
             f"over the budget of scope {self.scope!r} ({self.limit}): requested {self.measure} "
             f"{self.asked}, spent {self.spent}, remaining {self.remaining}. No data were read. "
-            "Request less, or use a release that is already stored."
+            "Request less. A call with the dataset and snapshot of an earlier one returns its "
+            "stored release, which costs nothing."
         )
 
 

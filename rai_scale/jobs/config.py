@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, did_you_mean, not_read
 from rai_scale.gates import Gate
 from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.pii.config import Frozen
@@ -79,8 +79,11 @@ def load_config(
     path: str | Path | Mapping[str, Any],
     sets: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Config:
     """Read and validate a YAML file, or plain values.
+
+    ``options`` are the options of a command by the dotted keys that they set, for messages.
 
     Raises
     ------
@@ -90,6 +93,7 @@ def load_config(
     """
     where = "the command line" if isinstance(path, Mapping) else str(path)
     values = dict(path) if isinstance(path, Mapping) else _read(path)
+    asked = options if isinstance(path, Mapping) else None
     origins: dict[str, str] = {}
     environ = os.environ if environ is None else environ
     for name in sorted(environ):
@@ -109,14 +113,14 @@ def load_config(
         given.add(".".join(keys))
         origins[".".join(keys)] = f"--set {name.strip()}"
         _put(kind, values, keys, value, origins[".".join(keys)])
-    return check_config(kind, values, where, origins)
+    return check_config(kind, values, where, origins, asked)
 
 
 def _read(path: str | Path) -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
+        raise ConfigError(not_read(path, error)) from None
     values = load_yaml(text, str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values.")
@@ -128,16 +132,29 @@ def check_config(
     values: Mapping[str, Any],
     where: str,
     origins: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Config:
-    """Check plain values; errors name their origin: ``where``, or the override of the key."""
+    """Check plain values; errors name their origin: ``where``, or the override of the key.
+
+    A missing key is named by the option that sets it, if ``options`` has one.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         lines = []
         for item in error.errors(include_url=False):
             path = ".".join(map(str, item["loc"]))
-            lines.append(f"{(origins or {}).get(path, where)}: {_explain(kind, item)}")
+            if options and item["type"] == "missing":
+                lines.append(f"{_option_of(path, options)} is required.")
+            else:
+                lines.append(f"{(origins or {}).get(path, where)}: {_explain(kind, item)}")
         raise ConfigError(*lines) from None
+
+
+def _option_of(path: str, options: Mapping[str, str]) -> str:
+    """Return the option that sets a key, or the options of the keys in it."""
+    inner = [option for key, option in options.items() if key.startswith(f"{path}.")]
+    return options.get(path) or (" or ".join(inner) if inner else f"--set {path}=VALUE")
 
 
 def config_hash(config: Frozen) -> str:
@@ -188,7 +205,7 @@ def _explain(kind: type[Frozen], item: Any) -> str:
             return f"{path}: is now called {now[0]}."
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."
     if item["type"] == "missing":
-        return f"{path}: is required and missing."
+        return f"{path}: is required."
     said, found = item["msg"].removeprefix("Value error, "), item.get("input")
     if item["type"] == "value_error" and isinstance(found, dict):
         return f"{path}: {said}" + ("" if said.endswith((".", "?")) else ".")

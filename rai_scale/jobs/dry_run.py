@@ -43,6 +43,6 @@ def _places(job: Job[AnyConfig], config: AnyConfig, engine: Engine) -> list[str]
     if job.finished(config, output, id) is not None:
         lines.append(f"would write: nothing; already done as run {id} in {output.url}")
     else:
-        names = [name for name in job.writes if config.report or name != "report.html"]
+        names = [name for name in job.names(config) if config.report or name != "report.html"]
         lines.append(f"would write to {output.url}: {', '.join(names)}, _manifest.json")
     return lines

@@ -159,7 +159,7 @@ class Job(Generic[AnyConfig]):
     inputs : callable (config, engine) -> Inputs
         Finds the inputs without reading a row; raises if they do not fit the configuration.
     compute : callable (config, engine, inputs, run) -> Done
-    writes : tuple of str
+    writes : tuple of str, or callable config -> sequence of str
         Names in the output, for a dry run.
     also : callable config -> Place or None
         A file outside of the output without which a run has not finished.
@@ -175,10 +175,14 @@ class Job(Generic[AnyConfig]):
     config: type[AnyConfig]
     inputs: Callable[[AnyConfig, Engine], Inputs]
     compute: Callable[[AnyConfig, Engine, Inputs, Run], Done]
-    writes: tuple[str, ...]
+    writes: tuple[str, ...] | Callable[[AnyConfig], Sequence[str]]
     also: Callable[[AnyConfig], Place | None] | None = None
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
     check_gates: Callable[[AnyConfig, Inputs], object] | None = None
+
+    def names(self, config: AnyConfig) -> Sequence[str]:
+        """Return the names in the output of a run."""
+        return self.writes(config) if callable(self.writes) else self.writes
 
     def found(self, config: AnyConfig, engine: Engine) -> Inputs:
         """Return the inputs of a run whose gates name metrics that can be measured."""
@@ -195,7 +199,7 @@ class Job(Generic[AnyConfig]):
             page = output.child(PAGE).url if config.report else None
             before = self.finished(config, output, known)
             if before is None:
-                check_names(output, [*self.writes, PAGE, MANIFEST])
+                check_names(output, [*self.names(config), PAGE, MANIFEST])
             else:
                 text = f"already done as run {known}; nothing changed"
                 tidy(output)

@@ -85,6 +85,11 @@ class Entry:
         return {**(key if self.takes == "a query" else {"source": given}), "output": self.output}
 
     @property
+    def options(self) -> dict[str, str]:
+        """Return the options of the command by the keys of the configuration that they set."""
+        return {a.to or a.key: f"--{a.key.replace('_', '-')}" for a in self.arguments}
+
+    @property
     def output(self) -> str:
         """Folder that is written without YAML, if ``--output`` names no other."""
         return f"out/{self.conf}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, not_read
 
 SECRET_PARAMETERS = ("key", "salt")
 """Parameters of Presidio's operators that must not be written in a file."""
@@ -66,7 +66,7 @@ def _file(reference: str, name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8").rstrip("\n")
     except OSError as error:
-        raise ConfigError(f"secret {reference!r}: {type(error).__name__}.") from None
+        raise ConfigError(f"secret {reference!r}: {not_read(name, error)}") from None
 
 
 def _databricks(reference: str, name: str) -> str:

@@ -20,6 +20,11 @@ def parquet_bytes(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def file_names(*tables: str) -> tuple[str, ...]:
+    """Return the names of the files of tables."""
+    return tuple(f"{name}.parquet" for name in tables)
+
+
 def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Return small tables as files by name."""
-    return {f"{name}.parquet": parquet_bytes(table) for name, table in tables.items()}
+    return dict(zip(file_names(*tables), map(parquet_bytes, tables.values()), strict=True))

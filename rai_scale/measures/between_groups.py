@@ -28,6 +28,7 @@ from rai_scale.measures.metrics import (
     call_metric,
     named_functions,
 )
+from rai_scale.measures.positive_labels import refuse_absent_labels_of
 from rai_scale.names import names_of
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.upstream.fairlearn import derived_from
@@ -41,13 +42,18 @@ def disparity_values(
     *,
     method: str = "between_groups",
     options: dict[str, Any] | None = None,
+    labels: pd.DataFrame | None = None,
 ) -> Any:
-    """Call Fairlearn's disparity functions on cells, for each control level if there are any."""
+    """Call Fairlearn's disparity functions on cells, for each control level if there are any.
+
+    ``labels`` has all labels that can occur, where that is more than the cells have.
+    """
     functions, single = named_functions(metrics, DISPARITIES)
     column = COUNT if weight is None else WEIGHT + weight
     given = {"method": method, **(options or {})}
     taken = _taken(functions, given)
     refuse_empty(cells)
+    refuse_absent_labels_of(functions, given, roles, cells.keys if labels is None else labels)
     cells = cells.select(cells.count > 0)  # a private frame has only cells of declared values
     frame = _two_rows(frame_of(cells, roles, [Metric("", _nothing, weight)]), roles, column)
 
@@ -157,11 +163,16 @@ def disparities(
     method : {"between_groups", "to_overall"}
         As in Fairlearn.
     **options
-        Passed on to the functions, such as ``agg="mean"``.
+        Passed on to the functions, such as ``agg="mean"`` or ``pos_label="yes"``.
 
     Returns
     -------
     float, or pandas.Series for several metrics; with control features one per control level.
+
+    Raises
+    ------
+    ConfigError
+        If columns are missing, or the positive label (1, or ``pos_label``) does not occur.
     """
     sensitive, control = tuple(names_of(sensitive_features)), tuple(names_of(control_features))
     roles = Roles(y_true, y_pred, sensitive, control)

@@ -16,6 +16,7 @@ from rai_scale.measures.averages import Averages, averages_table, is_average, me
 from rai_scale.measures.from_cells import Roles, disaggregate, of_one_type
 from rai_scale.measures.levels import makers_of, named, named_cells
 from rai_scale.measures.metrics import RANKS, Metric, base_function
+from rai_scale.measures.positive_labels import refuse_absent_label
 from rai_scale.measures.row_metrics import measure_rows
 from rai_scale.statistics.cells import Cells, count_cells
 from rai_scale.statistics.histogram import DEFAULT_BINS, ScoreCells, score_cells
@@ -88,6 +89,7 @@ def _measure_counted(  # noqa: PLR0917 - what to measure, and on what
                 raise
             _refuse_labels(metrics, error)
         else:
+            refuse_absent_label(metrics, roles, cells.keys)
             return Measured(disaggregate(cells, roles, metrics), cells, roles, metrics, metrics)
     else:
         _refuse_labels(metrics, None)

@@ -40,44 +40,48 @@ def load_model(path: str | Path, *, trusted: bool = False) -> Any:
     Raises
     ------
     ConfigError
-        If there is no such file, the format is unknown, or it can run code and ``trusted`` is
-        False.
+        If there is no such file, or the format is unknown, or can run code and is not trusted.
     MissingExtraError
         If MLflow is needed but not installed.
     """
+    return loader_of(path, trusted=trusted)(str(path))
+
+
+def loader_of(path: str | Path, *, trusted: bool = False) -> Callable[[str], Any]:
+    """Return the function that loads a model file, after all checks that read nothing of it."""
     text, place = str(path), Path(path)
     if text.startswith(("models:/", "runs:/")) or (place / "MLmodel").is_file():
-        return _code_format(text, trusted, "MLflow", _load_mlflow)
-    if place.suffix in (".pkl", ".pickle", ".joblib"):
-        return _code_format(text, trusted, "pickle", _load_pickle)
+        _refuse_code(trusted, "MLflow")
+        return _load_mlflow
     loaders = {
         ".txt": _load_lightgbm,
         ".json": _load_xgboost,
         ".ubj": _load_xgboost,
         ".onnx": _load_onnx,
     }
+    if place.suffix in (".pkl", ".pickle", ".joblib"):
+        _refuse_code(trusted, "pickle")
+        loaders[place.suffix] = _load_pickle
     if place.suffix not in loaders:
         raise ConfigError(
             f"model files with the extension {place.suffix!r} cannot be loaded; supported: "
             f"{', '.join(loaders)} and, if trusted, .pkl, .joblib and MLflow models."
         )
-    _check_there(text)
-    return loaders[place.suffix](text)
+    if not place.is_file():
+        raise ConfigError(
+            f"there is no model file {text!r}. Train and save the model first; for an EBM, "
+            "`rai-scale train-ebm` writes model.pkl into its output."
+        )
+    return loaders[place.suffix]
 
 
-def _check_there(path: str) -> None:
-    if not Path(path).is_file():
-        raise ConfigError(f"there is no model file {path!r}.")
-
-
-def _code_format(path: str, trusted: bool, kind: str, load: Callable[[str], Any]) -> Any:
+def _refuse_code(trusted: bool, kind: str) -> None:
     if not trusted:
         raise ConfigError(
             f"a {kind} model can run code when it is loaded. If you trust its source, give "
             "Model(path, trusted=True), in YAML `model: {path: ..., trusted: true}`, or "
             "`--set model.trusted=true`."
         )
-    return load(path)
 
 
 def _package(name: str) -> Any:
@@ -126,7 +130,6 @@ def _load_mlflow(path: str) -> Any:
 
 
 def _load_pickle(path: str) -> Any:
-    _check_there(path)
     if path.endswith(".joblib"):
         return _package("joblib").load(path)
     with open(path, "rb") as file:

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from snsql.metadata import Metadata
 
 from rai_scale.errors import ConfigError
+from rai_scale.private_queries.column_names import real_name
 
 Given: TypeAlias = "Metadata | Mapping[str, Any] | str"
 _NUMBERS = ("int", "float")
-_QUOTES = '"`[]'
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TableFacts:
         ConfigError
             If the metadata do not describe the column, or give neither bounds nor a sensitivity.
         """
-        found = self.find(column)
+        found, column = self.find(column), real_name(column)
         if found is None:
             raise ConfigError(f"column {column!r} is not described in the metadata.")
         kind = found.typename()
@@ -80,8 +80,7 @@ class TableFacts:
             return -most, most
         raise ConfigError(
             f"column {column!r} has no bounds, so one person could change its sum without limit. "
-            f"Give "
-            "'lower' and 'upper' (or 'sensitivity') in the metadata, from public knowledge."
+            "Give 'lower' and 'upper' (or 'sensitivity') in the metadata, from public knowledge."
         )
 
     def whole(self, column: str) -> bool:
@@ -90,9 +89,9 @@ class TableFacts:
         return found is not None and found.typename() in ("int", "boolean")
 
     def find(self, column: str) -> Any | None:
-        """Return SmartNoise's object for a column, by its name with or without quotes."""
-        plain = column.strip(_QUOTES)
-        return next((c for n, c in self.columns.items() if n.strip(_QUOTES) == plain), None)
+        """Return SmartNoise's object for a column, by its name, encoded or as in its table."""
+        plain = real_name(column)
+        return next((c for n, c in self.columns.items() if real_name(n) == plain), None)
 
 
 def load_metadata(given: Given) -> Metadata:
@@ -137,7 +136,7 @@ def table_facts(metadata: Metadata, name: str) -> TableFacts:
     if table.max_ids < 1:
         raise ConfigError(f"max_ids must be 1 or more, found {table.max_ids}.")
     columns = dict(table.m_columns)
-    if len({column.lower().strip(_QUOTES) for column in columns}) < len(columns):
+    if len({real_name(column).lower() for column in columns}) < len(columns):
         raise ConfigError(
             "column names in the metadata must differ in more than upper and lower case."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,33 @@ from rai_scale.engines.key_values import key_values, row_codes
 from rai_scale.errors import ConfigError
 from rai_scale.statistics.cells import sorted_rows
 from rai_scale.statistics.score_bins import raise_missing
+
+_USUAL: tuple[set[Any], ...] = ({0, 1}, {-1, 1})
+"""Pairs of labels of which 1 is the positive one, also where one of them does not occur."""
+
+
+def lacks_positive(pos_label: Any, labels: Collection[Any], known: Collection[Any] = ()) -> bool:
+    """Return whether a positive label does not occur, and may be misspelt.
+
+    Parameters
+    ----------
+    pos_label : object
+        The positive label.
+    labels : collection
+        The distinct labels of a column.
+    known : collection
+        The distinct labels of another column of the same vocabulary: the label may occur only
+        there if all of ``labels`` do.
+
+    Returns
+    -------
+    bool
+        False also if all labels are 0 (or -1) and the positive one is 1.
+    """
+    found = set(labels)
+    if not found or pos_label in found or (pos_label in known and found <= set(known)):
+        return False
+    return not any(found | {pos_label} <= pair for pair in _USUAL)
 
 
 def binary_labels(
@@ -60,9 +87,9 @@ def binary_labels(
             f"the label column {name!r} has {len(found)} distinct values. Two are needed: 0 and 1 "
             "(or -1 and 1), or any two with pos_label for the positive one."
         )
-    if len(found) == 2 and positive not in found:  # noqa: PLR2004
+    if lacks_positive(positive, found):
         raise ConfigError(
-            f"pos_label={pos_label!r} is not among the two labels of column {name!r}, which "
+            f"pos_label={pos_label!r} is not among the labels of column {name!r}, which "
             f"has type {column.type}."
         )
     is_positive = np.array([value == positive for value in found], dtype=np.int8)

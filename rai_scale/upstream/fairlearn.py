@@ -15,6 +15,9 @@ from fairlearn.metrics._annotated_metric_function import (
 from fairlearn.metrics._annotated_metric_function import (
     _METRIC_FUNCTION_NOT_CALLABLE as METRIC_FUNCTION_NOT_CALLABLE,
 )
+from fairlearn.metrics._base_metrics import (
+    _RESTRICTED_VALS_IF_POS_LABEL_NONE as POS_LABEL_NOT_SPECIFIED,
+)
 from fairlearn.metrics._bootstrap import BOOTSTRAP_QUANTILE_ERROR
 from fairlearn.metrics._disaggregated_result import DisaggregatedResult
 from fairlearn.metrics._metric_frame import _BOOTSTRAP_CI_INVALID as BOOTSTRAP_CI_INVALID
@@ -74,6 +77,7 @@ __all__ = [
     "MOMENT_LABEL",
     "OBJECTIVES_FOR_EQUALIZED_ODDS",
     "OBJECTIVES_FOR_SIMPLE_CONSTRAINTS",
+    "POS_LABEL_NOT_SPECIFIED",
     "SAMPLE_PARAMS_NOT_DICT",
     "SAMPLE_PARAM_KEYS_NOT_IN_FUNC_DICT",
     "SIMPLE_CONSTRAINTS",

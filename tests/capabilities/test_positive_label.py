@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import duckdb
+import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.fairness import Bootstrap, Declared, assess_fairness, assess_private
+from rai_scale.fairness import (
+    Bootstrap,
+    Declared,
+    assess_fairness,
+    assess_private,
+    balance,
+    disparities,
+    metric_frame,
+    private_metric_frame,
+)
 from rai_scale.fairness.assessment import positive_label
 from rai_scale.privacy import Privacy
 from tests.conftest import full, make_case
@@ -146,6 +156,72 @@ def test_what_cannot_be_the_positive_label(change, asked, says):
     with pytest.raises(ConfigError, match=says) as caught:
         assess_fairness(WORDS.assign(**change), **{**roles, **asked})
     assert "maybe" not in str(caught.value)
+
+
+WORDED = {"y_true": "y", "y_pred": "p", "sensitive_features": "sex"}
+PRIVATE = {
+    "privacy": Privacy("person", epsilon=NO_NOISE, ledger="none"),
+    "declared": Declared({"sex": ["F", "M"]}, ["no", "yes"], max_rows=2),
+}
+COUNTING = ["selection_rate", "true_positive_rate", "precision_score", "f1_score"]
+DISPARITIES = ["selection_rate_ratio", "demographic_parity_difference"]
+DISPARITIES += ["equalized_odds_difference"]
+
+
+@pytest.mark.parametrize("found", ["two labels", "one label"])
+@pytest.mark.parametrize("name", [*COUNTING, *DISPARITIES, "average_precision_score"])
+def test_a_positive_label_that_does_not_occur_is_refused(name, found):
+    """Not counted as nobody: 1 is the positive label unless another one is given."""
+    frame = WORDS[WORDS["y"] != "maybe"].assign(p=lambda t: t["y"])
+    frame = frame.assign(p="no", y="no") if found == "one label" else frame
+    function = disparities if name in DISPARITIES else metric_frame
+    with pytest.raises(ConfigError, match=r"counts the label 1 .*pos_label=\.\.\.\)") as caught:
+        function(frame, metrics=[name], **WORDED)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_the_private_frame_refuses_such_a_label_before_the_charge(name):
+    with pytest.raises(ConfigError, match="counts the label 1 as positive"):
+        private_metric_frame(WORDS, metrics=[name], **WORDED, **PRIVATE)
+
+
+def test_the_positive_label_of_a_metric_is_bound_as_in_fairlearn():
+    bound = {"selection_rate": partial(fm.selection_rate, pos_label="yes")}
+    wanted = (WORDS["p"] == "yes").groupby(WORDS["sex"]).mean()
+    mf = metric_frame(WORDS, metrics=bound, **WORDED)
+    pd.testing.assert_series_equal(mf.by_group["selection_rate"], wanted, check_names=False)
+    gap = wanted.max() - wanted.min()
+    for found in (mf.disparities, partial(disparities, WORDS, **WORDED)):
+        value = found(metrics="selection_rate_difference", pos_label="yes")
+        assert value == pytest.approx(gap, abs=1e-12)
+    with pytest.raises(ConfigError, match="demographic_parity_difference"):
+        mf.disparities("demographic_parity_difference")
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [-1, 1], [False, True]])
+def test_a_model_that_selects_nobody_has_the_rate_0(labels):
+    table = WORDS.assign(y=np.where(WORDS["y"] == "yes", *labels[::-1]), p=labels[0])
+    for frame in (table, table.assign(y=labels[0])):
+        found = metric_frame(frame, metrics=["selection_rate", "precision_score"], **WORDED)
+        assert (found.by_group == 0.0).all(axis=None)
+    words = {"selection_rate": partial(fm.selection_rate, pos_label="yes")}
+    found = metric_frame(WORDS.assign(p="no"), metrics=words, **WORDED)
+    assert (found.by_group == 0.0).all(axis=None)
+
+
+def test_scores_and_other_vocabularies_have_no_selection_rate():
+    with pytest.raises(ConfigError, match="does not occur in 'score'"):
+        metric_frame(
+            by_hand().assign(score=WORDS["score"] / 2),
+            metrics="selection_rate",
+            **{**WORDED, "y_pred": "score"},
+        )
+    with pytest.raises(ConfigError, match="in no row of 'p'"):
+        balance(
+            WORDS.assign(p=WORDS["p"].map({"yes": "ja", "no": "nein", "maybe": "nein"})),
+            **{**WORDED, "sensitive_features": ["sex"], "pos_label": "yes"},
+        )
 
 
 def test_scores_are_no_labels(monkeypatch):

@@ -14,7 +14,12 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy import Privacy, PrivacyWarning, open_ledger
-from rai_scale.private_queries import load_metadata, private_histogram, private_sql
+from rai_scale.private_queries import (
+    QueryRefusedError,
+    load_metadata,
+    private_histogram,
+    private_sql,
+)
 from rai_scale.private_queries.release.plan import make_plan
 from tests.capabilities.private_cases import people, with_privacy
 
@@ -74,6 +79,48 @@ SPACED = pa.table({"p id": range(30), "x y": [i % 3 for i in range(30)]})
 def test_quoted_names(query, expected):
     found = np.array(rows(query, SPACED, QUOTED), dtype=float)
     assert found == pytest.approx(np.array(expected, dtype=float), rel=1e-3)
+
+
+NAMES = ["re.paid", "order total €", "gender identity", 'in "quotes"', "a]b`", "9lives", "select"]
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("name", [*NAMES, "plain", "naïve"])
+def test_a_key_of_the_metadata_is_the_name_as_it_is_or_in_quotes(name, quoted):
+    def written(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+    number = {"type": "int", "lower": 0, "upper": 10}
+    columns = {"cust.id": {"type": "int", "private_id": True}, name: number}
+    described = {written(n) if quoted else n: kind for n, kind in columns.items()}
+    metadata = {"": {"S": {"people": {"max_ids": 1, **described}}}}
+    table = pa.table({"cust.id": range(30), name: [i % 3 for i in range(30)]})
+    column = written(name)
+    found = ask(
+        f'SELECT {column}, SUM({column}) AS s, COUNT(DISTINCT "cust.id") AS "a b" FROM S.people '
+        f"WHERE people.{column} > 0 GROUP BY {column} HAVING s > 5 ORDER BY {column} DESC",
+        *(table, metadata),
+    ).to_pandas()
+    assert list(found) == [name, "s", "a b"]
+    assert found.to_numpy(float) == pytest.approx(np.array([[2, 20, 10], [1, 10, 10]]), rel=1e-3)
+    with pytest.raises(ConfigError, match="the privacy unit .*cust.id"):
+        ask('SELECT "cust.id", COUNT(*) AS n FROM S.people GROUP BY "cust.id"', table, metadata)
+
+
+@pytest.mark.parametrize(
+    ("query", "near"),
+    [
+        ("SELECT SUM(order total €) AS s FROM S.people", "at 'total'"),
+        ("SELECT COUNT(*) AS n FROM S.people WHERE", "at its end"),
+        ("SELECT COUNT(*) AS n FROM S.people ?", "at '\\?'"),
+    ],
+)
+def test_a_query_that_cannot_be_parsed_names_the_place_and_not_the_grammar(query, near):
+    with pytest.raises(
+        QueryRefusedError, match=f"cannot be parsed {near}.*double quotes"
+    ) as caught:
+        ask(query, SPACED, QUOTED)
+    assert "expecting" not in str(caught.value)
 
 
 def test_the_noise_of_quoted_columns_is_told():

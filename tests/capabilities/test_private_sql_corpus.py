@@ -160,7 +160,7 @@ def test_the_same_table(query, upstream):
     names, *expected = upstream.execute(query)
     found = ours(query)
     assert list(found.columns) == [
-        f"column_{i + 1}" if name == "???" else name for i, name in enumerate(names)
+        f"column_{i + 1}" if name == "???" else name.strip('"') for i, name in enumerate(names)
     ]
     rows = list(found.itertuples(index=False, name=None))
     if "ORDER BY" not in query:

@@ -103,7 +103,7 @@ def test_warnings_of_a_redaction(people, tmp_path):
 
 
 WRONG = {
-    "no such file": (["scan", "none.yaml"], "none.yaml: cannot be read"),
+    "no such file": (["scan", "none.yaml"], "none.yaml does not exist."),
     "no such option": (["scan", "SCAN", "--sett", "a=b"], "No such option: --sett"),
     "no such command": (["scann", "SCAN"], "Did you mean 'scan'"),
     "no argument": (["scan"], "Missing argument"),

@@ -246,6 +246,7 @@ WRONG = {
     "no such method": ({"method": "tre_shap"}, "Did you mean 'tree_shap'?"),
     "no such class": ({"explain_class": 7}, "no class 7"),
     "no such model": ({"model": "none.txt"}, "there is no model file 'none.txt'"),
+    "no model yet": ({"model": {"path": "none.pkl", "trusted": True}}, "`rai-scale train-ebm` writes"),
     "no such table": ({"table": "peple"}, "Did you mean 'people'?"),
     "no such scoring": ({"permutation": {"y_true": "y", "scoring": "roc_au"}}, "Did you mean 'roc_auc'?"),
     "too many groups": ({"sensitive_features": ["person"]}, "more than 200 groups"),
@@ -260,6 +261,9 @@ def test_what_is_refused_before_anything_is_written(case, home, tmp_path):
     assert said in ran.err
     assert not (tmp_path / "out").exists()
     assert leaks(ran.text, CODES) == 0
+    if "model" in changes:
+        dry = cli("explain", config(home, tmp_path, **changes), "--dry-run")
+        assert (dry.code, said in dry.err) == (3, True), dry.text
 
 
 def test_groups_that_are_missing_are_refused(home, tmp_path):

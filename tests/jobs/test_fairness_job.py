@@ -199,7 +199,7 @@ WRONG = {
         "needs replicates",
     ),
     "a metric of scores without scores": ({"score": None}, "is a metric of scores"),
-    "an earlier run that is not there": ({"compare_with": "none.json"}, "none.json: cannot be"),
+    "an earlier run that is not there": ({"compare_with": "none.json"}, "none.json does not exist"),
     "an old key": ({"n_boot": 10}, "n_boot: is now called bootstrap.n_boot"),
     "another old key": ({"depth": 1}, "depth: is now called comparison.depth"),
     "an unknown key of a block": ({"bootstrap": {"nboot": 9}}, "Did you mean 'n_boot'?"),

@@ -363,7 +363,7 @@ WRONG = {
         {"queries": [{"name": "who", "query": "SELECT patient FROM clinic.visits"}]},
         "query 'who': ",
     ),
-    "no metadata": ({"metadata": "none.yaml"}, "none.yaml: cannot be read"),
+    "no metadata": ({"metadata": "none.yaml"}, "none.yaml does not exist."),
 }
 
 

@@ -76,5 +76,5 @@ def test_fairness(cluster, lake, planted, tmp_path):
 def test_what_cannot_be_run(cluster, tmp_path):
     code, text = submit(cluster, "scan", "--config", Path(tmp_path / "none.yaml"))
     assert code == 3
-    assert "none.yaml: cannot be read" in text
+    assert "none.yaml does not exist." in text
     assert "Traceback" not in text

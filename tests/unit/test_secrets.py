@@ -31,7 +31,7 @@ def test_file(tmp_path):
     path = tmp_path / "key"
     path.write_text(f"{SECRET}\n")
     assert resolve_secret(f"file:{path}") == SECRET
-    with pytest.raises(ConfigError, match=r"file:.*FileNotFoundError"):
+    with pytest.raises(ConfigError, match=r"file:.*does not exist"):
         resolve_secret(f"file:{tmp_path / 'none'}")
 
 

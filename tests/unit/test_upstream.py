@@ -35,6 +35,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "fairlearn": {
         f"{METRICS}._annotated_metric_function._DEFAULT_NAME": "str",
         f"{METRICS}._annotated_metric_function._METRIC_FUNCTION_NONE": "str",
+        f"{METRICS}._base_metrics._RESTRICTED_VALS_IF_POS_LABEL_NONE": "str",
         f"{METRICS}._annotated_metric_function._METRIC_FUNCTION_NOT_CALLABLE": "str",
         f"{METRICS}._bootstrap.BOOTSTRAP_QUANTILE_ERROR": "str",
         f"{METRICS}._disaggregated_result.DisaggregatedResult": "(overall, by_group)",

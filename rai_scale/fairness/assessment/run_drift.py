@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, not_read
 from rai_scale.fairness.frame import metric_frame
 from rai_scale.measures.counted_frame import CountedMetricFrame
 from rai_scale.measures.group_columns import column_of, group_label
@@ -173,7 +173,7 @@ def read_run(path: str | Path) -> dict[str, Any]:
         with place_of(str(path)).open() as file:
             found = json.loads(file.read())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({type(error).__name__}).") from None
+        raise ConfigError(not_read(path, error)) from None
     except ValueError:
         raise ConfigError(f"{path}: is not JSON.") from None
     if not isinstance(found, dict) or "by_group" not in found:

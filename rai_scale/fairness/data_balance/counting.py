@@ -15,6 +15,7 @@ from rai_scale.engines.key_values import key_values
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
 from rai_scale.fairness.data_balance.cells import MAX_GROUPS, BalanceCells, Columns
 from rai_scale.statistics.cells import MAX_CELLS, counts_of
+from rai_scale.statistics.score_codes import lacks_positive
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
@@ -139,14 +140,15 @@ def _values(column: pa.ChunkedArray) -> Any:
 
 
 def _check_found(keys: pd.DataFrame, columns: Columns) -> None:
-    """Raise if no label column has the positive value: it is probably misspelled."""
+    """Raise if a column does not have the positive value: it was probably misspelt."""
     outcomes = [name for name in (columns.label, columns.prediction) if name is not None]
-    if not any((keys[name] == columns.positive).any() for name in outcomes):
-        several = [name for name in outcomes if keys[name].nunique() > 1]
-        if several:
+    found = {name: set(keys[name].unique().tolist()) for name in outcomes}
+    for name, values in found.items():
+        others: set[Any] = set().union(*(found[other] for other in outcomes if other != name))
+        if lacks_positive(columns.positive, values, others):
             raise ConfigError(
-                f"pos_label={columns.positive!r} is in no row of {several[0]!r}, which has "
-                f"{keys[several[0]].nunique()} values. Pass the favourable one as pos_label."
+                f"pos_label={columns.positive!r} is in no row of {name!r}, which has "
+                f"{len(values)} values. Pass the favourable one as pos_label."
             )
 
 

@@ -96,7 +96,13 @@ class PrivateMetricFrame(UsableTables):
         numbers = group_numbers(self.noisy.declared, measured.roles)
         cells = measured.cells.select(keep[numbers] & (measured.cells.count > 0))
         found = disparity_values(
-            cells, measured.roles, metrics, None, method=method, options=options
+            cells,
+            measured.roles,
+            metrics,
+            None,
+            method=method,
+            options=options,
+            labels=self.noisy.declared.frame,
         )
         if measured.roles.control:
             return found.reindex(self.usable_overall.index)

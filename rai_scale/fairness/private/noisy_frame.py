@@ -24,6 +24,7 @@ from rai_scale.measures.bootstrap_options import Bootstrap
 from rai_scale.measures.counted_frame import plan_metrics
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric, Metrics, base_function
+from rai_scale.measures.positive_labels import refuse_absent_label
 from rai_scale.privacy.noise import Noise
 from rai_scale.privacy.options import Privacy
 
@@ -131,6 +132,7 @@ def _try_out(cells: DeclaredCells, roles: Roles, metrics: list[Metric], noise: N
         key: found if key in (roles.y_true, roles.y_pred) else found[:1] for key, found in levels
     }
     one = declare(cells.keys, few)
+    refuse_absent_label(metrics, roles, one.frame)
     counts = np.full(one.size, 1e6 + 1e3 * noise.scale)
     found = frame_of_noisy(NoisyCounts(counts, one, roles, noise, 1), metrics, single=False)
     replicates_of(found, 2, 0)

@@ -70,7 +70,7 @@ def create_scope(
     ] = "add-remove",
     force_ephemeral: Force = False,
 ) -> None:
-    """Create a scope with a cap that is never renewed; with --rho it counts in zCDP."""
+    """Create a scope with a limit that is never renewed; use `--rho` for zCDP."""
     book = _open(ledger, force_ephemeral, may_be_new=True)
     accounting: Any = "zcdp" if rho is not None else "epsilon-delta"
     relation: Any = neighbours

@@ -15,7 +15,8 @@ from rai_scale.jobs.inputs import Inputs, content_hash, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import BY_GROUP, metric_figures
 from rai_scale.jobs.profile import profile_of
-from rai_scale.jobs.table_files import table_files
+from rai_scale.jobs.table_files import file_names, table_files
+from rai_scale.models.files import loader_of
 from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.ownership import remove_folder
@@ -29,6 +30,7 @@ _PACKAGES = ("shap", "interpret-core", "SALib", "scikit-learn", "numpy")
 
 def find_inputs(config: ExplainJob, engine: Engine) -> Inputs:
     """Find the table and the background; a hash of the model is one of the versions."""
+    loader_of(config.model.path, trusted=config.model.trusted)  # checks the file
     found = one_table_of(config.source, config.table, engine, *_PACKAGES)
     model = content_hash(config.model.path)
     return Inputs(
@@ -134,6 +136,21 @@ def metric_names(config: ExplainJob, labels: Sequence[str] = ()) -> list[str]:
     return [name + end for name in begun for end in ends] if config.importance else []
 
 
+def _writes(config: ExplainJob) -> tuple[str, ...]:
+    terms = [isinstance(term, str) for term in config.partial_dependence]
+    tables = {
+        "importance": config.importance,
+        "importance_by_group": config.importance and config.sensitive_features,
+        "sensitivity": config.morris,
+        "permutation": config.permutation,
+        **dict.fromkeys(("variance", "variance_pairs"), config.sobol),
+        "partial_dependence": any(terms),
+        "dependence_pairs": not all(terms),
+    }
+    named = file_names(*(name for name, wanted in tables.items() if wanted))
+    return (EXPLAINED, *named, "explain.json", "report.html")
+
+
 def _check_gates(config: ExplainJob, inputs: Inputs) -> None:
     """Check the names of features; classes are known when the model has been read."""
     names = metric_names(config)
@@ -146,6 +163,6 @@ JOB = Job(
     ExplainJob,
     find_inputs,
     compute,
-    writes=("explained", "importance.parquet, ...", "explain.json", "report.html"),
+    writes=_writes,
     check_gates=_check_gates,
 )

@@ -19,7 +19,7 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import share_variance
 from rai_scale.jobs.private_options import charge_lines
 from rai_scale.jobs.profile import profile_of, shares_of
-from rai_scale.jobs.table_files import table_files
+from rai_scale.jobs.table_files import file_names, table_files
 from rai_scale.tables.read import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -118,6 +118,15 @@ def _options(config: FairnessJob) -> dict[str, Any]:
     return {name: getattr(config, name) for name in FairnessJob.model_fields if name not in own}
 
 
+def _writes(config: FairnessJob) -> tuple[str, ...]:
+    tables = ["by_group", "overall", "disparities", "flags"]
+    if config.private is None:
+        tables += ["reference", "four_fifths", "smallest_gaps"]
+        tables += ["worst_groups"] * (config.comparison.depth > 0)
+        tables += ["drift"] * (config.compare_with is not None)
+    return (*file_names(*tables), "fairness.json", "report.html")
+
+
 def _check_gates(config: FairnessJob, inputs: Inputs) -> None:
     from rai_scale.fairness.assessment.gate_checks import gates_asked
 
@@ -140,7 +149,7 @@ JOB = Job(
     FairnessJob,
     find_inputs,
     compute,
-    writes=("by_group.parquet, overall.parquet, ...", "fairness.json", "report.html"),
+    writes=_writes,
     charges=lambda config, _: charge_lines(config.private),
     check_gates=_check_gates,
 )

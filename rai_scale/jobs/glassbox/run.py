@@ -23,7 +23,7 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import BY_GROUP, metric_figures
 from rai_scale.jobs.private_options import charge_lines
 from rai_scale.jobs.profile import profile_of
-from rai_scale.jobs.table_files import table_files
+from rai_scale.jobs.table_files import file_names, table_files
 from rai_scale.reports.words import plural
 from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.statistics.keyed_hash import key_uniforms
@@ -106,6 +106,12 @@ def _may_be_a_term(config: EBMJob, metric: str) -> bool:
     if config.model == "ebm":
         return {*term.split(" & ")} <= {*config.features}
     return any(name in term for name in config.features)
+
+
+def _writes(config: EBMJob) -> tuple[str, ...]:
+    tables = ["importance", *(["shapes"] if config.model == "ebm" else [])]
+    tables += ["performance"] * (config.private is None)
+    return (MODEL, *file_names(*tables), "ebm.json", "report.html")
 
 
 def _trained(config: EBMJob, engine: Engine, inputs: Inputs) -> tuple[Any, Any, dict[str, Any]]:
@@ -202,7 +208,7 @@ JOB = Job(
         config.source, config.table, engine, "interpret-core", "scikit-learn", "numpy"
     ),
     compute,
-    writes=(MODEL, "importance.parquet, ...", "ebm.json", "report.html"),
+    writes=_writes,
     charges=lambda config, _: charge_lines(config.private),
     check_gates=_check_gates,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, did_you_mean, not_read
 from rai_scale.jobs.strict_yaml import load_yaml
 from rai_scale.tables.paths import place_of
 
@@ -51,7 +51,7 @@ def read_metadata(given: str | dict[str, Any]) -> dict[str, Any]:
         with place_of(given).open() as file:
             text = file.read()
     except OSError as error:
-        raise ConfigError(f"metadata {given}: cannot be read ({type(error).__name__}).") from None
+        raise ConfigError(f"metadata: {not_read(given, error)}") from None
     values = load_yaml(text, f"metadata {given}")
     if not isinstance(values, dict):
         raise ConfigError(f"metadata {given}: must be a mapping in the form of smartnoise-sql.")

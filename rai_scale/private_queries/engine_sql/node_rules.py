@@ -15,7 +15,7 @@ from rai_scale.private_queries.engine_sql.dialect import UPPER, without_nan
 from rai_scale.private_queries.engine_sql.exact_compare import exact_comparison
 from rai_scale.private_queries.engine_sql.literals import as_double, check_text, literal
 from rai_scale.private_queries.problems import QueryRefusedError
-from rai_scale.private_queries.query.trees import is_literal, pattern_of, plain_name
+from rai_scale.private_queries.query.trees import is_literal, parts_of, pattern_of, plain_name
 
 if TYPE_CHECKING:
     from rai_scale.private_queries.engine_sql.expressions import Compiler
@@ -33,7 +33,7 @@ def _column(c: Compiler, node: Any) -> Typed:
     if name in c.columns:
         return c.columns[name]
     c.refuse(name)
-    quoted = str(node.name).endswith(('"', "]", "`"))
+    quoted = parts_of(node.name)[-1] != name
     found = [] if quoted else [n for n in c.columns if n.lower() == name.lower()]
     if len(found) != 1:
         raise QueryRefusedError(f"column {name!r} is not described in the metadata.")

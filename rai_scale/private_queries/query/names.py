@@ -9,6 +9,7 @@ from typing import Any
 from snsql.metadata import Metadata
 
 from rai_scale.errors import did_you_mean
+from rai_scale.private_queries.column_names import encoded_name, is_plain, is_quoted
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.query.spelling import KEYWORDS
@@ -16,13 +17,17 @@ from rai_scale.private_queries.query.trees import nodes, parts_of, plain_name
 from rai_scale.upstream.smartnoise import ast
 
 
-def quoted_keywords(metadata: Metadata) -> Metadata:
-    """Return a copy in which columns that are keywords of SmartNoise's grammar are quoted."""
+def encoded_names(metadata: Metadata) -> Metadata:
+    """Return a copy in which all names of columns are identifiers of SmartNoise's grammar.
+
+    A key is the column's name as it is, or that name in quotes.
+    """
     found = copy.deepcopy(metadata)
     for table in found.tables():
         for column in table.columns():
-            if str(column.name).upper() in KEYWORDS:
-                column.name = f'"{column.name}"'
+            name = str(column.name)
+            if is_quoted(name) or not is_plain(name) or name.upper() in KEYWORDS:
+                column.name = encoded_name(name)
         table.m_columns = {column.name: column for column in table.columns()}
     return found
 

@@ -12,10 +12,11 @@ from typing import Any
 from snsql.metadata import Metadata
 from snsql.sql.parse import QueryParser
 
+from rai_scale.private_queries.column_names import with_quotes
 from rai_scale.private_queries.metadata import TableFacts, table_facts
-from rai_scale.private_queries.problems import QueryRefusedError, shown
+from rai_scale.private_queries.problems import QueryRefusedError, parser_error, shown
 from rai_scale.private_queries.query.expression_columns import with_columns
-from rai_scale.private_queries.query.names import quoted_keywords, resolve
+from rai_scale.private_queries.query.names import encoded_names, resolve
 from rai_scale.private_queries.query.spelling import read_back, spelled
 from rai_scale.private_queries.query.time_zones import zone_of
 from rai_scale.private_queries.query.trees import nodes, plain_name
@@ -80,7 +81,7 @@ def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
     try:
         bare = QueryParser().queries(text)
     except ValueError as error:
-        raise QueryRefusedError(f"the query cannot be parsed: {error}") from None
+        raise parser_error(error) from None
     except AttributeError:
         raise QueryRefusedError(
             "SmartNoise's parser fails on this query. ROUND and TRUNC need the number of digits, "
@@ -90,7 +91,7 @@ def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
         raise QueryRefusedError(f"exactly one query is expected, found {len(bare)}.")
     query = bare[0]
     name, alias = _simple_source(query)
-    metadata = quoted_keywords(metadata)
+    metadata = encoded_names(metadata)
     zone_of(time_zone)
     facts = replace(table_facts(metadata, name), time_zone=time_zone)
     resolve(query, facts, alias)
@@ -102,7 +103,7 @@ def parse(text: str, metadata: Metadata, time_zone: str = "UTC") -> Parsed:
     try:
         query = QueryParser(metadata).queries(str(_plain_numbers(query)))[0]
     except (ValueError, ArithmeticError, AttributeError) as error:
-        raise QueryRefusedError(f"the query cannot be used: {error}") from None
+        raise parser_error(error) from None
     facts = replace(facts, expressions=expressions)
     query = _plain_numbers(_with_values(query))
     _refuse_offsets(query, time_zone)
@@ -168,7 +169,7 @@ def _simple_source(query: Query) -> tuple[str, str | None]:
         relations = [primary.relation]
     if not isinstance(primary, ast.Table):
         raise QueryRefusedError("a subquery is not supported in private SQL.")
-    primary.alias = None
+    primary.alias, primary.name = None, with_quotes(str(primary.name))
     query.source = ast.From(relations)
     return str(primary.name), None if alias is None else str(alias)
 

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.errors import did_you_mean
+from rai_scale.private_queries.column_names import real_name
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.query.nulls import null_safe, within_bounds
 from rai_scale.private_queries.query.parse import Parsed
-from rai_scale.private_queries.query.spelling import KEYWORDS
 from rai_scale.private_queries.query.trees import bound, nodes
 from rai_scale.upstream.smartnoise import ast, parse_datetime, symbols
 
@@ -78,8 +78,8 @@ class Answer:
         counts = [bool(symbol.expression.is_count) for symbol in symbols(inner)]
         self._counts = [i for i, c in enumerate(counts) if c and parsed.facts.clamp_counts]
         self._outputs = _outputs(query, outer, aggregates, parsed.facts)
-        self.names = [output.name for output in self._outputs]
-        self._bound = [bound(name) for name in self.names]
+        self.names = [real_name(output.name) for output in self._outputs]
+        self._bound = [bound(output.name) for output in self._outputs]
         _refuse_twice(self._bound, "columns of the result")
         for output in self._outputs:
             _refuse_unknown(output.tree, self._inner, output.name, "GROUP BY")
@@ -179,7 +179,6 @@ def _outputs(
     )
     for i, (symbol, named, own) in enumerate(columns):
         name = str(symbol.name) if symbol.name != "???" else f"column_{i + 1}"
-        name = name.strip('"') if name.strip('"').upper() in KEYWORDS else name
         selected = own.expression
         aggregate = str(selected.name).upper() if isinstance(selected, ast.AggFunction) else ""
         try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from snsql.sql.parser.SqlSmallLexer import SqlSmallLexer
 
+from rai_scale.private_queries.column_names import encoded_name, is_quoted
 from rai_scale.private_queries.problems import MARK, QueryRefusedError
 from rai_scale.private_queries.query.trees import Pattern, nodes
 
@@ -59,7 +60,8 @@ def spelled(query: str) -> str:
 
     Comments are removed; texts, and numbers that a double cannot represent, are encoded; LIKE
     becomes IN with an encoded pattern; an alias without AS gets it; words that are keywords of that
-    grammar alone, such as ``date``, are quoted; ``QUARTER`` becomes a CASE over months.
+    grammar alone, such as ``date``, are quoted; quoted names are
+    encoded; ``QUARTER`` becomes a CASE over months.
 
     Raises
     ------
@@ -119,7 +121,9 @@ def _tokens(query: str) -> list[_Token]:
 
 
 def _joined(tokens: Iterable[_Token]) -> str:
-    return "".join(token.text for token in tokens).strip()
+    """Return the text of tokens, with quoted names encoded."""
+    quoted = ((t.kind == "name" and is_quoted(t.text), t.text) for t in tokens)
+    return "".join(encoded_name(text) if name else text for name, text in quoted).strip()
 
 
 def _next(tokens: list[_Token], at: int, step: int = 1) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rai_scale.private_queries.column_names import real_name
+
 
 class Pattern(str):
     """The pattern of LIKE; a backslash escapes ``%``, ``_`` and itself."""
@@ -19,12 +21,12 @@ def nodes(tree: Any) -> list[Any]:
 
 def parts_of(name: str) -> list[str]:
     """Return the parts of a name with dots, each with its quotes."""
-    return re.findall(r'"[^"]*"|\[[^\]]*\]|`[^`]*`|[^.]+', str(name))
+    return re.findall(r'"(?:[^"]|"")*"|\[[^\]]*\]|`[^`]*`|[^.]+', str(name))
 
 
 def plain_name(name: str) -> str:
     """Return a column's name without its table and quotes."""
-    return (parts_of(name) or [""])[-1].strip('"`[]')
+    return real_name((parts_of(name) or [""])[-1])
 
 
 def bound(name: Any) -> str:

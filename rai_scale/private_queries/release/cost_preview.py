@@ -14,6 +14,7 @@ from rai_scale.privacy.ledger.amounts import Number
 from rai_scale.privacy.ledger.no_ledger import NoLedger, ledger_of
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
+from rai_scale.private_queries.column_names import with_quotes
 from rai_scale.private_queries.metadata import Given, load_metadata
 from rai_scale.private_queries.release.noise_plan import assign
 from rai_scale.private_queries.release.plan import QueryPlan, describe, make_plan
@@ -139,7 +140,7 @@ def dry_run(
 
 def default_scope(plan: QueryPlan) -> str:
     """Return the default scope of a table's units."""
-    return f"{plan.parsed.facts.name}.{plan.parsed.facts.unit or 'row'}"
+    return f"{plan.parsed.facts.name}.{with_quotes(plan.parsed.facts.unit or 'row')}"
 
 
 def advise(

@@ -20,6 +20,7 @@ from rai_scale.privacy.fixed_point import Grid
 from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
+from rai_scale.private_queries.column_names import real_name
 from rai_scale.private_queries.engine_sql.columns import Kind as ColumnKind
 from rai_scale.private_queries.engine_sql.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.metadata import TableFacts
@@ -226,7 +227,7 @@ def _grids(facts: TableFacts, aggregates: Sequence[Aggregate]) -> dict[Aggregate
 def schema_of(facts: TableFacts) -> pa.Schema:
     """Return the schema that the metadata describe."""
     fields = [
-        pa.field(name.strip('"`[]'), _TYPES[column.typename()])
+        pa.field(real_name(name), _TYPES[column.typename()])
         for name, column in facts.columns.items()
         if column.typename() in _TYPES
     ]
