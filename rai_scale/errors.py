@@ -9,6 +9,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+from rai_scale.names import shown_names
+
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -191,8 +193,9 @@ def check_columns(asked: Iterable[str], found: Iterable[str]) -> None:
     found = list(found)
     missing = [name for name in asked if name not in found]
     if missing:
-        hints = "".join(did_you_mean(name, found) for name in missing[:3])
+        shown = shown_names(found)
+        hints = "".join(did_you_mean(name, shown) for name in missing[:3])
         raise MissingColumnError(
             f"columns not found: {', '.join(map(repr, missing))}.{hints} "
-            f"The table has: {', '.join(found)}."
+            f"The table has: {', '.join(shown)}."
         )

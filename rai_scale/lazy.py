@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
 from inspect import currentframe
 from pkgutil import get_data
 from types import ModuleType
@@ -63,7 +64,8 @@ def _homes(package: str) -> dict[str, str]:
 def _home_of(name: str, package: str, homes: dict[str, str]) -> str:
     """Return a hint about which subpackage has a name."""
     rooms = [f"{package}.{inner}" for inner, home in homes.items() if home == package]
-    return next((f" It is {room}.{name}." for room in rooms if name in _homes(room)), "")
+    packages = [r for r in rooms if (s := find_spec(r)) and s.submodule_search_locations]
+    return next((f" It is {room}.{name}." for room in packages if name in _homes(room)), "")
 
 
 class _NameTheExtra(MetaPathFinder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 Names = str | Iterable[str]
@@ -13,3 +14,16 @@ def names_of(given: Names | None) -> list[str]:
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(given)
+
+
+_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
+
+
+def looks_personal(name: str) -> bool:
+    """Return whether the name of a column or field is itself an e-mail address or long number."""
+    return _PERSONAL.search(name) is not None
+
+
+def shown_names(names: Iterable[str]) -> list[str]:
+    """Return names for a message: the position replaces a name that looks like personal data."""
+    return [f"column_{i}" if looks_personal(name) else name for i, name in enumerate(names, 1)]

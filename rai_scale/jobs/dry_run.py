@@ -45,4 +45,5 @@ def _places(job: Job[AnyConfig], config: AnyConfig, engine: Engine) -> list[str]
     else:
         names = [name for name in job.names(config) if config.report or name != "report.html"]
         lines.append(f"would write to {output.url}: {', '.join(names)}, _manifest.json")
+        lines += job.check_plan(config, engine, inputs, output) if job.check_plan else []
     return lines

@@ -15,6 +15,7 @@ from rai_scale.engines.choose import engine_named
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import GateFailed, RaiScaleError, one_line
 from rai_scale.jobs.config import EngineConfig
+from rai_scale.reports.words import plural
 
 OK, FAILED_CHECK, WARNINGS, ERROR = 0, 1, 2, 3
 CODES = {"ok": OK, "failed": FAILED_CHECK, "warnings": WARNINGS}
@@ -57,7 +58,8 @@ def run_job(job: Callable[[AnyConfig, Engine], Outcome], config: AnyConfig) -> O
         _LOG.error("the job stopped: %s at %s", type(error).__name__, _place(error))
         return Outcome(ERROR, f"the job stopped with an unexpected {type(error).__name__}.")
     if outcome.unread:
-        note = f"not looked at: {outcome.unread:,} item(s); the report or the manifest names them"
+        items = plural(outcome.unread, "item")
+        note = f"not looked at: {items}; see the report or the manifest"
         code = code_with_unread(outcome.exit_code, outcome.unread)
         return replace(outcome, exit_code=code, notes=(*outcome.notes, note))
     if outcome.exit_code == WARNINGS and config.warnings_ok:

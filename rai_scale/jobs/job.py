@@ -169,6 +169,9 @@ class Job(Generic[AnyConfig]):
     check_gates : callable (config, inputs) -> None, optional
         Raises :class:`~rai_scale.gates.GateError` for a gate on a metric that this run will not
         measure, as far as that is known before a row is read. It is called if there are gates.
+    check_plan : callable (config, engine, inputs, output) -> list of str, optional
+        For a dry run: raises what a run would raise before it reads rows, and returns lines about
+        what it cannot check.
     """
 
     name: str
@@ -179,6 +182,7 @@ class Job(Generic[AnyConfig]):
     also: Callable[[AnyConfig], Place | None] | None = None
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
     check_gates: Callable[[AnyConfig, Inputs], object] | None = None
+    check_plan: Callable[[AnyConfig, Engine, Inputs, Place], list[str]] | None = None
 
     def names(self, config: AnyConfig) -> Sequence[str]:
         """Return the names in the output of a run."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rai_scale.pii.column_name_rules import looks_personal
+from rai_scale.names import looks_personal
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.parquet import open_file
 from rai_scale.tables.source import TableSource

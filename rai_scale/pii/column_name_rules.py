@@ -16,6 +16,8 @@ from importlib import resources
 import pyarrow as pa
 import yaml
 
+from rai_scale.names import looks_personal
+
 _NUMBER = r"(_?(no|nr|num|number))?"
 _PEOPLE = (
     "first|last|full|middle|given|family|maiden|sur|fore|nick|customer|client|patient|employee|"
@@ -42,7 +44,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         "NATIONAL_ID",
         rf"(national|citizen|government|gov|personal|tax|taxpayer)_?id(entity|entification)?"
-        rf"(_?card)?{_NUMBER}|identity_?(card|document)?{_NUMBER}|id_?card{_NUMBER}|tin"
+        rf"(_?card)?{_NUMBER}|(?<!_)identity|identity_?(card|document|no|nr|num|number){_NUMBER}|id_?card{_NUMBER}|tin"
         rf"|(national_?)?insurance_?(no|number)|nino|nhs_?(no|number)|aadhaar|medicare{_NUMBER}",
     ),
     ("IBAN_CODE", rf"iban{_NUMBER}"),
@@ -121,14 +123,6 @@ def _plain(name: str) -> str:
     name = "".join(letter for letter in letters if not unicodedata.combining(letter))
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
-
-
-_PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")
-
-
-def looks_personal(name: str) -> bool:
-    """Return whether the name of a column or field is itself an e-mail address or long number."""
-    return _PERSONAL.search(name) is not None
 
 
 def shown_type(kind: pa.DataType) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.pii.column_name_rules import looks_personal
+from rai_scale.names import looks_personal
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.scan_result import ColumnScan
 from rai_scale.pii.scan_values import ALL, SCORE_UNIT, ScanValues, count_values, split_counts
@@ -19,6 +20,9 @@ from rai_scale.tables.source import TableSource
 
 NAMES = "(names of columns)"
 """In a result, the column whose values are the names of the other columns."""
+
+_ADDRESS = re.compile(r"/|^www\.", re.IGNORECASE)
+"""A web address has one of these; ``customer.id`` and ``net.amount`` only resemble a domain."""
 
 
 def doubtful_names(table: TableSource | None) -> frozenset[str]:
@@ -58,8 +62,13 @@ def search_names(
         return hidden, None
     of = {f"c{i}": name for i, name in enumerate(asked)}  # each name is a column of one row
     row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
-    counted = count_values(row, engine, ScanValues(config, frozenset(of), fraction=1.0, seed=0))
+    counted = count_values(
+        row, engine, ScanValues(config, dict.fromkeys(of, pa.string()), 1.0, seed=0)
+    )
     counted.pop(ALL)
+    for (column, _), found in counted.items():
+        if not _ADDRESS.search(of[column]):
+            found.pop("URL", None)
     total: Counter[str] = Counter()
     scores: Counter[str] = Counter()
     for found in counted.values():

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.errors import ConfigError
-from rai_scale.pii.column_name_rules import looks_personal
+from rai_scale.names import looks_personal
 from rai_scale.pii.documents import Keys, parse_document
 from rai_scale.pii.text_leaves import TextLeaf, ValueNode, value_text, whole_text
 
@@ -95,7 +95,7 @@ def nested_leaves(value: Any, kind: pa.DataType, node: ValueNode) -> list[TextLe
 
 def all_leaves(value: Any, kind: pa.DataType, node: ValueNode) -> Iterator[TextLeaf]:
     """Yield all leaves of a nested value; values of other types are converted to text."""
-    if value is None:
+    if value is None or pa.types.is_duration(kind):  # read as a number, it resembles a code
         return
     if pa.types.is_struct(kind):
         for field in kind:

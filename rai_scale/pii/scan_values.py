@@ -108,8 +108,9 @@ class ScanValues:
     Attributes
     ----------
     config : AnalyzerConfig
-    analysed : frozenset of str
-        Columns whose values are searched; for the others only non-null values are counted.
+    analysed : mapping of str to pyarrow.DataType
+        Columns whose values are searched, with the types of the table; for the others only
+        non-null values are counted.
     fraction : float
         Share of the rows to scan, from 0 to 1.
     seed : int
@@ -117,7 +118,7 @@ class ScanValues:
     """
 
     config: AnalyzerConfig
-    analysed: frozenset[str]
+    analysed: Mapping[str, pa.DataType]
     fraction: float
     seed: int
 
@@ -140,7 +141,8 @@ class ScanValues:
         per_path: dict[str, list[tuple[int, str]]] = {}
         known = get_analyzer(self.config).entities
         unread: list[UnreadValue] = []
-        for row, leaf in row_leaves(name, column, known, unread):
+        kind = self.analysed[name]
+        for row, leaf in row_leaves(name, column, kind, known, unread):
             per_path.setdefault(leaf.path, []).append((row, leaf.text))
         for kind, size_kind in ((ERRORS, ERROR_BYTES), (UNREAD, UNREAD_BYTES)):
             of_kind = [item for item in unread if item.kind == kind]
@@ -215,7 +217,11 @@ class UnreadValue(NamedTuple):
 
 
 def row_leaves(
-    name: str, column: pa.ChunkedArray, entities: frozenset[str], unread: list[UnreadValue]
+    name: str,
+    column: pa.ChunkedArray,
+    kind: pa.DataType,
+    entities: frozenset[str],
+    unread: list[UnreadValue],
 ) -> Iterator[tuple[int, TextLeaf]]:
     """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
 
@@ -227,7 +233,7 @@ def row_leaves(
         value = as_text(raw, blobs)
         unread += [UnreadValue(row, UNREAD, len(blob)) for blob in blobs]
         try:
-            leaves = list(all_leaves(value, column.type, root(name)))
+            leaves = list(all_leaves(value, kind, root(name)))
         except (ValueError, RecursionError):  # one invalid document must not stop the batch
             unread.append(UnreadValue(row, ERRORS, _size(value)))
             continue

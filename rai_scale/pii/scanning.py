@@ -34,6 +34,7 @@ from rai_scale.pii.scan_values import (
     split_counts,
 )
 from rai_scale.pii.verdict import Seen, judge
+from rai_scale.tables.exact import duration_columns
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.read import read_table
@@ -42,7 +43,6 @@ from rai_scale.tables.source import Lake, Skipped, TableSource
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
-_MORE = 8
 _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Worker errors that would occur for every table."""
 
@@ -197,9 +197,9 @@ def scan_table(
     )
     try:
         frame = source.read(engine)
-        schema = engine.schema(frame)
+        schema = _own_types(engine.schema(frame), found)
         hidden, named = search_names(schema.names, doubtful_names(source.found), engine, config)
-        rows, read, columns = read_columns(frame, engine, config, sample, hidden)
+        rows, read, columns = read_columns(frame, engine, config, sample, schema, hidden)
         columns += (named,) if named and (named.findings or named.errors) else ()
     except Exception as error:
         if getattr(error, "error", "") in _NOT_THE_TABLE:
@@ -208,7 +208,7 @@ def scan_table(
         why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
         return replace(shell, note=why)
-    sure = any(f.verdict != "unlikely" for column in columns for f in column.findings)
+    sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
     partly = bad or any(column.errors or column.unread for column in columns)
     status = "partly unreadable" if partly else "findings" if sure else "clean"
     shell = replace(shell, schema=schema, status=status)
@@ -216,28 +216,38 @@ def scan_table(
     return replace(done, note=" ".join(remarks(done, written_as(found))) or None)
 
 
-def read_columns(
-    frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample, hidden: frozenset[str]
+def _own_types(schema: pa.Schema, source: TableSource) -> pa.Schema:
+    """Return the schema with the types of durations, which are read as integers."""
+    own = duration_columns(source)
+    return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in schema])
+
+
+def read_columns(  # noqa: PLR0917
+    frame: Any,
+    engine: Engine,
+    config: AnalyzerConfig,
+    sample: Sample,
+    schema: pa.Schema,
+    hidden: frozenset[str],
 ) -> tuple[int, int, tuple[ColumnScan, ...]]:
-    """Return the number of rows, the number of scanned rows, and the columns."""
-    schema = engine.schema(frame)
+    """Return the numbers of rows and of scanned rows, and the columns."""
     if not schema.names:
         return 0, 0, ()
     total = None if sample.rows is None else engine.group_counts(frame, [])["count"][0].as_py()
     function = ScanValues(
         config=config,
-        analysed=frozenset(f.name for f in schema if values_read(f.type)),
+        analysed={f.name: f.type for f in schema if values_read(f.type)},
         fraction=sample.rows / total if sample.rows and total else 1.0,
         seed=sample.seed,
     )
     counts = count_values(frame, engine, function)
     # equal rows are chosen together: a table with few distinct rows may have no chosen row
     while counts[ALL][ROWS][0] == 0 and total and function.fraction < 1:
-        function = replace(function, fraction=min(1.0, function.fraction * _MORE))
+        function = replace(function, fraction=min(1.0, function.fraction * 8))
         counts = count_values(frame, engine, function)
     read = counts.pop(ALL)[ROWS][0]
-    columns = judge_columns(schema, counts, config.entities, hidden)
-    kept = tuple(c for c in columns if c.non_null or c.column != CORRUPT)
+    found = judge_columns(schema, counts, config.entities, hidden)
+    kept = tuple(c for c in found if c.non_null or c.column != CORRUPT)
     return read if total is None else total, read, kept
 
 

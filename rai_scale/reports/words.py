@@ -117,16 +117,6 @@ def size(count: int | None) -> str:
     return f"{count:,} bytes" if units[0] == "bytes" else f"{value:.1f}\u00a0{units[0]}"
 
 
-def not_looked_at(summary: Mapping[str, int]) -> str:
-    """Return how much of a lake was not scanned: ``not scanned: 12 files (3.4 MB)``."""
-    found = unread_amount(summary)
-    rows, scanned = summary.get("rows") or 0, summary.get("rows_scanned")
-    sampled = scanned is not None and scanned < rows
-    part = f"a sample of {scanned:,} of {plural(rows, 'row')} was scanned" if sampled else ""
-    amount = f"not scanned: {found}" if found else ""
-    return "; ".join(filter(None, [part, amount])) or "everything was scanned"
-
-
 def unread_amount(summary: Mapping[str, int]) -> str:
     """Return the amount that was not scanned, as text; an empty text if there is none."""
     values = (summary.get("error_cells") or 0) + (summary.get("cells_unread") or 0)

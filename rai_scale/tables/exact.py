@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_type
 from rai_scale.errors import TableError
+from rai_scale.names import shown_names
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.parquet import holds, open_file
 from rai_scale.tables.source import TableSource
@@ -18,8 +22,15 @@ if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
 
 
-def check_exact(source: TableSource, engine: Engine) -> None:
-    """Raise :class:`TableError` if values of a table cannot be copied unchanged.
+def check_exact(source: TableSource, engine: Engine, read_rows: bool = True) -> None:
+    """Raise :class:`TableError` for a table that cannot be copied; see :func:`why_inexact`."""
+    why = why_inexact(source, engine, read_rows)
+    if why:
+        raise TableError(f"table {source.name!r}: {why} Nothing was written.")
+
+
+def why_inexact(source: TableSource, engine: Engine, read_rows: bool = True) -> str | None:
+    """Return why values of a table cannot be copied unchanged; None if they can.
 
     The first line of a CSV file may be data. Durations would become integers without a unit, and
     nanoseconds would be truncated to microseconds: such columns of Parquet files are read once.
@@ -29,32 +40,64 @@ def check_exact(source: TableSource, engine: Engine) -> None:
     source : TableSource
     engine : Engine
         Reads the columns.
+    read_rows : bool
+        Whether columns in nanoseconds are read; without that, they count as exact.
     """
     doubtful = sum(not f.dialect.sure_header for f in source.files if f.dialect)
     if doubtful:
-        raise TableError(
-            f"table {source.name!r}: nothing shows that the first line of {doubtful} of its files "
-            "is a header, and a header is copied unchanged. Set header: true or false for these "
-            "files under csv. Nothing was written."
+        return (
+            f"nothing shows that the first line of {doubtful} of its files is a header, and a "
+            "header is copied unchanged. Set header: true or false for these files under csv."
         )
+    check = partial(changed_columns, read_rows=read_rows)
+    paths = _parquet_files(source)
+    found = {n for names in engine.map_tasks(check, paths) for n in names} if paths else set()
+    if not found:
+        return None
+    names = ", ".join(shown_names(sorted(found)))
+    return (
+        f"{names} cannot be copied unchanged (nanoseconds, durations or intervals). "
+        "Store them as text, integers or microseconds."
+    )
+
+
+def duration_columns(source: TableSource) -> dict[str, pa.DataType]:
+    """Return the types of the columns that are read as integers, but are or hold durations.
+
+    The names are casefolded. All files must agree on the type.
+    """
+    kinds: dict[str, set[pa.DataType]] = defaultdict(set)
+    with ThreadPoolExecutor(8) as pool:
+        for schema in pool.map(_schema_of, _parquet_files(source)):
+            for field in schema:
+                kinds[field.name.casefold()].add(canonical_type(field.type))
+    return {
+        name: kind
+        for name, (kind, *others) in kinds.items()
+        if not others and holds(kind, pa.types.is_duration)
+    }
+
+
+def _parquet_files(source: TableSource) -> list[str]:
+    """Return the Parquet files of a table that do not need a Spark session."""
     if source.format != "parquet" or place_of(source.folder).is_of_session:
-        return
-    paths = [source.file_path(file) for file in source.files]
-    found = {n for names in engine.map_tasks(changed_columns, paths) for n in names}
-    if found:
-        raise TableError(
-            f"table {source.name!r}: {', '.join(sorted(found))} cannot be copied unchanged "
-            "(nanoseconds, or durations). Nothing was written. Store them as text, integers or "
-            "microseconds."
-        )
+        return []
+    return [source.file_path(file) for file in source.files]
 
 
-def changed_columns(path: str) -> list[str]:
+def _schema_of(path: str) -> pa.Schema:
+    with open_file(place_of(path)) as file:
+        return file.schema_arrow
+
+
+def changed_columns(path: str, read_rows: bool = True) -> list[str]:
     """Return the columns of a Parquet file whose values the canonical types would change."""
     with open_file(place_of(path)) as file:
         schema = file.schema_arrow
         changed = {f.name for f in schema if holds(f.type, pa.types.is_duration)}
-        nanoseconds = [f.name for f in schema if holds(f.type, _in_nanoseconds)]
+        stored = map(file.schema.column, range(len(file.schema.names)))
+        changed |= {column.path for column in stored if column.converted_type == "INTERVAL"}
+        nanoseconds = [f.name for f in schema if read_rows and holds(f.type, _in_nanoseconds)]
         return sorted(changed | set(_truncated(file, nanoseconds)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,16 @@ from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_csv_options, check_fit
 from rai_scale.tables.discovery.discover import discover
 from rai_scale.tables.formats import check_format
-from rai_scale.tables.paths import check_exists, no_driver, place_of, session_place
+from rai_scale.tables.path_names import base_name, join, parent
+from rai_scale.tables.paths import Place, check_exists, no_driver, place_of, session_place
+from rai_scale.tables.pointer import RUN_PREFIX, read_pointer
 from rai_scale.tables.source import Lake, TableSource
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
+
+_RUN = re.compile(rf"/{RUN_PREFIX}[^/]+(?=/)")
+"""The folder of a run in the path of a table; :func:`find_tables` finds the current one itself."""
 
 
 def find_tables(
@@ -75,6 +81,7 @@ def find_tables(
         raise no_driver(source)
     if on_spark and source.startswith("dbfs:/") and not place.fs.exists(place.path):
         place = session_place(source) or place  # the store is not mounted here
+    place = _in_current_run(place)
     check_exists(place)
     lake = discover(place, format, ignore, check_csv_options(csv or {}))
     if lake.tables:
@@ -104,11 +111,23 @@ def one_table(source: str, format: str | None = None, engine: Engine | None = No
     lake = find_tables(source, format, engine)
     if len(lake) == 1:
         return lake[0]
-    names = ", ".join(table.name for table in lake.tables[:8])
+    paths = ", ".join(_RUN.sub("", table.location) for table in lake.tables[:8])
     raise TableError(
-        f"{source!r} holds {len(lake)} tables ({names}{', ...' if len(lake) > 8 else ''}); "  # noqa: PLR2004
-        "use the path of one of them, or find_tables."
+        f"{source!r} holds {len(lake)} tables; use find_tables, or the path of one of them: {paths}"
+        f"{', ...' if len(lake) > 8 else ''}."  # noqa: PLR2004
     )
+
+
+def _in_current_run(place: Place) -> Place:
+    """Return where a path is if it leads through the output of a job: in its current run."""
+    url, rest = place.url, ""
+    while not place.is_of_session and not place.fs.exists(place.path) and parent(url) != url:
+        url, rest = parent(url), join(base_name(url), rest).rstrip("/")
+        above = place_of(url)
+        if above.fs.exists(above.path):
+            pointer = read_pointer(above)
+            return above.child(join(pointer[0], rest)) if pointer else place
+    return place
 
 
 def _of_catalog(source: str, engine: Engine | None) -> Lake | None:

@@ -44,7 +44,8 @@ NOT_PRIVATE = {"_asdict", "_fields", "_replace", "_mapping", "_exit"}
 """Documented names that begin with an underscore: of named tuples, SQLAlchemy's rows and ``os``."""
 
 ROOMS = [
-    {"errors", "names", "_version"},
+    {"names", "_version"},
+    {"errors"},
     {"lazy"},
     {"engines", "upstream"},
     {"tables", "reports"},

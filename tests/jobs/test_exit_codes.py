@@ -80,9 +80,9 @@ def test_warnings_of_a_scan(people, tmp_path):
     break_one_file(people)
     config = scan_config(people, tmp_path)
     ran = cli("scan", config)
-    assert (ran.code, "not scanned: 1 file (" in ran.out) == (2, True)
+    assert (ran.code, "not looked at: 1 item;" in ran.out) == (2, True)
     ran = cli("scan", config, "--warnings-ok")  # the second run finds the first one done
-    assert (ran.code, "not looked at: 1 item(s)" in ran.out) == (2, True)
+    assert (ran.code, "not looked at: 1 item;" in ran.out) == (2, True)
     assert cli("scan", config, "--set", "warnings_ok=true", "--set", "random_state=5").code == 2
     assert cli("scan", config, "--set", "gates=[{metric: files_unreadable}]").code == 1
     assert cli("scan", config, "--set", "gates=[{metric: files_unreadable, above: 1}]").code == 2

@@ -114,3 +114,35 @@ def test_what_cannot_be_redacted_is_named(planned):
     assert any(name.startswith("column_") for name in named)
     assert "owner@" not in text
     assert MAIL[0] not in text
+
+
+def test_durations_are_no_numbers_and_names_with_dots_are_shown(tmp_path):
+    durations = pa.array(PHONE).cast(pa.duration("us"))
+    homes = pa.array([[("home", f"+1 {p}")] for p in PHONE], pa.map_(pa.string(), pa.string()))
+    put = {"spans": {"dur": durations, "mail": pa.array(MAIL)}, "dots": {"customer.id": MAIL}}
+    put["maps"] = {"phones": homes}
+    for name, columns in put.items():
+        (tmp_path / "lake" / name).mkdir(parents=True)
+        pq.write_table(pa.table(columns), tmp_path / "lake" / name / f"{name}.parquet")
+    values = {"source": str(tmp_path / "lake"), "output": str(tmp_path / "scan")}
+    values |= {"analyzer": {"model": MODEL}, "write_redact_config": str(tmp_path / "plan.yaml")}
+    assert cli("scan", write_config(tmp_path / "scan.yaml", values)).code == 0
+    text = (tmp_path / "plan.yaml").read_text()
+    tables = yaml.safe_load(text)["tables"]
+    treated = {name: (t.get("whole_columns"), t.get("json_columns")) for name, t in tables.items()}
+    assert {name.split("/")[0]: rules for name, rules in treated.items()} == {
+        "dots": ({"customer.id": "EMAIL_ADDRESS"}, None),
+        "maps": (None, ["phones"]),
+    }
+    assert "the whole table: dur cannot be copied unchanged" in text
+    out = str(tmp_path / "red")
+    assert cli("redact", tmp_path / "plan.yaml", "--set", f"output={out}").code == 0
+    kept = read_table(f"{out}/{next(n for n in tables if 'maps' in n)}").fetchall()
+    assert all(key == "home" for (cell,) in kept for key in dict(cell))
+    (spans,) = (t.name for t in find_tables(str(tmp_path / "lake")) if "spans" in t.name)
+    values = {"source": str(tmp_path / "lake"), "output": str(tmp_path / "no")}
+    values |= {"analyzer": {"model": MODEL}, "tables": {spans: {"columns": ["mail"]}}}
+    config = write_config(tmp_path / "no.yaml", values)
+    for arguments in ([], ["--dry-run"]):
+        ran = cli("redact", config, *arguments)
+        assert (ran.code, "dur cannot be copied unchanged" in ran.text) == (3, True)

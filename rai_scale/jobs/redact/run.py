@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
@@ -30,7 +30,7 @@ from rai_scale.jobs.redact.table import (
 from rai_scale.jobs.secrets import resolve_operators
 from rai_scale.pii.operators import Operators
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import place_of
+from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import read_pointer
 from rai_scale.tables.source import Lake, TableSource
 from rai_scale.tables.write import check_target
@@ -39,6 +39,14 @@ _LOG = logging.getLogger(__name__)
 Tables = dict[str, TableRedaction]
 TOTALS = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped", "cells_changed")
 """The metrics of a redaction, summed over all tables."""
+
+
+class Target(NamedTuple):
+    """Where tables are written: the folder of the run, the output, and the id of the run."""
+
+    folder: Place
+    output: Place
+    run_id: str
 
 
 def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
@@ -123,15 +131,8 @@ def _redact_tables(
     config: RedactJob, tables: Tables, engine: Engine, lake: Lake, run: Run
 ) -> tuple[list[dict[str, Any]], list[Callable[[], None]]]:
     """Stage all tables; return their reports, and the commits of Delta tables."""
-    operators = resolve_operators(config.operators)
-    whole = {e for t in tables.values() for e in t.whole_columns.values()}
-    jobs = []
-    for table in lake:
-        wanted = _table_run(config, tables[table.name], table, Operators(operators, whole), run)
-        with naming(table.name):
-            jobs.append((table, wanted, redacted_frame(table, engine, wanted)))
-            if wanted.delta is not None:
-                check_target(wanted.delta.child(table.name).url, engine, "delta")
+    target = Target(run.folder, run.stage.output, run.id)
+    jobs = _planned(config, tables, engine, lake, target)
     done = []
     for table, wanted, frame in with_progress(jobs, "redacting"):
         with naming(table.name):
@@ -141,6 +142,36 @@ def _redact_tables(
                 write_outputs(table, engine, wanted)
         _LOG.info("redacted %s: %s rows", table.name, done[-1]["rows_out"])
     return done, [partial(write_outputs, table, engine, wanted) for table, wanted, _ in jobs]
+
+
+def _planned(  # noqa: PLR0917
+    config: RedactJob,
+    tables: Tables,
+    engine: Engine,
+    lake: Iterable[TableSource],
+    target: Target,
+    read_rows: bool = True,
+) -> list[tuple[TableSource, TableRun, Any]]:
+    """Return the tables with their rules and lazy frames; raise an error if one is refused."""
+    operators = resolve_operators(config.operators)
+    whole = {e for t in tables.values() for e in t.whole_columns.values()}
+    jobs = []
+    for table in lake:
+        wanted = _table_run(config, tables[table.name], table, Operators(operators, whole), target)
+        with naming(table.name):
+            jobs.append((table, wanted, redacted_frame(table, engine, wanted, read_rows)))
+            if wanted.delta is not None:
+                check_target(wanted.delta.child(table.name).url, engine, "delta")
+    return jobs
+
+
+def check_plan(config: RedactJob, engine: Engine, inputs: Inputs, output: Place) -> list[str]:
+    """Raise what a run would raise before it reads rows; return what only a run can check."""
+    tables: Tables = inputs.given
+    known = [table for table in inputs.lake if table.format != "jsonl"]
+    _planned(config, tables, engine, known, Target(output, output, ""), read_rows=False)
+    names = ", ".join(table.name for table in inputs.lake if table.format == "jsonl")
+    return [f"not checked, because only rows have them: the columns of {names}"] if names else []
 
 
 def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
@@ -156,7 +187,7 @@ def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
 
 
 def _table_run(
-    config: RedactJob, wanted: TableRedaction, table: TableSource, operators: Operators, run: Run
+    config: RedactJob, wanted: TableRedaction, table: TableSource, operators: Operators, to: Target
 ) -> TableRun:
     treated = {*wanted.columns, *wanted.json_columns, *wanted.whole_columns}
     personal = sorted(treated & set(wanted.key_columns))
@@ -172,9 +203,9 @@ def _table_run(
         key=wanted.key_columns,
         analyzer=config.analyzer,
         operators=operators,
-        folder=run.folder,
-        delta=run.stage.output if config.format == "delta" else None,
-        run_id=run.id,
+        folder=to.folder,
+        delta=to.output if config.format == "delta" else None,
+        run_id=to.run_id,
     )
 
 
@@ -207,4 +238,5 @@ JOB = Job(
     compute,
     writes=("a table per table of the source", "_findings", "_quarantine", "report.html"),
     check_gates=lambda config, _: check_metrics(config.gates, TOTALS),
+    check_plan=check_plan,
 )

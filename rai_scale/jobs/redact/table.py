@@ -14,7 +14,7 @@ import pyarrow as pa
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, GateFailed, MissingColumnError, check_columns
-from rai_scale.pii.column_name_rules import looks_personal
+from rai_scale.names import looks_personal
 from rai_scale.pii.config import AnalyzerConfig
 from rai_scale.pii.findings import (
     DETAILS,
@@ -95,9 +95,11 @@ def write_outputs(source: TableSource, engine: Engine, run: TableRun) -> None:
     remove_folder(staging)
 
 
-def redacted_frame(source: TableSource, engine: Engine, run: TableRun) -> Any:
+def redacted_frame(
+    source: TableSource, engine: Engine, run: TableRun, read_rows: bool = True
+) -> Any:
     """Return the lazy frame that is staged; invalid columns and options raise an error here."""
-    check_exact(source, engine)
+    check_exact(source, engine, read_rows)
     table = read_table(source, engine)
     check_columns(run.key, engine.columns(table))
     taken = sorted({*run.key} & {*FINDING.names, ERROR})

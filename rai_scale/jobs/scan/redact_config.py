@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
 
+from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingColumnError
+from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.pii.column_name_search import NAMES
 from rai_scale.pii.redact_values import Targets
 from rai_scale.pii.redaction import check_targets
 from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.verdict import Finding
+from rai_scale.tables.exact import why_inexact
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.paths import Place, place_of, save_bytes
+from rai_scale.tables.source import Lake
 
 _MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
-Csv = dict[str, dict[str, Any]]
 MOSTLY = 0.5
 """A field holds a type if at least this share of its values has it."""
 
@@ -34,15 +38,29 @@ class TablePlan(NamedTuple):
     refused: list[str]
 
 
-def redaction_plan(result: ScanResult) -> dict[str, TablePlan]:
+def redaction_plan(
+    result: ScanResult, inexact: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, TablePlan]:
     """Return the rules per table; redaction accepts all of them.
+
+    ``inexact`` gives the reason for each table that cannot be copied unchanged: it has no rules.
 
     The values of a field that holds one type, according to its name or to most of its values, are
     replaced as a whole, so that they do not depend on a recognizer. Other columns with personal
     data are analysed, JSON documents and nested values leaf by leaf.
     """
     plans = {table.table: _treat_table(table) for table in result.tables}
+    for name, why in inexact.items():
+        plans[name] = TablePlan({}, [*plans[name].refused, f"the whole table: {why}"])
     return {name: plan for name, plan in plans.items() if plan.treated or plan.refused}
+
+
+def inexact_tables(result: ScanResult, lake: Lake, engine: Engine) -> dict[str, str]:
+    """Return why tables that would be redacted cannot be copied; this may read columns."""
+    plans = redaction_plan(result)
+    planned = [table for table in lake if table.name in plans and plans[table.name].treated]
+    found = {table.name: why_inexact(table, engine) for table in planned}
+    return {name: why for name, why in found.items() if why}
 
 
 def save_plan(text: str, path: str) -> str | None:
@@ -86,22 +104,24 @@ def _digest(text: str) -> str:
 
 
 def redaction_yaml(
-    result: ScanResult, source: str, engine: str, csv: Csv | None = None, ignore: Sequence[str] = ()
+    result: ScanResult,
+    config: ScanJob,
+    inexact: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the plan as YAML, with comments on what a person should review."""
-    plans = redaction_plan(result)
-    config = {
-        "source": source,
+    plans = redaction_plan(result, inexact)
+    plan = {
+        "source": config.source,
         "output": "out/redacted",
-        "engine": engine,
+        "engine": config.engine,
         "analyzer": result.config.model_dump(mode="json", exclude_defaults=True),
         "operators": {"DEFAULT": {"type": "replace"}},
         "max_error_ratio": 0.01,
-        **({"csv": csv} if csv else {}),
-        **({"ignore": list(ignore)} if ignore else {}),
+        **({"csv": config.csv} if config.csv else {}),
+        **({"ignore": list(config.ignore)} if config.ignore else {}),
         "tables": {name: plan.treated for name, plan in plans.items() if plan.treated},
     }
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=100)
     head = [
         "Made from a scan: review it before you run it. Tables that are not named here are not",
         "copied. Key columns are guessed from names; they must not hold personal data.",
@@ -120,7 +140,7 @@ def redaction_yaml(
         ("Column names may be personal data, which redaction does not change:", named),
     ):
         head += [title, *lines] if lines else []
-    if not config["tables"]:
+    if not plan["tables"]:
         head.append("There is nothing to redact, so this configuration cannot be run.")
     return "\n".join([*map(_comment, head), text])
 
@@ -172,12 +192,15 @@ def _treat_column(table: TableScan, column: ColumnScan) -> tuple[Targets, str | 
     why = _why_refused(table, document)
     if why:
         return _NOTHING, why
-    if entity:
+    schema = table.schema
+    is_text = schema is None or path not in dict(document.fitted(top, schema).unread)
+    # a rule for all values of a map would replace its keys too, so texts are analysed instead
+    if entity and not (is_text and path.endswith(".*")):
         ruled = replace(document, leaves=((path, entity),))
         why = _why_refused(table, ruled)
         if why is None:
             return ruled, None
-    if table.schema is None or path not in dict(document.fitted(top, table.schema).unread):
+    if is_text:
         return document, None
     # the keys and values of a map share a path, and the others may be texts
     some = document if "*" in path else _NOTHING

@@ -14,10 +14,10 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
-from rai_scale.jobs.scan.redact_config import redaction_yaml, save_plan
+from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml, save_plan
 from rai_scale.pii.scan_result import ScanResult, TableScan
 from rai_scale.pii.scanning import scan
-from rai_scale.reports.words import not_looked_at, plural
+from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
@@ -46,7 +46,7 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     scanned = {table.table: table for table in result.tables}
 
     def write_plan() -> str | None:
-        text = redaction_yaml(result, config.source, config.engine, config.csv, config.ignore)
+        text = redaction_yaml(result, config, inexact_tables(result, inputs.lake, engine))
         return save_plan(text, str(config.write_redact_config))
 
     return Done(
@@ -93,9 +93,12 @@ def _profile(source: TableSource, scanned: TableScan) -> dict[str, Any]:
 
 def _summary(result: ScanResult) -> str:
     s = result.totals()
+    rows = plural(s["rows"], "row")
+    if s["rows_scanned"] < s["rows"]:
+        rows = f"a sample of {s['rows_scanned']:,} of {rows}"
     return (
-        f"{plural(s['tables'], 'table')}, {plural(s['rows'], 'row')}: personal data in "
-        f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}; {not_looked_at(s)}"
+        f"{plural(s['tables'], 'table')}, {rows}: personal data in "
+        f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}"
     )
 
 
