@@ -95,10 +95,12 @@ def _summary(result: ScanResult) -> str:
     s = result.totals()
     rows = plural(s["rows"], "row")
     if s["rows_scanned"] < s["rows"]:
-        rows = f"a sample of {s['rows_scanned']:,} of {rows}"
+        part = f"; a sample of {s['rows_scanned']:,} of {rows} was scanned"
+    else:
+        part = "" if s["items_unread"] else "; everything was scanned"
     return (
         f"{plural(s['tables'], 'table')}, {rows}: personal data in "
-        f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}"
+        f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}{part}"
     )
 
 
