@@ -20,10 +20,10 @@ from rai_scale.privacy import Noise, Privacy
 from rai_scale.privacy.rare_groups import threshold_for
 from rai_scale.private_queries import (
     exact_aggregates,
-    expression_columns,
     load_metadata,
     private_sql,
 )
+from rai_scale.private_queries.query import expression_columns
 from rai_scale.private_queries.release import noise_plan as budget
 from rai_scale.private_queries.release.draw import draw
 from rai_scale.private_queries.release.plan import QueryPlan, make_plan
