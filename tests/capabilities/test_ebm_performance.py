@@ -98,7 +98,7 @@ def test_what_does_not_fit_is_refused(rows):
         found.roc()
     with pytest.raises(ConfigError, match="no such group"):
         found.roc("score", "x")
-    with pytest.raises(ConfigError, match="has no 'regression'"):
+    with pytest.raises(ConfigError, match="has no curve 'regression'"):
         found.explanation("regression", "score")
     missing = rows.assign(fitted=rows.fitted.where(rows.index != 3))
     with pytest.raises((ConfigError, WorkerError), match="1 rows have no usable value"):

@@ -113,7 +113,7 @@ def test_time_does_not_grow_with_rows():
 
 
 def test_what_cannot_be_permuted_is_refused():
-    with pytest.raises(ConfigError, match="whole numbers"):
+    with pytest.raises(ConfigError, match="non-negative integers"):
         permutation_test(ACCURACY, *LABELS, np.ones((2, 4)) / 2)
     with pytest.raises(ConfigError, match="n_permutations"):
         permutation_test(ACCURACY, *LABELS, np.ones((2, 4), int), n_permutations=0)

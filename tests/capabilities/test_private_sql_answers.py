@@ -110,7 +110,7 @@ def test_a_key_of_the_metadata_is_the_name_as_it_is_or_in_quotes(name, quoted):
 @pytest.mark.parametrize(
     ("query", "near"),
     [
-        ("SELECT SUM(order total €) AS s FROM S.people", "at 'total'"),
+        ("SELECT SUM(order total €) AS s FROM S.people", "at 'order'"),
         ("SELECT COUNT(*) AS n FROM S.people WHERE", "at its end"),
         ("SELECT COUNT(*) AS n FROM S.people ?", "at '\\?'"),
     ],
