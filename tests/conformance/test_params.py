@@ -161,7 +161,9 @@ def test_function_without_weights_but_with_params():
 def test_function_without_weights_is_refused(metrics):
     """The reason is given, and the way out."""
     name = "own" if isinstance(metrics, dict) else "agreement"
-    words = f"'{name}' cannot be computed from counts, because there is no parameter.*per_group=True"
+    words = (
+        f"'{name}' cannot be computed from counts, because there is no parameter.*per_group=True"
+    )
     with pytest.raises(ConfigError, match=words):
         Question(metrics).ours(cut(people(), "refused"))
 
