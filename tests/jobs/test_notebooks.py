@@ -84,7 +84,7 @@ def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: 
     assert "body: TextTooLong" in out["quarantine"]
     assert "59 rows written, 1 in quarantine" in out["write"]
     assert re.search(r"EMAIL_ADDRESS +0\.\d+ +0\.0\n", out["prove"])
-    assert (tmp_path / "home" / "redact.yaml").read_text().startswith("# Written from a scan")
+    assert (tmp_path / "home" / "redact.yaml").read_text().startswith("# Made from a scan")
     if engine == "spark":
         assert "T0000001|" in out["udf"]
         assert "<DATE_TIME>" in out["udf"]
