@@ -259,7 +259,6 @@ def _outputs(run: Run, done: Done, files: list[str]) -> Facts:
 
 
 def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
-    private = done.private is not None
     facts: Facts = {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.id,
@@ -269,7 +268,7 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
         "engine": run.engine,
         "versions": inputs.versions,
         "model_hash": done.model_hash or inputs.model_hash,
-        "inputs": input_facts(inputs.lake, private),
+        "inputs": input_facts(inputs.lake, done.private is not None),
         "outputs": outputs,
         "seeds": dict(done.seeds),
         "unread": done.unread,
@@ -278,9 +277,8 @@ def _manifest(inputs: Inputs, run: Run, done: Done, outputs: Facts) -> Facts:
         from rai_scale.privacy.disclosure import private_facts
 
         return private_facts(facts | dict(done.private))
-    code = code_with_unread(CODES[done.status], done.unread)
     return facts | {
-        "exit_code": code,
+        "exit_code": code_with_unread(CODES[done.status], done.unread),
         "started": run.started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - run.clock, 1),
         "rows": dict(done.rows),
