@@ -145,7 +145,7 @@ def test_a_positive_label_gives_the_tables_of_0_and_1(words, done, tmp_path):
 @pytest.mark.parametrize(
     ("label", "said"),
     [
-        (None, "set pos_label to the positive label"),
+        (None, "name the positive label with pos_label"),
         ("ja", "pos_label='ja' is not among the labels of 'y' (string), 'p' (string)."),
         (True, "An unquoted yes or no in YAML is true or false: put it in quotes."),
     ],
