@@ -22,7 +22,7 @@ UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --genera
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup:  ## Make .venv from the lock (anew only when the lock, pyproject.toml or Python changed)
+setup:  ## Make .venv from the lock (again only when the lock, pyproject.toml or Python changed)
 	@python=$$(scripts/find_python.sh "$(VENV)"); "$$python" scripts/make_venv.py "$(VENV)"
 
 demo: setup  ## Make a sample lake, scan it, redact it, and say where the report is (ROWS=1000)

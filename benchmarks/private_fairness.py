@@ -43,7 +43,7 @@ DECLARED = declare(["group", "y", "p"], {"group": list(GROUPS), "y": [0, 1], "p"
 TAIL = 0.025
 LINE = 0.93
 JUDGED = 200
-"""A regime is judged where at least so many values were usable."""
+"""A regime is judged only if at least this number of values was usable."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Make the virtual environment from the lock, or bring it up to date; nothing if it is.
 
 ``make_venv.py FOLDER`` is run by the Python that the environment is for. One that was interrupted,
-moved, or made by another Python is made anew: a half-made one looks whole to pip. A folder that
+moved, or made by another Python is made again: a half-made one looks complete to pip. A folder that
 is not the project's own and was not made here is left alone.
 """
 
@@ -75,4 +75,4 @@ if __name__ == "__main__":
     try:
         main()
     except subprocess.CalledProcessError as error:
-        sys.exit(f"setup: {' '.join(error.cmd)} failed; see above. It starts anew next time.")
+        sys.exit(f"setup: {' '.join(error.cmd)} failed; see above. The next run starts over.")

@@ -1,7 +1,7 @@
 """Names of columns: as the table has them, and in a form that SmartNoise's grammar accepts.
 
 SmartNoise finds no quoted name with a dot, and no name with a quote or a bracket in it. A name that
-is no plain identifier is therefore encoded as one, with its characters as hexadecimal digits.
+is not a plain identifier is therefore encoded as one, with its characters as hexadecimal digits.
 """
 
 from __future__ import annotations

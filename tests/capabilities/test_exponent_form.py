@@ -1,4 +1,4 @@
-"""Whole numbers in exponent form, as Java writes doubles: searched in their plain digits too."""
+"""Integers in exponent form, as Java writes doubles: searched in their plain digits too."""
 
 from __future__ import annotations
 

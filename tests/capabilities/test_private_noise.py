@@ -19,14 +19,14 @@ NEVER = 1e-7
 
 
 def distribution(kind: str, scale: float):
-    """Return the cumulative distribution at whole numbers, computed apart from the package."""
+    """Return the cumulative distribution at integers, computed apart from the package."""
     x = np.arange(-math.ceil(60 * scale), math.ceil(60 * scale) + 1)
     weights = np.exp(-np.abs(x) / scale) if kind == "laplace" else np.exp(-(x**2) / (2 * scale**2))
     return x, np.cumsum(weights / weights.sum())
 
 
 def ks_p(drawn: np.ndarray, kind: str, scale: float) -> float:
-    """Return a Kolmogorov-Smirnov p value; conservative for whole numbers."""
+    """Return a Kolmogorov-Smirnov p value; conservative for integers."""
     x, cdf = distribution(kind, scale)
     empirical = np.searchsorted(np.sort(drawn), x, side="right") / len(drawn)
     return float(stats.kstwobign.sf(np.abs(empirical - cdf).max() * math.sqrt(len(drawn))))

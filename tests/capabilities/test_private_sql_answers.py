@@ -347,7 +347,7 @@ def test_sharing_uses_up_no_attempt(ledger):
         ledger.abandon(held)
         if held.charged:
             break
-    assert held.attempt == 1  # charged anew after five attempts, and not before
+    assert held.attempt == 1  # charged again after five attempts, and not before
     assert name == "fay"
 
 

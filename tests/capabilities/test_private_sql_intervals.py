@@ -144,6 +144,6 @@ def test_a_logarithm_has_an_interval_per_row():
     )
     found = release.intervals()
     assert 5.9 < found["l_low"][0] < found["l_high"][0] < 6.6
-    assert found[["p_low", "p_high"]].isna().all(axis=None)  # a whole number, cut off
+    assert found[["p_low", "p_high"]].isna().all(axis=None)  # an integer, truncated
     info = release.columns_info.set_index("column")
     assert list(info["interval"]) == ["per row, see intervals()", "none"]

@@ -24,7 +24,6 @@ from rai_scale.explanations.local.shap_values import Choice
 from rai_scale.explanations.local.values import LocalValues, Task
 from rai_scale.statistics.keyed_hash import key_hashes
 
-LIME_METHODS = ("lime",)
 SAMPLES = 5000
 """Number of perturbed rows per explained row, as in the ``lime`` package."""
 SHOWN = 10

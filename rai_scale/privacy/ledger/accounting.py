@@ -19,7 +19,6 @@ from rai_scale.privacy.ledger.amounts import exact
 if TYPE_CHECKING:
     from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution
 
-_GRID = 1e-4
 # dp-accounting lists every integer up to the scale or sensitivity
 _LARGEST_SCALE = 20_000
 _LARGEST_SENSITIVITY = 100_000
