@@ -84,7 +84,7 @@ def test_gates_of_a_private_release_judge_its_intervals(tmp_path):
     ran = cli(*command, *asked("by_sex.n", above=-1e9, judged_by="lower_bound"))
     assert ran.code == 1, ran.text
     (gate,) = json.loads((out / "releases.json").read_text())["gates"]
-    assert 0 <= gate["low"] < gate["high"]  # a count is not negative, its noisy value may be
+    assert 0 <= gate["low"] <= gate["high"]  # clipped at 0: so much noise can make both bounds 0
     assert "sex = " in gate["detail"]
 
 
