@@ -18,8 +18,8 @@ from rai_scale.fairness.data_balance.measure_balance import balance as balance
 from rai_scale.fairness.frame import metric_frame as metric_frame
 from rai_scale.glassbox.ebm import train_ebm as train_ebm
 from rai_scale.glassbox.simple import train_glassbox as train_glassbox
-from rai_scale.pii.redaction import redact as redact
-from rai_scale.pii.scanning import scan as scan
+from rai_scale.pii.redaction.frames import redact as redact
+from rai_scale.pii.scanning.tables import scan as scan
 from rai_scale.privacy.ledger.ledger import open_ledger as open_ledger
 from rai_scale.private_queries.api import private_sql as private_sql
 from rai_scale.tables.read import read_table as read_table

@@ -12,12 +12,13 @@ import pyarrow as pa
 from rai_scale.engines.frames import column_to_arrow
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.errors import ConfigError
-from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_values import RedactValues, Targets
-from rai_scale.pii.redaction import analyzer_config, check_on_driver, does_raise
+from rai_scale.pii.analysis.config import analyzer_config
+from rai_scale.pii.redaction.frames import check_on_driver, does_raise
+from rai_scale.pii.redaction.operators import Operators
+from rai_scale.pii.redaction.redact_values import RedactValues, Targets
 
 if TYPE_CHECKING:
-    from rai_scale.pii.config import AnalyzerConfig
+    from rai_scale.pii.analysis.config import AnalyzerConfig
 
 
 def redact_udf(

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rai_scale.errors import ConfigError, did_you_mean, not_read
 from rai_scale.gates import Gate
 from rai_scale.jobs.strict_yaml import load_yaml
-from rai_scale.pii.config import Frozen
+from rai_scale.pii.analysis.config import Frozen
 
 ENVIRONMENT = "RAI_SCALE__"
 _HIDDEN = ("key", "salt", "password", "token", "secret")

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.jobs.exit_codes_and_logs import TextLines
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
-from rai_scale.pii.config import Frozen
+from rai_scale.pii.analysis.config import Frozen
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import rai_scale
-from rai_scale.pii.text_leaves import exponent_digits
+from rai_scale.pii.values.text_leaves import exponent_digits
 from rai_scale.tables import find_tables
 from tests.capabilities.presidio_alone import MODEL
 from tests.capabilities.scan_lake import scan, sure

@@ -14,7 +14,7 @@ import pytest
 import rai_scale
 from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.pii.findings import FailedRows, FindingRows, GoodRows
+from rai_scale.pii.redaction.findings import FailedRows, FindingRows, GoodRows
 from tests.capabilities.presidio_alone import MODEL, stock_redact
 
 PERSON = "Anna Smith"

@@ -11,7 +11,8 @@ import pytest
 
 import rai_scale
 from rai_scale.errors import MissingModelError
-from rai_scale.pii import AnalyzerConfig, analyzer
+from rai_scale.pii import AnalyzerConfig
+from rai_scale.pii.analysis import analyzer
 from tests.capabilities.presidio_alone import MODEL
 
 CONFIG = AnalyzerConfig(model=MODEL)

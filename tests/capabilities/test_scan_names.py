@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rai_scale.pii.column_name_search import NAMES
+from rai_scale.pii.scanning.column_name_search import NAMES
 from tests.capabilities.scan_lake import scan, table_of
 
 ENGINES = pytest.mark.parametrize("engine", ["local", "dask"])

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import rai_scale.jobs.redact.run
-import rai_scale.pii.redaction
-import rai_scale.pii.scanning
+import rai_scale.pii.redaction.frames
+import rai_scale.pii.scanning.tables
 from rai_scale.cli import run_command
 from rai_scale.pii import get_analyzer
-from rai_scale.pii.redact_values import RedactValues
-from rai_scale.pii.scan_values import ScanValues
+from rai_scale.pii.redaction.redact_values import RedactValues
+from rai_scale.pii.scanning.value_counts import ScanValues
 
 
 def failing_operator() -> Callable[[Any], dict]:
@@ -73,11 +73,19 @@ def main(engine: str, folder: Path) -> None:
     """Run each failing command; write the exit codes to ``codes.json``."""
     patches: dict[str, tuple[Any, str, Any]] = {
         "redact operator": (rai_scale.jobs.redact.run, "resolve_operators", failing_operator()),
-        "redact batch": (rai_scale.pii.redaction, "RedactValues", failing_batch(RedactValues)),
-        "redact half": (rai_scale.pii.redaction, "RedactValues", failing_half(RedactValues)),
-        "scan batch": (rai_scale.pii.scanning, "ScanValues", failing_batch(ScanValues)),
-        "scan half": (rai_scale.pii.scanning, "ScanValues", failing_half(ScanValues)),
-        "scan recognizer": (rai_scale.pii.scanning, "ScanValues", failing_recognizer(ScanValues)),
+        "redact batch": (
+            rai_scale.pii.redaction.frames,
+            "RedactValues",
+            failing_batch(RedactValues),
+        ),
+        "redact half": (rai_scale.pii.redaction.frames, "RedactValues", failing_half(RedactValues)),
+        "scan batch": (rai_scale.pii.scanning.tables, "ScanValues", failing_batch(ScanValues)),
+        "scan half": (rai_scale.pii.scanning.tables, "ScanValues", failing_half(ScanValues)),
+        "scan recognizer": (
+            rai_scale.pii.scanning.tables,
+            "ScanValues",
+            failing_recognizer(ScanValues),
+        ),
     }
     codes = {}
     for name, (module, attribute, replacement) in patches.items():

@@ -178,7 +178,7 @@ def test_commands_end_their_process_with_the_code(people, tmp_path):
     ran = shell("scan", config)
     assert ran.code == 2
     assert ran.out.startswith("2 tables")
-    assert "INFO rai_scale.pii.scanning: scanned people: findings" in ran.err
+    assert "INFO rai_scale.pii.scanning.tables: scanned people: findings" in ran.err
     assert shell("--help").code == 0
     assert shell("version").code == 0
 

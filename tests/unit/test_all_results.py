@@ -20,9 +20,9 @@ from rai_scale.gates import Gate
 from rai_scale.glassbox import EBMParams
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
 from rai_scale.measures.uncertainty.parity_tests import permutation_test
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
-from rai_scale.pii.verdict import Seen, judge
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.privacy import Privacy
 from rai_scale.private_queries import dry_run
 from rai_scale.results import Result

@@ -9,9 +9,9 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii import AnalyzerConfig
-from rai_scale.pii.analyzer import ValueAnalyzer, get_analyzer
-from rai_scale.pii.patterns_before_spacy import PatternsFirst, tagging_components
-from rai_scale.pii.text_limits import check_unbroken
+from rai_scale.pii.analysis.analyzer import ValueAnalyzer, get_analyzer
+from rai_scale.pii.analysis.patterns_before_spacy import PatternsFirst, tagging_components
+from rai_scale.pii.analysis.text_limits import check_unbroken
 from tests.capabilities.presidio_alone import MODEL, spans, stock_analyze
 
 CONFIG = AnalyzerConfig(model=MODEL)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
-from rai_scale.pii import AnalyzerConfig, verdict
-from rai_scale.pii.scanning import SAMPLE_ROWS, SCORE_THRESHOLD
+from rai_scale.pii import AnalyzerConfig
+from rai_scale.pii.scanning import verdict
+from rai_scale.pii.scanning.tables import SAMPLE_ROWS, SCORE_THRESHOLD
 from rai_scale.statistics.cells import MAX_CELLS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_scale.errors import ConfigError
-from rai_scale.pii.documents import INNER_DOCUMENTS, InvalidDocument, parse_document
-from rai_scale.pii.nested import Fitted, all_leaves, map_nested, nested_leaves
-from rai_scale.pii.text_leaves import LONG_PATH, root, valid_text, value_text, whole_text
+from rai_scale.pii.values.documents import INNER_DOCUMENTS, InvalidDocument, parse_document
+from rai_scale.pii.values.nested import Fitted, all_leaves, map_nested, nested_leaves
+from rai_scale.pii.values.text_leaves import LONG_PATH, root, valid_text, value_text, whole_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rai_scale.pii.column_name_rules import entities_of_name
+from rai_scale.pii.scanning.column_name_rules import entities_of_name
 
 SAYS = {
     "EMAIL_ADDRESS": """email Email E-Mail e_mail customerEmail customer_email_address user.email

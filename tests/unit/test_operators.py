@@ -8,7 +8,7 @@ import pytest
 from presidio_anonymizer.entities import OperatorConfig
 
 from rai_scale.errors import ConfigError
-from rai_scale.pii.operators import Anonymizer, Operators
+from rai_scale.pii.redaction.operators import Anonymizer, Operators
 
 SALT, KEY = "salt-0123456789abcdef", "WmZq4t7w!z%C&F)J"
 

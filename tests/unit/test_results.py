@@ -11,8 +11,8 @@ import pytest
 
 from rai_scale.errors import MissingExtraError
 from rai_scale.pii import AnalyzerConfig
-from rai_scale.pii.scan_result import COLUMNS, ColumnScan, ScanResult, TableScan
-from rai_scale.pii.verdict import Seen, judge
+from rai_scale.pii.scanning.result import COLUMNS, ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.results import Result
 from rai_scale.tables.source import Skipped
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.pii.sampling import chosen, row_hashes
+from rai_scale.pii.scanning.sampling import chosen, row_hashes
 from tests.conftest import examples
 
 CELL = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rai_scale.pii.verdict import (
+from rai_scale.pii.scanning.verdict import (
     BY_MODEL,
     NAME_WEIGHT,
     WEAK,

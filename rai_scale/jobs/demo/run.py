@@ -21,7 +21,7 @@ from rai_scale.jobs.redact.run import JOB as REDACT
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.run import JOB as SCAN
 from rai_scale.jobs.strict_yaml import load_yaml
-from rai_scale.pii.scanning import scan_config
+from rai_scale.pii.scanning.tables import scan_config
 from rai_scale.samples import make_sample_lake
 from rai_scale.tables.paths import place_of, save_bytes
 

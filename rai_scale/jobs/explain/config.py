@@ -12,7 +12,7 @@ from rai_scale.explanations.local.value_sampling import ValueSampling
 from rai_scale.explanations.overall.grids import FeatureGrid
 from rai_scale.jobs.config import JobConfig
 from rai_scale.models.model import Model
-from rai_scale.pii.config import Frozen
+from rai_scale.pii.analysis.config import Frozen
 
 EXPLAINED = "explained"
 

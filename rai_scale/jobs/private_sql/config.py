@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.private_options import PrivateOptions
 from rai_scale.jobs.secrets import FORMS, is_reference
-from rai_scale.pii.config import Frozen
+from rai_scale.pii.analysis.config import Frozen
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.secrets import check_references
-from rai_scale.pii.config import AnalyzerConfig, Frozen
+from rai_scale.pii.analysis.config import AnalyzerConfig, Frozen
 
 
 class TableRedaction(Frozen):

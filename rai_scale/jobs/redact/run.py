@@ -28,7 +28,7 @@ from rai_scale.jobs.redact.table import (
     write_outputs,
 )
 from rai_scale.jobs.secrets import resolve_operators
-from rai_scale.pii.operators import Operators
+from rai_scale.pii.redaction.operators import Operators
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.pointer import read_pointer

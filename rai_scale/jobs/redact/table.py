@@ -15,8 +15,8 @@ from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, GateFailed, MissingColumnError, check_columns
 from rai_scale.names import looks_personal
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.findings import (
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.redaction.findings import (
     DETAILS,
     ERROR,
     FAILED,
@@ -28,9 +28,9 @@ from rai_scale.pii.findings import (
     GoodRows,
     QuarantineCorrupt,
 )
-from rai_scale.pii.nested import Fitted
-from rai_scale.pii.operators import Operators
-from rai_scale.pii.redaction import make_targets, redact
+from rai_scale.pii.redaction.frames import make_targets, redact
+from rai_scale.pii.redaction.operators import Operators
+from rai_scale.pii.values.nested import Fitted
 from rai_scale.tables.exact import check_exact
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.ownership import remove_folder

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.scanning import SAMPLE_ROWS, scan_config
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.tables import SAMPLE_ROWS, scan_config
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.gates import Figure, check_gates
 from rai_scale.jobs.scan.config import ScanGate
-from rai_scale.pii.column_name_rules import RULES
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.scan_result import ScanResult
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.column_name_rules import RULES
+from rai_scale.pii.scanning.result import ScanResult
 
 if TYPE_CHECKING:
     from rai_scale.jobs.scan.config import ScanJob
@@ -115,7 +115,7 @@ def _entities(config: AnalyzerConfig) -> list[str]:
     """Return the entities that a scan can report; none if the model is not installed here."""
     if config.entities is not None:
         return sorted(config.entities)
-    from rai_scale.pii.analyzer import get_analyzer
+    from rai_scale.pii.analysis.analyzer import get_analyzer
 
     try:
         return sorted({*get_analyzer(config).entities, *(entity for entity, _ in RULES)})

@@ -14,11 +14,11 @@ import yaml
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.jobs.scan.config import ScanJob
-from rai_scale.pii.column_name_search import NAMES
-from rai_scale.pii.redact_values import Targets
-from rai_scale.pii.redaction import check_targets
-from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
-from rai_scale.pii.verdict import Finding
+from rai_scale.pii.redaction.frames import check_targets
+from rai_scale.pii.redaction.redact_values import Targets
+from rai_scale.pii.scanning.column_name_search import NAMES
+from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.verdict import Finding
 from rai_scale.tables.exact import why_inexact
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.paths import Place, place_of, save_bytes

@@ -15,8 +15,8 @@ from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml, save_plan
-from rai_scale.pii.scan_result import ScanResult, TableScan
-from rai_scale.pii.scanning import scan
+from rai_scale.pii.scanning.result import ScanResult, TableScan
+from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rai_scale.errors import ConfigError
 
 
 class Frozen(BaseModel):
@@ -76,3 +79,23 @@ class AnalyzerConfig(Frozen):
     column_context: bool = False
     max_chars: int = Field(1_000_000, ge=1, le=1_000_000)
     max_work: int = Field(250_000_000, ge=1)
+
+
+def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
+    """Return the given configuration, or one made of keyword arguments.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown option or an invalid value, or if both are given.
+    """
+    if config is not None and options:
+        raise ConfigError("give either analyzer= or its options, not both.")
+    if config is not None:
+        return config
+    try:
+        return AnalyzerConfig(**options)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        known = ", ".join(AnalyzerConfig.model_fields)
+        raise ConfigError(f"{'; '.join(lines)}. Options are: {known}.") from None

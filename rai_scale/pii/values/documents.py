@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from rai_scale.pii.text_leaves import TextLeaf, ValueNode, plain_number, to_json, valid_text
+from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, plain_number, to_json, valid_text
 
 INNER_DOCUMENTS = 16
 """Levels of JSON within JSON strings that are parsed; deeper ones are treated as plain text."""

@@ -17,14 +17,13 @@ from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
-from rai_scale.pii.analyzer import get_analyzer
-from rai_scale.pii.column_name_rules import entities_of_name, shown_type
-from rai_scale.pii.column_name_search import doubtful_names, search_names
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.redaction import analyzer_config
-from rai_scale.pii.scan_notes import doubts_of, remarks, written_as
-from rai_scale.pii.scan_result import ColumnScan, ScanResult, TableScan
-from rai_scale.pii.scan_values import (
+from rai_scale.pii.analysis.analyzer import get_analyzer
+from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.scanning.column_name_rules import entities_of_name, shown_type
+from rai_scale.pii.scanning.column_name_search import doubtful_names, search_names
+from rai_scale.pii.scanning.notes import doubts_of, remarks, written_as
+from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.value_counts import (
     ALL,
     ROWS,
     Counted,
@@ -33,7 +32,7 @@ from rai_scale.pii.scan_values import (
     is_fractional,
     split_counts,
 )
-from rai_scale.pii.verdict import Seen, judge
+from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.tables.exact import duration_columns
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.formats import CORRUPT

@@ -11,7 +11,7 @@ from rai_scale.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
 
-    from rai_scale.pii.config import AnalyzerConfig
+    from rai_scale.pii.analysis.config import AnalyzerConfig
 
 _SELF_CONTAINED = ("country_specific", "generic")
 """Packages of Presidio whose recognizers need neither a service nor another model."""

@@ -75,7 +75,9 @@ _ENDING = (
 def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the rules, followed by the words of other languages, which match whole words only."""
     rules = [(entity, rf"({rule})(e?s)?") for entity, rule in RULES]
-    text = resources.files("rai_scale.pii").joinpath("column_names.yaml").read_text("utf-8")
+    text = (
+        resources.files("rai_scale.pii.scanning").joinpath("column_names.yaml").read_text("utf-8")
+    )
     for entity, languages in yaml.safe_load(text).items():
         words = sorted({word for found in languages.values() for word in found})
         rules.append((entity, f"({'|'.join(words)})"))

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from pydantic import ValidationError
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_you_mean
 from rai_scale.names import names_of
-from rai_scale.pii.analyzer import get_analyzer
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.findings import DETAILS
-from rai_scale.pii.operators import Operators
-from rai_scale.pii.redact_values import RedactValues, Targets
+from rai_scale.pii.analysis.analyzer import get_analyzer
+from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.redaction.findings import DETAILS
+from rai_scale.pii.redaction.operators import Operators
+from rai_scale.pii.redaction.redact_values import RedactValues, Targets
 
 
 def redact(
@@ -108,26 +107,6 @@ def does_raise(on_error: str) -> bool:
     if on_error not in ("raise", "null"):
         raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
     return on_error == "raise"
-
-
-def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
-    """Return the given configuration, or one made of keyword arguments.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown option or an invalid value, or if both are given.
-    """
-    if config is not None and options:
-        raise ConfigError("give either analyzer= or its options, not both.")
-    if config is not None:
-        return config
-    try:
-        return AnalyzerConfig(**options)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        known = ", ".join(AnalyzerConfig.model_fields)
-        raise ConfigError(f"{'; '.join(lines)}. Options are: {known}.") from None
 
 
 def make_targets(

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.pii.text_leaves import to_json
+from rai_scale.pii.values.text_leaves import to_json
 from rai_scale.statistics.keyed_hash import text_hashes
 
 

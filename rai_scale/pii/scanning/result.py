@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.verdict import Finding, limits_of
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
 from rai_scale.tables.source import Skipped

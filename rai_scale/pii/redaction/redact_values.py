@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow as pa
 
 from rai_scale.errors import RaiScaleError
-from rai_scale.pii.analyzer import Analysis, ValueAnalyzer, get_analyzer
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.documents import parse_document
-from rai_scale.pii.findings import DETAILS, FAILED, FINDING, OK
-from rai_scale.pii.nested import Fitted, map_nested, nested_leaves
-from rai_scale.pii.operators import Anonymizer, Item, Operators
-from rai_scale.pii.text_leaves import TextLeaf, ValueNode, root, value_text, whole_text
+from rai_scale.pii.analysis.analyzer import Analysis, ValueAnalyzer, get_analyzer
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.redaction.findings import DETAILS, FAILED, FINDING, OK
+from rai_scale.pii.redaction.operators import Anonymizer, Item, Operators
+from rai_scale.pii.values.documents import parse_document
+from rai_scale.pii.values.nested import Fitted, map_nested, nested_leaves
+from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, root, value_text, whole_text
 
 
 class RedactionError(RaiScaleError):

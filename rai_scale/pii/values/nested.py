@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from rai_scale.errors import ConfigError
 from rai_scale.names import looks_personal
-from rai_scale.pii.documents import Keys, parse_document
-from rai_scale.pii.text_leaves import TextLeaf, ValueNode, value_text, whole_text
+from rai_scale.pii.values.documents import Keys, parse_document
+from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, value_text, whole_text
 
 Change = Callable[[TextLeaf], Any]
 _ENDS = ("", ".", "[")

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.pii.operators import KEEP
+from rai_scale.pii.redaction.operators import KEEP
 from rai_scale.tables.formats import CORRUPT
 
 STATUS, ERROR, FINDINGS = "_rai_status", "_rai_error", "_rai_findings"

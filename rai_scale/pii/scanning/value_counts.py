@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
-from rai_scale.pii.analyzer import get_analyzer
-from rai_scale.pii.column_name_rules import entities_of_name
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.findings import table_of_rows
-from rai_scale.pii.nested import all_leaves
-from rai_scale.pii.sampling import chosen
-from rai_scale.pii.text_leaves import TextLeaf, plain_number, root
+from rai_scale.pii.analysis.analyzer import get_analyzer
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.redaction.findings import table_of_rows
+from rai_scale.pii.scanning.column_name_rules import entities_of_name
+from rai_scale.pii.scanning.sampling import chosen
+from rai_scale.pii.values.nested import all_leaves
+from rai_scale.pii.values.text_leaves import TextLeaf, plain_number, root
 
 SCORE_UNIT = 1_000_000
 """Scores are added as multiples of 1 / SCORE_UNIT, so that sums do not depend on the order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rai_scale.pii.scan_result import TableScan
+from rai_scale.pii.scanning.result import TableScan
 from rai_scale.tables.dialect import DELIMITERS, UTF8
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource

@@ -10,11 +10,17 @@ import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.names import looks_personal
-from rai_scale.pii.config import AnalyzerConfig
-from rai_scale.pii.scan_result import ColumnScan
-from rai_scale.pii.scan_values import ALL, SCORE_UNIT, ScanValues, count_values, split_counts
-from rai_scale.pii.text_leaves import FIELD_NAME
-from rai_scale.pii.verdict import Seen, judge
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.result import ColumnScan
+from rai_scale.pii.scanning.value_counts import (
+    ALL,
+    SCORE_UNIT,
+    ScanValues,
+    count_values,
+    split_counts,
+)
+from rai_scale.pii.scanning.verdict import Seen, judge
+from rai_scale.pii.values.text_leaves import FIELD_NAME
 from rai_scale.tables.readers.arrow import own_names
 from rai_scale.tables.source import TableSource
 

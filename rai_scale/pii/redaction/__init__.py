@@ -1,0 +1,1 @@
+"""Columns of a frame with their personal data replaced, and what was replaced."""

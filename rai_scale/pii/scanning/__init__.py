@@ -1,0 +1,1 @@
+"""Which columns of a lake hold personal data: samples, counts per column, verdicts."""
