@@ -38,6 +38,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (group(item) != "spark", item.path.parent.name != "jobs"))
 
 
+def pytest_collection_finish(session):
+    """Stop if pytest-xdist ignores the groups: each process would start Spark, in twice the time."""
+    if getattr(session.config.option, "loadgroup", False):
+        ignored = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        if ignored:
+            raise pytest.UsageError("pytest-xdist ignores groups; use a pytest that it knows")
+
+
 class Hiding:
     """A finder that does not find some packages."""
 
