@@ -17,10 +17,12 @@ from rai_scale.jobs.budget.commands import app as budget_app
 from rai_scale.jobs.config import JobConfig, load_config
 from rai_scale.jobs.dry_run import dry_run
 from rai_scale.jobs.exit_codes_and_logs import ERROR, OK, Outcome, run_job, set_up_logging
+from rai_scale.jobs.keys.commands import app as keys_app
 from rai_scale.jobs.registry import JOBS, Argument, Entry
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(budget_app, name="budget")
+app.add_typer(keys_app, name="keys")
 _OUT = Console(highlight=False, soft_wrap=True, emoji=False)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -134,7 +136,7 @@ def script(job: str) -> int:
     arguments = [a.removeprefix("--config=") for a in sys.argv[1:] if a != "--config"]
     if not any(a.removeprefix("--set=").startswith(("--engine", "engine=")) for a in arguments):
         arguments += ["--engine", "spark"]
-    return run_command([job, *arguments, "--warnings-ok"])
+    return run_command([*job.split(), *arguments, "--warnings-ok"])
 
 
 def run_command(arguments: list[str]) -> int:
@@ -208,8 +210,10 @@ def _asked(entry: Entry, given: dict[str, Any]) -> tuple[type[JobConfig], Any, l
     return entry.job.config, start, sets
 
 
+_GROUPS = {"": app, "keys": keys_app}
 for _entry in JOBS:
-    app.command(name=_entry.name)(_command_of(_entry))
+    _group, _, _name = _entry.name.rpartition(" ")
+    _GROUPS[_group].command(name=_name)(_command_of(_entry))
 
 
 def _finish(outcome: Outcome) -> None:

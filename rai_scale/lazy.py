@@ -24,6 +24,7 @@ _EXTRA_OF = {
     **dict.fromkeys(["opendp", "snsql", "sqlalchemy", "dp_accounting"], "private"),
     **dict.fromkeys(["interpret", "shap", "SALib", "lime", "aplr", "plotly"], "explain"),
     **dict.fromkeys(["presidio_analyzer", "presidio_anonymizer", "spacy", "tldextract"], "pii"),
+    "cryptography": "pii",
     **dict.fromkeys(["dask", "distributed"], "dask"),
     **{"pyspark": "spark", "deltalake": "delta", "pyiceberg": "iceberg"},
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},

@@ -67,9 +67,12 @@ def redact_udf(
     config = analyzer_config(analyzer, analyzer_options)
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
+    applied = Operators(operators)
+    if applied.per:
+        raise ConfigError("per: a UDF reads one column only; use rai_scale.redact instead.")
     name = column or "text"
     targets = Targets(texts=(name,))
-    job = RedactValues(config, Operators(operators), targets, raises=does_raise(on_error))
+    job = RedactValues(config, applied, targets, raises=does_raise(on_error))
     check_on_driver("spark", job)
     batch = BatchFunction(job, (name,), pa.schema([(name, pa.string())]), False, "redact_udf")
     udf: Any = pandas_udf(_on_series(batch), "string")  # type: ignore[call-overload]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,18 @@ def chosen_table(lake: Lake, source: str, table: str | None) -> TableSource:
         f"{source} has no table {table!r}.{did_you_mean(table, names)} "
         f"It has: {', '.join(names[:20])}."
     )
+
+
+def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
+    """Return the tables that the configuration names, all of which must exist."""
+    found = {table.name: table for table in lake}
+    for name in named:
+        if name not in found:
+            raise ConfigError(
+                f"tables: the source has no table {name!r}.{did_you_mean(name, found)} "
+                f"Its tables are: {', '.join(found)}."
+            )
+    return Lake(tuple(found[name] for name in named), lake.skipped)
 
 
 def content_hash(path: str) -> str | None:

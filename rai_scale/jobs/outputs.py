@@ -54,8 +54,9 @@ def private_files(config: Any) -> dict[str, str]:
     """Return the files that only their owner may read, by their keys."""
     holder = getattr(config, "private", None) or config
     ledger = getattr(holder, "ledger", None)
-    log = getattr(holder, "restricted_log", None)
+    log, restores = getattr(holder, "restricted_log", None), getattr(config, "log", None)
     found = {"ledger": ledger and ledger_file(ledger), "restricted_log": log}
+    found["log"] = restores and ledger_file(restores)
     return {name: path for name, path in found.items() if path}
 
 

@@ -59,6 +59,7 @@ class Entry:
     Attributes
     ----------
     name : str
+        One word, or the name of a group of commands and one word.
     package : str
         Folder of ``rai_scale/jobs``.
     conf : str
@@ -69,6 +70,8 @@ class Entry:
         What INPUT is, for ``--help``.
     advises : bool
         Whether ``--advise`` is an option.
+    constant : str
+        Name of the job in its module.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Entry:
     arguments: tuple[Argument, ...] = ()
     takes: str = "a table or a folder of tables"
     advises: bool = False
+    constant: str = "JOB"
 
     def values(self, given: str) -> dict[str, Any]:
         """Return the first keys of a configuration without YAML, for the INPUT of the command."""
@@ -97,7 +101,8 @@ class Entry:
     @property
     def job(self) -> Job[Any]:
         """The job, imported when it is first needed."""
-        found: Job[Any] = import_module(f"rai_scale.jobs.{self.package}.run").JOB
+        module = import_module(f"rai_scale.jobs.{self.package}.run")
+        found: Job[Any] = getattr(module, self.constant)
         return found
 
 
@@ -114,6 +119,13 @@ _BUDGET = {
     "epsilon": "Amount of epsilon.",
     "delta": "Amount of delta.",
 }
+_TOKENS = (
+    Argument("columns", "Columns of text with tokens, if the source is one table.", many=True),
+    Argument("keys", "KEY_ID=REFERENCE to the secret, such as k1=env:K1.", pairs=True),
+    Argument("log", "SQLAlchemy URL of the restore log, or a reference to it."),
+    Argument("analyst", "Who restores."),
+    Argument("purpose", "Why."),
+)
 
 JOBS: tuple[Entry, ...] = (
     Entry(
@@ -132,6 +144,17 @@ JOBS: tuple[Entry, ...] = (
             ),
             Argument("key_columns", "Columns that identify a row in the findings.", many=True),
         ),
+    ),
+    Entry(
+        *("restore", "restore", "restore"),
+        "Put the values back where tokens stand, and record who did it and why.",
+        _TOKENS,
+    ),
+    Entry(
+        *("keys rotate", "restore", "rotate"),
+        "Make all tokens with another key, without writing the values.",
+        (*_TOKENS, Argument("to", "Key id of the new tokens.")),
+        constant="ROTATE_JOB",
     ),
     Entry(
         *("fairness", "fairness", "fairness"),

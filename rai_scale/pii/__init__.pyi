@@ -1,6 +1,9 @@
 from rai_scale.pii.analysis.analyzer import get_analyzer as get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig as AnalyzerConfig
 from rai_scale.pii.analysis.presidio_engine import build_analyzer as build_analyzer
+from rai_scale.pii.pseudonyms.frames import restore as restore
+from rai_scale.pii.pseudonyms.frames import rotate_keys as rotate_keys
+from rai_scale.pii.pseudonyms.restore_log import open_restore_log as open_restore_log
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
 from rai_scale.pii.scanning.result import ColumnScan as ColumnScan

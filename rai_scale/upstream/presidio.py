@@ -27,8 +27,9 @@ def noting_engine() -> type[Any]:
         """Presidio's engine, which also stores its resolved spans.
 
         If two spans overlap, it replaces the left one only up to the start of the right one, by the
-        operator's result for the whole left span. If the operator keeps the text, the overlap would
-        occur twice, so a kept span ends where the next span begins.
+        operator's result for the whole left span. If the operator keeps the text, or makes a token
+        that can be restored, the overlap would occur twice, so the left span then ends where the
+        next span begins.
         """
 
         keeps: Any

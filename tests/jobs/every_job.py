@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from rai_scale.jobs.manifest import MANIFEST, output_facts, read_manifest
+from rai_scale.pii.pseudonyms.tokens import Tokenizer
 from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.tables.paths import place_of
 from tests.jobs.small_lake import EMAIL, MODEL, shown, write_config
@@ -26,6 +27,8 @@ def make_table(lake: Path, seed: int, rows: int = 60) -> None:
     lake.mkdir(exist_ok=True)
     frame = pd.DataFrame({"id": [f"i{seed}-{i}" for i in range(rows)]})
     frame["note"] = [f"mail {EMAIL}" if i % 9 == 0 else "nothing" for i in range(rows)]
+    seal = Tokenizer("k1-0123456789abcdef", "k1").seal
+    frame["mail"] = [seal(EMAIL, "EMAIL_ADDRESS") for _ in range(rows)]
     frame["sex"] = np.resize(["F", "M"], rows)
     frame["age"] = rng.normal(40, 9, rows).round(1)
     frame["y"] = np.resize([0, 0, 1, 1, 1, 0, 1], rows)
@@ -44,6 +47,20 @@ def _scan(folder: Path) -> dict[str, Any]:
 
 def _redact(folder: Path) -> dict[str, Any]:
     return {"analyzer": {"model": MODEL}, "columns": ["note"], "key_columns": ["id"]}
+
+
+def _restore(folder: Path) -> dict[str, Any]:
+    for name in ("k1", "k2"):
+        (folder / name).write_text(f"{name}-0123456789abcdef")
+    return {
+        **{"columns": ["mail"], "keys": {name: f"file:{folder / name}" for name in ("k1", "k2")}},
+        **{"log": f"sqlite:///{folder / 'restores.db'}", "force_ephemeral": True},
+        **{"analyst": "ann", "purpose": "a complaint"},
+    }
+
+
+def _rotate(folder: Path) -> dict[str, Any]:
+    return {**_restore(folder), "to": "k2"}
 
 
 def _fairness(folder: Path) -> dict[str, Any]:
@@ -106,6 +123,8 @@ def _private_ebm(folder: Path) -> dict[str, Any]:
 JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "scan": ("scan", _scan),
     "redact": ("redact", _redact),
+    "restore": ("restore", _restore),
+    "keys rotate": ("keys rotate", _rotate),
     "fairness": ("fairness", _fairness),
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),
@@ -128,7 +147,7 @@ def set_up(name: str, folder: Path) -> list[str]:
     ledger.create_scope("replaced", epsilon=100, delta=1e-3, neighbours="replace")
     command, values = JOBS[name]
     base = {"source": str(folder / "lake"), "output": str(folder / "out")}
-    return [command, write_config(folder / "job.yaml", {**base, **values(folder)})]
+    return [*command.split(), write_config(folder / "job.yaml", {**base, **values(folder)})]
 
 
 def run_of(out: Path) -> str:

@@ -15,6 +15,8 @@ from tests.jobs.small_lake import cli
 METRICS = {
     "scan": "personal_columns",
     "redact": "cells_changed",
+    "restore": "tokens",
+    "keys rotate": "tokens",
     "fairness": "demographic_parity_difference",
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",

@@ -12,6 +12,7 @@ from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.restore.config import RestoreJob
 from rai_scale.jobs.scan.config import ScanJob
 from tests.jobs.small_lake import cli, make_people
 
@@ -22,6 +23,7 @@ KINDS = {
     "balance": BalanceJob,
     "scan": ScanJob,
     "redact": RedactJob,
+    "restore": RestoreJob,
     "fairness": FairnessJob,
     "train_ebm": EBMJob,
     "explain": ExplainJob,

@@ -20,6 +20,7 @@ from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.registry import JOBS
+from rai_scale.jobs.restore.config import RestoreJob, RotateJob
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import export_schemas
 
@@ -41,6 +42,10 @@ PRIVATE_SQL = {
 EBM = {**SCAN, "features": ["age"], "y_true": "y"}
 BALANCE = {**SCAN, "sensitive_features": ["sex"]}
 EXPLAIN = {**SCAN, "features": ["age"], "model": "model.txt"}
+RESTORE = {
+    **{**SCAN, "columns": ["note"], "keys": {"k1": "env:K1"}},
+    **{"log": "env:LOG", "analyst": "ann", "purpose": "a complaint"},
+}
 KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
@@ -49,6 +54,8 @@ KINDS = {
     "ebm": (EBMJob, EBM),
     "explain": (ExplainJob, EXPLAIN),
     "private_sql": (PrivateSqlJob, PRIVATE_SQL),
+    "restore": (RestoreJob, RESTORE),
+    "rotate": (RotateJob, {**RESTORE, "to": "k1"}),
 }
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rai_scale.privacy.ledger.ledger import Ledger
+    from rai_scale.records.chain import Verification
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -175,7 +176,11 @@ def verify(
     force_ephemeral: Force = False,
 ) -> None:
     """Look for rows that were changed, removed or inserted; exit code 1 if there are any."""
-    found = _open(ledger, force_ephemeral).verify(anchor)
+    print_verification(_open(ledger, force_ephemeral).verify(anchor), as_json)
+
+
+def print_verification(found: Verification, as_json: bool) -> None:
+    """Print the result of a search for changed rows; exit code 1 if there are any."""
     if as_json:
         _print_json(
             {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, language_versions
+from rai_scale.jobs.inputs import Inputs, chosen_tables, language_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.outputs import check_table_names
@@ -172,18 +172,6 @@ def check_plan(config: RedactJob, engine: Engine, inputs: Inputs, output: Place)
     _planned(config, tables, engine, known, Target(output, output, ""), read_rows=False)
     names = ", ".join(table.name for table in inputs.lake if table.format == "jsonl")
     return [f"not checked, because only rows have them: the columns of {names}"] if names else []
-
-
-def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:
-    """Return the tables that the configuration names, all of which must exist."""
-    found = {table.name: table for table in lake}
-    for name in named:
-        if name not in found:
-            raise ConfigError(
-                f"tables: the source has no table {name!r}.{did_you_mean(name, found)} "
-                f"Its tables are: {', '.join(found)}."
-            )
-    return Lake(tuple(found[name] for name in named), lake.skipped)
 
 
 def _table_run(

@@ -12,6 +12,7 @@ from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_
 from rai_scale.names import names_of
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.pseudonyms.person import check_per
 from rai_scale.pii.redaction.findings import DETAILS
 from rai_scale.pii.redaction.operators import Operators
 from rai_scale.pii.redaction.redact_values import RedactValues, Targets
@@ -90,16 +91,19 @@ def redact(
         columns, tuple(names_of(json_columns)), whole_columns or {}, schema.names
     )
     check_targets(targets, schema)
+    operators = operators if isinstance(operators, Operators) else Operators(operators)
+    check_per(operators.per, schema)
     function = RedactValues(
         config=config,
-        operators=operators if isinstance(operators, Operators) else Operators(operators),
+        operators=operators,
         targets=targets,
         details=details,
         raises=does_raise(on_error or ("null" if details else "raise")),
     )
     check_on_driver(engine.name, function)
     outputs = output_schema(targets, schema, details)
-    return engine.with_columns(frame, function, outputs, inputs=targets.names, label="redact")
+    inputs = list(dict.fromkeys([*targets.names, *operators.per]))
+    return engine.with_columns(frame, function, outputs, inputs=inputs, label="redact")
 
 
 def does_raise(on_error: str) -> bool:

@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, RaiScaleError, did_you_mean
+from rai_scale.pii.pseudonyms.keyed_operators import (
+    PARAMETERS,
+    TOKENIZE,
+    per_of,
+    presidio_operators,
+    replacement,
+)
+from rai_scale.pii.pseudonyms.person import People
+from rai_scale.pii.pseudonyms.tokens import ENTITY
 from rai_scale.upstream.presidio import noting_engine
 
 if TYPE_CHECKING:
@@ -26,6 +35,8 @@ class Operators:
     specs : mapping of str to mapping or OperatorConfig, optional
         In Presidio's own form: ``{"PHONE_NUMBER": {"type": "mask", "chars_to_mask": 12, ...}}``.
         Without ``DEFAULT``, an item is replaced by the name of its entity, such as ``<PERSON>``.
+        In addition to Presidio's operators there are ``tokenize``, which :func:`restore` undoes,
+        and ``pseudonym``; both need ``key`` (the secret, str or bytes) and ``key_id``.
     elsewhere : collection of str
         Entities of other tables to which these operators also apply.
 
@@ -50,9 +61,15 @@ class Operators:
         """Return the name of the operator that applies to an entity."""
         return str(self._specs.get(entity, self._specs[DEFAULT])["type"])
 
+    @property
+    def per(self) -> tuple[str, ...]:
+        """The columns that identify the person (or conversation) of a row."""
+        named = (per_of(spec) for spec in self._specs.values())
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
     def keeps(self, entity: str) -> bool:
-        """Return whether findings of an entity stay as they are."""
-        return self.name(entity) == KEEP
+        """Return whether findings of an entity stay, or can be restored."""
+        return self.name(entity) in (KEEP, TOKENIZE)
 
     def draws(self) -> bool:
         """Return whether equal texts may get different results (random salts or vectors)."""
@@ -62,12 +79,21 @@ class Operators:
             for spec in self._specs.values()
         )
 
-    def configs(self) -> dict[str, OperatorConfig]:
-        """Return Presidio's ``OperatorConfig`` per entity."""
+    def configs(self, people: Mapping[str, str | None] | None = None) -> dict[str, OperatorConfig]:
+        """Return Presidio's ``OperatorConfig`` per entity.
+
+        ``people`` holds the persons of the current row by ``per`` column.
+        """
         from presidio_anonymizer.entities import OperatorConfig
 
+        people = {} if people is None else people
         return {
-            entity: OperatorConfig(spec["type"], {k: v for k, v in spec.items() if k != "type"})
+            entity: OperatorConfig(
+                spec["type"],
+                {"replace": replacement(spec, people)}
+                if spec["type"] in PARAMETERS
+                else {k: v for k, v in spec.items() if k != "type"},
+            )
             for entity, spec in self._specs.items()
         }
 
@@ -77,12 +103,20 @@ class Operators:
         Raises
         ------
         ConfigError
-            If Presidio refuses an operator or its parameters.
+            If an operator or its parameters are not valid.
         """
-        anonymizer = Anonymizer(self)
-        for entity in self._specs:
+        people = dict.fromkeys(self.per, "example")
+        for entity, spec in self._specs.items():
             try:
+                if spec["type"] in PARAMETERS:
+                    replacement(spec, people)
+                    continue
+                anonymizer = Anonymizer(Operators({entity: spec}))
                 anonymizer.apply("Example", [anonymizer.whole("Example", entity)])
+            except ImportError:
+                raise
+            except RaiScaleError as error:
+                raise ConfigError(f"operator {spec['type']!r} for {entity!r}: {error}") from None
             except Exception as error:  # Presidio's message could quote a key
                 raise ConfigError(
                     f"operator {self._specs[entity]['type']!r} for {entity!r} is refused by "
@@ -111,6 +145,12 @@ class Operators:
         """
         wholes = list(wholes)
         used = {DEFAULT, *found, *self._elsewhere, *(entity for _, entity in wholes)}
+        for entity in used:
+            if self.name(entity) == TOKENIZE and not ENTITY.fullmatch(entity):
+                raise ConfigError(
+                    f"operators: {entity!r} cannot be tokenized: the name of an entity in a token "
+                    "has only letters, digits and '_'. Choose another operator for it."
+                )
         for entity in self._specs:
             if entity not in used:
                 off = entity in known
@@ -143,14 +183,35 @@ class Anonymizer:
     def __init__(self, operators: Operators) -> None:
         self.operators = operators
         self._engine = noting_engine()()
+        for operator in presidio_operators():
+            self._engine.add_anonymizer(operator)
         self._engine.keeps = operators.keeps
-        self._configs = operators.configs()
+        self._people: dict[str, str | None] = {}
+        self._per = operators.per
+        self._configs = operators.configs(self._people)
 
-    def apply(self, text: str, results: list[RecognizerResult]) -> tuple[str, list[Item]]:
-        """Return the result of ``AnonymizerEngine.anonymize``, and the items in text order."""
+    def apply(
+        self, text: str, results: list[RecognizerResult], people: People = ()
+    ) -> tuple[str, list[Item]]:
+        """Return the result of ``AnonymizerEngine.anonymize``, and the items in text order.
+
+        ``people`` are the values of the row in the columns ``Operators.per``.
+        """
+        self._people.update(zip(self._per, people, strict=False))
         new = self._engine.anonymize(text, results, self._configs).text
         spans = sorted(self._engine.resolved, key=lambda span: (span.start, span.end))
         return new, _items(spans, results)
+
+    def replace(self, text: str, entity: str, people: People = ()) -> tuple[str, list[Item]]:
+        """Return what ``apply`` returns for a text that is one item as a whole.
+
+        An operator with a key is called directly, because Presidio's engine takes longer than it.
+        """
+        operator = self._configs.get(entity) or self._configs[DEFAULT]
+        if operator.operator_name not in PARAMETERS:
+            return self.apply(text, [self.whole(text, entity)], people)
+        self._people.update(zip(self._per, people, strict=False))
+        return operator.params["replace"](text, entity), [Item(entity, 0, len(text), 1.0, "column")]
 
     def whole(self, text: str, entity: str) -> RecognizerResult:
         """Return a result that covers the whole text."""

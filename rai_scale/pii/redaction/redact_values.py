@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from rai_scale.errors import RaiScaleError
 from rai_scale.pii.analysis.analyzer import Analysis, ValueAnalyzer, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.pseudonyms.person import People, people_of
 from rai_scale.pii.redaction.findings import DETAILS, FAILED, FINDING, OK
 from rai_scale.pii.redaction.operators import Anonymizer, Item, Operators
-from rai_scale.pii.values.documents import parse_document
-from rai_scale.pii.values.nested import Fitted, map_nested, nested_leaves
-from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, root, value_text, whole_text
+from rai_scale.pii.values.nested import Fitted
+from rai_scale.pii.values.opened import OpenedValue, open_value, untouched
+from rai_scale.pii.values.text_leaves import TextLeaf, root, value_text, whole_text
+
+Asked = tuple[str, People]
+"""A text and the persons of its row."""
 
 
 class RedactionError(RaiScaleError):
@@ -99,7 +103,8 @@ class RedactValues:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the redacted columns, plus status, error and findings if ``details`` is set."""
-        batch = _Batch(self, RowLog(table.num_rows))
+        people = people_of(table, self.operators.per)
+        batch = _Batch(self, RowLog(table.num_rows), people)
         done: dict[str, pa.Array] = {}
         for name in self.targets.texts:
             done[name] = batch.texts(name, table[name])
@@ -119,13 +124,15 @@ class RedactValues:
 
 
 class _Batch:
-    """The state of one batch: the analyzer, the anonymizer and the log of its rows."""
+    """The state of one batch: the analyzer, the anonymizer, and log and persons of its rows."""
 
-    def __init__(self, job: RedactValues, log: RowLog) -> None:
+    def __init__(self, job: RedactValues, log: RowLog, people: list[People]) -> None:
         self.job = job
         self.log = log
+        self.people = people
         self.entities = dict(job.targets.leaves)
         self.anonymizer = Anonymizer(job.operators)
+        self.draws = job.operators.draws()
 
     @property
     def analyzer(self) -> ValueAnalyzer:
@@ -134,27 +141,33 @@ class _Batch:
     def texts(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = self.read(name, column)
         texts = [value_text(value) for value in values]
-        asked = [text for text in texts if text is not None]
+        pairs = zip(texts, self.people, strict=True)
+        asked = [(text, people) for text, people in pairs if text is not None]
         found = iter(self.redact(asked, name))
         out = [
-            _untouched(value) if text is None else self.log_text(row, name, next(found))
+            untouched(value) if text is None else self.log_text(row, name, next(found))
             for row, (value, text) in enumerate(zip(values, texts, strict=True))
         ]
         return pa.array(out, pa.string())
 
     def wholes(self, name: str, entity: str, column: pa.ChunkedArray) -> pa.Array:
-        out = []
+        out: list[str | None] = []
+        memo: dict[Asked, Redacted] = {}
         for row, value in enumerate(self.read(name, column)):
             # a bool or NaN is replaced like any other
             text = None if value is None else whole_text(value)
-            done = self.log_text(row, name, self.replace(text, entity)) if text else text
-            out.append(done)
+            if not text:
+                out.append(text)
+                continue
+            asked = (text, self.people[row])
+            if asked not in memo or self.draws:
+                memo[asked] = self.replace(*asked, entity)
+            out.append(self.log_text(row, name, memo[asked]))
         return pa.array(out, pa.string())
 
     def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         node = root(name, self.entities)
         kind, nested = column.type, pa.types.is_nested(column.type)
-        open_value = Nested if nested else Text
         opened: list[OpenedValue | None] = []
         for row, value in enumerate(self.read(name, column)):
             try:
@@ -181,7 +194,9 @@ class _Batch:
 
     def rebuild(self, opened: Sequence[OpenedValue | None]) -> list[Any]:
         """Return the values with their leaves redacted; null if a leaf failed."""
-        done = iter(self.leaf_texts([leaf for value in opened if value for leaf in value.leaves]))
+        pairs = zip(opened, self.people, strict=True)
+        leaves = [(leaf, who) for value, who in pairs if value for leaf in value.leaves]
+        done = iter(self.leaf_texts(leaves))
         out: list[Any] = []
         for row, value in enumerate(opened):
             new = [self.log_text(row, x.name, next(done)) for x in (value.leaves if value else ())]
@@ -189,53 +204,58 @@ class _Batch:
             out.append(value.write(whole) if value and len(whole) == len(new) else None)
         return out
 
-    def leaf_texts(self, leaves: list[TextLeaf]) -> list[Redacted]:
+    def leaf_texts(self, leaves: list[tuple[TextLeaf, People]]) -> list[Redacted]:
         """Redact leaves: replace those that a rule covers as a whole, analyse the others."""
-        groups: dict[str, list[str]] = defaultdict(list)
-        for leaf in leaves:
+        groups: dict[str, list[Asked]] = defaultdict(list)
+        for leaf, people in leaves:
             if leaf.rule is None:
-                groups[self.context(leaf)].append(leaf.text)
+                groups[self.context(leaf)].append((leaf.text, people))
         found = {context: iter(self.redact(texts, context)) for context, texts in groups.items()}
         return [
             next(found[self.context(leaf)])
             if leaf.rule is None
-            else self.replace(leaf.text, self.entities[leaf.rule])
-            for leaf in leaves
+            else self.replace(leaf.text, people, self.entities[leaf.rule])
+            for leaf, people in leaves
         ]
 
     def context(self, leaf: TextLeaf) -> str:
         """Return the analyzer's context for a leaf; leaves with the same context are batched."""
         return leaf.path if self.job.config.column_context else ""
 
-    def replace(self, text: str, entity: str) -> Redacted:
+    def replace(self, text: str, people: People, entity: str) -> Redacted:
         """Replace the whole text as one item; an empty text stays empty."""
         if not text:
             return Redacted(text, [], None)
-        return self.anonymize(text, Analysis((self.anonymizer.whole(text, entity),), None))
+        return self.replaced(self.anonymizer.replace, text, entity, people)
 
-    def redact(self, texts: list[str], context: str) -> list[Redacted]:
-        """Analyse and anonymize; equal texts once, unless an operator uses random numbers."""
-        if not texts:
+    def redact(self, asked: list[Asked], context: str) -> list[Redacted]:
+        """Analyse and anonymize; equal texts of equal persons once, unless an operator draws."""
+        if not asked:
             return []
-        found = self.analyzer.analyze_values(texts, context)
-        if self.job.operators.draws():
-            return [self.value(text, *read) for text, read in zip(texts, found, strict=True)]
-        distinct = dict(zip(texts, found, strict=True))
-        memo = {text: self.value(text, *read) for text, read in distinct.items()}
-        return [memo[text] for text in texts]
+        found = self.analyzer.analyze_values([text for text, _ in asked], context)
+        if self.draws:
+            return [self.value(one, *read) for one, read in zip(asked, found, strict=True)]
+        distinct = dict(zip(asked, found, strict=True))
+        memo = {one: self.value(one, *read) for one, read in distinct.items()}
+        return [memo[one] for one in asked]
 
-    def value(self, text: str, analysed: str, analysis: Analysis) -> Redacted:
+    def value(self, asked: Asked, analysed: str, analysis: Analysis) -> Redacted:
         """Anonymize the analysed form of a text; if nothing changes, the text stays as written."""
-        done = self.anonymize(analysed, analysis)
+        text, people = asked
+        done = self.anonymize(analysed, people, analysis)
         return done._replace(text=text) if done.text == analysed else done
 
-    def anonymize(self, text: str, analysis: Analysis) -> Redacted:
+    def anonymize(self, text: str, people: People, analysis: Analysis) -> Redacted:
         if analysis.error:
             return Redacted(None, [], analysis.error)
         if not analysis.results:
             return Redacted(text, [], None)
+        return self.replaced(self.anonymizer.apply, text, list(analysis.results), people)
+
+    def replaced(self, replace: Callable[..., tuple[str, list[Item]]], *arguments: Any) -> Redacted:
+        """Call a method of the anonymizer; an error becomes that of the value."""
         try:
-            new, items = self.anonymizer.apply(text, list(analysis.results))
+            new, items = replace(*arguments)
         except Exception as error:  # the message may quote the text
             return Redacted(None, [], type(error).__name__)
         return Redacted(new, [self.finding(item) for item in items], None)
@@ -246,48 +266,3 @@ class _Batch:
     def log_text(self, row: int, name: str, done: Redacted) -> str | None:
         self.log.add(row, name, done)
         return done.text
-
-
-class OpenedValue(Protocol):
-    """A value split into its leaves, from which it can be rebuilt with new texts."""
-
-    leaves: list[TextLeaf]
-
-    def write(self, texts: list[str]) -> Any:
-        """Return the value with one new text per leaf, in the order of ``leaves``."""
-
-
-class Text:
-    """A JSON text; a text that is not a JSON object or array is one leaf."""
-
-    def __init__(self, value: Any, kind: pa.DataType, node: ValueNode) -> None:
-        self.value = value
-        text = value_text(value)
-        self.document = parse_document(text, node)
-        if self.document is not None:
-            self.leaves = list(self.document.leaves())
-        else:
-            self.leaves = [] if text is None else [TextLeaf(node.path, text)]
-
-    def write(self, texts: list[str]) -> Any:
-        """Return the text with new leaves."""
-        if self.document is not None:
-            return self.document.write(iter(texts))
-        return texts[0] if texts else _untouched(self.value)
-
-
-class Nested:
-    """A value of a nested type."""
-
-    def __init__(self, value: Any, kind: pa.DataType, node: ValueNode) -> None:
-        self.value, self.kind, self.node = value, kind, node
-        self.leaves = nested_leaves(value, kind, node)
-
-    def write(self, texts: list[str]) -> Any:
-        """Return the value with new leaves."""
-        new = iter(texts)
-        return map_nested(self.value, self.kind, self.node, lambda _: next(new))
-
-
-def _untouched(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The jobs that restore the values behind tokens, or give the tokens another key."""
