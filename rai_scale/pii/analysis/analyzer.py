@@ -15,20 +15,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
-from rai_scale.pii.analysis.patterns_before_spacy import Look, PatternsFirst, tagging_components
+from rai_scale.pii.analysis.least_spacy import LeastSpacy
+from rai_scale.pii.analysis.patterns_before_spacy import Hits, PatternsFirst
 from rai_scale.pii.analysis.presidio_engine import build_analyzer
-from rai_scale.pii.analysis.recognizers import (
-    check_entities,
-    check_lists,
-    predefined_entities,
-)
-from rai_scale.pii.analysis.text_limits import (
-    RegexTimeout,
-    TextTooLong,
-    check_findings,
-    check_unbroken,
-)
+from rai_scale.pii.analysis.recognizers import check_entities, check_lists, predefined_entities
+from rai_scale.pii.analysis.text_limits import RegexTimeout, TextTooLong, check_unbroken
 from rai_scale.pii.values.text_leaves import exponent_digits
+from rai_scale.upstream.presidio import artifacts_of, linear_context
+>>>>>>> 551a39e (Redaction: the least of spaCy, patterns by one automaton, pseudonyms (trial)):rai_scale/pii/analyzer.py
 
 if TYPE_CHECKING:
     from presidio_analyzer import RecognizerResult
@@ -88,7 +82,8 @@ class ValueAnalyzer:
         )
         nlp_engine: Any = self.engine.nlp_engine
         self._nlp = nlp_engine.get_nlp(config.language)
-        self._tagging = tagging_components(self._nlp)
+        self.engine.context_aware_enhancer = enhancer = linear_context()()
+        self._spacy = LeastSpacy(self._nlp, NLP_BATCH, enhancer.context_prefix_count)
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
@@ -129,52 +124,47 @@ class ValueAnalyzer:
 
     def _distinct(self, texts: list[str], context: list[str] | None) -> dict[str, Analysis]:
         done: dict[str, Analysis] = {}
-        tagged: list[str] = []
-        untagged: list[str] = []
+        hits: dict[str, Hits] = {}
         for text in texts:
             try:
-                needs = self._look(text)
+                hits[text] = self._look(text)
             except Exception as error:
                 done[text] = Analysis((), type(error).__name__)
                 continue
-            if needs is None:
+            if not text or (self._patterns.only and not hits[text]):
+                del hits[text]
                 done[text] = Analysis((), None)
-            else:
-                (tagged if needs.raised else untagged).append(text)
-        for group, spared in ((tagged, []), (untagged, self._tagging)):
-            for start in range(0, len(group), NLP_BATCH):
-                chunk = group[start : start + NLP_BATCH]
-                done.update(zip(chunk, self._batch(chunk, context, spared), strict=True))
+        asked = list(hits)
+        for start in range(0, len(asked), NLP_BATCH):
+            chunk = asked[start : start + NLP_BATCH]
+            done.update(self._batch({text: hits[text] for text in chunk}, context))
         self._patterns.forget()
         return done
 
-    def _look(self, text: str) -> Look | None:
-        """Return what the patterns find in a text, or None if no recognizer can find anything."""
+    def _look(self, text: str) -> Hits:
+        """Return what patterns find in a text."""
         if len(text) > self.config.max_chars:
             raise TextTooLong
         if not text:
-            return None
+            return []
         check_unbroken(text)
         with _timeouts_raise():
-            look = self._patterns.look(text)
-        if self._patterns.only and not look.matched:
-            return None
-        check_findings(look.raised, text, self.config.max_work)
-        return look
+            return self._patterns.look(text)
 
-    def _batch(
-        self, texts: list[str], context: list[str] | None, spared: list[str]
-    ) -> list[Analysis]:
-        done: list[Analysis] = []
-        with self._nlp.memory_zone(), self._nlp.select_pipes(disable=spared):
-            pipe = self.engine.nlp_engine.process_batch(
-                texts, language=self.config.language, batch_size=NLP_BATCH
-            )
+    def _batch(self, hits: dict[str, Hits], context: list[str] | None) -> dict[str, Analysis]:
+        """Analyse texts of which the hits of patterns are known."""
+        done: dict[str, Analysis] = {}
+        with self._nlp.memory_zone():
+            pipe = self._spacy.read(hits, only_patterns=self._patterns.only)
             try:
-                for text, artifacts in pipe:
-                    done.append(self._one(text, context, artifacts))
-            except Exception:  # one text made the batch fail: analyse the others one by one
-                done += [self._one(text, context, None) for text in texts[len(done) :]]
+                for doc, tagged in pipe:
+                    artifacts = artifacts_of(
+                        self.engine.nlp_engine, doc, self.config.language, tagged
+                    )
+                    done[doc.text] = self._one(doc.text, context, artifacts)
+            except Exception:  # one text broke the pipe: the others must not suffer
+                left = [text for text in hits if text not in done]
+                done.update((text, self._one(text, context, None)) for text in left)
         return done
 
     def _one(self, text: str, context: list[str] | None, artifacts: Any) -> Analysis:

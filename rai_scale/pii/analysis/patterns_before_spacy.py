@@ -9,27 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from rai_scale.pii.pattern_prefilter import Unmatched
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine
     from spacy.language import Language
 
-TAGGING = {"tagger", "morphologizer", "attribute_ruler", "lemmatizer", "trainable_lemmatizer"}
-FINDING = {"tok2vec", "parser", "senter", "ner"}
-WORD_ATTRIBUTES = {"TAG", "POS", "MORPH", "LEMMA", "DEP"}
-KNOWN_NETWORKS = {
-    *("spacy.CharacterEmbed.v2", "spacy.HashEmbedCNN.v2", "spacy.MaxoutWindowEncoder.v2"),
-    *("spacy.MishWindowEncoder.v2", "spacy.MultiHashEmbed.v2", "spacy.Tagger.v2"),
-    *("spacy.Tok2Vec.v2", "spacy.Tok2VecListener.v1", "spacy.TransitionBasedParser.v2"),
-}
-
-
-class Look(NamedTuple):
-    """Whether a pattern matched in a text, and how many scores context words can raise."""
-
-    matched: bool
-    raised: int
+Hits = list[tuple[Any, Any]]
+"""Results, each with the recognizer that gave it."""
 
 
 class PatternsFirst:
@@ -50,16 +39,19 @@ class PatternsFirst:
         ]
         self.only = len(self._recognizers) == len(asked)
         self._found: dict[tuple[int, str], list[Any]] = {}
+        self._cannot_match = Unmatched(self._recognizers)
         for number, recognizer in enumerate(self._recognizers):
             recognizer.analyze = partial(self._once, recognizer.analyze, number)
 
-    def look(self, text: str) -> Look:
-        """Run the recognizers on a text; their errors propagate."""
-        found = [
-            (bool(r.context), len(r.analyze(text, r.supported_entities, None)))
-            for r in self._recognizers
+    def look(self, text: str) -> Hits:
+        """Return what the recognizers find in a text; their errors are raised."""
+        for number in self._cannot_match.of(text):
+            self._found[number, text] = []
+        return [
+            (recognizer, result)
+            for recognizer in self._recognizers
+            for result in recognizer.analyze(text, recognizer.supported_entities, None)
         ]
-        return Look(any(n for _, n in found), sum(n for context, n in found if context))
 
     def forget(self) -> None:
         """Drop the cached results."""
@@ -70,36 +62,3 @@ class PatternsFirst:
         if key not in self._found:
             self._found[key] = analyze(text, *args, **kwargs)
         return self._found[key]
-
-
-def tagging_components(nlp: Language) -> list[str]:
-    """Return the components that a spaCy pipeline can skip and still find the same entities.
-
-    Empty unless all components and networks are known, and no network reads the skipped output.
-    """
-    factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
-    components = {name: nlp.config["components"][name] for name in factories}
-    known = set(factories.values()) <= TAGGING | FINDING
-    networks = set(_entries(components, "@architectures"))
-    read = set(_entries(components, "attrs")) | set(_entries(components, "feature"))
-    if not known or not networks <= KNOWN_NETWORKS or read & WORD_ATTRIBUTES:
-        return []
-    if not all(_writes_words_only(nlp.get_pipe(name)) for name in factories):
-        return []
-    return [name for name, factory in factories.items() if factory in TAGGING]
-
-
-def _writes_words_only(component: Any) -> bool:
-    patterns = getattr(component, "patterns", ())  # an attribute ruler has patterns
-    written = {name for pattern in patterns for name in pattern.get("attrs", ())}
-    return written <= WORD_ATTRIBUTES
-
-
-def _entries(config: Any, key: str) -> Iterator[str]:
-    """Yield all texts under ``key``, at any level of a nested configuration."""
-    if isinstance(config, Mapping):
-        for name, value in config.items():
-            if name == key:
-                yield from [value] if isinstance(value, str) else value
-            else:
-                yield from _entries(value, key)
