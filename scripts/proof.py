@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "proof.md"
 PARTS = {
     "mutants": ["scripts/mutants.py", "--full"],
     "peers": ["scripts/peers.py"],
+    "redaction": ["-m", "tests.capabilities.redaction_parity"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
     "spark": ["scripts/spark_smoke.py"],

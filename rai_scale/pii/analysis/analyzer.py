@@ -22,7 +22,6 @@ from rai_scale.pii.analysis.recognizers import check_entities, check_lists, pred
 from rai_scale.pii.analysis.text_limits import RegexTimeout, TextTooLong, check_unbroken
 from rai_scale.pii.values.text_leaves import exponent_digits
 from rai_scale.upstream.presidio import artifacts_of, linear_context
->>>>>>> 551a39e (Redaction: the least of spaCy, patterns by one automaton, pseudonyms (trial)):rai_scale/pii/analyzer.py
 
 if TYPE_CHECKING:
     from presidio_analyzer import RecognizerResult
@@ -83,7 +82,9 @@ class ValueAnalyzer:
         nlp_engine: Any = self.engine.nlp_engine
         self._nlp = nlp_engine.get_nlp(config.language)
         self.engine.context_aware_enhancer = enhancer = linear_context()()
-        self._spacy = LeastSpacy(self._nlp, NLP_BATCH, enhancer.context_prefix_count)
+        self._spacy = LeastSpacy(
+            self._nlp, NLP_BATCH, enhancer.context_prefix_count, self._patterns.need_tags
+        )
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:

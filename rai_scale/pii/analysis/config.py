@@ -63,9 +63,6 @@ class AnalyzerConfig(Frozen):
     max_chars : int
         Longest text that is analysed, in characters; a longer one fails. The default is spaCy's
         own limit.
-    max_work : int
-        Limit on the characters of a text times its findings whose score context words can raise.
-        The time for a text grows with this product; at the default it is a few minutes.
     """
 
     language: str = "en"
@@ -78,7 +75,6 @@ class AnalyzerConfig(Frozen):
     patterns: tuple[PatternConfig, ...] = ()
     column_context: bool = False
     max_chars: int = Field(1_000_000, ge=1, le=1_000_000)
-    max_work: int = Field(250_000_000, ge=1)
 
 
 def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:

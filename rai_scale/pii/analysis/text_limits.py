@@ -25,10 +25,6 @@ class UnbrokenText(Exception):
     """A run of characters without a space is too long to be split into words in reasonable time."""
 
 
-class TooManyFindings(Exception):
-    """A long text has too many findings to examine the words around each in reasonable time."""
-
-
 class RegexTimeout(Exception):
     """A pattern timed out; Presidio itself would only log a warning and skip it."""
 
@@ -44,9 +40,3 @@ def check_unbroken(text: str) -> None:
         work += len(run) * (run.count(":") + _AT_THE_END * ends)
     if work > SPLITTING:
         raise UnbrokenText
-
-
-def check_findings(findings: int, text: str, allowed: int) -> None:
-    """Raise :class:`TooManyFindings` if findings times characters exceed ``allowed``."""
-    if findings * len(text) > allowed:
-        raise TooManyFindings

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rai_scale.pii.context_words import ContextWords
-from rai_scale.pii.patterns_before_spacy import Hits
+from rai_scale.pii.analysis.context_words import ContextWords
+from rai_scale.pii.analysis.patterns_before_spacy import Hits
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -38,10 +38,10 @@ KNOWN_NETWORKS = {
 class LeastSpacy:
     """Runs the components of a spaCy pipeline that a text needs; all of them if in doubt."""
 
-    def __init__(self, nlp: Language, batch: int, words_before: int) -> None:
+    def __init__(self, nlp: Language, batch: int, words_before: int, tag_all: bool = False) -> None:
         self._nlp = nlp
         self._batch = batch
-        self._tagging = tagging_components(nlp)
+        self._tagging = [] if tag_all else tagging_components(nlp)
         self._recognizer = entity_recognizer(nlp) if self._tagging else None
         self._context = ContextWords(nlp, words_before)
 
