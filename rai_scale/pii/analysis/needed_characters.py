@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 import regex
+
+from rai_scale.upstream.regular_expressions import kinds as sre
+from rai_scale.upstream.regular_expressions import parsed
 
 Expression = tuple[str, int]
 """A regular expression of the package ``regex`` and its flags."""
@@ -41,7 +42,7 @@ class NeededCharacters:
 def needs_of(expression: str, flags: int) -> Needs:
     """Return what each match of an expression contains; nothing where it cannot be parsed."""
     try:
-        tree = sre_parser.parse(expression, flags & int(KNOWN_FLAGS))
+        tree = parsed(expression, flags & int(KNOWN_FLAGS))
     except Exception:  # syntax that only the package ``regex`` knows
         return Needs()
     return _needs(tree)
