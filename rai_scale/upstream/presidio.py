@@ -77,7 +77,12 @@ def linear_context() -> type[Any]:
         """Presidio's enhancer; where no word has a lemma, only the caller's context counts."""
 
         def enhance_using_context(
-            self, text: str, raw_results: Any, nlp_artifacts: Any, recognizers: Any, context: Any
+            self,
+            text: str,
+            raw_results: Any,
+            nlp_artifacts: Any,
+            recognizers: Any,
+            context: Any = None,
         ) -> Any:
             if not (nlp_artifacts.lemmas or context):
                 return raw_results

@@ -41,12 +41,14 @@ class Automaton:
         if not _same_in_both().issuperset(text):
             return self._all
         found = set(self._always)
+
+        def noted(number: int, *_: Any) -> None:  # a true value would end the scan
+            found.add(number)
+
         database = self._of(text.isascii())
         if database is None:
             return self._all
-        database.scan(
-            text.encode(), match_event_handler=lambda number, *_: found.add(number) and None
-        )
+        database.scan(text.encode(), match_event_handler=noted)
         return found
 
     def _of(self, ascii_only: bool) -> Any:

@@ -78,18 +78,20 @@ def _digits_of_phone(recognizer: Any) -> int:
     """Return the fewest digits that a number has which the recognizer can find."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
+    metadata: Any = PhoneMetadata
+
     abroad = [
         len(str(code)) + min(data.general_desc.possible_length)
         for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
         for region in regions
         if (
-            data := PhoneMetadata.metadata_for_nongeo_region(code, None)
+            data := metadata.metadata_for_nongeo_region(code, None)
             if region == "001"
-            else PhoneMetadata.metadata_for_region(region, None)
+            else metadata.metadata_for_region(region, None)
         )
     ]
     at_home = [
-        min(PhoneMetadata.metadata_for_region(region).general_desc.possible_length)
+        min(metadata.metadata_for_region(region).general_desc.possible_length)
         for region in recognizer.supported_regions
     ]
     return min(abroad + at_home)
