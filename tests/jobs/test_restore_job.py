@@ -14,7 +14,7 @@ from rai_scale.pii import open_restore_log
 from rai_scale.pii.pseudonyms.tokens import Tokenizer
 from rai_scale.tables.pointer import current_path
 from tests.jobs.every_job import set_up
-from tests.jobs.small_lake import EMAIL, ROOT, cli, file_leaks, rows_of
+from tests.jobs.small_lake import EMAIL, ROOT, cli, file_leaks, people_config, rows_of, write_config
 
 OLD, NEW = "k1-0123456789abcdef", "k2-0123456789abcdef"
 
@@ -120,6 +120,20 @@ def test_a_restore_without_yaml(tmp_path, monkeypatch):
     ran = cli("restore", *words.split())
     assert ran.code == 0, ran.text
     assert set(rows_of(tmp_path / "out" / "restore", "people")["mail"]) == {EMAIL}
+
+
+def test_a_redaction_per_person_names_the_table_without_the_column(people, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN_KEY", OLD)
+    operator = {"type": "tokenize", "key": "env:TOKEN_KEY", "key_id": "k1", "per": "idd"}
+    values = people_config(people, tmp_path / "out", operators={"DEFAULT": operator})
+    config = write_config(tmp_path / "redact.yaml", values)
+    for more in ([], ["--dry-run"]):
+        ran = cli("redact", config, *more)
+        said = "table 'people': per: the table has no column 'idd'. Did you mean 'id'?"
+        assert (ran.code, said in ran.err) == (3, True), ran.text
+    ran = cli("redact", config, "--set", "operators.DEFAULT.per=id")
+    assert ran.code == 0, ran.text
+    assert len(set(rows_of(tmp_path / "out", "people")["email"])) == 3
 
 
 def test_a_new_key_is_new():

@@ -60,12 +60,13 @@ def compute(config: RestoreJob, engine: Engine, inputs: Inputs, run: Run) -> Don
         rows += write_parquet(frame, engine, to, private=True).rows or 0
     totals = {"tokens": int(counts["tokens"].sum()), "rows": rows, "tables": len(planned)}
     gates = check_gates(config.gates, metric_figures(totals))
-    done = "restored" if JOB_OF[type(config)] is JOB else "made with the new key"
+    rotates = isinstance(config, RotateJob)
+    done = "made with the new key" if rotates else "restored"
     facts = run.facts(status_of(gates), analyst=config.analyst, purpose=config.purpose)
     return Done(
         message=f"{totals['tokens']:,} tokens {done} in {rows:,} rows",
         page=render_result(
-            config.title or "Restored tokens",
+            config.title or ("Tokens with a new key" if rotates else "Restored tokens"),
             f"{totals['tokens']:,} tokens {done} in {rows:,} rows",
             {"run": pd.DataFrame(facts.items(), columns=["fact", "value"]), "tokens": counts},
             gates=gates,

@@ -63,7 +63,7 @@ class Draws:
 
 def _card(text: str, draws: Draws) -> str | None:
     """Return a number of the same length and grouping with a valid check digit (Luhn)."""
-    count = sum(map(str.isdecimal, text))
+    count = _digits(text)
     if count < _SMALLEST_CARD:
         return None
     number = "9" + draws.digits(count - 2)
@@ -73,7 +73,11 @@ def _card(text: str, draws: Draws) -> str | None:
 def _luhn(number: str) -> str:
     """Return the check digit; from the right, every other digit is doubled."""
     doubled = number[::-2].translate(_DOUBLED)
-    return str(-sum(map(int, doubled + number[-2::-2])) % 10)
+    return str((48 * len(number) - sum((doubled + number[-2::-2]).encode())) % 10)
+
+
+def _digits(text: str) -> int:
+    return len(text) if text.isdecimal() else sum(map(str.isdecimal, text))
 
 
 def _into(text: str, digits: str) -> str:
@@ -111,27 +115,29 @@ def _phone(text: str, draws: Draws) -> str:
     if start.startswith(("+33", "0033")):
         return f"+33 {_FRENCH[draws.below(len(_FRENCH))]} {draws.digits(2)} {draws.digits(2)}"
     number = f"{_AREAS[draws.below(len(_AREAS))]}55501{draws.digits(2)}"
-    if sum(map(str.isdecimal, text)) == len(number) and not start.startswith(("+", "00")):
+    if _digits(text) == len(number) and not start.startswith(("+", "00")):
         return _into(text, number)
     return f"+1 {number[:3]}-{number[3:6]}-{number[6:]}"
 
 
 def _ssn(text: str, draws: Draws) -> str | None:
     """Return a number of the area 666, which is never assigned."""
-    if sum(map(str.isdecimal, text)) != 9:  # noqa: PLR2004
+    if _digits(text) != 9:  # noqa: PLR2004
         return None
     return _into(text, f"666{1 + draws.below(99):02d}{1 + draws.below(9999):04d}")
 
 
 def _iban(text: str, draws: Draws) -> str | None:
     """Return an account of the same country with valid check digits (ISO 7064, MOD 97-10)."""
-    plain = "".join(filter(str.isalnum, text)).upper()
+    plain = (text if text.isalnum() else "".join(filter(str.isalnum, text))).upper()
     if not (plain.isascii() and plain[:2].isalpha() and len(plain) > 4):  # noqa: PLR2004
         return None
-    digits = iter(draws.digits(len(plain)))
-    account = "".join(
-        [chr(ord("A") + draws.below(26)) if c.isalpha() else next(digits) for c in plain[4:]]
-    )
+    account = draws.digits(len(plain) - 4)
+    if not plain[4:].isdecimal():
+        pairs = zip(plain[4:], account, strict=True)
+        account = "".join(
+            [chr(ord("A") + draws.below(26)) if c.isalpha() else digit for c, digit in pairs]
+        )
     check = 98 - int(f"{account}{plain[:2]}00".translate(_AS_NUMBERS)) % 97
     made = f"{plain[:2]}{check:02d}{account}"
     if len(made) == len(text):
