@@ -15,7 +15,9 @@ from rai_scale.errors import ConfigError
 from rai_scale.pii.analysis.config import analyzer_config
 from rai_scale.pii.redaction.frames import check_on_driver, does_raise
 from rai_scale.pii.redaction.operators import Operators
-from rai_scale.pii.redaction.redact_values import RedactValues, Targets
+from rai_scale.pii.redaction.policy import policy_specs
+from rai_scale.pii.redaction.redact_values import RedactValues
+from rai_scale.pii.redaction.rules import make_policy
 
 if TYPE_CHECKING:
     from rai_scale.pii.analysis.config import AnalyzerConfig
@@ -67,14 +69,17 @@ def redact_udf(
     config = analyzer_config(analyzer, analyzer_options)
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
-    applied = Operators(operators)
-    if applied.per:
-        raise ConfigError("per: a UDF reads one column only; use rai_scale.redact instead.")
+    if config.language_column:
+        raise ConfigError("language_column: a UDF reads one column only; use rai_scale.redact.")
     name = column or "text"
-    targets = Targets(texts=(name,))
-    job = RedactValues(config, applied, targets, raises=does_raise(on_error))
+    schema = pa.schema([(name, pa.string())])
+    given = Operators(operators)
+    if given.per:
+        raise ConfigError("per: a UDF reads one column only; use rai_scale.redact instead.")
+    policy = make_policy(policy_specs(columns=name), given, schema)
+    job = RedactValues(config, given, policy, raises=does_raise(on_error))
     check_on_driver("spark", job)
-    batch = BatchFunction(job, (name,), pa.schema([(name, pa.string())]), False, "redact_udf")
+    batch = BatchFunction(job, (name,), schema, False, "redact_udf")
     udf: Any = pandas_udf(_on_series(batch), "string")  # type: ignore[call-overload]
     # Spark may evaluate a deterministic function twice, and would then mix two random draws
     return udf.asNondeterministic() if job.operators.draws() else udf

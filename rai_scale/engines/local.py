@@ -131,6 +131,13 @@ class LocalEngine(Engine):
             for future in waiting:
                 future.cancel()
 
+    def without_columns(self, data: Any, names: Sequence[str]) -> Any:
+        """Remove columns."""
+        if isinstance(data, pd.DataFrame):
+            return super().without_columns(data, names)
+        kept = [name for name in self.columns(data) if name not in names]
+        return data.select(kept) if isinstance(data, pa.Table) else _columns(data, kept)
+
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         if isinstance(data, duckdb.DuckDBPyRelation):
             rows = _columns(data, batch.inputs).order(", ".join(map(quoted, keys)))

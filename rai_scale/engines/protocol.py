@@ -78,8 +78,6 @@ class Engine(ABC):
     ) -> Any:
         """Add or replace the columns ``outputs``, computed row by row from ``inputs``; lazy.
 
-        All other columns stay unchanged.
-
         Parameters
         ----------
         data : frame of the engine
@@ -87,7 +85,7 @@ class Engine(ABC):
             Picklable. It receives ``inputs`` in batches of at most 10,000 rows and must return as
             many rows, in the same order.
         outputs : pyarrow.Schema
-            The columns that the function returns; new ones are appended.
+            The columns that the function returns; new ones are appended, others stay.
         inputs : sequence of str
             The columns that the function receives.
         label : str
@@ -97,9 +95,7 @@ class Engine(ABC):
         return self._apply(data, BatchFunction(function, tuple(inputs), outputs, True, label))
 
     def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
-        """Replace each column of ``values`` by 1 where it equals its value, else 0; lazy.
-
-        Null stays null. Spark and DuckDB do this without Python.
+        """Replace each column by 1 where it equals its value, else 0; null stays null; lazy.
 
         Parameters
         ----------
@@ -107,9 +103,12 @@ class Engine(ABC):
         values : mapping of str to object
             The Python value to compare each column with; None gives 0.
         """
-        outputs = pa.schema([(name, pa.int64()) for name in values])
-        inputs = list(values)
-        return self.with_columns(data, Equal(dict(values)), outputs, inputs=inputs, label="labels")
+        new = pa.schema([(name, pa.int64()) for name in values])
+        return self.with_columns(data, Equal(dict(values)), new, inputs=[*values], label="labels")
+
+    def without_columns(self, data: Any, names: Sequence[str]) -> Any:
+        """Remove columns, all of which ``data`` has; lazy."""
+        return data.drop(columns=[*names]) if names else data
 
     def map_partitions(
         self,

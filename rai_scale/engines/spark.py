@@ -66,6 +66,10 @@ class SparkEngine(Engine):
             fields = list(spark_schema(batch.outputs))
         return _mapped(data, RunBatches(batch, tuple(data.columns)), fields)
 
+    def without_columns(self, data: Any, names: Sequence[str]) -> Any:
+        """Remove columns; lazy."""
+        return data.drop(*names) if names else data
+
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         source = data.select(*map(quoted, batch.inputs)).toDF(*_numbers(len(batch.inputs)))
         by = [f"_{batch.inputs.index(key)}" for key in keys]

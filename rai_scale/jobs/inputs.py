@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,17 @@ def package_versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def language_versions(model: str) -> dict[str, str]:
-    """Return the versions that finding personal data depends on, language model included."""
+def language_versions(models: Iterable[str]) -> dict[str, str]:
+    """Return the versions that finding personal data depends on, language models included."""
     packages = ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract")
-    return {**package_versions(*packages), f"model {model}": _model_version(model)}
+    return package_versions(*packages) | {f"model {m}": _model_version(m) for m in models}
+
+
+def models_used(models: Iterable[str], versions: Mapping[str, str]) -> dict[str, str]:
+    """Return names and versions of the language models, as reports show them."""
+    names = list(models)
+    found = [versions[f"model {name}"] for name in names]
+    return {"model": ", ".join(names), "model_version": ", ".join(found)}
 
 
 def _model_version(model: str) -> str:

@@ -6,6 +6,7 @@ from rai_scale.pii.pseudonyms.frames import rotate_keys as rotate_keys
 from rai_scale.pii.pseudonyms.restore_log import open_restore_log as open_restore_log
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
+from rai_scale.pii.redaction.policy import ColumnPolicy as ColumnPolicy
 from rai_scale.pii.scanning.result import ColumnScan as ColumnScan
 from rai_scale.pii.scanning.result import ScanResult as ScanResult
 from rai_scale.pii.scanning.result import TableScan as TableScan

@@ -232,7 +232,7 @@ def test_wrong_options_say_what_is_allowed():
     table = table_of(["x"])
     with pytest.raises(ConfigError, match=r"'PERSN'.*Did you mean 'PERSON'"):
         rai_scale.redact(table, "text", model=MODEL, entities=["PERSN"])
-    with pytest.raises(ConfigError, match=r"entitees.*Options are: language, model, entities"):
+    with pytest.raises(ConfigError, match=r"entitees.*Options are: language, .*entities"):
         rai_scale.redact(table, "text", model=MODEL, entitees=["PERSON"])
     with pytest.raises(ConfigError, match="either analyzer= or its options"):
         config = rai_scale.pii.AnalyzerConfig(model=MODEL)

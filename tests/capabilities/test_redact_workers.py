@@ -28,7 +28,7 @@ class WhichAnalyzer:
     def __call__(self, table: pa.Table) -> pa.Table:
         used = analyzer.get_analyzer(self.config)
         used.analyze(table["v"].to_pylist())
-        kept = list(analyzer._ANALYZERS).count(self.config.model_dump_json())
+        kept = list(analyzer._ENGINES).count(self.config.model_dump_json())
         return pa.table([[os.getpid()], [id(used)], [kept]], schema=SEEN)
 
 

@@ -150,6 +150,14 @@ def test_indicators_replace_columns_by_whether_they_hold_a_value(engine_case):
     ]
 
 
+def test_columns_are_removed(engine_case):
+    engine = engine_case.engine
+    frame = engine_case.make(pa.table({"a.b": [1], 'q"c': [2], "c": [3]}))
+    left = engine.without_columns(frame, ["a.b"])
+    assert engine.collect(left).to_pylist() == [{'q"c': 2, "c": 3}]
+    assert engine.without_columns(frame, []) is frame
+
+
 def test_group_counts_without_keys_is_the_total(engine_case):
     frame = engine_case.make(ROWS.select(["id", "text"]), 3)
     assert engine_case.engine.group_counts(frame, []).to_pylist() == [{"count": 7}]

@@ -27,7 +27,7 @@ from tests.jobs.small_lake import (
     write_config,
 )
 
-FINDING = ["column", "entity", "start", "end", "score", "recognizer", "operator"]
+FINDING = ["column", "entity", "start", "end", "score", "recognizer", "operator", "decision"]
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_what_was_not_looked_at_is_said(people, tmp_path):
     config = write_config(tmp_path / "r.yaml", values)
     ran = cli("redact", config)
     assert ran.code == 2, ran.text
-    assert "whole_columns 'doc.surname' matched no value" in ran.text
+    assert "the rule 'doc.surname' matched no value" in ran.text
     report = manifest_of(out)["details"]["report"]["tables"][1]
     assert report["carried_columns"] == ["id", "plain"]
     assert report["carried_leaves"] == [{"leaf": "s.ssn", "type": "int64"}]

@@ -91,7 +91,7 @@ def message(tmp_path, kind, values, sets=(), environ=None):
             {"tables": {"people": {"colums": ["note"]}}},
             "tables.people.colums",
             "columns",
-            "json_columns, key_columns, whole_columns",
+            "json_columns, key_columns, policy, strict, whole_columns",
         ),
         (
             "redact",

@@ -220,7 +220,7 @@ def test_a_rule_finds_its_leaf(text, rule):
     assert {leaf.rule for leaf in opened(text, rule).leaves()} == {rule}
 
 
-@pytest.mark.parametrize("rule", ["d.a", "d.ab.c", "d.*", "d.ab[]", "e.ab", "d"])
+@pytest.mark.parametrize("rule", ["d.a", "d.ab.c", "d.*", "d.ab[]", "e.ab"])
 def test_a_rule_does_not_find_what_it_does_not_name(rule):
     assert [leaf.rule for leaf in opened('{"ab": "x"}', rule).leaves()] == [None]
 
@@ -281,7 +281,7 @@ def test_typed_values_under_a_rule_become_text():
 
 @pytest.mark.parametrize(
     ("rule", "message"),
-    [("d.raw", "'d.raw' is binary"), ("d.m.x", "names values of a map that are not text")],
+    [("d.raw", "'d.raw' is binary"), ("d.m.x", "names values of a map that change their type")],
 )
 def test_typed_values_that_cannot_become_text(rule, message):
     with pytest.raises(ConfigError, match=message):

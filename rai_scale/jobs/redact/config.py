@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from rai_scale.jobs.config import JobConfig
-from rai_scale.jobs.secrets import check_references
+from rai_scale.jobs.secrets import check_references, resolve_operators
 from rai_scale.pii.analysis.config import AnalyzerConfig, Frozen
+from rai_scale.pii.redaction.policy import ColumnPolicy, policy_specs
 
 
 class TableRedaction(Frozen):
@@ -20,7 +21,21 @@ class TableRedaction(Frozen):
     columns: tuple[str, ...] = ()
     json_columns: tuple[str, ...] = ()
     whole_columns: dict[str, str] = Field(default_factory=dict)
+    policy: dict[str, ColumnPolicy] = Field(default_factory=dict)
+    strict: bool = False
     key_columns: tuple[str, ...] = ()
+
+    @field_validator("policy")
+    @classmethod
+    def _references(cls, policy: dict[str, ColumnPolicy]) -> dict[str, ColumnPolicy]:
+        for path, spec in policy.items():
+            check_references({f"{path}.{entity}": own for entity, own in spec.specs.items()})
+        return policy
+
+    @property
+    def specs(self) -> dict[str, ColumnPolicy]:
+        """The policy with its short forms."""
+        return policy_specs(self.policy, self.columns, self.json_columns, self.whole_columns)
 
 
 class RedactJob(JobConfig):
@@ -54,3 +69,10 @@ class RedactJob(JobConfig):
     def _references(cls, specs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         check_references(specs)
         return specs
+
+
+def with_secrets(specs: dict[str, ColumnPolicy]) -> dict[str, ColumnPolicy]:
+    """Return a policy with the keys and salts of its operators filled in."""
+    return {
+        path: spec.with_operators(resolve_operators(spec.specs)) for path, spec in specs.items()
+    }

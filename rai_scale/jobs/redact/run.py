@@ -11,12 +11,12 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, chosen_tables, language_versions
+from rai_scale.jobs.inputs import Inputs, chosen_tables, language_versions, models_used
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.outputs import check_table_names
 from rai_scale.jobs.profile import profile_of
-from rai_scale.jobs.redact.config import RedactJob, TableRedaction
+from rai_scale.jobs.redact.config import RedactJob, TableRedaction, with_secrets
 from rai_scale.jobs.redact.table import (
     FINDINGS_FOLDER,
     QUARANTINE_FOLDER,
@@ -68,7 +68,7 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
         tables = {found[0].name: only}
     lake = chosen_tables(found, tables)
     check_table_names(tables)
-    return Inputs(lake, language_versions(config.analyzer.model), given=tables)
+    return Inputs(lake, language_versions(config.analyzer.model_names), given=tables)
 
 
 def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
@@ -81,8 +81,7 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
     totals = {name: sum(table[name] for table in done) for name in TOTALS}
     gates = check_gates(config.gates, metric_figures(totals))
     status = "warnings" if any(table["warnings"] for table in done) else "ok"
-    model = config.analyzer.model
-    versions = {"model": model, "model_version": inputs.versions[f"model {model}"]}
+    versions = models_used(config.analyzer.model_names, inputs.versions)
     facts = run.facts(status_of(gates, status), **versions)
     report = redaction_report(config, facts, done) | {"totals": totals, "gates": gates}
     from rai_scale.reports.html import render_redaction
@@ -102,7 +101,7 @@ def compute(config: RedactJob, engine: Engine, inputs: Inputs, run: Run) -> Done
         commit=partial(_commit, commits) if delta else None,
         status=status,
         notes=tuple(
-            f"table {table['table']!r}: whole_columns {rule!r} matched no value; check its path"
+            f"table {table['table']!r}: the rule {rule!r} matched no value; check its path"
             for table in done
             for rule in table["rules_without_effect"]
         )
@@ -154,7 +153,8 @@ def _planned(  # noqa: PLR0917
 ) -> list[tuple[TableSource, TableRun, Any]]:
     """Return the tables with their rules and lazy frames; raise an error if one is refused."""
     operators = resolve_operators(config.operators)
-    whole = {e for t in tables.values() for e in t.whole_columns.values()}
+    specs = [spec for table in tables.values() for spec in table.specs.values()]
+    whole = {spec.entity for spec in specs if spec.entity}
     jobs = []
     for table in lake:
         wanted = _table_run(config, tables[table.name], table, Operators(operators, whole), target)
@@ -177,17 +177,17 @@ def check_plan(config: RedactJob, engine: Engine, inputs: Inputs, output: Place)
 def _table_run(
     config: RedactJob, wanted: TableRedaction, table: TableSource, operators: Operators, to: Target
 ) -> TableRun:
-    treated = {*wanted.columns, *wanted.json_columns, *wanted.whole_columns}
-    personal = sorted(treated & set(wanted.key_columns))
+    specs = with_secrets(wanted.specs)
+    changed = {path for path, spec in specs.items() if spec.action != "keep"}
+    personal = sorted(changed & set(wanted.key_columns))
     if personal:
         raise ConfigError(
             f"tables.{table.name}.key_columns: {personal} are also redacted, but findings and "
             "quarantine contain the original keys. Choose other key columns."
         )
     return TableRun(
-        columns=wanted.columns,
-        json_columns=wanted.json_columns,
-        whole_columns=wanted.whole_columns,
+        policy=specs,
+        strict=wanted.strict,
         key=wanted.key_columns,
         analyzer=config.analyzer,
         operators=operators,

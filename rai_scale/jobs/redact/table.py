@@ -28,9 +28,12 @@ from rai_scale.pii.redaction.findings import (
     GoodRows,
     QuarantineCorrupt,
 )
-from rai_scale.pii.redaction.frames import make_targets, redact
+from rai_scale.pii.redaction.frames import redact
 from rai_scale.pii.redaction.operators import Operators
+from rai_scale.pii.redaction.policy import ColumnPolicy
+from rai_scale.pii.redaction.rules import make_policy
 from rai_scale.pii.values.nested import Fitted
+from rai_scale.pii.values.text_leaves import is_inside
 from rai_scale.tables.exact import check_exact
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.ownership import remove_folder
@@ -42,14 +45,19 @@ from rai_scale.tables.write import write_parquet, write_table
 _LOG = logging.getLogger(__name__)
 FINDINGS_FOLDER, QUARANTINE_FOLDER, STAGING_FOLDER = "_findings", "_quarantine", "_staging"
 
+HOW = {
+    **{"redact": "analysed", "whole": "whole value", "pseudonym": "pseudonym", "tokenize": "token"},
+    **{"generalise": "generalised", "null": "made null", "drop": "dropped", "keep": "kept"},
+}
+"""How the report describes each action of a policy."""
+
 
 @dataclass(frozen=True)
 class TableRun:
     """The rules for a table, and the folder of the run."""
 
-    columns: tuple[str, ...]
-    json_columns: tuple[str, ...]
-    whole_columns: dict[str, str]
+    policy: dict[str, ColumnPolicy]
+    strict: bool
     key: tuple[str, ...]
     analyzer: AnalyzerConfig
     operators: Operators
@@ -110,9 +118,8 @@ def redacted_frame(
         )
     frame = redact(
         table,
-        run.columns,
-        json_columns=run.json_columns,
-        whole_columns=run.whole_columns,
+        policy=run.policy,
+        strict=run.strict,
         operators=run.operators,
         details=True,
         analyzer=run.analyzer,
@@ -139,11 +146,11 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
             per_column[row["column"]].append(item)
     schema = engine.schema(staged)
     scope = scope_report(schema, run, per_column)
-    treated = {*run.columns, *run.json_columns, *run.whole_columns}
     silent = [
-        c
-        for c in treated
-        if not any(p == c or p.startswith((f"{c}.", f"{c}[")) for p in per_column)
+        path
+        for path, spec in run.policy.items()
+        if spec.action != "keep"
+        and not any(found == path or is_inside(found, path) for found in per_column)
     ]
     return {
         "table": source.name,
@@ -156,7 +163,7 @@ def table_report(source: TableSource, engine: Engine, run: TableRun, staged: Any
         "columns": [
             {
                 "column": shown_path(schema.names, column),
-                "how": "whole value" if column in run.whole_columns else "analysed",
+                "how": HOW[run.policy[column].action] if column in run.policy else "analysed",
                 "findings": sorted(per_column[column], key=lambda f: (-f["count"], f["entity"])),
             }
             for column in sorted([*per_column, *silent])
@@ -178,10 +185,15 @@ def scope_report(
     a leaf of the schema may be empty.
     """
     names = [name for name in schema.names if name not in (*DETAILS.names, CORRUPT)]
-    targets = make_targets(run.columns, run.json_columns, run.whole_columns, names)
-    fitted = [targets.fitted(name, schema) for name in targets.documents]
+    left = {
+        path: spec
+        for path, spec in run.policy.items()
+        if path in names or any(is_inside(path, name) for name in names)
+    }
+    policy = make_policy(left, run.operators, schema)
+    fitted = [policy.fitted(name, schema) for name in policy.documents]
     return {
-        "carried_columns": [shown_path(names, n) for n in names if n not in targets.names],
+        "carried_columns": [shown_path(names, n) for n in names if n not in policy.worked],
         "carried_leaves": [
             {"leaf": shown_path(names, path), "type": kind}
             for found in fitted
@@ -197,8 +209,7 @@ def scope_report(
 def shown_path(names: Sequence[str], path: str) -> str:
     """Return a path as reports show it: the position replaces a column name that is personal."""
     for position, name in enumerate(names, 1):
-        inside = path == name or path.startswith((f"{name}.", f"{name}["))
-        if inside and looks_personal(name):
+        if (path == name or is_inside(path, name)) and looks_personal(name):
             return f"column_{position}{path[len(name) :]}"
     return path
 

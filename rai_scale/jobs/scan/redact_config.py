@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import yaml
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.jobs.scan.config import ScanJob
-from rai_scale.pii.redaction.frames import check_targets
-from rai_scale.pii.redaction.redact_values import Targets
+from rai_scale.pii.redaction.operators import Operators
+from rai_scale.pii.redaction.policy import ColumnPolicy, policy_specs
+from rai_scale.pii.redaction.policy_checks import check_policy
+from rai_scale.pii.redaction.rules import make_policy
 from rai_scale.pii.scanning.column_name_search import NAMES
 from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.scanning.verdict import Finding
@@ -160,9 +162,11 @@ def _treat_table(table: TableScan) -> TablePlan:
         if column.top in (*key, NAMES, CORRUPT) or not _personal(column):
             continue
         rules, why = _treat_column(table, column)
-        texts.update(dict.fromkeys(rules.texts))
-        documents.update(dict.fromkeys(rules.documents))
-        wholes.update({**dict(rules.wholes), **dict(rules.leaves)})
+        for path, spec in rules.items():
+            if spec.entity:
+                wholes[path] = spec.entity
+            else:
+                (documents if spec.json_text else texts)[path] = None
         refused += [f"{column.column} ({', '.join(_personal(column))}): {why}"] if why else []
     # a JSON column may also have values that are not documents; redaction treats them as text
     treated = {
@@ -174,45 +178,48 @@ def _treat_table(table: TableScan) -> TablePlan:
     return TablePlan({"key_columns": key, **treated} if treated else {}, refused)
 
 
-_NOTHING = Targets((), (), (), ())
-
-
-def _treat_column(table: TableScan, column: ColumnScan) -> tuple[Targets, str | None]:
+def _treat_column(
+    table: TableScan, column: ColumnScan
+) -> tuple[dict[str, ColumnPolicy], str | None]:
     """Return the rules for a column or leaf that redaction accepts, or why there are none."""
     if column.masked:
-        return _NOTHING, "its name is hidden, and a rule would have to show it; rename the column"
+        return {}, "its name is hidden, and a rule would have to show it; rename the column"
     top, path, entity = column.top, column.column, _whole(column)
     if "…" in path:  # no rule can name a truncated path
         entity = None
     if path == top:
-        rules = Targets((), (), ((top, entity),), ()) if entity else Targets((top,), (), (), ())
+        rules = policy_specs(whole_columns={top: entity}) if entity else policy_specs(columns=top)
         why = _why_refused(table, rules)
-        return (_NOTHING if why else rules), why
-    document = Targets((), (top,), (), ())
+        return ({} if why else rules), why
+    document = policy_specs(json_columns=top)
     why = _why_refused(table, document)
     if why:
-        return _NOTHING, why
+        return {}, why
     schema = table.schema
-    is_text = schema is None or path not in dict(document.fitted(top, schema).unread)
+    is_text = schema is None or path not in _unread(document, schema, top)
     # a rule for all values of a map would replace its keys too, so texts are analysed instead
     if entity and not (is_text and path.endswith(".*")):
-        ruled = replace(document, leaves=((path, entity),))
+        ruled = document | policy_specs(whole_columns={path: entity})
         why = _why_refused(table, ruled)
         if why is None:
             return ruled, None
     if is_text:
         return document, None
     # the keys and values of a map share a path, and the others may be texts
-    some = document if "*" in path else _NOTHING
+    some = document if "*" in path else {}
     return some, why or "it is not text, and is redacted only if whole_columns names it"
 
 
-def _why_refused(table: TableScan, rules: Targets) -> str | None:
+def _unread(specs: Mapping[str, ColumnPolicy], schema: pa.Schema, name: str) -> dict[str, str]:
+    return dict(make_policy(specs, Operators(), schema).fitted(name, schema).unread)
+
+
+def _why_refused(table: TableScan, rules: Mapping[str, ColumnPolicy]) -> str | None:
     """Return why redaction refuses rules for a table; None if it accepts them."""
     if table.schema is None:
         return None
     try:
-        check_targets(rules, table.schema)
+        check_policy(make_policy(rules, Operators(), table.schema), table.schema)
     except (ConfigError, MissingColumnError) as error:
         return str(error)
     return None

@@ -9,7 +9,7 @@ from typing import Any
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, language_versions
+from rai_scale.jobs.inputs import Inputs, language_versions, models_used
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
@@ -26,7 +26,7 @@ from rai_scale.tables.source import TableSource
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
     """Find all tables of the source."""
     lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
-    return Inputs(lake, language_versions(config.analyzer.model))
+    return Inputs(lake, language_versions(config.analyzer.model_names))
 
 
 def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
@@ -72,7 +72,7 @@ def _completed(result: ScanResult, config: ScanJob, inputs: Inputs, run: Run) ->
     gates = tuple(checked_gates(result, config))
     known = {
         "run_id": run.id,
-        "model_version": inputs.versions[f"model {config.analyzer.model}"],
+        **models_used(config.analyzer.model_names, inputs.versions),
         "config_hash": run.config_hash,
         "source": config.source,
         "status": status_of(gates, result.run["status"]),

@@ -15,20 +15,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
-from rai_scale.pii.analysis.least_spacy import LeastSpacy
+from rai_scale.pii.analysis.least_spacy import LeastSpacy, is_plain_spacy
 from rai_scale.pii.analysis.patterns_before_spacy import Hits, PatternsFirst
 from rai_scale.pii.analysis.presidio_engine import build_analyzer
-from rai_scale.pii.analysis.recognizers import check_entities, check_lists, predefined_entities
+from rai_scale.pii.analysis.recognizers import (
+    check_countries,
+    check_entities,
+    check_lists,
+    predefined_entities,
+)
 from rai_scale.pii.analysis.text_limits import RegexTimeout, TextTooLong, check_unbroken
 from rai_scale.pii.values.text_leaves import exponent_digits
 from rai_scale.upstream.presidio import artifacts_of, linear_context
 
 if TYPE_CHECKING:
-    from presidio_analyzer import RecognizerResult
+    from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 NLP_BATCH = 256
 WINDOW = 2_048  # texts whose pattern results are kept at a time
-_ANALYZERS: dict[str, ValueAnalyzer] = {}
+_ANALYZERS: dict[tuple[str, str], ValueAnalyzer] = {}
+_ENGINES: dict[str, AnalyzerEngine] = {}
 _BUILDING = threading.Lock()
 
 
@@ -39,13 +45,15 @@ class Analysis(NamedTuple):
     error: str | None
 
 
-def get_analyzer(config: AnalyzerConfig) -> ValueAnalyzer:
+def get_analyzer(config: AnalyzerConfig, language: str | None = None) -> ValueAnalyzer:
     """Return this process's analyzer for a configuration; the first call builds it.
 
     Parameters
     ----------
     config : AnalyzerConfig
-        Equal configurations share one analyzer.
+        Equal configurations share one analyzer per language, and one Presidio engine.
+    language : str, optional
+        One of the languages that have a model; the configuration's by default.
 
     Returns
     -------
@@ -59,32 +67,49 @@ def get_analyzer(config: AnalyzerConfig) -> ValueAnalyzer:
         If Presidio or the spaCy model is not installed.
     """
     key = config.model_dump_json()
+    language = language or config.language
     with _BUILDING:
-        if key not in _ANALYZERS:
-            _ANALYZERS[key] = ValueAnalyzer(config)
-        return _ANALYZERS[key]
+        if (key, language) not in _ANALYZERS:
+            made = ValueAnalyzer(config, language, _ENGINES.get(key))
+            _ANALYZERS[key, language], _ENGINES[key] = made, made.engine
+        return _ANALYZERS[key, language]
 
 
 class ValueAnalyzer:
-    """Analyses many texts per call; thread-safe, but calls run one after the other."""
+    """Analyses many texts of one language per call; thread-safe, one call after the other."""
 
-    def __init__(self, config: AnalyzerConfig) -> None:
+    def __init__(
+        self,
+        config: AnalyzerConfig,
+        language: str | None = None,
+        engine: AnalyzerEngine | None = None,
+    ) -> None:
         self.config = config
+        self.language = language = language or config.language
         check_lists(config)
-        self.engine = build_analyzer(config)
-        check_entities(config, self.engine)
-        supported = frozenset(self.engine.get_supported_entities(config.language))
+        check_countries(config)
+        self.engine = engine = engine or build_analyzer(config)
+        check_entities(config, engine, language)
+        supported = frozenset(engine.get_supported_entities(language))
         self.found = frozenset(config.entities or supported)
         self.entities = supported | predefined_entities()
         self._patterns = PatternsFirst(
-            self.engine, config.language, list(config.entities) if config.entities else None
+            engine, language, list(config.entities) if config.entities else None
         )
         nlp_engine: Any = self.engine.nlp_engine
-        self._nlp = nlp_engine.get_nlp(config.language)
-        self.engine.context_aware_enhancer = enhancer = linear_context()()
-        self._spacy = LeastSpacy(
-            self._nlp, NLP_BATCH, enhancer.context_prefix_count, self._patterns.need_tags
+        self.engine.context_aware_enhancer = linear_context()(
+            **config.context_enhancer.model_dump()
         )
+        self._spacy: LeastSpacy | None = None
+        if is_plain_spacy(nlp_engine):
+            self._spacy = LeastSpacy(
+                nlp_engine.get_nlp(language),
+                NLP_BATCH,
+                config.context_enhancer.context_prefix_count,
+                config.context_enhancer.context_suffix_count,
+                tag_all=self._patterns.need_tags,
+            )
+        self._arguments = analyze_arguments(config)
         self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
@@ -96,12 +121,13 @@ class ValueAnalyzer:
         context : str, optional
             Context word (the name of the column); ignored unless ``column_context`` is set.
         """
-        words = [context] if context and self.config.column_context else None
+        words = [*self.config.context]
+        words += [context] if context and self.config.column_context else []
         distinct = list(dict.fromkeys(texts))
         found: dict[str, Analysis] = {}
         with self._lock:
             for start in range(0, len(distinct), WINDOW):
-                found.update(self._distinct(distinct[start : start + WINDOW], words))
+                found.update(self._distinct(distinct[start : start + WINDOW], words or None))
         return [found[text] for text in texts]
 
     def analyze_values(
@@ -155,24 +181,29 @@ class ValueAnalyzer:
     def _batch(self, hits: dict[str, Hits], context: list[str] | None) -> dict[str, Analysis]:
         """Analyse texts of which the hits of patterns are known."""
         done: dict[str, Analysis] = {}
-        with self._nlp.memory_zone():
-            pipe = self._spacy.read(hits, only_patterns=self._patterns.only)
-            try:
-                for doc, tagged in pipe:
-                    artifacts = artifacts_of(
-                        self.engine.nlp_engine, doc, self.config.language, tagged
-                    )
-                    done[doc.text] = self._one(doc.text, context, artifacts)
-            except Exception:  # one text broke the pipe: the others must not suffer
-                left = [text for text in hits if text not in done]
-                done.update((text, self._one(text, context, None)) for text in left)
+        try:
+            for text, artifacts in self._artifacts(hits):
+                done[text] = self._one(text, context, artifacts)
+        except Exception:  # one text broke the pipe: the others must not suffer
+            left = [text for text in hits if text not in done]
+            done.update((text, self._one(text, context, None)) for text in left)
         return done
+
+    def _artifacts(self, hits: dict[str, Hits]) -> Iterator[tuple[str, Any]]:
+        """Yield each text with what the NLP engine finds in it."""
+        nlp_engine: Any = self.engine.nlp_engine
+        if self._spacy is None:  # not known well enough to skip anything
+            yield from nlp_engine.process_batch([*hits], self.language, batch_size=NLP_BATCH)
+            return
+        with self._spacy.nlp.memory_zone():
+            for doc, tagged in self._spacy.read(hits, only_patterns=self._patterns.only):
+                yield doc.text, artifacts_of(nlp_engine, doc, self.language, tagged)
 
     def _one(self, text: str, context: list[str] | None, artifacts: Any) -> Analysis:
         try:
             with _timeouts_raise():
                 results = self.engine.analyze(
-                    text, nlp_artifacts=artifacts, context=context, **analyze_arguments(self.config)
+                    text, self.language, nlp_artifacts=artifacts, context=context, **self._arguments
                 )
             return Analysis(tuple(results), None)
         except Exception as error:
@@ -181,10 +212,11 @@ class ValueAnalyzer:
 
 def analyze_arguments(config: AnalyzerConfig) -> dict[str, Any]:
     """Return the keyword arguments of ``AnalyzerEngine.analyze``, which are equal for all texts."""
+    by_entity = bool(config.score_thresholds)  # then it is the default of the engine
     return {
-        "language": config.language,
         "entities": list(config.entities) if config.entities else None,
-        "score_threshold": config.score_threshold,
+        "score_threshold": None if by_entity else config.score_threshold,
+        "return_decision_process": config.decision_process,
         "allow_list": list(config.allow_list) or None,
         "allow_list_match": config.allow_list_match,
     }

@@ -24,14 +24,15 @@ WORDS_KEPT = 100_000
 class ContextWords:
     """Tells for a hit whether spaCy's tags can change its score.
 
-    ``usable`` is false where the lemmas that the pipeline can give are not known.
+    ``usable`` is false where the lemmas that the pipeline can give are not known, and where words
+    after a hit count too.
     """
 
-    def __init__(self, nlp: Language, words_before: int) -> None:
+    def __init__(self, nlp: Language, words_before: int, words_after: int = 0) -> None:
         self._count = words_before + 1  # Presidio counts the hit's own first word too
         self._vocab = nlp.vocab
         self._lemmatizer = _rule_lemmatizer(nlp)
-        self.usable = self._lemmatizer is not None
+        self.usable = self._lemmatizer is not None and not words_after
         self._ruled = _ruled_lemmas(nlp)
         self.lemmas = lru_cache(WORDS_KEPT)(self._lemmas_of)
         self._holds = lru_cache(WORDS_KEPT)(self._holds_one)

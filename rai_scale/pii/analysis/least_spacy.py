@@ -38,12 +38,19 @@ KNOWN_NETWORKS = {
 class LeastSpacy:
     """Runs the components of a spaCy pipeline that a text needs; all of them if in doubt."""
 
-    def __init__(self, nlp: Language, batch: int, words_before: int, tag_all: bool = False) -> None:
-        self._nlp = nlp
+    def __init__(
+        self,
+        nlp: Language,
+        batch: int,
+        words_before: int,
+        words_after: int = 0,
+        tag_all: bool = False,
+    ) -> None:
+        self.nlp = nlp
         self._batch = batch
         self._tagging = [] if tag_all else tagging_components(nlp)
         self._recognizer = entity_recognizer(nlp) if self._tagging else None
-        self._context = ContextWords(nlp, words_before)
+        self._context = ContextWords(nlp, words_before, words_after)
 
     def read(self, hits: Mapping[str, Hits], only_patterns: bool) -> Iterator[tuple[Doc, bool]]:
         """Yield each text as spaCy read it, and whether its words have tags.
@@ -58,9 +65,9 @@ class LeastSpacy:
         tagged: list[Doc] = []
         untagged: list[Doc] = []
         for text, found in hits.items():
-            doc = self._nlp.make_doc(text)
+            doc = self.nlp.make_doc(text)
             (tagged if self._needs_tags(doc, found) else untagged).append(doc)
-        for doc in self._nlp.pipe(tagged, batch_size=self._batch):
+        for doc in self.nlp.pipe(tagged, batch_size=self._batch):
             yield doc, True
         for doc in untagged if only_patterns else self._entities(untagged):
             yield doc, False
@@ -73,21 +80,28 @@ class LeastSpacy:
 
     def _entities(self, docs: list[Doc]) -> Iterator[Doc]:
         """Yield the texts with the entities that the whole pipeline finds."""
-        with self._nlp.select_pipes(disable=self._tagging):
+        with self.nlp.select_pipes(disable=self._tagging):
             if self._recognizer is None:
-                yield from self._nlp.pipe(docs, batch_size=self._batch)
+                yield from self.nlp.pipe(docs, batch_size=self._batch)
                 return
-        recognizer: Any = self._nlp.get_pipe(self._recognizer)
+        recognizer: Any = self.nlp.get_pipe(self._recognizer)
         found = list(recognizer.pipe(docs, batch_size=self._batch))
         doubtful = [doc for doc in found if any(len(entity) > 1 for entity in doc.ents)]
-        with self._nlp.select_pipes(disable=[self._recognizer, *self._tagging]):
-            list(self._nlp.pipe(doubtful, batch_size=self._batch))
+        with self.nlp.select_pipes(disable=[self._recognizer, *self._tagging]):
+            list(self.nlp.pipe(doubtful, batch_size=self._batch))
         for doc in found:
             yield self._again(doc) if _is_split(doc) else doc
 
     def _again(self, doc: Doc) -> Doc:
-        with self._nlp.select_pipes(disable=self._tagging):
-            return self._nlp(doc.text)
+        with self.nlp.select_pipes(disable=self._tagging):
+            return self.nlp(doc.text)
+
+
+def is_plain_spacy(nlp_engine: Any) -> bool:
+    """Return whether an NLP engine is Presidio's own around spaCy, and no other one."""
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    return type(nlp_engine) is SpacyNlpEngine
 
 
 def _is_split(doc: Doc) -> bool:

@@ -23,7 +23,7 @@ class PatternsFirst:
     """Runs the pattern recognizers of an engine before spaCy, and gives the engine their results.
 
     ``only`` is True if the engine has no other recognizers for the entities; ``need_tags`` is True
-    if one of the others may read spaCy's tags and lemmas.
+    if spaCy's tags and lemmas may change what one of the others finds.
     """
 
     def __init__(self, engine: AnalyzerEngine, language: str, entities: list[str] | None) -> None:
@@ -38,10 +38,10 @@ class PatternsFirst:
             for r in asked
             if isinstance(r, PatternRecognizer | PhoneRecognizer) and _is_presidios(r)
         ]
-        self.only = len(self._recognizers) == len(asked)
         others = [r for r in asked if r not in self._recognizers]
-        self.need_tags = not all(
-            isinstance(r, SpacyRecognizer) and _is_presidios(r) for r in others
+        self.only = not others and not any(map(_enhances, asked))
+        self.need_tags = any(map(_enhances, asked)) or not all(
+            isinstance(r, SpacyRecognizer) and _is_presidios(r) and not r.context for r in others
         )
         self._found: dict[tuple[int, str], list[Any]] = {}
         self._cannot_match = Unmatched(self._recognizers)
@@ -73,3 +73,11 @@ def _is_presidios(recognizer: Any) -> bool:
     """Return whether Presidio's own code analyses: a subclass may read what spaCy adds."""
     home = str(type(recognizer).analyze.__module__)
     return home.startswith("presidio_analyzer.")
+
+
+def _enhances(recognizer: Any) -> bool:
+    """Return whether a recognizer changes scores by a method of its own, which may read lemmas."""
+    from presidio_analyzer import EntityRecognizer
+
+    own = type(recognizer).enhance_using_context
+    return own is not EntityRecognizer.enhance_using_context

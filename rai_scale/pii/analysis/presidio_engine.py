@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rai_scale.errors import MissingExtraError, MissingModelError, did_you_mean
+from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.pii.analysis.config import AnalyzerConfig
-from rai_scale.pii.analysis.recognizers import add_recognizers, ignored_labels
+from rai_scale.pii.analysis.import_path import is_import_path, load_class
+from rai_scale.pii.analysis.recognizers import add_recognizers, ignored_labels, set_thresholds
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NlpEngine
+
+_SETTINGS = {"stanza": "stanza.yaml", "transformers": "transformers.yaml"}
+"""Presidio's settings of an NLP engine, where they are not ``default.yaml``."""
 
 
 def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
@@ -32,28 +37,135 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
     MissingExtraError
         If Presidio is not installed.
     MissingModelError
-        If the spaCy model is not installed; nothing is downloaded.
+        If a spaCy model is not installed; nothing is downloaded.
+    ConfigError
+        If the NLP engine or the registry is refused.
     """
     if importlib.util.find_spec("presidio_analyzer") is None:
         raise MissingExtraError("presidio-analyzer", "pii")
-    import presidio_analyzer
     from presidio_analyzer import AnalyzerEngine
-    from presidio_analyzer.nlp_engine import NlpEngineProvider
+    from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 
-    check_model(config.model)
     use_bundled_suffix_list()
-    defaults = Path(presidio_analyzer.__file__).parent / "conf" / "default.yaml"
-    settings = yaml.safe_load(defaults.read_text(encoding="utf-8"))
-    settings["models"] = [{"lang_code": config.language, "model_name": config.model}]
-    ner = settings["ner_model_configuration"]
-    ner["labels_to_ignore"] = ignored_labels(ner["labels_to_ignore"], config)
-    nlp_engine = NlpEngineProvider(nlp_configuration=settings).create_engine()
-    engine = AnalyzerEngine(nlp_engine=nlp_engine, supported_languages=[config.language])
-    add_recognizers(engine, config)
+    nlp_engine = build_nlp_engine(config)
+    by_entity = bool(config.score_thresholds)
+    registry: Any = build_registry(config, nlp_engine)  # None is Presidio's default
+    engine = AnalyzerEngine(
+        registry=registry,
+        nlp_engine=nlp_engine,
+        supported_languages=list(config.languages),
+        # a threshold that is given to analyze would switch off those of the recognizers
+        default_score_threshold=(config.score_threshold or 0) if by_entity else 0,
+        context_aware_enhancer=LemmaContextAwareEnhancer(**config.context_enhancer.model_dump()),
+    )
+    for language in config.languages:
+        add_recognizers(engine, config, language)
+    set_thresholds(engine, config)
     return engine
 
 
-def check_model(model: str) -> None:
+def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
+    """Return Presidio's NLP engine with the model of each language loaded."""
+    import presidio_analyzer
+    from presidio_analyzer.nlp_engine import NlpEngine, NlpEngineProvider
+
+    name, known = config.nlp_engine, None
+    if is_import_path(name):
+        own = load_class(name, NlpEngine, "nlp_engine")
+        name, known = own.engine_name, (own,)
+    else:
+        _check_engine(name, list(NlpEngineProvider().nlp_engines))
+        known = (_offline_stanza(),) if name == "stanza" else None
+        for model in config.languages.values():
+            check_model(model, name)
+    folder = Path(presidio_analyzer.__file__).parent / "conf"
+    settings = yaml.safe_load(
+        (folder / _SETTINGS.get(name, "default.yaml")).read_text(encoding="utf-8")
+    )
+    models = config.languages.items()
+    settings["nlp_engine_name"] = name
+    settings["models"] = [{"lang_code": code, "model_name": model} for code, model in models]
+    ner = settings["ner_model_configuration"] | config.ner_model_configuration
+    ner["labels_to_ignore"] = ignored_labels(ner.get("labels_to_ignore") or (), config)
+    settings["ner_model_configuration"] = ner
+    try:
+        return NlpEngineProvider(known, nlp_configuration=settings).create_engine()
+    except ValueError as error:
+        raise ConfigError(
+            f"Presidio refuses the NLP engine {config.nlp_engine!r}: {error}"
+        ) from None
+
+
+def _offline_stanza() -> type[NlpEngine]:
+    from presidio_analyzer.nlp_engine import StanzaNlpEngine
+
+    class OfflineStanza(StanzaNlpEngine):
+        """Presidio's engine, which downloads nothing."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, download_if_missing=False)
+
+    return OfflineStanza
+
+
+def _check_engine(name: str, available: list[str]) -> None:
+    if name not in available:
+        raise ConfigError(
+            f"nlp_engine: {name!r} is not available here.{did_you_mean(name, available)} Available "
+            f"are: {', '.join(available)}; others need their packages. A class of your own is "
+            "written as 'package.module:Class'."
+        )
+
+
+def build_registry(config: AnalyzerConfig, nlp_engine: NlpEngine) -> RecognizerRegistry | None:
+    """Return the configured recognizers, or those of some countries; None for the default ones."""
+    from presidio_analyzer import RecognizerRegistry
+    from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+
+    languages = list(config.languages)
+    if config.countries is not None:
+        registry = RecognizerRegistry(supported_languages=languages)
+        registry.load_predefined_recognizers(languages, nlp_engine, list(config.countries))
+        return registry
+    if config.registry is None:
+        return None
+    settings = {**config.registry, "supported_languages": languages}
+    try:
+        provider = RecognizerRegistryProvider(
+            registry_configuration=settings, nlp_engine=nlp_engine
+        )
+        return provider.create_recognizer_registry()
+    except Exception as error:
+        raise ConfigError(f"Presidio refuses the registry: {error}") from None
+
+
+def check_model(model: str | dict[str, str], engine: str) -> None:
+    """Raise :class:`MissingModelError` unless the model is installed on this machine."""
+    if engine in ("stanza", "no_op"):
+        return
+    if engine == "transformers":
+        _check_transformers(model)
+        return
+    if isinstance(model, dict):
+        raise ConfigError(f"models: {engine!r} needs the name of one model per language.")
+    check_spacy_model(model)
+
+
+def _check_transformers(model: str | dict[str, str]) -> None:
+    if not isinstance(model, dict) or set(model) != {"spacy", "transformers"}:
+        raise ConfigError(
+            "models: with nlp_engine 'transformers', a model is {'spacy': NAME, 'transformers': "
+            "FOLDER}."
+        )
+    check_spacy_model(model["spacy"])
+    if not Path(model["transformers"]).is_dir():
+        raise MissingModelError(
+            f"transformers model {model['transformers']!r} is not a folder on this machine, and "
+            "models are never downloaded. Give the path of a saved model."
+        )
+
+
+def check_spacy_model(model: str) -> None:
     """Raise :class:`MissingModelError` unless the spaCy model is installed on this machine."""
     import spacy.util
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.pii.analysis.import_path import Pickled, load_class
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
@@ -17,11 +19,10 @@ _SELF_CONTAINED = ("country_specific", "generic")
 """Packages of Presidio whose recognizers need neither a service nor another model."""
 
 
-def own_recognizers(config: AnalyzerConfig) -> list[Any]:
+def own_recognizers(config: AnalyzerConfig, language: str) -> list[Any]:
     """Return Presidio recognizers for the configuration's deny lists and patterns."""
     from presidio_analyzer import Pattern, PatternRecognizer
 
-    language = config.language
     denied = [
         PatternRecognizer(entity, deny_list=list(words), supported_language=language)
         for entity, words in config.deny_lists.items()
@@ -38,19 +39,89 @@ def own_recognizers(config: AnalyzerConfig) -> list[Any]:
     return denied + matched
 
 
-def add_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig) -> None:
-    """Add the configured recognizers to an engine, and the predefined ones that ``entities`` needs.
+def add_recognizers(engine: AnalyzerEngine, config: AnalyzerConfig, language: str) -> None:
+    """Add the configured recognizers to an engine, and the predefined ones that are asked for.
 
     In Presidio, most country-specific recognizers are off, or on for one language only. If
-    ``entities`` names such an entity, its recognizer is added for the configured language. If
-    ``entities`` is not given, the result is Presidio's default.
+    ``entities`` names such an entity, or ``countries`` its country, its recognizer is added for
+    the language. If neither is given, the result is Presidio's default.
     """
-    for recognizer in own_recognizers(config):
+    for recognizer in [*own_recognizers(config, language), *given_recognizers(config, language)]:
         engine.registry.add_recognizer(recognizer)
-    missing = set(config.entities or ()) - set(engine.get_supported_entities(config.language))
-    for recognizer in predefined(config.language) if missing else ():
-        if missing & set(recognizer.supported_entities):
+    there = {type(r) for r in engine.registry.recognizers if r.supported_language == language}
+    missing = set(config.entities or ()) - set(engine.get_supported_entities(language))
+    countries = {code.lower() for code in config.countries or ()}
+    if not missing and not countries:
+        return
+    for recognizer in predefined(language):
+        of_country = recognizer.country_code() in countries and type(recognizer) not in there
+        if of_country or missing & set(recognizer.supported_entities):
             engine.registry.add_recognizer(recognizer)
+
+
+def given_recognizers(config: AnalyzerConfig, language: str) -> list[EntityRecognizer]:
+    """Return the recognizers of ``config.recognizers`` for a language.
+
+    A class that takes ``supported_language`` is made once per language, unless that is given.
+    """
+    from presidio_analyzer import EntityRecognizer
+
+    made = []
+    for number, value in enumerate(config.recognizers):
+        where = f"recognizers.{number}"
+        if isinstance(value, Pickled):
+            recognizer = value.load()
+            if not isinstance(recognizer, EntityRecognizer):
+                raise ConfigError(f"{where}: {value.name} is not a Presidio EntityRecognizer.")
+        else:
+            options = dict(value) if isinstance(value, Mapping) else {"type": value}
+            kind = load_class(options.pop("type"), EntityRecognizer, where)
+            recognizer = _made(kind, options, language, where)
+        if recognizer.supported_language not in config.languages:
+            raise ConfigError(
+                f"{where}: {type(recognizer).__name__} is for language "
+                f"{recognizer.supported_language!r}, which has no model; the languages are: "
+                f"{', '.join(config.languages)}."
+            )
+        if recognizer.supported_language == language:
+            made.append(recognizer)
+    return made
+
+
+def _made(kind: type[Any], options: dict[str, Any], language: str, where: str) -> Any:
+    if "supported_language" in inspect.signature(kind).parameters:
+        options.setdefault("supported_language", language)
+    try:
+        return kind(**options)
+    except Exception as error:
+        raise ConfigError(
+            f"{where}: {kind.__name__} cannot be made with the options "
+            f"{sorted(options)} ({type(error).__name__})."
+        ) from None
+
+
+def set_thresholds(engine: AnalyzerEngine, config: AnalyzerConfig) -> None:
+    """Give each recognizer the thresholds of its entities.
+
+    Raises
+    ------
+    ConfigError
+        For an entity that no recognizer finds.
+    """
+    known = {e for r in engine.registry.recognizers for e in r.supported_entities}
+    for entity in config.score_thresholds:
+        if entity not in known:
+            raise ConfigError(
+                f"score_thresholds: no recognizer finds {entity!r}.{did_you_mean(entity, known)}"
+            )
+    for recognizer in engine.registry.recognizers:
+        own = {
+            entity: least
+            for entity, least in config.score_thresholds.items()
+            if entity in recognizer.supported_entities
+        }
+        if own:
+            recognizer.score_thresholds = {**recognizer.score_thresholds, **own}
 
 
 def ignored_labels(ignored: Iterable[str | None], config: AnalyzerConfig) -> list[str | None]:
@@ -81,15 +152,28 @@ def predefined_entities() -> frozenset[str]:
     return frozenset(found | set(SpacyRecognizer.ENTITIES))
 
 
-def check_entities(config: AnalyzerConfig, engine: AnalyzerEngine) -> None:
-    """Raise :class:`ConfigError` for an entity that no recognizer supports."""
-    known = set(engine.get_supported_entities(config.language))
+def check_entities(config: AnalyzerConfig, engine: AnalyzerEngine, language: str) -> None:
+    """Raise :class:`ConfigError` for an entity that no recognizer supports in any language."""
+    known = {e for code in config.languages for e in engine.get_supported_entities(code)}
     for entity in config.entities or ():
         if entity not in known:
             names = sorted(known | predefined_entities())
             raise ConfigError(
-                f"no recognizer finds the entity {entity!r} in language {config.language!r}."
+                f"no recognizer finds the entity {entity!r} in language {language!r}."
                 f"{did_you_mean(entity, names)} Known entities: {', '.join(names)}."
+            )
+
+
+def check_countries(config: AnalyzerConfig) -> None:
+    """Raise :class:`ConfigError` for a country without recognizers."""
+    if config.countries is None:
+        return
+    known = sorted({code for r in predefined("en") if (code := r.country_code())})
+    for code in config.countries:
+        if code.lower() not in known:
+            raise ConfigError(
+                f"countries: Presidio has no recognizers for {code!r}.{did_you_mean(code, known)} "
+                f"It has: {', '.join(known)}."
             )
 
 

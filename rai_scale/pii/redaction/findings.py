@@ -16,12 +16,21 @@ from rai_scale.tables.formats import CORRUPT
 STATUS, ERROR, FINDINGS = "_rai_status", "_rai_error", "_rai_findings"
 OK, FAILED = "ok", "error"
 
+DECISION = pa.struct(
+    {
+        "pattern": pa.string(),
+        "original_score": pa.float64(),
+        "context_word": pa.string(),
+        "validated": pa.bool_(),
+    }
+)
 FINDING = pa.struct(
     {
         **dict.fromkeys(("column", "entity"), pa.string()),
         **dict.fromkeys(("start", "end"), pa.int32()),
         "score": pa.float64(),
         **dict.fromkeys(("recognizer", "operator"), pa.string()),
+        "decision": DECISION,
     }
 )
 DETAILS = pa.schema([(STATUS, pa.string()), (ERROR, pa.string()), (FINDINGS, pa.list_(FINDING))])

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, MissingModelError, check_columns, did_you_mean
-from rai_scale.names import names_of
+from rai_scale.errors import ConfigError, MissingModelError
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.analysis.recognizers import predefined_entities
 from rai_scale.pii.pseudonyms.person import check_per
-from rai_scale.pii.redaction.findings import DETAILS
 from rai_scale.pii.redaction.operators import Operators
-from rai_scale.pii.redaction.redact_values import RedactValues, Targets
+from rai_scale.pii.redaction.policy import policy_specs
+from rai_scale.pii.redaction.policy_checks import check_languages, check_policy, output_schema
+from rai_scale.pii.redaction.redact_values import RedactValues
+from rai_scale.pii.redaction.rules import make_policy
 
 
 def redact(
@@ -24,6 +24,8 @@ def redact(
     *,
     json_columns: Sequence[str] | str = (),
     whole_columns: Mapping[str, str] | None = None,
+    policy: Mapping[str, Any] | None = None,
+    strict: bool = False,
     operators: Mapping[str, Any] | Operators | None = None,
     details: bool = False,
     on_error: str | None = None,
@@ -42,17 +44,22 @@ def redact(
     frame : DataFrame
         pyspark (classic or Connect), dask or pandas DataFrame, DuckDB relation, pyarrow Table.
     columns : sequence of str
-        Text columns. Numbers, dates and decimals are read as ``str(value)``, and the redacted
-        column has the type text. Null stays null and NaN becomes the text ``nan``; neither is
-        analysed.
+        Columns with the action ``redact``. Numbers, dates and decimals are read as
+        ``str(value)``, and the redacted column has the type text. Null stays null and NaN becomes
+        the text ``nan``; neither is analysed. Of nested values, each text leaf is redacted by
+        itself, and findings name it by its path, such as ``user.email``.
     json_columns : sequence of str
-        Columns of JSON text or nested values. Each text leaf is redacted by itself, and findings
-        name it by its path, such as ``user.email``. A text that is not valid JSON is redacted as
-        one text.
+        The same for JSON text. A text that is not valid JSON is redacted as one text.
     whole_columns : mapping of str to str
-        Columns whose values are personal data as a whole, with their entity:
-        ``{"full_name": "PERSON"}``; or leaves of ``json_columns``:
-        ``{"user.email": "EMAIL_ADDRESS", "items[].name": "PERSON"}``.
+        Columns or leaves with the action ``whole``, with their entity:
+        ``{"full_name": "PERSON", "user.email": "EMAIL_ADDRESS", "items[].name": "PERSON"}``.
+    policy : mapping of str to mapping or ColumnPolicy
+        An action per column or leaf, of which the three parameters above are short forms:
+        ``{"dob": {"action": "generalise", "to": "year"}, "user.id": {"action": "drop"}}``. A rule
+        also covers what is below its path, unless another rule names that.
+    strict : bool
+        Refuse a column or leaf that no rule names, as far as the schema shows, and numbers, dates
+        and bytes within nested columns under ``redact``, which only reads text.
     operators : mapping of str to mapping or OperatorConfig
         Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
     details : bool
@@ -73,8 +80,8 @@ def redact(
     Returns
     -------
     DataFrame
-        The frame with the redacted columns in place of the original ones; other columns are
-        unchanged.
+        The frame with the redacted columns in place of the original ones, and without dropped
+        ones; other columns are unchanged.
 
     Raises
     ------
@@ -85,25 +92,26 @@ def redact(
     """
     engine = engine_of(frame)
     config = analyzer_config(analyzer, analyzer_options)
-    columns = tuple(names_of(columns))
     schema = engine.schema(frame)
-    targets = make_targets(
-        columns, tuple(names_of(json_columns)), whole_columns or {}, schema.names
-    )
-    check_targets(targets, schema)
-    operators = operators if isinstance(operators, Operators) else Operators(operators)
-    check_per(operators.per, schema)
+    given = operators if isinstance(operators, Operators) else Operators(operators)
+    rules = make_policy(policy_specs(policy, columns, json_columns, whole_columns), given, schema)
+    check_policy(rules, schema, strict)
+    check_languages(rules, schema, config)
+    check_per(rules.per, schema)
     function = RedactValues(
         config=config,
-        operators=operators,
-        targets=targets,
+        operators=given,
+        policy=rules,
         details=details,
         raises=does_raise(on_error or ("null" if details else "raise")),
     )
     check_on_driver(engine.name, function)
-    outputs = output_schema(targets, schema, details)
-    inputs = list(dict.fromkeys([*targets.names, *operators.per]))
-    return engine.with_columns(frame, function, outputs, inputs=inputs, label="redact")
+    outputs = output_schema(rules, schema, details)
+    if outputs.names:
+        read = dict.fromkeys([*rules.worked, *rules.language_columns(config), *rules.per])
+        inputs = [*read] or schema.names[:1]
+        frame = engine.with_columns(frame, function, outputs, inputs=inputs, label="redact")
+    return engine.without_columns(frame, rules.dropped)
 
 
 def does_raise(on_error: str) -> bool:
@@ -113,71 +121,24 @@ def does_raise(on_error: str) -> bool:
     return on_error == "raise"
 
 
-def make_targets(
-    texts: tuple[str, ...],
-    documents: tuple[str, ...],
-    wholes: Mapping[str, str],
-    names: Sequence[str],
-) -> Targets:
-    """Return the targets; a name in ``wholes`` may be a column, a leaf of a document, or both."""
-    starts = tuple(start for name in documents for start in (f"{name}.", f"{name}["))
-    leaves = tuple(item for item in wholes.items() if item[0].startswith(starts))
-    columns = tuple(item for item in wholes.items() if item[0] in names or item not in leaves)
-    return Targets(texts, documents, columns, leaves)
-
-
-def check_targets(targets: Targets, schema: pa.Schema) -> None:
-    """Check that every rule can apply to something, as far as the schema shows."""
-    if not targets.names:
-        raise ConfigError("no columns to redact; name at least one column.")
-    check_columns(targets.names, schema.names)
-    double = sorted({n for n in targets.names if targets.names.count(n) > 1})
-    if double:
-        raise ConfigError(f"a column can be redacted in one way only; named twice: {double}.")
-    for name in (*targets.texts, *(n for n, _ in targets.wholes)):
-        if pa.types.is_nested(schema.field(name).type):
-            raise ConfigError(
-                f"column {name!r} is nested ({schema.field(name).type}); move it to json_columns."
-            )
-    for name in targets.names:
-        if pa.types.is_binary(schema.field(name).type):
-            raise ConfigError(f"column {name!r} is binary; decode it to text first.")
-    check_leaves(targets, schema)
-
-
-def check_leaves(targets: Targets, schema: pa.Schema) -> None:
-    """Raise :class:`ConfigError` for a rule whose leaf cannot exist under the schema."""
-    fitted = [targets.fitted(name, schema) for name in targets.documents]
-    known = {rule for found in fitted for rule in (*found.met, *found.open)}
-    paths = [path for found in fitted for path in found.paths]
-    for rule, _ in targets.leaves:
-        if rule not in known:
-            raise ConfigError(
-                f"whole_columns: there is no leaf {rule!r}.{did_you_mean(rule, paths)} The leaves "
-                f"are: {', '.join(paths)}."
-            )
-
-
-def output_schema(targets: Targets, schema: pa.Schema, details: bool) -> pa.Schema:
-    """Return the schema of the redacted columns: text, or the rebuilt type of nested values."""
-    fields = [pa.field(name, pa.string()) for name in (*targets.texts, *dict(targets.wholes))]
-    for name in targets.documents:
-        nested = pa.types.is_nested(schema.field(name).type)
-        kind = targets.fitted(name, schema).type if nested else pa.string()
-        fields.append(pa.field(name, kind))
-    return pa.schema([*fields, *(DETAILS if details else ())])
-
-
 def check_on_driver(engine: str, function: RedactValues) -> None:
     """Check analyzer and operators before the run; a Spark client may lack Presidio."""
+    policy = function.policy
     try:
-        analyzer = get_analyzer(function.config)
+        config = function.config
+        codes = config.languages if policy.analyses else ()
+        analyzers = [get_analyzer(config, code) for code in codes]
+        found = {entity for analyzer in analyzers for entity in analyzer.found}
+        known = {entity for analyzer in analyzers for entity in analyzer.entities}
+        known = known or set(predefined_entities())
         function.operators.check()
-        function.operators.check_entities(
-            analyzer.found,
-            [*function.targets.wholes, *function.targets.leaves],
-            analyzer.entities,
-        )
+        function.operators.check_entities(found, policy.wholes, known)
+        for rule in policy.rules.values():
+            if rule.spec.specs:
+                rule.operators.check()
+                entity = rule.spec.entity
+                own = Operators(rule.spec.specs)
+                own.check_entities({entity} if entity else found, [], known)
     except (ImportError, MissingModelError):
         if engine != "spark":
             raise

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError, RaiScaleError, did_you_mean
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.analysis.import_path import is_import_path, load_class
 from rai_scale.pii.pseudonyms.keyed_operators import (
     PARAMETERS,
     TOKENIZE,
@@ -16,6 +18,7 @@ from rai_scale.pii.pseudonyms.keyed_operators import (
 )
 from rai_scale.pii.pseudonyms.person import People
 from rai_scale.pii.pseudonyms.tokens import ENTITY
+from rai_scale.pii.redaction.items import Item, items_of
 from rai_scale.upstream.presidio import noting_engine
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class Operators:
     ----------
     specs : mapping of str to mapping or OperatorConfig, optional
         In Presidio's own form: ``{"PHONE_NUMBER": {"type": "mask", "chars_to_mask": 12, ...}}``.
+        A ``type`` may be the import path of a subclass of Presidio's ``Operator``:
+        ``mypackage.operators:MyOperator``.
         Without ``DEFAULT``, an item is replaced by the name of its entity, such as ``<PERSON>``.
         In addition to Presidio's operators there are ``tokenize``, which :func:`restore` undoes,
         and ``pseudonym``; both need ``key`` (the secret, str or bytes) and ``key_id``.
@@ -57,6 +62,10 @@ class Operators:
         """Show the names of the operators only: keys and salts must not reach logs or plans."""
         return f"Operators({ {entity: spec['type'] for entity, spec in self._specs.items()} })"
 
+    def overridden(self, specs: Mapping[str, Any]) -> Operators:
+        """Return these operators, with others for the entities of ``specs``."""
+        return Operators({**self._specs, **specs}, self._elsewhere) if specs else self
+
     def name(self, entity: str) -> str:
         """Return the name of the operator that applies to an entity."""
         return str(self._specs.get(entity, self._specs[DEFAULT])["type"])
@@ -75,6 +84,7 @@ class Operators:
         """Return whether equal texts may get different results (random salts or vectors)."""
         return any(
             spec["type"] in ("encrypt", "custom")
+            or is_import_path(spec["type"])
             or (spec["type"] == "hash" and not spec.get("salt"))
             for spec in self._specs.values()
         )
@@ -96,6 +106,18 @@ class Operators:
             )
             for entity, spec in self._specs.items()
         }
+
+    def classes(self) -> list[type[Any]]:
+        """Return the operators that import paths name; the path is the name of each."""
+        from presidio_anonymizer.operators import Operator
+
+        paths = {str(s["type"]) for s in self._specs.values() if is_import_path(s["type"])}
+        return [
+            type(
+                path, (load_class(path, Operator, "type"),), {"operator_name": lambda _, p=path: p}
+            )
+            for path in paths
+        ]
 
     def check(self) -> None:
         """Apply each operator to an example text.
@@ -162,28 +184,25 @@ class Operators:
             near = get_close_matches(entity, [*found, *known], n=1, cutoff=0.85)
             if near and entity not in {*found, *known, *self._specs}:
                 raise ConfigError(
-                    f"whole_columns.{column}: {entity!r} is not an entity that Presidio knows. Did "
-                    f"you mean {near[0]!r}? If not, add an operator for it."
+                    f"{column!r}: {entity!r} is not an entity that Presidio knows. Did you mean "
+                    f"{near[0]!r}? If not, add an operator for it."
                 )
-
-
-class Item(NamedTuple):
-    """A replaced span of the original text, after overlaps were resolved."""
-
-    entity: str
-    start: int
-    end: int
-    score: float
-    recognizer: str | None
 
 
 class Anonymizer:
     """Presidio's anonymizer and its operators; built once per batch."""
 
-    def __init__(self, operators: Operators) -> None:
+    def __init__(self, operators: Operators, config: AnalyzerConfig | None = None) -> None:
+        from presidio_anonymizer.entities import ConflictResolutionStrategy
+
         self.operators = operators
+        config = config or AnalyzerConfig()
+        self._spans = {
+            "conflict_resolution": ConflictResolutionStrategy(config.conflict_resolution),
+            "merge_entities_with_spaces": config.merge_entities_with_spaces,
+        }
         self._engine = noting_engine()()
-        for operator in presidio_operators():
+        for operator in [*presidio_operators(), *operators.classes()]:
             self._engine.add_anonymizer(operator)
         self._engine.keeps = operators.keeps
         self._people: dict[str, str | None] = {}
@@ -198,9 +217,9 @@ class Anonymizer:
         ``people`` are the values of the row in the columns ``Operators.per``.
         """
         self._people.update(zip(self._per, people, strict=False))
-        new = self._engine.anonymize(text, results, self._configs).text
+        new = self._engine.anonymize(text, results, self._configs, **self._spans).text
         spans = sorted(self._engine.resolved, key=lambda span: (span.start, span.end))
-        return new, _items(spans, results)
+        return new, items_of(spans, results)
 
     def replace(self, text: str, entity: str, people: People = ()) -> tuple[str, list[Item]]:
         """Return what ``apply`` returns for a text that is one item as a whole.
@@ -220,24 +239,6 @@ class Anonymizer:
         return RecognizerResult(
             entity, 0, len(text), 1.0, recognition_metadata={"recognizer_name": "column"}
         )
-
-
-def _items(entities: Iterable[Any], results: list[RecognizerResult]) -> list[Item]:
-    """Return each span with the recognizer of the highest-scored result that it is made of."""
-    exact = {(r.entity_type, r.start, r.end): r for r in sorted(results, key=lambda r: r.score)}
-    items = []
-    for e in entities:
-        best = exact.get((e.entity_type, e.start, e.end)) or max(
-            (
-                r
-                for r in results
-                if r.entity_type == e.entity_type and e.start <= r.start and r.end <= e.end
-            ),
-            key=lambda r: r.score,
-        )
-        recognizer = (best.recognition_metadata or {}).get("recognizer_name")
-        items.append(Item(e.entity_type, e.start, e.end, float(e.score), recognizer))
-    return items
 
 
 def _plain(entity: str, spec: Any) -> dict[str, Any]:

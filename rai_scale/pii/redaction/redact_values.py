@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from rai_scale.errors import RaiScaleError
-from rai_scale.pii.analysis.analyzer import Analysis, ValueAnalyzer, get_analyzer
+from rai_scale.pii.analysis.analyzer import Analysis, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.pseudonyms.person import People, people_of
 from rai_scale.pii.redaction.findings import DETAILS, FAILED, FINDING, OK
-from rai_scale.pii.redaction.operators import Anonymizer, Item, Operators
+from rai_scale.pii.redaction.generalise import NotGeneralised
+from rai_scale.pii.redaction.items import Item
+from rai_scale.pii.redaction.operators import Anonymizer, Operators
+from rai_scale.pii.redaction.rules import Policy, Rule
 from rai_scale.pii.values.nested import Fitted
-from rai_scale.pii.values.opened import OpenedValue, open_value, untouched
-from rai_scale.pii.values.text_leaves import TextLeaf, root, value_text, whole_text
+from rai_scale.pii.values.opened import OpenedValue, open_value
+from rai_scale.pii.values.text_leaves import TextLeaf, Treat
 
 Asked = tuple[str, People]
 """A text and the persons of its row."""
@@ -27,44 +30,20 @@ class RedactionError(RaiScaleError):
     """A value could not be redacted. The message has the column and the error type, no value."""
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Which columns are redacted, and how.
-
-    Attributes
-    ----------
-    texts : tuple of str
-        Columns in which each value is analysed as one text.
-    documents : tuple of str
-        Columns of JSON text or nested values: each text leaf is analysed by itself, and the
-        document keeps its structure.
-    wholes : tuple of (str, str)
-        Columns in which each value is replaced as a whole, as one item of the given entity.
-    leaves : tuple of (str, str)
-        The same for leaves of documents, by path.
-    """
-
-    texts: tuple[str, ...] = ()
-    documents: tuple[str, ...] = ()
-    wholes: tuple[tuple[str, str], ...] = ()
-    leaves: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def names(self) -> list[str]:
-        """All columns that are redacted."""
-        return [*self.texts, *self.documents, *(name for name, _ in self.wholes)]
-
-    def fitted(self, name: str, schema: pa.Schema) -> Fitted:
-        """Return the rules for the leaves of a column, matched against its type."""
-        return Fitted(schema.field(name).type, root(name, dict(self.leaves)))
-
-
 class Redacted(NamedTuple):
     """The result for one text: the new text (None on failure), its findings, the error type."""
 
     text: str | None
     findings: list[dict[str, Any]]
     error: str | None
+
+
+class Group(NamedTuple):
+    """What the treatment of a text depends on: rule, context for the analyzer, language."""
+
+    rule: str
+    context: str
+    language: str
 
 
 @dataclass
@@ -97,21 +76,14 @@ class RedactValues:
 
     config: AnalyzerConfig
     operators: Operators
-    targets: Targets
+    policy: Policy
     details: bool = False
     raises: bool = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the redacted columns, plus status, error and findings if ``details`` is set."""
-        people = people_of(table, self.operators.per)
-        batch = _Batch(self, RowLog(table.num_rows), people)
-        done: dict[str, pa.Array] = {}
-        for name in self.targets.texts:
-            done[name] = batch.texts(name, table[name])
-        for name in self.targets.documents:
-            done[name] = batch.documents(name, table[name])
-        for name, entity in self.targets.wholes:
-            done[name] = batch.wholes(name, entity, table[name])
+        batch = _Batch(self, RowLog(table.num_rows), table)
+        done = {name: batch.column(name, table[name]) for name in self.policy.worked}
         if self.raises and batch.log.errors:
             kinds = sorted(set(batch.log.errors.values()))
             raise RedactionError(
@@ -124,59 +96,49 @@ class RedactValues:
 
 
 class _Batch:
-    """The state of one batch: the analyzer, the anonymizer, and log and persons of its rows."""
+    """The state of one batch: the analyzer, the anonymizers and the log of its rows."""
 
-    def __init__(self, job: RedactValues, log: RowLog, people: list[People]) -> None:
+    def __init__(self, job: RedactValues, log: RowLog, table: pa.Table) -> None:
         self.job = job
         self.log = log
-        self.people = people
-        self.entities = dict(job.targets.leaves)
-        self.anonymizer = Anonymizer(job.operators)
-        self.draws = job.operators.draws()
+        self.anonymizers: dict[int, Anonymizer] = {}
+        pers = {rule.operators.per for rule in job.policy.rules.values()}
+        self.people = {per: people_of(table, per) for per in pers}
+        self.languages = {
+            name: table[name].to_pylist() for name in job.policy.language_columns(job.config)
+        }
 
-    @property
-    def analyzer(self) -> ValueAnalyzer:
-        return get_analyzer(self.job.config)
+    def anonymizer(self, rule: Rule) -> Anonymizer:
+        """Return the anonymizer of a rule; one per batch for all rules with the same operators."""
+        key = id(rule.operators)
+        if key not in self.anonymizers:
+            self.anonymizers[key] = Anonymizer(rule.operators, self.job.config)
+        return self.anonymizers[key]
 
-    def texts(self, name: str, column: pa.ChunkedArray) -> pa.Array:
-        values = self.read(name, column)
-        texts = [value_text(value) for value in values]
-        pairs = zip(texts, self.people, strict=True)
-        asked = [(text, people) for text, people in pairs if text is not None]
-        found = iter(self.redact(asked, name))
-        out = [
-            untouched(value) if text is None else self.log_text(row, name, next(found))
-            for row, (value, text) in enumerate(zip(values, texts, strict=True))
-        ]
-        return pa.array(out, pa.string())
+    def column(self, name: str, column: pa.ChunkedArray) -> pa.Array:
+        """Return a column with its leaves treated; null where one failed."""
+        node, kind = self.job.policy.nodes[name], column.type
+        if node.treat is Treat.EMPTY:
+            for row, valid in enumerate(column.is_valid().to_pylist()):
+                if valid:
+                    self.log_text(row, name, self.replace(self.job.policy.rules[name], "", ()))
+            return pa.nulls(len(column), kind)
+        out = self.rebuild(self.opened(name, column))
+        return pa.array(out, Fitted(kind, node).type if pa.types.is_nested(kind) else pa.string())
 
-    def wholes(self, name: str, entity: str, column: pa.ChunkedArray) -> pa.Array:
-        out: list[str | None] = []
-        memo: dict[Asked, Redacted] = {}
-        for row, value in enumerate(self.read(name, column)):
-            # a bool or NaN is replaced like any other
-            text = None if value is None else whole_text(value)
-            if not text:
-                out.append(text)
-                continue
-            asked = (text, self.people[row])
-            if asked not in memo or self.draws:
-                memo[asked] = self.replace(*asked, entity)
-            out.append(self.log_text(row, name, memo[asked]))
-        return pa.array(out, pa.string())
-
-    def documents(self, name: str, column: pa.ChunkedArray) -> pa.Array:
-        node = root(name, self.entities)
-        kind, nested = column.type, pa.types.is_nested(column.type)
-        opened: list[OpenedValue | None] = []
+    def opened(self, name: str, column: pa.ChunkedArray) -> list[OpenedValue | None]:
+        """Split each value into its leaves."""
+        node = self.job.policy.nodes[name]
+        is_document = name in self.job.policy.documents
+        out: list[OpenedValue | None] = []
         for row, value in enumerate(self.read(name, column)):
             try:
-                opened.append(None if value is None else open_value(value, kind, node))
+                kind = column.type
+                out.append(value if value is None else open_value(value, kind, node, is_document))
             except Exception as error:  # the message may quote the value
                 self.log.add(row, name, Redacted(None, [], type(error).__name__))
-                opened.append(None)
-        out = self.rebuild(opened)
-        return pa.array(out, Fitted(kind, node).type if nested else pa.string())
+                out.append(None)
+        return out
 
     def read(self, name: str, column: pa.ChunkedArray) -> list[Any]:
         """Return the values; one that Python cannot represent is null, and its row fails."""
@@ -194,8 +156,7 @@ class _Batch:
 
     def rebuild(self, opened: Sequence[OpenedValue | None]) -> list[Any]:
         """Return the values with their leaves redacted; null if a leaf failed."""
-        pairs = zip(opened, self.people, strict=True)
-        leaves = [(leaf, who) for value, who in pairs if value for leaf in value.leaves]
+        leaves = [(row, leaf) for row, value in enumerate(opened) if value for leaf in value.leaves]
         done = iter(self.leaf_texts(leaves))
         out: list[Any] = []
         for row, value in enumerate(opened):
@@ -204,64 +165,86 @@ class _Batch:
             out.append(value.write(whole) if value and len(whole) == len(new) else None)
         return out
 
-    def leaf_texts(self, leaves: list[tuple[TextLeaf, People]]) -> list[Redacted]:
-        """Redact leaves: replace those that a rule covers as a whole, analyse the others."""
-        groups: dict[str, list[Asked]] = defaultdict(list)
-        for leaf, people in leaves:
-            if leaf.rule is None:
-                groups[self.context(leaf)].append((leaf.text, people))
-        found = {context: iter(self.redact(texts, context)) for context, texts in groups.items()}
-        return [
-            next(found[self.context(leaf)])
-            if leaf.rule is None
-            else self.replace(leaf.text, people, self.entities[leaf.rule])
-            for leaf, people in leaves
-        ]
+    def leaf_texts(self, leaves: list[tuple[int, TextLeaf]]) -> list[Redacted]:
+        """Treat leaves, each with its row; those of one group together."""
+        groups: dict[Group, list[Asked]] = defaultdict(list)
+        order = [self.group(row, leaf) for row, leaf in leaves]
+        for group, (row, leaf) in zip(order, leaves, strict=True):
+            per = self.job.policy.rules[group.rule].operators.per
+            groups[group].append((leaf.text, self.people[per][row]))
+        done = {group: iter(self.texts(group, asked)) for group, asked in groups.items()}
+        return [next(done[group]) for group in order]
 
-    def context(self, leaf: TextLeaf) -> str:
-        """Return the analyzer's context for a leaf; leaves with the same context are batched."""
-        return leaf.path if self.job.config.column_context else ""
+    def group(self, row: int, leaf: TextLeaf) -> Group:
+        """Return what the treatment of a leaf depends on, in addition to its text."""
+        rule = self.job.policy.rules[str(leaf.rule)]
+        if leaf.treat is not Treat.ANALYSE:
+            return Group(rule.path, "", "")
+        config = self.job.config
+        column = rule.language_column(config)
+        language = self.languages[column][row] if column else rule.spec.language
+        context = leaf.path if config.column_context else ""
+        return Group(rule.path, context, language or config.language)
 
-    def replace(self, text: str, people: People, entity: str) -> Redacted:
-        """Replace the whole text as one item; an empty text stays empty."""
-        if not text:
-            return Redacted(text, [], None)
-        return self.replaced(self.anonymizer.replace, text, entity, people)
-
-    def redact(self, asked: list[Asked], context: str) -> list[Redacted]:
-        """Analyse and anonymize; equal texts of equal persons once, unless an operator draws."""
-        if not asked:
-            return []
-        found = self.analyzer.analyze_values([text for text, _ in asked], context)
-        if self.draws:
-            return [self.value(one, *read) for one, read in zip(asked, found, strict=True)]
-        distinct = dict(zip(asked, found, strict=True))
-        memo = {one: self.value(one, *read) for one, read in distinct.items()}
+    def texts(self, group: Group, asked: list[Asked]) -> list[Redacted]:
+        """Treat the texts of a group; equal ones of a person once, unless an operator draws."""
+        rule = self.job.policy.rules[group.rule]
+        if rule.spec.treat is Treat.ANALYSE:
+            return self.redact(rule, asked, group)
+        if rule.operators.draws():
+            return [self.replace(rule, *one) for one in asked]
+        memo = {one: self.replace(rule, *one) for one in dict.fromkeys(asked)}
         return [memo[one] for one in asked]
 
-    def value(self, asked: Asked, analysed: str, analysis: Analysis) -> Redacted:
+    def replace(self, rule: Rule, text: str, people: People) -> Redacted:
+        """Treat a text as one item; an empty text stays empty."""
+        coarser, entity = rule.spec.generalise, rule.spec.named
+        replaces = rule.spec.treat is Treat.REPLACE
+        if not text and replaces:
+            return Redacted(text, [], None)
+        if replaces and coarser is None:
+            return self.replaced(rule, self.anonymizer(rule).replace, text, entity, people)
+        item = Item(entity, 0, len(text), 1.0, "column")
+        finding = {**item._asdict(), "operator": rule.spec.action}
+        try:
+            return Redacted(coarser(text) if coarser else "", [finding], None)
+        except NotGeneralised as error:
+            return Redacted(None, [], type(error).__name__)
+
+    def redact(self, rule: Rule, asked: list[Asked], group: Group) -> list[Redacted]:
+        """Analyse texts, and replace what is found."""
+        if group.language not in self.job.config.languages:
+            return [Redacted(None, [], "UnknownLanguage")] * len(asked)
+        analyzer = get_analyzer(self.job.config, group.language)
+        found = analyzer.analyze_values([text for text, _ in asked], group.context)
+        if rule.operators.draws():
+            return [self.value(rule, one, *read) for one, read in zip(asked, found, strict=True)]
+        distinct = dict(zip(asked, found, strict=True))
+        memo = {one: self.value(rule, one, *read) for one, read in distinct.items()}
+        return [memo[one] for one in asked]
+
+    def value(self, rule: Rule, asked: Asked, analysed: str, analysis: Analysis) -> Redacted:
         """Anonymize the analysed form of a text; if nothing changes, the text stays as written."""
         text, people = asked
-        done = self.anonymize(analysed, people, analysis)
-        return done._replace(text=text) if done.text == analysed else done
-
-    def anonymize(self, text: str, people: People, analysis: Analysis) -> Redacted:
         if analysis.error:
             return Redacted(None, [], analysis.error)
         if not analysis.results:
             return Redacted(text, [], None)
-        return self.replaced(self.anonymizer.apply, text, list(analysis.results), people)
+        apply = self.anonymizer(rule).apply
+        done = self.replaced(rule, apply, analysed, list(analysis.results), people)
+        return done._replace(text=text) if done.text == analysed else done
 
-    def replaced(self, replace: Callable[..., tuple[str, list[Item]]], *arguments: Any) -> Redacted:
+    def replaced(
+        self, rule: Rule, replace: Callable[..., tuple[str, list[Item]]], *arguments: Any
+    ) -> Redacted:
         """Call a method of the anonymizer; an error becomes that of the value."""
         try:
             new, items = replace(*arguments)
         except Exception as error:  # the message may quote the text
             return Redacted(None, [], type(error).__name__)
-        return Redacted(new, [self.finding(item) for item in items], None)
-
-    def finding(self, item: Item) -> dict[str, Any]:
-        return {**item._asdict(), "operator": self.job.operators.name(item.entity)}
+        name = rule.operators.name
+        found = [{**item._asdict(), "operator": name(item.entity)} for item in items]
+        return Redacted(new, found, None)
 
     def log_text(self, row: int, name: str, done: Redacted) -> str | None:
         self.log.add(row, name, done)

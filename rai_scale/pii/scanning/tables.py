@@ -117,9 +117,9 @@ def scan(
     config = scan_config(analyzer, analyzer_options)
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     if sample_rows is not None and sample_rows < 1:
-        raise ConfigError(
-            f"sample_rows must be at least 1, or None for all rows; found {sample_rows}."
-        )
+        raise ConfigError(f"sample_rows must be at least 1, or None; found {sample_rows}.")
+    if config.language_column:
+        raise ConfigError("language_column: a scan reads all columns in one language; remove it.")
     runner, sources, skipped = resolve(source, engine)
     if runner.name != "spark":
         get_analyzer(config)  # report a missing model or entity once, before any table is read
@@ -137,7 +137,7 @@ def scan(
             "seconds": round(time.monotonic() - clock, 1),
             "engine": runner.name,
             "package_version": __version__,
-            "model": config.model,
+            "model": ", ".join(config.model_names),
             "source": source if isinstance(source, str) else f"{len(sources)} table(s)",
             "status": "ok",
         },

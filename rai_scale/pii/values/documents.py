@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, plain_number, to_json, valid_text
+from rai_scale.pii.values.text_leaves import (
+    REMOVED,
+    TextLeaf,
+    Treat,
+    ValueNode,
+    plain_number,
+    to_json,
+    valid_text,
+)
 
 INNER_DOCUMENTS = 16
 """Levels of JSON within JSON strings that are parsed; deeper ones are treated as plain text."""
@@ -33,6 +41,7 @@ class Part(NamedTuple):
     """A span of a document that may be replaced: a leaf, or a string that is itself a document.
 
     ``owner`` is the number of the object that a key belongs to; None if the span is not a key.
+    ``fixed`` is what replaces a value that is made null or removed, whatever its new text.
     """
 
     start: int
@@ -40,6 +49,7 @@ class Part(NamedTuple):
     leaf: TextLeaf | None
     inner: Document | None = None
     owner: int | None = None
+    fixed: str | None = None
 
 
 class Document(NamedTuple):
@@ -64,6 +74,10 @@ class Document(NamedTuple):
         for part in self.parts:
             if part.leaf is not None:
                 new = next(texts)
+                if part.fixed is not None:
+                    pieces += [self.text[at : part.start], part.fixed]
+                    at = part.end
+                    continue
                 if part.owner is not None:
                     new = keys.of(part.owner, part.leaf.text, new)
                 changed = new != part.leaf.text
@@ -146,18 +160,26 @@ class _Parser:
         self.parts: list[Part] = []
         self.names: set[tuple[int, str]] = set()
         self.objects = 0
+        self.key = 0  # where the key of the next value starts
+        self.kept: set[int] = set()  # the objects in which a key stays
 
     def document(self, at: int, node: ValueNode) -> Document:
+        if self.read(at, node) != len(self.text):
+            raise ValueError
+        return Document(self.text, self.parts, self.names)
+
+    def read(self, at: int, node: ValueNode) -> int:
+        """Read a value with all that is in it; return the position of the next token."""
         stack: list[_Open] = []
         here: ValueNode | None = node
         while here is not None:
             at, here = self.value(at, here, stack)
-        if at != len(self.text):
-            raise ValueError
-        return Document(self.text, self.parts, self.names)
+        return at
 
     def value(self, at: int, here: ValueNode, stack: list[_Open]) -> tuple[int, ValueNode | None]:
         """Read a value or enter an object or array; return the next position and node."""
+        if here.treat in REMOVED:
+            return self.after(self.remove(at, here, stack), stack)
         begin = self.text[at]
         if begin not in "{[":
             return self.after(self.scalar(at, here), stack)
@@ -180,6 +202,25 @@ class _Parser:
                 raise ValueError
         return at, None
 
+    def remove(self, at: int, here: ValueNode, stack: list[_Open]) -> int:
+        """Make a value null, or remove it with its key and one comma; return the next position."""
+        key = self.key
+        after = self.read(at, ValueNode("", None, Treat.KEEP))
+        end = after
+        while self.text[end - 1] in " \t\n\r":
+            end -= 1
+        if self.text[at:end] == "null" and here.treat is Treat.EMPTY:
+            return after
+        if here.treat is Treat.EMPTY:
+            part = Part(at, end, here.leaf(), fixed="null")
+        elif stack[-1].number in self.kept:
+            part = Part(self.text.rindex(",", 0, key), end, here.leaf(), fixed="")
+        else:
+            end = self.skip(after + 1) if self.text[after] == "," else end
+            part = Part(key, end, here.leaf(), fixed="")
+        self.parts.append(part)
+        return after
+
     def inside(self, at: int, opened: _Open) -> tuple[int, ValueNode]:
         """Return the position and node of the next value of an object or array."""
         if opened.close == "]":
@@ -188,11 +229,14 @@ class _Parser:
             raise ValueError
         key, end = scanstring(self.text, at + 1, False)
         node, known = opened.node.field(key)
-        if known:
-            self.names.add((opened.number, key))
-        else:
-            leaf = TextLeaf(node.path, valid_text(key), node.rule)
-            self.parts.append(Part(at, end, leaf, owner=opened.number))
+        self.key = at
+        if node.treat is not Treat.DROP:
+            self.kept.add(opened.number)
+            if known or node.treat is Treat.KEEP:
+                self.names.add((opened.number, key))
+            else:
+                leaf = node.leaf(valid_text(key))
+                self.parts.append(Part(at, end, leaf, owner=opened.number))
         at = self.skip(end)
         if self.text[at] != ":":
             raise ValueError
@@ -211,21 +255,22 @@ class _Parser:
             if found is None:
                 raise ValueError
             value, end, number = found[0], found.end(), found["number"] is not None
-        if here.rule is not None and value != "null":
+        if here.treat is Treat.REPLACE and value != "null":
             whole = plain_number(value) if number else _PYTHON[value]
-            self.parts.append(Part(at, end, TextLeaf(here.path, whole, here.rule)))
-        elif number:
-            self.parts.append(Part(at, end, TextLeaf(here.path, value)))
+            self.parts.append(Part(at, end, here.leaf(whole)))
+        elif here.treat is Treat.ANALYSE and number:
+            self.parts.append(Part(at, end, here.leaf(value)))
         return self.skip(end)
 
     def string(self, start: int, end: int, value: str, here: ValueNode) -> None:
         inner = None
-        if here.rule is None and self.depth < INNER_DOCUMENTS:
+        opened = here.treat is Treat.ANALYSE or (here.treat is Treat.KEEP and here.below)
+        if opened and self.depth < INNER_DOCUMENTS:
             inner = parse_document(value, here, self.depth + 1)
         if inner is not None:
             self.parts.append(Part(start, end, None, inner))
-        else:
-            self.parts.append(Part(start, end, TextLeaf(here.path, value, here.rule)))
+        elif here.treat is not Treat.KEEP:
+            self.parts.append(Part(start, end, here.leaf(value)))
 
     def skip(self, at: int) -> int:
         return _SPACE.match(self.text, at).end()  # type: ignore[union-attr]

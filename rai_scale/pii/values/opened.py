@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rai_scale.pii.values.documents import parse_document
 from rai_scale.pii.values.nested import map_nested, nested_leaves
-from rai_scale.pii.values.text_leaves import TextLeaf, ValueNode, value_text
+from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text, whole_text
 
 
 class OpenedValue(Protocol):
@@ -21,34 +21,40 @@ class OpenedValue(Protocol):
         """Return the value with one new text per leaf, in the order of ``leaves``."""
 
 
-def open_value(value: Any, kind: pa.DataType, node: ValueNode) -> OpenedValue:
-    """Return a JSON text or a nested value with its leaves.
+def open_value(
+    value: Any, kind: pa.DataType, node: ValueNode, is_document: bool = True
+) -> OpenedValue:
+    """Return a plain value, a JSON text or a nested value with its leaves.
 
     Raises
     ------
     InvalidDocument
         If a text starts like JSON but is invalid, and there are rules for its leaves.
     """
-    return Nested(value, kind, node) if pa.types.is_nested(kind) else Text(value, node)
+    if pa.types.is_nested(kind):
+        return Nested(value, kind, node)
+    return Text(value, node, is_document)
 
 
 class Text:
-    """A JSON text; a text that is not a JSON object or array is one leaf."""
+    """A plain value, or a JSON text; a text that is not a JSON object or array is one leaf."""
 
-    def __init__(self, value: Any, node: ValueNode) -> None:
+    def __init__(self, value: Any, node: ValueNode, is_document: bool) -> None:
         self.value = value
-        text = value_text(value)
-        self.document = parse_document(text, node)
+        # a bool or NaN is replaced like any other value, but not analysed
+        text = value_text(value) if node.treat is Treat.ANALYSE else whole_text(value)
+        self.document = parse_document(text, node) if is_document else None
         if self.document is not None:
             self.leaves = list(self.document.leaves())
         else:
-            self.leaves = [] if text is None else [TextLeaf(node.path, text)]
+            kept = text is None or node.treat is Treat.KEEP
+            self.leaves = [] if kept else [node.leaf(str(text))]
 
     def write(self, texts: Sequence[str]) -> Any:
         """Return the text with new leaves."""
         if self.document is not None:
             return self.document.write(iter(texts))
-        return texts[0] if texts else untouched(self.value)
+        return texts[0] if texts else str(self.value)
 
 
 class Nested:
@@ -62,8 +68,3 @@ class Nested:
         """Return the value with new leaves."""
         new = iter(texts)
         return map_nested(self.value, self.kind, self.node, lambda _: next(new))
-
-
-def untouched(value: Any) -> str | None:
-    """Return a value that is not analysed, as text."""
-    return None if value is None else str(value)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from enum import Enum
 from typing import Any, NamedTuple
 
 FIELD_NAME = re.compile(r"(?!(?:.*[0-9]){7})[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
@@ -23,29 +24,64 @@ _PLAIN_DIGITS = 400
 """A number with more digits stays in exponent form."""
 
 
+class Treat(Enum):
+    """What happens to the values that a rule covers."""
+
+    ANALYSE = "analyse"
+    """Each text is a leaf."""
+    REPLACE = "replace"
+    """Each value is a leaf, also a number, true or false; it becomes text."""
+    KEEP = "keep"
+    """Nothing is a leaf."""
+    EMPTY = "empty"
+    """The value becomes null, with everything below it."""
+    DROP = "drop"
+    """The field, key or column is removed, with everything below it."""
+
+
+REMOVED = (Treat.EMPTY, Treat.DROP)
+
+
 class TextLeaf(NamedTuple):
-    """A text inside a value; ``rule`` is the rule that replaces it as a whole, if there is one."""
+    """A text inside a value; ``rule`` is the rule that covers it, if there is one.
+
+    A value that is made null or removed is a leaf without text.
+    """
 
     path: str
     text: str
     rule: str | None = None
+    treat: Treat = Treat.ANALYSE
 
     @property
     def name(self) -> str:
         """Name of the leaf in findings."""
-        return self.rule or self.path
+        return self.path if self.rule is None or self.treat is Treat.ANALYSE else self.rule
+
+
+class RuleBelow(NamedTuple):
+    """A rule that may apply below a node: the rest of its path, its full path, what it does."""
+
+    rest: str
+    rule: str
+    treat: Treat
 
 
 class ValueNode(NamedTuple):
-    """A node of a nested value: its path, its rule, and the rules that may apply below it.
+    """A node of a nested value: its path, the rule that covers it, and the rules below it.
 
-    ``below`` has pairs of (rest of a rule's path, the rule). Paths are compared with the keys as
-    they are written, so a key may contain spaces, dots and accents.
+    Paths are compared with the keys as they are written, so a key may contain spaces, dots and
+    accents.
     """
 
     path: str
     rule: str | None = None
-    below: tuple[tuple[str, str], ...] = ()
+    treat: Treat = Treat.ANALYSE
+    below: tuple[RuleBelow, ...] = ()
+
+    def leaf(self, text: str = "") -> TextLeaf:
+        """Return a leaf at this node."""
+        return TextLeaf(self.path, text, self.rule, self.treat)
 
     def field(self, key: str, schema: bool = False) -> tuple[ValueNode, bool]:
         """Return the node under a key, and whether the key is a field name.
@@ -54,7 +90,8 @@ class ValueNode(NamedTuple):
         """
         known = schema or FIELD_NAME.fullmatch(key) is not None
         if not self.below:
-            return ValueNode(_longer(self.path, f".{key if known else '*'}"), self.rule), known
+            path = _longer(self.path, f".{key if known else '*'}")
+            return ValueNode(path, self.rule, self.treat), known
         named = tuple(_left(self.below, f".{key}"))
         known = known or bool(named)
         left = named if known else tuple(_left(self.below, ".*"))
@@ -73,23 +110,37 @@ class ValueNode(NamedTuple):
         """Return the node under the keys of a typed map that no rule names."""
         return self._inner(".*", tuple(_left(self.below, ".*")))
 
-    def _inner(self, step: str, left: tuple[tuple[str, str], ...]) -> ValueNode:
-        here = next((rule for rest, rule in left if not rest), self.rule)
-        below = tuple((rest, rule) for rest, rule in left if rest)
-        return ValueNode(_longer(self.path, step), here, below)
+    def _inner(self, step: str, left: tuple[RuleBelow, ...]) -> ValueNode:
+        _, rule, treat = next((found for found in left if not found.rest), self[:3])
+        below = tuple(found for found in left if found.rest)
+        return ValueNode(_longer(self.path, step), rule, treat, below)
 
 
-def root(column: str, rules: Iterable[str] = ()) -> ValueNode:
-    """Return the node of a column, with the rules (full paths) that start with its name."""
-    named = (rule for rule in rules if rule.startswith((f"{column}.", f"{column}[")))
-    return ValueNode(column, None, tuple((rule[len(column) :], rule) for rule in named))
+def root(column: str, rules: Mapping[str, Treat] | Iterable[str] = ()) -> ValueNode:
+    """Return the node of a column, with the rules (full paths) for it and for what is inside.
+
+    Without a rule of its own, the column is analysed. Rules without :class:`Treat` replace.
+    """
+    treats = rules if isinstance(rules, Mapping) else dict.fromkeys(rules, Treat.REPLACE)
+    below = tuple(
+        RuleBelow(rule[len(column) :], rule, treat)
+        for rule, treat in treats.items()
+        if is_inside(rule, column)
+    )
+    named = column if column in treats else None
+    return ValueNode(column, named, treats.get(column, Treat.ANALYSE), below)
 
 
-def _left(below: Iterable[tuple[str, str]], step: str) -> Iterable[tuple[str, str]]:
-    for path, rule in below:
-        rest = path[len(step) :]
-        if path.startswith(step) and rest[:1] in ("", ".", "["):
-            yield rest, rule
+def is_inside(path: str, outer: str) -> bool:
+    """Return whether a path is below another one."""
+    return path.startswith((f"{outer}.", f"{outer}["))
+
+
+def _left(below: Iterable[RuleBelow], step: str) -> Iterable[RuleBelow]:
+    for found in below:
+        rest = found.rest[len(step) :]
+        if found.rest.startswith(step) and rest[:1] in ("", ".", "["):
+            yield found._replace(rest=rest)
 
 
 def _longer(path: str, step: str) -> str:
