@@ -133,7 +133,7 @@ class LocalEngine(Engine):
 
     def without_columns(self, data: Any, names: Sequence[str]) -> Any:
         """Remove columns."""
-        if isinstance(data, pd.DataFrame):
+        if isinstance(data, pd.DataFrame) or not names:
             return super().without_columns(data, names)
         kept = [name for name in self.columns(data) if name not in names]
         return data.select(kept) if isinstance(data, pa.Table) else _columns(data, kept)

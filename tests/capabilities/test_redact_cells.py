@@ -287,7 +287,7 @@ def test_a_rule_for_a_leaf_treats_any_type_of_value(cluster_case, column):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("s.snn", r"no leaf 's.snn'. Did you mean 's.ssn'\? The leaves are: s, s.ssn, s.raw, "),
+        ("s.snn", r"no leaf 's.snn'. Did you mean 's.ssn'\? The leaves are: s, s.ssn, s.raw\."),
         ("s.inner.ssn", r"no leaf 's.inner.ssn'"),
         ("n.ssn", r"no leaf 'n.ssn'"),
         ("s.raw", r"'s.raw' is binary"),

@@ -93,11 +93,12 @@ def _check_removed(policy: Policy) -> None:
 
 def _check_leaves(policy: Policy, schema: pa.Schema) -> None:
     """Raise :class:`ConfigError` for a rule whose leaf cannot exist under the schema."""
-    fitted = [policy.fitted(name, schema) for name in policy.documents]
-    known = {rule for found in fitted for rule in (*found.met, *found.open)} | {*policy.nodes}
-    paths = [path for found in fitted for path in found.paths]
+    fitted = {name: policy.fitted(name, schema) for name in policy.nodes}
+    known = {rule for found in fitted.values() for rule in (*found.met, *found.open)}
     for path in policy.rules:
-        if path not in known:
+        if path not in known and path not in policy.nodes:
+            around = [found for name, found in fitted.items() if is_inside(path, name)]
+            paths = [leaf for found in around for leaf in found.paths]
             raise ConfigError(
                 f"there is no leaf {path!r}.{did_you_mean(path, paths)} The leaves are: "
                 f"{', '.join(paths)}."
