@@ -110,6 +110,8 @@ def test_a_changed_log_is_noticed(tmp_path):
         connection.execute(text("UPDATE rai_scale_restores_events SET body = '{}' WHERE seq = 1"))
     ran = cli("keys", "log", address, "--force-ephemeral")
     assert (ran.code, "does not match its hash" in ran.out) == (1, True), ran.text
+    ran = cli("keys", "log", address + "x", "--force-ephemeral")
+    assert (ran.code, "there is no restore log at" in ran.err) == (3, True), ran.text
 
 
 def test_a_restore_without_yaml(tmp_path, monkeypatch):

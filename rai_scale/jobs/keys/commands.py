@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rai_scale.errors import ConfigError
 from rai_scale.jobs.budget.commands import AsJson, Force, print_verification
+from rai_scale.jobs.ledgers import ledger_file
 from rai_scale.jobs.secrets import FORMS
 
 app = typer.Typer(no_args_is_help=True, help="Keys of tokens; see docs/redaction.md.")
@@ -34,6 +37,9 @@ def log(
     """Show who restored what and why, and verify the log; exit code 1 if it was changed."""
     from rai_scale.jobs.restore.run import open_named_log
 
+    file = ledger_file(log)
+    if file is not None and not Path(file).exists():
+        raise ConfigError(f"there is no restore log at {file}. Is the path right?")
     book = open_named_log(log, force_ephemeral)
     found = book.verify(anchor)
     for event in book.events() if found.ok else ():

@@ -87,12 +87,13 @@ class Pseudonymizer:
         normal = text
         for step in self._normalize:
             normal = step(normal)
-        digest = self._digest(entity, normal, person)
         if self._shaped and (make := SHAPES.get(entity)):
             one_shift = entity == "DATE_TIME" and person is not None
-            shaped = make(text, Draws(self._digest("shift", "", person) if one_shift else digest))
+            drawn_from = ("shift", "") if one_shift else (entity, normal)
+            shaped = make(text, Draws(self._digest(*drawn_from, person)))
             if shaped is not None:
                 return shaped
+        digest = self._digest(entity, normal, person)
         return f"<{entity}#{self.key_id}:{base32.encode(digest[:TOKEN_BYTES])}>"
 
     def _digest(self, entity: str, text: str, person: str | None) -> bytes:

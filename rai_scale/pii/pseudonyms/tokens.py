@@ -87,7 +87,7 @@ class Tokenizer:
             bound = [*bound, _bytes(person)]
         plain = _VERSION + text.encode("utf-8", "surrogatepass")
         sealed = self._mark + self._cipher.encrypt(plain, bound)
-        return start + base32.encode(sealed + zlib.crc32(sealed).to_bytes(4)) + ">"
+        return f"{start}{base32.encode(sealed + zlib.crc32(sealed).to_bytes(4))}>"
 
     def open(self, coded: str, entity: str, person: str | None = None) -> str:
         """Return the text of the last part of a token.
