@@ -12,10 +12,11 @@ import pytest
 
 import rai_scale
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
-from rai_scale.pii import ColumnPolicy
+from rai_scale.pii import ColumnPolicy, restore
 from tests.capabilities.presidio_alone import MODEL, stock_redact
 
 EMAIL = "anna.smith@example.com"
+DATES = ["1985-06-01"] * 3
 NOTE = "Call Anna Smith at 212-555-5555"
 USER = pa.struct(
     [
@@ -263,3 +264,23 @@ def test_secrets_of_a_policy_do_not_show():
 def test_a_policy_without_redact_needs_no_model():
     done = rai_scale.redact(TABLE, policy={"dob": POLICY["dob"]}, model="not_installed")
     assert done["dob"].to_pylist() == ["1985", None]
+
+
+def test_operators_with_keys_are_actions(cluster_case):
+    key = {"key": "key-0123456789abcdef", "key_id": "k1"}
+    emails = pa.table({"id": [1, 2, 3], "who": ["a", "b", "a"], "mail": [EMAIL] * 3, "born": DATES})
+    date = {**key, "type": "pseudonym", "shape": "value", "per": "who"}
+    policy = {
+        "mail": {"action": "tokenize", "entity": "EMAIL_ADDRESS", **key},
+        "born": {**date, "action": "pseudonym", "entity": "DATE_TIME"},
+    }
+    del policy["born"]["type"]
+    rows = cluster_case.rows(redact(cluster_case.make(emails, 2), policy), by="id")
+    general = {"EMAIL_ADDRESS": {"type": "tokenize", **key}, "DATE_TIME": date}
+    whole = {"mail": "EMAIL_ADDRESS", "born": "DATE_TIME"}
+    assert rows == rai_scale.redact(emails, whole_columns=whole, operators=general).to_pylist()
+    back = restore(pa.Table.from_pylist(rows), ["mail"], keys={"k1": key["key"]})
+    assert back["mail"].to_pylist() == [EMAIL] * 3
+    assert rows[0]["born"] == rows[2]["born"] != rows[1]["born"]
+    with pytest.raises(ConfigError, match="per: the table has no column 'whom'"):
+        redact(emails, {"born": {**policy["born"], "per": "whom"}})

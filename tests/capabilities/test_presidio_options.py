@@ -339,3 +339,17 @@ def test_a_transformers_model_made_here(tmp_path):
     check(alone, {"nlp_engine": "transformers", "models": {"en": model}})
     with pytest.raises(ConfigError, match="a model is {'spacy': NAME, 'transformers': FOLDER}"):
         check(alone, {"nlp_engine": "transformers"})
+
+
+def test_options_reach_the_workers_of_every_engine(cluster_case, spanish):
+    models = {"en": MODEL, "es": spanish}
+    given = own_presidio.VerbRecognizer()
+    spec = {"DEFAULT": {"type": f"{OWN}:Reversed", "mark": "*"}}
+    texts = ["She writes to Anna Smith.", "Marisol tiene el DNI 12345678Z"]
+    table = pa.table({"id": [0, 1], "text": texts, "lang": ["en", "es"]})
+    options = {"models": models, "language_column": "lang", "recognizers": [given]}
+    done = rai_scale.redact(cluster_case.make(table, 2), "text", operators=spec, **options)
+    assert [row["text"] for row in cluster_case.rows(done, by="id")] == [
+        "She *setirw* to *htimS annA*.",
+        "*losiraM* tiene el DNI *Z87654321*",
+    ]

@@ -344,3 +344,50 @@ def test_the_engine_of_this_process_is_the_one_that_was_asked_for(people, tmp_pa
     config = write_config(tmp_path / "r.yaml", people_config(people, out))
     assert cli("redact", config, "--engine", LOCAL.name).code == 0
     assert manifest_of(out)["engine"] == "local"
+
+
+def test_a_policy_in_the_configuration(people, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN_KEY", "key-0123456789abcdef")
+    table = pq.read_table(people / "people.parquet")
+    doc = json.dumps({"born": "1985-06-01", "ip": "10.0.0.1", "n": 3})
+    table = table.append_column("doc", [[doc] * 3]).append_column("age", [[9, 41, None]])
+    pq.write_table(table, people / "people.parquet")
+    email = {
+        "action": "tokenize",
+        "entity": "EMAIL_ADDRESS",
+        "key": "env:TOKEN_KEY",
+        "key_id": "k1",
+    }
+    policy = {
+        "id": {"action": "keep"},
+        "note": {"action": "redact", "operators": {"PERSON": {"type": "redact"}}},
+        "email": email,
+        "age": {"action": "generalise", "to": "age_band"},
+        "doc": {"action": "keep"},
+        "doc.born": {"action": "generalise", "to": "year"},
+        "doc.ip": {"action": "drop"},
+        "doc.phone": {"action": "null"},
+    }
+    values = people_config(people, tmp_path / "out")
+    rules = {"key_columns": ["id"], "policy": policy, "strict": True}
+    config = write_config(tmp_path / "r.yaml", {**values, "tables": {"people": rules}})
+    ran = cli("redact", config)
+    assert ran.code == 2, ran.text
+    assert "the rule 'doc.phone' matched no value" in ran.text
+    out = read(tmp_path / "out", "people").to_dict("list")
+    assert out["note"][0] == "Call  at <PHONE_NUMBER>."
+    assert out["age"] == ["0-9", "40-49", None]
+    assert [json.loads(text) for text in out["doc"]] == [{"born": "1985", "n": 3}] * 3
+    assert out["email"][0].startswith("<EMAIL_ADDRESS:k1:")
+    report = manifest_of(tmp_path / "out")["details"]["report"]["tables"][0]
+    assert report["carried_columns"] == ["id"]
+    how = {column["column"]: column["how"] for column in report["columns"]}
+    assert (how["email"], how["doc.ip"], how["age"]) == ("token", "dropped", "generalised")
+    assert file_leaks(tmp_path / "out", ["key-0123456789abcdef", "10.0.0.1", "Maria"]) == {}
+    del policy["age"]
+    ran = cli("redact", write_config(tmp_path / "r.yaml", {**values, "tables": {"people": rules}}))
+    assert "table 'people': strict: no rule names: age." in ran.text
+    policy["email"] = {**email, "key": "written out"}
+    ran = cli("redact", write_config(tmp_path / "r.yaml", {**values, "tables": {"people": rules}}))
+    assert "email.EMAIL_ADDRESS.key is a secret and must be a reference" in ran.text
+    assert "written out" not in ran.text
