@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -134,6 +135,12 @@ def test_conversations_have_tokens_of_their_own(engine_case):
         engine_case.engine.collect(
             restore(engine_case.make(swapped), "answer", keys=KEYS, per="chat")
         )
+
+
+def test_the_conversation_of_the_guide_runs():
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "redaction.md").read_text()
+    snippet = guide.split("### Conversations")[1].split("```python")[1].split("```")[0]
+    exec(compile(snippet, "redaction.md", "exec"), {})
 
 
 def test_dates_of_a_person_keep_their_intervals_and_no_person_fails(engine_case):

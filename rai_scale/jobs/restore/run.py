@@ -54,13 +54,12 @@ def compute(config: RestoreJob, engine: Engine, inputs: Inputs, run: Run) -> Don
     counts = pd.concat([_counted(*table, inputs.given, engine) for table in planned])
     check_key_ids(config, counts)
     record(config, run, inputs.given, counts)
-    rows = 0
-    for table, _, frame in with_progress(planned, JOB_OF[type(config)].name):
+    rotates, rows = isinstance(config, RotateJob), 0
+    for table, _, frame in with_progress(planned, "rotating" if rotates else "restoring"):
         to = run.folder.child(table.name).url
-        rows += write_parquet(frame, engine, to, private=True).rows or 0
+        rows += write_parquet(frame, engine, to, private=not rotates).rows or 0
     totals = {"tokens": int(counts["tokens"].sum()), "rows": rows, "tables": len(planned)}
     gates = check_gates(config.gates, metric_figures(totals))
-    rotates = isinstance(config, RotateJob)
     done = "made with the new key" if rotates else "restored"
     facts = run.facts(status_of(gates), analyst=config.analyst, purpose=config.purpose)
     return Done(
@@ -176,4 +175,3 @@ def _job(name: str, config: type[Any]) -> Job[Any]:
 
 
 JOB, ROTATE_JOB = _job("restore", RestoreJob), _job("keys rotate", RotateJob)
-JOB_OF = {RestoreJob: JOB, RotateJob: ROTATE_JOB}
