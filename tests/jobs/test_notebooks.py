@@ -19,6 +19,7 @@ SCAN_AND_REDACT = NOTEBOOKS / "01_scan_and_redact.ipynb"
 FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
 PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
 EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
+REDACTION = NOTEBOOKS / "05_redaction.ipynb"
 
 # One notebook runs on Connect as well; that engines agree is tested elsewhere.
 WITHOUT_CONNECT = pytest.mark.parametrize(
@@ -190,3 +191,17 @@ def test_notebooks_are_kept_without_outputs(path: Path) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+@WITHOUT_CONNECT
+def test_redaction_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(REDACTION, tmp_path, settings)
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "{'ok': 60}" in out["policy"]
+    assert "no rule names: email" in out["strict"]
+    tokens, joined = map(int, re.findall(r"(\d+) (?:tickets|of them)", out["join"]))
+    assert 0 < joined <= tokens
+    assert re.search(rf"\d+ tokens restored, in {tokens} tickets\nWrongKeyError", out["restore"])
+    assert "Maria" not in out["chat"]
+    assert "same token in both conversations: False" in out["answer"]
+    assert out["answer"].count("Dear Maria Garcia, it is done.") == 2
