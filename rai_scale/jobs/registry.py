@@ -157,6 +157,12 @@ JOBS: tuple[Entry, ...] = (
         constant="ROTATE_JOB",
     ),
     Entry(
+        *("evaluate-pii", "evaluate_pii", "evaluate_pii"),
+        "Measure a detector of personal data on labelled texts; exit code 1 if a gate fails.",
+        (_TABLE,),
+        takes="a file of labelled texts, such as presidio-evaluator's JSON",
+    ),
+    Entry(
         *("fairness", "fairness", "fairness"),
         "Measure the predictions of a model by group; exit code 1 if a gate fails.",
         (_TABLE, _Y_TRUE, _Y_PRED, _SENSITIVE),

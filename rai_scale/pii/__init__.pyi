@@ -4,6 +4,8 @@ from rai_scale.pii.analysis.presidio_engine import build_analyzer as build_analy
 from rai_scale.pii.pseudonyms.frames import restore as restore
 from rai_scale.pii.pseudonyms.frames import rotate_keys as rotate_keys
 from rai_scale.pii.pseudonyms.restore_log import open_restore_log as open_restore_log
+from rai_scale.pii.quality.evaluation import evaluate_pii as evaluate_pii
+from rai_scale.pii.quality.evaluation_result import PiiEvaluation as PiiEvaluation
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy as ColumnPolicy

@@ -65,7 +65,8 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int 
         entity, value (string), start and end (int64, offsets in characters of the value; a date
         is represented by its ISO form). A leaf of nested JSON has a path such as ``user.email`` or
         ``payload.messages[0].text``. In the same folder, ``columns.json`` lists the key and the
-        personal columns of each table, with their entities.
+        personal columns of each table, with their entities, and ``texts.parquet`` has the texts
+        with their labels, for :func:`rai_scale.pii.evaluate_pii`.
 
     Raises
     ------

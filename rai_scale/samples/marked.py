@@ -75,13 +75,20 @@ class Template:
         return Marked("".join(texts), tuple(spans))
 
 
-def unmark(value: Any, path: str, found: list[PlantedItem]) -> Any:
-    """Return ``value`` as a table stores it, and append its items to ``found``.
+class MarkedText(NamedTuple):
+    """A text of a row, its column or leaf, and the positions of its personal items."""
+
+    column: str
+    marked: Marked
+
+
+def unmark(value: Any, path: str, found: list[MarkedText]) -> Any:
+    """Return ``value`` as a table stores it, and append its marked texts to ``found``.
 
     Dicts (``user.email``) and lists (``payload.messages[0].text``) are searched recursively.
     """
     if isinstance(value, Marked):
-        found.extend(_items(value, path))
+        found.append(MarkedText(path, value))
         return value.text if value.cell is None else value.cell
     if isinstance(value, dict):
         return {name: unmark(item, f"{path}.{name}", found) for name, item in value.items()}
@@ -90,10 +97,15 @@ def unmark(value: Any, path: str, found: list[PlantedItem]) -> Any:
     return value
 
 
-def unmark_row(row: dict[str, Any]) -> tuple[dict[str, Any], list[PlantedItem]]:
-    """Split a row of marked values into the plain row and its personal items."""
-    found: list[PlantedItem] = []
+def unmark_row(row: dict[str, Any]) -> tuple[dict[str, Any], list[MarkedText]]:
+    """Split a row of marked values into the plain row and its marked texts."""
+    found: list[MarkedText] = []
     return {name: unmark(value, name, found) for name, value in row.items()}, found
+
+
+def planted(texts: Iterable[MarkedText]) -> list[PlantedItem]:
+    """Return the personal items of marked texts."""
+    return [item for text in texts for item in _items(text.marked, text.column)]
 
 
 def _items(marked: Marked, path: str) -> Iterator[PlantedItem]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rai_scale.errors import TableError
-from rai_scale.samples.marked import PlantedItem
+from rai_scale.samples.marked import MarkedText, planted
 
 FOLDER = "_truth"
 ITEMS = pa.schema(
@@ -22,27 +22,40 @@ ITEMS = pa.schema(
         pa.field("value", pa.string()),
     ]
 )
+TEXTS = pa.schema({name: pa.string() for name in ("table", "column", "full_text", "spans")})
+LONGEST = 20_000
+"""Characters of the longest text that ``texts.parquet`` has."""
 CANARIES = ("PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "URL")
 SHORTEST = 6
 
 
 class TruthWriter:
-    """Writes the items to ``items.parquet``, chunk by chunk, and collects their columns."""
+    """Writes items and texts chunk by chunk, and collects the columns of the items.
+
+    ``items.parquet`` has the personal items; ``texts.parquet`` the texts that were made with a
+    record of their items, labelled in presidio-evaluator's format.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.count = 0
         self._folder = folder
         self._columns: dict[str, dict[str, Any]] = {}
         self._writer = pq.ParquetWriter(folder / "items.parquet", ITEMS)
+        self._texts = pq.ParquetWriter(folder / "texts.parquet", TEXTS)
 
     def table(self, name: str, key: str) -> None:
         """Register a table, so that a table without personal data is listed too."""
         self._columns[name] = {"key": [key], "columns": {}}
 
-    def add(self, table: str, keys: Sequence[str], found: Sequence[Sequence[PlantedItem]]) -> None:
-        """Append the items of a chunk; ``found[i]`` are the items of the row ``keys[i]``."""
+    def add(self, table: str, keys: Sequence[str], found: Sequence[Sequence[MarkedText]]) -> None:
+        """Append the texts of a chunk and their items; ``found[i]`` are of the row ``keys[i]``."""
+        texts = [_labelled(table, text) for row in found for text in row]
+        texts = [text for text in texts if len(text["full_text"]) <= LONGEST]
+        self._texts.write_table(pa.Table.from_pylist(texts, TEXTS))
         rows = [
-            (table, key, *item) for key, items in zip(keys, found, strict=True) for item in items
+            (table, key, *item)
+            for key, row in zip(keys, found, strict=True)
+            for item in planted(row)
         ]
         if not rows:
             return
@@ -55,13 +68,24 @@ class TruthWriter:
             seen.setdefault(re.sub(r"\[\d+\]", "[]", str(column)), set()).add(entity)
 
     def close(self) -> None:
-        """Finish ``items.parquet`` and write ``columns.json``."""
+        """Finish both tables and write ``columns.json``."""
         self._writer.close()
+        self._texts.close()
         for entry in self._columns.values():
             columns = sorted(entry["columns"].items())
             entry["columns"] = {name: sorted(entities) for name, entities in columns}
         text = json.dumps(self._columns, indent=2)
         (self._folder / "columns.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _labelled(table: str, text: MarkedText) -> dict[str, str]:
+    spans = [
+        {"entity_type": entity, "start_position": start, "end_position": end}
+        for entity, start, end in text.marked.spans
+    ]
+    column = re.sub(r"\[\d+\]", "[]", text.column)
+    content = {"full_text": text.marked.text, "spans": json.dumps(spans)}
+    return {"table": table, "column": f"{table}.{column}", **content}
 
 
 def planted_values(directory: str | Path) -> list[str]:

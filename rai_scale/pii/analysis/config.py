@@ -118,6 +118,9 @@ class AnalyzerConfig(Frozen):
         Additional recognizers.
     context : sequence of str
         Context words for all texts, in addition to the words of a text.
+    preset : {"business_en"}, optional
+        A set of further recognizers: addresses, postcodes, ages, names, companies. It also drops
+        results below a score of 0.35, unless ``score_threshold`` is given.
     column_context : bool
         Whether the name of a column is a context word for its values.
     context_enhancer : ContextConfig
@@ -151,6 +154,7 @@ class AnalyzerConfig(Frozen):
     deny_lists: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     patterns: tuple[PatternConfig, ...] = ()
     context: tuple[str, ...] = ()
+    preset: Literal["business_en"] | None = None
     column_context: bool = False
     context_enhancer: ContextConfig = ContextConfig()
     decision_process: bool = False

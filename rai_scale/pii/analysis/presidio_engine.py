@@ -11,6 +11,7 @@ import yaml
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.analysis.import_path import is_import_path, load_class
+from rai_scale.pii.analysis.presets import apply_preset
 from rai_scale.pii.analysis.recognizers import add_recognizers, ignored_labels, set_thresholds
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
     )
     for language in config.languages:
         add_recognizers(engine, config, language)
+    apply_preset(engine, config)
     set_thresholds(engine, config)
     return engine
 

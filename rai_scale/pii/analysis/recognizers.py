@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.pii.analysis.import_path import Pickled, load_class
+from rai_scale.pii.analysis.presets import NOT_IGNORED
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
@@ -126,6 +127,8 @@ def set_thresholds(engine: AnalyzerEngine, config: AnalyzerConfig) -> None:
 
 def ignored_labels(ignored: Iterable[str | None], config: AnalyzerConfig) -> list[str | None]:
     """Return the labels of the language model to ignore: Presidio's, minus requested entities."""
+    if config.preset is not None:
+        ignored = [label for label in ignored if label not in NOT_IGNORED]
     own = {*config.deny_lists, *(pattern.entity for pattern in config.patterns)}
     return [label for label in ignored if label not in (config.entities or ()) or label in own]
 

@@ -1,0 +1,1 @@
+"""The job that measures a detector on labelled texts."""
