@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ from rai_scale.pii.redaction.findings import DETAILS, FAILED, FINDING, OK
 from rai_scale.pii.redaction.generalise import NotGeneralised
 from rai_scale.pii.redaction.items import Item
 from rai_scale.pii.redaction.operators import Anonymizer, Operators
+from rai_scale.pii.redaction.policy import ColumnPolicy
 from rai_scale.pii.redaction.rules import Policy, Rule
 from rai_scale.pii.values.nested import Fitted
 from rai_scale.pii.values.opened import OpenedValue, open_value
-from rai_scale.pii.values.text_leaves import TextLeaf, Treat
+from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text, whole_text
 
 Asked = tuple[str, People]
 """A text and the persons of its row."""
@@ -36,6 +37,9 @@ class Redacted(NamedTuple):
     text: str | None
     findings: list[dict[str, Any]]
     error: str | None
+
+
+_EMPTY = Redacted("", [], None)
 
 
 class Group(NamedTuple):
@@ -102,11 +106,15 @@ class _Batch:
         self.job = job
         self.log = log
         self.anonymizers: dict[int, Anonymizer] = {}
-        pers = {rule.operators.per for rule in job.policy.rules.values()}
-        self.people = {per: people_of(table, per) for per in pers}
+        rules = job.policy.rules
+        known = {per: people_of(table, per) for per in {r.operators.per for r in rules.values()}}
+        self.people = {path: known[rule.operators.per] for path, rule in rules.items()}
         self.languages = {
             name: table[name].to_pylist() for name in job.policy.language_columns(job.config)
         }
+        language = job.config.language
+        self.varies = job.config.column_context or bool(self.languages)
+        self.groups = {p: Group(p, "", r.spec.language or language) for p, r in rules.items()}
 
     def anonymizer(self, rule: Rule) -> Anonymizer:
         """Return the anonymizer of a rule; one per batch for all rules with the same operators."""
@@ -119,22 +127,43 @@ class _Batch:
         """Return a column with its leaves treated; null where one failed."""
         node, kind = self.job.policy.nodes[name], column.type
         if node.treat is Treat.EMPTY:
+            (made,) = self.replace_all(self.job.policy.rules[name], [("", ())])
             for row, valid in enumerate(column.is_valid().to_pylist()):
                 if valid:
-                    self.log_text(row, name, self.replace(self.job.policy.rules[name], "", ()))
+                    self.log_text(row, name, made)
             return pa.nulls(len(column), kind)
+        if name not in self.job.policy.documents:
+            return pa.array(self.plain(name, node, self.read(name, column)), pa.string())
         out = self.rebuild(self.opened(name, column))
         return pa.array(out, Fitted(kind, node).type if pa.types.is_nested(kind) else pa.string())
+
+    def plain(self, name: str, node: ValueNode, values: list[Any]) -> list[str | None]:
+        """Return the new texts of values, each of which is one leaf."""
+        # a bool or NaN is replaced like any other value, but not analysed
+        to_text = value_text if node.treat is Treat.ANALYSE else whole_text
+        texts = [None if value is None else to_text(value) for value in values]
+        rows: dict[Group, list[int]] = {self.groups[name]: []}
+        for row, text in enumerate(texts):
+            if text is not None:
+                group = self.group(row, name, name) if self.varies else self.groups[name]
+                rows.setdefault(group, []).append(row)
+        pairs = zip(values, texts, strict=True)
+        out = [text if text is not None or value is None else str(value) for value, text in pairs]
+        people = self.people[name]
+        for group, some in rows.items():
+            done = self.texts(group, [(str(texts[row]), people[row]) for row in some])
+            for row, one in zip(some, done, strict=True):
+                out[row] = self.log_text(row, name, one)
+        return out
 
     def opened(self, name: str, column: pa.ChunkedArray) -> list[OpenedValue | None]:
         """Split each value into its leaves."""
         node = self.job.policy.nodes[name]
-        is_document = name in self.job.policy.documents
         out: list[OpenedValue | None] = []
         for row, value in enumerate(self.read(name, column)):
             try:
                 kind = column.type
-                out.append(value if value is None else open_value(value, kind, node, is_document))
+                out.append(value if value is None else open_value(value, kind, node))
             except Exception as error:  # the message may quote the value
                 self.log.add(row, name, Redacted(None, [], type(error).__name__))
                 out.append(None)
@@ -168,23 +197,28 @@ class _Batch:
     def leaf_texts(self, leaves: list[tuple[int, TextLeaf]]) -> list[Redacted]:
         """Treat leaves, each with its row; those of one group together."""
         groups: dict[Group, list[Asked]] = defaultdict(list)
-        order = [self.group(row, leaf) for row, leaf in leaves]
+        order = [
+            self.group(row, str(leaf.rule), leaf.path)
+            if self.varies
+            else self.groups[str(leaf.rule)]
+            for row, leaf in leaves
+        ]
         for group, (row, leaf) in zip(order, leaves, strict=True):
-            per = self.job.policy.rules[group.rule].operators.per
-            groups[group].append((leaf.text, self.people[per][row]))
+            groups[group].append((leaf.text, self.people[group.rule][row]))
         done = {group: iter(self.texts(group, asked)) for group, asked in groups.items()}
         return [next(done[group]) for group in order]
 
-    def group(self, row: int, leaf: TextLeaf) -> Group:
+    def group(self, row: int, rule: str, path: str) -> Group:
         """Return what the treatment of a leaf depends on, in addition to its text."""
-        rule = self.job.policy.rules[str(leaf.rule)]
-        if leaf.treat is not Treat.ANALYSE:
-            return Group(rule.path, "", "")
+        group = self.groups[rule]
         config = self.job.config
-        column = rule.language_column(config)
-        language = self.languages[column][row] if column else rule.spec.language
-        context = leaf.path if config.column_context else ""
-        return Group(rule.path, context, language or config.language)
+        if config.column_context:
+            group = group._replace(context=path)
+        if self.languages:
+            column = self.job.policy.rules[rule].language_column(config)
+            language = self.languages[column][row] if column else None
+            group = group._replace(language=language) if language else group
+        return group
 
     def texts(self, group: Group, asked: list[Asked]) -> list[Redacted]:
         """Treat the texts of a group; equal ones of a person once, unless an operator draws."""
@@ -192,24 +226,35 @@ class _Batch:
         if rule.spec.treat is Treat.ANALYSE:
             return self.redact(rule, asked, group)
         if rule.operators.draws():
-            return [self.replace(rule, *one) for one in asked]
-        memo = {one: self.replace(rule, *one) for one in dict.fromkeys(asked)}
+            return self.replace_all(rule, asked)
+        distinct = list(dict.fromkeys(asked))
+        memo = dict(zip(distinct, self.replace_all(rule, distinct), strict=True))
         return [memo[one] for one in asked]
 
-    def replace(self, rule: Rule, text: str, people: People) -> Redacted:
-        """Treat a text as one item; an empty text stays empty."""
-        coarser, entity = rule.spec.generalise, rule.spec.named
-        replaces = rule.spec.treat is Treat.REPLACE
-        if not text and replaces:
-            return Redacted(text, [], None)
-        if replaces and coarser is None:
-            return self.replaced(rule, self.anonymizer(rule).replace, text, entity, people)
-        item = Item(entity, 0, len(text), 1.0, "column")
-        finding = {**item._asdict(), "operator": rule.spec.action}
-        try:
-            return Redacted(coarser(text) if coarser else "", [finding], None)
-        except NotGeneralised as error:
-            return Redacted(None, [], type(error).__name__)
+    def replace_all(self, rule: Rule, asked: Iterable[Asked]) -> list[Redacted]:
+        """Treat each text as one item; an empty text stays empty."""
+        spec, coarser = rule.spec, rule.spec.generalise
+        if spec.treat is not Treat.REPLACE:
+            return [Redacted("", [self.changed(spec, text)], None) for text, _ in asked]
+        if coarser is None:
+            replace, entity = self.anonymizer(rule).replace, spec.named
+            return [
+                self.replaced(rule, replace, text, entity, people) if text else _EMPTY
+                for text, people in asked
+            ]
+        done = []
+        for text, _ in asked:
+            try:
+                new = coarser(text) if text else text
+                done.append(Redacted(new, [self.changed(spec, text)] if text else [], None))
+            except NotGeneralised as error:
+                done.append(Redacted(None, [], type(error).__name__))
+        return done
+
+    def changed(self, spec: ColumnPolicy, text: str) -> dict[str, Any]:
+        """Return the finding of a value that its policy changed without an operator."""
+        item = Item(spec.named, 0, len(text), 1.0, "column")
+        return {**item._asdict(), "operator": spec.action}
 
     def redact(self, rule: Rule, asked: list[Asked], group: Group) -> list[Redacted]:
         """Analyse texts, and replace what is found."""

@@ -21,29 +21,24 @@ class OpenedValue(Protocol):
         """Return the value with one new text per leaf, in the order of ``leaves``."""
 
 
-def open_value(
-    value: Any, kind: pa.DataType, node: ValueNode, is_document: bool = True
-) -> OpenedValue:
-    """Return a plain value, a JSON text or a nested value with its leaves.
+def open_value(value: Any, kind: pa.DataType, node: ValueNode) -> OpenedValue:
+    """Return a JSON text or a nested value with its leaves.
 
     Raises
     ------
     InvalidDocument
         If a text starts like JSON but is invalid, and there are rules for its leaves.
     """
-    if pa.types.is_nested(kind):
-        return Nested(value, kind, node)
-    return Text(value, node, is_document)
+    return Nested(value, kind, node) if pa.types.is_nested(kind) else Text(value, node)
 
 
 class Text:
-    """A plain value, or a JSON text; a text that is not a JSON object or array is one leaf."""
+    """A JSON text; a text that is not a JSON object or array is one leaf."""
 
-    def __init__(self, value: Any, node: ValueNode, is_document: bool) -> None:
+    def __init__(self, value: Any, node: ValueNode) -> None:
         self.value = value
-        # a bool or NaN is replaced like any other value, but not analysed
         text = value_text(value) if node.treat is Treat.ANALYSE else whole_text(value)
-        self.document = parse_document(text, node) if is_document else None
+        self.document = parse_document(text, node)
         if self.document is not None:
             self.leaves = list(self.document.leaves())
         else:

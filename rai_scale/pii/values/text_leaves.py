@@ -137,10 +137,10 @@ def is_inside(path: str, outer: str) -> bool:
 
 
 def _left(below: Iterable[RuleBelow], step: str) -> Iterable[RuleBelow]:
-    for found in below:
-        rest = found.rest[len(step) :]
-        if found.rest.startswith(step) and rest[:1] in ("", ".", "["):
-            yield found._replace(rest=rest)
+    for path, rule, treat in below:
+        rest = path[len(step) :]
+        if path.startswith(step) and rest[:1] in ("", ".", "["):
+            yield RuleBelow(rest, rule, treat)
 
 
 def _longer(path: str, step: str) -> str:
