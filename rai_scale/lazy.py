@@ -27,6 +27,7 @@ _EXTRA_OF = {
     "cryptography": "pii",
     **dict.fromkeys(["dask", "distributed"], "dask"),
     **{"pyspark": "spark", "deltalake": "delta", "pyiceberg": "iceberg"},
+    **dict.fromkeys(["pypdf", "python_calamine", "olefile", "fastavro"], "documents"),
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
 }
 _EXPLAIN = ("rai_scale.explanations", "rai_scale.glassbox", "rai_scale.jobs.explain")

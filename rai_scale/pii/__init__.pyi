@@ -9,7 +9,7 @@ from rai_scale.pii.quality.evaluation_result import PiiEvaluation as PiiEvaluati
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy as ColumnPolicy
-from rai_scale.pii.scanning.result import ColumnScan as ColumnScan
 from rai_scale.pii.scanning.result import ScanResult as ScanResult
-from rai_scale.pii.scanning.result import TableScan as TableScan
+from rai_scale.pii.scanning.table_scan import ColumnScan as ColumnScan
+from rai_scale.pii.scanning.table_scan import TableScan as TableScan
 from rai_scale.pii.scanning.tables import scan as scan

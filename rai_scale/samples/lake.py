@@ -10,6 +10,7 @@ from random import Random
 
 from rai_scale.errors import ConfigError
 from rai_scale.samples import truth
+from rai_scale.samples.documents import FOLDER, write_documents
 from rai_scale.samples.marked import unmark_row
 from rai_scale.samples.people import People, make_pools
 from rai_scale.samples.rows import World
@@ -19,7 +20,7 @@ MARKER = "lake.json"
 README = "A sample lake made by rai-scale sample-lake. Every person in it is invented.\n"
 OURS = (
     *("customers", "support_tickets", "card_payments.csv", "clinic", "loan_decisions.parquet"),
-    *("web_events.jsonl", "letters", "products.csv", "README", "archive.bin", truth.FOLDER),
+    *("web_events.jsonl", "letters", "products.csv", "README", "archive.bin", FOLDER, truth.FOLDER),
 )
 
 
@@ -44,7 +45,9 @@ class SampleLake:
     items: int
 
 
-def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int = 7) -> SampleLake:
+def make_sample_lake(
+    directory: str | Path, rows: int = 1000, random_state: int = 7, documents: bool = False
+) -> SampleLake:
     """Make a lake of synthetic tables with personal data, and its ground truth.
 
     The same ``rows`` and ``random_state`` give the same values. The memory that is needed does not
@@ -57,6 +60,9 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int 
     rows : int
         Number of rows in each of the six large tables (letters and products are small).
     random_state : int
+    documents : bool
+        Whether to add the folder ``documents``: letters as PDF, Word, PowerPoint, e-mail (.eml,
+        .msg), XML, HTML, text, Excel, SQLite, ORC, Avro (if fastavro is installed) and archives.
 
     Returns
     -------
@@ -65,8 +71,9 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int 
         entity, value (string), start and end (int64, offsets in characters of the value; a date
         is represented by its ISO form). A leaf of nested JSON has a path such as ``user.email`` or
         ``payload.messages[0].text``. In the same folder, ``columns.json`` lists the key and the
-        personal columns of each table, with their entities, and ``texts.parquet`` has the texts
-        with their labels, for :func:`rai_scale.pii.evaluate_pii`.
+        personal columns of each table, with their entities; ``texts.parquet`` has the texts with
+        their labels, for :func:`rai_scale.pii.evaluate_pii`; ``documents.parquet`` lists the items
+        of documents (file, entity, value).
 
     Raises
     ------
@@ -88,6 +95,8 @@ def make_sample_lake(directory: str | Path, rows: int = 1000, random_state: int 
         table.name: _write_table(table, lake, world, random_state, writer) for table in TABLES
     }
     writer.close()
+    if documents:
+        write_documents(lake, folder, world, random_state)
     (lake / "README").write_text(README, encoding="utf-8")
     (lake / "archive.bin").write_bytes(Random(random_state).randbytes(4096))  # noqa: S311
     facts = {"rows": rows, "seed": random_state, "complete": True, "tables": counts}

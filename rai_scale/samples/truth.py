@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rai_scale.errors import TableError
 from rai_scale.samples.marked import MarkedText, planted
 
-FOLDER = "_truth"
+FOLDER, DOCUMENTS = "_truth", "documents.parquet"
 ITEMS = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in ("table", "key", "column", "entity")),
@@ -115,10 +115,12 @@ def planted_values(directory: str | Path) -> list[str]:
             "there first: rai-scale sample-lake DIR"
         )
     values: set[str] = set()
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["entity", "value"]):
-            pairs = zip(batch["entity"].to_pylist(), batch["value"].to_pylist(), strict=True)
-            values.update(value for entity, value in pairs if _is_canary(entity, value))
+    for name in ("items.parquet", DOCUMENTS):
+        if (path.parent / name).is_file():
+            with pq.ParquetFile(path.parent / name) as file:
+                for batch in file.iter_batches(columns=["entity", "value"]):
+                    pairs = zip(*(batch[n].to_pylist() for n in batch.schema.names), strict=True)
+                    values.update(value for entity, value in pairs if _is_canary(entity, value))
     return sorted(values)
 
 

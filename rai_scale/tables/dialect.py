@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.tables.encodings import legacy_encoding
 from rai_scale.tables.header import CLEARLY, MOSTLY, Header, header_of, modal
 
 HEAD_BYTES = 1 << 18
@@ -145,7 +146,7 @@ def check_fit(asked: Mapping[str, CsvOptions], paths: Sequence[str]) -> None:
 
 
 def encoding_of(head: bytes) -> str:
-    """Guess the encoding of a text: that of its byte order mark, UTF-8, or Windows-1252.
+    """Guess the encoding of a text: that of its byte order mark, UTF-8, or one of before Unicode.
 
     A text in which most characters beyond ASCII are valid UTF-8 is read as UTF-8, even if some
     bytes are damaged: as Windows-1252, every name in it would be misread.
@@ -169,13 +170,14 @@ def encoding_of(head: bytes) -> str:
             raise NoTextError
         return wide
     valid, damaged = _beyond_ascii(head)
-    return UTF8 if valid >= damaged else "cp1252"
+    return UTF8 if valid >= damaged else legacy_encoding(head)
 
 
 def encoding_doubts(head: bytes, encoding: str) -> tuple[str, ...]:
     """Return the doubts about an encoding that :func:`encoding_of` guessed."""
-    if encoding == "cp1252":
-        return ("it is not UTF-8 and was read as Windows-1252",)
+    if encoding not in (UTF8, *_BOMS.values()) and not encoding.startswith("utf-16"):
+        name = "Windows-1252" if encoding == "cp1252" else encoding
+        return (f"it is not UTF-8 and was read as {name}",)
     if encoding == UTF8 and _beyond_ascii(head)[1]:
         return ("some of its bytes are not UTF-8 and are shown as \ufffd",)
     return ()

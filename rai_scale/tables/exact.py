@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from rai_scale.engines.arrow_types import canonical_type
 from rai_scale.errors import TableError
 from rai_scale.names import shown_names
+from rai_scale.tables.formats import DOCUMENTS, FILE_TABLES
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.parquet import holds, open_file
 from rai_scale.tables.source import TableSource
@@ -43,6 +44,11 @@ def why_inexact(source: TableSource, engine: Engine, read_rows: bool = True) -> 
     read_rows : bool
         Whether columns in nanoseconds are read; without that, they count as exact.
     """
+    if source.format in (*DOCUMENTS, *FILE_TABLES):
+        return (
+            f"files of the format {source.format} are searched, but not redacted. Export them as "
+            "Parquet, CSV or text first."
+        )
     doubtful = sum(not f.dialect.sure_header for f in source.files if f.dialect)
     if doubtful:
         return (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_csv_options, check_fit
 from rai_scale.tables.discovery.discover import discover
-from rai_scale.tables.formats import check_format
+from rai_scale.tables.documents.limits import DEFAULT_LIMITS, DocumentLimits
+from rai_scale.tables.formats import DOCUMENTS, check_format
 from rai_scale.tables.path_names import base_name, join, parent
 from rai_scale.tables.paths import Place, check_exists, no_driver, place_of, session_place
 from rai_scale.tables.pointer import RUN_PREFIX, read_pointer
@@ -30,14 +31,16 @@ def find_tables(
     *,
     csv: Mapping[str, Mapping[str, Any]] | None = None,
     ignore: Sequence[str] = (),
+    documents: DocumentLimits | None = None,
 ) -> Lake:
     """Find the tables of a file, a folder, an address, or (on Spark) a catalog name.
 
     A folder with ``_delta_log`` is a Delta table, and one with Iceberg's ``metadata`` an Iceberg
     table; tables of other formats with their own log are listed and not read. ``key=value`` folders
     belong to their parent. Files whose names differ only by a number or UUID are one table, which
-    has the name of the folder if nothing else is in it. The text files of a folder are one table;
-    any other file is a table of its own. Hidden names (which start with ``_`` or ``.``), links,
+    has the name of the folder if nothing else is in it. The text files of a folder are one table,
+    and so are its documents of one format; sheets and tables of SQLite files are tables; any other
+    file is a table of its own. Hidden names (which start with ``_`` or ``.``), links,
     pipes and devices are listed and not opened. The delimiter, encoding and header of a CSV file
     are guessed from its first bytes unless ``csv`` gives them.
 
@@ -57,6 +60,8 @@ def find_tables(
     ignore : sequence of str
         Patterns of paths or names to leave out; they are listed in ``skipped``. A pattern that
         matches nothing is listed too, and logged.
+    documents : DocumentLimits, optional
+        Limits on reading each document, workbook, database or archive.
 
     Returns
     -------
@@ -83,15 +88,17 @@ def find_tables(
         place = session_place(source) or place  # the store is not mounted here
     place = _in_current_run(place)
     check_exists(place)
-    lake = discover(place, format, ignore, check_csv_options(csv or {}))
+    lake = discover(
+        place, format, ignore, check_csv_options(csv or {}), documents or DEFAULT_LIMITS
+    )
     if lake.tables:
         return lake
     why = Counter(skipped.reason for skipped in lake.skipped)
     kinds = "; ".join(f"{n} file(s): {reason}" for reason, n in why.most_common(5))
     raise TableError(
         f"{source!r} holds no table. Found: {kinds or 'nothing'}. Supported are .parquet, .csv, "
-        ".tsv, .jsonl, .ndjson, .json, .txt, .md, .log, and Delta and Iceberg folders; or pass a "
-        "format."
+        ".tsv, .jsonl, .ndjson, .json, .txt, .md, .log, .orc, .avro, documents and archives, and "
+        "Delta and Iceberg folders; or pass a format."
     )
 
 
@@ -109,12 +116,14 @@ def one_table(source: str, format: str | None = None, engine: Engine | None = No
         If there is no table, or more than one.
     """
     lake = find_tables(source, format, engine)
-    if len(lake) == 1:
-        return lake[0]
-    paths = ", ".join(_RUN.sub("", table.location) for table in lake.tables[:8])
+    # documents next to the files of a table, such as a README.html, are not meant
+    tables = [table for table in lake if table.format not in DOCUMENTS] or list(lake)
+    if len(tables) == 1:
+        return tables[0]
+    paths = ", ".join(_RUN.sub("", table.location) for table in tables[:8])
     raise TableError(
-        f"{source!r} holds {len(lake)} tables; use find_tables, or the path of one of them: {paths}"
-        f"{', ...' if len(lake) > 8 else ''}."  # noqa: PLR2004
+        f"{source!r} holds {len(tables)} tables; use find_tables, or the path of one of them: "
+        f"{paths}{', ...' if len(tables) > 8 else ''}."  # noqa: PLR2004
     )
 
 

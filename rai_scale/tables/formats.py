@@ -9,7 +9,19 @@ from rai_scale.errors import TableError, did_you_mean
 CORRUPT = "_corrupt_record"
 """The column for the text of lines that could not be parsed."""
 
-FORMATS = ("parquet", "delta", "iceberg", "csv", "jsonl", "text", "lines")
+UNREAD = "_unread"
+"""The column for what was not read of a document, workbook, database, Avro or ORC file: JSON with
+``file``, ``status`` (``partly read`` or ``not looked at``) and ``why``; null in rows of data."""
+
+DOCUMENTS = ("pdf", "docx", "pptx", "email", "xml", "html", "archive")
+"""Formats with one row per block of text."""
+FILE_TABLES = ("orc", "avro", "xlsx", "sqlite")
+"""Formats of files with one or more tables."""
+FORMATS = (
+    *("parquet", "delta", "iceberg", "csv", "jsonl", "text", "lines"),
+    *FILE_TABLES,
+    *DOCUMENTS,
+)
 TABLE_FORMATS = frozenset({"delta", "iceberg"})
 """Formats of folders with a log; a single file never has one of them."""
 
@@ -18,7 +30,18 @@ _ENDINGS = {
     **{f".{kind}{gz}": "csv" for kind in ("csv", "tsv") for gz in ("", ".gz")},
     **{f".{kind}{gz}": "jsonl" for kind in ("jsonl", "ndjson", "json") for gz in ("", ".gz")},
     **dict.fromkeys((".txt", ".md", ".log"), "text"),
+    **{".orc": "orc", ".avro": "avro", ".pdf": "pdf"},
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "xlsx"),
+    **dict.fromkeys((".sqlite", ".sqlite3", ".db", ".db3"), "sqlite"),
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".odt"), "docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".odp"), "pptx"),
+    **dict.fromkeys((".eml", ".msg", ".mht", ".mhtml"), "email"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+    **dict.fromkeys((".xml", ".xsd", ".svg"), "xml"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".tbz2", ".gz", ".bz2", ".xz", ".zst"), "archive"),
 }
+_TEXTS = {"csv", "jsonl", "text", "lines"}
+_TEXT_FILES = _TEXTS | {"email", "xml", "html"}
 _CODECS = re.compile(r"\.(snappy|gz|gzip|zstd|zst|lz4|lz4raw|brotli|lzo)$")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
 _TASK = re.compile(r"-c\d{3,}(?=\.|$)")
@@ -48,14 +71,14 @@ def format_of(name: str, asked: str | None = None) -> str | None:
         The name of the file, whose extension decides.
     asked : str, optional
         A requested format: it also applies to files with an unknown extension, and a text format
-        (csv, jsonl, text, lines) to all text files. Parquet is never read as text.
+        (csv, jsonl, text, lines) to all text files. Other files are never read as text.
     """
     found = _ENDINGS.get(_ending(name))
     if asked is None or asked == found:
         return found
     if found is None:
         return asked
-    return asked if "parquet" not in (asked, found) else None
+    return asked if asked in _TEXTS and found in _TEXT_FILES else None
 
 
 def delimiter_of(name: str) -> str:

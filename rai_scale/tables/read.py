@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables.find import one_table
-from rai_scale.tables.formats import CORRUPT
+from rai_scale.tables.formats import CORRUPT, UNREAD
 from rai_scale.tables.readers.arrow import Scan, check_keys
 from rai_scale.tables.readers.csv import scan_csv
+from rai_scale.tables.readers.documents import scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import read_footers, scan_parquet
@@ -47,6 +49,14 @@ def read_table(
         lines, which is made now.
     text, lines
         ``text``: one row per file, with its ``path``; ``lines``: one row per line, as ``text``.
+    avro, orc, xlsx, sqlite
+        Those of the files, united as for parquet; a workbook and a database have one table per
+        sheet or table. Cells of workbooks and SQLite values are text.
+    pdf, docx, pptx, email, xml, html, archive
+        One row per block of text: ``file``, ``part`` (the path of an attachment, or of a file in
+        an archive), ``place`` (page, line, cell, ...), ``text``. The last column, ``_unread``, is
+        null in these rows; for each file that is not read, or only partly, one more row has JSON
+        with ``file``, ``status`` and ``why`` there.
 
     Parameters
     ----------
@@ -59,7 +69,9 @@ def read_table(
         For a path; see :func:`find_tables`.
     incomplete : {"raise", "warn"}
         What to do if some files of a path cannot be opened. A table from :func:`find_tables` is
-        read without them: they are listed in its ``unreadable``.
+        read without them: they are listed in its ``unreadable``. An Avro, ORC, xlsx or SQLite
+        file that turns out to be damaged while it is read is an error, or with ``warn`` a row with
+        the reason in an additional column ``_unread``.
 
     Returns
     -------
@@ -77,12 +89,12 @@ def read_table(
         source = one_table(source, format, engine)
         _check_complete(source, incomplete)
     lines = source.format in ("jsonl", "lines")
-    check_keys(source, (CORRUPT, *(["text"] if lines else [])))
+    check_keys(source, (CORRUPT, UNREAD, *(["text"] if lines else [])))
     if engine.name == "spark":
         from rai_scale.tables.readers import spark
 
         session = session if session is not None else getattr(engine, "session", None)
-        return spark.read(source, engine, session)
+        return spark.read(source, engine, session, strict=incomplete == "raise")
     if source.format == "catalog":
         raise TableError(f"{source.location!r} is a catalog table, which only Spark can read.")
     if source.format == "jsonl":
@@ -90,12 +102,11 @@ def read_table(
         return read_jsonl(lines, engine, source.partition_columns)
     if source.format == "delta":
         return _delta(source, engine)
-    if source.format == "iceberg":
-        return _from_scan(scan_iceberg(source), engine)
     if source.format == "parquet":
         return _parquet(source, engine)
-    scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text}
-    return _from_scan(scans[source.format](source), engine)
+    scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text, "iceberg": scan_iceberg}
+    plan = scans.get(source.format) or partial(scan_documents, strict=incomplete == "raise")
+    return _from_scan(plan(source), engine)
 
 
 def _check_complete(source: TableSource, incomplete: str) -> None:

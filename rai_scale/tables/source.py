@@ -6,7 +6,10 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from rai_scale.tables.dialect import TextDialect
+from rai_scale.tables.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from rai_scale.tables.path_names import join
 
 _LOG = logging.getLogger(__name__)
@@ -25,13 +28,16 @@ class FileInfo:
     modified : str
         The entity tag or the time of the last change, as the store reports it.
     dialect : TextDialect or None
-        How a text file is written; None for other files, or if it is not known.
+        How a text file or a sheet is written; None for other files, or if it is not known.
+    schema : pyarrow.Schema or None
+        The columns of an Avro or ORC file, a sheet, or a table of a SQLite file.
     """
 
     path: str
     size: int
     modified: str
     dialect: TextDialect | None = None
+    schema: pa.Schema | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class TableSource:
         Its path in the lake, with ``/`` between folders (``clinic/visits``), unique in the lake;
         the full dotted name of a catalog table.
     format : str
-        parquet, delta, iceberg, csv, jsonl, text, lines or catalog.
+        parquet, delta, iceberg, csv, jsonl, text, lines, orc, avro, xlsx, sqlite, pdf, docx, pptx,
+        email, xml, html, archive or catalog.
     location : str
         Its file, folder or catalog name.
     files : tuple of FileInfo
@@ -62,6 +69,12 @@ class TableSource:
         The folder that the paths of ``files`` are relative to.
     hidden : tuple of Skipped
         Entries with hidden names in that folder that may contain rows; they are not read.
+    inner : str or None
+        The sheet, or the table of a SQLite file.
+    again : bool
+        Whether another table, such as another sheet, has the same files and counts them.
+    limits : DocumentLimits
+        Limits on reading each file.
     """
 
     name: str
@@ -74,6 +87,9 @@ class TableSource:
     folder: str = ""
     unreadable_bytes: tuple[int, ...] = ()
     hidden: tuple[Skipped, ...] = ()
+    inner: str | None = None
+    again: bool = False
+    limits: DocumentLimits = DEFAULT_LIMITS
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""

@@ -23,7 +23,8 @@ from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.quality.evaluation import evaluate_pii
 from rai_scale.pii.quality.review_estimate import missed_pii
-from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.privacy import Privacy
 from rai_scale.private_queries import dry_run

@@ -47,10 +47,10 @@ def test_masked_paths_stay_as_many_as_there_are(tmp_path):
         folder = tmp_path / "part" / f"email=u{i}@example.com"
         folder.mkdir(parents=True)
         (folder / "p.csv").write_text("id,note\n1,x\n")
-        (folder / "x.pdf").write_bytes(b"%PDF")
+        (folder / "x.png").write_bytes(b"x")
         (folder / "q.csv.gz").write_bytes(b"no gzip")
     lake = find_tables(str(tmp_path))
-    assert [s.path for s in lake.skipped] == ["part/email=***/x.pdf"] * 3
+    assert [s.path for s in lake.skipped] == ["part/email=***/x.png"] * 3
     assert [name for name, _ in lake[0].unreadable] == ["email=***/q.csv.gz"] * 3
     assert "@example.com" not in json.dumps(input_facts(lake, private=False))
 

@@ -11,7 +11,8 @@ import pytest
 
 from rai_scale.errors import MissingExtraError
 from rai_scale.pii import AnalyzerConfig
-from rai_scale.pii.scanning.result import COLUMNS, ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.result import COLUMNS, ScanResult
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.results import Result
 from rai_scale.tables.source import Skipped
@@ -73,6 +74,8 @@ def test_the_summary(result):
         "tables_clean": 1,
         "tables_unreadable": 1,
         "files_unreadable": 1,
+        "files_partly_read": 0,
+        "files_read": 1,
         "error_cells": 1,
         "cells_unread": 0,
         "files_unread": 2,

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from rai_scale.engines import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables import delete_table, find_tables, pointer, read_table
+from rai_scale.tables.column_names import unique_names
 from rai_scale.tables.pointer import current_path
 from rai_scale.tables.readers import csv as csv_reader
 from rai_scale.tables.readers import parquet as parquet_reader
 from rai_scale.tables.readers import text as text_reader
-from rai_scale.tables.readers.arrow import unique_names
 from rai_scale.tables.write import write_table
 
 LOCAL, DASK = engine_named("local"), engine_named("dask")

@@ -202,7 +202,7 @@ def test_addresses_as_the_platforms_write_them():
         ("customers.v2.tsv", "csv", "customers.v2", False),
         ("data.parquet", "parquet", "data", False),
         ("A.JSON", "jsonl", "A", False),
-        ("x.xlsx", None, "x.xlsx", False),
+        ("x.7z", None, "x.7z", False),
     ],
 )
 def test_names_of_files(name, format, stem, part):

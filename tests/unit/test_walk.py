@@ -25,13 +25,10 @@ def skipped(lake, **options):
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("a.PDF", "PDF"),
-        ("b.docx", "office"),
-        ("c.eml", "e-mail"),
-        ("d.xml", "XML"),
-        ("e.avro", "Avro"),
-        ("f.orc", "ORC"),
-        ("g.tar.gz", "archive"),
+        ("b.DOC", "office"),
+        ("c.pst", "mailbox"),
+        ("e.feather", "Arrow"),
+        ("g.7z", "archive"),
         ("README", "no extension"),
         ("h.xyz", "unknown"),
     ],

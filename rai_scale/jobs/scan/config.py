@@ -10,6 +10,7 @@ from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.scanning.tables import SAMPLE_ROWS, scan_config
+from rai_scale.tables.documents.limits import DocumentLimits
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ScanGate(Gate):
 
 
 class ScanJob(JobConfig):
-    """Configuration of ``rai-scale scan``; for ``csv`` and ``ignore`` see ``find_tables``."""
+    """Configuration of ``rai-scale scan``; see ``find_tables`` for its other options."""
 
     source: str
     sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
@@ -38,4 +39,5 @@ class ScanJob(JobConfig):
     gates: tuple[ScanGate, ...] = ()
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    documents: DocumentLimits = Field(default_factory=DocumentLimits)
     write_redact_config: str | None = None

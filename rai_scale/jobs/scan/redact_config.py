@@ -19,7 +19,8 @@ from rai_scale.pii.redaction.policy import ColumnPolicy, policy_specs
 from rai_scale.pii.redaction.policy_checks import check_policy
 from rai_scale.pii.redaction.rules import make_policy
 from rai_scale.pii.scanning.column_name_search import NAMES
-from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Finding
 from rai_scale.tables.exact import why_inexact
 from rai_scale.tables.formats import CORRUPT

@@ -15,7 +15,8 @@ from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml, save_plan
-from rai_scale.pii.scanning.result import ScanResult, TableScan
+from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
@@ -25,7 +26,13 @@ from rai_scale.tables.source import TableSource
 
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
     """Find all tables of the source."""
-    lake = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
+    lake = find_tables(
+        config.source,
+        engine=engine,
+        csv=config.csv,
+        ignore=config.ignore,
+        documents=config.documents,
+    )
     return Inputs(lake, language_versions(config.analyzer.model_names))
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rai_scale.engines.protocol import Engine
 from rai_scale.names import looks_personal
 from rai_scale.pii.analysis.config import AnalyzerConfig
-from rai_scale.pii.scanning.result import ColumnScan
+from rai_scale.pii.scanning.table_scan import ColumnScan
 from rai_scale.pii.scanning.value_counts import (
     ALL,
     SCORE_UNIT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rai_scale.pii.scanning.result import TableScan
+from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.tables.dialect import DELIMITERS, UTF8
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.source import TableSource
@@ -35,6 +35,8 @@ def remarks(table: TableScan, written: Iterable[str]) -> Iterator[str]:
     bad, files, columns = len(table.unreadable), table.files, table.columns
     if bad:
         yield f"Files that cannot be read: {bad} of {files}."
+    if table.partly_read:
+        yield f"Files that were read in part: {len(table.partly_read)} of {files}."
     yield from written
     for doubt in table.doubts:
         yield f"Uncertain: {doubt}."

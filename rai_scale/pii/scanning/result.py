@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
+from rai_scale.pii.scanning.unread import UnreadItem, file_totals, unread_of
 from rai_scale.pii.scanning.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
@@ -23,129 +24,6 @@ COLUMNS = {
     **dict.fromkeys(("rows", "rows_scanned"), "Int64"),
 }
 """Columns of the table of findings and their pandas types."""
-
-
-@dataclass(frozen=True)
-class ColumnScan:
-    """What was found in a column, or in a leaf of a nested or JSON column.
-
-    Attributes
-    ----------
-    column : str
-        Name of the column or path of the leaf; the position of the column if the name is masked.
-    top : str
-        Name of the column that holds the leaf.
-    type : str
-        Type of the column.
-    non_null : int
-        Scanned rows that have a value.
-    errors, unread : int
-        Values that were not searched: the analysis failed, or the value is not text.
-    is_field : bool
-        Whether the values are short, as in a form, and not sentences.
-    findings : tuple of Finding
-        The most certain one first.
-    error_bytes, unread_bytes : int
-        Size of these values, in bytes.
-    undecoded : int
-        Values with a character that could not be decoded.
-    masked : bool
-        Whether the name is hidden, because it looks like personal data or may be a value.
-    """
-
-    column: str
-    top: str
-    type: str
-    non_null: int
-    errors: int
-    is_field: bool
-    findings: tuple[Finding, ...]
-    error_bytes: int = 0
-    unread: int = 0
-    unread_bytes: int = 0
-    undecoded: int = 0
-    masked: bool = False
-
-
-@dataclass(frozen=True)
-class TableScan:
-    """What was found in a table.
-
-    Attributes
-    ----------
-    table, format : str
-        Name, and format of the files; ``frame`` for a frame.
-    rows : int or None
-        Rows of the table; None if it could not be read.
-    rows_scanned, files : int
-    status : {"findings", "clean", "unreadable", "partly unreadable"}
-    note : str or None
-        What a reader should know about how the table was read.
-    columns : tuple of ColumnScan
-    unreadable : tuple of (str, str)
-        Files that cannot be read, with the type of the error.
-    unreadable_bytes : tuple of int
-        Size of these files, in bytes.
-    bytes : int or None
-        Size of the files that can be read; None if unknown.
-    doubts : tuple of str
-        What is uncertain about the format of the text files.
-    schema : pyarrow.Schema or None
-        Schema of the frame, with unmasked names; it is part of no output.
-    """
-
-    table: str
-    format: str
-    rows: int | None
-    rows_scanned: int
-    files: int
-    status: str
-    note: str | None
-    columns: tuple[ColumnScan, ...]
-    unreadable: tuple[tuple[str, str], ...] = ()
-    unreadable_bytes: tuple[int, ...] = ()
-    bytes: int | None = None
-    doubts: tuple[str, ...] = ()
-    schema: pa.Schema | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        about = ("table", "format", "rows", "rows_scanned", "files", "bytes", "status", "note")
-        of_column = ("column", "type", "non_null", "errors", "unread")
-        columns = [
-            {
-                **{name: getattr(c, name) for name in of_column},
-                "findings": [f.to_dict() for f in c.findings],
-            }
-            for c in self.columns
-        ]
-        return {**{name: getattr(self, name) for name in about}, "columns": columns}
-
-
-@dataclass(frozen=True)
-class UnreadItem:
-    """Something that was not searched.
-
-    Attributes
-    ----------
-    what : {"file", "folder", "table", "cells"}
-        ``cells`` are values of a column.
-    where, reason : str
-    count : int
-        Files, tables or values.
-    bytes : int or None
-        Size; None if unknown.
-    """
-
-    what: str
-    where: str
-    reason: str
-    count: int
-    bytes: int | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,7 +71,7 @@ class ScanResult(Result):
             if not s.harmless
         ]
         for table in self.tables:
-            found += _unread_of(table)
+            found += unread_of(table)
         return tuple(found)
 
     def _tables(self) -> Tables:
@@ -251,7 +129,7 @@ class ScanResult(Result):
             "columns_with_findings": len(personal),
             "tables_clean": sum(t.status == "clean" for t in self.tables),
             "tables_unreadable": sum(t.status == "unreadable" for t in self.tables),
-            "files_unreadable": sum(len(t.unreadable) for t in self.tables),
+            **file_totals(self.tables),
             "error_cells": sum(c.errors for t in self.tables for c in t.columns),
             "cells_unread": sum(c.unread for t in self.tables for c in t.columns),
             "files_unread": sum(i.count for i in unread if i.what in ("file", "folder")),
@@ -283,17 +161,3 @@ class ScanResult(Result):
             return 0
         outside = sum(i.bytes or 0 for i in unread if i.what in ("file", "folder"))
         return outside + sum(table.bytes or 0 for table in self.tables)
-
-
-def _unread_of(table: TableScan) -> Iterator[UnreadItem]:
-    sizes = table.unreadable_bytes or (None,) * len(table.unreadable)
-    for (name, error), size in zip(table.unreadable, sizes, strict=True):
-        yield UnreadItem("file", f"{table.table}/{name}", f"cannot be read ({error})", 1, size)
-    if table.status == "unreadable" and not (table.unreadable and not table.bytes):
-        yield UnreadItem("table", table.table, table.note or "cannot be read", 1, table.bytes)
-    for c in table.columns:
-        where = f"{table.table}: {c.column}"
-        if c.errors:
-            yield UnreadItem("cells", where, "the analysis failed", c.errors, c.error_bytes)
-        if c.unread:
-            yield UnreadItem("cells", where, "bytes that are not text", c.unread, c.unread_bytes)

@@ -7,14 +7,13 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from rai_scale._version import __version__
-from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analysis.analyzer import get_analyzer
@@ -22,7 +21,10 @@ from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
 from rai_scale.pii.scanning.column_name_rules import entities_of_name, shown_type
 from rai_scale.pii.scanning.column_name_search import doubtful_names, search_names
 from rai_scale.pii.scanning.notes import doubts_of, remarks, written_as
-from rai_scale.pii.scanning.result import ColumnScan, ScanResult, TableScan
+from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.sources import ScanInput, resolve
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
+from rai_scale.pii.scanning.unread import UNREAD_COLUMN, with_files
 from rai_scale.pii.scanning.value_counts import (
     ALL,
     ROWS,
@@ -33,30 +35,17 @@ from rai_scale.pii.scanning.value_counts import (
     split_counts,
 )
 from rai_scale.pii.scanning.verdict import Seen, judge
+from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.exact import duration_columns
-from rai_scale.tables.find import find_tables
 from rai_scale.tables.formats import CORRUPT
-from rai_scale.tables.read import read_table
-from rai_scale.tables.source import Lake, Skipped, TableSource
+from rai_scale.tables.readers.documents import holds_documents
+from rai_scale.tables.source import TableSource
 
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
 _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Worker errors that would occur for every table."""
-
-
-@dataclass(frozen=True)
-class ScanInput:
-    """A table to scan: a frame, or the files to read it from."""
-
-    name: str
-    frame: Any = None
-    found: TableSource | None = None
-
-    def read(self, engine: Engine) -> Any:
-        """Return the frame."""
-        return self.frame if self.found is None else read_table(self.found, engine)
 
 
 class Sample(NamedTuple):
@@ -73,6 +62,7 @@ def scan(
     sample_rows: int | None = SAMPLE_ROWS,
     random_state: int = 0,
     progress: Callable[[list[Any]], Iterable[Any]] = iter,
+    documents: DocumentLimits | None = None,
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
 ) -> ScanResult:
@@ -94,6 +84,8 @@ def scan(
         Key of the hash.
     progress : callable
         Takes the list of tables and returns an iterable over it, for example a progress bar.
+    documents : DocumentLimits, optional
+        For a path: limits on reading each document, workbook, database or archive.
     analyzer : AnalyzerConfig, optional
         What to search for. The defaults of a scan are ``score_threshold=0.35`` and
         ``column_context=True`` (the name of a column is a context word for its values).
@@ -120,7 +112,7 @@ def scan(
         raise ConfigError(f"sample_rows must be at least 1, or None; found {sample_rows}.")
     if config.language_column:
         raise ConfigError("language_column: a scan reads all columns in one language; remove it.")
-    runner, sources, skipped = resolve(source, engine)
+    runner, sources, skipped = resolve(source, engine, documents)
     if runner.name != "spark":
         get_analyzer(config)  # report a missing model or entity once, before any table is read
     started, clock = datetime.now(UTC), time.monotonic()
@@ -155,25 +147,6 @@ def scan_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> An
     return analyzer_config(config, options if config is not None else {**defaults, **options})
 
 
-def resolve(
-    source: Any, engine: str | Engine | None
-) -> tuple[Engine, list[ScanInput], tuple[Skipped, ...]]:
-    """Return the engine, the tables, and the files that are not tables."""
-    if isinstance(source, str | Lake):
-        runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
-        lake = find_tables(source, engine=runner) if isinstance(source, str) else source
-        return runner, [ScanInput(t.name, found=t) for t in lake], lake.skipped
-    frames = dict(source) if isinstance(source, Mapping) else {"frame": source}
-    if not frames:
-        raise ConfigError("there is no table to scan; the mapping of frames is empty.")
-    engines = [engine_of(frame) for frame in frames.values()]
-    if len({e.name for e in engines}) > 1:
-        raise ConfigError(
-            "frames of different engines cannot be scanned in one call; scan them separately."
-        )
-    return engines[0], [ScanInput(name, frame=frame) for name, frame in frames.items()], ()
-
-
 def scan_table(
     source: ScanInput, engine: Engine, config: AnalyzerConfig, sample: Sample
 ) -> TableScan:
@@ -193,12 +166,15 @@ def scan_table(
         unreadable_bytes=found.unreadable_bytes,
         bytes=sum(f.size for f in found.files) if found.files or bad else None,
         doubts=tuple(doubts_of(found)),
+        folder=found.folder,
+        again=found.again,
     )
     try:
         frame = source.read(engine)
         schema = _own_types(engine.schema(frame), found)
         hidden, named = search_names(schema.names, doubtful_names(source.found), engine, config)
-        rows, read, columns = read_columns(frame, engine, config, sample, schema, hidden)
+        rows, read, columns, reports = read_columns(frame, engine, config, sample, schema, hidden)
+        shell = with_files(shell, found, reports)
         columns += (named,) if named and (named.findings or named.errors) else ()
     except Exception as error:
         if getattr(error, "error", "") in _NOT_THE_TABLE:
@@ -208,17 +184,26 @@ def scan_table(
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
         return replace(shell, note=why)
     sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
-    partly = bad or any(column.errors or column.unread for column in columns)
+    partly = (
+        shell.unreadable
+        or shell.partly_read
+        or any(column.errors or column.unread for column in columns)
+    )
     status = "partly unreadable" if partly else "findings" if sure else "clean"
+    if shell.unreadable and len(shell.unreadable) == shell.files and not rows:
+        status = "unreadable"
     shell = replace(shell, schema=schema, status=status)
     done = replace(shell, rows=rows, rows_scanned=read, columns=columns)
     return replace(done, note=" ".join(remarks(done, written_as(found))) or None)
 
 
 def _own_types(schema: pa.Schema, source: TableSource) -> pa.Schema:
-    """Return the schema with the types of durations, which are read as integers."""
+    """Return the columns to search, with the types of durations, which are read as integers."""
     own = duration_columns(source)
-    return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in schema])
+    about = [] if source.format == "frame" else [UNREAD_COLUMN]
+    about += ["place"] if holds_documents(source) else []  # page numbers and the like
+    read = [f for f in schema if f.name not in about]
+    return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in read])
 
 
 def read_columns(  # noqa: PLR0917
@@ -228,10 +213,10 @@ def read_columns(  # noqa: PLR0917
     sample: Sample,
     schema: pa.Schema,
     hidden: frozenset[str],
-) -> tuple[int, int, tuple[ColumnScan, ...]]:
-    """Return the numbers of rows and of scanned rows, and the columns."""
+) -> tuple[int, int, tuple[ColumnScan, ...], list[str]]:
+    """Return the numbers of rows and of scanned rows, the columns, and reports on files."""
     if not schema.names:
-        return 0, 0, ()
+        return 0, 0, (), []
     total = None if sample.rows is None else engine.group_counts(frame, [])["count"][0].as_py()
     function = ScanValues(
         config=config,
@@ -245,9 +230,11 @@ def read_columns(  # noqa: PLR0917
         function = replace(function, fraction=min(1.0, function.fraction * 8))
         counts = count_values(frame, engine, function)
     read = counts.pop(ALL)[ROWS][0]
+    reports = [path for column, path in counts if column == UNREAD_COLUMN]
+    total = total and total - len(reports)
     found = judge_columns(schema, counts, config.entities, hidden)
     kept = tuple(c for c in found if c.non_null or c.column != CORRUPT)
-    return read if total is None else total, read, kept
+    return read if total is None else total, read, kept, reports
 
 
 def values_read(kind: pa.DataType) -> bool:

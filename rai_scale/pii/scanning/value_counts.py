@@ -20,6 +20,7 @@ from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.column_name_rules import entities_of_name
 from rai_scale.pii.scanning.sampling import chosen
+from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.values.nested import all_leaves
 from rai_scale.pii.values.text_leaves import TextLeaf, plain_number, root
 
@@ -36,6 +37,7 @@ ROWS, VALUES, WORDS = "#rows", "#values", "#words"
 ERRORS, ERROR_BYTES = "#errors", "#error_bytes"
 UNREAD, UNREAD_BYTES = "#unread", "#unread_bytes"
 UNDECODED, PERSON_NAME = "#undecoded", "#person_name"
+FILES = "#files"
 """Keys of counts other than entities: ``#`` and a field of :class:`Noted`, or the rows read."""
 Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
 ALL = ("", "")
@@ -124,8 +126,10 @@ class ScanValues:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return rows of :data:`COUNTS`."""
+        table, reports = split_unread(table)
         table = chosen(table, self.fraction, self.seed)
         counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
+        counts.update(Key(UNREAD_COLUMN, report, FILES) for report in reports)
         scores: Counter[Key] = Counter()
         for name in table.column_names:
             self._column(name, table[name], counts, scores)

@@ -10,10 +10,20 @@ from dataclasses import replace
 
 from rai_scale.tables.dialect import CsvOptions, check_fit
 from rai_scale.tables.discovery.file_names import why_unread
+from rai_scale.tables.discovery.file_tables import file_tables
 from rai_scale.tables.discovery.listing import DataFile, file_info
 from rai_scale.tables.discovery.probe import probe_all
 from rai_scale.tables.discovery.walk import HIDDEN, NO_FILE, Walk
-from rai_scale.tables.formats import TABLE_FORMATS, format_of, is_part_name, part_stem, stem_of
+from rai_scale.tables.documents.limits import DEFAULT_LIMITS, DocumentLimits
+from rai_scale.tables.formats import (
+    DOCUMENTS,
+    FILE_TABLES,
+    TABLE_FORMATS,
+    format_of,
+    is_part_name,
+    part_stem,
+    stem_of,
+)
 from rai_scale.tables.path_names import base_name, join, parent, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import FileInfo, Lake, Skipped, TableSource
@@ -23,12 +33,16 @@ OTHER_FORMAT = "not of the requested format"
 
 
 def discover(
-    place: Place, format: str | None, ignore: Sequence[str], asked: Mapping[str, CsvOptions]
+    place: Place,
+    format: str | None,
+    ignore: Sequence[str],
+    asked: Mapping[str, CsvOptions],
+    limits: DocumentLimits = DEFAULT_LIMITS,
 ) -> Lake:
     """Return the tables below an existing path; see :func:`~rai_scale.tables.find_tables`."""
     place.fs.invalidate_cache()
     if not place.fs.isdir(place.path):
-        return _one_file(place, format, asked, ignore)
+        return _one_file(place, format, asked, ignore, limits)
     outer = Walk(place, format, ignore)
     run = outer.current_lake()
     walk = Walk(place.child(run), format, ignore) if run else outer
@@ -38,7 +52,7 @@ def discover(
         table if table.format in TABLE_FORMATS else _checked(table, at, files, asked, place)
         for table, at, files in walk.ready
     ]
-    tables = ready + _group_all(place, walk.files, asked)
+    tables = ready + _group_all(place, walk.files, asked, limits)
     named = [t if t.name else replace(t, name=base_name(place.path)) for t in tables]
     fits = [t for t in named if format is None or _fits(t.format, format)]
     idle = _idle(ignore, outer.used | walk.used)
@@ -84,6 +98,8 @@ def _hidden_of(
     """
     if table.format in TABLE_FORMATS:
         return ()
+    if table.format not in DOCUMENTS:  # a document does not change what belongs to a table
+        tables = [t for t in tables if t.format not in DOCUMENTS]
     below = f"{table.folder.rstrip('/')}/"
     if any(t is not table and f"{t.folder.rstrip('/')}/".startswith(below) for t in tables):
         stems = {part_stem(base_name(file.path)) for file in table.files}
@@ -104,7 +120,11 @@ def _fits(found: str, asked: str) -> bool:
 
 
 def _one_file(
-    place: Place, format: str | None, asked: Mapping[str, CsvOptions], ignore: Sequence[str]
+    place: Place,
+    format: str | None,
+    asked: Mapping[str, CsvOptions],
+    ignore: Sequence[str],
+    limits: DocumentLimits,
 ) -> Lake:
     name = base_name(place.path)
     format = format or format_of(name)
@@ -115,29 +135,42 @@ def _one_file(
         return Lake((), (Skipped(name, why_unread(name), bytes=entry["size"]),))
     folder = Place(parent(place.url), place.fs, parent(place.path))
     files = [file_info(name, entry)]
-    table = _checked(TableSource(stem_of(name), format, place.url), folder, files, asked, folder)
-    check_fit(asked, _csv_files(table))
-    return Lake((table,), tuple(_idle(ignore, set())))
+    table = TableSource(stem_of(name), format, place.url, limits=limits)
+    tables = _checked_tables(table, folder, files, asked, folder)
+    check_fit(asked, [path for table in tables for path in _csv_files(table)])
+    return Lake(tuple(tables), tuple(_idle(ignore, set())))
 
 
 def _group_all(
-    place: Place, found: list[DataFile], asked: Mapping[str, CsvOptions]
+    place: Place,
+    found: list[DataFile],
+    asked: Mapping[str, CsvOptions],
+    limits: DocumentLimits,
 ) -> list[TableSource]:
     groups: dict[tuple[str, bool, str, str], list[DataFile]] = defaultdict(list)
     for file in found:
         hive = bool(file.owner.keys)
-        stem = "" if hive or file.format == "text" else part_stem(base_name(file.path))
+        whole = hive or file.format in ("text", *DOCUMENTS)
+        stem = "" if whole else part_stem(base_name(file.path))
         groups[file.owner.folder, hive, file.format, stem].append(file)
     tables_in: dict[tuple[str, bool], int] = defaultdict(int)
-    for folder, hive, _, _ in groups:
-        tables_in[folder, hive] += 1
+    for folder, hive, kind, _ in groups:  # a document does not change the names of tables
+        tables_in[folder, hive] += kind not in DOCUMENTS
     tables: list[TableSource] = []
     taken: set[str] = set()
     for key in sorted(groups, key=lambda k: (not k[1], k)):
         files = groups[key]
-        name = _unique(_group_name(key, files, tables_in[key[0], key[1]] == 1), key[2], taken)
-        tables.append(_source(place, name, key[2], files, asked))
+        others = tables_in[key[0], key[1]] - (key[2] not in DOCUMENTS)
+        alone = not others and (key[2] not in DOCUMENTS or _only_kind(key, groups))
+        name = _unique(_group_name(key, files, alone), key[2], taken)
+        tables += _sources(place, name, key[2], files, asked, limits)
     return tables
+
+
+def _only_kind(
+    key: tuple[str, bool, str, str], groups: Iterable[tuple[str, bool, str, str]]
+) -> bool:
+    return sum(other[:2] == key[:2] for other in groups) == 1
 
 
 def _group_name(key: tuple[str, bool, str, str], files: list[DataFile], alone: bool) -> str:
@@ -158,16 +191,39 @@ def _unique(name: str, format: str, taken: set[str]) -> str:
     return unique
 
 
-def _source(
-    place: Place, name: str, format: str, files: list[DataFile], asked: Mapping[str, CsvOptions]
-) -> TableSource:
+def _sources(  # noqa: PLR0917
+    place: Place,
+    name: str,
+    format: str,
+    files: list[DataFile],
+    asked: Mapping[str, CsvOptions],
+    limits: DocumentLimits,
+) -> list[TableSource]:
     folder = place.child(files[0].owner.folder)
     alone = len(files) == 1 and not files[0].owner.keys
     location = folder.child(files[0].info.path).url if alone else folder.url
-    # the path of a text file is a column of its table and holds its key=value folders
-    keys = () if format == "text" else tuple(dict.fromkeys(k for f in files for k in f.owner.keys))
-    table = TableSource(name, format, location, partition_columns=keys)
-    return _checked(table, folder, [f.info for f in files], asked, place)
+    # the path of a text or document is a column of its table and holds its key=value folders
+    plain = format in ("text", *DOCUMENTS)
+    keys = () if plain else tuple(dict.fromkeys(k for f in files for k in f.owner.keys))
+    table = TableSource(name, format, location, partition_columns=keys, limits=limits)
+    return _checked_tables(table, folder, [f.info for f in files], asked, place)
+
+
+def _checked_tables(
+    table: TableSource,
+    folder: Place,
+    files: list[FileInfo],
+    asked: Mapping[str, CsvOptions],
+    root: Place,
+) -> list[TableSource]:
+    """Add the files to a table; those with tables of their own are several."""
+    files = sorted(files, key=lambda f: f.path)
+    known = replace(table, snapshot=_snapshot(files), folder=folder.url)
+    if table.format in FILE_TABLES:
+        return file_tables(known, folder, files)
+    if table.format in DOCUMENTS:  # they are opened when they are read
+        return [replace(known, files=tuple(files))]
+    return [_checked(table, folder, files, asked, root)]
 
 
 def _checked(

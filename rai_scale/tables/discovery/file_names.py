@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 
 _KINDS = {
-    "PDF": "pdf",
-    "office document": "doc docx dot dotx odt rtf xls xlsx xlsm ods ppt pptx odp",
-    "e-mail": "eml msg mbox pst ost",
+    "office document of an old format": "doc dot rtf ppt",
+    "mailbox": "mbox pst ost",
     "calendar or contacts": "ics vcf",
-    "web or XML document": "xml html htm xhtml xsd svg",
-    "Avro, ORC or Arrow file": "avro orc arrow feather ipc",
-    "archive": "zip tar tgz gz bz2 xz zst 7z rar jar iso",
-    "database or statistics file": "db sqlite sqlite3 mdb accdb duckdb sav dta rds h5",
+    "Arrow file": "arrow feather ipc",
+    "archive": "7z rar iso",
+    "database or statistics file": "mdb accdb duckdb sav dta rds h5 wal",
     "picture": "png jpg jpeg gif bmp tif tiff webp heic dcm",
     "sound or film": "mp3 wav m4a ogg flac mp4 mov avi mkv webm",
     "program or notebook": "py ipynb r sql sh jar java scala js ts",

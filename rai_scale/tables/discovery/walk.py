@@ -23,7 +23,7 @@ from rai_scale.tables.discovery.listing import (
     file_info,
 )
 from rai_scale.tables.discovery.table_logs import kind_of, newest_metadata
-from rai_scale.tables.formats import TABLE_FORMATS, check_format, format_of
+from rai_scale.tables.formats import DOCUMENTS, FILE_TABLES, TABLE_FORMATS, check_format, format_of
 from rai_scale.tables.path_names import base_name, hidden, join, printable, shown
 from rai_scale.tables.paths import Place
 from rai_scale.tables.pointer import (
@@ -42,6 +42,7 @@ BESIDE_DELTA = "in the folder of a Delta table, and not part of it"
 BESIDE_RUN = "in the folder of a current run, and not part of it"
 HIDDEN = "hidden name (begins with _ or .)"
 IGNORED = "ignored as configured"
+_NEVER_EMPTY = (*DOCUMENTS, *FILE_TABLES)
 NO_FILE = "not a file: a pipe, socket or device"
 
 
@@ -163,8 +164,8 @@ class Walk:
 
     def _file(self, path: str, entry: Entry, owner: Owner) -> None:
         format = format_of(base_name(path), self.format)
-        if format is None or format in TABLE_FORMATS:
-            empty = not entry["size"]
+        empty = not entry["size"]
+        if format is None or format in TABLE_FORMATS or (empty and format in _NEVER_EMPTY):
             self._skip(path, "empty" if empty else why_unread(path), entry["size"], empty)
             return
         inside = path[len(owner.folder) :].lstrip("/")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.arrow_types import is_text
 from rai_scale.errors import TableError
+from rai_scale.tables.column_names import unique_names
 from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import FileInfo, TableSource
@@ -38,6 +39,8 @@ class Piece:
         Row groups or bytes ``[start, end)``; without ``end``, up to the end of the file.
     dialect : TextDialect, optional
         How a text file is written, if that is known.
+    more : tuple of Piece
+        Small files that the same task reads after this one.
     """
 
     path: str
@@ -45,6 +48,7 @@ class Piece:
     start: int = 0
     end: int | None = None
     dialect: TextDialect | None = None
+    more: tuple[Piece, ...] = ()
 
     @property
     def file(self) -> Place:
@@ -117,11 +121,6 @@ def select(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
     return schema if columns is None else pa.schema([schema.field(n) for n in columns])
 
 
-def text_schema(names: Iterable[str]) -> pa.Schema:
-    """Return a schema of text columns."""
-    return pa.schema([pa.field(name, pa.string()) for name in names])
-
-
 def by_kind(files: Iterable[Item], kind: Callable[[Item], Kind]) -> list[tuple[Kind, list[Item]]]:
     """Group files (or fragments) by ``kind(file)``, in the order of their first occurrence."""
     groups: dict[Kind, list[Item]] = {}
@@ -135,23 +134,6 @@ def by_kind_and_keys(
 ) -> list[tuple[Any, list[FileInfo]]]:
     """Group files by ``kind(file)`` and the names of their ``key=value`` folders."""
     return by_kind(files, lambda file: (kind(file), tuple(partition_values(file.path))))
-
-
-def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """Return column names that no engine confuses: not blank, and different in more than case.
-
-    ``ID`` after ``id`` becomes ``ID_2``; a blank name becomes ``column_<position>``. Names in
-    ``taken`` are not used.
-    """
-    used = {name.casefold() for name in taken}
-    result = []
-    for position, name in enumerate(names, 1):
-        base = name if name.strip() else f"column_{position}"
-        tries = (base if n == 1 else f"{base}_{n}" for n in range(1, 100_000))
-        unique = next(t for t in tries if t.casefold() not in used)
-        used.add(unique.casefold())
-        result.append(unique)
-    return result
 
 
 def constant(value: str | None, rows: int) -> pa.ChunkedArray:

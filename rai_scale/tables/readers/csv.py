@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from rai_scale.errors import TableError
+from rai_scale.tables.column_names import text_schema
 from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.path_names import base_name
@@ -28,7 +29,6 @@ from rai_scale.tables.readers.arrow import (
     partition_values,
     pieces_of,
     select,
-    text_schema,
 )
 from rai_scale.tables.readers.file_dialect import dialect_of
 from rai_scale.tables.source import FileInfo, TableSource

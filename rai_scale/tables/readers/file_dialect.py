@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from rai_scale.tables.column_names import unique_names
 from rai_scale.tables.dialect import (
     HEAD_BYTES,
     CsvOptions,
@@ -17,7 +18,6 @@ from rai_scale.tables.dialect import (
 from rai_scale.tables.formats import CORRUPT, delimiter_of
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import Place
-from rai_scale.tables.readers.arrow import unique_names
 
 
 def dialect_of(format: str, file: Place, asked: CsvOptions | None = None) -> TextDialect:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rai_scale.tables.column_names import text_schema, unique_names
 from rai_scale.tables.formats import CORRUPT
-from rai_scale.tables.readers.arrow import text_schema, unique_names
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

@@ -13,18 +13,14 @@ from pyspark.sql.types import StringType, StructField
 from rai_scale.engines.arrow_types import canonical_schema
 from rai_scale.engines.spark import arrow_schema, functions_of, quoted, spark_schema
 from rai_scale.errors import RaiScaleError, TableError
+from rai_scale.tables.column_names import text_schema
 from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.path_names import join, without_scheme
 from rai_scale.tables.paths import place_of
-from rai_scale.tables.readers.arrow import (
-    by_kind,
-    by_kind_and_keys,
-    conform,
-    partition_values,
-    text_schema,
-)
+from rai_scale.tables.readers.arrow import by_kind, by_kind_and_keys, conform, partition_values
 from rai_scale.tables.readers.delta_files import scan_files
 from rai_scale.tables.readers.delta_log import is_plain, open_log
+from rai_scale.tables.readers.documents import scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import holds, read_footers, scan_parquet
@@ -48,8 +44,17 @@ if TYPE_CHECKING:
 _LINE = r"regexp_replace(value, '\\r\\z', '') AS text"
 
 
-def read(source: TableSource, engine: Engine, session: Any) -> Any:
-    """Read a table with the readers of ``session``; see :func:`~rai_scale.tables.read_table`."""
+def read(source: TableSource, engine: Engine, session: Any, strict: bool = True) -> Any:
+    """Read a table with the readers of ``session``; see :func:`~rai_scale.tables.read_table`.
+
+    Parameters
+    ----------
+    source : TableSource
+    engine : Engine
+    session : SparkSession
+    strict : bool
+        See :func:`~rai_scale.tables.readers.documents.scan_documents`.
+    """
     if source.format == "catalog":
         return session.table(source.location)
     if source.format == "delta":
@@ -60,7 +65,10 @@ def read(source: TableSource, engine: Engine, session: Any) -> Any:
     if source.format == "jsonl":
         return read_jsonl(_lines(source, session), engine, source.partition_columns)
     readers = {"parquet": _parquet, "csv": read_csv, "lines": _lines, "text": _text}
-    return readers[source.format](source, session)
+    if source.format in readers:
+        return readers[source.format](source, session)
+    only_with_driver(source, f"{source.format} files")
+    return in_workers(scan_documents(source, strict), session)
 
 
 def _delta(source: TableSource, session: Any) -> Any:

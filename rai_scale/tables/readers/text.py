@@ -10,16 +10,9 @@ from itertools import islice
 
 import pyarrow as pa
 
+from rai_scale.tables.column_names import text_schema
 from rai_scale.tables.dialect import HEAD_BYTES, UTF8, NoTextError, TextDialect, encoding_of
-from rai_scale.tables.readers.arrow import (
-    Piece,
-    Scan,
-    conform,
-    partition_values,
-    pieces_of,
-    select,
-    text_schema,
-)
+from rai_scale.tables.readers.arrow import Piece, Scan, conform, partition_values, pieces_of, select
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 32 << 20

@@ -1,0 +1,1 @@
+"""Reads documents, workbooks, databases and archives, in processes of their own."""

@@ -1,0 +1,99 @@
+"""PDF files: the text of pages, form fields, annotations and properties, and attached files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+
+NO_TEXT = "page without text (a scanned page, for example)"
+DEFECT = "damaged in places: text may be missing"
+PICTURE = "picture: not a supported format"
+
+
+def read_pdf(entry: Entry, work: Work) -> Iterator[Row | Entry]:
+    """Yield the text of each page, and the attached files."""
+    from pypdf import PdfReader
+
+    if entry.size() > work.limits.max_bytes:
+        raise NotReadError("larger than max_bytes")
+    with _noted_defects(work):
+        yield from _read(PdfReader(entry.stream), entry, work)
+
+
+@contextmanager
+def _noted_defects(work: Work) -> Iterator[None]:
+    """Note a defect that pypdf works around: it only logs a warning, and text may be missing."""
+    log = logging.getLogger("pypdf")
+    handler = _Noting(logging.WARNING)
+    handler.work = work
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _Noting(logging.Handler):
+    work: Work
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note that something is wrong, without the message, which may quote the file."""
+        self.work.note_once(DEFECT)
+
+
+def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
+    from pypdf.errors import DependencyError
+
+    try:
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise NotReadError("password protected")
+    except DependencyError:
+        raise NotReadError("encrypted: needs pip install 'rai-scale[documents]'") from None
+    for number, page in enumerate(reader.pages, 1):
+        yield from blocks(_page_texts(page, f"page {number}", work))
+    yield from blocks(("properties", text) for text in _properties(reader))
+    yield from blocks(("form", text) for text in _fields(reader))
+    for name, contents in reader.attachments.items():
+        for content in contents if isinstance(contents, list) else [contents]:
+            yield entry.inner(str(name), content, work)
+
+
+def _page_texts(page: Any, place: str, work: Work) -> Iterator[Row]:
+    text = str(page.extract_text())
+    pictures = _pictures(page)
+    if not text.strip():
+        work.note(NO_TEXT)
+    elif pictures:
+        for _ in range(pictures):
+            work.note(PICTURE)
+    yield place, text
+    for annotation in page.get("/Annots") or []:
+        found = annotation.get_object()
+        link = found.get("/A")
+        values = [found.get(key) for key in ("/Contents", "/T", "/V")]
+        values += [link.get_object().get("/URI")] if link is not None else []
+        yield from ((place, str(v).removeprefix("mailto:")) for v in values if isinstance(v, str))
+
+
+def _pictures(page: Any) -> int:
+    resources = page.get("/Resources")
+    objects = resources.get_object().get("/XObject") if resources is not None else None
+    found = objects.get_object().values() if objects is not None else ()
+    return sum(o.get_object().get("/Subtype") == "/Image" for o in found)
+
+
+def _properties(reader: Any) -> Iterator[str]:
+    for name, value in (reader.metadata or {}).items():
+        if isinstance(value, str) and "Date" not in name:
+            yield f"{name.lstrip('/')}: {value}"
+
+
+def _fields(reader: Any) -> Iterator[str]:
+    for name, field in (reader.get_fields() or {}).items():
+        value = field.get("/V")
+        if isinstance(value, str) and value:
+            yield f"{name}: {value}"
