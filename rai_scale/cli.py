@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from rai_scale._version import __version__
-from rai_scale.errors import RaiScaleError, one_line
+from rai_scale.errors import ConfigError, RaiScaleError, one_line
 from rai_scale.jobs.budget.commands import app as budget_app
 from rai_scale.jobs.config import JobConfig, load_config
 from rai_scale.jobs.dry_run import dry_run
@@ -48,6 +48,7 @@ Advise = Annotated[
         "(or COLUMN=ERROR).",
     ),
 ]
+_YAML = (".yaml", ".yml")
 _COMMON = {
     "engine": Engine,
     "sets": Sets,
@@ -113,6 +114,34 @@ def demo(
     except ValueError:
         _finish(Outcome(ERROR, f"unknown engine {engine!r}; choose local, dask or spark."))
     _finish(run_job(run, settings))
+
+
+@app.command(name="review-pii")
+def review(  # noqa: PLR0917
+    source: Annotated[str | None, typer.Argument(help="YAML configuration, or a table.")] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="Columns of text.")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="File that the page saved.")] = None,
+    output: Output = None,
+    engine: Engine = None,
+    sets: Sets = None,
+    log_json: LogJson = False,
+) -> None:
+    """Draw texts and write a page to review them; with --decisions, estimate what is missed."""
+    from rai_scale.jobs.review_pii.command import ReviewPii, draw, estimate
+
+    set_up_logging(log_json)
+    try:
+        if decisions is not None:
+            _finish(estimate(decisions, output))
+        if source is None:
+            raise ConfigError("name a configuration or a table, or --decisions FILE.")
+        given = {"output": output, "engine": engine, "columns": columns}
+        settings = [Argument(k, "").setting(v) for k, v in given.items() if v]
+        start = source if Path(source).suffix.lower() in _YAML else {"source": source}
+        config = load_config(ReviewPii, start, [*(sets or []), *settings])
+    except RaiScaleError as error:
+        _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
+    _finish(run_job(draw, config))
 
 
 @app.command()
@@ -201,7 +230,7 @@ def _option(argument: Argument) -> Any:
 def _asked(entry: Entry, given: dict[str, Any]) -> tuple[type[JobConfig], Any, list[str]]:
     """Return the type of the configuration, its file or first values, and the overrides."""
     sets, start = list(given["sets"] or []), given["source"]
-    if Path(start).suffix.lower() not in (".yaml", ".yml"):
+    if Path(start).suffix.lower() not in _YAML:
         start = entry.values(start)
     for argument in (Argument("output", ""), Argument("engine", ""), *entry.arguments):
         if given[argument.key]:

@@ -24,6 +24,7 @@ PARTS = {
     "redaction": ["-m", "tests.capabilities.redaction_parity"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
+    "reviews": ["scripts/review_coverage.py"],
     "spark": ["scripts/spark_smoke.py"],
 }
 """The command of each part; its output is Markdown."""

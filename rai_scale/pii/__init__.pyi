@@ -6,6 +6,9 @@ from rai_scale.pii.pseudonyms.frames import rotate_keys as rotate_keys
 from rai_scale.pii.pseudonyms.restore_log import open_restore_log as open_restore_log
 from rai_scale.pii.quality.evaluation import evaluate_pii as evaluate_pii
 from rai_scale.pii.quality.evaluation_result import PiiEvaluation as PiiEvaluation
+from rai_scale.pii.quality.review import review_pii as review_pii
+from rai_scale.pii.quality.review_estimate import MissedPii as MissedPii
+from rai_scale.pii.quality.review_estimate import missed_pii as missed_pii
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy as ColumnPolicy

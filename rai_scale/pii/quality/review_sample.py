@@ -138,6 +138,17 @@ def _rank(row: int, path: str, text: str, seed: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def lowest_ranks(texts: pd.DataFrame, sizes: Mapping[str, int], seed: int) -> pd.DataFrame:
+    """Return the texts of a frame with ``stratum`` and ``text`` that a seed draws.
+
+    Each row counts as a row of its own; what :func:`draw_texts` does on a frame, for simulations.
+    """
+    hashes = row_hashes(pa.Table.from_pandas(texts[["text"]], preserve_index=False), seed + 1)
+    ranks = [_rank(int(h), "text", t, seed) for h, t in zip(hashes, texts["text"], strict=True)]
+    ordered = texts.assign(rank=ranks).sort_values("rank")
+    return pd.concat([ordered[ordered["stratum"] == s].head(n) for s, n in sizes.items()])
+
+
 def _order(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[4], row[1], row[2]
 

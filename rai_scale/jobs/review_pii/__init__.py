@@ -1,0 +1,1 @@
+"""The command that draws texts for a review, and estimates what a detector misses."""
