@@ -15,6 +15,7 @@ import pytest
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, OptionError, TableError
 from rai_scale.tables import DocumentLimits, find_tables, one_table, read_table
+from rai_scale.tables.documents.process import end_idle
 from rai_scale.tables.exact import why_inexact
 from rai_scale.tables.formats import UNREAD
 from tests import document_files as made
@@ -210,12 +211,35 @@ def test_files_behind_a_password_are_named(good, tmp_path):
 def test_a_page_without_text_is_not_clean(tmp_path):
     from fpdf import FPDF
 
-    page = FPDF()
-    page.add_page()
-    page.rect(0, 0, 20, 20)
-    put(tmp_path, **{"scan.pdf": bytes(page.output())})
-    ((status, why),) = states(tmp_path)["scan.pdf"]
-    assert (status, "without text" in why) == ("partly read", True) or status == "not looked at"
+    def pages(*texts: str) -> bytes:
+        made_of = FPDF()
+        made_of.set_font("helvetica")
+        for text in texts:
+            made_of.add_page()
+            made_of.rect(0, 0, 20, 20)
+            if text:
+                made_of.cell(text=text)
+        return bytes(made_of.output())
+
+    put(tmp_path, **{"scan.pdf": pages(""), "half.pdf": pages("", "hello")})
+    why = "page without text (a scanned page, for example)"
+    assert states(tmp_path) == {
+        "scan.pdf": [("not looked at", why)],
+        "half.pdf": [("partly read", why)],
+    }
+
+
+def test_a_library_that_is_missing_is_the_reason(good, tmp_path, monkeypatch):
+    for name in ("pypdf", "python_calamine", "olefile", "fastavro"):
+        hidden = put(tmp_path / "hidden", **{f"{name}.py": b"raise ModuleNotFoundError"})
+    end_idle()
+    monkeypatch.syspath_prepend(str(hidden))
+    names = ("a.pdf", "a.xlsx", "a.msg", "a.avro", "a.docx", "a.zip")
+    found = states(put(tmp_path / "lake", **{name: good[name] for name in names}))
+    end_idle()
+    assert set(found) == {*names} - {"a.docx"}
+    for reports in found.values():
+        assert "pip install 'rai-scale[documents]'" in reports[0][1]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "shift_jis", "koi8-r"])

@@ -53,10 +53,17 @@ def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
             raise NotReadError("password protected")
     except DependencyError:
         raise NotReadError("encrypted: needs pip install 'rai-scale[documents]'") from None
+    has_text = False
     for number, page in enumerate(reader.pages, 1):
-        yield from blocks(_page_texts(page, f"page {number}", work))
-    yield from blocks(("properties", text) for text in _properties(reader))
-    yield from blocks(("form", text) for text in _fields(reader))
+        try:
+            for row in blocks(_page_texts(page, f"page {number}", work)):
+                has_text = True
+                yield row
+        except Exception as error:  # the other pages may be whole
+            work.note(f"damaged ({type(error).__name__})")
+    if has_text:  # a scanned document is not read because its properties are
+        yield from blocks(("properties", text) for text in _properties(reader))
+        yield from blocks(("form", text) for text in _fields(reader))
     for name, contents in reader.attachments.items():
         for content in contents if isinstance(contents, list) else [contents]:
             yield entry.inner(str(name), content, work)
@@ -64,12 +71,10 @@ def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
 
 def _page_texts(page: Any, place: str, work: Work) -> Iterator[Row]:
     text = str(page.extract_text())
-    pictures = _pictures(page)
     if not text.strip():
         work.note(NO_TEXT)
-    elif pictures:
-        for _ in range(pictures):
-            work.note(PICTURE)
+    else:
+        work.reasons.update([PICTURE] * _pictures(page))
     yield place, text
     for annotation in page.get("/Annots") or []:
         found = annotation.get_object()

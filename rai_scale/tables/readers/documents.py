@@ -27,6 +27,7 @@ from rai_scale.tables.readers.arrow import (
     select,
 )
 from rai_scale.tables.readers.parquet import read_footers
+from rai_scale.tables.readers.read_ahead import ScanAhead
 from rai_scale.tables.source import TableSource
 
 DOCUMENT_SCHEMA = text_schema(["file", "part", "place", "text", UNREAD])
@@ -57,7 +58,7 @@ def scan_documents(source: TableSource, strict: bool) -> Scan:
         schema = read_footers(source, found).schema
         schema = schema if strict else schema.append(pa.field(UNREAD, pa.string()))
     reader = FileReader(schema, kind, inner, source.limits, strict)
-    return Scan(reader, tuple(_tasks(source)))
+    return ScanAhead(reader, tuple(_tasks(source)))
 
 
 def _tasks(source: TableSource) -> Iterator[Piece]:
