@@ -66,10 +66,9 @@ def both(texts: Any, model: str, names: dict[str, Any], column: str | None = Non
     """Return the measures of Presidio alone and of the preset, on the same texts."""
     stock = AnalyzerConfig(model=model)
     preset = AnalyzerConfig(model=model, preset="business_en")
-    return [
-        evaluate_pii(texts, config, entity_map=names, column=column).metrics()
-        for config in (stock, preset)
-    ]
+    result = evaluate_pii(texts, preset, baseline=stock, entity_map=names, column=column)
+    rows = result.to_pandas().query("entity == '*' and column == '*'").set_index("measure")
+    return [rows["baseline"].to_dict(), rows["value"].to_dict()]
 
 
 def line(texts: str, model: str, detector: str, measured: dict[str, float]) -> str:
