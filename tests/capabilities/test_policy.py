@@ -232,11 +232,40 @@ def test_typed_values_csv_and_pandas_agree():
         ({"user.more.*": {"action": "null"}}, "keys, which cannot be null"),
         ({"user.tags[].n": {"action": "drop"}, "user.tags[].name": {"action": "drop"}}, "no field"),
         ({"note": {"action": "redact", "operators": {"PERSOM": {"type": "redact"}}}}, "PERSON"),
+        ({name: {"action": "drop"} for name in TABLE.column_names}, "drops every column"),
+        (["note"], "policy must be a mapping, with columns or leaves as keys; found list"),
     ],
 )
 def test_a_policy_that_cannot_hold_is_refused_before_a_row_is_read(policy, message):
     with pytest.raises(ConfigError, match=message):
         redact(TABLE, policy)
+
+
+@pytest.mark.parametrize(
+    ("to", "format", "fits"),
+    [
+        *(("year", "%m-%d", False), ("year", "%Q", False), ("year", "%Y%Y", False)),
+        *(("month", "%Y", False), ("quarter", "%Y-W%U", False), ("month", "%H:%M", False)),
+        *(("year", "%y", True), ("month", "%Y-%j", True), ("decade", "born %d %B %Y", True)),
+        *(("quarter", "%d/%m/%Y %H:%M %z", True), ("year", "%G-%V-%u", True)),
+    ],
+)
+def test_a_format_gives_all_that_is_needed(to, format, fits):
+    spec = {"action": "generalise", "to": to, "format": format}
+    table = pa.table({"v": pa.array([None], pa.string())})
+    if fits:
+        assert redact(table, {"v": spec})["v"].to_pylist() == [None]
+    else:
+        with pytest.raises(ConfigError, match=f"policy.v: .*does not give the {to} of a date"):
+            redact(table, {"v": spec})
+
+
+def test_columns_of_one_name_are_refused():
+    table = pa.table([["x"], ["y"]], names=["v", "v"])
+    with pytest.raises(ConfigError, match="found more than once: v"):
+        redact(table, {"v": {"action": "null"}})
+    with pytest.raises(ConfigError, match="found more than once: v"):
+        restore(table, ["v"], keys={"k1": "a key of 16 bytes"})
 
 
 def test_a_missing_column_is_named():

@@ -289,6 +289,24 @@ def test_too_many_errors_leave_the_old_output(dirty, tmp_path, format):
     assert state(out) == before
 
 
+@pytest.mark.parametrize("file", ["calls.csv", "calls.jsonl"])
+def test_strict_asks_for_the_columns_of_a_file_only(tmp_path, file):
+    lake, out = tmp_path / "lake", tmp_path / "out"
+    lake.mkdir()
+    lines = {
+        "calls.csv": f"call,phone\nc1,{PHONE}\nc2,x,y,{EMAIL}\n",
+        "calls.jsonl": f'{{"call": "c1", "phone": "{PHONE}"}}\n{{"call": "{EMAIL}"\n',
+    }
+    (lake / file).write_text(lines[file])
+    policy = {"call": {"action": "keep"}, "phone": {"action": "whole", "entity": "PHONE_NUMBER"}}
+    tables = {"calls": {"key_columns": ["call"], "strict": True, "policy": policy}}
+    values = people_config(lake, out, tables=tables, max_error_ratio=0.5)
+    ran = cli("redact", write_config(tmp_path / "r.yaml", values))
+    assert ran.code == 2, ran.text
+    assert read(out, "calls").to_dict("records") == [{"call": "c1", "phone": "<PHONE_NUMBER>"}]
+    assert file_leaks(out, [EMAIL, PHONE]) == {}
+
+
 def test_places_that_cannot_be_written(people, tmp_path):
     same = people_config(people, people)
     ran = cli("redact", write_config(tmp_path / "r.yaml", same))

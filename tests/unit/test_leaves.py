@@ -110,6 +110,34 @@ def test_rules_that_cannot_be_kept_are_told():
     with pytest.raises(InvalidDocument):
         parse_document('{"name": "Anna", ', root("d", ["d.name"]))
     assert parse_document("Anna", root("d", ["d.name"])) is None
+    assert parse_document('"{Anna} and more', root("d", ["d.name"])) is None
+
+
+@pytest.mark.parametrize(
+    "before", ["\x00", "\xa0", "\u2028", "\ufffd\ufffd", "\ufeff\ufeff", "\u200b "]
+)
+def test_a_document_after_odd_characters_is_not_passed_over(before):
+    with pytest.raises(InvalidDocument):
+        parse_document(before + '{"name": "Anna"}', root("d", ["d.name"]))
+    assert parse_document(before + '{"name": "Anna"}', root("d")) is None
+
+
+def test_a_document_that_was_encoded_twice_has_its_leaves():
+    text = json.dumps(json.dumps({"name": 'Anna "B"', "n": 1}))
+    assert leaves(f" {text}", "d.name") == [("d.name", 'Anna "B"'), ("d.n", "1")]
+    new = changed(text, lambda leaf: leaf.text.replace("Anna", 'y"'), "d.name")
+    assert json.loads(json.loads(new)) == {"name": 'y" "B"', "n": 1}
+    assert changed(text, lambda leaf: leaf.text) == text
+    with pytest.raises(InvalidDocument):
+        parse_document(json.dumps('{"name": '), root("d", ["d.name"]))
+
+
+def test_a_rule_is_not_lost_below_too_many_documents():
+    text = json.dumps({"name": "Anna"})
+    for _ in range(INNER_DOCUMENTS + 1):
+        text = json.dumps(text)
+    with pytest.raises(InvalidDocument):
+        parse_document(text, root("d", ["d.name"]))
 
 
 def test_paths():

@@ -116,9 +116,10 @@ def redacted_frame(
             f"key_columns: {taken} are also names of columns of the findings; rename these columns "
             "or choose others."
         )
+    internal = [CORRUPT] if CORRUPT in engine.columns(table) else []  # ends in the quarantine only
     frame = redact(
         table,
-        policy=run.policy,
+        policy={**dict.fromkeys(internal, ColumnPolicy(action="keep")), **run.policy},
         strict=run.strict,
         operators=run.operators,
         details=True,

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.frames import check_unique
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import names_of
 from rai_scale.pii.pseudonyms.person import check_per
@@ -146,6 +147,7 @@ def token_columns(
     where = TokenColumns(tuple(names_of(columns)), tuple(names_of(json_columns)), per)
     if not where.names:
         raise ConfigError("no columns to read tokens from; name at least one column.")
+    check_unique(schema.names)
     check_columns(where.names, schema.names)
     check_per([per] if per else [], schema)
     double = sorted({n for n in where.names if where.names.count(n) > 1})

@@ -25,6 +25,9 @@ _EXACT = Context(prec=1_000)
 """Enough digits for every number that a column can hold."""
 
 
+_SOME_TIME = dt.datetime(1987, 11, 23, 14, 5, 6, tzinfo=dt.UTC)
+
+
 class NotGeneralised(Exception):
     """A value cannot be parsed; it fails and is never passed on."""
 
@@ -72,6 +75,16 @@ class Generalise(NamedTuple):
             return _step(_number(text), self.step)
         except (ValueError, ArithmeticError):  # the message may quote the text
             raise NotGeneralised from None
+
+    def reads_format(self) -> bool:
+        """Return whether the format has all that is needed: ``strptime`` fills gaps with 1900."""
+        if self.format is None:
+            return True
+        try:
+            read = self(_SOME_TIME.strftime(self.format))
+        except Exception:  # not only ValueError: a repeated directive is an re.error
+            return False
+        return read == self._replace(format=None)(_SOME_TIME.isoformat())
 
     def refuses(self, kind: pa.DataType) -> str | None:
         """Return why values of a type cannot be generalised; None if they can.

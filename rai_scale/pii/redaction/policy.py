@@ -110,6 +110,11 @@ class ColumnPolicy(BaseModel):
             name = required.get(what, "action")
             if getattr(self, name) is None:
                 raise ValueError(f"{what!r} needs {name!r}")
+        if self.generalise and not self.generalise.reads_format():
+            raise ValueError(
+                f"format {self.format!r} does not give the {self.to} of a date; it is one of "
+                "Python's strptime, such as '%d/%m/%Y'"
+            )
         return self
 
     @property
@@ -168,6 +173,12 @@ def policy_specs(
     ConfigError
         If a path is named twice, or has an invalid action or option.
     """
+    for name, given in (("policy", policy), ("whole_columns", whole_columns)):
+        if given is not None and not isinstance(given, Mapping):
+            kind = type(given).__name__
+            raise ConfigError(
+                f"{name} must be a mapping, with columns or leaves as keys; found {kind}."
+            )
     wholes = (whole_columns or {}).items()
     named: list[tuple[str, Any]] = [
         *((name, ColumnPolicy(action="redact")) for name in names_of(columns)),

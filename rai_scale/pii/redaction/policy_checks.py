@@ -28,6 +28,8 @@ def check_policy(policy: Policy, schema: pa.Schema, strict: bool = False) -> Non
     """
     if not policy.rules:
         raise ConfigError("no columns to redact; name at least one column.")
+    if set(schema.names) <= set(policy.dropped):
+        raise ConfigError("the policy drops every column; keep at least one.")
     _check_removed(policy)
     for name, node in policy.nodes.items():
         kind = schema.field(name).type

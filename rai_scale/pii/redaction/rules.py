@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from rai_scale.engines.frames import check_unique
 from rai_scale.errors import check_columns
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.redaction.operators import Operators
@@ -101,10 +102,13 @@ def make_policy(
 
     Raises
     ------
+    ConfigError
+        If two columns have the same name.
     MissingColumnError
         If a path is in no column.
     """
     names = schema.names
+    check_unique(names)
     outer = [
         name
         for name in names

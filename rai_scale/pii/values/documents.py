@@ -24,6 +24,8 @@ from rai_scale.pii.values.text_leaves import (
 INNER_DOCUMENTS = 16
 """Levels of JSON within JSON strings that are parsed; deeper ones are treated as plain text."""
 _SPACE = re.compile(r"[ \t\n\r]*")
+_ALMOST = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff\ufffd]+[{\[]")
+"""What a damaged or badly decoded file has before a document, and JSON does not allow."""
 _SCALAR = re.compile(
     r"(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
     r"|true|false|null|NaN|Infinity"
@@ -117,6 +119,8 @@ class Keys:
 def parse_document(text: str | None, node: ValueNode, depth: int = 0) -> Document | None:
     """Return the JSON object or array in a text, or None if the text holds neither.
 
+    A JSON string that holds an object or array counts as one: the document was encoded twice.
+
     Parameters
     ----------
     text : str or None
@@ -128,19 +132,36 @@ def parse_document(text: str | None, node: ValueNode, depth: int = 0) -> Documen
     Raises
     ------
     InvalidDocument
-        If the text starts like an object or array but is invalid, and there are rules for leaves.
+        If there are rules for leaves, and the text starts like an object or array but is invalid,
+        or is enclosed by more than ``INNER_DOCUMENTS`` documents.
     """
     if not text:
         return None
     start = _SPACE.match(text, text.startswith("\ufeff")).end()  # type: ignore[union-attr]
-    if text[start : start + 1] not in ("{", "["):
+    begin = text[start : start + 1]
+    if begin == '"':
+        return _twice_encoded(text, start, node, depth)
+    if begin not in ("{", "["):
+        if node.below and _ALMOST.match(text):
+            raise InvalidDocument
         return None
     try:
+        if depth > INNER_DOCUMENTS:
+            raise ValueError
         return _Parser(text, depth).document(start, node)
     except (ValueError, IndexError):
         if node.below:
             raise InvalidDocument from None
         return None
+
+
+def _twice_encoded(text: str, start: int, node: ValueNode, depth: int) -> Document | None:
+    """Return the document in a JSON string; None if the text is any other one in quotes."""
+    try:
+        document = _Parser(text, depth).document(start, node)
+    except (ValueError, IndexError):
+        return None
+    return document if any(part.inner for part in document.parts) else None
 
 
 class _Open(NamedTuple):
@@ -265,7 +286,7 @@ class _Parser:
     def string(self, start: int, end: int, value: str, here: ValueNode) -> None:
         inner = None
         opened = here.treat is Treat.ANALYSE or (here.treat is Treat.KEEP and here.below)
-        if opened and self.depth < INNER_DOCUMENTS:
+        if opened:
             inner = parse_document(value, here, self.depth + 1)
         if inner is not None:
             self.parts.append(Part(start, end, None, inner))
