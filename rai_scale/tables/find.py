@@ -11,10 +11,11 @@ from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_csv_options, check_fit
 from rai_scale.tables.discovery.discover import discover
 from rai_scale.tables.documents.limits import DEFAULT_LIMITS, DocumentLimits
-from rai_scale.tables.formats import DOCUMENTS, check_format
+from rai_scale.tables.formats import check_format
 from rai_scale.tables.path_names import base_name, join, parent
 from rai_scale.tables.paths import Place, check_exists, no_driver, place_of, session_place
 from rai_scale.tables.pointer import RUN_PREFIX, read_pointer
+from rai_scale.tables.readers.documents import holds_documents
 from rai_scale.tables.source import Lake, TableSource
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def one_table(source: str, format: str | None = None, engine: Engine | None = No
     """
     lake = find_tables(source, format, engine)
     # documents next to the files of a table, such as a README.html, are not meant
-    tables = [table for table in lake if table.format not in DOCUMENTS] or list(lake)
+    tables = [table for table in lake if not holds_documents(table)] or list(lake)
     if len(tables) == 1:
         return tables[0]
     paths = ", ".join(_RUN.sub("", table.location) for table in tables[:8])

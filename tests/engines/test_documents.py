@@ -378,6 +378,24 @@ def test_documents_do_not_rename_tables_or_get_in_the_way(good, tmp_path):
     assert {t.name for t in find_tables(str(tmp_path))} == {"t", "t/README", "t/terms"}
 
 
+def test_a_workbook_with_one_sheet_is_one_table(good, tmp_path):
+    put(tmp_path, **{"a.xlsx": good["a.xlsx"]})
+    frame = read_table(str(tmp_path / "a.xlsx"), LOCAL)
+    assert frame.columns == list(made.ROWS[0])
+    assert len(frame.fetchall()) == len(made.ROWS)
+
+
+@pytest.mark.parametrize("name", ["a.avro", "a.xlsx", "a.pdf"])
+def test_folders_of_keys(good, tmp_path, name):
+    for year in ("2023", "2024"):
+        put(tmp_path / "t" / f"year={year}", **{name: good[name]})
+    data = LOCAL.collect(read_table(str(tmp_path), LOCAL))
+    if name == "a.pdf":
+        assert set(data["file"].to_pylist()) == {"year=2023/a.pdf", "year=2024/a.pdf"}
+    else:
+        assert data["year"].to_pylist() == ["2023"] * 30 + ["2024"] * 30
+
+
 def test_redaction_refuses_documents(good, tmp_path):
     put(tmp_path, **{"a.pdf": good["a.pdf"]})
     assert "not redacted" in str(why_inexact(find_tables(str(tmp_path))[0], LOCAL))

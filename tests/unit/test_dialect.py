@@ -138,3 +138,19 @@ def test_json_lines_stay_lines_and_nothing_of_a_broken_array_is_lost(tmp_path):
     assert rows[0]["id"] == "1"
     assert any("a@example.org" in (r["_corrupt_record"] or "") for r in rows)
     assert any(r["_corrupt_record"] == "3" for r in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "found"),
+    [
+        ("Привет, меня зовут Иван Иванов, я живу в Москве", "cp1251", "cp1251"),
+        ("Привет, меня зовут Иван Иванов, я живу в Москве", "koi8-r", "koi8_r"),
+        ("鈴木さんの電話番号は東京です。田中太郎", "shift_jis", "shift_jis"),
+        ("Γιώργος Παπαδόπουλος ζει στην Αθήνα", "cp1253", "cp1253"),
+        ("Müller wohnt in Köln, Straße 5, für Übung; größer, schöner, Jürgen", "cp1252", "cp1252"),
+        ("José García vive en España, niño, años, corazón, Núñez, peña", "cp1252", "cp1252"),
+    ],
+)
+def test_another_alphabet_is_recognised(text, encoding, found):
+    assert encoding_of(text.encode(encoding)) == found
+    assert encoding_doubts(text.encode(encoding), found)
