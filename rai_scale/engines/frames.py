@@ -55,6 +55,23 @@ def check_unique(names: Sequence[object]) -> None:
         )
 
 
+def index_levels(frame: object) -> list[str]:
+    """Return the levels of a pandas or Dask index that are more than unnamed row numbers.
+
+    Other frames have no index.
+    """
+    if not isinstance(frame, pd.DataFrame):  # that of dask has an empty one with its types
+        frame = getattr(frame, "_meta", None)
+    if not isinstance(frame, pd.DataFrame):
+        return []
+    levels = [frame.index.get_level_values(at) for at in range(frame.index.nlevels)]
+    return [
+        str(at if level.name is None else level.name)
+        for at, level in enumerate(levels)
+        if level.name is not None or not pd.api.types.is_integer_dtype(level.dtype)
+    ]
+
+
 def text_dtype(frame: pd.DataFrame) -> object:
     """Return the dtype that the frame uses for text: a string dtype if it has one, else object."""
     texts = (kind for kind in frame.dtypes if isinstance(kind, pd.StringDtype) or kind == TEXT)

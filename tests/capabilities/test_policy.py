@@ -9,6 +9,7 @@ from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dask.dataframe import from_pandas
 
 import rai_scale
 from rai_scale.errors import ConfigError, MissingColumnError, WorkerError
@@ -283,6 +284,24 @@ def test_strict_lists_what_no_rule_names():
     assert "user.email" not in text
     with pytest.raises(ConfigError, match=r"redact reads text only, and would copy: user.id \(int"):
         redact(TABLE.select(["user"]), {"user": {"action": "redact"}}, strict=True)
+
+
+@pytest.mark.parametrize("dask", [False, True])
+def test_strict_refuses_an_index_that_is_passed_through(dask):
+    frame = pd.DataFrame({"_meta": ["x", "y"], "name": ["Anna", "Bert"], "n": [1, 2]})
+    policy = {name: {"action": "null"} for name in frame}
+
+    def strict(data):
+        data = from_pandas(data, npartitions=1) if dask else data
+        return redact(data, {name: policy[name] for name in data.columns}, strict=True)
+
+    for index, shown in (("name", "name"), ("n", "n"), (["n", "name"], "n, name")):
+        if not (dask and shown == "n, name"):
+            with pytest.raises(ConfigError, match=f"strict: the index is passed through: {shown}"):
+                strict(frame.set_index(index))
+    with pytest.raises(ConfigError, match=r"passed through: 0\. Make it a column with reset_index"):
+        strict(frame.set_axis(["a", "b"]))
+    assert list(strict(frame[frame["n"] > 1]).columns) == list(frame)
 
 
 def test_secrets_of_a_policy_do_not_show():

@@ -21,6 +21,7 @@ from presidio_analyzer.predefined_recognizers import CreditCardRecognizer, IbanR
 from rai_scale.errors import ConfigError
 from rai_scale.pii.pseudonyms import base32
 from rai_scale.pii.pseudonyms.keyed_hash import Pseudonymizer
+from rai_scale.pii.pseudonyms.made_up_names import FAMILY, GIVEN
 from rai_scale.pii.pseudonyms.person import NoPersonError
 from rai_scale.pii.pseudonyms.tokens import (
     DamagedTokenError,
@@ -179,6 +180,23 @@ def test_cards_are_valid_and_of_no_issuer(number, form):
     card = pseudonym(form.format(number)[:19], "CREDIT_CARD", shape="value")
     assert CreditCardRecognizer().validate_result(card)
     assert card[0] == "9"
+
+
+@pytest.mark.parametrize("written", ["{0}", "{0} {1}", "Dr. {0}-{1}", "{0}, {1}'s son"])
+def test_no_word_of_a_name_is_in_its_made_up_name(written):
+    for first in GIVEN:
+        for last in FAMILY[::10]:
+            text = written.format(first, last)
+            made = pseudonym(text, "PERSON", shape="value").split()
+            assert not set(made) & set(re.findall(r"\w+", text))
+
+
+def test_texts_that_are_normalized_alike_have_one_made_up_name():
+    for name in GIVEN:
+        wide = "".join(chr(ord(letter) + 0xFEE0) for letter in name)
+        texts = (name, wide, f" {name}")
+        options = {"shape": "value", "normalize": ["nfkc", "casefold", "strip"]}
+        assert len({pseudonym(text, "PERSON", **options) for text in texts}) == 1
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ def _rewritten(  # noqa: PLR0917
 ) -> Any:
     if on_error not in ("raise", "null"):
         raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
+    if not isinstance(keys, Mapping):
+        raise ConfigError("keys must be a mapping of key ids to secrets: {'k1': secret}.")
     engine = engine_of(frame)
     schema = engine.schema(frame)
     where = token_columns(columns, json_columns, per, schema)

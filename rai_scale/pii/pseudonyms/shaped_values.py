@@ -10,10 +10,11 @@ bank accounts (IBAN) there is no such range. Two values can have the same made-u
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
+from unicodedata import normalize
 
 from rai_scale.pii.pseudonyms import base32
 from rai_scale.pii.pseudonyms.made_up_names import FAMILY, GIVEN
@@ -32,6 +33,7 @@ _AREAS = (
 _BRITISH = ("20 7946", "161 496", "121 496", "113 496", "131 496", "141 496", "117 496")
 _FRENCH = ("1 99 00", "2 61 91", "3 53 01", "4 65 71", "5 36 49")
 _DOMAINS = ("com", "net", "org")
+_WORD = re.compile(r"\w+")
 
 
 class Draws:
@@ -147,13 +149,21 @@ def _iban(text: str, draws: Draws) -> str | None:
 
 
 def _person(text: str, draws: Draws) -> str:
-    """Return a made-up name of as many words, at most three, in the same case."""
+    """Return a made-up name of as many other words, at most three, in the same case."""
     words = len(text.split())
-    given = GIVEN[draws.below(len(GIVEN))]
-    family = FAMILY[draws.below(len(FAMILY))]
-    middle = GIVEN[draws.below(len(GIVEN))]
+    taken = set(_WORD.findall(normalize("NFKC", normalize("NFKC", text).casefold())))
+    given = _other(GIVEN, draws, taken)
+    family = _other(FAMILY, draws, taken)
+    middle = _other(GIVEN, draws, taken)
     name = " ".join([given, *([middle] if words > 2 else ()), *([family] if words > 1 else ())])  # noqa: PLR2004
     return name.upper() if text.isupper() else name.lower() if text.islower() else name
+
+
+def _other(names: Sequence[str], draws: Draws, taken: set[str]) -> str:
+    """Return a name that is not taken: the one drawn, or the next in the list."""
+    at = draws.below(len(names))
+    order = (*names[at:], *names[:at])
+    return next((name for name in order if name.casefold() not in taken), order[0])
 
 
 _TIME = r"(?P<time>(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"

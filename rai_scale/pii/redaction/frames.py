@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.engines.frames import index_levels
 from rai_scale.errors import ConfigError, MissingModelError
+from rai_scale.names import shown_names
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
 from rai_scale.pii.analysis.recognizers import predefined_entities
@@ -59,7 +61,8 @@ def redact(
         also covers what is below its path, unless another rule names that.
     strict : bool
         Refuse a column or leaf that no rule names, as far as the schema shows, and numbers, dates
-        and bytes within nested columns under ``redact``, which only reads text.
+        and bytes within nested columns under ``redact``, which only reads text. An index of pandas
+        or Dask with a name or other values than integers is refused too: no rule can name it.
     operators : mapping of str to mapping or OperatorConfig
         Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
     details : bool
@@ -96,6 +99,12 @@ def redact(
     given = operators if isinstance(operators, Operators) else Operators(operators)
     rules = make_policy(policy_specs(policy, columns, json_columns, whole_columns), given, schema)
     check_policy(rules, schema, strict)
+    levels = index_levels(frame) if strict else ()
+    if levels:
+        raise ConfigError(
+            f"strict: the index is passed through: {', '.join(shown_names(levels))}. Make it a "
+            "column with reset_index(), and give that a rule."
+        )
     check_languages(rules, schema, config)
     check_per(rules.per, schema)
     function = RedactValues(
