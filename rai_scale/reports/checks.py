@@ -8,8 +8,8 @@ from typing import Any
 
 from rai_scale.errors import ConfigError, did_you_mean
 
-VERDICTS = ("personal", "possible", "unlikely")
-DECIDED_BY = ("name", "values", "both")
+VERDICTS = ("personal", "secret", "indirect", "possible", "unlikely")
+DECIDED_BY = ("name", "values", "both", "reviewer")
 TABLE_STATUSES = ("findings", "clean", "unreadable", "partly unreadable")
 RUN_STATUSES = ("ok", "warnings", "failed")
 RATIOS = ("share", "share_low", "share_high", "recall", "precision")
@@ -54,6 +54,7 @@ DEMO: dict[str, Any] = {
 OPTIONAL: dict[str, Any] = {
     "gates": [keys("name passed")],
     "not_looked_at": [keys("what where reason count bytes")],
+    "overrides": [keys("table column decision entity reviewer reason expires columns status")],
     "ignored": [keys("file reason files")],
     "errors": [keys("error rows")],
 }

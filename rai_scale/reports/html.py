@@ -1,4 +1,6 @@
-"""Self-contained HTML reports: one file, no network, no script, readable on a phone and in print.
+"""Self-contained HTML reports: one file, no network, readable on a phone and in print.
+
+Pages run no script, except that of a scan, which filters and sorts; the page allows it by its hash.
 
 Each function takes a dict of JSON types with names and counts, and no values of the data, and
 returns one HTML page. All texts are escaped. Missing optional parts are omitted.
@@ -6,14 +8,18 @@ returns one HTML page. All texts are escaped. Missing optional parts are omitted
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import uuid
 from collections.abc import Mapping
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from rai_scale._version import __version__
 from rai_scale.errors import ConfigError
@@ -137,6 +143,17 @@ def render(template: str, report: Mapping[str, Any], **views: Any) -> str:
 
 
 @cache
+def _script(name: str) -> Markup:
+    text = resources.files("rai_scale.reports").joinpath("templates", name).read_text("utf-8")
+    return Markup(text)  # noqa: S704, a file of this package
+
+
+def _hash_of(script: str) -> str:
+    """Return the source that a content security policy allows a script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("rai_scale", "reports/templates"),
@@ -146,5 +163,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals["version"] = __version__
+    environment.globals |= {"version": __version__, "script": _script, "hash_of": _hash_of}
     return environment

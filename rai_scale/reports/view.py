@@ -15,6 +15,7 @@ Record = Mapping[str, Any]
 
 HEAT_STEPS = (0.01, 0.1, 0.5, 0.9)
 HEAT_WORDS = ("under 1 %", "1 to 10 %", "10 to 50 %", "50 to 90 %", "90 % or more")
+RISKS = ("none", "low", "medium", "high")
 ROW_KEYS = ("rows_in", "rows_out", "rows_quarantined", "rows_skipped")
 TOTAL_KEYS = (*ROW_KEYS, "files_unreadable", "cells_changed")
 
@@ -23,7 +24,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
     """Return the parts of a scan; ``prefix`` makes anchors unique if a page shows two scans."""
     tables = [_table_view(t, f"{prefix}table-{i}") for i, t in enumerate(report["tables"], 1)]
     with_findings = [t for t in tables if t["found"]]
-    with_findings.sort(key=lambda t: (-t["personal"], -t["possible"], t["table"]))
+    with_findings.sort(key=lambda t: (-t["personal"], -t["secret"], -t["possible"], t["table"]))
     columns = [column for table in tables for column in table["found"]]
     personal = [c for c in columns if c["verdict"] == "personal"]
     return {
@@ -37,7 +38,17 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
         "other": [t for t in tables if not t["found"] and t["status"] == "findings"],
         "personal": [t for t in with_findings if t["personal"]],
         "personal_columns": len(personal),
-        "possible_columns": sum(c["verdict"] == "possible" for c in columns),
+        **{
+            f"{verdict}_columns": sum(c["verdict"] == verdict for c in columns)
+            for verdict in ("secret", "indirect", "possible")
+        },
+        "conflicts": sum(bool(c.get("conflict")) for t in tables for c in t["columns"]),
+        "idle_overrides": sum(o["status"] != "applied" for o in report.get("overrides") or []),
+        "together": [t for t in with_findings if len(_risk(t).get("together") or ()) > 1],
+        "classes": sorted({name for column in columns for name in column["classes"]}),
+        "verdicts": [
+            v for v in VERDICTS if any(f["verdict"] == v for c in columns for f in c["sure"])
+        ],
         "possible_by_name": sum(
             c["verdict"] == "possible" and c["decided_by"] == "name" for c in columns
         ),
@@ -104,9 +115,13 @@ def _table_view(table: Record, anchor: str) -> dict[str, Any]:
         "unlikely_findings": sum(len(column["unlikely"]) for column in unlikely),
         "failing": [c for c in columns if not c["sure"] and _failed(c)],
         "without": [c for c in columns if not c["findings"] and not _failed(c)],
-        "personal": sum(c["verdict"] == "personal" for c in found),
-        "possible": sum(c["verdict"] == "possible" for c in found),
+        "risk_rank": RISKS.index(_risk(table).get("level", "none")),
+        **{v: sum(c["verdict"] == v for c in found) for v in ("personal", "secret", "possible")},
     }
+
+
+def _risk(table: Record) -> Record:
+    return table.get("risk") or {}
 
 
 def _failed(column: Record) -> bool:
@@ -122,6 +137,7 @@ def _column_view(column: Record) -> dict[str, Any]:
         **column,
         "sure": [f for f in findings if f["verdict"] != "unlikely"],
         "unlikely": [f for f in findings if f["verdict"] == "unlikely"],
+        "classes": sorted({f["class"] for f in findings if f.get("class")}),
         "verdict": best.get("verdict"),
         "decided_by": best.get("decided_by"),
         "rows_with": best.get("rows_with") or 0,
@@ -157,7 +173,7 @@ def _grid_cells(table: Record) -> dict[str, dict[str, Any]]:
             "entity": f["entity"],
             "share": f["share"],
             "short": _short(f["share"]),
-            "sure": f["verdict"] == "personal",
+            "sure": f["verdict"] in ("personal", "secret", "indirect"),
             "level": heat_level(f["share"]),
         }
         for f in findings

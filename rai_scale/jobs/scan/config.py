@@ -9,6 +9,7 @@ from pydantic import Field
 from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.overrides import Override
 from rai_scale.pii.scanning.tables import SAMPLE_ROWS, scan_config
 from rai_scale.tables.documents.limits import DocumentLimits
 
@@ -17,9 +18,9 @@ from rai_scale.tables.documents.limits import DocumentLimits
 class ScanGate(Gate):
     """A limit on what a scan may find; by default, no column with personal data is allowed.
 
-    ``metric`` is ``personal_columns`` or ``possible_columns`` (which includes personal ones), or a
-    number of the scan's summary, such as ``files_unreadable``. ``entities``, ``tables`` and
-    ``columns`` restrict the first two.
+    ``metric`` is ``personal_columns``, ``possible_columns`` (which includes personal ones),
+    ``secret_columns``, ``indirect_columns``, or a number of the scan's summary, such as
+    ``files_unreadable``. ``entities``, ``tables`` and ``columns`` restrict the first four.
     """
 
     metric: str = "personal_columns"
@@ -30,7 +31,12 @@ class ScanGate(Gate):
 
 
 class ScanJob(JobConfig):
-    """Configuration of ``rai-scale scan``; see ``find_tables`` for its other options."""
+    """Configuration of ``rai-scale scan``; see ``find_tables`` for its other options.
+
+    ``overrides`` is a list of reviewers' decisions, or the YAML file that holds them. ``samples``
+    is the number of masked samples per column. ``write_unity_sql`` names a file for tags and column
+    masks; members of the group ``unity_readers`` see the values of masked columns.
+    """
 
     source: str
     sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
@@ -41,3 +47,7 @@ class ScanJob(JobConfig):
     ignore: tuple[str, ...] = ()
     documents: DocumentLimits = Field(default_factory=DocumentLimits)
     write_redact_config: str | None = None
+    overrides: str | tuple[Override, ...] = ()
+    samples: int = Field(0, ge=0)
+    write_unity_sql: str | None = None
+    unity_readers: str = "pii_readers"

@@ -10,13 +10,19 @@ from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, 
 from rai_scale.gates import Figure, check_gates
 from rai_scale.jobs.scan.config import ScanGate
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.data_classes.kinds import OWN, is_indirect
 from rai_scale.pii.scanning.column_name_rules import RULES
 from rai_scale.pii.scanning.result import ScanResult
 
 if TYPE_CHECKING:
     from rai_scale.jobs.scan.config import ScanJob
 
-VERDICTS = {"personal_columns": ("personal",), "possible_columns": ("personal", "possible")}
+VERDICTS = {
+    "personal_columns": ("personal",),
+    "possible_columns": ("personal", "possible"),
+    "secret_columns": ("secret",),
+    "indirect_columns": ("indirect",),
+}
 """The verdicts that each metric counts."""
 
 
@@ -64,6 +70,7 @@ def _columns(gate: ScanGate, result: ScanResult) -> list[str]:
             and fnmatchcase(table.table, gate.tables)
             and fnmatchcase(column.column, gate.columns)
             and finding.verdict in VERDICTS[gate.metric]
+            and not (gate.metric == "possible_columns" and is_indirect(finding.entity))
         }
     )
 
@@ -118,6 +125,6 @@ def _entities(config: AnalyzerConfig) -> list[str]:
     from rai_scale.pii.analysis.analyzer import get_analyzer
 
     try:
-        return sorted({*get_analyzer(config).entities, *(entity for entity, _ in RULES)})
+        return sorted({*get_analyzer(config).entities, *(entity for entity, _ in RULES), *OWN})
     except (MissingModelError, MissingExtraError):
         return []

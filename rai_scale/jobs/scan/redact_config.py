@@ -14,6 +14,7 @@ import yaml
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.jobs.scan.config import ScanJob
+from rai_scale.pii.data_classes.kinds import DIRECT, is_indirect
 from rai_scale.pii.redaction.operators import Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy, policy_specs
 from rai_scale.pii.redaction.policy_checks import check_policy
@@ -139,7 +140,7 @@ def redaction_yaml(
     named = [f"  {t.table}" for t in result.tables for c in t.columns if c.top == NAMES]
     for title, lines in (
         ("Personal data that this configuration does not redact:", refused),
-        ("Possible personal data that this configuration does not redact:", doubts),
+        ("Possible and indirect personal data that this configuration does not redact:", doubts),
         ("Column names may be personal data, which redaction does not change:", named),
     ):
         head += [title, *lines] if lines else []
@@ -229,19 +230,26 @@ def _why_refused(table: TableScan, rules: Mapping[str, ColumnPolicy]) -> str | N
 def _whole(column: ColumnScan) -> str | None:
     """Return the type of a field, according to its name or to most of its values."""
     named = [f for f in column.findings if f.decided_by in ("both", "name")]
-    mostly = [f for f in column.findings if f.verdict == "personal" and (f.share or 0) >= MOSTLY]
-    found = [f for f in (*named, *mostly) if f.entity != "NRP"]
+    mostly = [f for f in column.findings if f.verdict in DIRECT and (f.share or 0) >= MOSTLY]
+    decided = [f for f in column.findings if f.decided_by == "reviewer" and f.verdict in DIRECT]
+    found = [f for f in (*decided, *named, *mostly) if _is_proposed(f)]
     return found[0].entity if column.is_field and found else None
 
 
 def _personal(column: ColumnScan) -> list[str]:
-    return [f.entity for f in column.findings if f.verdict == "personal" and f.entity != "NRP"]
+    return [f.entity for f in column.findings if f.verdict in DIRECT and _is_proposed(f)]
 
 
 def _possible(column: ColumnScan) -> list[str]:
     """Return what a person should decide on; fairness checks need origin and religion."""
     found = column.findings
-    return [f.entity for f in found if f.verdict == "possible" or _is_origin(f)]
+    return [f.entity for f in found if f.verdict in ("possible", "indirect") or _is_origin(f)]
+
+
+def _is_proposed(finding: Finding) -> bool:
+    """Return whether a type is redacted: fairness checks need origin and quasi-identifiers."""
+    indirect = is_indirect(finding.entity) and finding.verdict not in DIRECT
+    return finding.entity != "NRP" and not indirect
 
 
 def _is_origin(finding: Finding) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
@@ -15,12 +17,14 @@ from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml, save_plan
+from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
+from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.paths import Place, place_of, save_bytes
 from rai_scale.tables.source import TableSource
 
 
@@ -33,7 +37,12 @@ def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
         ignore=config.ignore,
         documents=config.documents,
     )
-    return Inputs(lake, language_versions(config.analyzer.model_names))
+    versions = language_versions(config.analyzer.model_names)
+    if config.overrides:  # another run is due if a decision was changed or has expired
+        counting = active(read_overrides(config.overrides), datetime.now(UTC).date())
+        text = "".join(override.model_dump_json() for override in counting)
+        versions["overrides"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Inputs(lake, versions)
 
 
 def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
@@ -43,6 +52,8 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         engine=engine,
         sample_rows=config.sample_rows,
         random_state=config.random_state,
+        overrides=config.overrides,
+        samples=config.samples,
         progress=lambda tables: with_progress(tables, "scanning"),
         analyzer=config.analyzer,
     )
@@ -52,15 +63,20 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     unread = result.unread()
     scanned = {table.table: table for table in result.tables}
 
-    def write_plan() -> str | None:
+    def write_plans() -> str | None:
+        if config.write_unity_sql:
+            sql = unity_catalog_sql(result, config.unity_readers)
+            save_bytes(place_of(config.write_unity_sql), sql.encode())
+        if not config.write_redact_config:
+            return None
         text = redaction_yaml(result, config, inexact_tables(result, inputs.lake, engine))
-        return save_plan(text, str(config.write_redact_config))
+        return save_plan(text, config.write_redact_config)
 
     return Done(
         message=_summary(result),
         files={"findings.parquet": _parquet(result), "findings.json": result.to_json().encode()},
         page=result.to_html(),
-        commit=write_plan if config.write_redact_config else None,
+        commit=write_plans,
         status=result.run["status"],
         gates=result.gates(),
         unread=len(unread),
@@ -118,7 +134,8 @@ def _parquet(result: ScanResult) -> bytes:
 
 
 def _plan_of(config: ScanJob) -> Place | None:
-    return place_of(config.write_redact_config) if config.write_redact_config else None
+    written = config.write_redact_config or config.write_unity_sql
+    return place_of(written) if written else None
 
 
 JOB = Job(

@@ -1,6 +1,7 @@
 """What the name of a column implies about its content: one table of rules for English names.
 
-``column_names.yaml`` has the words of other languages.
+``column_names.yaml`` has the words of other languages. ``class_names.yaml`` has the names of
+columns with quasi-identifiers, secrets, and data on health and finance, in all languages.
 
 A rule must match the end of the name, apart from a suffix that does not change its meaning:
 ``work_email_2`` is an e-mail address; ``email_count``, ``zip_file`` and ``doctor_note`` are not
@@ -38,7 +39,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         "CREDIT_CARD",
         r"(credit_?|debit_?|payment_?)?card_?(no|nr|num|number)|(credit|debit)_?card"
-        r"|cc_?(no|num|number)|pan|cvv2?|cvc2?|card_?(verification|security)_?(code|value)",
+        r"|cc_?(no|num|number)|pan",
     ),
     ("PASSWORD", r"pass_?(word|wd|phrase|code)|pwd|secret_?answer"),
     (
@@ -72,23 +73,34 @@ _ENDING = (
 )
 
 
-def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+Rules = tuple[tuple[str, re.Pattern[str]], ...]
+
+
+def _compiled() -> Rules:
     """Return the rules, followed by the words of other languages, which match whole words only."""
     rules = [(entity, rf"({rule})(e?s)?") for entity, rule in RULES]
-    text = (
-        resources.files("rai_scale.pii.scanning").joinpath("column_names.yaml").read_text("utf-8")
-    )
-    for entity, languages in yaml.safe_load(text).items():
-        words = sorted({word for found in languages.values() for word in found})
-        rules.append((entity, f"({'|'.join(words)})"))
+    return _matching(rules + _words("column_names.yaml"))
+
+
+def _words(file: str) -> list[tuple[str, str]]:
+    text = resources.files("rai_scale.pii.scanning").joinpath(file).read_text("utf-8")
+    return [
+        (entity, f"({'|'.join(sorted({word for found in languages.values() for word in found}))})")
+        for entity, languages in yaml.safe_load(text).items()
+    ]
+
+
+def _matching(rules: list[tuple[str, str]]) -> Rules:
     return tuple((entity, re.compile(f"(.*_)?{rule}{_ENDING}")) for entity, rule in rules)
 
 
 _COMPILED = _compiled()
+_OF_CLASSES = _matching(_words("class_names.yaml"))
 _NOT_PERSONAL = re.compile(
     r"(is|has|had|can|no|n|num|nb|count|total|max|min|avg|mean|share|pct|hash|hashed|encrypted|opt"
     r"|allow|allows|valid|invalid|missing|type|anzahl|ist|hat|tiene|aantal|heeft)_.*"
     r"|number_of_.*"
+    r"|(.*_)?(account|cache|file|data|session|page|message|document|ticket|vehicle|building)_age"
     r"|(.*_)?(mac|web|url|memory|wallet|contract|bitcoin|btc|eth)_?addr(ess)?(es)?"
     r"|(.*_)?(company|vendor|merchant|branch|office|warehouse|store|server|host)_(street|city|town"
     r"|addr(ess)?|zip(_?code)?|lat(itude)?|lon(gitude)?|lng|ip)"
@@ -107,6 +119,19 @@ def entities_of_name(name: str) -> tuple[str, ...]:
         ``email_verified`` and ``card_type`` imply nothing. Dots of abbreviations (``Phone No.``,
         ``S.S.N.``) and text in parentheses (``Full Name (Legal)``) are taken into account.
     """
+    return _first_fit(name, _COMPILED)[:1]
+
+
+def classes_of_name(name: str) -> tuple[str, ...]:
+    """Return the types of :data:`OWN` that the name of a column implies.
+
+    Several are possible: ``secret_key`` is an API key or a private key. The name is read as in
+    :func:`entities_of_name`.
+    """
+    return _first_fit(name, _OF_CLASSES)
+
+
+def _first_fit(name: str, rules: Rules) -> tuple[str, ...]:
     name = name.replace("[]", "")
     letters = re.sub(r"(?<![A-Za-z])([A-Za-z])\.(?=[A-Za-z](?![A-Za-z]))", r"\1", name)
     last = letters.rstrip(". ").rsplit(".", 1)[-1]
@@ -114,9 +139,9 @@ def entities_of_name(name: str) -> tuple[str, ...]:
         plain = _plain(part)
         if _NOT_PERSONAL.fullmatch(plain):
             return ()
-        fits = next((entity for entity, rule in _COMPILED if rule.fullmatch(plain)), None)
-        if fits is not None:
-            return (fits,)
+        fits = tuple(entity for entity, rule in rules if rule.fullmatch(plain))
+        if fits:
+            return fits
     return ()
 
 

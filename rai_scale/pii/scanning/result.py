@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,21 +10,32 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.overrides import AppliedOverride
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UnreadItem, file_totals, unread_of
 from rai_scale.pii.scanning.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
+from rai_scale.tables.discovery.spark_catalog import name_parts
 from rai_scale.tables.source import Skipped
 
+_PARTS = 3
+
 COLUMNS = {
-    **dict.fromkeys(("table", "column", "type", "entity", "verdict"), "string"),
-    **{"confidence": "float64", "decided_by": "string", "rows_with": "Int64"},
+    **dict.fromkeys(
+        ("catalog", "schema", "table", "column", "type", "class", "entity", "verdict"), "string"
+    ),
+    **dict.fromkeys(("frequency", "confidence"), "float64"),
+    **{"decided_by": "string", "rows_with": "Int64"},
     **dict.fromkeys(("share", "share_low", "share_high", "mean_score"), "float64"),
     **{"values": "Int64", "errors": "Int64", "table_status": "string"},
     **dict.fromkeys(("rows", "rows_scanned"), "Int64"),
+    **dict.fromkeys(("table_risk", "conflict", "reviewer", "reason", "samples"), "string"),
 }
-"""Columns of the table of findings and their pandas types."""
+"""Columns of the table of findings and their pandas types.
+
+``frequency`` is the share of all scanned rows, ``share`` that of the rows with a value.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +54,10 @@ class ScanResult(Result):
         Approximate number of rows scanned per table; None for all rows.
     random_state : int
         Key of the hash that chose the rows.
+    overrides : tuple of AppliedOverride
+        The decisions of reviewers, including those that did not count.
+    samples : int
+        Number of masked samples per column with findings.
     checked : tuple of dict
         The gates of a job, with their outcome.
     title : str
@@ -53,6 +69,8 @@ class ScanResult(Result):
     config: AnalyzerConfig
     sample_rows: int | None
     random_state: int
+    overrides: tuple[AppliedOverride, ...] = ()
+    samples: int = 0
     checked: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
 
@@ -82,10 +100,10 @@ class ScanResult(Result):
         rows = []
         for table in self.tables:
             base = {name: getattr(table, name) for name in ("table", "rows", "rows_scanned")}
-            base |= {"table_status": table.status}
+            base |= {"table_status": table.status, "table_risk": table.risk.level}
+            base |= dict(zip(("catalog", "schema"), catalog_parts(table) or (), strict=False))
             found = [
-                {**base, **f.to_dict(), "column": c.column, "type": c.type}
-                | {"values": c.non_null, "errors": c.errors}
+                {**base, **f.to_dict(), **_of_column(c), "frequency": _frequency(f, table)}
                 for c in table.columns
                 for f in c.findings
             ]
@@ -99,6 +117,7 @@ class ScanResult(Result):
             "run": self.run,
             "summary": self.totals(),
             "gates": plain(self.checked),
+            "overrides": [override.to_dict() for override in self.overrides],
             "tables": [table.to_dict() for table in self.tables],
             "not_looked_at": [item.to_dict() for item in self.unread()],
             "ignored": [
@@ -111,6 +130,7 @@ class ScanResult(Result):
                 "score_threshold": self.config.score_threshold,
                 "sample_rows": self.sample_rows,
                 "random_state": self.random_state,
+                "samples": self.samples,
                 "share_of": "the rows with a value in the column",
                 "interval": "95 % Wilson interval",
                 "limits": limits_of(self.sample_rows),
@@ -120,13 +140,18 @@ class ScanResult(Result):
     def totals(self) -> dict[str, int]:
         """Return the numbers of tables, columns and rows, of findings, and of unread parts."""
         unread = self.unread()
-        personal = {(t.table, c.column) for t, c, f in self.findings() if f.verdict == "personal"}
+        columns = {(f.verdict, t.table, c.column) for t, c, f in self.findings()}
+        sure = Counter(verdict for verdict, _, _ in columns)
         return {
             "tables": len(self.tables),
             "columns": sum(len(t.columns) for t in self.tables),
             "rows": sum(t.rows or 0 for t in self.tables),
             "rows_scanned": sum(t.rows_scanned for t in self.tables),
-            "columns_with_findings": len(personal),
+            "columns_with_findings": sure["personal"],
+            "columns_with_secrets": sure["secret"],
+            "columns_with_indirect_data": sure["indirect"],
+            "columns_in_conflict": sum(bool(c.conflict) for t in self.tables for c in t.columns),
+            "tables_at_high_risk": sum(t.risk.level == "high" for t in self.tables),
             "tables_clean": sum(t.status == "clean" for t in self.tables),
             "tables_unreadable": sum(t.status == "unreadable" for t in self.tables),
             **file_totals(self.tables),
@@ -161,3 +186,24 @@ class ScanResult(Result):
             return 0
         outside = sum(i.bytes or 0 for i in unread if i.what in ("file", "folder"))
         return outside + sum(table.bytes or 0 for table in self.tables)
+
+
+def catalog_parts(table: TableScan) -> tuple[str, str, str] | None:
+    """Return catalog, schema and name of a table of a catalog; None for other tables."""
+    parts = name_parts(table.table) if table.format == "catalog" else None
+    return (parts[0], parts[1], parts[2]) if parts and len(parts) == _PARTS else None
+
+
+def _of_column(column: ColumnScan) -> dict[str, Any]:
+    review = column.override
+    return {
+        **{"column": column.column, "type": column.type, "conflict": column.conflict},
+        **{"values": column.non_null, "errors": column.errors},
+        **{"reviewer": review and review.reviewer, "reason": review and review.reason},
+        "samples": " | ".join(column.shapes) or None,
+    }
+
+
+def _frequency(finding: Finding, table: TableScan) -> float | None:
+    known = finding.share is not None and table.rows_scanned
+    return finding.rows_with / table.rows_scanned if known else None

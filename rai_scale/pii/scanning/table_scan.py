@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from rai_scale.pii.scanning.overrides import Override
+from rai_scale.pii.scanning.table_risk import Risk, risk_of
 from rai_scale.pii.scanning.verdict import Finding
 
 
@@ -36,6 +38,12 @@ class ColumnScan:
         Values with a character that could not be decoded.
     masked : bool
         Whether the name is hidden, because it looks like personal data or may be a value.
+    conflict : str or None
+        How the name contradicts the values.
+    shapes : tuple of str
+        Masked samples, the most frequent first, if they were asked for.
+    override : Override or None
+        The decision of a reviewer.
     """
 
     column: str
@@ -50,6 +58,20 @@ class ColumnScan:
     unread_bytes: int = 0
     undecoded: int = 0
     masked: bool = False
+    conflict: str | None = None
+    shapes: tuple[str, ...] = ()
+    override: Override | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a report shows; what is empty by default is left out if it is."""
+        about = ("column", "type", "non_null", "errors", "unread")
+        more: dict[str, Any] = {"conflict": self.conflict, "samples": list(self.shapes)}
+        more["override"] = self.override and self.override.model_dump(mode="json")
+        return {
+            **{name: getattr(self, name) for name in about},
+            **{name: value for name, value in more.items() if value},
+            "findings": [f.to_dict() for f in self.findings],
+        }
 
 
 @dataclass(frozen=True)
@@ -102,15 +124,16 @@ class TableScan:
     doubts: tuple[str, ...] = ()
     schema: pa.Schema | None = None
 
+    @property
+    def risk(self) -> Risk:
+        """How easily the rows lead to people, with the reason."""
+        return risk_of([f for column in self.columns for f in column.findings])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         about = ("table", "format", "rows", "rows_scanned", "files", "bytes", "status", "note")
-        of_column = ("column", "type", "non_null", "errors", "unread")
-        columns = [
-            {
-                **{name: getattr(c, name) for name in of_column},
-                "findings": [f.to_dict() for f in c.findings],
-            }
-            for c in self.columns
-        ]
-        return {**{name: getattr(self, name) for name in about}, "columns": columns}
+        return {
+            **{name: getattr(self, name) for name in about},
+            "risk": self.risk._asdict(),
+            "columns": [column.to_dict() for column in self.columns],
+        }

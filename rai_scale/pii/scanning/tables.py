@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,23 +18,21 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, RaiScaleError
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
-from rai_scale.pii.scanning.column_name_rules import entities_of_name, shown_type
 from rai_scale.pii.scanning.column_name_search import doubtful_names, search_names
+from rai_scale.pii.scanning.column_scans import judge_columns, values_read
 from rai_scale.pii.scanning.notes import doubts_of, remarks, written_as
+from rai_scale.pii.scanning.overrides import Overrides, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.reviewed_columns import apply_overrides
 from rai_scale.pii.scanning.sources import ScanInput, resolve
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, with_files
 from rai_scale.pii.scanning.value_counts import (
     ALL,
     ROWS,
-    Counted,
     ScanValues,
     count_values,
-    is_fractional,
-    split_counts,
 )
-from rai_scale.pii.scanning.verdict import Seen, judge
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.exact import duration_columns
 from rai_scale.tables.formats import CORRUPT
@@ -49,10 +47,11 @@ _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 
 
 class Sample(NamedTuple):
-    """The approximate number of rows to scan (None for all), and the key that chooses them."""
+    """The rows to scan (None for all), the key that chooses them, and the masked samples."""
 
     rows: int | None
     seed: int
+    shapes: int = 0
 
 
 def scan(
@@ -61,6 +60,8 @@ def scan(
     engine: str | Engine | None = None,
     sample_rows: int | None = SAMPLE_ROWS,
     random_state: int = 0,
+    overrides: Overrides | None = None,
+    samples: int = 0,
     progress: Callable[[list[Any]], Iterable[Any]] = iter,
     documents: DocumentLimits | None = None,
     analyzer: AnalyzerConfig | None = None,
@@ -82,6 +83,12 @@ def scan(
         missed.
     random_state : int
         Key of the hash.
+    overrides : str, path, or iterable of Override or mapping, optional
+        Decisions of reviewers, or the YAML file that holds them. They replace verdicts until they
+        expire; see :class:`Override`.
+    samples : int
+        Number of masked samples per column with findings, 0 by default: the most frequent shapes
+        of its values, such as ``Aaaa 99-9999``, never a value.
     progress : callable
         Takes the list of tables and returns an iterable over it, for example a progress bar.
     documents : DocumentLimits, optional
@@ -110,6 +117,9 @@ def scan(
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     if sample_rows is not None and sample_rows < 1:
         raise ConfigError(f"sample_rows must be at least 1, or None; found {sample_rows}.")
+    if samples < 0:
+        raise ConfigError(f"samples must not be negative; found {samples}.")
+    decisions = read_overrides(overrides)
     if config.language_column:
         raise ConfigError("language_column: a scan reads all columns in one language; remove it.")
     runner, sources, skipped = resolve(source, engine, documents)
@@ -118,10 +128,11 @@ def scan(
     started, clock = datetime.now(UTC), time.monotonic()
     tables = []
     for item in progress(sources):
-        tables.append(scan_table(item, runner, config, Sample(sample_rows, random_state)))
+        tables.append(scan_table(item, runner, config, Sample(sample_rows, random_state, samples)))
         _LOG.info("scanned %s: %s", item.name, tables[-1].status)
+    decided, applied = apply_overrides(tables, decisions, started.date())
     result = ScanResult(
-        tables=tuple(tables),
+        tables=decided,
         skipped=skipped,
         run={
             "run_id": uuid.uuid4().hex[:12],
@@ -136,8 +147,11 @@ def scan(
         config=config,
         sample_rows=sample_rows,
         random_state=random_state,
+        overrides=applied,
+        samples=samples,
     )
-    status = "warnings" if result.unread() or any(t.doubts for t in tables) else "ok"
+    doubtful = any(t.doubts for t in tables) or any(o.status != "applied" for o in applied)
+    status = "warnings" if result.unread() or doubtful else "ok"
     return replace(result, run={**result.run, "status": status})
 
 
@@ -223,6 +237,7 @@ def read_columns(  # noqa: PLR0917
         analysed={f.name: f.type for f in schema if values_read(f.type)},
         fraction=sample.rows / total if sample.rows and total else 1.0,
         seed=sample.seed,
+        shapes=sample.shapes > 0,
     )
     counts = count_values(frame, engine, function)
     # equal rows are chosen together: a table with few distinct rows may have no chosen row
@@ -232,55 +247,6 @@ def read_columns(  # noqa: PLR0917
     read = counts.pop(ALL)[ROWS][0]
     reports = [path for column, path in counts if column == UNREAD_COLUMN]
     total = total and total - len(reports)
-    found = judge_columns(schema, counts, config.entities, hidden)
+    found = judge_columns(schema, counts, config.entities, hidden, sample.shapes)
     kept = tuple(c for c in found if c.non_null or c.column != CORRUPT)
     return read if total is None else total, read, kept, reports
-
-
-def values_read(kind: pa.DataType) -> bool:
-    """Return whether the values of a type are searched; booleans and times hold no other data."""
-    return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
-
-
-def judge_columns(
-    schema: pa.Schema, counts: Counted, asked: Sequence[str] | None, hidden: frozenset[str]
-) -> Iterator[ColumnScan]:
-    """Yield each column and leaf, in the order of the table.
-
-    Parameters
-    ----------
-    schema : pyarrow.Schema
-    counts : Counted
-        The result of :func:`count_values`.
-    asked : sequence of str or None
-        The entities that are searched for; None for all.
-    hidden : frozenset of str
-        Names that are masked: the position of the column replaces them.
-    """
-    for position, field in enumerate(schema, 1):
-        paths = sorted(path for column, path in counts if column == field.name)
-        for path in paths or [field.name]:
-            noted, found = split_counts(counts.get((field.name, path), {}))
-            # numbers that all have a fraction do not identify anyone: only the column's name counts
-            read = values_read(field.type) and bool(noted.words or not is_fractional(field.type))
-            seen = Seen(noted.values, noted.words, read=read)
-            # a boolean is named after what it is about, which it does not contain
-            named = () if pa.types.is_boolean(field.type) else entities_of_name(path)
-            named = tuple(entity for entity in named if asked is None or entity in asked)
-            people = 2 * found.get("PERSON", (0, 0.0))[0] >= noted.values
-            masked = field.name in hidden or (bool(noted.person_name) and people)
-            top = f"column_{position}" if masked else field.name
-            yield ColumnScan(
-                top + path[len(field.name) :],
-                top,
-                shown_type(field.type),
-                noted.values,
-                noted.errors,
-                seen.is_field,
-                tuple(judge(named, seen, found)),
-                error_bytes=noted.error_bytes,
-                unread=noted.unread,
-                unread_bytes=noted.unread_bytes,
-                undecoded=noted.undecoded,
-                masked=masked,
-            )

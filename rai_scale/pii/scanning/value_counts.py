@@ -17,10 +17,12 @@ from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.data_classes.values import types_of_rows
 from rai_scale.pii.redaction.findings import table_of_rows
-from rai_scale.pii.scanning.column_name_rules import entities_of_name
+from rai_scale.pii.scanning.column_name_rules import classes_of_name, entities_of_name
 from rai_scale.pii.scanning.sampling import chosen
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
+from rai_scale.pii.scanning.value_shapes import counted_shapes
 from rai_scale.pii.values.nested import all_leaves
 from rai_scale.pii.values.text_leaves import TextLeaf, plain_number, root
 
@@ -117,12 +119,15 @@ class ScanValues:
         Share of the rows to scan, from 0 to 1.
     seed : int
         Key of the hash that chooses the rows.
+    shapes : bool
+        Whether to count the shapes of values.
     """
 
     config: AnalyzerConfig
     analysed: Mapping[str, pa.DataType]
     fraction: float
     seed: int
+    shapes: bool = False
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return rows of :data:`COUNTS`."""
@@ -161,6 +166,9 @@ class ScanValues:
             if not fractional:
                 counts[Key(name, path, VALUES)] += len({row for row, _ in texts})
             counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in texts)
+            if self.shapes:
+                shapes = counted_shapes(text for _, text in texts)
+                counts.update({Key(name, path, shape): n for shape, n in shapes.items()})
             self._texts(name, path, texts, counts, scores)
 
     def _is_person(self, name: str) -> bool:
@@ -184,7 +192,8 @@ class ScanValues:
         context = path.replace("[]", "").rsplit(".", 1)[-1]
         analyzer = get_analyzer(self.config)
         analyses = analyzer.analyze_values([text for _, text in texts], context)
-        best: dict[tuple[int, str], float] = {}
+        all_types = self.config.entities is None
+        best = types_of_rows(texts, classes_of_name(path)) if all_types else {}
         failed: Counter[int] = Counter()
         for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
             if analysis.error:

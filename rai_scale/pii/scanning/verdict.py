@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from rai_scale.pii.data_classes.kinds import OWN, DataClass, class_of, is_indirect
 from rai_scale.statistics.wilson import wilson
 
 NAME_WEIGHT = 0.6
@@ -35,9 +36,12 @@ FIELD_WORDS = 5.0
 """A column with at most this many words per value is a field, whose values are of one type."""
 
 PERSONAL, POSSIBLE = 0.7, 0.3
+_RARE = 0.3
+"""Factor for a type that another one, which fills the column, makes implausible."""
+_CERTAIN = 0.9
 
-Evidence = Literal["name", "values", "both"]
-Verdict = Literal["personal", "possible", "unlikely"]
+Evidence = Literal["name", "values", "both", "reviewer"]
+Verdict = Literal["personal", "secret", "indirect", "possible", "unlikely"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,10 @@ class Finding:
         Mean of the best score per row, from 0 to 1.
     confidence : float
         See :func:`judge`.
-    decided_by : {"name", "values", "both"}
-    verdict : {"personal", "possible", "unlikely"}
+    decided_by : {"name", "values", "both", "reviewer"}
+    verdict : {"personal", "secret", "indirect", "possible", "unlikely"}
+        "secret" and "indirect" are as certain as "personal". Indirect data is about a person and
+        identifies one only together with other data: quasi-identifiers, health, finance.
     """
 
     entity: str
@@ -71,9 +77,14 @@ class Finding:
     decided_by: Evidence
     verdict: Verdict
 
+    @property
+    def data_class(self) -> DataClass:
+        """The class of the type."""
+        return class_of(self.entity)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
+        """Return the fields and the class as plain values."""
+        return {**asdict(self), "class": self.data_class}
 
 
 @dataclass(frozen=True)
@@ -111,18 +122,29 @@ def judge(
     list of Finding
         The most certain one first. The confidence is ``1 - (1 - v)(1 - m)``. ``v`` is the mean
         score times ``hits / (hits + 1)``, because a single hit may be an accident, weighted by
-        :func:`by_share` and :func:`consistency`. ``m`` is the weight of the name.
+        :func:`by_share` and :func:`consistency`; for the types of :data:`OWN` other than secrets,
+        by the lower end of the interval of the share. ``m`` is the weight of the name.
     """
     named = set(names) if seen.values else set()
-    top = max((hits for hits, _ in found.values()), default=0)
+    top = max((hits for entity, (hits, _) in found.items() if entity not in OWN), default=0)
     findings = []
+    listed = any(
+        entity in OWN and 2 * hits >= seen.values and scores >= _CERTAIN * hits
+        for entity, (hits, scores) in found.items()
+    )
     for entity in sorted(named | set(found)):
         hits, scores = found.get(entity, (0, 0.0))
         by_values = 0.0
-        if hits:
+        if hits and entity in OWN:
+            by_values = scores / (hits + 1)
+            if class_of(entity) != "secret":
+                by_values *= float(wilson(hits, seen.values)[0])
+        elif hits:
             by_values = by_share(entity, hits, scores / (hits + 1), seen)
             by_values *= consistency(entity, hits, top, seen)
             by_values *= 1.0 if entity in named else WEAK.get(entity, 1.0)
+            if listed and seen.is_field and entity in BY_MODEL - named:
+                by_values *= _RARE  # a list of words knows better: Koch is an occupation and a name
         # if no value can be searched, the name is the only evidence and must suffice
         by_name = 0.0 if entity not in named else NAME_WEIGHT if seen.read else 0.8
         confidence = 1 - (1 - by_values) * (1 - by_name)
@@ -134,7 +156,7 @@ def judge(
             share = hits / seen.values
             low, high = map(float, wilson(hits, seen.values))
         mean = scores / hits if hits else None
-        verdict, confidence = verdict_of(confidence), round(confidence, 6)
+        verdict, confidence = verdict_of(confidence, entity), round(confidence, 6)
         findings.append(
             Finding(entity, hits, share, low, high, mean, confidence, evidence, verdict)
         )
@@ -167,13 +189,13 @@ def consistency(entity: str, hits: int, top: int, seen: Seen) -> float:
     share = hits / max(1, seen.values)
     fits = min(1.0, 2 * share) if entity in BY_MODEL else 1.0
     rare = 2 * top >= seen.values and top >= 5 * hits
-    return fits * (0.3 if rare else 1.0)
+    return fits * (_RARE if rare else 1.0)
 
 
-def verdict_of(confidence: float) -> Verdict:
-    """Return the verdict for a confidence from 0 to 1."""
+def verdict_of(confidence: float, entity: str = "") -> Verdict:
+    """Return the verdict for a confidence from 0 to 1 in a type."""
     if confidence >= PERSONAL:
-        return "personal"
+        return "indirect" if is_indirect(entity) else "secret" if entity in OWN else "personal"
     return "possible" if confidence >= POSSIBLE else "unlikely"
 
 
@@ -184,6 +206,8 @@ def limits_of(sample_rows: int | None) -> list[str]:
         "means that nothing was recognised, not that a column holds no personal data.",
         "Columns of dates and times are judged by their names only, and columns of true/false "
         "values not at all. Numbers with a fraction are assumed not to identify anyone.",
+        "Quasi-identifiers, secrets, and data on health and finance are recognised by names of "
+        "columns, lists of words and patterns; other words and forms are missed.",
         "Placeholders of an earlier redaction, such as <PERSON>, are treated as missing.",
     ]
     if sample_rows is not None:

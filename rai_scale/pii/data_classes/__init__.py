@@ -1,0 +1,1 @@
+"""Classes of data beyond direct identifiers: quasi-identifiers, secrets, health and finance."""
