@@ -54,7 +54,7 @@ DEMO: dict[str, Any] = {
 OPTIONAL: dict[str, Any] = {
     "gates": [keys("name passed")],
     "not_looked_at": [keys("what where reason count bytes")],
-    "overrides": [keys("table column decision entity reviewer reason expires columns status")],
+    "overrides": [keys("table column decision entity reviewer reason expires columns outcome")],
     "ignored": [keys("file reason files")],
     "errors": [keys("error rows")],
 }

@@ -74,7 +74,8 @@ def test_what_is_found_and_how_it_was_decided(scanned):
     assert people["address.city", "LOCATION"][1] == "both"
     assert people["contacts[].note", "PHONE_NUMBER"][1] == "values"
     assert people["nick_name", "PERSON"][1] == "both"
-    assert not {"income", "is_email_verified", "id"} & {column for column, _ in people}
+    assert not {"is_email_verified", "id"} & {column for column, _ in people}
+    assert people["income", "INCOME"] == ("indirect", "name")
     assert sure(scanned, "calls")["phone"] == "PHONE_NUMBER"
     assert sure(scanned, "events") == {"user.email": "EMAIL_ADDRESS"}
 

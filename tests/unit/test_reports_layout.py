@@ -61,18 +61,22 @@ def test_no_sideways_scroll_on_a_phone_or_a_tablet(kind, tmp_path):
 
 
 def measured(path: Path, profile: Path) -> list[int]:
+    found = re.search(r'data-widths="([\d ]+)"', dumped(path, profile))
+    assert found, "chromium did not measure the page"
+    return [int(width) for width in found[1].split()]
+
+
+def dumped(path: Path, profile: Path) -> str:
+    """Return a page as it is after its scripts ran."""
     flags = [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         "--allow-file-access-from-files", f"--user-data-dir={profile}", "--dump-dom",
     ]  # fmt: skip
-    run = subprocess.run(
+    return subprocess.run(
         [str(CHROMIUM), *flags, path.as_uri()],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-    )
-    found = re.search(r'data-widths="([\d ]+)"', run.stdout)
-    assert found, f"chromium did not measure the page (exit code {run.returncode})"
-    return [int(width) for width in found[1].split()]
+    ).stdout

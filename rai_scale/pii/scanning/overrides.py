@@ -58,17 +58,17 @@ class AppliedOverride:
     override : Override
     columns : int
         Columns whose verdict it decided.
-    status : {"applied", "expired", "no match"}
+    outcome : {"applied", "expired", "no match"}
     """
 
     override: Override
     columns: int
-    status: str
+    outcome: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         about = self.override.model_dump(mode="json")
-        return {**about, "columns": self.columns, "status": self.status}
+        return {**about, "columns": self.columns, "outcome": self.outcome}
 
 
 Overrides = str | os.PathLike[str] | Iterable[Override | Mapping[str, Any]]

@@ -16,7 +16,6 @@ from rai_scale.pii.scanning.unread import UnreadItem, file_totals, unread_of
 from rai_scale.pii.scanning.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.json_values import plain
-from rai_scale.tables.discovery.spark_catalog import name_parts
 from rai_scale.tables.source import Skipped
 
 _PARTS = 3
@@ -190,6 +189,8 @@ class ScanResult(Result):
 
 def catalog_parts(table: TableScan) -> tuple[str, str, str] | None:
     """Return catalog, schema and name of a table of a catalog; None for other tables."""
+    from rai_scale.tables.discovery.spark_catalog import name_parts
+
     parts = name_parts(table.table) if table.format == "catalog" else None
     return (parts[0], parts[1], parts[2]) if parts and len(parts) == _PARTS else None
 

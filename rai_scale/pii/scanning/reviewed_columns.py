@@ -35,9 +35,9 @@ def apply_overrides(
     outcomes = []
     for override in overrides:
         fits = any(override.matches(t.table, c.column) for t in tables for c in t.columns)
-        status = "no match" if not fits else "applied" if override in counting else "expired"
+        outcome = "no match" if not fits else "applied" if override in counting else "expired"
         columns = sum(other is override for other in used)
-        outcomes.append(AppliedOverride(override, columns, status))
+        outcomes.append(AppliedOverride(override, columns, outcome))
     return decided, tuple(outcomes)
 
 

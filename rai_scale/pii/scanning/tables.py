@@ -150,7 +150,7 @@ def scan(
         overrides=applied,
         samples=samples,
     )
-    doubtful = any(t.doubts for t in tables) or any(o.status != "applied" for o in applied)
+    doubtful = any(t.doubts for t in tables) or any(o.outcome != "applied" for o in applied)
     status = "warnings" if result.unread() or doubtful else "ok"
     return replace(result, run={**result.run, "status": status})
 

@@ -1,0 +1,58 @@
+"""SQL for Unity Catalog: quoted, without values, and parsed by another library."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from rai_scale.pii import unity_catalog_sql
+from tests.capabilities import scan_lake
+from tests.capabilities.scan_lake import scan
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Return a scan of the people as if they were a table of a catalog."""
+    rows = scan_lake.people(range(scan_lake.PEOPLE))
+    odd = rows["customerEmail"]
+    rows = rows.append_column("odd`name'; DROP", odd).append_column("gender", pa.array(["m"] * 40))
+    result = scan({"people": rows})
+    (table,) = result.tables
+    return replace(result, tables=(replace(table, table="main.`crm.eu`.people", format="catalog"),))
+
+
+def test_columns_are_tagged_and_direct_identifiers_masked(found):
+    sql = unity_catalog_sql(found, "o'group")
+    table = "ALTER TABLE `main`.`crm.eu`.`people` ALTER COLUMN"
+    assert f"{table} `full_name` SET MASK `main`.`crm.eu`.`rai_mask_string`;" in sql
+    assert f"{table} `birth_date` SET MASK `main`.`crm.eu`.`rai_mask_date32_day`" not in sql
+    assert f"{table} `birth_date` SET MASK `main`.`crm.eu`.`rai_mask_date`;" in sql
+    tags = "('rai_class' = 'quasi-identifier', 'rai_entity' = 'GENDER', 'rai_verdict' = 'indirect')"
+    assert f"{table} `gender` SET TAGS {tags};" in sql
+    assert f"{table} `gender` SET MASK" not in sql
+    assert f"{table} `odd``name'; DROP` SET MASK" in sql
+    assert "is_account_group_member('o\\'group')" in sql
+    assert sql.count("CREATE OR REPLACE FUNCTION") == 2
+    assert "-- No statement (part of a column): main.crm.eu.people, address.city" in sql
+    assert not any(value in sql for value in scan_lake.planted())
+
+
+def test_the_findings_name_catalog_and_schema(found):
+    rows = found.to_pandas()
+    assert set(rows["catalog"]) == {"main"}
+    assert set(rows["schema"]) == {"crm.eu"}
+    email = rows.set_index(["column", "entity"]).loc[("customerEmail", "EMAIL_ADDRESS")]
+    assert (email["frequency"], email["share"]) == (0.8, 1.0)
+
+
+def test_every_statement_is_one_statement_of_databricks(found):
+    sqlglot = pytest.importorskip("sqlglot")
+    statements = [s for s in sqlglot.parse(unity_catalog_sql(found), read="databricks") if s]
+    assert len(statements) == unity_catalog_sql(found).count(";\n") - 1  # one ; is in a name
+
+
+def test_tables_of_files_are_named_in_comments():
+    sql = unity_catalog_sql(scan({"people\nx": scan_lake.people(range(9))}))
+    assert all(line.startswith("--") for line in sql.splitlines())
