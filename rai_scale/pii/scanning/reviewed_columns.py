@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from rai_scale.pii.data_classes.kinds import class_of, is_indirect
+from rai_scale.pii.data_classes.kinds import is_indirect
 from rai_scale.pii.scanning.overrides import AppliedOverride, Override, active
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Finding, Verdict
@@ -80,7 +80,8 @@ def _best(found: Sequence[Finding], decision: str) -> str | None:
     """Return the most certain type of the class that was decided."""
     for f in found:
         direct = not is_indirect(f.entity) and f.data_class != "secret"
-        if direct if decision == "personal" else class_of(f.entity) == decision:
+        fits = direct if decision == "personal" else f.data_class == decision
+        if fits and f.verdict != "unlikely":
             return f.entity
     return None
 
