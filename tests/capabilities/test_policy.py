@@ -332,3 +332,10 @@ def test_operators_with_keys_are_actions(cluster_case):
     assert rows[0]["born"] == rows[2]["born"] != rows[1]["born"]
     with pytest.raises(ConfigError, match="per: the table has no column 'whom'"):
         redact(emails, {"born": {**policy["born"], "per": "whom"}})
+
+
+def test_an_entry_of_the_ner_configuration_that_presidio_ignores_is_refused():
+    with pytest.raises(ConfigError, match="no entry 'labels_to_ignor'. Did you mean 'labels_to_ig"):
+        redact(
+            TABLE, {"note": {"action": "redact"}}, ner_model_configuration={"labels_to_ignor": []}
+        )

@@ -56,6 +56,25 @@ def test_secrets_do_not_show():
     assert pickle.loads(pickle.dumps(operators)).configs()["B"].params == {"key": KEY}
 
 
+MASK = {"type": "mask", "masking_char": "*", "from_end": True}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"type": "replace", "newvalue": "X"}, "'newvalue' is not a parameter. Did you mean 'new_"),
+        ({"type": "hash", "slat": SALT}, "'slat' is not a parameter. Did you mean 'salt'"),
+        ({"type": "redact", "x": 1}, "Parameters are: none"),
+        ({**MASK, "chars_to_mask": -1}, "chars_to_mask must be at least 1"),
+        ({**MASK, "chars_to_mask": 0}, "chars_to_mask must be at least 1"),
+    ],
+)
+def test_what_presidio_would_ignore_is_refused(spec, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Operators({"PERSON": spec}).check()
+    assert SALT not in str(caught.value)
+
+
 def test_a_refused_operator_does_not_quote_its_parameters():
     bad = Operators({"PERSON": {"type": "encrypt", "key": "short-secret"}})
     with pytest.raises(ConfigError, match="operator 'encrypt' for 'PERSON' is refused") as caught:

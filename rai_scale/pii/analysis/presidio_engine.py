@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
 def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
     """Return Presidio's NLP engine with the model of each language loaded."""
     import presidio_analyzer
-    from presidio_analyzer.nlp_engine import NlpEngine, NlpEngineProvider
+    from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpEngine, NlpEngineProvider
 
     name, known = config.nlp_engine, None
     if is_import_path(name):
@@ -88,6 +89,14 @@ def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
     settings["nlp_engine_name"] = name
     settings["models"] = [{"lang_code": code, "model_name": model} for code, model in models]
     ner = settings["ner_model_configuration"] | config.ner_model_configuration
+    known_entries = [*inspect.signature(NerModelConfiguration).parameters]
+    for key in config.ner_model_configuration:
+        if key not in known_entries:
+            hint = did_you_mean(key, known_entries)
+            raise ConfigError(
+                f"ner_model_configuration: Presidio has no entry {key!r}.{hint} "
+                f"Its entries are: {', '.join(known_entries)}."
+            )
     ner["labels_to_ignore"] = ignored_labels(ner.get("labels_to_ignore") or (), config)
     settings["ner_model_configuration"] = ner
     try:

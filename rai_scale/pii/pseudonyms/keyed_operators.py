@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,16 @@ def per_of(spec: Mapping[str, Any]) -> str | None:
     return per
 
 
+def check_parameters(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for a parameter that an operator does not have."""
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f"{key!r} is not a parameter.{did_you_mean(key, known)} "
+                f"Parameters are: {', '.join(known) or 'none'}."
+            )
+
+
 def replacement(spec: Mapping[str, Any], people: Mapping[str, str | None]) -> Replace:
     """Return the function of a keyed operator.
 
@@ -45,12 +55,7 @@ def replacement(spec: Mapping[str, Any], people: Mapping[str, str | None]) -> Re
     """
     name = spec["type"]
     options = {key: value for key, value in spec.items() if key not in ("type", "per")}
-    for key in options:
-        if key not in PARAMETERS[name]:
-            raise ConfigError(
-                f"{key!r} is not a parameter.{did_you_mean(key, PARAMETERS[name])} "
-                f"Parameters are: {', '.join(PARAMETERS[name])}."
-            )
+    check_parameters(options, PARAMETERS[name])
     for key in ("key", "key_id"):
         if key not in options:
             raise ConfigError(f"{key} is missing.")

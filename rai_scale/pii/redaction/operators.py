@@ -12,6 +12,7 @@ from rai_scale.pii.analysis.import_path import is_import_path, load_class
 from rai_scale.pii.pseudonyms.keyed_operators import (
     PARAMETERS,
     TOKENIZE,
+    check_parameters,
     per_of,
     presidio_operators,
     replacement,
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 
 DEFAULT = "DEFAULT"
 KEEP = "keep"
+_PRESIDIO = {
+    "replace": ("new_value",),
+    "redact": (),
+    "mask": ("masking_char", "chars_to_mask", "from_end"),
+    "hash": ("hash_type", "salt"),
+    "encrypt": ("key",),
+    "keep": (),
+}
+"""The parameters of Presidio's operators, which ignore all others."""
 _NOT_SEARCHED = "; add it to entities, or remove its operator."
 
 
@@ -133,6 +143,7 @@ class Operators:
                 if spec["type"] in PARAMETERS:
                     replacement(spec, people)
                     continue
+                _check_presidio(spec)
                 anonymizer = Anonymizer(Operators({entity: spec}))
                 anonymizer.apply("Example", [anonymizer.whole("Example", entity)])
             except ImportError:
@@ -250,3 +261,12 @@ def _plain(entity: str, spec: Any) -> dict[str, Any]:
         f"the operator for {entity!r} must be a mapping with a 'type' (Presidio's own form) or an "
         f"OperatorConfig; found {type(spec).__name__}."
     )
+
+
+def _check_presidio(spec: Mapping[str, Any]) -> None:
+    """Refuse what Presidio ignores: unknown parameters, and a mask of no characters."""
+    if spec["type"] in _PRESIDIO:
+        check_parameters([key for key in spec if key != "type"], _PRESIDIO[spec["type"]])
+    masked = spec.get("chars_to_mask")
+    if spec["type"] == "mask" and isinstance(masked, int) and masked < 1:
+        raise ConfigError("chars_to_mask must be at least 1; otherwise the value stays.")
