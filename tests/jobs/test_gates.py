@@ -17,6 +17,7 @@ METRICS = {
     "redact": "cells_changed",
     "restore": "tokens",
     "keys rotate": "tokens",
+    "evaluate-pii": "recall",
     "fairness": "demographic_parity_difference",
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",

@@ -7,6 +7,7 @@ import yaml
 
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import load_config
+from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
@@ -24,6 +25,7 @@ KINDS = {
     "scan": ScanJob,
     "redact": RedactJob,
     "restore": RestoreJob,
+    "evaluate_pii": EvaluatePiiJob,
     "fairness": FairnessJob,
     "train_ebm": EBMJob,
     "explain": ExplainJob,
