@@ -139,7 +139,7 @@ def test_path_dependent_is_shaps_and_only_for_scores_of_trees():
     "model",
     [
         full(LogisticRegression()),
-        MLPClassifier((6,), max_iter=50, random_state=0),
+        full(MLPClassifier((6,), max_iter=50, random_state=0)),
         GradientBoostingClassifier(n_estimators=10, random_state=0),
     ],
     ids=lambda model: type(model).__name__,

@@ -82,6 +82,7 @@ def test_letters_of_another_origin():
     assert measured["precision"] >= 0.84
 
 
+@pytest.mark.full
 def test_generated_texts(reference_data):
     file = reference_data / "pii" / "synth_templates_a.json"
     result = evaluate_pii(str(file), PRESET, baseline=STOCK, entity_map=NAMES)
@@ -91,6 +92,7 @@ def test_generated_texts(reference_data):
     assert gate["passed"]
 
 
+@pytest.mark.full
 def test_a_long_cell_takes_time_in_proportion(reference_data):
     file = reference_data / "pii" / "synth_templates_a.json"
     texts = [r["full_text"] for r in json.loads(file.read_text("utf-8"))][:200]

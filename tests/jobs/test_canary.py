@@ -71,6 +71,7 @@ def test_the_redacted_tables_are_mostly_clean(runs, planted):
     assert sum(left.values()) < 0.1 * sum(source.values())
 
 
+@pytest.mark.full
 def test_demo(tmp_path, monkeypatch, capfd):
     def small(folder, rows, random_state):
         made = make_small_lake(tmp_path / "demo" / "lake", rows=rows)

@@ -55,6 +55,7 @@ def test_the_written_redaction_runs(scanned, lake, tmp_path):
     assert set(emails) - {"", "nan"} == {"<EMAIL_ADDRESS>"}
 
 
+@pytest.mark.full
 def test_evaluate_pii(lake, tmp_path):
     out = tmp_path / "quality"
     sets = as_options({"source": f"{lake}/_truth/texts.parquet", "output": out})

@@ -170,6 +170,7 @@ def test_an_error_in_the_middle(people, tmp_path, monkeypatch):
     assert "Traceback" not in ran.text
 
 
+@pytest.mark.full
 def test_commands_end_their_process_with_the_code(people, tmp_path):
     break_one_file(people)
     config = scan_config(people, tmp_path)

@@ -68,6 +68,7 @@ def test_the_same_answer(name, request, runs, planted, tmp_path):
     assert beside_the_output(tmp_path / "red", planted) == {}
 
 
+@pytest.mark.full
 def test_the_comparison_is_not_of_nothing(runs):
     assert len(findings(runs / "scan")) > 40
     folder = current_path(str(runs / "redacted"))
@@ -83,6 +84,7 @@ def test_a_finished_run_is_finished_on_spark(spark_session, people, tmp_path):
     check_runs(people_config(people, tmp_path / "out", engine="spark"), people, tmp_path)
 
 
+@pytest.mark.full
 def test_dask_by_the_address_of_a_scheduler(people, tmp_path):
     values = people_config(people, tmp_path / "out", engine="dask")
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:

