@@ -325,3 +325,10 @@ def test_a_value_that_python_cannot_hold_fails_its_row_only():
         ("a", None),
         (None, "v: UnicodeDecodeError"),
     ]
+
+
+def test_details_replace_no_column_of_the_frame():
+    table = pa.table({"a": [PERSON], "_rai_error": ["mine"]})
+    with pytest.raises(ConfigError, match=r"would replace the columns \['_rai_error'\]"):
+        redact(table, "a", details=True)
+    assert redact(table, "a")["_rai_error"].to_pylist() == ["mine"]

@@ -77,6 +77,11 @@ def output_schema(policy: Policy, schema: pa.Schema, details: bool) -> pa.Schema
         if policy.nodes[name].treat is not Treat.EMPTY:
             kind = policy.fitted(name, schema).type if pa.types.is_nested(kind) else pa.string()
         fields.append(pa.field(name, kind))
+    taken = [name for name in DETAILS.names if details and name in schema.names]
+    if taken:
+        raise ConfigError(
+            f"details=True would replace the columns {taken} of the frame; drop or rename them."
+        )
     return pa.schema([*fields, *(DETAILS if details else ())])
 
 
