@@ -188,6 +188,19 @@ def did_you_mean(wrong: str, choices: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def does_raise(on_error: str) -> bool:
+    """Return whether a value that cannot be processed raises an error.
+
+    Raises
+    ------
+    ConfigError
+        If ``on_error`` is neither ``"raise"`` nor ``"null"``.
+    """
+    if on_error not in ("raise", "null"):
+        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
+    return on_error == "raise"
+
+
 def check_columns(asked: Iterable[str], found: Iterable[str]) -> None:
     """Raise :class:`MissingColumnError` if a column of ``asked`` is not among ``found``."""
     found = list(found)

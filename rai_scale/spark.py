@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from rai_scale.engines.frames import column_to_arrow
 from rai_scale.engines.partition import BatchFunction
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, does_raise
 from rai_scale.pii.analysis.config import analyzer_config
-from rai_scale.pii.redaction.frames import check_on_driver, does_raise
+from rai_scale.pii.redaction.frames import check_on_driver
 from rai_scale.pii.redaction.operators import Operators
 from rai_scale.pii.redaction.policy import policy_specs
 from rai_scale.pii.redaction.redact_values import RedactValues

@@ -9,13 +9,16 @@ depend on its number, as ``review_pii`` does, and a reviewer decides them withou
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from rai_scale.pii.quality.review_estimate import missed_pii
-from rai_scale.pii.quality.review_sample import FLAGGED, STRATA, UNFLAGGED, lowest_ranks
+from rai_scale.pii.quality.review_sample import FLAGGED, STRATA, UNFLAGGED, text_rank
+from rai_scale.pii.scanning.sampling import row_hashes
 from rai_scale.statistics.exact_intervals import clopper_pearson
 
 REVIEWS, TEXTS = 200, 200
@@ -57,6 +60,17 @@ def truth(texts: pd.DataFrame) -> dict[str, float]:
         "items_missed": float(missed / (missed + right)),
         "wrong": float(1 - right / found),
     }
+
+
+def lowest_ranks(texts: pd.DataFrame, sizes: Mapping[str, int], seed: int) -> pd.DataFrame:
+    """Return the texts of a frame with ``stratum`` and ``text`` that a seed draws.
+
+    Each row counts as a row of its own; what ``review_pii`` does on a frame.
+    """
+    hashes = row_hashes(pa.Table.from_pandas(texts[["text"]], preserve_index=False), seed + 1)
+    ranks = [text_rank(int(h), "text", t, seed) for h, t in zip(hashes, texts["text"], strict=True)]
+    ordered = texts.assign(rank=ranks).sort_values("rank")
+    return pd.concat([ordered[ordered["stratum"] == s].head(n) for s, n in sizes.items()])
 
 
 def reviewed(texts: pd.DataFrame, number: int) -> dict[str, Any]:

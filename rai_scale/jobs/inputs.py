@@ -13,6 +13,7 @@ from typing import Any
 from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.jobs.outputs import check_table_names
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.source import Lake, TableSource
 
@@ -93,6 +94,40 @@ def chosen_table(lake: Lake, source: str, table: str | None) -> TableSource:
         f"{source} has no table {table!r}.{did_you_mean(table, names)} "
         f"It has: {', '.join(names[:20])}."
     )
+
+
+def configured_tables(
+    found: Lake, config: Any, single: Any, columns: str = "the columns"
+) -> tuple[Lake, dict[str, Any]]:
+    """Return the tables of a configuration, and what it says of each.
+
+    Parameters
+    ----------
+    found : Lake
+    config : JobConfig
+        With ``source`` and ``tables``.
+    single : object
+        What the configuration says of the only table of a source, if ``tables`` is empty.
+    columns : str
+        Which columns ``tables`` has to name, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If a table does not exist or cannot be written, or if ``tables`` is empty and there are
+        several.
+    """
+    tables = config.tables
+    if not tables:
+        if len(found) > 1:
+            raise ConfigError(
+                f"{config.source} holds {len(found)} tables; name in tables {columns} of each: "
+                f"{', '.join(table.name for table in found)}."
+            )
+        tables = {found[0].name: single}
+    lake = chosen_tables(found, tables)
+    check_table_names(tables)
+    return lake, tables
 
 
 def chosen_tables(lake: Lake, named: Mapping[str, Any]) -> Lake:

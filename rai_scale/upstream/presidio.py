@@ -49,7 +49,7 @@ def noting_engine() -> type[Any]:
 
 
 def artifacts_of(nlp_engine: Any, doc: Any, language: str, tagged: bool) -> Any:
-    """Return what Presidio's recognizers are given of a text that spaCy has read.
+    """Return what Presidio's recognizers receive for a text that spaCy has read.
 
     Without tags there are no lemmas, which only context words are compared with.
     """

@@ -30,7 +30,7 @@ def stock_engine() -> AnalyzerEngine:
 
 
 def stock_analyze(text: str, fresh: bool = False, **arguments: Any) -> list[Any]:
-    """Presidio's results for one text; equal questions are asked once per test run, or afresh."""
+    """Presidio's results for one text; equal questions are asked once per test run, unless ``fresh``."""
     key = (text, repr(sorted(arguments.items())))
     if fresh or "ad_hoc_recognizers" in arguments:
         return stock_engine().analyze(text, language="en", **arguments)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.gates import Gate, check_metrics, status_of
+from rai_scale.gates import check_metrics, status_of
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.inputs import Inputs, language_versions, models_used, one_table_of
@@ -16,7 +16,7 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.table_files import table_files
 from rai_scale.pii.quality.evaluation import evaluate_pii
-from rai_scale.pii.quality.evaluation_result import MEASURES
+from rai_scale.pii.quality.evaluation_result import MEASURES, measure_of
 from rai_scale.pii.quality.matching import ANY
 from rai_scale.reports.pii_quality import render_evaluation
 from rai_scale.statistics.json_values import json_text
@@ -85,13 +85,7 @@ def _number(value: float) -> float | None:
 def check_names(config: EvaluatePiiJob, _: Inputs) -> None:
     """Check the measure of each gate; its entity is known only when the labels have been read."""
     names = [*MEASURES, *(f"{name}_change" for name in MEASURES if config.baseline)]
-    check_metrics([replace(gate, metric=_measure(gate)) for gate in config.gates], names)
-
-
-def _measure(gate: Gate) -> str:
-    """Return the measure of a gate: ``recall_change`` of ``recall.PERSON_change``."""
-    measure, dot, entity = gate.metric.partition(".")
-    return measure + ("_change" if dot and entity.endswith("_change") else "")
+    check_metrics([replace(gate, metric=measure_of(gate.metric)) for gate in config.gates], names)
 
 
 JOB = Job(

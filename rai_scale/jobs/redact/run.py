@@ -11,10 +11,9 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, chosen_tables, language_versions, models_used
+from rai_scale.jobs.inputs import Inputs, configured_tables, language_versions, models_used
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
-from rai_scale.jobs.outputs import check_table_names
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.redact.config import RedactJob, TableRedaction, with_secrets
 from rai_scale.jobs.redact.table import (
@@ -57,17 +56,8 @@ def find_inputs(config: RedactJob, engine: Engine) -> Inputs:
             f"output: {output.url!r} has Parquet tables of an earlier run; choose another folder."
         )
     found = find_tables(config.source, engine=engine, csv=config.csv, ignore=config.ignore)
-    tables = config.tables
-    if not tables:
-        if len(found) > 1:
-            raise ConfigError(
-                f"{config.source} holds {len(found)} tables; name in tables the columns to redact "
-                f"of each: {', '.join(table.name for table in found)}."
-            )
-        only = TableRedaction(columns=config.columns, key_columns=config.key_columns)
-        tables = {found[0].name: only}
-    lake = chosen_tables(found, tables)
-    check_table_names(tables)
+    single = TableRedaction(columns=config.columns, key_columns=config.key_columns)
+    lake, tables = configured_tables(found, config, single, "the columns to redact")
     return Inputs(lake, language_versions(config.analyzer.model_names), given=tables)
 
 

@@ -8,13 +8,11 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, chosen_tables, package_versions
+from rai_scale.jobs.inputs import Inputs, configured_tables, package_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
-from rai_scale.jobs.outputs import check_table_names
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.restore.config import RestoreJob, RotateJob, TableTokens
 from rai_scale.jobs.secrets import is_reference, resolve_secret
@@ -35,16 +33,7 @@ METRICS = ("tokens", "rows", "tables")
 def find_inputs(config: RestoreJob, engine: Engine) -> Inputs:
     """Find the tables that the configuration names, all of which must exist."""
     found = find_tables(config.source, engine=engine)
-    tables = config.tables
-    if not tables:
-        if len(found) > 1:
-            raise ConfigError(
-                f"{config.source} holds {len(found)} tables; name in tables the columns of each: "
-                f"{', '.join(table.name for table in found)}."
-            )
-        tables = {found[0].name: TableTokens(columns=config.columns)}
-    lake = chosen_tables(found, tables)
-    check_table_names(tables)
+    lake, tables = configured_tables(found, config, TableTokens(columns=config.columns))
     return Inputs(lake, package_versions("cryptography"), given=tables)
 
 

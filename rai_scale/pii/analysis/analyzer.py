@@ -179,12 +179,12 @@ class ValueAnalyzer:
             return self._patterns.look(text)
 
     def _batch(self, hits: dict[str, Hits], context: list[str] | None) -> dict[str, Analysis]:
-        """Analyse texts of which the hits of patterns are known."""
+        """Analyse texts for which the hits of patterns are known."""
         done: dict[str, Analysis] = {}
         try:
             for text, artifacts in self._artifacts(hits):
                 done[text] = self._one(text, context, artifacts)
-        except Exception:  # one text broke the pipe: the others must not suffer
+        except Exception:  # one text made the batch fail: analyse the others one by one
             left = [text for text in hits if text not in done]
             done.update((text, self._one(text, context, None)) for text in left)
         return done

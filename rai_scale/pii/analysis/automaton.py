@@ -20,7 +20,7 @@ class Automaton:
     """All expressions as one Hyperscan database, which finds at least what each of them finds.
 
     Hyperscan and ``regex`` must agree on what a letter, a digit and a space is. They do for the
-    characters of :func:`_same_in_both`; a text with any other asks every expression.
+    characters of :func:`_same_in_both`; for a text with any other, every expression runs.
     """
 
     def __init__(self, expressions: Sequence[Expression]) -> None:
@@ -108,7 +108,7 @@ def _kept(file: Path) -> bytes:
 
 
 def _keep(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all; where nothing can be written it is made again next time."""
+    """Write a file completely or not at all; if that fails, it is compiled again next time."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
@@ -120,7 +120,7 @@ def _keep(file: Path, content: bytes) -> None:
 
 @cache
 def _same_in_both() -> frozenset[str]:
-    """Return the characters of which Hyperscan (PCRE's rules) and ``regex`` say the same."""
+    """Return the characters that Hyperscan (PCRE's rules) and ``regex`` classify alike."""
     ranges = [range(0x20, 0x7F), range(0xA1, 0x250), range(0x2010, 0x2027), range(0x2030, 0x205F)]
     characters = [*"\t\n\r€", *(chr(code) for codes in ranges for code in codes)]
 

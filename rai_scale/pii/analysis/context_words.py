@@ -1,8 +1,8 @@
-"""Whether a word before a hit can be a context word, known before spaCy has tagged the text.
+"""Whether a word before a hit can be a context word, before spaCy has tagged the text.
 
-Presidio raises the score of a hit if a lemma among the words before it holds a context word. The
+Presidio raises the score of a hit if the lemma of a word before it contains a context word. The
 lemma depends on the word's part of speech, and there are few parts of speech: a word none of whose
-possible lemmas holds a context word raises nothing, whatever spaCy says of it.
+possible lemmas contains a context word cannot raise a score, whatever its part of speech.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 WORDS_KEPT = 100_000
-"""Words whose possible lemmas are kept per process."""
+"""Number of words whose possible lemmas are cached per process."""
 
 
 class ContextWords:
-    """Tells for a hit whether spaCy's tags can change its score.
+    """Decides whether spaCy's tags can change the score of a hit.
 
-    ``usable`` is false where the lemmas that the pipeline can give are not known, and where words
-    after a hit count too.
+    ``usable`` is False if the possible lemmas of the pipeline are unknown, or if words after a hit
+    count too.
     """
 
     def __init__(self, nlp: Language, words_before: int, words_after: int = 0) -> None:
@@ -38,7 +38,7 @@ class ContextWords:
         self._holds = lru_cache(WORDS_KEPT)(self._holds_one)
 
     def can_raise(self, doc: Doc, starts: list[int], hits: Iterable[tuple[Any, Any]]) -> bool:
-        """Return whether the words before one of the hits can hold a context word.
+        """Return whether a word before one of the hits can contain a context word.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class ContextWords:
         return frozenset(lemmas - {""})
 
     def _is_keyword(self, lemma: str) -> bool:
-        """Return whether Presidio counts a lemma as a word: it skips stop words and punctuation."""
+        """Return whether Presidio counts a lemma; it skips stop words and punctuation."""
         lexeme = self._vocab[lemma]
         return not (lexeme.is_stop or lexeme.is_punct or ":" in lemma or lemma in ("-PRON-", "be"))
 

@@ -30,7 +30,7 @@ _NOT_NAMED = (
     rf"(?-i:{_HONORIFIC}|Madam|All|Team|Customers?|Colleagues?|Sirs?|Tenants?|Editor|Members?|I"
     r"|The|We|You|They|It|Re|Dear|In|This|There|Please|What|Where|When|Who|How|Support|Service)\b"
 )
-"""What follows a greeting, or begins the next sentence, and is no name."""
+"""What follows a greeting, or begins the next sentence, and is not a name."""
 _RELATION = (
     r"(?:my|your|his|her|our|their|the)[ ](?:late[ ])?(?:aunt|uncle|father|mother|son|daughter"
     r"|brother|sister|husband|wife|partner|colleague|neighbou?r|friend|manager|boss|secretary"

@@ -1,10 +1,10 @@
-"""The least that spaCy has to do for a text so that Presidio's answer is the same.
+"""Run only the parts of spaCy that can change Presidio's result for a text.
 
-spaCy's tags and lemmas are only compared with context words. Its entity recognizer looks at one
-thing that the parser writes: an entity never goes on across the start of a sentence. Without the
-parser it makes the same moves until the first that this forbids, and such a move lies inside an
-entity of more than one word. So entities come first; then the parser, for texts with such entities;
-then entities again, where a sentence starts inside one of them.
+spaCy's tags and lemmas are only compared with context words. Its entity recognizer uses one result
+of the parser: an entity never continues across the start of a sentence. Without the parser it makes
+the same moves up to the first that this rule forbids, and such a move lies inside an entity of
+several words. So the recognizer runs first, then the parser on texts with such entities, and then
+the recognizer again on texts in which a sentence starts inside one of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every match of a regular expression contains, to skip it where a text lacks that."""
+"""Characters that every match of a regular expression contains; a text without them is skipped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Needs(NamedTuple):
 
 
 class NeededCharacters:
-    """Leaves out an expression where the text lacks what each of its matches contains."""
+    """Skips an expression if the text lacks what each of its matches contains."""
 
     def __init__(self, expressions: Sequence[Expression]) -> None:
         self._needs = [needs_of(*expression) for expression in expressions]
@@ -40,7 +40,7 @@ class NeededCharacters:
 
 
 def needs_of(expression: str, flags: int) -> Needs:
-    """Return what each match of an expression contains; nothing where it cannot be parsed."""
+    """Return what each match of an expression contains; nothing if it cannot be parsed."""
     try:
         tree = parsed(expression, flags & int(KNOWN_FLAGS))
     except Exception:  # syntax that only the package ``regex`` knows

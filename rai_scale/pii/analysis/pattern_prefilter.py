@@ -1,8 +1,8 @@
-"""Which of Presidio's own patterns can match in a text at all, decided for all of them at once.
+"""Which of Presidio's own patterns can match in a text, decided for all of them at once.
 
-With ``hyperscan`` (extra ``fast``) one automaton reads the text once; it may name a pattern that
-does not match, but never misses one that does. Without it a pattern is left out where the text has
-too few digits for it, or lacks a character that every match has.
+With ``hyperscan`` (extra ``fast``) one automaton reads the text once. It may report a pattern that
+does not match, but never misses one that does. Without it, a pattern is skipped if the text has too
+few digits, or lacks a character that every match contains.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rai_scale.pii.analysis.needed_characters import Expression, NeededCharacter
 
 
 class Prefilter(Protocol):
-    """Says which expressions can match in a text."""
+    """Finds the expressions that can match in a text."""
 
     def candidates(self, text: str) -> set[int]:
-        """Return the numbers of all expressions that match in a text, and perhaps of others."""
+        """Return the numbers of all expressions that match in a text, and possibly of others."""
 
 
 class Unmatched:
-    """Tells which of Presidio's own recognizers cannot find anything in a text.
+    """Finds which of Presidio's own recognizers cannot match in a text.
 
-    Recognizers that a configuration adds are always asked, for nothing is known of their syntax.
+    Recognizers that a configuration adds always run, because their syntax is unknown.
     """
 
     def __init__(self, recognizers: Sequence[Any]) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.frames import check_unique
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, check_columns, does_raise
 from rai_scale.names import names_of
 from rai_scale.pii.pseudonyms.person import check_per
 from rai_scale.pii.pseudonyms.rewrite_values import RewriteTokens, TokenColumns
@@ -126,14 +126,13 @@ def _rewritten(  # noqa: PLR0917
     to: str | None,
     label: str,
 ) -> Any:
-    if on_error not in ("raise", "null"):
-        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
+    raises = does_raise(on_error)
     if not isinstance(keys, Mapping):
         raise ConfigError("keys must be a mapping of key ids to secrets: {'k1': secret}.")
     engine = engine_of(frame)
     schema = engine.schema(frame)
     where = token_columns(columns, json_columns, per, schema)
-    function = RewriteTokens(where, dict(keys), domain, to, on_error == "raise")
+    function = RewriteTokens(where, dict(keys), domain, to, raises)
     function.rewriter()  # checks the keys
     outputs = where.outputs(schema)
     return engine.with_columns(frame, function, outputs, inputs=where.inputs, label=label)

@@ -95,6 +95,12 @@ def metric_name(row: Mapping[str, Any]) -> str:
     return row["measure"] if row["entity"] == ANY else f"{row['measure']}.{row['entity']}"
 
 
+def measure_of(metric: str) -> str:
+    """Return the measure that a metric is of: ``recall_change`` of ``recall.PERSON_change``."""
+    measure, dot, entity = metric.partition(".")
+    return measure + ("_change" if dot and entity.endswith("_change") else "")
+
+
 def measured(
     counts: pd.DataFrame, systems: int, settings: dict[str, Any], engine: Sequence[str]
 ) -> PiiEvaluation:

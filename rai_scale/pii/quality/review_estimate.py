@@ -205,7 +205,7 @@ def _mean(counts: Sequence[int], row: Mapping[str, Any], confidence: float) -> E
     n, mean = len(counts), float(np.mean(counts))
     if n == row["texts"]:
         return Estimate(mean, mean, mean)
-    # items of one text are no independent events
+    # items of one text are not independent events
     dispersion = max(1.0, float(np.square(counts).sum()) / sum(counts)) if any(counts) else 1.0
     low, high = garwood(sum(counts) / dispersion, confidence)
     return Estimate(mean, low * dispersion / n, high * dispersion / n)

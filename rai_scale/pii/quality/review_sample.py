@@ -123,7 +123,7 @@ class DrawTexts:
             for (_, row, _), (text, analysis) in zip(texts, done, strict=True):
                 found = [(s.start, s.end, s.entity) for s in outermost(analysis.results)]
                 stratum = FAILED if analysis.error else FLAGGED if found else UNFLAGGED
-                rank = _rank(int(ranks[row]), path, text, self.seed)
+                rank = text_rank(int(ranks[row]), path, text, self.seed)
                 rows.append((stratum, path, text, json.dumps(found), rank, 1, len(found)))
         return rows
 
@@ -132,21 +132,11 @@ class DrawTexts:
         return [(*row[:5], 0, 0) for row in own[: self.sizes[stratum]]]
 
 
-def _rank(row: int, path: str, text: str, seed: int) -> int:
+def text_rank(row: int, path: str, text: str, seed: int) -> int:
+    """Return the rank of a text; the lowest ranks are drawn. ``row`` is the hash of its row."""
     content = f"{seed}\0{row}\0{path}\0{text}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(content, digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
-
-
-def lowest_ranks(texts: pd.DataFrame, sizes: Mapping[str, int], seed: int) -> pd.DataFrame:
-    """Return the texts of a frame with ``stratum`` and ``text`` that a seed draws.
-
-    Each row counts as a row of its own; what :func:`draw_texts` does on a frame, for simulations.
-    """
-    hashes = row_hashes(pa.Table.from_pandas(texts[["text"]], preserve_index=False), seed + 1)
-    ranks = [_rank(int(h), "text", t, seed) for h, t in zip(hashes, texts["text"], strict=True)]
-    ordered = texts.assign(rank=ranks).sort_values("rank")
-    return pd.concat([ordered[ordered["stratum"] == s].head(n) for s, n in sizes.items()])
 
 
 def _order(row: tuple[Any, ...]) -> tuple[Any, ...]:

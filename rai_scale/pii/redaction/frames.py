@@ -7,7 +7,7 @@ from typing import Any
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.frames import index_levels
-from rai_scale.errors import ConfigError, MissingModelError
+from rai_scale.errors import ConfigError, MissingModelError, does_raise
 from rai_scale.names import shown_names
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
@@ -121,13 +121,6 @@ def redact(
         inputs = [*read] or schema.names[:1]
         frame = engine.with_columns(frame, function, outputs, inputs=inputs, label="redact")
     return engine.without_columns(frame, rules.dropped)
-
-
-def does_raise(on_error: str) -> bool:
-    """Return whether a value that cannot be redacted raises an error."""
-    if on_error not in ("raise", "null"):
-        raise ConfigError(f"on_error must be 'raise' or 'null'; found {on_error!r}.")
-    return on_error == "raise"
 
 
 def check_on_driver(engine: str, function: RedactValues) -> None:
