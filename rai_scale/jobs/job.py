@@ -161,8 +161,8 @@ class Job(Generic[AnyConfig]):
     compute : callable (config, engine, inputs, run) -> Done
     writes : tuple of str, or callable config -> sequence of str
         Names in the output, for a dry run.
-    also : callable config -> Place or None
-        A file outside of the output without which a run has not finished.
+    also : callable config -> sequence of Place
+        Files outside of the output without which a run has not finished.
     charges : callable (config, advise) -> (lines, fits) or None, optional
         Describes the privacy cost of the run, and returns whether the budget allows it, without
         reading a row; None for a run that is not private. ``advise`` is an error to aim for.
@@ -179,7 +179,7 @@ class Job(Generic[AnyConfig]):
     inputs: Callable[[AnyConfig, Engine], Inputs]
     compute: Callable[[AnyConfig, Engine, Inputs, Run], Done]
     writes: tuple[str, ...] | Callable[[AnyConfig], Sequence[str]]
-    also: Callable[[AnyConfig], Place | None] | None = None
+    also: Callable[[AnyConfig], Sequence[Place]] | None = None
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
     check_gates: Callable[[AnyConfig, Inputs], object] | None = None
     check_plan: Callable[[AnyConfig, Engine, Inputs, Place], list[str]] | None = None
@@ -221,8 +221,8 @@ class Job(Generic[AnyConfig]):
 
     def finished(self, config: AnyConfig, output: Place, id: str | None) -> Facts | None:
         """Return the manifest of a run if it has finished and its outputs are unchanged."""
-        also = self.also and self.also(config)
-        if also is not None and not also.fs.exists(also.path):
+        also = self.also(config) if self.also else ()
+        if not all(place.fs.exists(place.path) for place in also):
             return None
         return finished(output, id)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rai_scale.errors import TableError
 from rai_scale.tables.dialect import check_csv_options, check_fit
 from rai_scale.tables.discovery.discover import discover
+from rai_scale.tables.discovery.known_files import NOTHING, KnownFiles
 from rai_scale.tables.documents.limits import DEFAULT_LIMITS, DocumentLimits
 from rai_scale.tables.formats import check_format
 from rai_scale.tables.path_names import base_name, join, parent
@@ -33,6 +34,7 @@ def find_tables(
     csv: Mapping[str, Mapping[str, Any]] | None = None,
     ignore: Sequence[str] = (),
     documents: DocumentLimits | None = None,
+    known: KnownFiles = NOTHING,
 ) -> Lake:
     """Find the tables of a file, a folder, an address, or (on Spark) a catalog name.
 
@@ -63,6 +65,8 @@ def find_tables(
         matches nothing is listed too, and logged.
     documents : DocumentLimits, optional
         Limits on reading each document, workbook, database or archive.
+    known : KnownFiles
+        Files that an earlier run has read: they are listed in ``seen`` and not opened.
 
     Returns
     -------
@@ -89,9 +93,8 @@ def find_tables(
         place = session_place(source) or place  # the store is not mounted here
     place = _in_current_run(place)
     check_exists(place)
-    lake = discover(
-        place, format, ignore, check_csv_options(csv or {}), documents or DEFAULT_LIMITS
-    )
+    options = check_csv_options(csv or {})
+    lake = discover(place, format, ignore, options, documents or DEFAULT_LIMITS, known)
     if lake.tables:
         return lake
     why = Counter(skipped.reason for skipped in lake.skipped)

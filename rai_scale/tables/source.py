@@ -75,6 +75,10 @@ class TableSource:
         Whether another table, such as another sheet, has the same files and counts them.
     limits : DocumentLimits
         Limits on reading each file.
+    seen : tuple of FileInfo
+        Files that an earlier run has read, and that are neither opened nor read now.
+    only : tuple of FileInfo or None
+        The files of a Delta table to read, if an earlier run has read others of its version.
     """
 
     name: str
@@ -90,6 +94,13 @@ class TableSource:
     inner: str | None = None
     again: bool = False
     limits: DocumentLimits = DEFAULT_LIMITS
+    seen: tuple[FileInfo, ...] = ()
+    only: tuple[FileInfo, ...] | None = None
+
+    @property
+    def all_files(self) -> tuple[FileInfo, ...]:
+        """The readable files, including those that an earlier run has read."""
+        return (*self.seen, *(self.files if self.only is None else self.only))
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""

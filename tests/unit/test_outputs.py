@@ -11,7 +11,7 @@ import pytest
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.manifest import MANIFEST, finished, output_facts, read_manifest
 from rai_scale.jobs.outputs import check_apart, check_table_names
-from rai_scale.jobs.scan.redact_config import save_plan
+from rai_scale.jobs.scan.reviewed_files import save_reviewed
 from rai_scale.tables.paths import place_of
 
 
@@ -106,15 +106,21 @@ def test_a_manifest_of_a_later_schema_is_refused(tmp_path):
     assert finished(place_of(str(tmp_path)), "a") is None
 
 
-def test_a_plan_that_a_person_has_changed_is_kept(tmp_path):
-    path = tmp_path / "redact.yaml"
+@pytest.mark.parametrize(("ending", "comment"), [("yaml", "#"), ("sql", "--")])
+def test_a_plan_that_a_person_has_changed_is_kept(tmp_path, ending, comment):
+    path = tmp_path / f"plan.{ending}"
+
+    def save(text):
+        return save_reviewed(text, str(path), "write_plan", comment)
+
     for text in ("a: 1\n", "a: 2\n"):
-        assert save_plan(text, str(path)) is None
+        assert save(text) is None
         assert path.read_text().startswith(text)
+        assert path.read_text().splitlines()[-1].startswith(f"{comment} Made by")
     path.write_text(path.read_text().replace("a: 2", "a: 3"))
     for text in ("a: 4\n", "a: 5\n"):
-        assert "redact.new.yaml" in str(save_plan(text, str(path)))
+        assert f"plan.new.{ending}" in str(save(text))
     assert path.read_text().startswith("a: 3")
-    (tmp_path / "redact.new.yaml").write_text("mine")
+    (tmp_path / f"plan.new.{ending}").write_text("mine")
     with pytest.raises(ConfigError, match="Move one of them to another folder"):
-        save_plan("a: 6\n", str(path))
+        save("a: 6\n")

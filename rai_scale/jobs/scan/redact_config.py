@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -25,10 +24,8 @@ from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Finding
 from rai_scale.tables.exact import why_inexact
 from rai_scale.tables.formats import CORRUPT
-from rai_scale.tables.paths import Place, place_of, save_bytes
 from rai_scale.tables.source import Lake
 
-_MARK = "# Made by rai-scale scan; replaced by the next scan as long as it is not changed: "
 MOSTLY = 0.5
 """A field holds a type if at least this share of its values has it."""
 
@@ -65,46 +62,6 @@ def inexact_tables(result: ScanResult, lake: Lake, engine: Engine) -> dict[str, 
     planned = [table for table in lake if table.name in plans and plans[table.name].treated]
     found = {table.name: why_inexact(table, engine) for table in planned}
     return {name: why for name, why in found.items() if why}
-
-
-def save_plan(text: str, path: str) -> str | None:
-    """Write a plan with a checksum, and do not replace a plan that a person has changed.
-
-    Returns
-    -------
-    str or None
-        A note on where the plan is, if it is not at ``path``.
-
-    Raises
-    ------
-    ConfigError
-        If both ``path`` and the file with ``.new`` in its name were changed.
-    """
-    for target in (path, re.sub(r"(\.ya?ml)?$", r".new\1", path, count=1)):
-        place = place_of(target)
-        if place.fs.exists(place.path) and not _unchanged(place):
-            continue
-        save_bytes(place, f"{text}{_MARK}{_digest(text)}\n".encode())
-        if target == path:
-            return None
-        return f"{path} was changed after a scan wrote it and is kept; the new plan is {target}"
-    raise ConfigError(
-        f"write_redact_config: {path!r} and {target!r} were not written by a scan, or were changed "
-        "afterwards. Move one of them to another folder, or name another file."
-    )
-
-
-def _unchanged(place: Place) -> bool:
-    try:
-        with place.open(compression=None) as file:
-            text, _, digest = file.read().decode().rpartition(_MARK)
-    except (OSError, UnicodeDecodeError):
-        return False
-    return bool(digest == f"{_digest(text)}\n")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def redaction_yaml(

@@ -16,7 +16,8 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
-from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml, save_plan
+from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml
+from rai_scale.jobs.scan.reviewed_files import save_reviewed
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
 from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
@@ -24,7 +25,7 @@ from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import Place, place_of, save_bytes
+from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import TableSource
 
 
@@ -64,13 +65,14 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     scanned = {table.table: table for table in result.tables}
 
     def write_plans() -> str | None:
+        kept = []
         if config.write_unity_sql:
-            sql = unity_catalog_sql(result, config.unity_readers)
-            save_bytes(place_of(config.write_unity_sql), sql.encode())
-        if not config.write_redact_config:
-            return None
-        text = redaction_yaml(result, config, inexact_tables(result, inputs.lake, engine))
-        return save_plan(text, config.write_redact_config)
+            text = unity_catalog_sql(result, config.unity_readers)
+            kept += [save_reviewed(text, config.write_unity_sql, "write_unity_sql", "--")]
+        if config.write_redact_config:
+            text = redaction_yaml(result, config, inexact_tables(result, inputs.lake, engine))
+            kept += [save_reviewed(text, config.write_redact_config, "write_redact_config")]
+        return "; ".join(filter(None, kept)) or None
 
     return Done(
         message=_summary(result),
@@ -133,9 +135,8 @@ def _parquet(result: ScanResult) -> bytes:
     return buffer.getvalue()
 
 
-def _plan_of(config: ScanJob) -> Place | None:
-    written = config.write_redact_config or config.write_unity_sql
-    return place_of(written) if written else None
+def _plans_of(config: ScanJob) -> list[Place]:
+    return [place_of(path) for path in (config.write_redact_config, config.write_unity_sql) if path]
 
 
 JOB = Job(
@@ -144,7 +145,7 @@ JOB = Job(
     find_inputs,
     compute,
     writes=("findings.parquet", "findings.json", "report.html"),
-    also=_plan_of,
+    also=_plans_of,
     check_gates=lambda config, inputs: check_names(
         config.gates, config.analyzer, [table.name for table in inputs.lake]
     ),

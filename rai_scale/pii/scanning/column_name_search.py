@@ -11,10 +11,10 @@ import pyarrow as pa
 from rai_scale.engines.protocol import Engine
 from rai_scale.names import looks_personal
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.parts import SCORE_UNIT
 from rai_scale.pii.scanning.table_scan import ColumnScan
 from rai_scale.pii.scanning.value_counts import (
     ALL,
-    SCORE_UNIT,
     ScanValues,
     count_values,
     split_counts,

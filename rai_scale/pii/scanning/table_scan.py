@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.pii.scanning.overrides import Override
+from rai_scale.pii.scanning.parts import ScannedPart
 from rai_scale.pii.scanning.table_risk import Risk, risk_of
 from rai_scale.pii.scanning.verdict import Finding
 
@@ -105,6 +106,8 @@ class TableScan:
         What is uncertain about the format of the text files.
     schema : pyarrow.Schema or None
         Schema of the frame, with unmasked names; it is part of no output.
+    parts : tuple of ScannedPart
+        What the verdicts and claims were computed from, with unmasked names; part of no output.
     """
 
     table: str
@@ -123,6 +126,7 @@ class TableScan:
     bytes: int | None = None
     doubts: tuple[str, ...] = ()
     schema: pa.Schema | None = None
+    parts: tuple[ScannedPart, ...] = ()
 
     @property
     def risk(self) -> Risk:

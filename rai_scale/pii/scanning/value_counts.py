@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,28 +20,19 @@ from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.data_classes.values import types_of_rows
 from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.column_name_rules import classes_of_name, entities_of_name
+from rai_scale.pii.scanning.parts import COUNTS, SCORE_UNIT, Counted, counted
 from rai_scale.pii.scanning.sampling import chosen
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.scanning.value_shapes import counted_shapes
 from rai_scale.pii.values.nested import all_leaves
 from rai_scale.pii.values.text_leaves import TextLeaf, plain_number, root
 
-SCORE_UNIT = 1_000_000
-"""Scores are added as multiples of 1 / SCORE_UNIT, so that sums do not depend on the order."""
-
-COUNTS = pa.schema(
-    {
-        **dict.fromkeys(("column", "path", "entity"), pa.string()),
-        **dict.fromkeys(("count", "score"), pa.int64()),
-    }
-)
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
 ERRORS, ERROR_BYTES = "#errors", "#error_bytes"
 UNREAD, UNREAD_BYTES = "#unread", "#unread_bytes"
 UNDECODED, PERSON_NAME = "#undecoded", "#person_name"
 FILES = "#files"
 """Keys of counts other than entities: ``#`` and a field of :class:`Noted`, or the rows read."""
-Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
 ALL = ("", "")
 """The key of the rows read."""
 
@@ -98,11 +89,9 @@ def split_counts(
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
-    counted: Counted = defaultdict(dict, {ALL: {ROWS: (0, 0.0)}})
-    for row in merge_counts(small, ["column", "path", "entity"]).to_pylist():
-        value = (row["count"], row["score"] / SCORE_UNIT)
-        counted[(row["column"], row["path"])][row["entity"]] = value
-    return counted
+    counts = counted(merge_counts(small, ["column", "path", "entity"]))
+    counts.setdefault(ALL, {}).setdefault(ROWS, (0, 0.0))
+    return counts
 
 
 @dataclass(frozen=True)

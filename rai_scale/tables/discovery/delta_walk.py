@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from rai_scale.tables.path_names import base_name, without_scheme
 from rai_scale.tables.paths import Place
-from rai_scale.tables.readers.delta_log import delta_table
-from rai_scale.tables.source import TableSource
+from rai_scale.tables.readers.delta_log import delta_table, is_plain
+from rai_scale.tables.source import FileInfo, TableSource
 
 OLD = "data files that the current version does not use: of earlier versions, or unrelated"
 UNKNOWN = "its log cannot be read here, so files of earlier versions are not recognised"
@@ -44,6 +44,25 @@ def live_files(source: TableSource) -> frozenset[str] | None:
         without_scheme(path).removeprefix(start) if "://" in path or path[0] == "/" else path
         for path in found
     )
+
+
+def logged_files(source: TableSource) -> list[FileInfo] | None:
+    """Return the files of the version that was found.
+
+    None if this process cannot read the log, or if the log changes what is in a file.
+    """
+    try:
+        version = int(source.snapshot.split(":")[1]) if source.snapshot else None
+        table = delta_table(source.location, version)
+        if not is_plain(table):
+            return None
+        actions = pa.table(table.get_add_actions()).to_pylist()
+        facts = [
+            (unquote(a["path"]), a["size_bytes"], str(a["modification_time"])) for a in actions
+        ]
+    except Exception:  # reading the table will report it
+        return None
+    return [FileInfo(*each) for each in sorted(facts)]
 
 
 def is_delta_data(path: str) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rai_scale.names import looks_personal
 from rai_scale.tables.dialect import TextDialect
+from rai_scale.tables.discovery.known_files import KnownTable
 from rai_scale.tables.documents.child import Request
 from rai_scale.tables.documents.process import ask
 from rai_scale.tables.path_names import join, printable, shown
@@ -68,6 +69,36 @@ def file_tables(table: TableSource, folder: Place, files: Sequence[FileInfo]) ->
             )
         )
     return tables
+
+
+def with_seen(
+    found: Sequence[TableSource],
+    whole: TableSource,
+    seen: Sequence[FileInfo],
+    known: Sequence[KnownTable],
+) -> list[TableSource]:
+    """Add the files that an earlier run has read, and their tables.
+
+    Parameters
+    ----------
+    found : sequence of TableSource
+        The tables of the other files.
+    whole : TableSource
+        What is known of all tables.
+    seen : sequence of FileInfo
+    known : sequence of KnownTable
+        The tables of the earlier run.
+    """
+    if not seen:
+        return list(found)
+    tables = {t.name: t for t in found if t.files or len(found) > 1}
+    bad = found[0] if found and not tables else whole  # all new files cannot be opened
+    for table in known:
+        mine = [f if not table.again else replace(f, size=0) for f in seen]
+        new = replace(bad, name=table.name, inner=table.inner, again=table.again)
+        tables[table.name] = replace(tables.get(table.name, new), seen=tuple(mine))
+        bad = whole
+    return list(tables.values())
 
 
 def _look(table: TableSource, place: Place, file: FileInfo) -> _Found:

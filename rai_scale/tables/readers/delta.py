@@ -25,7 +25,7 @@ def read_local(source: TableSource) -> Any:
     from rai_scale.tables.readers.local import from_scan
 
     table = open_log(source)
-    if is_plain(table):
+    if is_plain(table) and source.only is None:
         return duckdb.connect().from_arrow(table.to_pyarrow_dataset())
     return from_scan(scan_files(source, table))
 
@@ -33,7 +33,8 @@ def read_local(source: TableSource) -> Any:
 def scan_delta(source: TableSource) -> Scan:
     """Plan one piece per file of the version that was found."""
     table = open_log(source)
-    return scan_plain(table) if is_plain(table) else scan_files(source, table)
+    whole = is_plain(table) and source.only is None
+    return scan_plain(table) if whole else scan_files(source, table)
 
 
 def scan_plain(table: Any) -> Scan:

@@ -46,6 +46,9 @@ def scan_files(source: TableSource, table: Any) -> Scan:
         raise TableError(
             f"Delta table {source.name!r}: a deletion vector belongs to no file of it."
         )
+    if source.only is not None:
+        wanted = {file.path for file in source.only}
+        pieces = [piece for piece in pieces if piece.relative in wanted]
     reader = MappedReader(canonical_schema(logical), logical, mapping_mode(table))
     return Scan(reader, tuple(pieces))
 

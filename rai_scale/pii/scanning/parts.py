@@ -1,0 +1,119 @@
+"""Parts of a table that were scanned at once: rows and counts, which can be stored and added.
+
+A table is one part, or several if a scan continued it later with more files. Verdicts and claims
+are computed from the parts of a table, whichever run scanned them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale.errors import TableError
+from rai_scale.pii.redaction.findings import table_of_rows
+
+SCORE_UNIT = 1_000_000
+"""Scores are added as multiples of 1 / SCORE_UNIT, so that sums do not depend on the order."""
+
+COUNTS = pa.schema(
+    {
+        **dict.fromkeys(("column", "path", "entity"), pa.string()),
+        **dict.fromkeys(("count", "score"), pa.int64()),
+    }
+)
+Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
+"""(count, sum of scores) per (column, path) and key."""
+
+BY_POSITION, BY_CONTENT, ALL_ROWS = "file and row number", "content and copy number", "all rows"
+"""How rows were chosen: by a keyed hash of one of the first two, or all of them."""
+_ABOUT = b"rai_scale.part"
+
+
+@dataclass(frozen=True)
+class ScannedPart:
+    """Rows of a table that were scanned at once, and what was counted in them.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Relative paths of the files; empty if the whole table is one part.
+    rows, rows_scanned : int
+        Rows of the part, and those that were analysed: a uniform sample of them, or all.
+    rule : str
+        How the rows were chosen: :data:`BY_POSITION`, :data:`BY_CONTENT` or :data:`ALL_ROWS`.
+    alpha : float
+        Probability with which any claim about this part may be wrong; 0 if all rows were analysed.
+    bytes_read : int or None
+        Size of the files that were read; None if unknown.
+    stopped : bool
+        Whether a budget stopped the scan before its claims held.
+    counts : Counted
+        Counts per column, path and key; see :class:`~rai_scale.pii.scanning.value_counts.Key`. The
+        names of columns are those of the table, which may themselves be personal data.
+    """
+
+    files: tuple[str, ...]
+    rows: int
+    rows_scanned: int
+    rule: str
+    alpha: float
+    bytes_read: int | None
+    stopped: bool
+    counts: Counted
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows were analysed."""
+        return self.rows_scanned >= self.rows
+
+    def to_arrow(self) -> pa.Table:
+        """Return the counts as a table, with the other fields as JSON in its metadata."""
+        rows = [
+            (column, path, key, count, round(score * SCORE_UNIT))
+            for (column, path), counted in self.counts.items()
+            for key, (count, score) in counted.items()
+        ]
+        about = {key: value for key, value in vars(self).items() if key != "counts"}
+        table = table_of_rows(sorted(rows), COUNTS)
+        return table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> ScannedPart:
+        """Return the part that :meth:`to_arrow` stored.
+
+        Raises
+        ------
+        TableError
+            If the table is not a stored part.
+        """
+        about = (table.schema.metadata or {}).get(_ABOUT)
+        if about is None or not table.schema.remove_metadata().equals(COUNTS):
+            raise TableError("the table does not hold a part of a scan.")
+        fields: dict[str, Any] = json.loads(about)
+        fields["files"] = tuple(fields["files"])
+        return cls(**fields, counts=counted(table))
+
+
+def counted(table: pa.Table) -> Counted:
+    """Return rows of :data:`COUNTS`, which were added up, by column and path."""
+    counts: Counted = defaultdict(dict)
+    for row in table.to_pylist():
+        value = (row["count"], row["score"] / SCORE_UNIT)
+        counts[(row["column"], row["path"])][row["entity"]] = value
+    return dict(counts)
+
+
+def added(parts: Sequence[Counted]) -> Counted:
+    """Add up counts; the order does not matter."""
+    total: Counted = defaultdict(dict)
+    for counts in parts:
+        for at, found in counts.items():
+            for key, (count, score) in found.items():
+                before = total[at].get(key, (0, 0.0))
+                total[at][key] = (before[0] + count, before[1] + score)
+    return dict(total)
