@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from rai_scale._version import __version__
-from rai_scale.errors import ConfigError, RaiScaleError, one_line
+from rai_scale.errors import RaiScaleError, one_line
 from rai_scale.jobs.budget.commands import app as budget_app
 from rai_scale.jobs.config import JobConfig, load_config
 from rai_scale.jobs.dry_run import dry_run
@@ -116,32 +116,20 @@ def demo(
     _finish(run_job(run, settings))
 
 
-@app.command(name="review-pii")
-def review(  # noqa: PLR0917
-    source: Annotated[str | None, typer.Argument(help="YAML configuration, or a table.")] = None,
-    columns: Annotated[list[str] | None, typer.Option(help="Columns of text.")] = None,
-    decisions: Annotated[Path | None, typer.Option(help="File that the page saved.")] = None,
-    output: Output = None,
-    engine: Engine = None,
-    sets: Sets = None,
+@app.command(name="missed-pii")
+def missed(
+    decisions: Annotated[Path, typer.Argument(help="File that the page of a review saved.")],
+    output: Annotated[str | None, typer.Option(help="Folder for the estimates.")] = None,
     log_json: LogJson = False,
 ) -> None:
-    """Draw texts and write a page to review them; with --decisions, estimate what is missed."""
-    from rai_scale.jobs.review_pii.command import ReviewPii, draw, estimate
+    """Estimate what a detector of personal data misses, from the decisions of a review."""
+    from rai_scale.jobs.review_pii.estimate import estimate
 
     set_up_logging(log_json)
     try:
-        if decisions is not None:
-            _finish(estimate(decisions, output))
-        if source is None:
-            raise ConfigError("name a configuration or a table, or --decisions FILE.")
-        given = {"output": output, "engine": engine, "columns": columns}
-        settings = [Argument(k, "").setting(v) for k, v in given.items() if v]
-        start = source if Path(source).suffix.lower() in _YAML else {"source": source}
-        config = load_config(ReviewPii, start, [*(sets or []), *settings])
+        _finish(estimate(decisions, output))
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
-    _finish(run_job(draw, config))
 
 
 @app.command()

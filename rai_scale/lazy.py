@@ -30,8 +30,15 @@ _EXTRA_OF = {
     **dict.fromkeys(["pypdf", "python_calamine", "olefile", "fastavro"], "documents"),
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
 }
-_EXPLAIN = ("rai_scale.explanations", "rai_scale.glassbox", "rai_scale.jobs.explain")
-"""Modules that take scikit-learn and SciPy from the extra ``explain`` instead of ``fairness``."""
+_SHARED = {
+    **dict.fromkeys(
+        ["rai_scale.explanations", "rai_scale.glassbox", "rai_scale.jobs.explain"], "explain"
+    ),
+    **dict.fromkeys(
+        ["rai_scale.statistics.exact_intervals", "rai_scale.statistics.clustered_ratios"], "pii"
+    ),
+}
+"""Modules that take scikit-learn and SciPy from another extra than ``fairness``."""
 
 
 def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -79,8 +86,10 @@ class _NameTheExtra(MetaPathFinder):
         if fullname in _EXTRA_OF:
             asker = _asker()
             if asker.startswith("rai_scale."):
-                explains = fullname in ("sklearn", "scipy") and asker.startswith(_EXPLAIN)
-                raise MissingExtraError(fullname, "explain" if explains else _EXTRA_OF[fullname])
+                shared = fullname in ("sklearn", "scipy")
+                other = (extra for start, extra in _SHARED.items() if asker.startswith(start))
+                extra = next(other, None) if shared else None
+                raise MissingExtraError(fullname, extra or _EXTRA_OF[fullname])
 
 
 def _asker() -> str:

@@ -1,4 +1,4 @@
-"""Names of columns, one or several."""
+"""Names of columns, one or several, and how SQL and messages show them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def names_of(given: Names | None) -> list[str]:
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(given)
+
+
+def quoted(name: str, mark: str = '"') -> str:
+    """Return a name as an identifier of SQL, within quotation marks (Spark's are back-ticks)."""
+    return mark + name.replace(mark, mark * 2) + mark
 
 
 _PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}|^[\s().+/-]*(\d[\s().+/-]*){7,}$")

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table
+from rai_scale.engines.plain_texts import whole_text
 from rai_scale.errors import ConfigError
 
 TEXT = pd.ArrowDtype(pa.string())
@@ -82,8 +83,8 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
     """Convert one pandas column; an object column of mixed values becomes text.
 
     None, NA, NaN and NaT become null. A mixed column (numbers among strings, as from a damaged CSV
-    file) becomes ``str(value)`` of each value. Lone surrogates, which UTF-8 cannot encode, become
-    U+FFFD. Intervals (as from ``pandas.cut``) and periods become their text, categories a
+    file) becomes the :func:`whole_text` of each value. Lone surrogates, which UTF-8 cannot encode,
+    become U+FFFD. Intervals (as from ``pandas.cut``) and periods become their text, categories a
     dictionary of their values.
 
     Raises
@@ -121,8 +122,9 @@ def _coded(codes: np.ndarray, values: pa.Array) -> pa.Array:
 
 
 def as_texts(series: pd.Series) -> pa.Array:
-    """Return ``str(value)`` of each value as UTF-8, and null for missing values."""
-    return pa.array([None if _missing(v) else utf8_text(str(v)) for v in series], pa.string())
+    """Return the :func:`whole_text` of each value as UTF-8, and null for missing values."""
+    texts = (None if _missing(value) else utf8_text(whole_text(value)) for value in series)
+    return pa.array(texts, pa.string())
 
 
 def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:

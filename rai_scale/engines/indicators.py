@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.sql_tables import quoted, text_literal
+from rai_scale.engines.sql_tables import text_literal
+from rai_scale.names import quoted
 
 _PLAIN = (str, bool, int, float, Decimal)
 """The types whose values have an exact literal in DuckDB's SQL."""

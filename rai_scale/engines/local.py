@@ -37,9 +37,10 @@ from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, run_on_frame
 from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
-from rai_scale.engines.sql_tables import is_scanned, named_in, quoted, scannable
+from rai_scale.engines.sql_tables import is_scanned, named_in, scannable
 from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, split_table
 from rai_scale.engines.worker_pool import end_workers, submit
+from rai_scale.names import quoted
 
 
 class LocalEngine(Engine):

@@ -25,6 +25,7 @@ from rai_scale.engines.groups import groups_of_sorted
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
 from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
+from rai_scale.names import quoted as quoted_name
 
 _FOUR = 4
 _IN_USE: list[ref[Any]] = []
@@ -219,7 +220,7 @@ def _product(F: Any, name: Sum) -> Any:
 
 def quoted(name: str) -> str:
     """Return a name as an identifier of Spark SQL, with dots and back-ticks escaped."""
-    return "`" + name.replace("`", "``") + "`"
+    return quoted_name(name, "`")
 
 
 def functions_of(data: Any) -> Any:

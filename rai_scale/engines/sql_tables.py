@@ -23,11 +23,6 @@ _UTF8 = (
 ROW = "rai_scale_row"
 
 
-def quoted(name: str) -> str:
-    """Return a name as an identifier of DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def text_literal(value: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + value.replace("'", "''") + "'"

@@ -111,9 +111,8 @@ class Done:
     unread : int
         Number of items that were not looked at.
     rows, seeds, details, profile : plain values for the manifest
-    metrics : mapping of str to float, or records
-    model_hash : str or None
-        Of a model that was made here.
+    metrics : mapping, or records
+    model_hash : str or None, of a model that was made here
     gates : sequence of dict
         Outcomes of the gates of the configuration. A failed gate makes the run ``failed``.
     private : dict or None
@@ -160,18 +159,18 @@ class Job(Generic[AnyConfig]):
         Finds the inputs without reading a row; raises if they do not fit the configuration.
     compute : callable (config, engine, inputs, run) -> Done
     writes : tuple of str, or callable config -> sequence of str
-        Names in the output, for a dry run.
+        Names in the output.
     also : callable config -> sequence of Place
         Files outside of the output without which a run has not finished.
     charges : callable (config, advise) -> (lines, fits) or None, optional
-        Describes the privacy cost of the run, and returns whether the budget allows it, without
-        reading a row; None for a run that is not private. ``advise`` is an error to aim for.
+        Describes the privacy cost and whether the budget allows it, without reading a row; None
+        for a run that is not private. ``advise`` is an error to aim for.
     check_gates : callable (config, inputs) -> None, optional
-        Raises :class:`~rai_scale.gates.GateError` for a gate on a metric that this run will not
-        measure, as far as that is known before a row is read. It is called if there are gates.
+        Raises :class:`~rai_scale.gates.GateError` for a gate on a metric that is never measured.
     check_plan : callable (config, engine, inputs, output) -> list of str, optional
-        For a dry run: raises what a run would raise before it reads rows, and returns lines about
-        what it cannot check.
+        For a dry run: raises what a run would raise before it reads rows; returns further lines.
+    private : bool
+        Whether only its owner may read what a run writes, on a local disk.
     """
 
     name: str
@@ -183,6 +182,7 @@ class Job(Generic[AnyConfig]):
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
     check_gates: Callable[[AnyConfig, Inputs], object] | None = None
     check_plan: Callable[[AnyConfig, Engine, Inputs, Place], list[str]] | None = None
+    private: bool = False
 
     def names(self, config: AnyConfig) -> Sequence[str]:
         """Return the names in the output of a run."""
@@ -191,7 +191,7 @@ class Job(Generic[AnyConfig]):
     def found(self, config: AnyConfig, engine: Engine) -> Inputs:
         """Return the inputs of a run whose gates name metrics that can be measured."""
         inputs = self.inputs(config, engine)
-        if config.gates and self.check_gates is not None:
+        if config.gates and self.check_gates:
             self.check_gates(config, inputs)
         return inputs
 
@@ -211,7 +211,7 @@ class Job(Generic[AnyConfig]):
                 unread = before.get("unread", inputs.unread)
                 return Outcome(CODES[before["status"]], text, page, unread=unread)
             id = known or uuid.uuid4().hex[:16]
-            with staged(output, id) as stage:
+            with staged(output, id, self.private) as stage:
                 source = str(getattr(config, "source", ""))
                 run = Run(self.name, id, config_hash(config), engine.name, source, stage)
                 done = self.compute(config, engine, inputs, run).judged()

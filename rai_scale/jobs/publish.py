@@ -66,10 +66,10 @@ class Stage:
 
 
 @contextmanager
-def staged(output: Place, run_id: str) -> Iterator[Stage]:
+def staged(output: Place, run_id: str, private: bool = False) -> Iterator[Stage]:
     """Yield the folder of a run; it is removed if the run ends before the switch."""
     name = run_folder(run_id, current_run(output))
-    stage = Stage(output, name, make_folder(output.child(name)), _links_work(output))
+    stage = Stage(output, name, make_folder(output.child(name), private), _links_work(output))
     try:
         yield stage
     except BaseException:
@@ -139,7 +139,7 @@ def tidy(output: Place) -> None:
     for name in names_in(output) if is_link(output.child(CURRENT)) else ():
         place = output.child(name)
         ours = (_target(place) or "").startswith((f"{CURRENT}/", RUN_PREFIX))
-        if ours and name != CURRENT and (name.startswith(".") or not os.path.exists(place.path)):
+        if ours and name != CURRENT and (name.endswith(".part") or not os.path.exists(place.path)):
             os.unlink(place.path)
     remove_other_runs(output, current)
 

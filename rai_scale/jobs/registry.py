@@ -163,6 +163,11 @@ JOBS: tuple[Entry, ...] = (
         takes="a file of labelled texts, such as presidio-evaluator's JSON",
     ),
     Entry(
+        *("review-pii", "review_pii", "review_pii"),
+        "Draw texts, and write a page on which a person marks what a detector missed.",
+        (_TABLE, Argument("columns", "Columns of text.", many=True)),
+    ),
+    Entry(
         *("fairness", "fairness", "fairness"),
         "Measure the predictions of a model by group; exit code 1 if a gate fails.",
         (_TABLE, _Y_TRUE, _Y_PRED, _SENSITIVE),

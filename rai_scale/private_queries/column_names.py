@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from rai_scale.names import quoted
+
 _MARK = "rai_name_"
 _CODED = re.compile(rf"{_MARK}((?:[0-9a-f][0-9a-f])+)")
 _PLAIN = re.compile(r"[A-Za-z_\u00A1-\uFFFF][A-Za-z0-9_$\u00A1-\uFFFF]*")
@@ -41,4 +43,4 @@ def encoded_name(name: str) -> str:
 
 def with_quotes(text: str) -> str:
     """Return a text with its encoded names in double quotes."""
-    return _CODED.sub(lambda m: '"' + real_name(m[0]).replace('"', '""') + '"', text)
+    return _CODED.sub(lambda m: quoted(real_name(m[0])), text)

@@ -101,33 +101,7 @@ def _variance(influence: np.ndarray, clusters: int) -> float:
 
 
 def student(confidence: float, degrees: int) -> float:
-    """Return the two-sided quantile of Student's distribution.
+    """Return the two-sided quantile of Student's distribution."""
+    from scipy.special import stdtrit
 
-    Exact for one and two degrees of freedom; for more, Hill's expansion (1970, Algorithm
-    396), whose error is below 1 % from three degrees on, and falls quickly.
-    """
-    tail = 1 - confidence
-    if degrees == 1:
-        return 1 / math.tan(math.pi * tail / 2)
-    if degrees == 2:  # noqa: PLR2004
-        return math.sqrt(2 / (tail * (2 - tail)) - 2)
-    n = float(degrees)
-    a = 1 / (n - 0.5)
-    b = 48 / a**2
-    c = ((20700 * a / b - 98) * a - 16) * a + 96.36
-    d = ((94.5 / (b + c) - 3) / b + 1) * math.sqrt(a * math.pi / 2) * n
-    x = d * tail
-    y = x ** (2 / n)
-    if y > 0.05 + a:
-        x = NormalDist().inv_cdf(tail / 2)
-        y = x * x
-        if n < 5:  # noqa: PLR2004
-            c += 0.3 * (n - 4.5) * (x + 0.6)
-        c = (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b + c
-        y = (((((0.4 * y + 6.3) * y + 36) * y + 94.5) / c - y - 3) / b + 1) * x
-        y = math.expm1(a * y * y)
-    else:
-        y = (
-            (1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1
-        ) * (n + 1) / (n + 2) + 1 / y
-    return math.sqrt(n * y)
+    return float(stdtrit(degrees, 0.5 + confidence / 2))

@@ -317,28 +317,9 @@ def test_a_language_per_column_and_per_row(spanish):
         rai_scale.redact(table, "text", models=models, language_column="id")
     with pytest.raises(ConfigError, match="language 'en' is not one of models"):
         rai_scale.redact(table, "text", models={"es": spanish})
-
-
-def test_a_transformers_model_made_here(tmp_path):
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "anna", "smith", "call", "at", "of"]
-    (tmp_path / "vocab.txt").write_text("\n".join([*words, *"abcdefghijklmnopqrstuvwxyz.,"]))
-    tokenizer = transformers.BertTokenizerFast(str(tmp_path / "vocab.txt"))
-    torch.manual_seed(3)
-    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-    labels = {"id2label": {0: "O", 1: "PER", 2: "LOC"}, "label2id": {"O": 0, "PER": 1, "LOC": 2}}
-    config = transformers.BertConfig(len(tokenizer), intermediate_size=8, **shape, **labels)
-    folder = str(tmp_path / "model")
-    for part in (transformers.BertForTokenClassification(config), tokenizer):
-        part.save_pretrained(folder)
-    model = {"spacy": MODEL, "transformers": folder}
-    home = Path(predefined.__file__).parents[1] / "conf" / "transformers.yaml"
-    settings = yaml.safe_load(home.read_text())
-    settings["models"] = [{"lang_code": "en", "model_name": model}]
-    alone = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=settings).create_engine())
-    check(alone, {"nlp_engine": "transformers", "models": {"en": model}})
-    with pytest.raises(ConfigError, match="a model is {'spacy': NAME, 'transformers': FOLDER}"):
-        check(alone, {"nlp_engine": "transformers"})
+    for wrong in ({"language": "EN"}, {"models": {"en": MODEL, "Spanish": spanish}}):
+        with pytest.raises(ConfigError, match="must be a code of ISO 639 in lower case"):
+            rai_scale.redact(table, "text", model=MODEL, **wrong)
 
 
 def test_options_reach_the_workers_of_every_engine(cluster_case, spanish):

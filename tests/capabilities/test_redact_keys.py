@@ -72,6 +72,19 @@ def test_a_key_that_a_rule_names_keeps_its_name(cluster_case):
     assert entries(row) == [("<EMAIL_ADDRESS>_", "1"), ("<EMAIL_ADDRESS>", "<PERSON>")]
 
 
+def test_a_rule_names_an_accent_in_either_form(cluster_case):
+    """One character, or a letter and a combining one."""
+    whole = {"m.pr\u00e9nom": "PERSON", "m.u\u0308ber": "PERSON"}
+    texts = pa.array([json.dumps({"pre\u0301nom": "x", "\u00fcber": "y"})])
+    maps = pa.array(
+        [[("pre\u0301nom", "x"), ("\u00fcber", "y")]], pa.map_(pa.string(), pa.string())
+    )
+    for column in (texts, maps):
+        (row,) = rows_of(cluster_case, column, whole_columns=whole)
+        found = json.loads(row["m"]) if column is texts else dict(entries(row))
+        assert set(found.values()) == {"<PERSON>"}
+
+
 def test_keys_that_cannot_be_treated_are_refused(cluster_case):
     for kind in (pa.binary(), pa.struct([("a", pa.string())])):
         column = pa.array([], pa.map_(kind, pa.string()))

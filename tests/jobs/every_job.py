@@ -69,6 +69,10 @@ def _evaluate(folder: Path) -> dict[str, Any]:
     return {"analyzer": {"model": MODEL}, "text": "note", "spans": "labels"}
 
 
+def _review(folder: Path) -> dict[str, Any]:
+    return {"analyzer": {"model": MODEL}, "columns": ["note"], "texts": 6}
+
+
 def _fairness(folder: Path) -> dict[str, Any]:
     return {
         "y_true": "y",
@@ -132,6 +136,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "restore": ("restore", _restore),
     "keys rotate": ("keys rotate", _rotate),
     "evaluate-pii": ("evaluate-pii", _evaluate),
+    "review-pii": ("review-pii", _review),
     "fairness": ("fairness", _fairness),
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),

@@ -18,6 +18,7 @@ METRICS = {
     "restore": "tokens",
     "keys rotate": "tokens",
     "evaluate-pii": "recall",
+    "review-pii": "texts",
     "fairness": "demographic_parity_difference",
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",

@@ -90,6 +90,23 @@ def test_what_is_refused(tmp_path, sets, message):
     assert not (tmp_path / "out" / "report.html").exists()
 
 
+def test_one_forged_token_need_not_stop_a_restore(tmp_path):
+    command, table = set_up("restore", tmp_path), tmp_path / "lake" / "people.parquet"
+    frame = pd.read_parquet(table)
+    frame.loc[0, "mail"] = "<EMAIL_ADDRESS:k1:" + "A" * 48 + ">"
+    frame.loc[1, "mail"] = frame["mail"][2].replace(":k1:", ":k9:")
+    frame.loc[2, "mail"] = None
+    frame.to_parquet(table)
+    assert "UnknownKeyError" in cli(*command).err
+    ran = cli(*command, "--set", "on_error='null'")
+    assert (ran.code, "could not be restored and are null: 2" in ran.out) == (2, True), ran.text
+    restored = rows_of(tmp_path / "out", "people")["mail"]
+    assert restored.isna().sum() == 3
+    assert set(restored.dropna()) == {EMAIL}
+    gate = "gates=[{metric: values_not_restored, above: 1}]"
+    assert cli(*command, "--set", "on_error='null'", "--set", gate).code == 1
+
+
 def test_keys_are_rotated_without_the_values(tmp_path):
     command = set_up("keys rotate", tmp_path)
     ran = cli(*command)

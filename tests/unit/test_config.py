@@ -22,6 +22,7 @@ from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.registry import JOBS
 from rai_scale.jobs.restore.config import RestoreJob, RotateJob
+from rai_scale.jobs.review_pii.config import ReviewPiiJob
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import export_schemas
 
@@ -51,6 +52,7 @@ KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
     "evaluate_pii": (EvaluatePiiJob, SCAN),
+    "review_pii": (ReviewPiiJob, {**SCAN, "columns": ["note"]}),
     "fairness": (FairnessJob, FAIRNESS),
     "balance": (BalanceJob, BALANCE),
     "ebm": (EBMJob, EBM),

@@ -6,15 +6,17 @@ import datetime as dt
 import json
 from decimal import Decimal
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rai_scale.engines.plain_texts import whole_text
 from rai_scale.errors import ConfigError
 from rai_scale.pii.values.documents import INNER_DOCUMENTS, InvalidDocument, parse_document
 from rai_scale.pii.values.nested import Fitted, all_leaves, map_nested, nested_leaves
-from rai_scale.pii.values.text_leaves import LONG_PATH, root, valid_text, value_text, whole_text
+from rai_scale.pii.values.text_leaves import LONG_PATH, root, valid_text, value_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -71,6 +73,19 @@ def test_cell_text(value, text):
         (10**20, 1e20, Decimal("1E+20"), "1" + "0" * 20),
         (0, -0.0, Decimal("-0.0"), "0"),
         (dt.datetime(1976, 1, 16), dt.date(1976, 1, 16), "1976-01-16"),
+        (
+            dt.datetime(1976, 1, 16, tzinfo=dt.UTC),
+            dt.datetime(1976, 1, 16, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+            "1976-01-16 00:00:00+00:00",
+        ),
+        (
+            dt.timedelta(1, 1, 5),
+            pd.Timedelta(days=1, seconds=1, microseconds=5),
+            pa.MonthDayNano([0, 1, 1_000_005_000]),
+            pa.MonthDayNano([0, 0, 86_401_000_005_000]),
+            "1 day, 0:00:01.000005",
+        ),
+        (pa.MonthDayNano([14, 3, 0]), "14 months, 3 days, 0:00:00"),
     ],
 )
 def test_equal_values_have_equal_texts_as_a_whole(values):

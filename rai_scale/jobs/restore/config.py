@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from rai_scale.jobs.config import JobConfig
@@ -24,7 +26,8 @@ class RestoreJob(JobConfig):
     ``tables`` has the columns of each table; if the source is one table, ``columns`` can be given
     instead. ``keys`` are references to secrets by key id. ``log`` is the SQLAlchemy URL of the
     restore log, to which each run adds ``analyst``, ``purpose``, tables, columns, key ids and the
-    number of tokens before a value is restored.
+    number of tokens before a value is restored. With ``on_error: null`` a value with a token that
+    cannot be restored becomes null, which the run counts and warns of.
     """
 
     source: str
@@ -32,6 +35,7 @@ class RestoreJob(JobConfig):
     columns: tuple[str, ...] = ()
     keys: dict[str, str] = Field(min_length=1)
     domain: str = ""
+    on_error: Literal["raise", "null"] = "raise"
     log: str
     force_ephemeral: bool = False
     analyst: str = Field(min_length=1)

@@ -17,7 +17,7 @@ from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.restore.config import RestoreJob, RotateJob, TableTokens
 from rai_scale.jobs.secrets import is_reference, resolve_secret
 from rai_scale.pii.pseudonyms.frames import restore, rotate_keys, token_columns
-from rai_scale.pii.pseudonyms.rewrite_values import CountTokens
+from rai_scale.pii.pseudonyms.rewrite_values import CountNulls, CountTokens
 from rai_scale.pii.pseudonyms.tokens import UnknownKeyError
 from rai_scale.reports.result import render_result
 from rai_scale.tables.exact import check_exact
@@ -27,7 +27,7 @@ from rai_scale.tables.read import read_table
 from rai_scale.tables.source import TableSource
 from rai_scale.tables.write import write_parquet
 
-METRICS = ("tokens", "rows", "tables")
+METRICS = ("tokens", "rows", "tables", "values_not_restored")
 
 
 def find_inputs(config: RestoreJob, engine: Engine) -> Inputs:
@@ -41,16 +41,24 @@ def compute(config: RestoreJob, engine: Engine, inputs: Inputs, run: Run) -> Don
     """Rewrite the tokens of all tables into the folder of the run."""
     planned = list(_planned(config, engine, inputs))
     counts = pd.concat([_counted(*table, inputs.given, engine) for table in planned])
-    check_key_ids(config, counts)
+    if config.on_error == "raise":
+        check_key_ids(config, counts)
     record(config, run, inputs.given, counts)
-    rotates, rows = isinstance(config, RotateJob), 0
-    for table, _, frame in with_progress(planned, "rotating" if rotates else "restoring"):
+    rotates, rows, lost = isinstance(config, RotateJob), 0, 0
+    for table, before, frame in with_progress(planned, "rotating" if rotates else "restoring"):
         to = run.folder.child(table.name).url
         rows += write_parquet(frame, engine, to, private=not rotates).rows or 0
+        if config.on_error == "null":
+            wanted: TableTokens = inputs.given[table.name]
+            names = (*wanted.columns, *wanted.json_columns)
+            written = read_table(to, engine, format="parquet")
+            lost += _nulls(written, names, engine) - _nulls(before, names, engine)
     totals = {"tokens": int(counts["tokens"].sum()), "rows": rows, "tables": len(planned)}
+    totals["values_not_restored"] = lost
     gates = check_gates(config.gates, metric_figures(totals))
     done = "made with the new key" if rotates else "restored"
-    facts = run.facts(status_of(gates), analyst=config.analyst, purpose=config.purpose)
+    status = status_of(gates, "warnings" if lost else "ok")
+    facts = run.facts(status, analyst=config.analyst, purpose=config.purpose)
     return Done(
         message=f"{totals['tokens']:,} tokens {done} in {rows:,} rows",
         page=render_result(
@@ -60,6 +68,8 @@ def compute(config: RestoreJob, engine: Engine, inputs: Inputs, run: Run) -> Don
             gates=gates,
         ),
         inside=tuple(table.name for table, _, _ in planned),
+        status="warnings" if lost else "ok",
+        notes=(f"values that could not be restored and are null: {lost:,}",) if lost else (),
         unread=inputs.unread,
         rows={"in": rows, "out": rows, "quarantined": 0, "skipped": 0},
         details={"tokens": counts.to_dict("records"), "purpose": config.purpose},
@@ -131,6 +141,7 @@ def _planned(
         frame = read_table(table, engine)
         options: dict[str, Any] = {"keys": keys, "domain": config.domain}
         options |= {"json_columns": wanted.json_columns, "per": wanted.per}
+        options["on_error"] = config.on_error
         if isinstance(config, RotateJob):
             new = rotate_keys(frame, wanted.columns, to=config.to, **options)
         else:
@@ -149,6 +160,12 @@ def _counted(
     found = engine.collect(parts).to_pandas().groupby(["column", "key_id"], as_index=False).sum()
     found.insert(0, "table", table.name)
     return found
+
+
+def _nulls(frame: Any, names: tuple[str, ...], engine: Engine) -> int:
+    count = CountNulls(names)
+    parts = engine.map_partitions(frame, count, count.schema, inputs=names, label="count")
+    return int(engine.collect(parts)["nulls"].to_pandas().sum())
 
 
 def _job(name: str, config: type[Any]) -> Job[Any]:

@@ -1,1 +1,1 @@
-"""The command that draws texts for a review, and estimates what a detector misses."""
+"""The job that draws texts for a review, and the command that estimates what was missed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -21,6 +22,7 @@ from rai_scale.errors import ConfigError, not_read
 from rai_scale.pii.analysis.import_path import Pickled, is_import_path
 
 Model = TypeVar("Model", bound=BaseModel)
+_CODE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 
 
 class Frozen(BaseModel):
@@ -177,6 +179,11 @@ class AnalyzerConfig(Frozen):
 
     @model_validator(mode="after")
     def _language_has_model(self) -> AnalyzerConfig:
+        for code in (self.language, *self.models):
+            if not _CODE.fullmatch(code):
+                raise ValueError(
+                    f"language {code!r} must be a code of ISO 639 in lower case, such as 'en'"
+                )
         if self.language not in self.languages:
             raise ValueError(
                 f"language {self.language!r} is not one of models ({', '.join(self.models)}); set "

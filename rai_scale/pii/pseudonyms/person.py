@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from rai_scale.engines.plain_texts import plain_number, whole_text
 from rai_scale.errors import ConfigError, RaiScaleError, did_you_mean
 from rai_scale.names import shown_names
-from rai_scale.pii.values.text_leaves import whole_text
 
+_WRITTEN_FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,15})\.0")
 People = tuple[str | None, ...]
 """The values of a row in all ``per`` columns, in their order; None for a missing value."""
 
@@ -60,4 +62,6 @@ def _person(scalar: pa.Scalar) -> str | None:
     if value is None or value != value:  # noqa: PLR0124
         return None
     text = whole_text(value)
+    # pandas writes the integers of a column with a missing value as 1.0
+    text = plain_number(text) if _WRITTEN_FLOAT.fullmatch(text) else text
     return text if text.strip() else None

@@ -130,3 +130,16 @@ class CountTokens:
 
 def _tokens(text: str) -> Iterator[Any]:
     return (token for token in TOKEN.finditer(text) if token[3]) if "<" in text else iter(())
+
+
+@dataclass(frozen=True)
+class CountNulls:
+    """Count the nulls of a batch in some columns."""
+
+    columns: tuple[str, ...]
+    schema = pa.schema([("nulls", pa.int64())])
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row."""
+        nulls = sum(table[name].null_count for name in self.columns)
+        return pa.table({"nulls": [nulls]}, self.schema)

@@ -16,11 +16,15 @@ from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
 from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED, ReviewSample, draw_texts
 
 PAGE, MARK = "review.html", "CONTAINS_PERSONAL_DATA.txt"
-_MARK = (
+NOTE = (
     "review.html in this folder shows texts with personal data, in full. Open it only on a machine "
     "where these data may be read, do not send it, and delete the folder after the review. The "
     "decisions that the page saves contain no texts.\n"
 )
+IGNORED = {".gitignore": b"*\n"}
+"""Never committed by accident."""
+_PART = ".{}.part"
+_OWN = {name for own in (PAGE, MARK, *IGNORED) for name in (own, _PART.format(own))}
 
 
 def review_pii(
@@ -80,24 +84,47 @@ def review_pii(
         Before any text is analysed.
     """
     config = analyzer_config(analyzer, analyzer_options)
-    names = names_of(columns)
+    target = check_folder(folder)
+    sample = draw_review(
+        data,
+        names_of(columns),
+        config,
+        texts=texts,
+        flagged_share=flagged_share,
+        sample_rows=sample_rows,
+        random_state=random_state,
+    )
+    target.mkdir(parents=True, exist_ok=True)
+    target.chmod(0o700)
+    content = {MARK: NOTE.encode(), **IGNORED, PAGE: review_page(sample, title).encode()}
+    for name, text in content.items():
+        _write(target / name, text)
+    return target / PAGE
+
+
+def draw_review(
+    data: Any,
+    columns: Sequence[str],
+    config: AnalyzerConfig,
+    *,
+    texts: int,
+    flagged_share: float,
+    sample_rows: int | None,
+    random_state: int,
+) -> ReviewSample:
+    """Draw the sample of :func:`review_pii`, which documents the arguments and errors."""
     if texts < 2 or not 0 < flagged_share < 1:  # noqa: PLR2004
         raise ConfigError("texts must be at least 2, and flagged_share between 0 and 1.")
-    target = check_folder(folder)
     engine = engine_of(data)
     schema = engine.schema(data)
-    check_columns(names, schema.names)
-    for name in names:
-        if pa.types.is_boolean(schema.field(name).type) or pa.types.is_temporal(
-            schema.field(name).type
-        ):
-            raise ConfigError(
-                f"column {name!r} has type {schema.field(name).type}, which holds no text."
-            )
+    check_columns(columns, schema.names)
+    for name in columns:
+        kind = schema.field(name).type
+        if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
+            raise ConfigError(f"column {name!r} has type {kind}, which holds no text.")
     flagged = min(texts - 1, max(1, round(texts * flagged_share)))
     sizes = {FLAGGED: flagged, UNFLAGGED: texts - flagged}
-    sample = draw_texts(data, engine, config, names, sizes, sample_rows, random_state)
-    return write_page(sample, target, title)
+    return draw_texts(data, engine, config, columns, sizes, sample_rows, random_state)
 
 
 def check_folder(folder: str | Path) -> Path:
@@ -111,18 +138,16 @@ def check_folder(folder: str | Path) -> Path:
     if "://" in str(folder):
         raise ConfigError("a review needs a local folder: its page shows personal data.")
     path = Path(folder)
-    if path.exists() and (
-        not path.is_dir() or {p.name for p in path.iterdir()} - {PAGE, MARK, ".gitignore"}
-    ):
+    if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - _OWN):
         raise ConfigError(f"{str(folder)!r} has other files; name a new or an empty folder.")
     return path
 
 
-def write_page(sample: ReviewSample, folder: Path, title: str) -> Path:
-    """Write the page, readable by its owner alone, into a marked folder."""
+def review_page(sample: ReviewSample, title: str) -> str:
+    """Return the HTML page of a sample."""
     from rai_scale.reports.review import render_review
 
-    page = render_review(
+    return render_review(
         {
             "title": title,
             "id": sample.id,
@@ -130,17 +155,12 @@ def write_page(sample: ReviewSample, folder: Path, title: str) -> Path:
             "texts": [text._asdict() for text in sample.texts],
         }
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    _write(folder / MARK, _MARK)
-    _write(folder / ".gitignore", "*\n")  # never committed by accident
-    _write(folder / PAGE, page)
-    return folder / PAGE
 
 
-def _write(path: Path, content: str) -> None:
-    path.unlink(missing_ok=True)  # the mode applies to a new file only
-    with open(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, in one step."""
+    part = path.with_name(_PART.format(path.name))
+    part.unlink(missing_ok=True)  # the mode applies to a new file only
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
+    part.replace(path)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from rai_scale.pii.values.text_leaves import plain_number
+from rai_scale.engines.plain_texts import plain_number
 
 Coarser = Literal["year", "quarter", "month", "decade", "age_band", "prefix", "step"]
 DATES = ("year", "quarter", "month", "decade")

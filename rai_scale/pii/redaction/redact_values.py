@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from rai_scale.engines.plain_texts import whole_text
 from rai_scale.errors import RaiScaleError
 from rai_scale.pii.analysis.analyzer import Analysis, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
@@ -21,7 +22,7 @@ from rai_scale.pii.redaction.policy import ColumnPolicy
 from rai_scale.pii.redaction.rules import Policy, Rule
 from rai_scale.pii.values.nested import Fitted
 from rai_scale.pii.values.opened import OpenedValue, open_value
-from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text, whole_text
+from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text
 
 Asked = tuple[str, People]
 """A text and the persons of its row."""

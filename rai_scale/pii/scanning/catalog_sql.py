@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rai_scale.names import quoted
 from rai_scale.pii.data_classes.kinds import DIRECT
 from rai_scale.pii.scanning.result import ScanResult, catalog_parts
 from rai_scale.pii.scanning.table_scan import ColumnScan
@@ -103,7 +104,7 @@ def _sql_type(kind: str) -> str | None:
 
 
 def _name(*parts: str) -> str:
-    return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
+    return ".".join(quoted(part, "`") for part in parts)
 
 
 def _text(value: str) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rai_scale.engines.counts import merge_counts
+from rai_scale.engines.plain_texts import plain_number
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
@@ -25,7 +26,7 @@ from rai_scale.pii.scanning.sampling import chosen
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.scanning.value_shapes import counted_shapes
 from rai_scale.pii.values.nested import all_leaves
-from rai_scale.pii.values.text_leaves import TextLeaf, plain_number, root
+from rai_scale.pii.values.text_leaves import TextLeaf, root
 
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
 ERRORS, ERROR_BYTES = "#errors", "#error_bytes"

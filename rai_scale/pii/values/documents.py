@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
+from rai_scale.engines.plain_texts import plain_number
 from rai_scale.pii.values.text_leaves import (
     REMOVED,
     TextLeaf,
     Treat,
     ValueNode,
-    plain_number,
     to_json,
     valid_text,
 )

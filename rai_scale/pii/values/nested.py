@@ -11,17 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from rai_scale.engines.plain_texts import whole_text
 from rai_scale.errors import ConfigError
 from rai_scale.names import looks_personal
 from rai_scale.pii.values.documents import Keys, parse_document
-from rai_scale.pii.values.text_leaves import (
-    REMOVED,
-    TextLeaf,
-    Treat,
-    ValueNode,
-    value_text,
-    whole_text,
-)
+from rai_scale.pii.values.text_leaves import REMOVED, TextLeaf, Treat, ValueNode, value_text
 
 Change = Callable[[TextLeaf], Any]
 _ENDS = ("", ".", "[")

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from rai_scale.engines.plain_texts import whole_text
 from rai_scale.pii.values.documents import parse_document
 from rai_scale.pii.values.nested import map_nested, nested_leaves
-from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text, whole_text
+from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text
 
 
 class OpenedValue(Protocol):

@@ -10,18 +10,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from rai_scale.engines.plain_texts import whole_text
 
 FIELD_NAME = re.compile(r"(?!(?:.*[0-9]){7})[A-Za-z_$][A-Za-z0-9_:$-]{0,63}")
 """A name with seven or more digits is more likely a person's number than a field name."""
 LONG_PATH = 300
 """A path with more characters is truncated, so leaves below this depth share a path."""
 _EXPONENT_FORM = re.compile(r"\s*[+-]?[0-9]{1,40}([.,][0-9]{1,40})?[eE]\+?[0-9]{1,2}\s*", re.ASCII)
-_PLAIN_DIGITS = 400
-"""A number with more digits stays in exponent form."""
 
 
 class Treat(Enum):
@@ -71,7 +74,7 @@ class ValueNode(NamedTuple):
     """A node of a nested value: its path, the rule that covers it, and the rules below it.
 
     Paths are compared with the keys as they are written, so a key may contain spaces, dots and
-    accents.
+    accents; only the two Unicode forms of an accent (NFC and NFD) are the same.
     """
 
     path: str
@@ -92,7 +95,7 @@ class ValueNode(NamedTuple):
         if not self.below:
             path = _longer(self.path, f".{key if known else '*'}")
             return ValueNode(path, self.rule, self.treat), known
-        named = tuple(_left(self.below, f".{key}"))
+        named = tuple(_left(self.below, f".{_composed(key)}"))
         known = known or bool(named)
         left = named if known else tuple(_left(self.below, ".*"))
         return self._inner(f".{key if known else '*'}", left), known
@@ -103,7 +106,7 @@ class ValueNode(NamedTuple):
 
     def entry(self, key: object) -> tuple[ValueNode, bool]:
         """Return the node under a key of a typed map, and whether a rule names the key."""
-        named = tuple(_left(self.below, f".{key}"))
+        named = tuple(_left(self.below, f".{_composed(str(key))}"))
         return (self._inner(f".{key}", named), True) if named else (self.other_key(), False)
 
     def other_key(self) -> ValueNode:
@@ -123,7 +126,7 @@ def root(column: str, rules: Mapping[str, Treat] | Iterable[str] = ()) -> ValueN
     """
     treats = rules if isinstance(rules, Mapping) else dict.fromkeys(rules, Treat.REPLACE)
     below = tuple(
-        RuleBelow(rule[len(column) :], rule, treat)
+        RuleBelow(_composed(rule[len(column) :]), rule, treat)
         for rule, treat in treats.items()
         if is_inside(rule, column)
     )
@@ -134,6 +137,11 @@ def root(column: str, rules: Mapping[str, Treat] | Iterable[str] = ()) -> ValueN
 def is_inside(path: str, outer: str) -> bool:
     """Return whether a path is below another one."""
     return path.startswith((f"{outer}.", f"{outer}["))
+
+
+def _composed(text: str) -> str:
+    """Return a text in the Unicode form NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _left(below: Iterable[RuleBelow], step: str) -> Iterable[RuleBelow]:
@@ -161,30 +169,9 @@ def value_text(value: Any) -> str | None:
         return value
     if isinstance(value, float) and value:
         return repr(value).removesuffix(".0")
+    if isinstance(value, dt.timedelta | pa.MonthDayNano):
+        return whole_text(value)
     return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else str(value)
-
-
-def whole_text(value: Any) -> str:
-    """Return the text of a value that is replaced as a whole; equal values have equal texts.
-
-    Numbers have no exponent and no trailing zeros, whatever their type, and a timestamp at
-    midnight is written as its date (pandas has no dates).
-    """
-    if isinstance(value, float | Decimal):
-        return plain_number(str(value))
-    if isinstance(value, dt.datetime) and value.tzinfo is None and value.time() == dt.time():
-        return str(value.date())
-    return str(value)
-
-
-def plain_number(text: str) -> str:
-    """Return a number as plain digits; one that is huge, tiny or not finite stays as it is."""
-    number = Decimal(text)
-    if not number.is_finite() or abs(number.adjusted()) > _PLAIN_DIGITS:
-        return text
-    plain = f"{number:f}"
-    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return "0" if plain == "-0" else plain
 
 
 def exponent_digits(text: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rai_scale.engines.sql_tables import quoted
+from rai_scale.names import quoted
 
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
 _FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -39,9 +39,7 @@ class Dialect:
 
     def column(self, name: str) -> str:
         """Return a quoted identifier."""
-        if self.spark:
-            return "`" + name.replace("`", "``") + "`"
-        return quoted(name)
+        return quoted(name, "`" if self.spark else '"')
 
     def text(self, value: str) -> str:
         """Return a literal for a text."""

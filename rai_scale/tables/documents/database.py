@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from rai_scale.names import quoted
 from rai_scale.tables.column_names import text_schema, unique_names
 from rai_scale.tables.documents.tabular import Outline, batched, plain, text_rows, text_table
 from rai_scale.tables.documents.work import Entry, Row, Work
@@ -38,7 +39,7 @@ def batches(entry: Entry, outline: Outline, work: Work) -> Iterator[pa.Table]:
     """Yield the rows of a table, as text."""
     connection = _open(entry, work)
     try:
-        rows = connection.execute(f"SELECT * FROM {_quoted(outline.inner)}")  # noqa: S608 - quoted
+        rows = connection.execute(f"SELECT * FROM {quoted(outline.inner)}")  # noqa: S608 - quoted
         for some in batched([_text(value, work) for value in row] for row in rows):
             yield text_table(outline.schema.names, some)
     finally:
@@ -80,7 +81,7 @@ def _open(entry: Entry, work: Work) -> sqlite3.Connection:
 
 def _outline(connection: sqlite3.Connection, name: str, work: Work) -> Outline | None:
     try:
-        columns = connection.execute(f"PRAGMA table_info({_quoted(name)})").fetchall()
+        columns = connection.execute(f"PRAGMA table_info({quoted(name)})").fetchall()
     except sqlite3.OperationalError:
         work.note("table of an extension that is not installed")
         return None
@@ -98,8 +99,3 @@ def _text(value: Any, work: Work) -> str | None:
         work.note(_BYTES)
         return None
     return text or None
-
-
-def _quoted(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'

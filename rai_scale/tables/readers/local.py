@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from rai_scale.engines.arrow_types import canonical_table, canonical_type
 from rai_scale.engines.database import ArrowStream, relation_of, scan
-from rai_scale.engines.sql_tables import quoted, text_literal
+from rai_scale.engines.sql_tables import text_literal
+from rai_scale.names import quoted
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.readers.arrow import Scan, by_kind_and_keys
 from rai_scale.tables.readers.parquet import Footers
