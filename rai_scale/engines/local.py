@@ -163,6 +163,8 @@ class LocalEngine(Engine):
     def _group_counts(
         self, data: Any, keys: Sequence[str], sums: Sequence[Sum], limit: int | None
     ) -> pa.Table:
+        if not (keys or sums or isinstance(data, duckdb.DuckDBPyRelation)):
+            return pa.table({"count": pa.array([len(data)], pa.int64())})
         names = list(dict.fromkeys([*keys, *columns_of(sums)])) or self.columns(data)[:1]
         if isinstance(data, pd.DataFrame):
             data = frame_to_arrow(data, names)

@@ -24,6 +24,8 @@ HEAD_BYTES = 1 << 18
 UTF8 = "utf-8-sig"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _RECORDS, _LINES = 200, 20
+_CLEARER = 0.05
+"""How much more evenly than the usual delimiter another one must split the lines."""
 
 NO_SURE_HEADER = (
     "nothing shows that its first line is a header; it was searched as data too, and its names are "
@@ -217,12 +219,16 @@ def csv_dialect(head: bytes, whole: bool, delimiter: str, asked: CsvOptions) -> 
     """
     encoding = asked.encoding or encoding_of(head)
     text = _text_of(head, encoding)
-    choices = [asked.delimiter] if asked.delimiter else [delimiter, *DELIMITERS]
-    parsed = {c: _records(text, c, whole) for c in dict.fromkeys(choices)}
-    scores = {c: _score(records) for c, records in parsed.items()}
-    best = max(scores, key=lambda c: (scores[c], c == choices[0]))
-    if scores[best] < max(MOSTLY, scores[choices[0]] + 0.05):
-        best = choices[0]
+    usual = asked.delimiter or delimiter
+    parsed = {usual: _records(text, usual, whole)}
+    scores = {usual: _score(parsed[usual])}
+    if not asked.delimiter and scores[usual] + _CLEARER <= 1:  # else none can be clearer
+        others = [c for c in DELIMITERS if c != usual and c in text]
+        parsed |= {c: _records(text, c, whole) for c in others}
+        scores |= {c: _score(parsed[c]) for c in others}
+    best = max(scores, key=lambda c: (scores[c], c == usual))
+    if scores[best] < max(MOSTLY, scores[usual] + _CLEARER):
+        best = usual
     records = parsed[best]
     doubts: list[str] = []
     if not asked.encoding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from rai_scale.errors import TableError
 from rai_scale.names import shown_names
 from rai_scale.tables.formats import DOCUMENTS, FILE_TABLES
 from rai_scale.tables.paths import place_of
-from rai_scale.tables.readers.parquet import holds, open_file
+from rai_scale.tables.readers.parquet import holds, open_file, schemas_of
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -73,10 +72,9 @@ def duration_columns(source: TableSource) -> dict[str, pa.DataType]:
     The names are casefolded. All files must agree on the type.
     """
     kinds: dict[str, set[pa.DataType]] = defaultdict(set)
-    with ThreadPoolExecutor(8) as pool:
-        for schema in pool.map(_schema_of, _parquet_files(source)):
-            for field in schema:
-                kinds[field.name.casefold()].add(canonical_type(field.type))
+    for schema in dict.fromkeys(schemas_of(source)) if _parquet_files(source) else ():
+        for field in schema:
+            kinds[field.name.casefold()].add(canonical_type(field.type))
     return {
         name: kind
         for name, (kind, *others) in kinds.items()
@@ -89,11 +87,6 @@ def _parquet_files(source: TableSource) -> list[str]:
     if source.format != "parquet" or place_of(source.folder).is_of_session:
         return []
     return [source.file_path(file) for file in source.files]
-
-
-def _schema_of(path: str) -> pa.Schema:
-    with open_file(place_of(path)) as file:
-        return file.schema_arrow
 
 
 def changed_columns(path: str, read_rows: bool = True) -> list[str]:

@@ -58,8 +58,9 @@ def check_format(name: str) -> None:
 
 
 def _ending(name: str) -> str:
-    lower = name.lower()
-    return max((e for e in _ENDINGS if lower.endswith(e) and lower != e), key=len, default="")
+    stem, *dotted = name.lower().rsplit(".", 2)
+    ends = (f".{'.'.join(dotted[at:])}" for at in range(len(dotted)) if stem or at)
+    return next((end for end in ends if end in _ENDINGS), "")
 
 
 def format_of(name: str, asked: str | None = None) -> str | None:

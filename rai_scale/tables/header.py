@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 MOSTLY, CLEARLY = 0.5, 0.8
@@ -82,9 +82,7 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
     numbers = [int(field) for field in first if field.isdecimal() and field.isascii()]
     if len(numbers) > 1 and numbers == list(range(len(numbers))):
         return Header.YES  # numbered by a program
-    columns = [
-        [r[i].strip() for r in rest if i < len(r) and r[i].strip()] for i in range(len(first))
-    ]
+    columns = [_filled(rest, i) for i in range(len(first))]
     pairs = list(zip(first, columns, strict=True))
     again = sum(field in below for field, below in pairs)
     if again >= min(2, len(first)) or any(_is_value(field, below) for field, below in pairs):
@@ -94,31 +92,59 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
     return Header.DOUBTFUL if rest else Header.NO
 
 
+def _filled(records: Sequence[Sequence[str]], column: int) -> list[str]:
+    """Return the values of a column that are not blank."""
+    return [v for r in records if column < len(r) and (v := r[column].strip())]
+
+
 def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
     """Return whether enough fields are names: all, half and a word, or a word above numbers."""
     filled = [pair for pair in pairs if pair[0]]
     if any(field.casefold() in _NO_VALUE and below for field, below in filled):
         return False
     words = [field for field, below in filled if _is_word(field) and field not in below]
-    numbers = [field for field, below in filled if _are_numbers(below)]
-    sure = sum(_is_name(field, below) for field, below in filled)
+    numeric = [_are_numbers(below) for _, below in filled]
+    numbers = [field for (field, _), known in zip(filled, numeric, strict=True) if known]
+    sure = sum(
+        _is_name(field, below, known) for (field, below), known in zip(filled, numeric, strict=True)
+    )
     plain = all(_PLAIN_NAME.fullmatch(field) for field, _ in filled)
     if any(field in numbers for field in words) or (sure and plain):
         return True
     return bool(filled) and (sure == len(filled) or bool(words and 2 * sure >= len(filled)))
 
 
-def _is_name(field: str, below: Sequence[str]) -> bool:
+def _is_name(field: str, below: Sequence[str], numeric: bool) -> bool:
     if field in below:
         return False
     if _IDENTIFIER.fullmatch(field):
-        return not below or _share(_shape(o) == _shape(field) for o in below) < MOSTLY
-    over_numbers = " " not in field and _are_numbers(below)
+        return not (below and _have(_shape_of(field), below, MOSTLY))
+    over_numbers = " " not in field and numeric
     return over_numbers or _is_word(field) or bool(_YEAR.fullmatch(field))
 
 
 def _are_numbers(below: Sequence[str]) -> bool:
-    return bool(below) and _share(bool(_NO_WORDS.fullmatch(o)) for o in below) > CLEARLY
+    if not below:
+        return False
+    if _NO_WORDS.fullmatch("\n".join(below)):  # all of them at once
+        return True
+    odd = 0
+    for value in below:
+        odd += _NO_WORDS.fullmatch(value) is None
+        if (len(below) - odd) / len(below) <= CLEARLY:
+            return False
+    return True
+
+
+def _have(shape: re.Pattern[str], below: Sequence[str], share: float) -> bool:
+    """Return whether at least a share of the values has a shape."""
+    least = share * len(below)
+    found = 0
+    for number, value in enumerate(below, 1):
+        found += shape.fullmatch(value) is not None
+        if found >= least or found + len(below) - number < least:
+            break
+    return found >= least
 
 
 def _is_word(field: str) -> bool:
@@ -126,11 +152,6 @@ def _is_word(field: str) -> bool:
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field)
     words = [word for word in re.split(r"[\W\d_]+", split.casefold()) if word]
     return bool(words) and all(word in _WORDS for word in words) and not field[:1].isdigit()
-
-
-def _share(signs: Iterable[bool]) -> float:
-    found = list(signs)
-    return sum(found) / max(1, len(found))
 
 
 def _is_value(field: str, below: Sequence[str]) -> bool:
@@ -141,10 +162,20 @@ def _is_value(field: str, below: Sequence[str]) -> bool:
         return False
     if not below:
         return digits >= _DIGITS and not letters
-    like = _YEAR if _YEAR.fullmatch(field) else re.compile(re.escape(_shape(field)))
-    same = sum(bool(like.fullmatch(o if like is _YEAR else _shape(o))) for o in below)
-    return same >= MOSTLY * len(below)
+    return _have(_YEAR if _YEAR.fullmatch(field) else _shape_of(field), below, MOSTLY)
 
 
-def _shape(field: str) -> str:
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", field))
+def _shape_of(field: str) -> re.Pattern[str]:
+    """Return a pattern for texts with letters, digits and other characters where a field has them.
+
+    One letter stands for any run of letters, one digit for any run of digits.
+    """
+    parts = re.findall(r"\d+|[^\W\d_]+|[\W_]+", field)
+    return re.compile("".join(_RUN.get(_kind(part), re.escape(part)) for part in parts))
+
+
+_RUN = {"digits": r"\d+", "letters": r"[^\W\d_]+"}
+
+
+def _kind(part: str) -> str:
+    return "digits" if re.match(r"\d", part) else "letters" if re.match(r"[^\W_]", part) else ""

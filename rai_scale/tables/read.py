@@ -16,6 +16,7 @@ from rai_scale.tables.readers.documents import scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import read_footers, scan_parquet
+from rai_scale.tables.readers.small import read_small
 from rai_scale.tables.readers.text import scan_lines, scan_text
 from rai_scale.tables.source import TableSource
 
@@ -88,8 +89,7 @@ def read_table(
     if isinstance(source, str):
         source = one_table(source, format, engine)
         _check_complete(source, incomplete)
-    lines = source.format in ("jsonl", "lines")
-    check_keys(source, (CORRUPT, UNREAD, *(["text"] if lines else [])))
+    _check_reserved(source)
     if engine.name == "spark":
         from rai_scale.tables.readers import spark
 
@@ -107,6 +107,29 @@ def read_table(
     scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text, "iceberg": scan_iceberg}
     plan = scans.get(source.format) or partial(scan_documents, strict=incomplete == "raise")
     return _from_scan(plan(source), engine)
+
+
+def read_rows(source: TableSource, engine: Engine) -> Any:
+    """Read a table as a scan needs it: on one machine, a small table is a ``pyarrow.Table``.
+
+    What is not read has a reason, as with ``incomplete="warn"`` in :func:`read_table`.
+
+    Parameters
+    ----------
+    source : TableSource
+    engine : Engine
+    """
+    if engine.name == "local":
+        _check_reserved(source)
+        small = read_small(source)
+        if small is not None:
+            return small
+    return read_table(source, engine, incomplete="warn")
+
+
+def _check_reserved(source: TableSource) -> None:
+    lines = source.format in ("jsonl", "lines")
+    check_keys(source, (CORRUPT, UNREAD, *(["text"] if lines else [])))
 
 
 def _check_complete(source: TableSource, incomplete: str) -> None:

@@ -13,6 +13,7 @@ from deltalake import write_deltalake
 from rai_scale.tables import find_tables, read_table
 from rai_scale.tables.discovery.known_files import KnownFiles, KnownTable, fingerprints, sizes_of
 from rai_scale.tables.find import one_table
+from rai_scale.tables.paths import Place
 
 SALT = b"key"
 
@@ -31,16 +32,14 @@ def known(lake, by_file=True):
 @pytest.fixture
 def opened(monkeypatch):
     """The files that are opened for reading."""
-    from fsspec.implementations import local
-
     names = []
-    real = local.LocalFileSystem._open
+    real = Place.open
 
-    def noting(self, path, *arguments, **options):
-        names.append(path.rsplit("/", 1)[-1])
-        return real(self, path, *arguments, **options)
+    def noting(self, *arguments, **options):
+        names.append(self.path.rsplit("/", 1)[-1])
+        return real(self, *arguments, **options)
 
-    monkeypatch.setattr(local.LocalFileSystem, "_open", noting)
+    monkeypatch.setattr(Place, "open", noting)
     return names
 
 

@@ -11,7 +11,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
+from rai_scale.tables.read import read_rows
 from rai_scale.tables.source import Lake, Skipped, TableSource
 
 
@@ -27,7 +27,7 @@ class ScanInput:
         """Return the frame."""
         if self.found is None:
             return self.frame
-        return read_table(self.found, engine, incomplete="warn")
+        return read_rows(self.found, engine)
 
 
 def resolve(

@@ -3,83 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from rai_scale.tables.dialect import (
-    CsvOptions,
-    NoTextError,
-    TextDialect,
-    csv_options_for,
-)
-from rai_scale.tables.path_names import join
+from rai_scale.tables.dialect import CsvOptions, NoTextError, csv_options_for
 from rai_scale.tables.paths import Place
 from rai_scale.tables.readers.file_dialect import dialect_of
-from rai_scale.tables.readers.parquet import open_file
+from rai_scale.tables.readers.parquet import schema_of
+from rai_scale.tables.source import FileInfo
+
+Probed = tuple[FileInfo, str | None]
+"""A file, with its dialect or its schema; and the type of the error if it cannot be opened."""
 
 
-def probe_all(
-    format: str,
-    folder: Place,
-    paths: Sequence[str],
-    asked: Mapping[str, CsvOptions],
-    inside: str = "",
-) -> list[tuple[str | None, TextDialect | None]]:
-    """Probe the files of a table; Parquet files that only a Spark session opens, through it.
+def probe_session(folder: Place, files: Sequence[FileInfo]) -> list[Probed]:
+    """Probe Parquet files that only a Spark session opens, through it.
+
+    Parameters
+    ----------
+    folder : Place
+        The folder of the table.
+    files : sequence of FileInfo
+    """
+    from rai_scale.tables.readers.spark_parquet import schemas_of
+
+    paths = [folder.child(file.path).path for file in files]
+    found = schemas_of(folder.fs, paths)
+    errors = (found[path] for path in paths)
+    return [
+        (file, error if isinstance(error, str) else None)
+        for file, error in zip(files, errors, strict=True)
+    ]
+
+
+def probe(
+    format: str, folder: Place, file: FileInfo, named: str, asked: Mapping[str, CsvOptions]
+) -> Probed:
+    """Open a file and read its footer or its first bytes.
 
     Parameters
     ----------
     format : str
     folder : Place
         The folder of the table.
-    paths : sequence of str
-        The paths of the files, relative to the folder.
-    asked : mapping of str to CsvOptions
-        Options by pattern of paths in the lake.
-    inside : str
-        The path of the folder in the lake.
-
-    Returns
-    -------
-    list of (str or None, TextDialect or None)
-        For each file as :func:`probe`.
-    """
-    files = [folder.child(path) for path in paths]
-    if format == "parquet" and folder.is_of_session:
-        from rai_scale.tables.readers.spark_parquet import schemas_of
-
-        found = schemas_of(folder.fs, [file.path for file in files])
-        errors = (found[file.path] for file in files)
-        return [(error if isinstance(error, str) else None, None) for error in errors]
-    with ThreadPoolExecutor(8) as pool:
-        named = [join(inside, path) if inside else path for path in paths]
-        return list(pool.map(lambda f, path: probe(format, f, path, asked), files, named))
-
-
-def probe(
-    format: str, file: Place, relative: str, asked: Mapping[str, CsvOptions]
-) -> tuple[str | None, TextDialect | None]:
-    """Open a file and read its footer or its first bytes.
-
-    Parameters
-    ----------
-    format : str
-    file : Place
-    relative : str
+    file : FileInfo
+    named : str
         The path of the file in its lake.
     asked : mapping of str to CsvOptions
         Options by pattern of paths in the lake.
 
     Returns
     -------
-    tuple of (str or None, TextDialect or None)
-        The type of the error, if there is one, and how a text file is written.
+    tuple of (FileInfo, str or None)
+        The file with how it is written or with its schema, and the type of the error if there is
+        one.
     """
+    place = folder.child(file.path)
     try:
         if format == "parquet":
-            open_file(file).close()
-            return None, None
-        return None, dialect_of(format, file, csv_options_for(relative, asked))
+            return replace(file, schema=schema_of(place, file.path)), None
+        return replace(file, dialect=dialect_of(format, place, csv_options_for(named, asked))), None
     except NoTextError:
-        return "not text", None
+        return file, "not text"
     except Exception as error:
-        return type(error).__name__, None
+        return file, type(error).__name__

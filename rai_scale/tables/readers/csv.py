@@ -6,8 +6,10 @@ fields is kept in the column ``_corrupt_record``.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +37,9 @@ from rai_scale.tables.source import FileInfo, TableSource
 
 _BLOCK_BYTES = 8 << 20
 _MAX_BLOCK_BYTES = 1 << 30
+_PLAIN_HEADER = 100_000
+_NOT_ONE_LINE = re.compile(rb'["\r\0]')
+"""What may make a header longer than its first line."""
 
 
 class _Body(io.RawIOBase):
@@ -121,8 +126,10 @@ def _read(file: Place, dialect: TextDialect) -> Iterator[pa.Table]:
                 skip_good -= table.num_rows - fresh.num_rows
                 skip_bad -= len(corrupt) - len(new)
                 good, bad = good + fresh.num_rows, bad + len(new)
-                yield fresh
-                yield pa.table({CORRUPT: pa.array(new, pa.string())})
+                if fresh.num_rows:
+                    yield fresh
+                if new:
+                    yield pa.table({CORRUPT: pa.array(new, pa.string())})
             return
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block >= _MAX_BLOCK_BYTES:
@@ -133,34 +140,60 @@ def _read(file: Place, dialect: TextDialect) -> Iterator[pa.Table]:
 
 
 def _blocks(file: Place, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:
+    rows = _rows_in_memory(file, dialect)
+    if rows is not None:
+        if rows.strip(b"\r\n"):
+            yield from _parsed(pa.BufferReader(rows), len(rows) + 1, dialect)
+        return
+    with file.open() as stream:
+        text = io.TextIOWrapper(stream, dialect.encoding, errors="replace", newline="")
+        if dialect.header:
+            next(filter(None, csv.reader(text, delimiter=dialect.delimiter)), None)
+        body = _Body(text)
+        if not body.blank:
+            yield from _parsed(body, block, dialect)
+
+
+def _rows_in_memory(file: Place, dialect: TextDialect) -> bytes | None:
+    """Return the bytes below the header of a small UTF-8 file; None if they must be converted."""
+    content = file.small_content(_BLOCK_BYTES) if dialect.plain else None
+    if content is None:
+        return None
+    try:
+        content.isascii() or content.decode()
+    except UnicodeDecodeError:
+        return None
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if not dialect.header:
+        return content
+    header, _, rows = content.partition(b"\n")
+    header = header.removesuffix(b"\r")
+    plain = header and len(header) < _PLAIN_HEADER and not _NOT_ONE_LINE.search(header)
+    return rows if plain else None
+
+
+def _parsed(body: Any, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:
     corrupt: list[str] = []
 
     def keep(row: Any) -> str:
         corrupt.append(row.text)
         return "skip"
 
-    with file.open() as stream:
-        text = io.TextIOWrapper(stream, dialect.encoding, errors="replace", newline="")
-        names = dialect.names
-        if dialect.header:
-            next(filter(None, csv.reader(text, delimiter=dialect.delimiter)), None)
-        body = _Body(text)
-        if body.blank:
-            return
-        reader = pa_csv.open_csv(
-            body,
-            pa_csv.ReadOptions(column_names=list(names), block_size=block),
-            pa_csv.ParseOptions(
-                delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=keep
-            ),
-            pa_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
-        )
-        for batch in reader:
-            done, corrupt[:] = list(corrupt), []
-            yield pa.Table.from_batches([batch]), done
+    names = dialect.names
+    reader = pa_csv.open_csv(
+        body,
+        pa_csv.ReadOptions(column_names=list(names), block_size=block),
+        pa_csv.ParseOptions(
+            delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=keep
+        ),
+        pa_csv.ConvertOptions(
+            column_types={name: pa.string() for name in names},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    for batch in reader:
+        done, corrupt[:] = list(corrupt), []
+        yield pa.Table.from_batches([batch]), done
     yield reader.schema.empty_table(), corrupt

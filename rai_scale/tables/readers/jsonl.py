@@ -36,6 +36,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(
     parse_float=_Verbatim, parse_int=_Verbatim, parse_constant=_Verbatim, object_pairs_hook=_object
 )
+# numbers need no type of their own where no text is made of an object or array
+_SCAN_PLAIN = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).scan_once  # type: ignore[attr-defined]
+_TEXT_TYPES = {str, type(None)}
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -58,8 +61,7 @@ def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> 
     """
     found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
     keys = sorted(set(engine.collect(found)["key"].to_pylist()))
-    names = unique_names(keys, [*partition_columns, CORRUPT])
-    parse = ParseJson(tuple(keys), tuple(names), tuple(partition_columns))
+    parse = _parser(keys, partition_columns)
     inputs = ["text", *partition_columns]
     return engine.map_partitions(lines, parse, parse.schema(), inputs=inputs, label=_LABEL)
 
@@ -94,24 +96,57 @@ class ParseJson:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per line that is not blank."""
         lines = table["text"].to_pylist()
+        return self.of(table, lines, [_parse(line) for line in lines])
+
+    def of(
+        self, table: pa.Table, lines: list[str | None], objects: list[dict[str, Any] | None]
+    ) -> pa.Table:
+        """Return one row per line that is not blank, from the objects of the lines."""
         kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
-        objects = [_parse(lines[i]) for i in kept]
+        if len(kept) < len(lines):
+            lines, objects = [lines[i] for i in kept], [objects[i] for i in kept]
         columns = [_texts(key, objects) for key in self.keys]
         rows = pa.array(kept, pa.int64())
         columns += [table[name].take(rows) for name in self.partition_columns]
-        bad = [lines[i] if o is None else None for i, o in zip(kept, objects, strict=True)]
+        bad = [line if found is None else None for line, found in zip(lines, objects, strict=True)]
         return pa.table([*columns, pa.array(bad, pa.string())], schema=self.schema())
+
+
+def parsed_lines(lines: pa.Table, partition_columns: Sequence[str]) -> pa.Table:
+    """Parse a few lines in this process; the result is that of :func:`read_jsonl`."""
+    texts = lines["text"].to_pylist()
+    objects = [_parse(text) for text in texts]
+    keys = sorted({key for found in objects if found for key in found})
+    return _parser(keys, partition_columns).of(lines, texts, objects)
+
+
+def _parser(keys: Sequence[str], partition_columns: Sequence[str]) -> ParseJson:
+    names = unique_names(keys, [*partition_columns, CORRUPT])
+    return ParseJson(tuple(keys), tuple(names), tuple(partition_columns))
 
 
 def _parse(line: str | None) -> dict[str, Any] | None:
     if not line:
         return None
+    try:  # most lines: an object without objects or arrays in it
+        value, end = _SCAN_PLAIN(line, 0)
+    except (ValueError, RecursionError, StopIteration):
+        return _parse_slowly(line)
+    # with as many colons as keys, no key is there twice, and there is no object within the object
+    if type(value) is not dict or line.count(":") != len(value) or "[" in line or end < len(line):
+        return _parse_slowly(line)
+    return value if "".join(value).isprintable() else _with_safe_keys(value)
+
+
+def _parse_slowly(line: str) -> dict[str, Any] | None:
     try:
         value = _DECODER.decode(line.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
+    return _with_safe_keys(value) if isinstance(value, dict) else None
+
+
+def _with_safe_keys(value: dict[str, Any]) -> dict[str, Any] | None:
     if all(key.isprintable() or _safe(key) == key for key in value):
         return value
     safe = {_safe(key): item for key, item in value.items()}
@@ -119,7 +154,9 @@ def _parse(line: str | None) -> dict[str, Any] | None:
 
 
 def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:
-    values = [None if o is None else _text(o.get(key)) for o in objects]
+    values = [None if o is None else o.get(key) for o in objects]
+    if not set(map(type, values)) <= _TEXT_TYPES:
+        values = [_text(value) for value in values]
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape

@@ -22,6 +22,7 @@ from rai_scale.tables.readers.arrow import (
     has_same_text,
     own_names,
     partition_values,
+    pieces_of,
     select,
 )
 from rai_scale.tables.source import TableSource
@@ -86,9 +87,7 @@ def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Foot
             f"({', '.join(kinds) or 'none found'})."
         )
     if not schemas:
-        with ThreadPoolExecutor(8) as pool:
-            found = pool.map(lambda f: _schema_of(source.file_path(f), f.path), source.files)
-            schemas = list(found)
+        schemas = schemas_of(source)
     for schema in dict.fromkeys(schemas):
         _check_case(source, schema)
     own = [own_names(s.names, f.path) for s, f in zip(schemas, source.files, strict=True)]
@@ -98,9 +97,28 @@ def read_footers(source: TableSource, schemas: Sequence[pa.Schema] = ()) -> Foot
     return Footers(named, _union(named, keys), keys, renamed)
 
 
-def _schema_of(path: str, relative: str) -> pa.Schema:
-    """Return a file's schema without columns that only repeat the value of a folder."""
-    with open_file(place_of(path)) as file:
+def schemas_of(source: TableSource) -> list[pa.Schema]:
+    """Return the schemas of the files; files are opened only if they were not when found."""
+    known = [file.schema for file in source.files]
+    if all(schema is not None for schema in known):
+        return known
+    with ThreadPoolExecutor(8) as pool:
+        return list(
+            pool.map(lambda f: schema_of(place_of(source.file_path(f)), f.path), source.files)
+        )
+
+
+def schema_of(place: Place, relative: str) -> pa.Schema:
+    """Return a file's schema without columns that only repeat the value of a folder.
+
+    Parameters
+    ----------
+    place : Place
+        The file.
+    relative : str
+        Its path relative to the folder of the table.
+    """
+    with open_file(place) as file:
         schema = file.schema_arrow.remove_metadata()
         values = {k.casefold(): v for k, v in partition_values(relative).items()}
         for name in schema.names:
@@ -253,6 +271,11 @@ def scan_parquet(source: TableSource, footers: Footers) -> Scan:
         paths = [(source.file_path(f), f.path) for f in source.files]
         split = list(pool.map(lambda p: _row_group_pieces(*p), paths))
     return Scan(ParquetReader(footers.schema), tuple(p for pieces in split for p in pieces))
+
+
+def scan_whole(source: TableSource, footers: Footers) -> Scan:
+    """Plan one piece per file, without opening the files to see their row groups."""
+    return Scan(ParquetReader(footers.schema), tuple(pieces_of(source)))
 
 
 def _row_group_pieces(path: str, relative: str) -> list[Piece]:

@@ -16,6 +16,7 @@ from rai_scale.tables.readers.arrow import Piece, Scan, conform, partition_value
 from rai_scale.tables.source import TableSource
 
 _PIECE_BYTES = 32 << 20
+_SMALL = 8 << 20
 _BATCH_LINES = 10_000
 _BOM = b"\xef\xbb\xbf"
 _DECODER = json.JSONDecoder()
@@ -51,10 +52,13 @@ class LinesReader:
         """Yield batches; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
         target = select(self.schema, columns)
         values = partition_values(piece.relative)
-        lines: Iterator[str] = map(decode_line, _lines(piece))
+        lines: Iterator[str]
         if piece.dialect is not None and is_whole(piece.dialect):
             with piece.file.open() as stream:
                 lines = whole_lines(stream.read(), piece.dialect)
+        else:
+            small = _lines_in_memory(piece)
+            lines = map(decode_line, _lines(piece)) if small is None else iter(small)
         while batch := list(islice(lines, _BATCH_LINES)):
             text = pa.array(batch, pa.string())
             yield conform(pa.table({"text": text}), target, values)
@@ -95,6 +99,20 @@ def documents(text: str) -> Iterator[str]:
             yield text[at:end]
             at = end
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+
+
+def _lines_in_memory(piece: Piece) -> list[str] | None:
+    """Return the lines of a small file; None if it is large, or not all of it is UTF-8."""
+    content = None if piece.start else piece.file.small_content(min(_SMALL, piece.end or _SMALL))
+    if content is None:
+        return None
+    try:
+        text = content.removeprefix(_BOM).decode()
+    except UnicodeDecodeError:
+        return None
+    lines = text.split("\n")
+    lines = lines if lines[-1] else lines[:-1]
+    return [line.removesuffix("\r") for line in lines] if "\r" in text else lines
 
 
 def _lines(piece: Piece) -> Iterator[bytes]:
