@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rai_scale._version import __version__
+from rai_scale._version import package_versions
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.jobs.outputs import check_table_names
@@ -159,34 +158,8 @@ def content_hash(path: str) -> str | None:
     return found.hexdigest()[:16]
 
 
-def package_versions(*packages: str) -> dict[str, str]:
-    """Return the versions of packages that the results depend on."""
-    found = {"rai_scale": __version__}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not on the driver"
-    return found
-
-
-def language_versions(models: Iterable[str]) -> dict[str, str]:
-    """Return the versions that finding personal data depends on, language models included."""
-    packages = ("presidio-analyzer", "presidio-anonymizer", "spacy", "tldextract")
-    return package_versions(*packages) | {f"model {m}": _model_version(m) for m in models}
-
-
 def models_used(models: Iterable[str], versions: Mapping[str, str]) -> dict[str, str]:
     """Return names and versions of the language models, as reports show them."""
     names = list(models)
     found = [versions[f"model {name}"] for name in names]
     return {"model": ", ".join(names), "model_version": ", ".join(found)}
-
-
-def _model_version(model: str) -> str:
-    try:
-        import spacy.util
-
-        return str(spacy.util.get_model_meta(spacy.util.get_package_path(model)).get("version"))
-    except Exception:
-        return "not on the driver"

@@ -78,7 +78,8 @@ class TableSource:
     seen : tuple of FileInfo
         Files that an earlier run has read, and that are neither opened nor read now.
     only : tuple of FileInfo or None
-        The files of a Delta table to read, if an earlier run has read others of its version.
+        The files of a version of a Delta table to read, if they are known; other formats with a
+        log, and ``files``, are read completely.
     """
 
     name: str
@@ -100,7 +101,12 @@ class TableSource:
     @property
     def all_files(self) -> tuple[FileInfo, ...]:
         """The readable files, including those that an earlier run has read."""
-        return (*self.seen, *(self.files if self.only is None else self.only))
+        return (*self.seen, *self.new_files)
+
+    @property
+    def new_files(self) -> tuple[FileInfo, ...]:
+        """The readable files that no earlier run has read."""
+        return self.files if self.only is None else self.only
 
     def file_path(self, file: FileInfo) -> str:
         """Return the full path or address of one of ``files``."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import rai_scale.jobs.redact.run
 import rai_scale.pii.redaction.frames
-import rai_scale.pii.scanning.tables
+import rai_scale.pii.scanning.scan_one_table
 from rai_scale.cli import run_command
 from rai_scale.pii import get_analyzer
 from rai_scale.pii.redaction.redact_values import RedactValues
@@ -79,10 +79,18 @@ def main(engine: str, folder: Path) -> None:
             failing_batch(RedactValues),
         ),
         "redact half": (rai_scale.pii.redaction.frames, "RedactValues", failing_half(RedactValues)),
-        "scan batch": (rai_scale.pii.scanning.tables, "ScanValues", failing_batch(ScanValues)),
-        "scan half": (rai_scale.pii.scanning.tables, "ScanValues", failing_half(ScanValues)),
+        "scan batch": (
+            rai_scale.pii.scanning.scan_one_table,
+            "ScanValues",
+            failing_batch(ScanValues),
+        ),
+        "scan half": (
+            rai_scale.pii.scanning.scan_one_table,
+            "ScanValues",
+            failing_half(ScanValues),
+        ),
         "scan recognizer": (
-            rai_scale.pii.scanning.tables,
+            rai_scale.pii.scanning.scan_one_table,
             "ScanValues",
             failing_recognizer(ScanValues),
         ),

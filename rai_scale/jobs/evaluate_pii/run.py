@@ -11,10 +11,11 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.gates import check_metrics, status_of
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
-from rai_scale.jobs.inputs import Inputs, language_versions, models_used, one_table_of
+from rai_scale.jobs.inputs import Inputs, models_used, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.table_files import table_files
+from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.quality.evaluation import evaluate_pii
 from rai_scale.pii.quality.evaluation_result import MEASURES, measure_of
 from rai_scale.pii.quality.matching import ANY

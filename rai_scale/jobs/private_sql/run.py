@@ -6,10 +6,11 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rai_scale._version import package_versions
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.gates import check_metrics
-from rai_scale.jobs.inputs import Inputs, package_versions
+from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.private_options import charging, told_snapshot
 from rai_scale.jobs.private_sql.config import PrivateSqlJob

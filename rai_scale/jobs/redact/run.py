@@ -11,7 +11,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, configured_tables, language_versions, models_used
+from rai_scale.jobs.inputs import Inputs, configured_tables, models_used
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.profile import profile_of
@@ -27,6 +27,7 @@ from rai_scale.jobs.redact.table import (
     write_outputs,
 )
 from rai_scale.jobs.secrets import resolve_operators
+from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.redaction.operators import Operators
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import Place, place_of

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from rai_scale._version import package_versions
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import check_gates, check_metrics, status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, configured_tables, package_versions
+from rai_scale.jobs.inputs import Inputs, configured_tables
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.profile import profile_of

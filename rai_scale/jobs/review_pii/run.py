@@ -8,11 +8,12 @@ import pandas as pd
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import check_gates, check_metrics, status_of
-from rai_scale.jobs.inputs import Inputs, language_versions, models_used, one_table_of
+from rai_scale.jobs.inputs import Inputs, models_used, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.review_pii.config import ReviewPiiJob
+from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.quality.review import IGNORED, MARK, NOTE, PAGE, draw_review, review_page
 from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED
 from rai_scale.reports.result import render_result

@@ -11,13 +11,14 @@ from typing import Any
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
 from rai_scale.jobs.exit_codes_and_logs import with_progress
-from rai_scale.jobs.inputs import Inputs, language_versions, models_used
+from rai_scale.jobs.inputs import Inputs, models_used
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml
 from rai_scale.jobs.scan.reviewed_files import save_reviewed
+from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
 from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.history import Changes
 from rai_scale.pii.scanning.overrides import AppliedOverride
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UnreadItem, file_totals, unread_of
@@ -30,10 +31,12 @@ COLUMNS = {
     **{"values": "Int64", "errors": "Int64", "table_status": "string"},
     **dict.fromkeys(("rows", "rows_scanned"), "Int64"),
     **dict.fromkeys(("table_risk", "conflict", "reviewer", "reason", "samples"), "string"),
+    **dict.fromkeys(("first_detected", "last_detected", "change"), "string"),
 }
 """Columns of the table of findings and their pandas types.
 
-``frequency`` is the share of all scanned rows, ``share`` that of the rows with a value.
+``frequency`` is the share of all scanned rows, ``share`` that of the rows with a value. The last
+three columns are null without a state. A finding that is gone has a row with ``change="gone"``.
 """
 
 
@@ -60,6 +63,8 @@ class ScanResult(Result):
     checked : tuple of dict
         The gates of a job, with their outcome.
     title : str
+    changes : Changes or None
+        What changed since the last finished run; None without a state.
     """
 
     tables: tuple[TableScan, ...]
@@ -72,6 +77,7 @@ class ScanResult(Result):
     samples: int = 0
     checked: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
+    changes: Changes | None = None
 
     def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
         """Yield every finding with its column and table."""
@@ -107,6 +113,11 @@ class ScanResult(Result):
                 for f in c.findings
             ]
             rows += found or [base]
+        rows += (
+            [c.gone_row() for c in self.changes.findings if c.change == "gone"]
+            if self.changes
+            else []
+        )
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +128,7 @@ class ScanResult(Result):
             "summary": self.totals(),
             "gates": plain(self.checked),
             "overrides": [override.to_dict() for override in self.overrides],
+            "changes": self.changes and self.changes.to_dict(),
             "tables": [table.to_dict() for table in self.tables],
             "not_looked_at": [item.to_dict() for item in self.unread()],
             "ignored": [

@@ -30,9 +30,13 @@ class ScanInput:
         return read_rows(self.found, engine)
 
 
+Found = tuple[Engine, list[ScanInput], tuple[Skipped, ...]]
+"""The engine, the tables, and the files that are not tables."""
+
+
 def resolve(
     source: Any, engine: str | Engine | None, documents: DocumentLimits | None = None
-) -> tuple[Engine, list[ScanInput], tuple[Skipped, ...]]:
+) -> Found:
     """Return the engine, the tables, and the files that are not tables."""
     if isinstance(source, str | Lake):
         runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine

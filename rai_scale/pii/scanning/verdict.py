@@ -40,6 +40,7 @@ _RARE = 0.3
 """Factor for a type that another one, which fills the column, makes implausible."""
 _CERTAIN = 0.9
 
+_OF_STATE = ("first_detected", "last_detected", "change")
 Evidence = Literal["name", "values", "both", "reviewer"]
 Verdict = Literal["personal", "secret", "indirect", "possible", "unlikely"]
 
@@ -65,6 +66,10 @@ class Finding:
     verdict : {"personal", "secret", "indirect", "possible", "unlikely"}
         "secret" and "indirect" are as certain as "personal". Indirect data is about a person and
         identifies one only together with other data: quasi-identifiers, health, finance.
+    first_detected, last_detected : str or None
+        When the first and the last run that found it started (ISO 8601); None without a state.
+    change : {"new", "risen", "fallen"} or None
+        Since the last finished run.
     """
 
     entity: str
@@ -76,6 +81,9 @@ class Finding:
     confidence: float
     decided_by: Evidence
     verdict: Verdict
+    first_detected: str | None = None
+    last_detected: str | None = None
+    change: str | None = None
 
     @property
     def data_class(self) -> DataClass:
@@ -84,7 +92,8 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields and the class as plain values."""
-        return {**asdict(self), "class": self.data_class}
+        found = {**asdict(self), "class": self.data_class}
+        return {k: v for k, v in found.items() if v is not None or k not in _OF_STATE}
 
 
 @dataclass(frozen=True)

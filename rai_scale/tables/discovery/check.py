@@ -97,7 +97,7 @@ def _with_log(table: TableSource, known: KnownFiles) -> TableSource:
         return table
     logged = logged_files(table) if table.format == "delta" and known.by_file else None
     only, seen = known.split(table, [version_of(table)] if logged is None else logged)
-    return replace(table, seen=tuple(seen), only=tuple(only) if seen or logged else None)
+    return replace(table, seen=tuple(seen), only=tuple(only))
 
 
 def _to_probe(

@@ -25,7 +25,7 @@ def read_local(source: TableSource) -> Any:
     from rai_scale.tables.readers.local import from_scan
 
     table = open_log(source)
-    if is_plain(table) and source.only is None:
+    if is_plain(table) and not source.seen:
         return duckdb.connect().from_arrow(table.to_pyarrow_dataset())
     return from_scan(scan_files(source, table))
 
@@ -33,7 +33,7 @@ def read_local(source: TableSource) -> Any:
 def scan_delta(source: TableSource) -> Scan:
     """Plan one piece per file of the version that was found."""
     table = open_log(source)
-    whole = is_plain(table) and source.only is None
+    whole = is_plain(table) and not source.seen
     return scan_plain(table) if whole else scan_files(source, table)
 
 

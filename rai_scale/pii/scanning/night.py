@@ -1,0 +1,265 @@
+"""One run of a scan with a state: what the last run left, and what this one leaves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from rai_scale.errors import ConfigError
+from rai_scale.pii.scanning.column_name_search import NAMES
+from rai_scale.pii.scanning.detector import changed_facts
+from rai_scale.pii.scanning.history import Changes, compared, newly_personal
+from rai_scale.pii.scanning.notes import written_as
+from rai_scale.pii.scanning.parts import ScannedPart
+from rai_scale.pii.scanning.state import (
+    ScanState,
+    StoredPart,
+    StoredTable,
+    merged_schema,
+    renamed,
+    stored_table,
+)
+from rai_scale.pii.scanning.state_file import locked, read_state, save_state
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
+from rai_scale.tables.discovery.known_files import KnownFiles, fingerprints, sizes_of
+from rai_scale.tables.path_names import shown
+from rai_scale.tables.paths import Place, place_of
+from rai_scale.tables.source import Lake, TableSource
+
+_LOG = logging.getLogger(__name__)
+
+
+class TypeChangedError(Exception):
+    """The columns of new files do not fit those of the parts that were scanned before."""
+
+
+class Kept(NamedTuple):
+    """What is known of a table from earlier runs, in the names that are shown."""
+
+    table: StoredTable
+    parts: tuple[StoredPart, ...]
+
+    @property
+    def in_names(self) -> ColumnScan | None:
+        """What was found in the names of columns."""
+        return self.table.in_names
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is uncertain about the format of the files."""
+        return tuple(doubt for part in self.parts for doubt in part.doubts)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """How the files differ from the defaults of their format."""
+        return tuple(text for part in self.parts for text in part.written)
+
+    @property
+    def partly_read(self) -> tuple[tuple[str, str], ...]:
+        """Files of which some part could not be read."""
+        return tuple(item for part in self.parts for item in part.partly_read)
+
+    def joined(
+        self, new: pa.Schema | None
+    ) -> tuple[pa.Schema, tuple[ScannedPart, ...], frozenset[str]]:
+        """Return the schema and the parts in the names of new files, and the masked names.
+
+        Raises
+        ------
+        TypeChangedError
+        """
+        stored, masked = self.table.schema, self.table.masked
+        if new is None:
+            return stored, tuple(part.part for part in self.parts), masked
+        schema = merged_schema(stored, new, masked)
+        if schema is None:
+            raise TypeChangedError
+        names = dict(zip(stored.names, schema.names, strict=False))
+        parts = tuple(renamed(part, names).part for part in self.parts)
+        return schema, parts, frozenset(names[name] for name in masked)
+
+
+@dataclass
+class Night:
+    """A run with a state.
+
+    Attributes
+    ----------
+    place : Place
+        The file of the state.
+    source : str
+    detector : dict of str to str
+        What the counts depend on; see :func:`~rai_scale.pii.scanning.detector.detector_facts`.
+    find : callable
+        Finds the tables of the source without opening known files.
+    by_file : bool
+        As in :class:`~rai_scale.tables.discovery.known_files.KnownFiles`.
+    before : ScanState or None
+        What the last finished run left.
+    reasons : list of str
+        Why files that were known are read again.
+    after : ScanState or None
+        What this run leaves.
+    """
+
+    place: Place
+    source: str
+    detector: dict[str, str]
+    find: Callable[[KnownFiles], Lake]
+    by_file: bool
+    before: ScanState | None = None
+    reasons: list[str] = field(default_factory=list)
+    after: ScanState | None = None
+    _known: KnownFiles | None = None
+    _sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = read_state(self.place, self.source)
+        if self.before is None:
+            self._known = replace(ScanState("", "", "", {}).known(self.by_file))
+            return
+        changed = changed_facts(self.before.detector, self.detector)
+        if changed:
+            self.reasons.append(f"everything: changed since the last run: {', '.join(changed)}")
+            _LOG.warning("state: everything is scanned again: %s", ", ".join(changed))
+        self._known = self.before.known(self.by_file)
+        if changed:
+            self._known = replace(self._known, tables={})
+
+    def lake(self) -> Lake:
+        """Find the tables, without opening files that are known."""
+        assert self._known is not None
+        return self._noted(self.find(self._known))
+
+    def reopened(self, names: Sequence[str]) -> dict[str, TableSource]:
+        """Find tables again as if nothing were known of them."""
+        assert self._known is not None
+        groups = {t.group for t in self._known.tables.values() if t.name in names}
+        tables = {n: t for n, t in self._known.tables.items() if t.group not in groups}
+        self._known = replace(self._known, tables=tables)
+        _LOG.warning("state: the types of %d table(s) have changed", len(names))
+        self.reasons += [f"{name}: the type of a column has changed" for name in names]
+        return {table.name: table for table in self.lake() if table.name in names}
+
+    def kept(self, table: TableSource | None) -> Kept | None:
+        """Return what is known of a table, if files of it are not read now."""
+        if table is None or not table.seen or self.before is None:
+            return None
+        stored = self.before.tables[table.name]
+        return Kept(stored, stored.kept(self._prints(table, table.seen)))
+
+    def compared(
+        self,
+        tables: Sequence[TableScan],
+        sources: Sequence[TableSource | None],
+        run: Mapping[str, Any],
+    ) -> tuple[tuple[TableScan, ...], Changes]:
+        """Compare with the last run, and make the state that this one leaves.
+
+        Parameters
+        ----------
+        tables : sequence of TableScan
+        sources : sequence of TableSource or None
+            What each was read from; None for frames.
+        run : mapping
+            With ``run_id`` and ``started``.
+        """
+        before = self.before
+        known = None if before is None else before.findings
+        found = tuple(table.table for table in tables)
+        found_before = () if before is None else before.found
+        stored = [self._stored(s, t) for s, t in zip(sources, tables, strict=True) if s]
+        dated, changes, remembered = compared(tables, known, _now_masked(tables), run["started"])
+        facts = (run["run_id"], run["started"], self.source, self.detector)
+        assert self._known is not None
+        self.after = ScanState(
+            *facts,
+            salt=self._known.salt,
+            tables={t.name: t for t in stored if t},
+            findings=remembered,
+            found=found,
+        )
+        return dated, Changes(
+            before.run_id if before else None,
+            before.finished if before else None,
+            changes,
+            tuple(sorted(set(found) - set(found_before))) if before else (),
+            tuple(sorted(set(found_before) - set(found))),
+            sum(len(s.new_files) for s in sources if s and not s.again),
+            sum(len(s.seen) for s in sources if s and not s.again),
+            tuple(self.reasons),
+            newly_personal(dated, known),
+        )
+
+    def save(self, run_id: str | None = None) -> None:
+        """Replace the state by the one that this run leaves.
+
+        Raises
+        ------
+        ConfigError
+            If another run has replaced it meanwhile.
+        """
+        assert self.after is not None
+        now = read_state(self.place, self.source)
+        if (now and now.run_id) != (self.before and self.before.run_id):
+            raise ConfigError(
+                f"state: {self.place.url!r} was replaced by another run meanwhile and is kept. "
+                "Repeat this run: it goes on from there."
+            )
+        save_state(self.place, replace(self.after, run_id=run_id or self.after.run_id))
+
+    def _noted(self, lake: Lake) -> Lake:
+        self._sizes = {**self._sizes, **sizes_of(lake)}
+        return lake
+
+    def _prints(self, table: TableSource, files: Sequence[Any]) -> pa.Array:
+        assert self._known is not None
+        sized = [replace(f, size=self._sizes.get(table.file_path(f), f.size)) for f in files]
+        return fingerprints(sized, self._known.salt)
+
+    def _stored(self, source: TableSource, scan: TableScan) -> StoredTable | None:
+        kept = self.kept(source)
+        old = kept.parts if kept else ()
+        parts = [replace(o, part=p) for o, p in zip(old, scan.parts, strict=False)]
+        unread = {name for name, _ in scan.unreadable}
+        for part in scan.parts[len(old) :]:
+            files = [f for f in source.new_files if not part.files or f.path in part.files]
+            files = [f for f in files if shown(f.path) not in unread]
+            if part.stopped or not files:
+                continue
+            known = {name for name, _ in scan.partly_read} & {shown(f.path) for f in files}
+            partly = tuple(item for item in scan.partly_read if item[0] in known)
+            notes = (tuple(scan.doubts), tuple(written_as(source)))
+            parts.append(StoredPart(self._prints(source, files), part, partly, *notes))
+        return stored_table(source, scan, parts)
+
+
+def _now_masked(tables: Sequence[TableScan]) -> dict[tuple[str, str], str]:
+    """Return, by table and real name, what replaces the names of masked columns."""
+    found = {}
+    for table in tables:
+        for column in table.columns:
+            if column.masked and column.top != NAMES and table.schema is not None:
+                real = table.schema.names[int(column.top.rpartition("_")[2]) - 1]
+                path = column.column[len(column.top) :]
+                found[table.table, real + path] = column.column
+    return found
+
+
+@contextmanager
+def opened_night(
+    state: str,
+    source: str,
+    detector: dict[str, str],
+    find: Callable[[KnownFiles], Lake],
+    by_file: bool,
+) -> Iterator[Night]:
+    """Lock a state and read it; see :class:`Night`."""
+    place = place_of(state)
+    with locked(place):
+        yield Night(place, source, detector, find, by_file)
