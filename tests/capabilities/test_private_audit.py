@@ -136,7 +136,7 @@ CASES = {
 }
 
 
-SLOW = ("gaussian", "rows_per_group without groups")
+SLOW = ("gaussian", "rows_per_group without groups", "distinct units")
 
 
 @pytest.mark.parametrize("name", [full(name) if name in SLOW else name for name in CASES])

@@ -35,6 +35,7 @@ def test_scan(scanned):
     assert found["summary"]["columns_with_findings"] > 15
 
 
+@pytest.mark.full
 def test_the_gates_of_the_scan_can_fail(scanned, lake, tmp_path):
     sets = {"source": lake, "output": tmp_path / "scan", "write_redact_config": "null"}
     sets |= {"gates": "[{name: cards, entities: [CREDIT_CARD], tables: card_*}]"}
@@ -43,6 +44,7 @@ def test_the_gates_of_the_scan_can_fail(scanned, lake, tmp_path):
     assert "cards: 1 columns, 0 allowed: card_payments.card_number" in ran.out
 
 
+@pytest.mark.full
 def test_the_written_redaction_runs(scanned, lake, tmp_path):
     out, _ = scanned
     written = out / "redact.yaml"

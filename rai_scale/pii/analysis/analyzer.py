@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.analysis.least_spacy import LeastSpacy, is_plain_spacy
 from rai_scale.pii.analysis.patterns_before_spacy import Hits, PatternsFirst
-from rai_scale.pii.analysis.presidio_engine import build_analyzer
+from rai_scale.pii.analysis.presidio_engine import engine_over, shared_nlp_engine
 from rai_scale.pii.analysis.recognizers import (
     check_countries,
     check_entities,
@@ -88,7 +88,8 @@ class ValueAnalyzer:
         self.language = language = language or config.language
         check_lists(config)
         check_countries(config)
-        self.engine = engine = engine or build_analyzer(config)
+        shared = shared_nlp_engine(config)
+        self.engine = engine = engine or engine_over(shared.engine, config)
         check_entities(config, engine, language)
         supported = frozenset(engine.get_supported_entities(language))
         self.found = frozenset(config.entities or supported)
@@ -110,7 +111,7 @@ class ValueAnalyzer:
                 tag_all=self._patterns.need_tags,
             )
         self._arguments = analyze_arguments(config)
-        self._lock = threading.Lock()  # spaCy's memory zones cannot be nested
+        self._lock = shared.lock  # spaCy's memory zones cannot be nested
 
     def analyze(self, texts: Sequence[str], context: str | None = None) -> list[Analysis]:
         """Return one :class:`Analysis` per text, in the order of ``texts``.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _SETTINGS = {"stanza": "stanza.yaml", "transformers": "transformers.yaml"}
 """Presidio's settings of an NLP engine, where they are not ``default.yaml``."""
+
+_SHARED: dict[str, SharedEngine] = {}
+"""The loaded engines by their settings; the models take most of a process's memory."""
 
 
 def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
@@ -43,13 +48,15 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
     ConfigError
         If the NLP engine or the registry is refused.
     """
-    if importlib.util.find_spec("presidio_analyzer") is None:
-        raise MissingExtraError("presidio-analyzer", "pii")
+    return engine_over(build_nlp_engine(config), config)
+
+
+def engine_over(nlp_engine: NlpEngine, config: AnalyzerConfig) -> AnalyzerEngine:
+    """Return Presidio's engine for a loaded NLP engine."""
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 
     use_bundled_suffix_list()
-    nlp_engine = build_nlp_engine(config)
     by_entity = bool(config.score_thresholds)
     registry: Any = build_registry(config, nlp_engine)  # None is Presidio's default
     engine = AnalyzerEngine(
@@ -67,10 +74,25 @@ def build_analyzer(config: AnalyzerConfig) -> AnalyzerEngine:
     return engine
 
 
+class SharedEngine(NamedTuple):
+    """An NLP engine that several analyzers use, one at a time: each takes the lock first."""
+
+    engine: NlpEngine
+    lock: threading.Lock
+
+
+def shared_nlp_engine(config: AnalyzerConfig) -> SharedEngine:
+    """Return the NLP engine of a configuration; a model is loaded once per process."""
+    key = json.dumps(nlp_settings(config), sort_keys=True)
+    if key not in _SHARED:
+        _SHARED[key] = SharedEngine(build_nlp_engine(config), threading.Lock())
+    return _SHARED[key]
+
+
 def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
     """Return Presidio's NLP engine with the model of each language loaded."""
-    import presidio_analyzer
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpEngine, NlpEngineProvider
+    settings = nlp_settings(config)
+    from presidio_analyzer.nlp_engine import NlpEngine, NlpEngineProvider
 
     name, known = config.nlp_engine, None
     if is_import_path(name):
@@ -81,8 +103,25 @@ def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
         known = (_offline_stanza(),) if name == "stanza" else None
         for model in config.languages.values():
             check_model(model, name)
+    try:
+        provider = NlpEngineProvider(known, nlp_configuration=settings | {"nlp_engine_name": name})
+        return provider.create_engine()
+    except ValueError as error:
+        raise ConfigError(
+            f"Presidio refuses the NLP engine {config.nlp_engine!r}: {error}"
+        ) from None
+
+
+def nlp_settings(config: AnalyzerConfig) -> dict[str, Any]:
+    """Return Presidio's default settings of an NLP engine, with the models of a configuration."""
+    if importlib.util.find_spec("presidio_analyzer") is None:
+        raise MissingExtraError("presidio-analyzer", "pii")
+    import presidio_analyzer
+    from presidio_analyzer.nlp_engine import NerModelConfiguration
+
+    name = config.nlp_engine
     folder = Path(presidio_analyzer.__file__).parent / "conf"
-    settings = yaml.safe_load(
+    settings: dict[str, Any] = yaml.safe_load(
         (folder / _SETTINGS.get(name, "default.yaml")).read_text(encoding="utf-8")
     )
     models = config.languages.items()
@@ -99,12 +138,7 @@ def build_nlp_engine(config: AnalyzerConfig) -> NlpEngine:
             )
     ner["labels_to_ignore"] = ignored_labels(ner.get("labels_to_ignore") or (), config)
     settings["ner_model_configuration"] = ner
-    try:
-        return NlpEngineProvider(known, nlp_configuration=settings).create_engine()
-    except ValueError as error:
-        raise ConfigError(
-            f"Presidio refuses the NLP engine {config.nlp_engine!r}: {error}"
-        ) from None
+    return settings
 
 
 def _offline_stanza() -> type[NlpEngine]:
