@@ -22,6 +22,7 @@ PARTS = {
     "mutants": ["scripts/mutants.py", "--full"],
     "peers": ["scripts/peers.py"],
     "redaction": ["-m", "tests.capabilities.redaction_parity"],
+    "nlp": ["scripts/nlp_engines.py"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
     "reviews": ["scripts/review_coverage.py"],

@@ -12,19 +12,23 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 import rai_scale
+from rai_scale.engines import engine_named
+from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis import analyzer as analyzers
 from rai_scale.samples import make_sample_lake
 from tests.capabilities.presidio_alone import MODEL, stock_engine, stock_redact
 from tests.properties.test_redact_laws import PIECES
+from tests.spark_sessions import ConnectServer, classic_session
 
 PATTERN = {"entity": "TICKET", "regex": r"\b[A-Z]{3}-\d{4,6}\b", "score": 0.4}
 CONTEXT = ("order", "ticket")
@@ -107,6 +111,32 @@ def differences(texts: list[str], options: dict[str, Any], right: list[str]) -> 
 
 
 @contextmanager
+def clusters() -> Iterator[dict[str, Engine]]:
+    """Yield the engines with partitioned frames by name; Spark Connect has a server of its own."""
+    with TemporaryDirectory() as folder:
+        classic, server = classic_session(), ConnectServer(Path(folder))
+        remote = server.session()
+        try:
+            sessions = {"Spark": classic, "Connect": remote}
+            spark = {name: engine_named("spark", session=s) for name, s in sessions.items()}
+            yield {"Dask": engine_named("dask"), **spark}
+        finally:
+            remote.stop()
+            server.stop()
+            classic.stop()
+
+
+def differences_on(
+    engine: Engine, texts: list[str], options: dict[str, Any], right: list[str]
+) -> int:
+    """Return how many texts an engine redacts in another way, in three partitions."""
+    table = pa.table({"id": range(len(texts)), "text": texts})
+    done = rai_scale.redact(engine.from_arrow(table, 3), "text", model=MODEL, **options)
+    found = engine.collect(done).sort_by("id")["text"].to_pylist()
+    return sum(a != b for a, b in zip(found, right, strict=False)) + abs(len(found) - len(texts))
+
+
+@contextmanager
 def without_hyperscan() -> Iterator[None]:
     """Take the package away for analyzers that are built meanwhile."""
     kept, analyzers._ANALYZERS = analyzers._ANALYZERS, {}
@@ -125,22 +155,35 @@ def main() -> int:
     """Print the table; return 1 if there is a difference."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--texts", type=int, default=3_000)
-    texts = make_texts(parser.parse_args().texts)
+    parser.add_argument("--on-engines", type=int, default=300)
+    asked = parser.parse_args()
+    texts = make_texts(asked.texts)
     os.environ["RAI_SCALE_LOCAL_WORKERS"] = "1"
-    print(f"{len(texts)} texts in 1, 3 and 7 partitions; differences from Presidio:\n")
+    some = len(texts[: asked.on_engines])
     print(
-        "| configuration | with hyperscan | without | texts redacted |\n| --- | ---: | ---: | ---: |"
+        f"{len(texts)} texts in 1, 3 and 7 partitions on the local engine, and {some} of them in 3 "
+        "partitions on the others; differences from Presidio:\n"
     )
-    total = 0
-    for name, options in CONFIGURATIONS.items():
-        right = expected(texts, options)
-        with_it = differences(texts, options, right)
-        with without_hyperscan():
-            without = differences(texts, options, right)
-        total += with_it + without
-        changed = sum(a != b for a, b in zip(texts, right, strict=True))
-        print(f"| {name} | {with_it} | {without} | {changed} |", flush=True)
-    return int(total > 0)
+    with clusters() if some else nullcontext({}) as engines:
+        wrong = [compare(name, texts, some, engines) for name in CONFIGURATIONS]
+    return int(any(wrong))
+
+
+def compare(name: str, texts: list[str], some: int, engines: dict[str, Engine]) -> int:
+    """Print a row of the table, after its head; return the number of differences."""
+    options = CONFIGURATIONS[name]
+    right = expected(texts, options)
+    found = {"with hyperscan": differences(texts, options, right)}
+    with without_hyperscan():
+        found["without"] = differences(texts, options, right)
+    for label, engine in engines.items():
+        found[label] = differences_on(engine, texts[:some], options, right)
+    changed = sum(a != b for a, b in zip(texts, right, strict=True))
+    if name == next(iter(CONFIGURATIONS)):
+        heads = ["configuration", *found, "texts redacted"]
+        print(f"| {' | '.join(heads)} |\n| --- |{' ---: |' * (len(heads) - 1)}")
+    print(f"| {name} | {' | '.join(map(str, found.values()))} | {changed} |", flush=True)
+    return sum(found.values())
 
 
 if __name__ == "__main__":

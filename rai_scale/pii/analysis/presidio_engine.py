@@ -186,14 +186,26 @@ def build_registry(config: AnalyzerConfig, nlp_engine: NlpEngine) -> RecognizerR
 
 def check_model(model: str | dict[str, str], engine: str) -> None:
     """Raise :class:`MissingModelError` unless the model is installed on this machine."""
-    if engine in ("stanza", "no_op"):
+    if engine == "no_op":
         return
     if engine == "transformers":
         _check_transformers(model)
         return
     if isinstance(model, dict):
         raise ConfigError(f"models: {engine!r} needs the name of one model per language.")
-    check_spacy_model(model)
+    (_check_stanza if engine == "stanza" else check_spacy_model)(model)
+
+
+def _check_stanza(model: str) -> None:
+    from presidio_analyzer.nlp_engine import stanza_nlp_engine
+
+    home = Path(stanza_nlp_engine.DEFAULT_MODEL_DIR)
+    if not (home / "resources.json").is_file() or not (home / model).is_dir():
+        raise MissingModelError(
+            f"stanza models {model!r} are not in {str(home)!r}, and models are never downloaded. "
+            "Set STANZA_RESOURCES_DIR to the folder that stanza.download has filled, here and on "
+            "every worker."
+        )
 
 
 def _check_transformers(model: str | dict[str, str]) -> None:
