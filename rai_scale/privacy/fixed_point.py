@@ -44,12 +44,11 @@ class Grid:
         return max(abs(self.units(self.lower)), abs(self.units(self.upper)))
 
     def units(self, value: float) -> int:
-        """Return a value in units: the nearest integer (halves to even) after clamping.
+        """Return a value within the bounds in units: the nearest integer (halves to even).
 
-        The engines round the same double in the same way.
+        The engines round the same double in the same way, and clamp before they do.
         """
-        clamped = min(max(value, self.lower), self.upper)
-        return round(clamped * 2.0**-self.exponent)
+        return round(value * 2.0**-self.exponent)
 
     def values(self, units: np.ndarray) -> np.ndarray:
         """Return sums in units as numbers: int64 where the step is 1, else float64."""
