@@ -82,12 +82,15 @@ def sample_lake(
     rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
     documents: Annotated[bool, typer.Option(help="Add PDF, Office, e-mail and others.")] = False,
+    images: Annotated[bool, typer.Option(help="Add scanned letters.")] = False,
 ) -> None:
     """Make a lake of invented people with realistic errors, and the ground truth."""
     from rai_scale.samples import make_sample_lake
 
     try:
-        lake = make_sample_lake(directory, rows=rows, random_state=seed, documents=documents)
+        lake = make_sample_lake(
+            directory, rows=rows, random_state=seed, documents=documents, images=images
+        )
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
     _OUT.print(

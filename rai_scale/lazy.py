@@ -28,6 +28,7 @@ _EXTRA_OF = {
     **dict.fromkeys(["dask", "distributed"], "dask"),
     **{"pyspark": "spark", "deltalake": "delta", "pyiceberg": "iceberg"},
     **dict.fromkeys(["pypdf", "python_calamine", "olefile", "fastavro"], "documents"),
+    **dict.fromkeys(["PIL", "pypdfium2", "pydicom", "dicomanonymizer"], "images"),
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
 }
 _SHARED = {

@@ -146,6 +146,12 @@ JOBS: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        *("redact-images", "redact_images", "images"),
+        "Redact personal data in images and scanned PDFs; exit code 2 if a file was not read.",
+        (Argument("ignore", "Patterns of files to leave out.", many=True),),
+        takes="an image file or a folder of them",
+    ),
+    Entry(
         *("restore", "restore", "restore"),
         "Put the values back where tokens stand, and record who did it and why.",
         _TOKENS,

@@ -1,6 +1,8 @@
 from rai_scale.pii.analysis.analyzer import get_analyzer as get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig as AnalyzerConfig
 from rai_scale.pii.analysis.presidio_engine import build_analyzer as build_analyzer
+from rai_scale.pii.images.folders import redact_images as redact_images
+from rai_scale.pii.images.result import ImageRedaction as ImageRedaction
 from rai_scale.pii.pseudonyms.frames import restore as restore
 from rai_scale.pii.pseudonyms.frames import rotate_keys as rotate_keys
 from rai_scale.pii.pseudonyms.restore_log import open_restore_log as open_restore_log

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from rai_scale.errors import ConfigError
-from rai_scale.samples import truth
+from rai_scale.samples import scans, truth
 from rai_scale.samples.documents import FOLDER, write_documents
 from rai_scale.samples.marked import unmark_row
 from rai_scale.samples.people import People, make_pools
@@ -21,6 +21,7 @@ README = "A sample lake made by rai-scale sample-lake. Every person in it is inv
 OURS = (
     *("customers", "support_tickets", "card_payments.csv", "clinic", "loan_decisions.parquet"),
     *("web_events.jsonl", "letters", "products.csv", "README", "archive.bin", FOLDER, truth.FOLDER),
+    scans.FOLDER,
 )
 
 
@@ -46,7 +47,11 @@ class SampleLake:
 
 
 def make_sample_lake(
-    directory: str | Path, rows: int = 1000, random_state: int = 7, documents: bool = False
+    directory: str | Path,
+    rows: int = 1000,
+    random_state: int = 7,
+    documents: bool = False,
+    images: bool = False,
 ) -> SampleLake:
     """Make a lake of synthetic tables with personal data, and its ground truth.
 
@@ -63,6 +68,8 @@ def make_sample_lake(
     documents : bool
         Whether to add the folder ``documents``: letters as PDF, Word, PowerPoint, e-mail (.eml,
         .msg), XML, HTML, text, Excel, SQLite, ORC, Avro (if fastavro is installed) and archives.
+    images : bool
+        Whether to add the folder ``scans``: letters as PNG, JPEG, TIFF and scanned PDF.
 
     Returns
     -------
@@ -73,14 +80,16 @@ def make_sample_lake(
         ``payload.messages[0].text``. In the same folder, ``columns.json`` lists the key and the
         personal columns of each table, with their entities; ``texts.parquet`` has the texts with
         their labels, for :func:`rai_scale.pii.evaluate_pii`; ``documents.parquet`` lists the items
-        of documents (file, entity, value).
+        of documents (file, entity, value); ``scans.parquet`` the words of items on scanned pages
+        (file, page, entity, item: the number of the item on its page, word, and its box in pixels:
+        left, top, width, height).
 
     Raises
     ------
     ConfigError
         If ``directory`` has other files, is a file or a remote address, or ``rows`` is below 1.
     MissingExtraError
-        If Faker is not installed.
+        If Faker, or for ``images`` Pillow, is not installed.
     """
     lake = _check(directory, rows, random_state)
     pools = make_pools(random_state)
@@ -97,6 +106,8 @@ def make_sample_lake(
     writer.close()
     if documents:
         write_documents(lake, folder, world, random_state)
+    if images:
+        scans.write_scans(lake, folder, world, random_state)
     (lake / "README").write_text(README, encoding="utf-8")
     (lake / "archive.bin").write_bytes(Random(random_state).randbytes(4096))  # noqa: S311
     facts = {"rows": rows, "seed": random_state, "complete": True, "tables": counts}

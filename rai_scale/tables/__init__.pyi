@@ -2,6 +2,8 @@ from rai_scale.tables.delete import delete_table as delete_table
 from rai_scale.tables.documents.limits import DocumentLimits as DocumentLimits
 from rai_scale.tables.find import find_tables as find_tables
 from rai_scale.tables.find import one_table as one_table
+from rai_scale.tables.images.options import ImageLimits as ImageLimits
+from rai_scale.tables.images.options import Ocr as Ocr
 from rai_scale.tables.pointer import current_path as current_path
 from rai_scale.tables.read import read_table as read_table
 from rai_scale.tables.source import Lake as Lake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import pytest
+from PIL import Image, ImageDraw, ImageFont
 from sklearn.linear_model import LogisticRegression
 
 from rai_scale.jobs.manifest import MANIFEST, output_facts, read_manifest
@@ -49,6 +52,18 @@ def _scan(folder: Path) -> dict[str, Any]:
 
 def _redact(folder: Path) -> dict[str, Any]:
     return {"analyzer": {"model": MODEL}, "columns": ["note"], "key_columns": ["id"]}
+
+
+def _redact_images(folder: Path) -> dict[str, Any]:
+    if shutil.which("tesseract") is None:
+        pytest.skip("needs Tesseract (Debian: tesseract-ocr)")
+    (folder / "scans").mkdir(exist_ok=True)
+    first = pd.read_parquet(folder / "lake" / "people.parquet")["id"][0]
+    page = Image.new("L", (600, 70), 255)
+    text = f"row {first}, write to {EMAIL}"
+    ImageDraw.Draw(page).text((20, 20), text, font=ImageFont.load_default(24))
+    page.save(folder / "scans" / "letter.png")
+    return {"source": str(folder / "scans"), "analyzer": {"model": MODEL}}
 
 
 def _restore(folder: Path) -> dict[str, Any]:
@@ -133,6 +148,7 @@ def _private_ebm(folder: Path) -> dict[str, Any]:
 JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "scan": ("scan", _scan),
     "redact": ("redact", _redact),
+    "redact-images": ("redact-images", _redact_images),
     "restore": ("restore", _restore),
     "keys rotate": ("keys rotate", _rotate),
     "evaluate-pii": ("evaluate-pii", _evaluate),

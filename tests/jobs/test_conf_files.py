@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
+from rai_scale.samples import make_sample_lake
 from rai_scale.tables import find_tables
 from tests.jobs.small_lake import ROOT, cli, rows_of
 
@@ -68,6 +70,19 @@ def test_evaluate_pii(lake, tmp_path):
     assert found["metrics"]["recall"] > 0.9
     manifest = json.loads((out / MANIFEST).read_text())
     assert {m["group"] for m in manifest["metrics"]} > {None, "PERSON"}
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="needs Tesseract (Debian: tesseract-ocr)")
+def test_images(tmp_path):
+    make_sample_lake(tmp_path / "lake", rows=40, images=True)
+    sets = as_options({"source": tmp_path / "lake" / "scans", "output": tmp_path / "out"})
+    ran = cli("redact-images", CONF / "images.yaml", *sets)
+    assert ran.code == 0, ran.text
+    assert "8 of 8 files redacted" in ran.out
+    names = {path.name for path in (tmp_path / "lake" / "scans").iterdir()}
+    assert {path.name for path in (tmp_path / "out" / "images").iterdir()} == names
+    assert "already done" in cli("redact-images", CONF / "images.yaml", *sets).out
 
 
 def test_fairness(lake, tmp_path):

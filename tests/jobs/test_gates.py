@@ -15,6 +15,7 @@ from tests.jobs.small_lake import cli
 METRICS = {
     "scan": "personal_columns",
     "redact": "cells_changed",
+    "redact-images": "findings",
     "restore": "tokens",
     "keys rotate": "tokens",
     "evaluate-pii": "recall",

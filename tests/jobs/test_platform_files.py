@@ -13,6 +13,7 @@ from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.restore.config import RestoreJob
 from rai_scale.jobs.scan.config import ScanJob
 from tests.jobs.small_lake import cli, make_people
@@ -24,6 +25,7 @@ KINDS = {
     "balance": BalanceJob,
     "scan": ScanJob,
     "redact": RedactJob,
+    "redact_images": RedactImagesJob,
     "restore": RestoreJob,
     "evaluate_pii": EvaluatePiiJob,
     "fairness": FairnessJob,
@@ -36,6 +38,7 @@ GIVEN = {
     "${var.lake}": "/Volumes/main/raw/lake",
     "${var.output}": "/Volumes/main/rai/out",
     "${var.configs}/train_ebm.yaml": str(ROOT / "conf" / "ebm.yaml"),
+    "${var.configs}/redact_images.yaml": str(ROOT / "conf" / "images.yaml"),
     "${var.configs}": str(ROOT / "conf"),
     "${workspace.file_path}": str(ROOT),
 }

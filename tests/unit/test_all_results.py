@@ -21,6 +21,9 @@ from rai_scale.glassbox import EBMParams
 from rai_scale.measures.uncertainty.formulas_rates import selection_rate
 from rai_scale.measures.uncertainty.parity_tests import permutation_test
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.images.boxes import ImageFinding
+from rai_scale.pii.images.redact_file import FileOutcome
+from rai_scale.pii.images.result import make_result
 from rai_scale.pii.quality.evaluation import evaluate_pii
 from rai_scale.pii.quality.review_estimate import missed_pii
 from rai_scale.pii.scanning.result import ScanResult
@@ -69,6 +72,12 @@ def scanned():
     run = {"run_id": "r", "started": "2026-01-02T03:04:05+00:00", "engine": "local",
            "status": "ok", "source": "lake"}  # fmt: skip
     return ScanResult((table,), (), run, AnalyzerConfig(model="m"), None, 0)
+
+
+def images_redacted():
+    finding = ImageFinding("PERSON", 0.85, 1, 2, 3, 4)
+    done = [FileOutcome("a.png", "redacted", "", 1, [(1, finding)])]
+    return make_result(done, [("b.png", "hidden name")], settings={}, engine="local")
 
 
 def evaluated():
@@ -131,6 +140,7 @@ def private_frame(ledger):
 CASES = {
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),
+    "ImageRedaction": lambda _: images_redacted(),
     "MissedPii": lambda _: reviewed(),
     "CountedMetricFrame": lambda _: rai_scale.metric_frame(ROWS, metrics="selection_rate", **BY),
     "PrivateMetricFrame": private_frame,

@@ -20,6 +20,7 @@ from rai_scale.jobs.glassbox.config import EBMJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
+from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.registry import JOBS
 from rai_scale.jobs.restore.config import RestoreJob, RotateJob
 from rai_scale.jobs.review_pii.config import ReviewPiiJob
@@ -51,6 +52,7 @@ RESTORE = {
 KINDS = {
     "scan": (ScanJob, SCAN),
     "redact": (RedactJob, REDACT),
+    "images": (RedactImagesJob, SCAN),
     "evaluate_pii": (EvaluatePiiJob, SCAN),
     "review_pii": (ReviewPiiJob, {**SCAN, "columns": ["note"]}),
     "fairness": (FairnessJob, FAIRNESS),

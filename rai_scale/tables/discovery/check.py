@@ -84,7 +84,7 @@ def _divided(
     if table.format in TABLE_FORMATS:
         return table, folder, files
     files = sorted(files, key=lambda file: file.path)
-    table = replace(table, snapshot=_snapshot(files), folder=folder.url)
+    table = replace(table, snapshot=snapshot_of(files), folder=folder.url)
     if table.format in FILE_TABLES:  # their tables are divided, not the files
         return table, folder, files
     new, seen = known.split(table, files)
@@ -142,7 +142,8 @@ def path_inside(place: Place, folder: str) -> str:
     return folder.removeprefix(place.url.rstrip("/")).strip("/")
 
 
-def _snapshot(files: Iterable[FileInfo]) -> str:
+def snapshot_of(files: Iterable[FileInfo]) -> str:
+    """Return a hash of the paths, sizes and times of files."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.path}\0{file.size}\0{file.modified}\n".encode())

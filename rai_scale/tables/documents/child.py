@@ -26,7 +26,7 @@ from rai_scale.tables.documents.work import BLOCK, Entry, NotReadError, Work
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import place_of
 
-ROWS, OUTLINE, DONE = b"R", b"O", b"D"
+ROWS, OUTLINE, CONTENT, ASK, DONE = b"R", b"O", b"C", b"A", b"D"
 DOCUMENTS = "documents"
 IDLE_SECONDS = 60
 _HEADER = struct.Struct(">cQ")
@@ -53,6 +53,10 @@ class Request:
     kind: str
     inner: str | None
     limits: DocumentLimits
+
+    def answer(self, channel: Channel) -> str:
+        """Send what was asked for; see :func:`answer`."""
+        return answer(self, channel.put, channel.clock.renew)
 
 
 def send(stream: IO[bytes], tag: bytes, content: bytes) -> None:
@@ -86,22 +90,39 @@ def main() -> None:
                 _, content = receive(source)
             except EOFError:
                 return
-            request: Request = pickle.loads(content)  # noqa: S301 - from the parent process
+            request: Any = pickle.loads(content)  # noqa: S301 - from the parent process
             _limit_memory(request.limits.max_memory)
-            clock = _Clock(request.limits.max_seconds, null)
-
-            def put(tag: bytes, content: bytes, clock: _Clock = clock) -> None:
-                clock.pause()  # the other process may take its time with the rows
-                send(target, tag, content)
-                clock.go()
-
+            clock = Clock(request.limits.max_seconds, null)
             clock.go()
-            why = answer(request, put, clock.renew)
+            why = request.answer(Channel(source, target, clock))
             clock.pause()
             send(target, DONE, json.dumps(why).encode())
 
 
-class _Clock:
+@dataclass(frozen=True)
+class Channel:
+    """The connection to the process that asked; the clock stands while that process works."""
+
+    source: IO[bytes]
+    target: IO[bytes]
+    clock: Clock
+
+    def put(self, tag: bytes, content: bytes) -> None:
+        """Send a frame."""
+        self.clock.pause()
+        send(self.target, tag, content)
+        self.clock.go()
+
+    def ask(self, content: bytes) -> bytes:
+        """Send a question; return the answer."""
+        self.clock.pause()
+        send(self.target, ASK, content)
+        _, found = receive(self.source)
+        self.clock.go()
+        return found
+
+
+class Clock:
     """Ends this process after some seconds of work, even while compiled code is running."""
 
     def __init__(self, seconds: float, null: Any) -> None:
@@ -117,6 +138,10 @@ class _Clock:
         """Stop the time."""
         faulthandler.cancel_dump_traceback_later()
         self._left -= time.monotonic() - self._began
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        return self._left - (time.monotonic() - self._began)
 
     def renew(self) -> None:
         """Start with all the seconds again."""

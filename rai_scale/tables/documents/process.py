@@ -8,24 +8,27 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pyarrow as pa
 
-from rai_scale.tables.documents.child import DONE, Request, receive, send
+from rai_scale.tables.documents.child import ASK, CONTENT, DONE, receive, send
 
 _COMMAND = "from rai_scale.tables.documents.child import main; main()"
 _TOO_LONG = 1
 _IDLE: list[subprocess.Popen[bytes]] = []
 
 
-def ask(request: Request) -> Iterator[pa.Table | dict[str, object] | str]:
+def ask(request: Any, reply: Callable[[bytes], bytes] | None = None) -> Iterator[Any]:
     """Read a file in another process.
 
     Parameters
     ----------
-    request : Request
+    request : Request or another object with ``limits`` and ``answer``
+    reply : callable, optional
+        Answers the questions of the other process. If it raises, that process is ended.
 
     Yields
     ------
@@ -33,6 +36,8 @@ def ask(request: Request) -> Iterator[pa.Table | dict[str, object] | str]:
         The rows, as they are read; for an outline, an empty table with the columns of each table.
     dict
         For an outline, the facts about the table that follows.
+    bytes
+        A new file.
     str
         Last, what was not read and why; empty if everything was read.
     """
@@ -50,7 +55,11 @@ def ask(request: Request) -> Iterator[pa.Table | dict[str, object] | str]:
             _send(process, request)
             frame = _receive(process)
         while frame[0] != DONE:
-            yield _decoded(frame[1])
+            if frame[0] == ASK and reply is not None:
+                assert process.stdin is not None
+                send(process.stdin, ASK, reply(frame[1]))
+            else:
+                yield frame[1] if frame[0] == CONTENT else _decoded(frame[1])
             frame = _receive(process)
         finished = True
         yield str(json.loads(frame[1]))
@@ -63,7 +72,7 @@ def ask(request: Request) -> Iterator[pa.Table | dict[str, object] | str]:
             _end(process)
 
 
-def _send(process: subprocess.Popen[bytes], request: Request) -> None:
+def _send(process: subprocess.Popen[bytes], request: Any) -> None:
     assert process.stdin is not None
     send(process.stdin, b"Q", pickle.dumps(request))
 
@@ -81,7 +90,7 @@ def _decoded(content: bytes) -> pa.Table | dict[str, object]:
         return reader.read_all()
 
 
-def _why_ended(process: subprocess.Popen[bytes], request: Request) -> str:
+def _why_ended(process: subprocess.Popen[bytes], request: Any) -> str:
     if process.wait() == _TOO_LONG:
         return f"not read within {request.limits.max_seconds:g} seconds (max_seconds)"
     return "the parser crashed, or needed more memory than max_memory"

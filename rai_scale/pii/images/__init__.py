@@ -1,0 +1,1 @@
+"""Images with the personal data in their text painted over."""

@@ -1,0 +1,1 @@
+"""Pages of pictures, PDFs and DICOM files: their words, and copies with parts painted over."""
