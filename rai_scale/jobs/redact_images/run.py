@@ -6,10 +6,11 @@ from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import check_metrics, status_of
-from rai_scale.jobs.inputs import Inputs, language_versions, models_used, package_versions
+from rai_scale.jobs.inputs import Inputs, models_used, package_versions
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.table_files import file_names, table_files
+from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.images.folders import check_installed, redact_image_files
 from rai_scale.pii.images.result import TOTALS, ImageRedaction
 from rai_scale.reports.images import render_images

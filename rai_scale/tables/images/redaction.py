@@ -15,7 +15,8 @@ from rai_scale.errors import ConfigError, MissingExtraError
 from rai_scale.tables.documents.child import CONTENT, Channel
 from rai_scale.tables.documents.process import ask
 from rai_scale.tables.documents.work import NotReadError
-from rai_scale.tables.images.book import Book, Box, open_book
+from rai_scale.tables.images.book import Book, Box
+from rai_scale.tables.images.kinds import open_book
 from rai_scale.tables.images.options import ImageLimits, Ocr
 from rai_scale.tables.images.reading import Reading, read_page
 from rai_scale.tables.images.tesseract import Word
