@@ -105,13 +105,14 @@ class Done:
         Delta tables of the output, which ``commit`` replaces.
     commit : callable, optional
         What is changed outside of the folder of the run, right before the switch.
+    settle : callable
+        The same, right after it.
     status : {"ok", "warnings", "failed"}
     notes : tuple of str
         Further lines that are printed, after those of failed gates.
     unread : int
-        Number of items that were not looked at.
-    rows, seeds, details, profile : plain values for the manifest
-    metrics : mapping, or records
+        Items that were not looked at.
+    rows, seeds, details, profile, metrics : plain values for the manifest
     model_hash : str or None, of a model that was made here
     gates : sequence of dict
         Outcomes of the gates of the configuration. A failed gate makes the run ``failed``.
@@ -126,6 +127,7 @@ class Done:
     inside: tuple[str, ...] = ()
     delta_tables: tuple[str, ...] = ()
     commit: Callable[[], str | None] | None = None
+    settle: Callable[[], object] = tuple
     status: str = "ok"
     notes: tuple[str, ...] = ()
     unread: int = 0
@@ -160,8 +162,8 @@ class Job(Generic[AnyConfig]):
     compute : callable (config, engine, inputs, run) -> Done
     writes : tuple of str, or callable config -> sequence of str
         Names in the output.
-    also : callable config -> sequence of Place
-        Files outside of the output without which a run has not finished.
+    settled : callable (config, run id) -> bool, optional
+        Whether what the run leaves outside of its output is there.
     charges : callable (config, advise) -> (lines, fits) or None, optional
         Describes the privacy cost and whether the budget allows it, without reading a row; None
         for a run that is not private. ``advise`` is an error to aim for.
@@ -178,7 +180,7 @@ class Job(Generic[AnyConfig]):
     inputs: Callable[[AnyConfig, Engine], Inputs]
     compute: Callable[[AnyConfig, Engine, Inputs, Run], Done]
     writes: tuple[str, ...] | Callable[[AnyConfig], Sequence[str]]
-    also: Callable[[AnyConfig], Sequence[Place]] | None = None
+    settled: Callable[[AnyConfig, str | None], bool] | None = None
     charges: Callable[[AnyConfig, str | None], tuple[list[str], bool] | None] | None = None
     check_gates: Callable[[AnyConfig, Inputs], object] | None = None
     check_plan: Callable[[AnyConfig, Engine, Inputs, Place], list[str]] | None = None
@@ -202,29 +204,27 @@ class Job(Generic[AnyConfig]):
             known = run_id_of(self.name, config_hash(config), inputs)
             page = output.child(PAGE).url if config.report else None
             before = self.finished(config, output, known)
-            if before is None:
-                check_names(output, [*self.names(config), PAGE, MANIFEST])
-            else:
-                text = f"already done as run {known}; nothing changed"
+            if before is not None:
                 tidy(output)
-                text = text.replace("changed", "was charged") if "scope" in before else text
-                unread = before.get("unread", inputs.unread)
-                return Outcome(CODES[before["status"]], text, page, unread=unread)
+                verb = "was charged" if "scope" in before else "changed"
+                text = f"already done as run {known}; nothing {verb}"
+                code, unread = CODES[before["status"]], before.get("unread", inputs.unread)
+                return Outcome(code, text, page, unread=unread)
+            check_names(output, [*self.names(config), PAGE, MANIFEST])
             id = known or uuid.uuid4().hex[:16]
             with staged(output, id, self.private) as stage:
                 source = str(getattr(config, "source", ""))
                 run = Run(self.name, id, config_hash(config), engine.name, source, stage)
                 done = self.compute(config, engine, inputs, run).judged()
                 said = _publish(config, engine, inputs, run, done)
-        notes = (*done.notes, *([said] if said else []))
+                done.settle()
+        notes = (*done.notes, said) if said else done.notes
         return Outcome(CODES[done.status], done.message, page, notes, done.unread)
 
     def finished(self, config: AnyConfig, output: Place, id: str | None) -> Facts | None:
         """Return the manifest of a run if it has finished and its outputs are unchanged."""
-        also = self.also(config) if self.also else ()
-        if not all(place.fs.exists(place.path) for place in also):
-            return None
-        return finished(output, id)
+        settled = self.settled is None or self.settled(config, id)
+        return finished(output, id) if settled else None
 
 
 def _publish(config: JobConfig, engine: Engine, inputs: Inputs, run: Run, done: Done) -> str | None:

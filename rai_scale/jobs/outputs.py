@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, TableError
 from rai_scale.jobs.ledgers import ledger_file
-from rai_scale.tables.lock import only_run
+from rai_scale.tables.lock import only_run, only_user
 from rai_scale.tables.path_names import hidden
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.write import check_output
@@ -18,17 +18,18 @@ from rai_scale.tables.write import check_output
 
 @contextmanager
 def own_output(config: Any, engine: Engine) -> Iterator[Place]:
-    """Yield the output of a job, locked by this run.
+    """Yield the output of a job, locked by this run, with the state that it continues.
 
     Raises
     ------
     ConfigError
         See :func:`checked_output`.
     TableError
-        If another run has locked the output.
+        If another run has locked the output or the state.
     """
     output = checked_output(config, engine)
-    with only_run(output):
+    state = getattr(config, "state", None)
+    with only_run(output), only_user(place_of(state)) if state else nullcontext():
         yield output
 
 
@@ -51,11 +52,12 @@ def inputs_named(config: Any) -> dict[str, str]:
 
 
 def private_files(config: Any) -> dict[str, str]:
-    """Return the files that only their owner may read, by their keys."""
+    """Return the files that other runs and readers must not replace, by their keys."""
     holder = getattr(config, "private", None) or config
     ledger = getattr(holder, "ledger", None)
     log, restores = getattr(holder, "restricted_log", None), getattr(config, "log", None)
     found = {"ledger": ledger and ledger_file(ledger), "restricted_log": log}
+    found["state"] = getattr(config, "state", None)
     found["log"] = restores and ledger_file(restores)
     return {name: path for name, path in found.items() if path}
 

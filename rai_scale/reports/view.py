@@ -43,6 +43,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
             for verdict in ("secret", "indirect", "possible")
         },
         "conflicts": sum(bool(c.get("conflict")) for t in tables for c in t["columns"]),
+        "compared": bool((report.get("changes") or {}).get("since")),
         "idle_overrides": sum(o["outcome"] != "applied" for o in report.get("overrides") or []),
         "together": [t for t in with_findings if len(_risk(t).get("together") or ()) > 1],
         "classes": sorted({name for column in columns for name in column["classes"]}),

@@ -132,9 +132,15 @@ def unread_amount(summary: Mapping[str, int]) -> str:
     return f"{', '.join(parts)} ({measure})"
 
 
+def day(moment: str) -> str:
+    """Return the day of a time in ISO 8601."""
+    return moment[:10]
+
+
 FILTERS = {
     function.__name__: function
     for function in (
+        day,
         number,
         plural,
         percent,

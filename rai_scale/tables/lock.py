@@ -41,6 +41,17 @@ def only_run(place: Place) -> Iterator[None]:
 
 
 @contextmanager
+def only_user(file: Place) -> Iterator[None]:
+    """Lock a file, through a folder next to it that is removed afterwards; see :func:`only_run`."""
+    folder = Place(f"{file.url}.lock", file.fs, f"{file.path}.lock")
+    with only_run(folder):
+        yield
+    if folder.is_local:  # a run that was killed left it
+        with suppress(OSError):
+            os.rmdir(folder.path)
+
+
+@contextmanager
 def _local(place: Place) -> Iterator[None]:
     """Hold a lock of the operating system, which ends with this process."""
     made: list[str] = []

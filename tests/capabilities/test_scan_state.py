@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 
 from rai_scale.errors import ConfigError, TableError
 from rai_scale.pii.scanning import scan_one_table
-from rai_scale.pii.scanning.state_file import locked
+from rai_scale.tables.lock import only_user
 from rai_scale.tables.paths import place_of
 from tests.capabilities.scan_lake import put, scan
 
@@ -265,7 +265,7 @@ def test_a_state_of_another_source_or_kind_is_an_error(lake, tmp_path):
 
 
 def test_two_runs_at_once_have_one_winner(lake, rows_read):
-    with locked(place_of(str(lake.parent / "state.parquet"))):
+    with only_user(place_of(str(lake.parent / "state.parquet"))):
         with pytest.raises(TableError, match="another run"):
             night(lake)
         assert rows_read == []

@@ -19,8 +19,9 @@ class ScanGate(Gate):
     """A limit on what a scan may find; by default, no column with personal data is allowed.
 
     ``metric`` is ``personal_columns``, ``possible_columns`` (which includes personal ones),
-    ``secret_columns``, ``indirect_columns``, or a number of the scan's summary, such as
-    ``files_unreadable``. ``entities``, ``tables`` and ``columns`` restrict the first four.
+    ``secret_columns``, ``indirect_columns``, ``new_personal_columns`` (since the last run; needs
+    ``state``), or a number of the scan's summary, such as ``files_unreadable``. ``entities``,
+    ``tables`` and ``columns`` restrict the first five.
     """
 
     metric: str = "personal_columns"
@@ -34,8 +35,10 @@ class ScanJob(JobConfig):
     """Configuration of ``rai-scale scan``; see ``find_tables`` for its other options.
 
     ``overrides`` is a list of reviewers' decisions, or the YAML file that holds them. ``samples``
-    is the number of masked samples per column. ``write_unity_sql`` names a file for tags and column
-    masks; members of the group ``unity_readers`` see the values of masked columns.
+    is the number of masked samples per column. ``state`` is a file in which runs remember counts:
+    what they read once is not read again, and the result has what changed. ``write_unity_sql``
+    names a file for tags and column masks; members of the group ``unity_readers`` see the values of
+    masked columns.
     """
 
     source: str
@@ -49,5 +52,6 @@ class ScanJob(JobConfig):
     write_redact_config: str | None = None
     overrides: str | tuple[Override, ...] = ()
     samples: int = Field(0, ge=0)
+    state: str | None = None
     write_unity_sql: str | None = None
     unity_readers: str = "pii_readers"

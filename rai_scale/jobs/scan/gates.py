@@ -12,6 +12,7 @@ from rai_scale.jobs.scan.config import ScanGate
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.data_classes.kinds import OWN, is_indirect
 from rai_scale.pii.scanning.column_name_rules import RULES
+from rai_scale.pii.scanning.history import Changes
 from rai_scale.pii.scanning.result import ScanResult
 
 if TYPE_CHECKING:
@@ -22,18 +23,23 @@ VERDICTS = {
     "possible_columns": ("personal", "possible"),
     "secret_columns": ("secret",),
     "indirect_columns": ("indirect",),
+    "new_personal_columns": ("personal",),
 }
 """The verdicts that each metric counts."""
+NEW = "new_personal_columns"
 
 
-def check_names(gates: Iterable[ScanGate], config: AnalyzerConfig, tables: Iterable[str]) -> None:
+def check_names(config: ScanJob, tables: Iterable[str]) -> None:
     """Raise :class:`ConfigError` if a gate names an unknown metric, entity or table.
 
     Such a gate would always pass.
     """
-    for gate in gates:
+    tables = list(tables)
+    for gate in config.gates:
         idle = (
-            _no_number(gate) or _no_entity(gate, config) or _no_name(gate.tables, tables, "table")
+            _no_number(gate, config.state is not None)
+            or _no_entity(gate, config.analyzer)
+            or _no_name(gate.tables, tables, "table")
         )
         if idle:
             raise ConfigError(f"gates: {gate.called!r}: {idle}")
@@ -62,6 +68,7 @@ def checked_gates(result: ScanResult, config: ScanJob) -> list[dict[str, Any]]:
 
 
 def _columns(gate: ScanGate, result: ScanResult) -> list[str]:
+    newly = result.changes.newly_personal if result.changes else ()
     return sorted(
         {
             f"{table.table}.{column.column}"
@@ -70,6 +77,7 @@ def _columns(gate: ScanGate, result: ScanResult) -> list[str]:
             and fnmatchcase(table.table, gate.tables)
             and fnmatchcase(column.column, gate.columns)
             and finding.verdict in VERDICTS[gate.metric]
+            and (gate.metric != NEW or (table.table, column.column) in newly)
             and not (gate.metric == "possible_columns" and is_indirect(finding.entity))
         }
     )
@@ -85,8 +93,13 @@ def _idle(gate: ScanGate, result: ScanResult) -> str | None:
     )
 
 
-def _no_number(gate: ScanGate) -> str | None:
-    names = [*VERDICTS, *ScanResult((), (), {}, AnalyzerConfig(), None, 0).totals()]
+def _no_number(gate: ScanGate, with_state: bool) -> str | None:
+    blank = ScanResult((), (), {}, AnalyzerConfig(), None, 0, changes=Changes(None, None))
+    numbers = [*VERDICTS, *blank.totals()]
+    of_state = {NEW, *blank.changed_totals()}
+    if gate.metric in of_state and not with_state:
+        return "it compares with the last run and needs `state`."
+    names = [name for name in numbers if with_state or name not in of_state]
     if gate.metric not in names:
         hint = did_you_mean(gate.metric, names)
         return f"a scan has no metric {gate.metric!r}.{hint} The metrics are: {', '.join(names)}."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rai_scale.engines.protocol import Engine
@@ -20,35 +22,57 @@ from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml
 from rai_scale.jobs.scan.reviewed_files import save_reviewed
 from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
+from rai_scale.pii.scanning.detector import detector_facts
+from rai_scale.pii.scanning.night import Night
 from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
+from rai_scale.pii.scanning.state_file import run_of_state
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.paths import Place, place_of
-from rai_scale.tables.source import TableSource
+from rai_scale.tables.paths import place_of
+from rai_scale.tables.source import Lake, TableSource
 
 
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
     """Find all tables of the source."""
-    lake = find_tables(
+    find = partial(
+        find_tables,
         config.source,
         engine=engine,
         csv=config.csv,
         ignore=config.ignore,
         documents=config.documents,
     )
+    night = _night(config, engine, find) if config.state else None
+    lake = night.lake() if night else find()
     versions = language_versions(config.analyzer.model_names)
+    if night:
+        versions["recognizers"] = night.detector["recognizers"]
     if config.overrides:  # another run is due if a decision was changed or has expired
         counting = active(read_overrides(config.overrides), datetime.now(UTC).date())
         text = "".join(override.model_dump_json() for override in counting)
         versions["overrides"] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Inputs(lake, versions)
+    return Inputs(lake, versions, given=night)
+
+
+def _night(config: ScanJob, engine: Engine, find: Callable[..., Lake]) -> Night:
+    sample = (config.sample_rows, config.random_state, config.samples > 0)
+    options = {
+        "sample": sample,
+        "documents": config.documents,
+        "csv": config.csv,
+    }
+    facts = detector_facts(config.analyzer, options)
+    place = place_of(str(config.state))
+    by_file = engine.name != "spark"
+    return Night(place, config.source, facts, lambda known: find(known=known), by_file)
 
 
 def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     """Scan, and make ``findings.parquet``, ``findings.json`` and the report from the result."""
+    night: Night | None = inputs.given
     result = scan(
         inputs.lake,
         engine=engine,
@@ -57,6 +81,7 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         overrides=config.overrides,
         samples=config.samples,
         progress=lambda tables: with_progress(tables, "scanning"),
+        state=night,
         analyzer=config.analyzer,
     )
     result = _completed(result, config, inputs, run)
@@ -80,6 +105,8 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         files={"findings.parquet": _parquet(result), "findings.json": result.to_json().encode()},
         page=result.to_html(),
         commit=write_plans,
+        settle=partial(night.save, run.id) if night else tuple,
+        notes=(result.changes.summary(),) if result.changes else (),
         status=result.run["status"],
         gates=result.gates(),
         unread=len(unread),
@@ -136,8 +163,11 @@ def _parquet(result: ScanResult) -> bytes:
     return buffer.getvalue()
 
 
-def _plans_of(config: ScanJob) -> list[Place]:
-    return [place_of(path) for path in (config.write_redact_config, config.write_unity_sql) if path]
+def _settled(config: ScanJob, run_id: str | None) -> bool:
+    plans = (config.write_redact_config, config.write_unity_sql)
+    places = [place_of(path) for path in plans if path]
+    known = config.state is None or run_of_state(place_of(config.state)) == run_id
+    return known and all(place.fs.exists(place.path) for place in places)
 
 
 JOB = Job(
@@ -146,8 +176,6 @@ JOB = Job(
     find_inputs,
     compute,
     writes=("findings.parquet", "findings.json", "report.html"),
-    also=_plans_of,
-    check_gates=lambda config, inputs: check_names(
-        config.gates, config.analyzer, [table.name for table in inputs.lake]
-    ),
+    settled=_settled,
+    check_gates=lambda config, inputs: check_names(config, (table.name for table in inputs.lake)),
 )

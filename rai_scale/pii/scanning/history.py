@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from rai_scale.pii.data_classes.kinds import class_of
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
@@ -118,9 +119,30 @@ class Changes:
     reasons: tuple[str, ...] = ()
     newly_personal: tuple[tuple[str, str], ...] = ()
 
-    def number(self, kind: Kind) -> int:
-        """Return the number of findings that changed in this way."""
-        return sum(change.change == kind for change in self.findings)
+    def totals(self) -> dict[str, int]:
+        """Return the numbers of changed findings and tables, and of files read and known."""
+        kinds = Counter(change.change for change in self.findings)
+        return {
+            **{f"findings_{kind}": kinds[kind] for kind in get_args(Kind)},
+            "tables_new": len(self.new_tables),
+            "tables_gone": len(self.gone_tables),
+            "files_read": self.files_read,
+            "files_known": self.files_known,
+        }
+
+    def summary(self) -> str:
+        """Return one line on what changed."""
+        if self.since is None:
+            return "first run with this state: there is nothing to compare with"
+        numbers = self.totals()
+        kinds = {kind: numbers[f"findings_{kind}"] for kind in get_args(Kind)}
+        parts = [f"{n} {kind}" for kind, n in kinds.items() if n]
+        tables = {"new": len(self.new_tables), "gone": len(self.gone_tables)}
+        named = [f"{n} {kind}" for kind, n in tables.items() if n]
+        findings = f"findings: {', '.join(parts)}" if parts else "no finding changed"
+        known = f"; tables: {', '.join(named)}" if named else ""
+        read = f"; {self.files_read:,} files read, {self.files_known:,} known"
+        return f"since {self.since}: {findings}{known}{read}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""

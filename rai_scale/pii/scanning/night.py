@@ -24,9 +24,10 @@ from rai_scale.pii.scanning.state import (
     renamed,
     stored_table,
 )
-from rai_scale.pii.scanning.state_file import locked, read_state, save_state
+from rai_scale.pii.scanning.state_file import read_state, save_state
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.tables.discovery.known_files import KnownFiles, fingerprints, sizes_of
+from rai_scale.tables.lock import only_user
 from rai_scale.tables.path_names import shown
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import Lake, TableSource
@@ -261,5 +262,5 @@ def opened_night(
 ) -> Iterator[Night]:
     """Lock a state and read it; see :class:`Night`."""
     place = place_of(state)
-    with locked(place):
+    with only_user(place):
         yield Night(place, source, detector, find, by_file)

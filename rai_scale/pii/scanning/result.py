@@ -173,7 +173,12 @@ class ScanResult(Result):
             "items_unread": len(unread),
             "bytes_unread": sum(item.bytes or 0 for item in unread),
             "bytes_known": self._bytes(unread),
+            **self.changed_totals(),
         }
+
+    def changed_totals(self) -> dict[str, int]:
+        """Return the numbers of what changed since the last run; empty without a state."""
+        return {} if self.changes is None else self.changes.totals()
 
     def _numbers(self) -> dict[str, float]:
         return {name: float(value) for name, value in self.totals().items()}

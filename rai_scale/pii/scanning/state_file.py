@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +22,6 @@ from rai_scale.pii.scanning.state import (
     schema_text,
 )
 from rai_scale.tables.discovery.known_files import PRINT
-from rai_scale.tables.lock import only_run
 from rai_scale.tables.paths import Place, save_bytes
 
 VERSION = 1
@@ -45,19 +42,6 @@ _SCHEMA = pa.schema(
     }
 )
 _LISTS = ("partly_read", "doubts", "written")
-
-
-@contextmanager
-def locked(place: Place) -> Iterator[None]:
-    """Keep other runs from using a state while the block runs.
-
-    Raises
-    ------
-    TableError
-        If another run uses it.
-    """
-    with only_run(Place(f"{place.url}.lock", place.fs, f"{place.path}.lock")):
-        yield
 
 
 def save_state(place: Place, state: ScanState) -> None:
@@ -119,6 +103,16 @@ def read_state(place: Place, source: str) -> ScanState | None:
             f"of {source!r}. Use one state for each source."
         )
     return _state(about, table)
+
+
+def run_of_state(place: Place) -> str | None:
+    """Return the run that wrote a state, from its footer; None if there is no state."""
+    place.fs.invalidate_cache()
+    try:
+        with place.open(compression=None) as file:
+            return str(json.loads(pq.read_schema(file).metadata[_ABOUT])["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _unusable(place: Place, why: str) -> ConfigError:
