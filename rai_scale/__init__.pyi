@@ -1,4 +1,5 @@
 from rai_scale import engines as engines
+from rai_scale import error_analysis as error_analysis
 from rai_scale import explanations as explanations
 from rai_scale import fairness as fairness
 from rai_scale import glassbox as glassbox

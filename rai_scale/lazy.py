@@ -38,8 +38,9 @@ _SHARED = {
     **dict.fromkeys(
         ["rai_scale.statistics.exact_intervals", "rai_scale.statistics.clustered_ratios"], "pii"
     ),
+    "rai_scale.error_analysis": "errors",
 }
-"""Modules that take scikit-learn and SciPy from another extra than ``fairness``."""
+"""Modules that take scikit-learn, SciPy (and Fairlearn) from another extra than ``fairness``."""
 
 
 def face(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -87,9 +88,10 @@ class _NameTheExtra(MetaPathFinder):
         if fullname in _EXTRA_OF:
             asker = _asker()
             if asker.startswith("rai_scale."):
-                shared = fullname in ("sklearn", "scipy")
+                shared = fullname in ("sklearn", "scipy", "fairlearn")
                 other = (extra for start, extra in _SHARED.items() if asker.startswith(start))
                 extra = next(other, None) if shared else None
+                extra = extra if extra == "errors" or fullname != "fairlearn" else None
                 raise MissingExtraError(fullname, extra or _EXTRA_OF[fullname])
 
 

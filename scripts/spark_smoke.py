@@ -127,12 +127,9 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         found = rai.glassbox.score_ebm(frame, made, key_columns=["id"])
         return rows(found, "id", "ebm_age", "ebm_income")
 
-    def important(frame: Any) -> Any:
-        asked = {"background": background, **learn}
-        return plain(rai.importance(rai.explain(frame, linear, **asked)))
-
     fairness = {"y_true": "y", "sensitive_features": ["sex"]}
     learn = {"features": FEATURES}
+    explained_by = partial(rai.explain, model=linear, background=background, **learn)
     reduce = {"training": fair.TrainingRows(row_order="id"), **learn, **fairness}
     return {
         "redact": lambda f: rows(rai.redact(f, ["note"], model=MODEL), "id", "note"),
@@ -154,7 +151,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         "private_metric_frame": private_frame,
         "explain (linear)": explained(linear),
         "explain (trees)": explained(tree),
-        "importance": important,
+        "importance": lambda f: plain(rai.importance(explained_by(f))),
         "ice": lambda f: sorted(
             over.ice(f, linear, of=["income"], rows=20, key_columns="id", **learn).lines[0].tolist()
         ),
@@ -165,6 +162,7 @@ def checks() -> dict[str, Callable[[Any], Any]]:
             over.permutation_importance(f, linear, features=FEATURES, y_true="y", repeats=2)
         ),
         "performance": lambda f: plain(perform(f, y_true="y", score="score").by_group),
+        "error_tree": lambda f: plain(rai.error_analysis.error_tree(f, y_true="y", y_pred="p")),
         "train_ebm": ebm,
         "score_ebm": scored,
     }

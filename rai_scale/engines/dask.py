@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.counts import Sum, columns_of, count_groups, counts_schema, merge_counts
+from rai_scale.engines.database import SqlColumns, evaluated
 from rai_scale.engines.frames import (
     TEXT,
     arrow_to_frame,
@@ -29,9 +30,10 @@ from rai_scale.engines.frames import (
 from rai_scale.engines.groups import split_groups
 from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BatchFunction, run_on_frame
-from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
+from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.engines.tasks import split_table
 
 # dask would otherwise replace the object columns of the meta by its own string type
@@ -93,6 +95,19 @@ class DaskEngine(Engine):
                 kept = kept.shuffle(on=list(together))
             add_up = partial(_sql_partition, table=SQL_ROWS, sql=totals)
             return _reduced(kept, add_up, schema, keys)
+
+    def where(self, data: Any, condition: str) -> Any:
+        """Filter each partition in DuckDB; see :meth:`SqlVerbs.where`."""
+        with _own_types():
+            return data.map_partitions(_kept, condition, meta=data._meta)
+
+    def with_expressions(
+        self, data: Any, expressions: Mapping[str, str], outputs: pa.Schema
+    ) -> Any:
+        """Compute in DuckDB, batch by batch; see :meth:`SqlVerbs.with_expressions`."""
+        inputs = named_in(self.columns(data), " ".join(expressions.values()))
+        made = SqlColumns(dict(expressions))
+        return self.with_columns(data, made, outputs, inputs=inputs, label="expressions")
 
     def _collect(self, data: Any) -> pa.Table:
         return frame_to_arrow(data.compute())
@@ -189,6 +204,12 @@ def _sql_partition(
         if field.name in texts and not kept:  # in another partition such objects may be texts
             data = data.set_column(at, field.name, as_texts(frame[field.name]))
     return arrow_to_frame(_run_sql(data, table, sql), TEXT)
+
+
+def _kept(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
+    names = named_in(frame.columns, condition) or list(frame.columns)[:1]
+    kept = {"kept": f"coalesce({condition}, FALSE)"}
+    return frame[evaluated(frame_to_arrow(frame, names), kept)["kept"].to_numpy()]
 
 
 def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:

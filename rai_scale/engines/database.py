@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
 from rai_scale.engines.partition import BATCH_ROWS
+from rai_scale.engines.sql_tables import scannable
+from rai_scale.names import quoted
 
 _started: list[duckdb.DuckDBPyConnection] = []
 
@@ -79,3 +81,21 @@ def scan(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
     open_reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     for batch in open_reader(BATCH_ROWS):
         yield pa.Table.from_batches([batch])
+
+
+def evaluated(table: pa.Table, expressions: Mapping[str, str]) -> pa.Table:
+    """Return SQL expressions of each row of a table, in the order of its rows."""
+    named = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in expressions.items())
+    return connection().from_arrow(scannable(table, named)).project(named).to_arrow_table()
+
+
+@dataclass(frozen=True)
+class SqlColumns:
+    """Table function: SQL expressions of each row, by name."""
+
+    expressions: Mapping[str, str]
+    cheap = True
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return the values of the expressions."""
+        return evaluated(table, self.expressions)

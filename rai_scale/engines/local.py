@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
+from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay, overlay_schema
 from rai_scale.engines.counts import (
     Sum,
     columns_of,
@@ -29,15 +29,23 @@ from rai_scale.engines.counts import (
     refuse_nested,
     sum_name,
 )
-from rai_scale.engines.database import ArrowStream, connection, relation_of, scan
+from rai_scale.engines.database import (
+    ArrowStream,
+    SqlColumns,
+    connection,
+    evaluated,
+    relation_of,
+    scan,
+)
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.indicators import sql_indicators
 from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, run_on_frame
-from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
+from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import is_scanned, named_in, scannable
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, split_table
 from rai_scale.engines.worker_pool import end_workers, submit
 from rai_scale.names import quoted
@@ -187,10 +195,30 @@ class LocalEngine(Engine):
     def _aggregate_sql(
         self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table:
-        if isinstance(data, pd.DataFrame):
-            data = frame_to_arrow(data, named_in(data.columns, rows) or list(data.columns)[:1])
+        data = _named(data, rows) if isinstance(data, pd.DataFrame) else data
         query = f"WITH {SQL_ROWS} AS ({rows}) {totals}"
         return canonical_table(_scanned(data, rows).query(SQL_DATA, query).to_arrow_table())
+
+    def where(self, data: Any, condition: str) -> Any:
+        """Filter in DuckDB; see :meth:`SqlVerbs.where`."""
+        if isinstance(data, duckdb.DuckDBPyRelation):
+            return data.filter(condition)
+        kept = evaluated(_named(data, condition), {"kept": f"coalesce({condition}, FALSE)"})["kept"]
+        return data.filter(kept) if isinstance(data, pa.Table) else data[kept.to_numpy()]
+
+    def with_expressions(
+        self, data: Any, expressions: Mapping[str, str], outputs: pa.Schema
+    ) -> Any:
+        """Compute in DuckDB; see :meth:`SqlVerbs.with_expressions`."""
+        if isinstance(data, pa.Table):
+            return overlay(data, canonical_table(evaluated(data, expressions), outputs))
+        if isinstance(data, pd.DataFrame):
+            inputs = named_in(self.columns(data), " ".join(expressions.values()))
+            made = SqlColumns(dict(expressions))
+            return self.with_columns(data, made, outputs, inputs=inputs, label="expressions")
+        kept = [name for name in data.columns if name not in expressions]
+        new = [f"{sql} AS {quoted(name)}" for name, sql in expressions.items()]
+        return data.project(", ".join([*map(quoted, kept), *new]))
 
     def _collect(self, data: Any) -> pa.Table:
         if isinstance(data, pd.DataFrame):
@@ -221,6 +249,13 @@ class LocalEngine(Engine):
 def _columns(data: duckdb.DuckDBPyRelation, names: Sequence[str]) -> duckdb.DuckDBPyRelation:
     """Return some columns; ``select`` would lose quotes in their names."""
     return data.project(", ".join(map(quoted, names)))
+
+
+def _named(data: pd.DataFrame | pa.Table, sql: str) -> pa.Table:
+    """Return the columns that ``sql`` names, or any one."""
+    if isinstance(data, pa.Table):
+        return data
+    return frame_to_arrow(data, named_in(data.columns, sql) or list(data.columns)[:1])
 
 
 def _run_table(batch: BatchFunction, table: pa.Table, partition: str) -> list[pa.Table]:

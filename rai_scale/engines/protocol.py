@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,15 +13,12 @@ from rai_scale.engines.frames import check_unique
 from rai_scale.engines.indicators import Equal
 from rai_scale.engines.partition import BatchFunction, TableFunction, plain_errors
 from rai_scale.engines.shared_file import SharedFile
+from rai_scale.engines.sql_verbs import SqlVerbs
 from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, pickled, unpickled
 from rai_scale.errors import TooManyGroupsError, check_columns
 
-SQL_DATA = "rai_scale_data"
-SQL_ROWS = "rai_scale_rows"
-"""The names of the frame and of its selected rows in the SQL of :meth:`Engine.aggregate_sql`."""
 
-
-class Engine(ABC):
+class Engine(SqlVerbs):
     """The operations that a capability may ask of an engine.
 
     In all methods, ``data`` is a frame of the engine's own kind; a *lazy* method returns a frame
@@ -32,15 +29,11 @@ class Engine(ABC):
     ----------
     name : str
         ``local``, ``dask`` or ``spark``.
-    dialect : str
-        The SQL dialect of :meth:`aggregate_sql`: ``duckdb``, ``spark`` or ``spark3``.
-    sql_sees_all : bool
-        Whether one execution of ``totals`` in :meth:`aggregate_sql` sees all rows of a key.
+    dialect, sql_sees_all
+        See :class:`~rai_scale.engines.sql_verbs.SqlVerbs`.
     """
 
     name = ""
-    dialect = "duckdb"
-    sql_sees_all = True
 
     @abstractmethod
     def schema(self, data: Any) -> pa.Schema:
@@ -202,36 +195,6 @@ class Engine(ABC):
             raise TooManyGroupsError(keys, limit)
         return table
 
-    def aggregate_sql(
-        self,
-        data: Any,
-        rows: str,
-        totals: str,
-        *,
-        keys: Sequence[str],
-        together: Sequence[str] = (),
-    ) -> pa.Table:
-        """Run two SELECT statements natively and return the integers of the second; executes.
-
-        Both are written by this package in the engine's ``dialect``, never by a user.
-
-        Parameters
-        ----------
-        data : frame of the engine
-        rows : str
-            Selects row by row from the table ``rai_scale_data``, which is ``data``.
-        totals : str
-            Groups the table ``rai_scale_rows``, the result of ``rows``, by ``keys`` into 64-bit
-            counts and sums that can be added up.
-        keys : sequence of str
-            The columns that ``totals`` groups by.
-        together : sequence of str
-            Columns without nulls; one execution of ``totals`` sees all rows that are equal in
-            them. Without any, all totals must add up however the rows are partitioned.
-        """
-        with plain_errors():
-            return self._aggregate_sql(data, rows, totals, keys, together)
-
     def collect(self, data: Any) -> pa.Table:
         """Execute ``data`` and return all its rows in canonical Arrow types."""
         with plain_errors():
@@ -288,11 +251,6 @@ class Engine(ABC):
     @abstractmethod
     def _group_counts(
         self, data: Any, keys: Sequence[str], sums: Sequence[Sum], limit: int | None
-    ) -> pa.Table: ...
-
-    @abstractmethod
-    def _aggregate_sql(
-        self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table: ...
 
     @abstractmethod

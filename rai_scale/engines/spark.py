@@ -23,8 +23,9 @@ from rai_scale.engines.arrow_types import canonical_schema, canonical_table, ove
 from rai_scale.engines.counts import Sum, factors, sum_name
 from rai_scale.engines.groups import groups_of_sorted
 from rai_scale.engines.partition import BatchFunction
-from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS, Engine
+from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.names import quoted as quoted_name
 
 _FOUR = 4
@@ -108,6 +109,17 @@ class SparkEngine(Engine):
             return self.collect(self.session.sql(f"WITH {source}, {SQL_ROWS} AS ({rows}) {totals}"))
         finally:
             self.session.catalog.dropTempView(view)
+
+    def where(self, data: Any, condition: str) -> Any:
+        """Filter natively; see :meth:`SqlVerbs.where`."""
+        return data.filter(condition)
+
+    def with_expressions(
+        self, data: Any, expressions: Mapping[str, str], outputs: pa.Schema
+    ) -> Any:
+        """Compute natively; see :meth:`SqlVerbs.with_expressions`."""
+        F = functions_of(data)
+        return data.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
 
     def _collect(self, data: Any) -> pa.Table:
         schema = self.schema(data)

@@ -1,6 +1,6 @@
+from rai_scale.engines.dialect import Dialect as Dialect
 from rai_scale.private_queries.api import exact_aggregates as exact_aggregates
 from rai_scale.private_queries.api import private_sql as private_sql
-from rai_scale.private_queries.engine_sql.dialect import Dialect as Dialect
 from rai_scale.private_queries.histogram import private_histogram as private_histogram
 from rai_scale.private_queries.metadata import load_metadata as load_metadata
 from rai_scale.private_queries.problems import QueryRefusedError as QueryRefusedError

@@ -32,6 +32,7 @@ EXTRA_HOMES = {
     "rai_scale/privacy/": {"opendp", "sqlalchemy"},
     "rai_scale/private_queries/": {"opendp", "snsql"},
     "rai_scale/explanations/": {"sklearn"},
+    "rai_scale/error_analysis/": {"fairlearn", "sklearn", "scipy"},
 }
 """Packages that are themselves imported only when used, and may then import their extra."""
 NOT_ON_CONNECT = {"rdd", "sparkContext", "_sc", "_jvm", "_jdf", "_jsc", "_jsparkSession"}
@@ -55,7 +56,10 @@ ROOMS = [
     {"records"},
     {"privacy"},
     {"measures", "models"},
-    {"pii", "fairness", "private_queries", "explanations", "glassbox", "samples"},
+    {
+        *("pii", "fairness", "private_queries", "explanations", "glassbox", "error_analysis"),
+        "samples",
+    },
     {"spark"},
     {"jobs"},
     {"cli"},

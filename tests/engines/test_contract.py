@@ -376,6 +376,19 @@ def test_sql_totals_without_keys_are_one_row(engine_case):
         assert found.to_pylist() == [{"n": expected}]
 
 
+def test_rows_are_kept_and_columns_made_by_sql(engine_case):
+    engine = engine_case.engine
+    frame = engine_case.make(ROWS, 3)
+    kept = engine.where(frame, "number > 1.0 OR text IS NULL")
+    assert [row["id"] for row in engine_case.rows(kept, "id")] == [0, 1, 2, 4, 5, 6]
+    new = pa.schema([("twice", pa.int64())])
+    made = engine.with_expressions(frame, {"twice": "CAST(small * 2 AS BIGINT)"}, new)
+    rows = engine_case.rows(made, "id")
+    assert [row["twice"] for row in rows] == [2, None, 6, 8, 10, 12, 14]
+    assert engine.columns(made) == [*ROWS.column_names, "twice"]
+    assert engine.schema(made).field("twice").type == pa.int64()
+
+
 @pytest.mark.parametrize("names", [["a", "a"], [0, 1], ["a", ""]])
 def test_columns_of_pandas_need_names_of_their_own(names):
     frame = pd.DataFrame([[1, 2]], columns=names)

@@ -13,7 +13,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import rai_scale
-from rai_scale import explanations, fairness, glassbox, measures
+from rai_scale import error_analysis, explanations, fairness, glassbox, measures
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import evaluate_candidates
 from rai_scale.gates import Gate
@@ -178,6 +178,9 @@ CASES = {
     "Explanation": lambda _: explanations.plan_explanation(X, model(), features=["a", "b"]),
     "EBMResult": lambda _: rai_scale.train_ebm(
         ROWS, features=["a", "b"], y_true="y", shards=1, ebm_params=EBMParams(max_rounds=5)
+    ),
+    "ErrorTree": lambda _: error_analysis.error_tree(
+        ROWS, y_true="y", y_pred="p", features=["a", "b"], min_child_samples=5
     ),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,

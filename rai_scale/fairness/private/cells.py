@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.engines.object_columns import type_of_values
-from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS
 from rai_scale.engines.sql_tables import valid_text
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.costs import Cost, Mechanism

@@ -11,7 +11,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from rai_scale.private_queries.engine_sql.dialect import Dialect, without_nan
+from rai_scale.engines.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
 Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rai_scale.engines.protocol import SQL_DATA, SQL_ROWS
+from rai_scale.engines.dialect import Dialect
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
-from rai_scale.private_queries.engine_sql.dialect import Dialect
 from rai_scale.private_queries.engine_sql.distinct_values import LEVEL, counted, listed_sql
 from rai_scale.private_queries.engine_sql.hash_order import NEW, HashOrder
 from rai_scale.private_queries.engine_sql.row_values import Field, Fields, key_sql

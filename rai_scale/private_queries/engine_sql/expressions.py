@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rai_scale.engines.dialect import Dialect
 from rai_scale.private_queries.engine_sql.columns import Typed
-from rai_scale.private_queries.engine_sql.dialect import Dialect
 from rai_scale.private_queries.engine_sql.literals import (
     as_double,
     int_literal,

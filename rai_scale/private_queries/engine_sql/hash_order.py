@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rai_scale.engines.dialect import Dialect
 from rai_scale.privacy.bounding import PRIME, Bounding, HashKey
-from rai_scale.private_queries.engine_sql.dialect import Dialect
 from rai_scale.private_queries.engine_sql.row_values import Field
 
 _P = f"CAST({PRIME} AS BIGINT)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from rai_scale.engines.dialect import Dialect
 from rai_scale.private_queries.engine_sql.columns import Typed
-from rai_scale.private_queries.engine_sql.dialect import Dialect
 from rai_scale.private_queries.problems import QueryRefusedError
 from rai_scale.private_queries.query.trees import is_literal
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from rai_scale.engines.dialect import UPPER, without_nan
 from rai_scale.private_queries.engine_sql.columns import Typed
-from rai_scale.private_queries.engine_sql.dialect import UPPER, without_nan
 from rai_scale.private_queries.engine_sql.exact_compare import exact_comparison
 from rai_scale.private_queries.engine_sql.literals import as_double, check_text, literal
 from rai_scale.private_queries.problems import QueryRefusedError

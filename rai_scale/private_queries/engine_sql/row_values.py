@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from rai_scale.engines.dialect import Dialect, without_nan
 from rai_scale.privacy.fixed_point import Grid
 from rai_scale.private_queries.engine_sql.columns import Typed, as_found, mismatch, normalised
-from rai_scale.private_queries.engine_sql.dialect import Dialect, without_nan
 from rai_scale.private_queries.engine_sql.exact_compare import exact_literal
 from rai_scale.private_queries.engine_sql.expressions import Compiler
 from rai_scale.private_queries.engine_sql.literals import as_double

@@ -1,0 +1,91 @@
+"""The verbs of an engine that take SQL of its own dialect, written by this package."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale.engines.partition import plain_errors
+
+SQL_DATA = "rai_scale_data"
+SQL_ROWS = "rai_scale_rows"
+"""The names of the frame and of its selected rows in the SQL of :meth:`SqlVerbs.aggregate_sql`."""
+
+
+class SqlVerbs(ABC):
+    """What an engine computes from SQL that :class:`~rai_scale.engines.dialect.Dialect` writes.
+
+    Attributes
+    ----------
+    dialect : str
+        ``duckdb``, ``spark`` or ``spark3``.
+    sql_sees_all : bool
+        Whether one execution of ``totals`` in :meth:`aggregate_sql` sees all rows of a key.
+    """
+
+    dialect = "duckdb"
+    sql_sees_all = True
+
+    def aggregate_sql(
+        self,
+        data: Any,
+        rows: str,
+        totals: str,
+        *,
+        keys: Sequence[str],
+        together: Sequence[str] = (),
+    ) -> pa.Table:
+        """Run two SELECT statements natively and return the integers of the second; executes.
+
+        Both are written by this package in the engine's ``dialect``, never by a user.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        rows : str
+            Selects row by row from the table ``rai_scale_data``, which is ``data``.
+        totals : str
+            Groups the table ``rai_scale_rows``, the result of ``rows``, by ``keys`` into 64-bit
+            counts and sums that can be added up.
+        keys : sequence of str
+            The columns that ``totals`` groups by.
+        together : sequence of str
+            Columns without nulls; one execution of ``totals`` sees all rows that are equal in
+            them. Without any, all totals must add up however the rows are partitioned.
+        """
+        with plain_errors():
+            return self._aggregate_sql(data, rows, totals, keys, together)
+
+    @abstractmethod
+    def where(self, data: Any, condition: str) -> Any:
+        """Keep the rows for which a SQL condition is true, with all their columns; lazy.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        condition : str
+            In the engine's ``dialect``. Rows for which it is null are not kept.
+        """
+
+    @abstractmethod
+    def with_expressions(
+        self, data: Any, expressions: Mapping[str, str], outputs: pa.Schema
+    ) -> Any:
+        """Add or replace columns by SQL expressions of each row; lazy.
+
+        Parameters
+        ----------
+        data : frame of the engine
+        expressions : mapping of str to str
+            The expression of each new column, in the engine's ``dialect``.
+        outputs : pyarrow.Schema
+            The names and types of the new columns.
+        """
+
+    @abstractmethod
+    def _aggregate_sql(
+        self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
+    ) -> pa.Table: ...
