@@ -41,6 +41,17 @@ def token_of(text: str = SECRET, entity: str = "EMAIL_ADDRESS", key: str = KEY, 
     return Tokenizer(key, "k1", more.pop("domain", "")).seal(text, entity, **more)
 
 
+@given(st.lists(st.binary(max_size=9) | st.binary(min_size=40, max_size=43), max_size=60))
+def test_many_rows_are_encoded_as_one_by_one(rows):
+    assert base32.encode_all(rows) == [base32.encode(row) for row in rows]
+
+
+@given(st.lists(TEXTS, max_size=30))
+def test_many_tokens_are_those_of_one_by_one(texts):
+    tokenizer = Tokenizer(KEY, "k1", "crm")
+    assert tokenizer.seal_all(texts, "A") == [tokenizer.seal(text, "A") for text in texts]
+
+
 @given(st.binary(min_size=1, max_size=700))
 def test_base32_is_that_of_the_standard_library(data):
     text = base32.encode(data)
@@ -168,6 +179,19 @@ def test_a_pseudonym_depends_on_all_that_it_should():
     assert pseudonym("Anna", "PERSON") == pseudonym("Anna", "PERSON")
 
 
+@given(TEXTS, st.none() | TEXTS, st.text(max_size=5))
+def test_a_pseudonym_is_an_hmac_of_its_parts(text, person, domain):
+    def sized(part):
+        raw = part.encode("utf-8", "surrogatepass")
+        return b"%d:%b" % (len(raw), raw)
+
+    secret = hmac.digest(KEY.encode(), b"rai_scale pseudonym 1", sha256)
+    owner = b"-" if person is None else sized(person)
+    parts = sized(domain) + sized("PERSON") + owner + text.encode("utf-8", "surrogatepass")
+    letters = base64.b32encode(hmac.digest(secret, parts, sha256)[:15]).decode()
+    assert pseudonym(text, "PERSON", person, domain=domain) == f"<PERSON#k1:{letters}>"
+
+
 def test_normalised_texts_have_one_pseudonym():
     both = ["JÜRGEN", "ju\u0308rgen"]
     made = {pseudonym(text, "PERSON", normalize=["nfc", "casefold"]) for text in both}
@@ -266,6 +290,12 @@ def test_without_a_person_each_date_has_a_shift_of_its_own():
         ("PERSON", "anna", r"[a-z]+"),
         ("DATE_TIME", "last Tuesday", r"<DATE_TIME#k1:[A-Z2-7]{24}>"),
         ("DATE_TIME", "2020-13-45", r"<DATE_TIME#k1:[A-Z2-7]{24}>"),
+        ("CREDIT_CARD", "1234 5678 901", r"<CREDIT_CARD#k1:[A-Z2-7]{24}>"),
+        ("CREDIT_CARD", "\u0664111-1111-1111-1111", r"9\d{3}-\d{4}-\d{4}-\d{4}"),
+        ("IBAN_CODE", "de89 3704 0044 0532 0130 00", r"DE\d\d( \d{4}){4} \d\d"),
+        ("IBAN_CODE", "DE89\u00df7040044", r"<IBAN_CODE#k1:[A-Z2-7]{24}>"),
+        ("DATE_TIME", "2020-W01-1", r"<DATE_TIME#k1:[A-Z2-7]{24}>"),
+        ("DATE_TIME", "9999-12-31T10:00:00Z", r"9999-\d\d-\d\dT10:00:00Z|<DATE_TIME.*>"),
         ("IP_ADDRESS", "10.1.2", r"<IP_ADDRESS#k1:[A-Z2-7]{24}>"),
         ("NRP", "Dutch", r"<NRP#k1:[A-Z2-7]{24}>"),
     ],

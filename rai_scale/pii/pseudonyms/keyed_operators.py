@@ -53,17 +53,22 @@ def replacement(spec: Mapping[str, Any], people: Mapping[str, str | None]) -> Re
     ConfigError
         If a parameter is unknown, missing or not valid.
     """
+    made, per = maker(spec), per_of(spec)
+    make = made.seal if isinstance(made, Tokenizer) else made.of
+    if per is None:
+        return make
+    return lambda text, entity: make(text, entity, person_in(people.get(per)))
+
+
+def maker(spec: Mapping[str, Any]) -> Tokenizer | Pseudonymizer:
+    """Return what makes the pseudonyms of a keyed operator; raises as :func:`replacement`."""
     name = spec["type"]
     options = {key: value for key, value in spec.items() if key not in ("type", "per")}
     check_parameters(options, PARAMETERS[name])
     for key in ("key", "key_id"):
         if key not in options:
             raise ConfigError(f"{key} is missing.")
-    make = Tokenizer(**options).seal if name == TOKENIZE else Pseudonymizer(**options).of
-    per = per_of(spec)
-    if per is None:
-        return make
-    return lambda text, entity: make(text, entity, person_in(people.get(per)))
+    return Tokenizer(**options) if name == TOKENIZE else Pseudonymizer(**options)
 
 
 @cache

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import hmac
 import re
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from typing import Any
+from zlib import crc32
 
 from rai_scale.errors import ConfigError, MissingExtraError, RaiScaleError, did_you_mean
 from rai_scale.pii.pseudonyms import base32
@@ -87,7 +87,18 @@ class Tokenizer:
             bound = [*bound, _bytes(person)]
         plain = _VERSION + text.encode("utf-8", "surrogatepass")
         sealed = self._mark + self._cipher.encrypt(plain, bound)
-        return f"{start}{base32.encode(sealed + zlib.crc32(sealed).to_bytes(4))}>"
+        return f"{start}{base32.encode(sealed + crc32(sealed).to_bytes(4))}>"
+
+    def seal_all(self, texts: Sequence[str], entity: str) -> list[str]:
+        """Return the tokens of many texts of no person, in less time than one by one."""
+        bound, start = self._context(entity)
+        encrypt, mark = self._cipher.encrypt, self._mark
+        sealed = [
+            mark + encrypt(_VERSION + text.encode("utf-8", "surrogatepass"), bound)
+            for text in texts
+        ]
+        coded = base32.encode_all([one + crc32(one).to_bytes(4) for one in sealed])
+        return [f"{start}{one}>" for one in coded]
 
     def open(self, coded: str, entity: str, person: str | None = None) -> str:
         """Return the text of the last part of a token.
@@ -104,7 +115,7 @@ class Tokenizer:
         except ValueError:
             raise DamagedTokenError(_about(entity, self.key_id, "is damaged")) from None
         sealed, check = whole[:-4], whole[-4:]
-        if zlib.crc32(sealed).to_bytes(4) != check:
+        if crc32(sealed).to_bytes(4) != check:
             raise DamagedTokenError(_about(entity, self.key_id, "is damaged"))
         if not hmac.compare_digest(sealed[:_MARK], self._mark):
             raise WrongKeyError(

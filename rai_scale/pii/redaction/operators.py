@@ -13,12 +13,13 @@ from rai_scale.pii.pseudonyms.keyed_operators import (
     PARAMETERS,
     TOKENIZE,
     check_parameters,
+    maker,
     per_of,
     presidio_operators,
     replacement,
 )
 from rai_scale.pii.pseudonyms.person import People
-from rai_scale.pii.pseudonyms.tokens import ENTITY
+from rai_scale.pii.pseudonyms.tokens import ENTITY, Tokenizer
 from rai_scale.pii.redaction.items import Item, items_of
 from rai_scale.upstream.presidio import noting_engine
 
@@ -85,6 +86,12 @@ class Operators:
         """The columns that identify the person (or conversation) of a row."""
         named = (per_of(spec) for spec in self._specs.values())
         return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def sealer(self, entity: str) -> Tokenizer | None:
+        """Return what makes tokens for an entity, if it is the same for all rows."""
+        spec = self._specs.get(entity, self._specs[DEFAULT])
+        made = maker(spec) if spec["type"] == TOKENIZE and per_of(spec) is None else None
+        return made if isinstance(made, Tokenizer) else None
 
     def keeps(self, entity: str) -> bool:
         """Return whether findings of an entity stay, or can be restored."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -13,12 +13,14 @@ from rai_scale.engines.plain_texts import whole_text
 from rai_scale.errors import RaiScaleError
 from rai_scale.pii.analysis.analyzer import Analysis, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.pseudonyms.keyed_operators import TOKENIZE
 from rai_scale.pii.pseudonyms.person import People, people_of
-from rai_scale.pii.redaction.findings import DETAILS, FAILED, FINDING, OK
+from rai_scale.pii.redaction.findings import DETAILS
 from rai_scale.pii.redaction.generalise import NotGeneralised
 from rai_scale.pii.redaction.items import Item
 from rai_scale.pii.redaction.operators import Anonymizer, Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy
+from rai_scale.pii.redaction.row_log import Redacted, RowLog
 from rai_scale.pii.redaction.rules import Policy, Rule
 from rai_scale.pii.values.nested import Fitted
 from rai_scale.pii.values.opened import OpenedValue, open_value
@@ -32,14 +34,6 @@ class RedactionError(RaiScaleError):
     """A value could not be redacted. The message has the column and the error type, no value."""
 
 
-class Redacted(NamedTuple):
-    """The result for one text: the new text (None on failure), its findings, the error type."""
-
-    text: str | None
-    findings: list[dict[str, Any]]
-    error: str | None
-
-
 _EMPTY = Redacted("", [], None)
 
 
@@ -49,30 +43,6 @@ class Group(NamedTuple):
     rule: str
     context: str
     language: str
-
-
-@dataclass
-class RowLog:
-    """The findings and the first error of each row of a batch."""
-
-    rows: int
-    findings: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    errors: dict[int, str] = field(default_factory=dict)
-
-    def add(self, row: int, column: str, done: Redacted) -> None:
-        """Record the result for one text of a row."""
-        self.findings[row] += [{"column": column, **finding} for finding in done.findings]
-        if done.error:
-            self.errors.setdefault(row, f"{column}: {done.error}")
-
-    def columns(self) -> list[pa.Array]:
-        """Return status, error and findings, one entry per row."""
-        rows = range(self.rows)
-        return [
-            pa.array([FAILED if row in self.errors else OK for row in rows], pa.string()),
-            pa.array([self.errors.get(row) for row in rows], pa.string()),
-            pa.array([self.findings.get(row, []) for row in rows], pa.list_(FINDING)),
-        ]
 
 
 @dataclass(frozen=True)
@@ -113,9 +83,10 @@ class _Batch:
         self.languages = {
             name: table[name].to_pylist() for name in job.policy.language_columns(job.config)
         }
-        language = job.config.language
         self.varies = job.config.column_context or bool(self.languages)
-        self.groups = {p: Group(p, "", r.spec.language or language) for p, r in rules.items()}
+        self.groups = {
+            p: Group(p, "", r.spec.language or job.config.language) for p, r in rules.items()
+        }
 
     def anonymizer(self, rule: Rule) -> Anonymizer:
         """Return the anonymizer of a rule; one per batch for all rules with the same operators."""
@@ -163,8 +134,7 @@ class _Batch:
         out: list[OpenedValue | None] = []
         for row, value in enumerate(self.read(name, column)):
             try:
-                kind = column.type
-                out.append(value if value is None else open_value(value, kind, node))
+                out.append(value if value is None else open_value(value, column.type, node))
             except Exception as error:  # the message may quote the value
                 self.log.add(row, name, Redacted(None, [], type(error).__name__))
                 out.append(None)
@@ -237,6 +207,11 @@ class _Batch:
         spec, coarser = rule.spec, rule.spec.generalise
         if spec.treat is not Treat.REPLACE:
             return [Redacted("", [self.changed(spec, text)], None) for text, _ in asked]
+        if coarser is None and (sealer := rule.operators.sealer(spec.named)):
+            texts = [text for text, _ in asked]
+            found = [[self.changed(spec, text, TOKENIZE)] for text in texts]
+            made = zip(texts, sealer.seal_all(texts, spec.named), found, strict=True)
+            return [Redacted(new, one, None) if text else _EMPTY for text, new, one in made]
         if coarser is None:
             replace, entity = self.anonymizer(rule).replace, spec.named
             return [
@@ -252,10 +227,10 @@ class _Batch:
                 done.append(Redacted(None, [], type(error).__name__))
         return done
 
-    def changed(self, spec: ColumnPolicy, text: str) -> dict[str, Any]:
-        """Return the finding of a value that its policy changed without an operator."""
+    def changed(self, spec: ColumnPolicy, text: str, operator: str = "") -> dict[str, Any]:
+        """Return the finding of a value that was replaced as a whole; without Presidio's engine."""
         item = Item(spec.named, 0, len(text), 1.0, "column")
-        return {**item._asdict(), "operator": spec.action}
+        return {**item._asdict(), "operator": operator or spec.action}
 
     def redact(self, rule: Rule, asked: list[Asked], group: Group) -> list[Redacted]:
         """Analyse texts, and replace what is found."""
