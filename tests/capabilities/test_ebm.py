@@ -211,6 +211,7 @@ def test_a_rare_class_is_in_every_shard_and_shards_are_fewer_where_rows_are(rows
         ({"features": ["a", "y"]}, ConfigError, "cannot be features"),
         ({"feature_types": {"a": "nominl"}}, ConfigError, "Did you mean 'nominal'"),
         ({"feature_types": {"a": [2, 1]}}, ConfigError, "increasing"),
+        ({"feature_types": {"a": [1, 1]}}, ConfigError, "increasing"),
         ({"feature_types": {"kind": "continuous"}}, ConfigError, "cannot be continuous"),
         ({"interactions": "three"}, ConfigError, "number of pairs"),
         ({"interactions": [("a", "a")]}, ConfigError, "two different features"),

@@ -60,10 +60,11 @@ def test_names_of_classes_do_not_make_probabilities_of_labels():
     rows, given = asked()
     with pytest.raises(ConfigError, match="no probabilities"):
         explain(rows, Model(model, classes=["no", "yes"]), **given)
-    found = explain(
-        rows, Model(model, classes=["no", "yes"], output="raw"), explain_class="yes", **given
-    )
-    np.testing.assert_allclose(found.prediction, model.decision_function(rows), atol=1e-12)
+    raw = Model(model, classes=["no", "yes"], output="raw")
+    for name, sign in (("yes", 1), ("no", -1)):  # a score is that of the second class
+        found = explain(rows, raw, explain_class=name, **given)
+        expected = sign * model.decision_function(rows)
+        np.testing.assert_allclose(found.prediction, expected, atol=1e-12)
 
 
 def test_boosters_as_objects():

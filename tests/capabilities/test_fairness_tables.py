@@ -136,6 +136,17 @@ def test_four_fifths(frame, mf):
     assert set(large["reference"]) == {rates.drop("D").idxmax()}
 
 
+def test_exactly_four_fifths_is_enough():
+    rows = pd.DataFrame({"g": list("A" * 10 + "B" * 10), "p": [1, 0] * 5 + [1, 1, 0, 0, 0] * 2})
+    found = metric_frame(
+        rows.assign(y=rows["p"]), metrics=["selection_rate"], sensitive_features="g", **LABELS
+    )
+    assert four_fifths(found)[["ratio", "below"]].to_numpy().tolist() == [
+        [1.0, False],
+        [0.8, False],
+    ]
+
+
 def test_four_fifths_by_control_level(frame):
     options = {"metrics": ["accuracy_score"], "sensitive_features": "race", **LABELS}
     table = four_fifths(metric_frame(frame, control_features="sex", **options))
@@ -249,6 +260,7 @@ def test_no_hidden_group_follows_from_its_total(rows, least):
     counts = pd.Series([n for row in rows for n in row], index)
     hidden = hidden_groups(counts, least, ["c"])
     assert set(hidden[(counts > 0) & (counts < least)]) <= {"small"}
+    assert (hidden[counts >= least] != "small").all()
     assert (hidden[counts == 0] == "").all()
     for level, part in hidden.groupby(level="c"):
         secret = (part != "").sum()

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from rai_scale.engines import engine_named
 from rai_scale.errors import ConfigError, MissingColumnError, RaiScaleError, WorkerError
 from rai_scale.fairness import fit_threshold_optimizer
+from rai_scale.fairness.thresholds import apply
 from rai_scale.fairness.thresholds.solver import ThresholdProblemError
 from tests.capabilities.threshold_data import fairlearn_fit, plain, random_rows
 from tests.conftest import full
@@ -211,6 +212,15 @@ def test_groups_that_were_not_fitted():
     assert list(chances) == [1.0, 0.0, 0.0]
     with pytest.raises(ConfigError, match="unseen must be"):
         fitted.predict_proba(new, unseen="ignore")
+
+
+def test_the_smallest_draw_selects_nobody_with_probability_0(monkeypatch):
+    rows = random_rows(90, 12)
+    fitted = fit_threshold_optimizer(rows, **COLUMNS)
+    monkeypatch.setattr(apply, "key_uniforms", lambda keys, seed: np.zeros(len(keys)))
+    new = pd.DataFrame({"group": ["a", "new"], "score": [0.99, 0.99], "id": [1, 2]})
+    drawn = fitted.predict(new, random_state=0, key_columns="id", unseen="zero")["prediction"]
+    assert list(drawn) == [1, 0]
 
 
 def test_a_missing_score_has_no_prediction():
