@@ -102,6 +102,14 @@ def test_redaction_accepts_all_that_a_scan_proposes(planned, tmp_path):
     assert "smith@" not in str(read_table(lake["sent"], "local").fetchall())
 
 
+def test_a_scan_whose_plan_was_removed_is_repeated(planned, tmp_path):
+    config = tmp_path / "scan.yaml"
+    assert "already done" in cli("scan", config).text
+    planned.unlink()
+    assert "already done" not in cli("scan", config).text
+    assert planned.exists()
+
+
 def test_what_cannot_be_redacted_is_named(planned):
     text = planned.read_text()
     assert yaml.safe_load(text)["ignore"] == ["*.pdf"]
