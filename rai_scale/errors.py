@@ -92,6 +92,10 @@ class TableError(RaiScaleError):
     """A table cannot be read or written."""
 
 
+class NotReadError(Exception):
+    """A file, or a file within it, is not read; the argument is the reason, without any value."""
+
+
 class TooManyGroupsError(RaiScaleError):
     """There are more distinct groups than may come to the driver.
 

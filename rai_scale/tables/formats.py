@@ -13,7 +13,9 @@ UNREAD = "_unread"
 """The column for what was not read of a document, workbook, database, Avro or ORC file: JSON with
 ``file``, ``status`` (``partly read`` or ``not looked at``) and ``why``; null in rows of data."""
 
-DOCUMENTS = ("pdf", "docx", "pptx", "email", "xml", "html", "archive")
+IMAGE = "image"
+"""The format of pictures, which are read only if OCR is asked for."""
+DOCUMENTS = ("pdf", "docx", "pptx", "email", "xml", "html", "archive", IMAGE)
 """Formats with one row per block of text."""
 FILE_TABLES = ("orc", "avro", "xlsx", "sqlite")
 """Formats of files with one or more tables."""
@@ -38,6 +40,8 @@ _ENDINGS = {
     **dict.fromkeys((".eml", ".msg", ".mht", ".mhtml"), "email"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     **dict.fromkeys((".xml", ".xsd", ".svg"), "xml"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff"), IMAGE),
+    **dict.fromkeys((".webp", ".dcm"), IMAGE),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".tbz2", ".gz", ".bz2", ".xz", ".zst"), "archive"),
 }
 _TEXTS = {"csv", "jsonl", "text", "lines"}
@@ -63,7 +67,7 @@ def _ending(name: str) -> str:
     return next((end for end in ends if end in _ENDINGS), "")
 
 
-def format_of(name: str, asked: str | None = None) -> str | None:
+def format_of(name: str, asked: str | None = None, images: bool = False) -> str | None:
     """Return the format in which to read a file; None if it is not to be read.
 
     Parameters
@@ -73,8 +77,11 @@ def format_of(name: str, asked: str | None = None) -> str | None:
     asked : str, optional
         A requested format: it also applies to files with an unknown extension, and a text format
         (csv, jsonl, text, lines) to all text files. Other files are never read as text.
+    images : bool
+        Whether pictures are read.
     """
     found = _ENDINGS.get(_ending(name))
+    found = None if found == IMAGE and not images else found
     if asked is None or asked == found:
         return found
     if found is None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageSequence
 from pypdf import PdfReader
 
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import NotReadError
 from rai_scale.tables.images.kinds import open_book
 from rai_scale.tables.images.options import DEFAULT_IMAGE_LIMITS, ImageLimits
 from rai_scale.tables.images.reading import as_gray

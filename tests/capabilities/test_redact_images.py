@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from random import Random
 
@@ -15,16 +16,16 @@ import pytest
 from PIL import Image, ImageOps, ImageSequence
 
 from rai_scale.errors import ConfigError, OptionError, TableError
-from rai_scale.pii import redact_images
+from rai_scale.pii import redact_images, scan
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.images.boxes import find_on_page
+from rai_scale.pii.images.image_process import PageWords
 from rai_scale.samples.people import People, make_pools
 from rai_scale.samples.rows import World
 from rai_scale.samples.scans import DPI, PlantedWord, draw_page, scanned_letters, write_scans
 from rai_scale.samples.texts import letter
 from rai_scale.tables.images.options import ImageLimits, Ocr
-from rai_scale.tables.images.redaction import PageWords
 from rai_scale.tables.images.tesseract import Word, words_in
 from tests import image_files
 from tests.jobs.small_lake import MODEL
@@ -275,3 +276,28 @@ def test_options_are_checked(tmp_path):
     (tmp_path / "in" / "a.png").write_bytes(image_files.pictures()["gray.png"])
     with pytest.raises(TableError, match="is not empty; choose a new folder"):
         redact_images(tmp_path / "in", tmp_path / "in", analyzer=ANALYZER)
+
+
+@pytest.mark.full
+@needs_tesseract
+def test_a_scan_reads_images_only_if_it_is_asked_to(tmp_path):
+    (tmp_path / "truth").mkdir()
+    write_scans(tmp_path, tmp_path / "truth", world(), 7)
+    for path in (tmp_path / "scans").iterdir():
+        if path.stem not in ("letter-1", "letter-4"):
+            path.unlink()
+    with zipfile.ZipFile(tmp_path / "scans" / "mail.zip", "w") as archive:
+        archive.write(tmp_path / "scans" / "letter-1.png", "letter.png")
+    without = scan(tmp_path / "scans", analyzer=ANALYZER)
+    assert {(item.name, item.reason) for item in without.unread()} == {
+        ("letter-1.png", "picture: not a supported format"),
+        ("pdf: letter-4.pdf", "page without text (a scanned page, for example) (2 times)"),
+        ("archive: mail.zip", "picture: not a supported format"),
+    }
+    assert without.to_pandas()["entity"].isna().all()
+    found = scan(tmp_path / "scans", images=True, analyzer=ANALYZER)
+    assert not found.unread()
+    assert {table.table for table in found.tables} == {"image", "pdf", "archive"}
+    frame = found.to_pandas()
+    for entity in ("PERSON", "EMAIL_ADDRESS", "CREDIT_CARD", "IP_ADDRESS"):
+        assert set(frame[frame["entity"] == entity]["table"]) == {"image", "pdf", "archive"}

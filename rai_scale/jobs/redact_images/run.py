@@ -11,10 +11,10 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.table_files import file_names, table_files
 from rai_scale.pii.analysis.versions import language_versions
+from rai_scale.pii.images.find_files import find_image_files
 from rai_scale.pii.images.folders import check_installed, redact_image_files
 from rai_scale.pii.images.result import TOTALS, ImageRedaction
 from rai_scale.reports.images import render_images
-from rai_scale.tables.images.find_files import find_image_files
 from rai_scale.tables.images.tesseract import program_version
 
 IMAGES = "images"

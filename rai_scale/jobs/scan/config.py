@@ -12,6 +12,7 @@ from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.scanning.overrides import Override
 from rai_scale.pii.scanning.tables import SAMPLE_ROWS, scan_config
 from rai_scale.tables.documents.limits import DocumentLimits
+from rai_scale.tables.images.options import Ocr
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ScanJob(JobConfig):
     csv: dict[str, dict[str, str | bool]] = Field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     documents: DocumentLimits = Field(default_factory=DocumentLimits)
+    images: bool | Ocr = False
     write_redact_config: str | None = None
     overrides: str | tuple[Override, ...] = ()
     samples: int = Field(0, ge=0)

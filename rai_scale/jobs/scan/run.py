@@ -30,6 +30,7 @@ from rai_scale.pii.scanning.state_file import run_of_state
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
+from rai_scale.tables.documents.limits import with_images
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import Lake, TableSource
@@ -43,7 +44,7 @@ def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
         engine=engine,
         csv=config.csv,
         ignore=config.ignore,
-        documents=config.documents,
+        documents=with_images(config.documents, config.images),
     )
     night = _night(config, engine, find) if config.state else None
     lake = night.lake() if night else find()

@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rai_scale.pii.analysis.analyzer import ValueAnalyzer
+from rai_scale.pii.images.image_process import PageWords
 from rai_scale.tables.images.book import Box
 from rai_scale.tables.images.dicom_tags import plain_word
-from rai_scale.tables.images.redaction import PageWords
 from rai_scale.tables.images.tesseract import Word
 
 _MARGIN = 0.12

@@ -14,9 +14,9 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, MissingExtraError, TableError
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.images.find_files import find_image_files
 from rai_scale.pii.images.redact_file import RedactFile
 from rai_scale.pii.images.result import ImageRedaction, make_result
-from rai_scale.tables.images.find_files import find_image_files
 from rai_scale.tables.images.options import DEFAULT_IMAGE_LIMITS, DEFAULT_OCR, ImageLimits, Ocr
 from rai_scale.tables.images.tesseract import check_tesseract
 from rai_scale.tables.paths import Place, place_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rai_scale.errors import NotReadError
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.images.boxes import AnalysisFailed, ImageFinding, find_on_page
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.pii.images.image_process import ImageRequest, PageWords, redact_image
 from rai_scale.tables.images.book import Box
 from rai_scale.tables.images.options import ImageLimits, Ocr
-from rai_scale.tables.images.redaction import ImageRequest, PageWords, redact_image
 from rai_scale.tables.path_names import join
 from rai_scale.tables.paths import place_of, save_bytes
 

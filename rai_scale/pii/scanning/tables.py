@@ -27,8 +27,9 @@ from rai_scale.pii.scanning.reviewed_columns import apply_overrides
 from rai_scale.pii.scanning.scan_one_table import Sample, scan_table
 from rai_scale.pii.scanning.sources import Found, ScanInput, resolve
 from rai_scale.pii.scanning.table_scan import TableScan
-from rai_scale.tables.documents.limits import DocumentLimits
+from rai_scale.tables.documents.limits import DocumentLimits, with_images
 from rai_scale.tables.find import find_tables
+from rai_scale.tables.images.options import Ocr
 
 _LOG = logging.getLogger(__name__)
 SAMPLE_ROWS = 10_000
@@ -45,6 +46,7 @@ def scan(
     samples: int = 0,
     progress: Callable[[list[Any]], Iterable[Any]] = iter,
     documents: DocumentLimits | None = None,
+    images: bool | Ocr = False,
     state: str | os.PathLike[str] | Night | None = None,
     analyzer: AnalyzerConfig | None = None,
     **analyzer_options: Any,
@@ -75,6 +77,9 @@ def scan(
         Takes the list of tables and returns an iterable over it, for example a progress bar.
     documents : DocumentLimits, optional
         For a path: limits on reading each document, workbook, database or archive.
+    images : bool or Ocr
+        For a path: whether, and how, the text of pictures and scanned pages is read by OCR. By
+        default they are not looked at.
     state : str or path, optional
         A file in which the scan remembers counts, never a value: files, and versions of Delta and
         Iceberg tables, that it read once are not read again while they and the detector are
@@ -101,6 +106,7 @@ def scan(
         If Presidio or the spaCy model is not installed.
     """
     config = scan_config(analyzer, analyzer_options)
+    documents = with_images(documents, images)
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     if sample_rows is not None and sample_rows < 1:
         raise ConfigError(f"sample_rows must be at least 1, or None; found {sample_rows}.")

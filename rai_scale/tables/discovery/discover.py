@@ -44,9 +44,10 @@ def discover(  # noqa: PLR0917
     place.fs.invalidate_cache()
     if not place.fs.isdir(place.path):
         return _one_file(place, format, asked, ignore, limits, known)
-    outer = Walk(place, format, ignore)
+    images = limits.images is not None
+    outer = Walk(place, format, ignore, images)
     run = outer.current_lake()
-    walk = Walk(place.child(run), format, ignore) if run else outer
+    walk = Walk(place.child(run), format, ignore, images) if run else outer
     walk.run(in_run=run is not None)
     place = walk.place
     found = [*walk.ready, *_group_all(place, walk.files, limits)]
@@ -94,7 +95,7 @@ def _one_file(  # noqa: PLR0917
     known: KnownFiles,
 ) -> Lake:
     name = base_name(place.path)
-    format = format or format_of(name)
+    format = format or format_of(name, images=limits.images is not None)
     entry = place.fs.info(place.path)
     if entry["type"] != "file":
         return Lake((), (Skipped(name, NO_FILE),))

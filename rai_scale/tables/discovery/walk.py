@@ -57,6 +57,8 @@ class Walk:
         The format to read files as.
     ignore : sequence of str
         Patterns of paths to leave out.
+    images : bool
+        Whether pictures are read.
     files : list of DataFile
     ready : list of (TableSource, Place, list of FileInfo)
         Complete tables, with their folder and their files.
@@ -68,6 +70,7 @@ class Walk:
     place: Place
     format: str | None
     ignore: Sequence[str] = ()
+    images: bool = False
     files: list[DataFile] = field(default_factory=list)
     ready: list[tuple[TableSource, Place, list[FileInfo]]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -163,7 +166,7 @@ class Walk:
         return bool(fits)
 
     def _file(self, path: str, entry: Entry, owner: Owner) -> None:
-        format = format_of(base_name(path), self.format)
+        format = format_of(base_name(path), self.format, self.images)
         empty = not entry["size"]
         if format is None or format in TABLE_FORMATS or (empty and format in _NEVER_EMPTY):
             self._skip(path, "empty" if empty else why_unread(path), entry["size"], empty)

@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from rai_scale.tables.documents.work import Entry, NotReadError, Work
+from rai_scale.errors import NotReadError
+from rai_scale.tables.documents.work import Entry, Work
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, tarfile.TarError)
 _ENCRYPTED = 1

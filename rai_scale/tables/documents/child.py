@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.documents.kinds import kind_of, rows_of
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.documents.office import read_beside_sheets
-from rai_scale.tables.documents.work import BLOCK, Entry, NotReadError, Work
+from rai_scale.tables.documents.work import BLOCK, Entry, Work
 from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import place_of
 
@@ -155,7 +156,7 @@ Put = Callable[[bytes, bytes], None]
 
 def answer(request: Request, put: Put, renew: Callable[[], None]) -> str:
     """Send what was asked for; returns what was not read and why, or an empty text."""
-    work = Work(request.limits, 0)
+    work = Work(request.limits, 0, renew=renew)
     try:
         place = place_of(request.path)
         opened = place.open(compression=None)
@@ -170,8 +171,8 @@ def answer(request: Request, put: Put, renew: Callable[[], None]) -> str:
             _answer(request, entry, work, put, renew)
     except NotReadError as error:
         work.note_once(str(error))
-    except ModuleNotFoundError:
-        work.note("needs pip install 'rai-scale[documents]'")
+    except ModuleNotFoundError as error:
+        work.note(f"needs pip install 'rai-scale[{getattr(error, 'extra', 'documents')}]'")
     except MemoryError:
         work.note("needs more memory than max_memory")
     except Exception as error:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from rai_scale.errors import ConfigError, NotReadError
 from rai_scale.tables.dialect import NoTextError, encoding_of
-from rai_scale.tables.documents.work import Entry, LimitError, NotReadError, Work
+from rai_scale.tables.documents.work import Entry, LimitError, Work
 
 _MAGIC = tuple(
     (re.compile(mark, re.DOTALL), kind)
@@ -26,6 +27,7 @@ _MAGIC = tuple(
         (rb"PK(\x03\x04|\x05\x06)", "zip"),
         (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
         (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF....WEBP", "picture"),
+        (rb".{128}DICM", "picture"),
         (rb".{257}ustar", "tar"),
     )
 )
@@ -45,6 +47,7 @@ BINARY = {
 
 _READERS = {
     "pdf": ("pdf", "read_pdf"),
+    "picture": ("pictures", "read_picture"),
     "docx": ("office", "read_office"),
     "pptx": ("office", "read_office"),
     "odf": ("office", "read_open_document"),
@@ -133,8 +136,6 @@ def _of_text(entry: Entry, head: bytes) -> str:
 
 def reader_of(kind: str) -> Callable[[Entry, Work], Iterator[Any]]:
     """Return the function that yields the rows of text, and the inner files, of a kind."""
-    if kind == "picture":
-        raise NotReadError("picture: not a supported format")
     module, name = _READERS[kind]
     found: Callable[[Entry, Work], Iterator[Any]] = getattr(
         import_module(f"rai_scale.tables.documents.{module}"), name
@@ -164,8 +165,10 @@ def rows_of(
         raise
     except NotReadError as why:
         work.note(str(why))
-    except ModuleNotFoundError:
-        work.note("needs pip install 'rai-scale[documents]'")
+    except ConfigError as error:  # no program for OCR
+        work.note(str(error))
+    except ModuleNotFoundError as error:
+        work.note(f"needs pip install 'rai-scale[{getattr(error, 'extra', 'documents')}]'")
     except MemoryError:
         work.note("needs more memory than max_memory")
     except Exception as error:  # every library has its own errors for damaged files

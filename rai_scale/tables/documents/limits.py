@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from rai_scale.errors import OptionError
+from rai_scale.tables.images.options import DEFAULT_OCR, Ocr
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class DocumentLimits:
         Longest time for one document; for tables, for one batch of rows.
     max_memory : int
         Most memory in bytes that the process that reads a file may allocate (2 GiB; Linux only).
+    images : Ocr, optional
+        How text in pictures and scanned pages is read; by default they are not looked at.
 
     Raises
     ------
@@ -48,12 +51,23 @@ class DocumentLimits:
     max_ratio: int = 200
     max_seconds: float = 120
     max_memory: int = 2 << 30
+    images: Ocr | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
+            if field.name == "images":
+                continue
             value, least = getattr(self, field.name), 0 if field.name == "max_depth" else 1e-9
             if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
                 raise OptionError(f"documents: {field.name} must be a positive number.")
 
 
 DEFAULT_LIMITS = DocumentLimits()
+
+
+def with_images(documents: DocumentLimits | None, images: bool | Ocr) -> DocumentLimits | None:
+    """Return limits with which pictures are read; unchanged if ``images`` is false."""
+    if images is False:
+        return documents
+    ocr = DEFAULT_OCR if images is True else images
+    return replace(documents or DEFAULT_LIMITS, images=ocr)

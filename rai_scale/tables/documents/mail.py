@@ -10,8 +10,9 @@ from email.message import Message
 from mimetypes import guess_extension
 from typing import Any
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.dialect import HEAD_BYTES, NoTextError, encoding_of
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 
 _INCOMPLETE = {"InvalidBase64PaddingDefect", "InvalidBase64LengthDefect"}
 _INCOMPLETE |= {"CloseBoundaryNotFoundDefect", "StartBoundaryNotFoundDefect"}

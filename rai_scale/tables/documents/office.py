@@ -11,8 +11,9 @@ import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.documents.archives import open_zip, unpacked
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 from rai_scale.tables.documents.xml_text import XmlTexts, local
 
 _PARAGRAPHS = {"p", "h", "comment", "text", "author", "si", "is"}

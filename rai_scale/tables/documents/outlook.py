@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.dialect import HEAD_BYTES, NoTextError, encoding_of
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 
 _TEXT = re.compile(r"__substg1\.0_([0-9A-F]{4})(001([EF])|101([EF])-[0-9A-F]{8})")
 _BODY, _HTML, _RTF, _DATA = "1000", "10130102", "10090102", "37010102"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+from rai_scale.errors import NotReadError
+from rai_scale.tables.documents.pictures import PICTURE, page_texts
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
+from rai_scale.tables.images.options import DEFAULT_OCR, ImageLimits
+from rai_scale.tables.images.pdf_pages import PdfPages
 
 NO_TEXT = "page without text (a scanned page, for example)"
 DEFECT = "damaged in places: text may be missing"
-PICTURE = "picture: not a supported format"
 
 
 def read_pdf(entry: Entry, work: Work) -> Iterator[Row | Entry]:
@@ -54,9 +58,10 @@ def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
     except DependencyError:
         raise NotReadError("encrypted: needs pip install 'rai-scale[documents]'") from None
     has_text = False
+    scans = _Scans(entry, work)
     for number, page in enumerate(reader.pages, 1):
         try:
-            for row in blocks(_page_texts(page, f"page {number}", work)):
+            for row in blocks(_page_texts(page, number, scans, work)):
                 has_text = True
                 yield row
         except Exception as error:  # the other pages may be whole
@@ -69,13 +74,33 @@ def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
             yield entry.inner(str(name), content, work)
 
 
-def _page_texts(page: Any, place: str, work: Work) -> Iterator[Row]:
+class _Scans:
+    """The pages of a PDF as pictures; it is opened when the first one is asked for."""
+
+    def __init__(self, entry: Entry, work: Work) -> None:
+        self._entry, self._work = entry, work
+        self._pages: PdfPages | None = None
+
+    def texts(self, number: int) -> Iterator[str]:
+        """Yield what OCR reads on a page, counted from 1."""
+        ocr = self._work.limits.images or DEFAULT_OCR
+        if self._pages is None:
+            content = io.BytesIO(self._entry.content(self._work))
+            self._pages = PdfPages(content, ImageLimits(), ocr.dpi)
+        return page_texts(self._pages.picture(number - 1), self._work)
+
+
+def _page_texts(page: Any, number: int, scans: _Scans, work: Work) -> Iterator[Row]:
+    place = f"page {number}"
     text = str(page.extract_text())
-    if not text.strip():
+    yield place, text
+    pictures = _pictures(page)
+    if work.limits.images is not None and (pictures or not text.strip()):
+        yield from ((place, seen) for seen in scans.texts(number))
+    elif not text.strip():
         work.note(NO_TEXT)
     else:
-        work.reasons.update([PICTURE] * _pictures(page))
-    yield place, text
+        work.reasons.update([PICTURE] * pictures)
     for annotation in page.get("/Annots") or []:
         found = annotation.get_object()
         link = found.get("/A")

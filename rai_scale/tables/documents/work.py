@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.documents.limits import DocumentLimits
 
 BLOCK = 8_000
@@ -19,10 +20,6 @@ _HEAD = 4096
 
 Row = tuple[str, ...]
 """The place of a text in its file, and the text; before them, for a table, its name."""
-
-
-class NotReadError(Exception):
-    """A file, or a file within it, is not read; the argument is the reason, without any value."""
 
 
 class LimitError(NotReadError):
@@ -73,6 +70,7 @@ class Entry:
         """Return all bytes of a file that must be read as a whole."""
         if not self.whole or self.size() > work.limits.max_bytes:
             raise NotReadError("larger than max_bytes")
+        self.stream.seek(0)
         return self.stream.read()
 
     def inner(self, name: str, content: bytes | BinaryIO, work: Work, whole: bool = True) -> Entry:
@@ -95,6 +93,8 @@ class Work:
     rows: int = 0
     unpacked: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    renew: Callable[[], None] = lambda: None
+    """Starts the time for the file again; called for each page that is read by OCR."""
 
     def note(self, reason: str) -> None:
         """Record that something was not read."""

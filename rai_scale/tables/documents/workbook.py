@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.column_names import text_schema, unique_names
 from rai_scale.tables.dialect import NO_SURE_HEADER
 from rai_scale.tables.documents.archives import open_zip
 from rai_scale.tables.documents.office import read_beside_sheets
 from rai_scale.tables.documents.tabular import Outline, batched, plain, text_rows, text_table
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work
+from rai_scale.tables.documents.work import Entry, Row, Work
 from rai_scale.tables.header import Header, header_of
 
 BESIDE = "(beside the cells)"

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+from rai_scale.errors import NotReadError
 from rai_scale.tables.dialect import HEAD_BYTES
 from rai_scale.tables.documents.plain_text import declared_encoding
-from rai_scale.tables.documents.work import Entry, NotReadError, Row, Work, blocks
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 
 _STEP = 1 << 16
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})")

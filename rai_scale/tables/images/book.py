@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import NotReadError
 from rai_scale.tables.images.options import ImageLimits
 
 if TYPE_CHECKING:

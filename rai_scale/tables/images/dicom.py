@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import NotReadError
 from rai_scale.tables.images.book import Book, Box, check_pages, check_pixels
 from rai_scale.tables.images.dicom_tags import Tags, known_words
 from rai_scale.tables.images.options import ImageLimits

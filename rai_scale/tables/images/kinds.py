@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import NotReadError
 from rai_scale.tables.images.book import Book
 from rai_scale.tables.images.dicom import Dicom
 from rai_scale.tables.images.options import ImageLimits

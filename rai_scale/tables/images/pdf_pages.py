@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import NotReadError
 from rai_scale.tables.images.book import Book, Box, check_pages, check_pixels
 from rai_scale.tables.images.options import ImageLimits
 from rai_scale.tables.images.pictures import filled
@@ -41,22 +41,18 @@ class PdfPages(Book):
     def pages(self) -> Iterator[Image]:
         """Yield each page as a picture."""
         for number in range(len(self._source)):
-            page = self._source[number]
-            self._points = page.get_size()
-            check_pixels(self.pixels(), self._limits)
-            self._page = _rendered(page, self._scale)
-            page.close()
+            self._page = self.picture(number)
             yield self._page
 
-    def pixels(self) -> tuple[int, int]:
-        """Return the size in pixels of the current page."""
-        across, down = (math.ceil(points * self._scale) for points in self._points)
-        return across, down
-
-    def has_text(self, number: int) -> bool:
-        """Return whether a page, counted from 0, has a layer of text."""
-        text = self._source[number].get_textpage()
-        return bool(text.get_text_range().strip())
+    def picture(self, number: int) -> Image:
+        """Return a page, counted from 0, as a picture."""
+        page = self._source[number]
+        self._points = across, down = page.get_size()
+        size = math.ceil(across * self._scale), math.ceil(down * self._scale)
+        check_pixels(size, self._limits)
+        seen = _rendered(page, self._scale)
+        page.close()
+        return seen
 
     def paint(self, boxes: list[Box]) -> None:
         """Fill boxes of the current page with black, and keep the page."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rai_scale.errors import ConfigError
-from rai_scale.tables.documents.work import NotReadError
+from rai_scale.errors import ConfigError, NotReadError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

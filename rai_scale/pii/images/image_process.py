@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rai_scale.errors import ConfigError, MissingExtraError
+from rai_scale.errors import ConfigError, MissingExtraError, NotReadError
 from rai_scale.tables.documents.child import CONTENT, Channel
 from rai_scale.tables.documents.process import ask
-from rai_scale.tables.documents.work import NotReadError
 from rai_scale.tables.images.book import Book, Box
 from rai_scale.tables.images.kinds import open_book
 from rai_scale.tables.images.options import ImageLimits, Ocr
