@@ -16,7 +16,7 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii import AnalyzerConfig, missed_pii, review_pii
-from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED, draw_texts
+from rai_scale.pii.quality.review_sample import FLAGGED, STRATA, UNFLAGGED, draw_texts
 from rai_scale.statistics.exact_intervals import clopper_pearson, garwood
 from scripts.review_coverage import covered, population
 from tests.capabilities.presidio_alone import MODEL
@@ -151,11 +151,38 @@ def test_nothing_missed_still_has_an_upper_bound():
         ({"decisions": []}, "no flagged and no unflagged text was decided"),
         ({"sample": {}}, "not in the format"),
         ({"decisions": [{"stratum": FLAGGED, "missed": -1, "wrong": 0}]}, "not in the format"),
+        ({"decisions": [{"stratum": FLAGGED, "missed": 0.5, "wrong": 0}]}, "not in the format"),
+        (
+            {"decisions": [{"text": 1, "stratum": s, "missed": 0, "wrong": 0} for s in STRATA]},
+            "once",
+        ),
     ],
 )
 def test_files_that_are_not_decisions(change, said):
     with pytest.raises(ConfigError, match=said):
         missed_pii(decided([(0, 0)], [0]) | change)
+
+
+def test_what_is_no_review():
+    with pytest.raises(ConfigError, match="not in the format"):
+        missed_pii([1])
+    with pytest.raises(ConfigError, match="confidence must be a number between 0 and 1; found 95"):
+        missed_pii(decided([(0, 0)], [0]), confidence=95)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"texts": "10"}, "texts must be an integer of at least 2; found '10'"),
+        ({"flagged_share": 50}, "flagged_share must be a number between 0 and 1"),
+        ({"sample_rows": 0}, "sample_rows must be an integer of at least 1"),
+        ({"random_state": "x"}, "random_state must be an integer; found 'x'"),
+        ({"analyzer": MODEL}, "analyzer must be an AnalyzerConfig; found a str"),
+    ],
+)
+def test_what_a_review_refuses(tmp_path, option, said):
+    with pytest.raises(ConfigError, match=said):
+        review_pii(rows(), "note", folder=tmp_path / "r", **{"analyzer": STAFF, **option})
 
 
 def test_known_intervals():

@@ -65,8 +65,9 @@ def test_git_takes_nothing_of_a_review(tmp_path):
 )
 def test_what_a_review_refuses(tmp_path, sets, said):
     command = set_up("review-pii", tmp_path)
-    ran = cli(*command, *(part for item in sets for part in ("--set", item)))
-    assert (ran.code, said in ran.err) == (3, True), ran.text
+    for more in ([], ["--dry-run"]):
+        ran = cli(*command, *(part for item in sets for part in ("--set", item)), *more)
+        assert (ran.code, said in ran.err) == (3, True), ran.text
     assert not list((tmp_path / "out").glob("_run*"))
 
 

@@ -92,5 +92,7 @@ def test_presidios_own_config_is_taken():
 
 @pytest.mark.parametrize("spec", ["mask", {}, {"kind": "mask"}, None, 3])
 def test_what_is_no_operator(spec):
+    with pytest.raises(ConfigError, match="operators must be a mapping of entities to operators"):
+        Operators(["tokenize"])
     with pytest.raises(ConfigError, match="must be a mapping with a 'type'"):
         Operators({"PERSON": spec})

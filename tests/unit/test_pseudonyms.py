@@ -151,6 +151,7 @@ def test_a_rotated_token_is_that_of_the_new_key():
         (lambda: TokenRewriter({"k1": KEY}, to="k2"), "'k2' is not one of the keys: k1"),
         (lambda: Pseudonymizer(KEY, "k1", shape="valu"), "shape must be"),
         (lambda: Pseudonymizer(KEY, "k1", normalize=["nfd"]), "there is no step 'nfd'"),
+        (lambda: Pseudonymizer(KEY, "k1", normalize="nfd"), "there is no step 'nfd'"),
     ],
 )
 def test_invalid_arguments(make, message):

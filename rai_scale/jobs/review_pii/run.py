@@ -14,9 +14,18 @@ from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.review_pii.config import ReviewPiiJob
 from rai_scale.pii.analysis.versions import language_versions
-from rai_scale.pii.quality.review import IGNORED, MARK, NOTE, PAGE, draw_review, review_page
+from rai_scale.pii.quality.review import (
+    IGNORED,
+    MARK,
+    NOTE,
+    PAGE,
+    check_reviewed,
+    draw_review,
+    review_page,
+)
 from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED
 from rai_scale.reports.result import render_result
+from rai_scale.tables.paths import Place
 from rai_scale.tables.read import read_table
 
 METRICS = ("texts", FLAGGED, UNFLAGGED, "failed")
@@ -70,6 +79,12 @@ def compute(config: ReviewPiiJob, engine: Engine, inputs: Inputs, run: Run) -> D
     )
 
 
+def check_plan(config: ReviewPiiJob, engine: Engine, inputs: Inputs, output: Place) -> list[str]:
+    """Raise what a run would raise about its columns."""
+    check_reviewed(config.columns, engine.schema(read_table(inputs.table, engine)))
+    return []
+
+
 JOB = Job(
     "review-pii",
     ReviewPiiJob,
@@ -77,5 +92,6 @@ JOB = Job(
     compute,
     writes=(PAGE, MARK, "report.html"),
     check_gates=lambda config, _: check_metrics(config.gates, METRICS),
+    check_plan=check_plan,
     private=True,
 )

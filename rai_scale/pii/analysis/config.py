@@ -243,7 +243,7 @@ def read_yaml(path: str) -> Any:
 
 
 def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
-    """Return the given configuration, or one made of keyword arguments.
+    """Return the given configuration, or one made of a mapping or of keyword arguments.
 
     Raises
     ------
@@ -252,9 +252,11 @@ def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -
     """
     if config is not None and options:
         raise ConfigError("give either analyzer= or its options, not both.")
-    if config is not None:
-        return config
-    return checked(AnalyzerConfig, options)
+    if isinstance(config, Mapping):
+        return checked(AnalyzerConfig, config, "analyzer: ")
+    if config is not None and not isinstance(config, AnalyzerConfig):
+        raise ConfigError(f"analyzer must be an AnalyzerConfig; found a {type(config).__name__}.")
+    return checked(AnalyzerConfig, options) if config is None else config
 
 
 def checked(model: type[Model], values: Mapping[str, Any], where: str = "") -> Model:
@@ -268,7 +270,8 @@ def checked(model: type[Model], values: Mapping[str, Any], where: str = "") -> M
     try:
         return model(**values)
     except ValidationError as error:
-        lines = [".".join(map(str, e["loc"])) + f": {e['msg']}" for e in error.errors()]
+        found = [(e["loc"], e["msg"].removeprefix("Value error, ")) for e in error.errors()]
+        lines = [f"{'.'.join(map(str, where))}: {said}" for where, said in found]
         known = ", ".join(model.model_fields)
         text = "; ".join(line.removeprefix(": ") for line in lines)
         raise ConfigError(f"{where}{text}. Options are: {known}.") from None

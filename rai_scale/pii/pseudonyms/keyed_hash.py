@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.names import Names, names_of
 from rai_scale.pii.pseudonyms import base32
 from rai_scale.pii.pseudonyms.shaped_values import SHAPES
 from rai_scale.pii.pseudonyms.tokens import checked_key_id, secret_bytes
@@ -43,7 +44,7 @@ class Pseudonymizer:
     shape : {"token", "value"}
         ``<PERSON#k1:...>``, or a value of the same kind. Texts for which there is no value of the
         same kind get a token.
-    normalize : sequence of {"nfc", "nfkc", "casefold", "strip"}
+    normalize : sequence of {"nfc", "nfkc", "casefold", "strip"}, or one of them
         Texts that are equal after these steps have one token, or one made-up value, which keeps
         the case and grouping of each text.
     domain : str
@@ -60,12 +61,13 @@ class Pseudonymizer:
         key: str | bytes,
         key_id: str,
         shape: str = "token",
-        normalize: Sequence[str] = (),
+        normalize: Names | None = (),
         domain: str = "",
     ) -> None:
         if shape not in ("token", "value"):
             raise ConfigError(f"shape must be 'token' or 'value'; found {shape!r}.")
-        for step in normalize:
+        steps = names_of(normalize)
+        for step in steps:
             if step not in _NORMAL:
                 raise ConfigError(
                     f"normalize: there is no step {step!r}.{did_you_mean(step, list(_NORMAL))} "
@@ -75,7 +77,7 @@ class Pseudonymizer:
         secret = hmac.digest(secret_bytes(key), b"rai_scale pseudonym 1", "sha256")
         self._inner, self._outer = (sha256(secret.ljust(_BLOCK, b"\0").translate(p)) for p in _PADS)
         self._shapes = SHAPES if shape == "value" else {}
-        self._normalize = [_NORMAL[step] for step in normalize]
+        self._normalize = [_NORMAL[step] for step in steps]
         self._domain = domain
         self._inners: dict[str, Any] = {}
 

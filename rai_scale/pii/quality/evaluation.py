@@ -13,6 +13,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.quality.checks import check_share
 from rai_scale.pii.quality.count_matches import (
     BAD,
     TEXTS,
@@ -100,8 +101,9 @@ def evaluate_pii(
     """
     if match not in MATCHES:
         raise ConfigError(f"match must be 'characters' or 'spans'; found {match!r}.")
+    check_share("confidence", confidence)
     config = analyzer_config(analyzer, analyzer_options)
-    systems = (config,) if baseline is None else (config, baseline)
+    systems = (config,) if baseline is None else (config, analyzer_config(baseline, {}))
     if any(system.language_column for system in systems):
         raise ConfigError(
             "texts of one language are measured at a time; leave language_column out."

@@ -13,6 +13,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import names_of
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.quality.checks import check_integer, check_share
 from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED, ReviewSample, draw_texts
 
 PAGE, MARK = "review.html", "CONTAINS_PERSONAL_DATA.txt"
@@ -113,18 +114,30 @@ def draw_review(
     random_state: int,
 ) -> ReviewSample:
     """Draw the sample of :func:`review_pii`, which documents the arguments and errors."""
-    if texts < 2 or not 0 < flagged_share < 1:  # noqa: PLR2004
-        raise ConfigError("texts must be at least 2, and flagged_share between 0 and 1.")
+    check_integer("texts", texts, 2)
+    check_share("flagged_share", flagged_share)
+    check_integer("random_state", random_state)
+    if sample_rows is not None:
+        check_integer("sample_rows", sample_rows, 1)
     engine = engine_of(data)
-    schema = engine.schema(data)
+    check_reviewed(columns, engine.schema(data))
+    flagged = min(texts - 1, max(1, round(texts * flagged_share)))
+    sizes = {FLAGGED: flagged, UNFLAGGED: texts - flagged}
+    return draw_texts(data, engine, config, columns, sizes, sample_rows, random_state)
+
+
+def check_reviewed(columns: Sequence[str], schema: pa.Schema) -> None:
+    """Raise :class:`ConfigError` if a column is missing, or holds no text.
+
+    Raises
+    ------
+    MissingColumnError, ConfigError
+    """
     check_columns(columns, schema.names)
     for name in columns:
         kind = schema.field(name).type
         if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
             raise ConfigError(f"column {name!r} has type {kind}, which holds no text.")
-    flagged = min(texts - 1, max(1, round(texts * flagged_share)))
-    sizes = {FLAGGED: flagged, UNFLAGGED: texts - flagged}
-    return draw_texts(data, engine, config, columns, sizes, sample_rows, random_state)
 
 
 def check_folder(folder: str | Path) -> Path:
@@ -138,7 +151,9 @@ def check_folder(folder: str | Path) -> Path:
     if "://" in str(folder):
         raise ConfigError("a review needs a local folder: its page shows personal data.")
     path = Path(folder)
-    if path.exists() and (not path.is_dir() or {p.name for p in path.iterdir()} - _OWN):
+    if path.is_file():
+        raise ConfigError(f"{str(folder)!r} is a file; name a new or an empty folder.")
+    if path.exists() and {p.name for p in path.iterdir()} - _OWN:
         raise ConfigError(f"{str(folder)!r} has other files; name a new or an empty folder.")
     return path
 

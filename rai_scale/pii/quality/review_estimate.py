@@ -20,6 +20,7 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError, not_read
 from rai_scale.gates import Figure
+from rai_scale.pii.quality.checks import check_share
 from rai_scale.pii.quality.review_sample import STRATA
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.clustered_ratios import UNKNOWN, Estimate
@@ -109,7 +110,8 @@ def missed_pii(decisions: str | Path | Mapping[str, Any], *, confidence: float =
     ConfigError
         If the file cannot be read, is not of a review, or no text of a stratum was decided.
     """
-    content = _read(decisions) if isinstance(decisions, str | Path) else dict(decisions)
+    check_share("confidence", confidence)
+    content = _read(decisions) if isinstance(decisions, str | Path) else decisions
     try:
         sizes = content["sample"]["strata"]
         answers = {
@@ -127,8 +129,10 @@ def missed_pii(decisions: str | Path | Mapping[str, Any], *, confidence: float =
         raise ConfigError(
             f"no {' and no '.join(empty)} text was decided; nothing can be estimated."
         )
-    if (table["reviewed"] > table["texts"]).any():
-        raise ConfigError("there are more decisions than texts; the file was changed or merged.")
+    decided = [decision.get("text") for decision in content["decisions"]]
+    numbered = [text for text in decided if text is not None]
+    if (table["reviewed"] > table["drawn"]).any() or len(set(numbered)) < len(numbered):
+        raise ConfigError("texts were decided more than once; the file was changed or merged.")
     skipped = int((table["drawn"] - table["reviewed"]).sum())
     notes = [f"{skipped} drawn texts were not decided and are left out."] if skipped else []
     if int(content["sample"]["failed"]):
@@ -149,8 +153,8 @@ def _read(path: str | Path) -> dict[str, Any]:
 
 
 def _answer(decision: Mapping[str, Any]) -> dict[str, int]:
-    answer = {name: int(decision[name]) for name in ("missed", "wrong")}
-    if min(answer.values()) < 0:
+    answer = {name: decision[name] for name in ("missed", "wrong")}
+    if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in answer.values()):
         raise ValueError
     return answer
 

@@ -59,12 +59,18 @@ class Operators:
     Raises
     ------
     ConfigError
-        If an operator is neither a mapping with a ``type`` nor an ``OperatorConfig``.
+        If ``specs`` is not a mapping, or an operator is neither a mapping with a ``type`` nor an
+        ``OperatorConfig``.
     """
 
     def __init__(
         self, specs: Mapping[str, Any] | None = None, elsewhere: Collection[str] = ()
     ) -> None:
+        if specs is not None and not isinstance(specs, Mapping):
+            raise ConfigError(
+                "operators must be a mapping of entities to operators, {'DEFAULT': {'type': ...}}; "
+                f"found a {type(specs).__name__}."
+            )
         self._elsewhere = frozenset(elsewhere)
         self._specs = {entity: _plain(entity, spec) for entity, spec in (specs or {}).items()}
         self._specs.setdefault(DEFAULT, {"type": "replace"})
