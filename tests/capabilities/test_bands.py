@@ -195,7 +195,8 @@ def test_the_largest_difference_is_bounded_by_the_pairs(rates, seed):
         assert 0 <= ratio.lower <= ratio.estimate <= ratio.upper <= 1 + 1e-12
 
 
-def test_smoothed_variance_of_many_rows_is_the_usual_one():
+def test_smoothed_variance_is_unbiased_but_for_extreme_rates():
+    assert smoothed_variance(0.5, 10) == pytest.approx(0.25 / 9)
     np.testing.assert_allclose(smoothed_variance(0.3, 10**6), 0.21 / 10**6, rtol=1e-4)
     assert smoothed_variance(0.0, 10) == pytest.approx(1 / 12 * 11 / 12 / 12)
 

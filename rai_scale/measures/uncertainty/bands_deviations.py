@@ -2,10 +2,11 @@
 
 The caller gives the number of rows of each proportion (``sizes``):
 
-- A rate of 0 or 1 has no variance in the bootstrap, although 0 of 10 does not show that the rate is
-0. Each group's variance is at least :func:`smoothed_variance`; independent normal noise is added to
-its replicates to reach it. - The standard error of an extreme rate is too small, so each replicate
-is studentised by its own standard error (the bootstrap-t, Efron & Tibshirani 1993, chapter 12).
+- A rate of 0 or 1 has no variance in the bootstrap, although 0 of 10 does not show that the rate
+  is 0. Each group's variance is at least :func:`smoothed_variance`; independent normal noise is
+  added to its replicates to reach it.
+- The standard error of an extreme rate is too small, so each replicate is studentised by its own
+  standard error (the bootstrap-t, Efron & Tibshirani 1993, chapter 12).
 """
 
 from __future__ import annotations
