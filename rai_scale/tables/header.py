@@ -94,7 +94,8 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
 
 def _filled(records: Sequence[Sequence[str]], column: int) -> list[str]:
     """Return the values of a column that are not blank."""
-    return [v for r in records if column < len(r) and (v := r[column].strip())]
+    values = [record[column] for record in records if column < len(record)]
+    return [value for value in map(str.strip, values) if value]
 
 
 def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:

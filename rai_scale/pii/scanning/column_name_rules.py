@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from importlib import resources
 
 import pyarrow as pa
@@ -108,6 +109,7 @@ _NOT_PERSONAL = re.compile(
 """Flags, counts, and addresses that do not belong to a person."""
 
 
+@lru_cache(10_000)
 def entities_of_name(name: str) -> tuple[str, ...]:
     """Return the entity that the name of a column implies: a tuple of one entity, or empty.
 
@@ -122,6 +124,7 @@ def entities_of_name(name: str) -> tuple[str, ...]:
     return _first_fit(name, _COMPILED)[:1]
 
 
+@lru_cache(10_000)
 def classes_of_name(name: str) -> tuple[str, ...]:
     """Return the types of :data:`OWN` that the name of a column implies.
 

@@ -100,12 +100,18 @@ class ScannedPart:
 
 
 def counted(table: pa.Table) -> Counted:
-    """Return rows of :data:`COUNTS`, which were added up, by column and path."""
-    counts: Counted = defaultdict(dict)
-    for row in table.to_pylist():
-        value = (row["count"], row["score"] / SCORE_UNIT)
-        counts[(row["column"], row["path"])][row["entity"]] = value
-    return dict(counts)
+    """Return rows of :data:`COUNTS`, equal keys added up, by column and path."""
+    sums: dict[tuple[str, str], dict[str, tuple[int, int]]] = defaultdict(dict)
+    for column, path, key, count, score in zip(
+        *(c.to_pylist() for c in table.columns), strict=True
+    ):
+        keys = sums[column, path]
+        before = keys.get(key, (0, 0))
+        keys[key] = before[0] + count, before[1] + score
+    return {
+        at: {key: (count, score / SCORE_UNIT) for key, (count, score) in keys.items()}
+        for at, keys in sums.items()
+    }
 
 
 def added(parts: Sequence[Counted]) -> Counted:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.counts import merge_counts
 from rai_scale.engines.plain_texts import plain_number
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
@@ -90,7 +89,7 @@ def split_counts(
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
-    counts = counted(merge_counts(small, ["column", "path", "entity"]))
+    counts = counted(small)
     counts.setdefault(ALL, {}).setdefault(ROWS, (0, 0.0))
     return counts
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,9 +36,8 @@ from rai_scale.tables.source import FileInfo, TableSource
 
 _BLOCK_BYTES = 8 << 20
 _MAX_BLOCK_BYTES = 1 << 30
-_PLAIN_HEADER = 100_000
-_NOT_ONE_LINE = re.compile(rb'["\r\0]')
-"""What may make a header longer than its first line."""
+_NO_ROWS = pa.table({})
+_SPLIT_BYTES = 1 << 13
 
 
 class _Body(io.RawIOBase):
@@ -142,7 +140,10 @@ def _read(file: Place, dialect: TextDialect) -> Iterator[pa.Table]:
 def _blocks(file: Place, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:
     rows = _rows_in_memory(file, dialect)
     if rows is not None:
-        if rows.strip(b"\r\n"):
+        plain = len(rows) <= _SPLIT_BYTES and b'"' not in rows
+        if plain and rows.count(b"\r") == rows.count(b"\r\n"):
+            yield _split(rows, dialect)
+        elif rows.strip(b"\r\n"):
             yield from _parsed(pa.BufferReader(rows), len(rows) + 1, dialect)
         return
     with file.open() as stream:
@@ -164,12 +165,40 @@ def _rows_in_memory(file: Place, dialect: TextDialect) -> bytes | None:
     except UnicodeDecodeError:
         return None
     content = content.removeprefix(codecs.BOM_UTF8)
-    if not dialect.header:
-        return content
-    header, _, rows = content.partition(b"\n")
-    header = header.removesuffix(b"\r")
-    plain = header and len(header) < _PLAIN_HEADER and not _NOT_ONE_LINE.search(header)
-    return rows if plain else None
+    return _below_header(content, dialect.delimiter) if dialect.header else content
+
+
+def _below_header(content: bytes, delimiter: str) -> bytes | None:
+    """Return what follows the first record; None if lines end with a carriage return alone."""
+    at = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal at
+        while at < len(content):
+            end = content.find(b"\n", at) + 1 or len(content)
+            line = content[at:end]
+            if b"\r" in line.removesuffix(b"\r\n"):
+                raise csv.Error
+            at = end
+            yield line.decode()
+
+    try:
+        next(filter(None, csv.reader(lines(), delimiter=delimiter)), None)
+    except csv.Error:
+        return None
+    return content[at:]
+
+
+def _split(content: bytes, dialect: TextDialect) -> tuple[pa.Table, list[str]]:
+    """Parse a few lines without quotes, for which starting pyarrow's parser takes longest."""
+    lines = [line for line in content.decode().replace("\r\n", "\n").split("\n") if line]
+    records = [line.split(dialect.delimiter) for line in lines]
+    width = len(dialect.names)
+    bad = [line for line, fields in zip(lines, records, strict=True) if len(fields) != width]
+    good = [fields for fields in records if len(fields) == width] if bad else records
+    columns = zip(*good, strict=True) if good else [()] * width
+    arrays = [pa.array([field or None for field in column], pa.string()) for column in columns]
+    return pa.table(arrays, names=list(dialect.names)), bad
 
 
 def _parsed(body: Any, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:
@@ -196,4 +225,4 @@ def _parsed(body: Any, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Ta
     for batch in reader:
         done, corrupt[:] = list(corrupt), []
         yield pa.Table.from_batches([batch]), done
-    yield reader.schema.empty_table(), corrupt
+    yield _NO_ROWS, corrupt
