@@ -57,6 +57,15 @@ def check_metric_name(name: str) -> None:
         )
 
 
+def loss_of(metric: str) -> str | None:
+    """Return the loss whose sums a metric needs: absolute, squared, or None for errors."""
+    absolute = ("mean_absolute_error", "median_absolute_error")
+    squared = ("mean_squared_error", "root_mean_squared_error", "r2")
+    if metric in absolute:
+        return "mean_absolute_error"
+    return "mean_squared_error" if metric in squared else None
+
+
 def metrics_by_group(
     counted: CountedFrame,
     group_sql: str,

@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rai_scale.error_analysis import find_slices
 from rai_scale.fairness import balance, metric_frame, reweighing
+from tests.peers.slice_table import MIN_ROWS, slice_rows
 from tests.peers.table import rows
 
 RECORDED = json.loads((Path(__file__).parent / "answers.json").read_text(encoding="utf-8"))
@@ -39,7 +41,27 @@ def of_aif360() -> dict[str, float]:
     }
 
 
-OURS = {"aif360": of_aif360}
+def slices(score: str, k: int) -> pd.DataFrame:
+    frame = pd.DataFrame(slice_rows()).assign(label=0)
+    asked = {"y_true": "label", "y_pred": "error", "min_rows": MIN_ROWS, "k": k}
+    return find_slices(frame, score=score, **asked).table
+
+
+def of_sliceline() -> dict[str, float]:
+    """Return the scores and errors of SliceLine's 20 best slices."""
+    table = slices("sliceline", 20)
+    scores = {f"score of {row.slice}": row.score for row in table.itertuples()}
+    return scores | {f"errors of {row.slice}": row.errors for row in table.itertuples()}
+
+
+def of_divexplorer() -> dict[str, float]:
+    """Return the rows and divergences of DivExplorer's 30 most divergent patterns."""
+    table = slices("divergence", 30)
+    rows = {f"rows of {row.slice}": row.rows for row in table.itertuples()}
+    return rows | {f"divergence of {row.slice}": row.score for row in table.itertuples()}
+
+
+OURS = {"aif360": of_aif360, "divexplorer": of_divexplorer, "sliceline": of_sliceline}
 
 
 @pytest.mark.parametrize("name", OURS)

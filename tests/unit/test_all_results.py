@@ -182,6 +182,10 @@ CASES = {
     "ErrorTree": lambda _: error_analysis.error_tree(
         ROWS, y_true="y", y_pred="p", features=["a", "b"], min_child_samples=5
     ),
+    "Heatmap": lambda _: error_analysis.error_heatmap(ROWS, y_true="y", y_pred="p", features="a"),
+    "Slices": lambda _: error_analysis.find_slices(
+        ROWS, y_true="y", y_pred="p", features=["a", "b"], min_rows=5
+    ),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
     "PrivateRelease": private,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import rai_scale
-from rai_scale.error_analysis import error_tree
+from rai_scale.error_analysis import error_heatmap, error_tree, find_slices
 from rai_scale.explanations import ice, morris, partial_dependence, permutation_importance
 from rai_scale.fairness import (
     ReductionSolver,
@@ -60,6 +60,8 @@ LABELLED = {"y_true": "y", "y_pred": "p", "sensitive_features": "g"}
         lambda: morris(ROWS, MODEL, features="a", trajectories=4),
         lambda: permutation_importance(ROWS, MODEL, features="a", y_true="y"),
         lambda: rai_scale.train_glassbox(ROWS, features="a", y_true="y"),
+        lambda: error_heatmap(ROWS, features="a", y_true="y", y_pred="p", categorical="a"),
+        lambda: find_slices(ROWS, features="a", y_true="y", y_pred="p", confirm_by="id"),
         lambda: error_tree(ROWS, features="a", y_true="y", y_pred="p", categorical="a"),
         lambda: rai_scale.importance(
             rai_scale.explain(ROWS, MODEL, features="a"), features="a", sensitive_features="g"

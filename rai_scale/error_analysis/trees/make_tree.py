@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.error_analysis.cell_metrics import check_metric_name, metrics_by_group
+from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of, metrics_by_group
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
 from rai_scale.error_analysis.trees.counting import LOSSES, CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import binned_features, chosen_features
@@ -84,7 +84,7 @@ def error_tree(
     """
     check_metric_name(metric)
     limits = _limits(max_depth, num_leaves, min_child_samples, confidence)
-    roles = Roles(y_true, y_pred, sample_weight, _loss_of(metric))
+    roles = Roles(y_true, y_pred, sample_weight, loss_of(metric))
     categorical = names_of(categorical)
     kept = frame if where is None else cohort(where, y_true=y_true, y_pred=y_pred).filter(frame)
     asked = None if features is None else names_of(features)
@@ -119,14 +119,6 @@ def _limits(max_depth: int, num_leaves: int, least: int, confidence: float) -> L
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence must be between 0 and 1; found {confidence!r}.")
     return Limits(max_depth, num_leaves, least)
-
-
-def _loss_of(metric: str) -> str | None:
-    absolute = ("mean_absolute_error", "median_absolute_error")
-    squared = ("mean_squared_error", "root_mean_squared_error", "r2")
-    if metric in absolute:
-        return "mean_absolute_error"
-    return "mean_squared_error" if metric in squared else None
 
 
 def _gradients(whole: Sums, roles: Roles) -> Gradients | None:

@@ -13,16 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.special import gammaln
 from scipy.stats import chi2, norm
 
 from rai_scale.error_analysis.trees.bins import Bins, CategoryBins
 from rai_scale.error_analysis.trees.gradients import Sums
 from rai_scale.error_analysis.trees.splits import CAT_SMOOTH, MAX_CAT_TO_ONEHOT
+from rai_scale.statistics.hypergeometric import EXACT_BELOW, upper_tail
 
-_EXACT_BELOW = 50.0
-"""Up to this standard deviation of the errors of a side, tails are those of the hypergeometric."""
-_TERMS = 1_000
 _SMALL_STEP = 0.5
 
 
@@ -109,33 +106,12 @@ def _tails(z: float, sides: Sums, whole: Sums, least: int) -> tuple[np.ndarray, 
     deviation = np.sqrt(_variance(sides, whole))
     tails = np.full(len(sides.rows), 2 * norm.sf(z))
     counted = np.array_equal(whole.square, whole.error) and whole.weight == whole.rows
-    exact = (deviation < _EXACT_BELOW) & counted
+    exact = (deviation < EXACT_BELOW) & counted
     if exact.any():
         rows, errors, n = sides.rows[exact], round(float(whole.error)), int(whole.rows)
         mean, far = rows * errors / n, z * deviation[exact] * (1 - 1e-9)
         high, low = np.ceil(mean + far), np.floor(mean - far)
-        tails[exact] = _at_least(high, rows, errors, n) + _at_least(
+        tails[exact] = upper_tail(high, rows, errors, n) + upper_tail(
             errors - low, n - rows, errors, n
         )
     return np.minimum(tails, 1.0), kept
-
-
-def _at_least(least: np.ndarray, rows: np.ndarray, errors: int, n: int) -> np.ndarray:
-    """Return the hypergeometric probability of at least ``least`` errors, which is above the mean.
-
-    Beyond the mean each term is smaller than the one before.
-    """
-    possible = least <= np.minimum(rows, errors)
-    k = np.where(possible, np.maximum(least, 0), 0.0)
-    first = np.exp(_choose(errors, k) + _choose(n - errors, rows - k) - _choose(n, rows))
-    steps = np.arange(_TERMS)[:, None] + k
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (errors - steps) * (rows - steps) / ((steps + 1) * (n - rows - errors + steps + 1))
-    tail = first * (1 + np.cumprod(np.clip(np.nan_to_num(ratio), 0, 1), axis=0).sum(axis=0))
-    certain = least <= np.maximum(rows + errors - n, 0)
-    return np.where(certain, 1.0, np.where(possible, np.nan_to_num(tail), 0.0))
-
-
-def _choose(n: np.ndarray | int, k: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

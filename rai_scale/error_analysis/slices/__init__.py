@@ -1,0 +1,1 @@
+"""Slices: combinations of values with many errors, searched level by level."""
