@@ -14,6 +14,8 @@ from rai_scale.pii.quality.review_estimate import missed_pii as missed_pii
 from rai_scale.pii.redaction.frames import redact as redact
 from rai_scale.pii.redaction.operators import Operators as Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy as ColumnPolicy
+from rai_scale.pii.scanning.catalog_check import CatalogCheck as CatalogCheck
+from rai_scale.pii.scanning.catalog_check import check_unity_catalog as check_unity_catalog
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql as unity_catalog_sql
 from rai_scale.pii.scanning.overrides import Override as Override
 from rai_scale.pii.scanning.result import ScanResult as ScanResult

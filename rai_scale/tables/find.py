@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rai_scale.errors import TableError
@@ -94,7 +96,8 @@ def find_tables(
     place = _in_current_run(place)
     check_exists(place)
     options = check_csv_options(csv or {})
-    lake = discover(place, format, ignore, options, documents or DEFAULT_LIMITS, known)
+    with _uncollected():
+        lake = discover(place, format, ignore, options, documents or DEFAULT_LIMITS, known)
     if lake.tables:
         return lake
     why = Counter(skipped.reason for skipped in lake.skipped)
@@ -104,6 +107,22 @@ def find_tables(
         ".tsv, .jsonl, .ndjson, .json, .txt, .md, .log, .orc, .avro, documents and archives, and "
         "Delta and Iceberg folders; or pass a format."
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Do not collect garbage while a path is listed.
+
+    A listing makes many objects and no cycles; each full collection would visit all of them, and
+    all of a loaded language model.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def one_table(source: str, format: str | None = None, engine: Engine | None = None) -> TableSource:

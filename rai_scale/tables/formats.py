@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rai_scale.errors import TableError, did_you_mean
 
@@ -48,6 +49,8 @@ _TEXTS = {"csv", "jsonl", "text", "lines"}
 _TEXT_FILES = _TEXTS | {"email", "xml", "html"}
 _CODECS = re.compile(r"\.(snappy|gz|gzip|zstd|zst|lz4|lz4raw|brotli|lzo)$")
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
+_UUID_LETTERS = 32
+_DIGITS, _MARKS = re.compile(r"\d+"), re.compile(r"[-_. ]+")
 _TASK = re.compile(r"-c\d{3,}(?=\.|$)")
 _GENERIC = {"", "part", "data", "file", "chunk"}
 
@@ -61,6 +64,7 @@ def check_format(name: str) -> None:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def _ending(name: str) -> str:
     stem, *dotted = name.lower().rsplit(".", 2)
     ends = (f".{'.'.join(dotted[at:])}" for at in range(len(dotted)) if stem or at)
@@ -103,8 +107,12 @@ def stem_of(name: str) -> str:
 
 def part_stem(name: str) -> str:
     """Return the stem without numbers and UUIDs, which is the same for all parts of one table."""
-    stem = _TASK.sub("", _UUID.sub("", stem_of(name)))
-    return re.sub(r"[-_. ]+", "-", re.sub(r"\d+", "", stem)).strip("-")
+    stem = stem_of(name)
+    if len(stem) >= _UUID_LETTERS:
+        stem = _UUID.sub("", stem)
+    if "-c" in stem:
+        stem = _TASK.sub("", stem)
+    return _MARKS.sub("-", _DIGITS.sub("", stem)).strip("-")
 
 
 def is_part_name(name: str) -> bool:

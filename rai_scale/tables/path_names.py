@@ -54,4 +54,4 @@ def _shown_part(name: str) -> str:
 
 def printable(name: str) -> str:
     """Return a name with characters that UTF-8 cannot encode replaced by ``?``."""
-    return name.encode("utf-8", "replace").decode("utf-8")
+    return name if name.isascii() else name.encode("utf-8", "replace").decode("utf-8")

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from rai_scale.pii import unity_catalog_sql
+from rai_scale.engines import engine_named
+from rai_scale.pii import check_unity_catalog, unity_catalog_sql
 from tests.capabilities import scan_lake
 from tests.capabilities.scan_lake import scan
 
@@ -56,3 +57,44 @@ def test_every_statement_is_one_statement_of_databricks(found):
 def test_tables_of_files_are_named_in_comments():
     sql = unity_catalog_sql(scan({"people\nx": scan_lake.people(range(9))}))
     assert all(line.startswith("--") for line in sql.splitlines())
+
+
+def test_a_session_without_unity_catalog_checks_nothing(found):
+    (check,) = check_unity_catalog(found, "local")
+    assert (check.table, check.outcome) == ("main.`crm.eu`.people", "not checked")
+    assert "cannot read information_schema" in check.detail
+    (check,) = check_unity_catalog(scan({"people": scan_lake.people(range(9))}), "local")
+    assert check.detail == "it is not a table of Unity Catalog"
+
+
+@pytest.mark.spark
+@pytest.mark.smoke
+def test_tags_and_masks_are_compared_with_the_catalog(found, spark_session, tmp_path):
+    """The views of a session with Unity Catalog, as tables of its own catalog."""
+    (people,) = found.tables
+    result = replace(found, tables=(replace(people, table="spark_catalog.crm.People"),))
+    engine = engine_named("spark", session=spark_session)
+    (check,) = check_unity_catalog(result, engine)
+    assert check.outcome == "not checked"
+    spark_session.sql(f"CREATE DATABASE information_schema LOCATION '{tmp_path / 'views'}'")
+    names = "catalog_name string, schema_name string, table_name string, column_name string"
+    where = ("spark_catalog", "crm", "people")
+    tags = {"rai_class": "identifier", "rai_entity": "PERSON", "rai_verdict": "personal"}
+    rows = [(*where, "full_name", *tag) for tag in tags.items()]
+    other = {"rai_class": "quasi-identifier", "rai_entity": "AGE", "rai_verdict": "indirect"}
+    rows += [(*where, "gender", *tag) for tag in other.items()]
+    rows += [("spark_catalog", "crm", "staff", "customerEmail", "rai_class", "identifier")]
+    try:
+        for view, content, more in (
+            ("column_tags", rows, ", tag_name string, tag_value string"),
+            ("column_masks", [(*where, "full_name")], ""),
+        ):
+            frame = spark_session.createDataFrame(content, names + more)
+            frame.write.saveAsTable(f"information_schema.{view}")
+        checks = {c.column: (c.outcome, c.detail) for c in check_unity_catalog(result, engine)}
+    finally:
+        spark_session.sql("DROP DATABASE information_schema CASCADE")
+    assert checks["full_name"] == ("in place", "")
+    assert checks["gender"] == ("missing", "tag rai_entity")
+    mail = "tag rai_class, tag rai_entity, tag rai_verdict, mask"
+    assert checks["customerEmail"] == ("missing", mail)

@@ -20,6 +20,7 @@ FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
 PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
 EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
 REDACTION = NOTEBOOKS / "05_redaction.ipynb"
+NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
 
 # One notebook runs on Connect as well; that engines agree is tested elsewhere.
 WITHOUT_CONNECT = pytest.mark.parametrize(
@@ -205,3 +206,19 @@ def test_redaction_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) 
     assert "Maria" not in out["chat"]
     assert "same token in both conversations: False" in out["answer"]
     assert out["answer"].count("Dear Maria Garcia, it is done.") == 2
+
+
+@WITHOUT_CONNECT
+def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(NIGHTLY, tmp_path, settings)
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "first run with this state" in out["first"]
+    files = len([p for p in (tmp_path / "home" / "nightly_lake").rglob("*") if p.is_file()])
+    assert f"no finding changed; 0 files read, {files - 1} known" in out["quiet"]
+    assert f"tables: 1 new; 1 files read, {files - 1} known" in out["second"]
+    assert "web_events" in out["gate"]
+    assert f"{files} files read, 0 known" in out["third"]
+    assert "changed since the last run: analyzer" in out["third"]
+    assert re.search(r"\d bytes, 3 parts", out["state"])
+    planted = planted_values(tmp_path / "home" / "nightly_sample")
+    assert not any(value in text for text in out.values() for value in planted)

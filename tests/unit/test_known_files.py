@@ -22,7 +22,7 @@ def known(lake, by_file=True):
     """What an earlier run knows if it read each table of a lake at once."""
     tables, sizes = {}, sizes_of(lake)
     for t in lake:
-        files = [replace(f, size=sizes[t.file_path(f)]) for f in t.all_files]
+        files = [replace(f, size=sizes.get(t.file_path(f), f.size)) for f in t.all_files]
         group = t.name.split("/")[0]
         parts = (fingerprints(files, SALT),)
         tables[t.name] = KnownTable(t.name, t.format, group, t.inner, t.again, parts)

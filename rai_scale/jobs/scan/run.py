@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from rai_scale.jobs.scan.gates import check_names, checked_gates
 from rai_scale.jobs.scan.redact_config import inexact_tables, redaction_yaml
 from rai_scale.jobs.scan.reviewed_files import save_reviewed
 from rai_scale.pii.analysis.versions import language_versions
+from rai_scale.pii.scanning.catalog_check import check_unity_catalog
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
 from rai_scale.pii.scanning.detector import detector_facts
 from rai_scale.pii.scanning.night import Night
@@ -85,7 +86,7 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         state=night,
         analyzer=config.analyzer,
     )
-    result = _completed(result, config, inputs, run)
+    result = _completed(result, config, engine, inputs, run)
     rows = sum(table.rows or 0 for table in result.tables)
     read = sum(table.rows_scanned for table in result.tables)
     unread = result.unread()
@@ -107,7 +108,7 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         page=result.to_html(),
         commit=write_plans,
         settle=partial(night.save, run.id) if night else tuple,
-        notes=(result.changes.summary(),) if result.changes else (),
+        notes=tuple(_notes(result)),
         status=result.run["status"],
         gates=result.gates(),
         unread=len(unread),
@@ -122,7 +123,12 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     )
 
 
-def _completed(result: ScanResult, config: ScanJob, inputs: Inputs, run: Run) -> ScanResult:
+def _completed(
+    result: ScanResult, config: ScanJob, engine: Engine, inputs: Inputs, run: Run
+) -> ScanResult:
+    if config.write_unity_sql and engine.name == "spark":
+        checks = check_unity_catalog(result, engine)
+        result = replace(result, catalog=tuple(check.to_dict() for check in checks))
     gates = tuple(checked_gates(result, config))
     known = {
         "run_id": run.id,
@@ -156,6 +162,19 @@ def _summary(result: ScanResult) -> str:
         f"{plural(s['tables'], 'table')}, {rows}: personal data in "
         f"{s['columns_with_findings']} of {plural(s['columns'], 'column')}{part}"
     )
+
+
+def _notes(result: ScanResult) -> Iterator[str]:
+    if result.changes:
+        yield result.changes.summary()
+    if result.catalog:
+        s = result.totals()
+        missing, unknown = s["unity_missing"], s["unity_not_checked"]
+        in_place = len(result.catalog) - missing - unknown
+        yield (
+            f"Unity Catalog: tags and masks in place for {plural(in_place, 'column')}, "
+            f"missing for {missing}, not checked for {unknown}"
+        )
 
 
 def _parquet(result: ScanResult) -> bytes:

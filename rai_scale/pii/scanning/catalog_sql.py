@@ -52,14 +52,14 @@ def unity_catalog_sql(result: ScanResult, readers: str = "pii_readers") -> str:
     functions: dict[str, None] = {}
     statements: list[str] = []
     for table in result.tables:
-        if not any(map(_certain, table.columns)):
+        if not any(map(certain, table.columns)):
             continue
         parts = catalog_parts(table)
         if parts is None:
             statements.append(f"-- Not a table of Unity Catalog: {_comment(table.table)}")
             continue
         for column in table.columns:
-            if _certain(column):
+            if certain(column):
                 statements += _of_column(column, parts, readers, functions)
     return "\n".join([*lines, *functions, *statements, ""])
 
@@ -70,10 +70,9 @@ def _of_column(
     if column.masked or column.column != column.top:
         kind = "hidden name" if column.masked else "part of a column"
         return [f"-- No statement ({kind}): {_comment('.'.join(parts))}, {_comment(column.column)}"]
-    found = _certain(column)
+    found = certain(column)
     best = found[0]
-    tags = {"class": best.data_class, "entity": best.entity, "verdict": best.verdict}
-    pairs = ", ".join(f"{_text('rai_' + key)} = {_text(value)}" for key, value in tags.items())
+    pairs = ", ".join(f"{_text(key)} = {_text(value)}" for key, value in tags_of(column).items())
     change = f"ALTER TABLE {_name(*parts)} ALTER COLUMN {_name(column.column)}"
     statements = [f"{change} SET TAGS ({pairs});"]
     if best.verdict not in DIRECT:
@@ -91,7 +90,14 @@ def _of_column(
     return [*statements, f"{change} SET MASK {mask};"]
 
 
-def _certain(column: ColumnScan) -> list[Finding]:
+def tags_of(column: ColumnScan) -> dict[str, str]:
+    """Return the tags of a column with certain findings."""
+    best = certain(column)[0]
+    return {"rai_class": best.data_class, "rai_entity": best.entity, "rai_verdict": best.verdict}
+
+
+def certain(column: ColumnScan) -> list[Finding]:
+    """Return the findings that are acted on, direct identifiers and secrets first."""
     sure = [f for f in column.findings if f.verdict in (*DIRECT, "indirect")]
     return sorted(sure, key=lambda f: f.verdict not in DIRECT)
 

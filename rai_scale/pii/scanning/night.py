@@ -152,6 +152,8 @@ class Night:
         if table is None or not table.seen or self.before is None:
             return None
         stored = self.before.tables[table.name]
+        if len(table.seen) == sum(len(part.prints) for part in stored.parts):
+            return Kept(stored, stored.parts)  # nothing is known of a part that is not kept
         return Kept(stored, stored.kept(self._prints(table, table.seen)))
 
     def compared(
@@ -220,7 +222,9 @@ class Night:
 
     def _prints(self, table: TableSource, files: Sequence[Any]) -> pa.Array:
         assert self._known is not None
-        sized = [replace(f, size=self._sizes.get(table.file_path(f), f.size)) for f in files]
+        sized = files
+        if table.inner is not None:
+            sized = [replace(f, size=self._sizes.get(table.file_path(f), f.size)) for f in files]
         return fingerprints(sized, self._known.salt)
 
     def _stored(self, source: TableSource, scan: TableScan) -> StoredTable | None:
@@ -228,7 +232,7 @@ class Night:
         old = kept.parts if kept else ()
         parts = [replace(o, part=p) for o, p in zip(old, scan.parts, strict=False)]
         unread = {name for name, _ in scan.unreadable}
-        for part in scan.parts[len(old) :]:
+        for part in scan.parts[len(old) :]:  # what was read now
             files = [f for f in source.new_files if not part.files or f.path in part.files]
             files = [f for f in files if shown(f.path) not in unread]
             if part.stopped or not files:

@@ -65,6 +65,8 @@ class ScanResult(Result):
     title : str
     changes : Changes or None
         What changed since the last finished run; None without a state.
+    catalog : tuple of dict
+        Whether tags and masks are in place in Unity Catalog, if a job checked it.
     """
 
     tables: tuple[TableScan, ...]
@@ -78,6 +80,7 @@ class ScanResult(Result):
     checked: tuple[dict[str, Any], ...] = ()
     title: str = "Scan for personal data"
     changes: Changes | None = None
+    catalog: tuple[dict[str, Any], ...] = ()
 
     def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
         """Yield every finding with its column and table."""
@@ -129,6 +132,7 @@ class ScanResult(Result):
             "gates": plain(self.checked),
             "overrides": [override.to_dict() for override in self.overrides],
             "changes": self.changes and self.changes.to_dict(),
+            "unity_catalog": list(self.catalog),
             "tables": [table.to_dict() for table in self.tables],
             "not_looked_at": [item.to_dict() for item in self.unread()],
             "ignored": [
@@ -174,6 +178,8 @@ class ScanResult(Result):
             "bytes_unread": sum(item.bytes or 0 for item in unread),
             "bytes_known": self._bytes(unread),
             **self.changed_totals(),
+            "unity_missing": sum(c["outcome"] == "missing" for c in self.catalog),
+            "unity_not_checked": sum(c["outcome"] == "not checked" for c in self.catalog),
         }
 
     def changed_totals(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from dataclasses import asdict
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -140,7 +141,12 @@ def _parts(state: ScanState) -> pa.Table:
             rows["rows"].append(part.rows)
             rows["rows_scanned"].append(part.rows_scanned)
             rows["about"].append(json.dumps(about))
-    return pa.table([pa.array(rows[f.name], f.type) for f in _SCHEMA], schema=_SCHEMA)
+    prints = rows.pop("prints")
+    columns = {f.name: pa.array(rows[f.name], f.type) for f in _SCHEMA if f.name in rows}
+    starts = list(accumulate((len(each) for each in prints), initial=0))
+    flat = pa.concat_arrays([pa.array([], PRINT), *prints])
+    columns["prints"] = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), flat)
+    return pa.table([columns[f.name].cast(f.type) for f in _SCHEMA], schema=_SCHEMA)
 
 
 def _rows_of(part: ScannedPart) -> list[dict[str, Any]]:

@@ -134,10 +134,10 @@ def _print(file: FileInfo, salt: bytes) -> bytes:
 
 
 def sizes_of(tables: Iterable[TableSource]) -> dict[str, int]:
-    """Return the sizes of files by full path; a file counts only in the first of its tables."""
+    """Return by full path the sizes of files with several tables, which only one table counts."""
     sizes: dict[str, int] = {}
     for table in tables:
-        for file in table.all_files:
+        for file in table.all_files if table.inner is not None else ():
             path = table.file_path(file)
             sizes[path] = max(file.size, sizes.get(path, 0))
     return sizes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rai_scale.tables.path_names import base_name
 from rai_scale.tables.paths import Place
 from rai_scale.tables.source import FileInfo
 
@@ -14,21 +13,23 @@ Entry = dict[str, Any]
 Entries = dict[str, Entry]
 
 
+_CHANGED = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
+"""Where stores report a version or the time of the last change."""
+
+
 def entries_of(place: Place) -> Entries:
     """List a folder; return its entries by name, without the folder itself."""
-    found = place.fs.ls(place.path, detail=True)
     itself = place.path.rstrip("/")
-    return {base_name(e["name"]): e for e in found if e["name"].rstrip("/") not in (itself, "")}
+    named = ((e["name"].rstrip("/"), e) for e in place.fs.ls(place.path, detail=True))
+    return {path.rpartition("/")[2]: e for path, e in named if path not in (itself, "")}
 
 
 def file_info(path: str, entry: Entry) -> FileInfo:
     """Return the facts about a file; ``path`` is relative to the folder of its table."""
-    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-    modified = next((str(entry[n]) for n in names if entry.get(n) is not None), "")
-    if (
-        "ino" in entry
-    ):  # a local file: its time of modification can be set, that of the inode cannot
-        modified = f"{modified} {entry.get('created')}"
+    if "ino" in entry:  # a local file: its time can be set, that of the inode cannot
+        modified = f"{entry.get('mtime')} {entry.get('created')}"
+    else:
+        modified = next((str(entry[n]) for n in _CHANGED if entry.get(n) is not None), "")
     return FileInfo(path, int(entry["size"] or 0), modified)
 
 

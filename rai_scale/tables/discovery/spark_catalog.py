@@ -77,3 +77,31 @@ def catalog_tables(name: str, engine: Any) -> list[TableSource] | None:
 def _tables(session: Any, schema: Sequence[str]) -> list[str]:
     rows = session.sql(f"SHOW TABLES IN {'.'.join(map(quoted, schema))}").collect()
     return sorted(row["tableName"] for row in rows if not row["isTemporary"])
+
+
+def column_tags(engine: Any, parts: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return column, name and value of each tag of the columns of a table in Unity Catalog.
+
+    Parameters
+    ----------
+    engine : SparkEngine
+    parts : sequence of str
+        Catalog, schema and table.
+    """
+    names = ("column_name", "tag_name", "tag_value")
+    return [tuple(row) for row in _information(engine, parts, "column_tags", names)]
+
+
+def column_masks(engine: Any, parts: Sequence[str]) -> list[str]:
+    """Return the columns of a table in Unity Catalog that have a mask."""
+    return [row[0] for row in _information(engine, parts, "column_masks", ("column_name",))]
+
+
+def _information(engine: Any, parts: Sequence[str], view: str, names: Sequence[str]) -> list[Any]:
+    from pyspark.sql import functions
+
+    catalog, schema, table = parts
+    frame = engine.session.table(".".join(map(quoted, (catalog, "information_schema", view))))
+    for name, value in (("schema_name", schema), ("table_name", table)):
+        frame = frame.where(functions.lower(name) == value.lower())
+    return list(frame.select(*names).collect())

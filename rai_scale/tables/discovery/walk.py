@@ -112,8 +112,7 @@ class Walk:
         """Collect the entries of a folder; yields the folders to visit next."""
         if _is(entries.get(delta.LOG), "directory"):
             table = self.place.child(folder)
-            source = delta.delta_source(table, folder)
-            self.ready.append((source, table, []))
+            self.ready.append((source := delta.delta_source(table, folder), table, []))
             del entries[delta.LOG]
             self._beside_delta(folder, entries, delta.live_files(source))
         elif _has_pointer(entries):
@@ -153,15 +152,15 @@ class Walk:
             files, known = self._bookkeeping
             self._bookkeeping = files + 1, known + int(size or 0)
         elif hidden(name):
-            files, size = (1, entry["size"]) if size is not None else self._count(path)
+            files, size = (1, size) if size is not None else self._count(path)
             self._skip(path, HIDDEN, size, not size, files)
         else:
             return False
         return True
 
     def _ignored(self, path: str) -> bool:
-        name = base_name(path)
-        fits = [p for p in self.ignore if fnmatchcase(path, p) or fnmatchcase(name, p)]
+        names = (path, base_name(path)) if self.ignore else ()
+        fits = {p for p in self.ignore for name in names if fnmatchcase(name, p)}
         self.used.update(fits)
         return bool(fits)
 
