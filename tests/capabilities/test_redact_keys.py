@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import rai_scale
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, MissingColumnError
 from tests.capabilities.presidio_alone import MODEL
 from tests.capabilities.scan_lake import scan
 
@@ -83,6 +83,9 @@ def test_a_rule_names_an_accent_in_either_form(cluster_case):
         (row,) = rows_of(cluster_case, column, whole_columns=whole)
         found = json.loads(row["m"]) if column is texts else dict(entries(row))
         assert set(found.values()) == {"<PERSON>"}
+    table = pa.table({"pre\u0301nom": ["x"]})
+    with pytest.raises(MissingColumnError, match=r"Did you mean 'pre\\u0301nom', the same letters"):
+        rai_scale.redact(table, whole_columns={"pr\u00e9nom": "PERSON"})
 
 
 def test_keys_that_cannot_be_treated_are_refused(cluster_case):

@@ -270,8 +270,9 @@ def checked(model: type[Model], values: Mapping[str, Any], where: str = "") -> M
     try:
         return model(**values)
     except ValidationError as error:
+        unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
         found = [(e["loc"], e["msg"].removeprefix("Value error, ")) for e in error.errors()]
         lines = [f"{'.'.join(map(str, where))}: {said}" for where, said in found]
-        known = ", ".join(model.model_fields)
+        known = f" Options are: {', '.join(model.model_fields)}." if unknown else ""
         text = "; ".join(line.removeprefix(": ") for line in lines)
-        raise ConfigError(f"{where}{text}. Options are: {known}.") from None
+        raise ConfigError(f"{where}{text}.{known}") from None
