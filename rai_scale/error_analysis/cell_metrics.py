@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import fairlearn.metrics as fm
+import numpy as np
 import pandas as pd
 import sklearn.metrics as skm
 
@@ -15,7 +17,8 @@ from rai_scale.errors import ConfigError, TooManyGroupsError, did_you_mean
 from rai_scale.measures.averages import AVERAGES, measure_averages
 from rai_scale.measures.from_cells import CellMetric, Roles, frame_of
 from rai_scale.measures.metrics import Metric
-from rai_scale.statistics.cells import MAX_CELLS, count_cells
+from rai_scale.measures.uncertainty.proportions import is_proportion, newcombe, proportion_counts
+from rai_scale.statistics.cells import MAX_CELLS, Cells, count_cells
 from rai_scale.statistics.moments import merge_all
 
 
@@ -144,3 +147,68 @@ def _from_moments(  # noqa: PLR0917 - what to measure, and on what
         parts = [m for n, m in zip(nodes, averages.moments, strict=True) if n in members]
         found[group] = averages.values(merge_all(parts)) if parts else [float("nan")] * len(names)
     return pd.DataFrame.from_dict(found, orient="index", columns=names, dtype=float)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Metrics of some rows with bootstrap replicates, from the cells of labels and predictions.
+
+    Attributes
+    ----------
+    values : dict of str to float
+    counts : dict of str to tuple of int
+        Successes and trials of metrics that are shares of rows.
+    replicates : dict of str to ndarray of float64
+        Of the other metrics.
+    rows : int
+    """
+
+    values: dict[str, float]
+    counts: dict[str, tuple[int, int]]
+    replicates: dict[str, np.ndarray]
+    rows: int
+
+    @classmethod
+    def of(cls, counted: CountedFrame, metrics: Sequence[str], n_boot: int, seed: int) -> Resampled:
+        """Count the cells of a frame; executes."""
+        roles = Roles(counted.roles.y_true, counted.roles.y_pred, ())
+        asked = [Metric(name, METRICS[name]) for name in metrics]
+        keys = (roles.y_true, roles.y_pred)
+        cells = count_cells(counted.engine, counted.data, keys, limit=MAX_CELLS, numbers=keys)
+        shares = [metric for metric in asked if is_proportion(metric, cells, roles)]
+        found = proportion_counts(cells, roles, shares, [])
+        counts = {
+            str(name): (int(row["successes"]), int(row["trials"])) for name, row in found.iterrows()
+        }
+        random = np.random.default_rng(seed)
+        draws = random.multinomial(cells.rows, cells.count / cells.rows, n_boot)
+        rest = [metric for metric in asked if metric not in shares]
+        return cls(
+            {m.name: _metric_of(m, cells, roles) for m in asked},
+            counts,
+            {
+                m.name: np.array([_metric_of(m, _drawn(cells, draw), roles) for draw in draws])
+                for m in rest
+            },
+            cells.rows,
+        )
+
+    def difference(self, other: Resampled, metric: str, confidence: float) -> tuple[float, float]:
+        """Return an interval of the difference from other, independent rows."""
+        if metric in self.counts and metric in other.counts:
+            low, high = newcombe(*self.counts[metric], *other.counts[metric], confidence)
+            return float(low), float(high)
+        if metric not in self.replicates or metric not in other.replicates:
+            return float("nan"), float("nan")
+        gaps = self.replicates[metric] - other.replicates[metric]
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(gaps, [tail, 1 - tail])
+        return float(low), float(high)
+
+
+def _drawn(cells: Cells, count: np.ndarray) -> Cells:
+    return replace(cells, count=count).select(count > 0)
+
+
+def _metric_of(metric: Metric, cells: Cells, roles: Roles) -> float:
+    return float(CellMetric(metric, roles.y_true, roles.y_pred)(frame_of(cells, roles, [metric])))

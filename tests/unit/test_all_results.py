@@ -182,6 +182,12 @@ CASES = {
     "ErrorTree": lambda _: error_analysis.error_tree(
         ROWS, y_true="y", y_pred="p", features=["a", "b"], min_child_samples=5
     ),
+    "CohortComparison": lambda _: error_analysis.compare_cohorts(
+        ROWS, {"low": "a < 0", "high": "a >= 0"}, y_true="y", y_pred="p", features=["a", "b"]
+    ),
+    "ErrorDrift": lambda _: error_analysis.error_drift(
+        ROWS, ROWS, y_true="y", y_pred="p", features=["a", "b"], min_child_samples=5
+    ),
     "Heatmap": lambda _: error_analysis.error_heatmap(ROWS, y_true="y", y_pred="p", features="a"),
     "Slices": lambda _: error_analysis.find_slices(
         ROWS, y_true="y", y_pred="p", features=["a", "b"], min_rows=5

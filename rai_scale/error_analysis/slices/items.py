@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -81,6 +81,10 @@ class ItemFrame:
     counted: CountedFrame
     items: list[Items]
     data: Any
+
+    def where(self, condition: str) -> ItemFrame:
+        """Return the rows for which a condition of SQL holds."""
+        return replace(self, data=self.counted.engine.where(self.data, condition))
 
     def counts(self, features: Sequence[int], limit: int | None = None) -> tuple[np.ndarray, ...]:
         """Return codes (cells, features), rows and errors of the combinations that occur.
