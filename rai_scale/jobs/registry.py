@@ -184,6 +184,11 @@ JOBS: tuple[Entry, ...] = (
         (_TABLE, _SENSITIVE, _Y_TRUE, _Y_PRED),
     ),
     Entry(
+        *("error-analysis", "error_analysis", "error_analysis"),
+        "Find where a model errs: a tree of errors; exit code 1 if a gate fails.",
+        (_TABLE, _Y_TRUE, _Y_PRED, _FEATURES),
+    ),
+    Entry(
         *("private-sql", "private_sql", "private_sql"),
         "Release private tables; exit code 1 if a gate fails or the budget is too small.",
         (

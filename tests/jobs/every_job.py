@@ -109,6 +109,10 @@ def _balance(folder: Path) -> dict[str, Any]:
     return {"y_true": "y", "y_pred": "p", "sensitive_features": ["sex"]}
 
 
+def _error_analysis(folder: Path) -> dict[str, Any]:
+    return {"y_true": "y", "y_pred": "p", "features": ["age", "sex"]}
+
+
 def _private_sql(folder: Path) -> dict[str, Any]:
     known = {"id": {"type": "string", "private_id": True}, "sex": {"type": "string"}}
     query = {"name": "by_sex", "query": "SELECT sex, COUNT(*) AS n FROM s.people GROUP BY sex"}
@@ -156,6 +160,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "fairness": ("fairness", _fairness),
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),
+    "error-analysis": ("error-analysis", _error_analysis),
     "private sql": ("private-sql", _private_sql),
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),

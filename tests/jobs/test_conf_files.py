@@ -102,6 +102,17 @@ def test_fairness(lake, tmp_path):
     assert "accuracy_score_group_min: value 0." in ran.out
 
 
+def test_error_analysis(lake, tmp_path):
+    out = tmp_path / "errors"
+    sets = as_options({"source": lake, "output": out})
+    ran = cli("error-analysis", CONF / "error_analysis.yaml", *sets)
+    assert ran.code == 0, ran.text
+    loans = rows_of(lake, "loan_decisions")
+    root = json.loads((out / "error_analysis.json").read_text())["nodes"][0]
+    assert root["rows"] == len(loans)
+    assert root["errors"] == (loans["approved"] != loans["repaid"]).sum()
+
+
 def test_balance(lake, tmp_path):
     out = tmp_path / "balance"
     ran = cli("balance", CONF / "balance.yaml", *as_options({"source": lake, "output": out}))

@@ -23,6 +23,7 @@ METRICS = {
     "fairness": "demographic_parity_difference",
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",
+    "error-analysis": "worst_node",
     "private sql": "by_sex.n",
     "explain": "importance.age",
     "train-ebm": "auc",

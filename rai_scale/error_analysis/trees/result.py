@@ -21,6 +21,7 @@ from rai_scale.error_analysis.trees.counting import CountedFrame, Roles
 from rai_scale.error_analysis.trees.gradients import Sums
 from rai_scale.error_analysis.trees.node_table import TreeNode, node_table
 from rai_scale.errors import ConfigError
+from rai_scale.gates import Figure
 from rai_scale.results import Result
 
 
@@ -183,16 +184,53 @@ class ErrorTree(Result):
         whole = self.sums[0]
         return {"rows": int(whole.rows), "errors": float(whole.error), "nodes": len(self.tree)}
 
+    @property
+    def leaves(self) -> pd.DataFrame:
+        """The rows of ``nodes`` that are leaves, the highest error rate first."""
+        leaves = self.nodes[[node.routes is None for node in self.tree]]
+        return leaves.sort_values("error_rate", ascending=False, kind="stable")
+
+    @property
+    def error_metric(self) -> str:
+        """Name of what ``error_rate`` is: ``"error_rate"``, or the mean of losses."""
+        return self.roles.loss or "error_rate"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return sizes, settings, nodes, metrics and notes as plain values."""
+        settings = {
+            "y_true": self.y_true,
+            "y_pred": self.y_pred,
+            "sample_weight": self.roles.sample_weight,
+            "metric": self.metric,
+            "error_metric": self.error_metric,
+            "confidence": self.confidence,
+        }
+        return {**super().to_dict(), "settings": settings, "notes": list(self.notes)}
+
+    def to_html(self) -> str:
+        """Return a self-contained HTML page; it shows values of the features that divide rows."""
+        from rai_scale.reports.error_analysis import render_error_analysis
+
+        return render_error_analysis({"title": "Where the model errs", **self.to_dict()})
+
     def _tables(self) -> Any:
         return {"nodes": lambda: self.nodes}
 
     def _numbers(self) -> Mapping[str, float]:
-        leaves = self.nodes[[node.routes is None for node in self.tree]]
         return {
-            self.roles.loss or "error_rate": float(self.sums[0].mean()),
-            "worst_node": float(leaves["error_rate"].max()),
+            self.error_metric: float(self.sums[0].mean()),
+            "worst_node": float(self.leaves["error_rate"].max()),
             "significant_nodes": float(self.nodes["significant"].sum()),
         }
+
+    def _figures(self) -> Mapping[str, Sequence[Figure]]:
+        # a gate holds if it holds in each leaf: with bounds, the worst need not be the highest
+        def of(row: Any, at: str = "") -> Figure:
+            return Figure(row.error_rate, row.low, row.high, at=at)
+
+        whole = next(self.nodes.itertuples())
+        leaves = [of(row, f"node {row.node}") for row in self.leaves.itertuples()]
+        return {**super()._figures(), self.error_metric: [of(whole)], "worst_node": leaves}
 
     def _remarks(self) -> Sequence[str]:
         return self.notes
