@@ -54,6 +54,11 @@ def test_the_check_finds_what_it_looks_for(lake, planted, tmp_path):
 
 def test_scan_and_redaction(runs, planted):
     assert file_leaks(runs / "scan", planted) == {}
+    assert sorted(path.name for path in (runs / "night").iterdir()) == [
+        "state.parquet",
+        "unity.sql",
+    ]
+    assert file_leaks(runs / "night", planted) == {}
     assert beside_the_output(runs / "redacted", planted) == {}
     for name in ("redact.yaml", "scan.log", "redact.log"):
         assert leaks((runs / name).read_text(), planted) == 0, name

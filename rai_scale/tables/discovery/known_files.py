@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from rai_scale.tables.source import FileInfo, TableSource
 
-PRINT = pa.binary(16)
+PRINT = pa.binary()
 VERSION = "(version)"
 """The only file of a table whose version is known and whose files are not."""
 
