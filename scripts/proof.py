@@ -26,6 +26,7 @@ PARTS = {
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
     "reviews": ["scripts/review_coverage.py"],
+    "scan": ["scripts/scan_claims.py"],
     "spark": ["scripts/spark_smoke.py"],
 }
 """The command of each part; its output is Markdown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -116,7 +117,9 @@ class DaskEngine(Engine):
         """Make a frame of ArrowDtype columns with ``partitions`` partitions."""
         table = canonical_table(table)
         parts = [arrow_to_frame(part, TEXT) for part in split_table(table, partitions)]
-        return dd.from_map(_unchanged, parts, meta=arrow_to_frame(table.slice(0, 0), TEXT))
+        meta = arrow_to_frame(table.slice(0, 0), TEXT)
+        # without a name of its own: dask takes equally long slices of one table for the same frame
+        return dd.from_map(_unchanged, parts, meta=meta, label=f"arrow-{uuid.uuid4().hex}")
 
     def publish(self, path: str) -> SharedFile:
         """Upload a file to each worker of the current client; without one, use its local path."""

@@ -10,7 +10,7 @@ from rai_scale.errors import ConfigError, did_you_mean
 
 VERDICTS = ("personal", "secret", "indirect", "possible", "unlikely")
 DECIDED_BY = ("name", "values", "both", "reviewer")
-TABLE_STATUSES = ("findings", "clean", "unreadable", "partly unreadable")
+TABLE_STATUSES = ("findings", "clean", "unreadable", "partly unreadable", "left out")
 RUN_STATUSES = ("ok", "warnings", "failed")
 RATIOS = ("share", "share_low", "share_high", "recall", "precision")
 

@@ -39,7 +39,7 @@ def render_scan(report: Mapping[str, Any]) -> str:
         (``table``, ``status``, ``columns`` with ``findings`` of ``entity``, ``share`` (0 to 1 or
         None) and ``verdict``). Optional: ``gates``, ``not_looked_at``, ``ignored``, the other
         counts of ``ScanResult.to_dict()``, and ``method`` (``entities``, ``score_threshold``,
-        ``sample_rows``, ``random_state``, ``limits``, and as texts ``share_of``, the denominator of
+        ``mode``, ``random_state``, ``limits``, and as texts ``share_of``, the denominator of
         a share, and ``interval``, its kind of interval).
 
     Raises

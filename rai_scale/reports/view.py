@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rai_scale.reports.checks import VERDICTS
+from rai_scale.reports.scan_claims import claims_view, table_claims
 
 Record = Mapping[str, Any]
 
@@ -31,7 +32,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
         "prefix": prefix,
         "tables": with_findings,
         "clean": [t for t in tables if not t["found"] and t["status"] == "clean"],
-        "unread": [t for t in tables if "unreadable" in t["status"]],
+        "unread": [t for t in tables if "unreadable" in t["status"] or t["status"] == "left out"],
         "not_looked_at": sorted(
             report.get("not_looked_at") or [], key=lambda i: (-(i["bytes"] or 0), i["where"])
         ),
@@ -54,6 +55,7 @@ def scan_view(report: Record, prefix: str = "") -> dict[str, Any]:
             c["verdict"] == "possible" and c["decided_by"] == "name" for c in columns
         ),
         "sampled": any((t.get("rows_scanned") or 0) < (t.get("rows") or 0) for t in tables),
+        "claims": claims_view(tables, report.get("method") or {}),
         "decided_by": _decided_by(personal),
         "failed_gates": [g for g in report.get("gates") or [] if not g["passed"]],
         "grid": _grid(with_findings),
@@ -111,6 +113,7 @@ def _table_view(table: Record, anchor: str) -> dict[str, Any]:
     return {
         **table,
         "anchor": anchor,
+        "claims": table_claims(table),
         "found": sorted(found, key=lambda c: (VERDICTS.index(c["verdict"]), -c["rows_with"])),
         "unlikely": unlikely,
         "unlikely_findings": sum(len(column["unlikely"]) for column in unlikely),

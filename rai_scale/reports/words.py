@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Any
 
 NOT_MEASURED = "not measured"
@@ -69,6 +69,14 @@ def interval(low: float | None, high: float | None) -> str:
         return ""
     digits = 2 if high < 0.01 or low > 0.99 else 1  # noqa: PLR2004
     return f"{_outward(low, floor, digits)} to {_outward(high, ceil, digits)}\u00a0%"
+
+
+def interval_end(high: float) -> str:
+    """Return an upper bound (0 to 1) as ``0.092 %``, rounded upward to two digits."""
+    if high <= 0 or high >= 1:
+        return share(high)
+    digits = max(0, 1 - floor(log10(high * 100)))
+    return f"{ceil(high * 100 * 10**digits - 1e-9) / 10**digits:.{digits}f}\u00a0%"
 
 
 def _outward(ratio: float, rounded: Callable[[float], int], digits: int) -> str:
@@ -146,6 +154,7 @@ FILTERS = {
         percent,
         share,
         interval,
+        interval_end,
         score,
         duration,
         moment,

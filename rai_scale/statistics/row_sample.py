@@ -11,7 +11,7 @@ of copies of a content.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from rai_scale.statistics.keyed_hash import key_hashes, mix
 
 BUCKET = "_rai_bucket"
 HASH = "_rai_hash"
+COPIES = "_rai_copies"
+"""Optional column of the rows that may be drawn: how many equal rows each of them stands for."""
 BUCKETS = 262_144
 MOST_CONTENTS = 1_000_000
 """The most distinct rows that come to the driver; eight times the sample if that is more."""
@@ -54,17 +56,32 @@ def draw_rows(engine: Engine, data: Any, columns: Sequence[str], rows: int, seed
     names = list(columns)
     if isinstance(data, pd.DataFrame):  # otherwise NaN would become null between the passes
         data = engine.collect(data[names])
-    sketch: tuple[np.ndarray, ...] = (_count(engine, data, names, Likely((), np.inf, seed)),)
-    total = int(sketch[0].sum())
+    chosen, found, _ = draw_contents(engine, data, names, rows, Likely((), np.inf, seed))
+    return found.drop_columns([HASH, "count"]).rename_columns(names).take(chosen)
+
+
+def draw_contents(
+    engine: Engine, data: Any, names: list[str], rows: int, likely: Likely
+) -> tuple[pa.Array, pa.Table, int]:
+    """Draw rows whose transport ``likely`` defines; see :func:`draw_rows`.
+
+    Returns
+    -------
+    tuple of (pyarrow.Array of int64, pyarrow.Table, int)
+        For each drawn row, the position of its content in the table, in the order of the
+        priorities; contents with their hashes and counts; and the rows of the data.
+    """
+    likely = replace(likely, sketch=(_count(engine, data, names, likely),))
+    total = int(likely.sketch[0].sum())
     share = (rows + 6 * np.sqrt(rows) + 20) / max(total, 1)
     while True:
         limit = np.inf if share >= 1 else -np.log1p(-share)
-        sketch, found = _contents(engine, data, names, Likely(sketch, limit, seed), 8 * rows)
+        likely, found = _contents(engine, data, names, replace(likely, limit=limit), 8 * rows)
         hashes = found[HASH].to_numpy().view(np.uint64)
         at, order = priorities(hashes, found["count"].to_numpy(), limit)
         if len(at) >= min(rows, total) or limit == np.inf:
             first = at[np.argsort(order, kind="stable")][:rows]
-            return found.drop_columns([HASH, "count"]).rename_columns(names).take(pa.array(first))
+            return pa.array(first), found, total
         share *= 4
 
 
@@ -91,12 +108,22 @@ class Likely:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the rows that may be in the sample, with their hashes."""
-        hashes = key_hashes(table, self.seed)
+        hashes = self.hashes(table)
         named = [*_numbered(table.num_columns), HASH]
         table = table.append_column(HASH, pa.array(hashes.view(np.int64))).rename_columns(named)
-        return table.filter(pa.array(self._likely(hashes)))
+        return table.filter(pa.array(self.likely(hashes)))
 
-    def _likely(self, hashes: np.ndarray) -> np.ndarray:
+    def hashes(self, table: pa.Table) -> np.ndarray:
+        """Return the hash (uint64) of each row."""
+        return key_hashes(table, self.seed)
+
+    def outputs(self, schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+        """Return the columns of the result: the numbered columns of a row, and its hash."""
+        types = [*(schema.field(name).type for name in names), pa.int64()]
+        return pa.schema(list(zip([*_numbered(len(names)), HASH], types, strict=True)))
+
+    def likely(self, hashes: np.ndarray) -> np.ndarray:
+        """Return for each hash whether a copy of its content may be in the sample."""
         if not self.sketch or self.limit == np.inf:
             return np.ones(len(hashes), dtype=bool)
         rounds = [counts[buckets(hashes, number)] for number, counts in enumerate(self.sketch)]
@@ -105,8 +132,8 @@ class Likely:
 
     def buckets(self, table: pa.Table) -> pa.Table:
         """Return the buckets, in the next round, of the rows that may be in the sample."""
-        hashes = key_hashes(table, self.seed)
-        found = buckets(hashes[self._likely(hashes)], len(self.sketch))
+        hashes = self.hashes(table)
+        found = buckets(hashes[self.likely(hashes)], len(self.sketch))
         return pa.table({BUCKET: pa.array(found, pa.int32())})
 
 
@@ -145,20 +172,23 @@ def _count(engine: Engine, data: Any, names: list[str], likely: Likely) -> np.nd
 
 def _contents(
     engine: Engine, data: Any, names: list[str], likely: Likely, rows: int
-) -> tuple[tuple[np.ndarray, ...], pa.Table]:
+) -> tuple[Likely, pa.Table]:
     """Return the sketch that was precise enough, and the contents that may be drawn, counted."""
-    schema, keys = engine.schema(data), [*_numbered(len(names)), HASH]
-    types = [*(schema.field(name).type for name in names), pa.int64()]
-    outputs = pa.schema(list(zip(keys, types, strict=True)))
+    outputs = likely.outputs(engine.schema(data), names)
+    keys = [name for name in outputs.names if name != COPIES]
+    sums = [COPIES] if COPIES in outputs.names else []
     for number in range(_ROUNDS):
         kept = engine.map_partitions(data, likely, outputs, inputs=names, label="sample")
         limit = max(MOST_CONTENTS, rows) if number < _ROUNDS - 1 else None
         try:
-            found = engine.group_counts(kept, keys, limit=limit)
-            return likely.sketch, found.cast(outputs.append(pa.field("count", pa.int64())))
+            found = engine.group_counts(kept, keys, sums, limit=limit)
         except TooManyGroupsError:
             more = _count(engine, data, names, likely)
-            likely = Likely((*likely.sketch, more), likely.limit, likely.seed)
+            likely = replace(likely, sketch=(*likely.sketch, more))
+            continue
+        counts = found[f"sum_{COPIES}" if sums else "count"].cast(pa.int64())
+        found = found.select(keys).cast(pa.schema([outputs.field(key) for key in keys]))
+        return likely, found.append_column("count", counts)
     raise AssertionError("the last round has no limit")
 
 

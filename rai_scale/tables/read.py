@@ -6,6 +6,8 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables.find import one_table
@@ -16,6 +18,7 @@ from rai_scale.tables.readers.documents import scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import read_footers, scan_parquet
+from rai_scale.tables.readers.row_numbers import NUMBERS, numbered
 from rai_scale.tables.readers.small import read_small
 from rai_scale.tables.readers.text import scan_lines, scan_text
 from rai_scale.tables.source import TableSource
@@ -30,6 +33,8 @@ def read_table(
     session: Any = None,
     format: str | None = None,
     incomplete: Literal["raise", "warn"] = "raise",
+    *,
+    row_numbers: bool = False,
 ) -> Any:
     """Read a table lazily.
 
@@ -73,6 +78,10 @@ def read_table(
         read without them: they are listed in its ``unreadable``. An Avro, ORC, xlsx or SQLite
         file that turns out to be damaged while it is read is an error, or with ``warn`` a row with
         the reason in an additional column ``_unread``.
+    row_numbers : bool
+        Whether to add the columns ``_rai_file`` (the path of the file of a row) and ``_rai_row``
+        (its number in the file). They are missing where the engine does not know them: for tables
+        of a catalog, and for text, CSV and JSON Lines that only the Spark session can open.
 
     Returns
     -------
@@ -94,23 +103,29 @@ def read_table(
         from rai_scale.tables.readers import spark
 
         session = session if session is not None else getattr(engine, "session", None)
-        return spark.read(source, engine, session, strict=incomplete == "raise")
+        return spark.read(source, engine, session, incomplete == "raise", row_numbers)
     if source.format == "catalog":
         raise TableError(f"{source.location!r} is a catalog table, which only Spark can read.")
+    add = numbered if row_numbers else _as_it_is
     if source.format == "jsonl":
-        lines = _from_scan(scan_lines(source), engine)
-        return read_jsonl(lines, engine, source.partition_columns)
+        lines = _from_scan(add(scan_lines(source)), engine)
+        numbers = NUMBERS if row_numbers else pa.schema([])
+        return read_jsonl(lines, engine, source.partition_columns, numbers)
     if source.format == "delta":
-        return _delta(source, engine)
+        return _delta(source, engine, row_numbers)
     if source.format == "parquet":
-        return _parquet(source, engine)
+        return _parquet(source, engine, row_numbers)
     scans = {"csv": scan_csv, "lines": scan_lines, "text": scan_text, "iceberg": scan_iceberg}
     plan = scans.get(source.format) or partial(scan_documents, strict=incomplete == "raise")
-    return _from_scan(plan(source), engine)
+    return _from_scan(add(plan(source)), engine)
+
+
+def _as_it_is(scan: Scan) -> Scan:
+    return scan
 
 
 def read_rows(source: TableSource, engine: Engine) -> Any:
-    """Read a table as a scan needs it: on one machine, a small table is a ``pyarrow.Table``.
+    """Read a table as a scan needs it: with row numbers, a small one as a ``pyarrow.Table``.
 
     What is not read has a reason, as with ``incomplete="warn"`` in :func:`read_table`.
 
@@ -124,7 +139,7 @@ def read_rows(source: TableSource, engine: Engine) -> Any:
         small = read_small(source)
         if small is not None:
             return small
-    return read_table(source, engine, incomplete="warn")
+    return read_table(source, engine, incomplete="warn", row_numbers=True)
 
 
 def _check_reserved(source: TableSource) -> None:
@@ -158,18 +173,20 @@ def _from_scan(scan: Scan, engine: Engine) -> Any:
     return dask.from_scan(scan)
 
 
-def _parquet(source: TableSource, engine: Engine) -> Any:
+def _parquet(source: TableSource, engine: Engine, row_numbers: bool) -> Any:
     footers = read_footers(source)
     if engine.name == "local" and footers.only_native_casts():
         from rai_scale.tables.readers import local
 
-        return local.read_parquet(source, footers)
-    return _from_scan(scan_parquet(source, footers), engine)
+        return local.read_parquet(source, footers, row_numbers)
+    plan = scan_parquet(source, footers)
+    return _from_scan(numbered(plan) if row_numbers else plan, engine)
 
 
-def _delta(source: TableSource, engine: Engine) -> Any:
+def _delta(source: TableSource, engine: Engine, row_numbers: bool) -> Any:
     from rai_scale.tables.readers import delta
 
     if engine.name == "local":
-        return delta.read_local(source)
-    return _from_scan(delta.scan_delta(source), engine)
+        return delta.read_local(source, row_numbers)
+    plan = delta.scan_delta(source)
+    return _from_scan(numbered(plan) if row_numbers else plan, engine)

@@ -16,6 +16,8 @@ from rai_scale.pii.scanning.tables import scan_config
 from rai_scale.samples import make_sample_lake, planted_values
 from rai_scale.samples.documents import TABLES, WRITERS
 from rai_scale.tables import DocumentLimits, find_tables, read_table
+from rai_scale.tables.readers import documents
+from rai_scale.tables.readers.documents import ask
 from tests.capabilities.presidio_alone import MODEL
 
 LOCAL = engine_named("local")
@@ -73,7 +75,7 @@ def test_a_scan_states_what_became_of_each_file_and_shows_no_value(lake, caplog)
     (folder / "photo.png").write_bytes(b"\x89PNG")
     with caplog.at_level("DEBUG"):
         result = rai_scale.scan(
-            folder, model=MODEL, documents=DocumentLimits(max_ratio=20), sample_rows=None
+            folder, model=MODEL, documents=DocumentLimits(max_ratio=20), mode="full"
         )
     totals = result.totals()
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -90,13 +92,18 @@ def test_a_scan_states_what_became_of_each_file_and_shows_no_value(lake, caplog)
     assert not [value for value in planted_values(lake) if value in everything]
 
 
-def test_a_sample_counts_every_unread_file(lake, tmp_path):
+def test_documents_are_read_once_and_completely(lake, tmp_path, monkeypatch):
     for number in range(40):
         (tmp_path / f"{number}.xml").write_text("<a>" + f"<b>hello {number}</b>" * 400 + "</a>")
     (tmp_path / "broken.xml").write_text("<a><b>hello</b>")
-    result = rai_scale.scan(tmp_path, model=MODEL, sample_rows=5)
+    asked = []
+    monkeypatch.setattr(
+        documents, "ask", lambda request: asked.append(request.path) or ask(request)
+    )
+    result = rai_scale.scan(tmp_path, model=MODEL, entities=("EMAIL_ADDRESS",))
     (table,) = result.tables
-    assert table.rows_scanned < table.rows
+    assert sorted(asked) == sorted(map(str, tmp_path.glob("*.xml")))
+    assert (table.rows_scanned, table.rule) == (table.rows, "all rows")
     assert [name for name, _ in table.partly_read] == ["broken.xml"]
 
 
@@ -106,7 +113,7 @@ def test_every_engine_finds_the_same(lake, cluster_case):
     columns = ["table", "column", "entity", "verdict", "rows_with", "rows"]
     found = []
     for engine in (LOCAL, cluster_case.engine):
-        result = rai_scale.scan(str(folder), engine=engine, model=MODEL, sample_rows=None)
+        result = rai_scale.scan(str(folder), engine=engine, model=MODEL, mode="full")
         assert any("broken.docx" in item.where for item in result.unread())
         found.append(result.to_pandas()[columns].to_dict("records"))
         found.append([item.to_dict() for item in result.unread()])

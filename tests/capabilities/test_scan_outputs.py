@@ -17,7 +17,7 @@ from tests.capabilities.scan_lake import MODEL, scan, verdicts
 
 def test_nothing_that_was_found_is_in_any_output(lake, scanned, caplog, tmp_path):
     with caplog.at_level(logging.DEBUG):
-        result = scan(lake, sample_rows=None)
+        result = scan(lake, mode="full")
     page = result.save_html(tmp_path / "report.html").read_text(encoding="utf-8")
     outputs = {
         "json": result.to_json(),
@@ -72,6 +72,6 @@ def test_the_message_of_a_strange_error_is_withheld(caplog):
 
     meta = pd.DataFrame({"email": pd.Series([], dtype="object")})
     with caplog.at_level(logging.DEBUG):
-        result = scan({"t": dd.from_map(read, [1, 2], meta=meta)}, sample_rows=None)
+        result = scan({"t": dd.from_map(read, [1, 2], meta=meta)}, mode="full")
     assert result.tables[0].note == "ValueError"
     assert scan_lake.email(1) not in result.to_json() + result.to_html() + caplog.text

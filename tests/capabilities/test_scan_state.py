@@ -48,7 +48,7 @@ def rows_read(monkeypatch):
 
 
 def night(lake, **options):
-    options = {"entities": ["EMAIL_ADDRESS"], "sample_rows": None, **options}
+    options = {"entities": ["EMAIL_ADDRESS"], "mode": "full", **options}
     return scan(lake, state=lake.parent / "state.parquet", **options)
 
 
@@ -95,7 +95,7 @@ def test_only_new_files_are_read_and_the_result_is_that_of_a_whole_scan(lake, ro
     put(lake / "people" / "part-3.parquet", mails(60, 65))
     third = night(lake)
     assert rows_read == [5]
-    whole = scan(lake, entities=["EMAIL_ADDRESS"], sample_rows=None)
+    whole = scan(lake, entities=["EMAIL_ADDRESS"], mode="full")
     assert counted(third).equals(counted(whole))
 
 
@@ -122,13 +122,13 @@ def test_a_changed_and_a_removed_file_leave_no_old_counts(lake, rows_read):
     assert last.changes.gone_tables == ("stock",)
     assert changes(last) == [("people", "mail", "gone")]
     (people,) = last.tables
-    (again,) = scan(lake, entities=["EMAIL_ADDRESS"], sample_rows=None).tables
+    (again,) = scan(lake, entities=["EMAIL_ADDRESS"], mode="full").tables
     assert people.to_dict() == again.to_dict()
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"score_threshold": 0.5}, {"sample_rows": 10}, {"entities": ["EMAIL_ADDRESS", "URL"]}],
+    [{"score_threshold": 0.5}, {"error": 0.1}, {"entities": ["EMAIL_ADDRESS", "URL"]}],
 )
 def test_another_detector_scans_everything_again(lake, rows_read, changed):
     night(lake)
@@ -159,7 +159,7 @@ def test_a_changed_type_scans_the_table_again_and_is_reported(lake, rows_read):
     result = night(lake)
     assert rows_read == [61]
     assert result.changes.reasons == ("people: the type of a column has changed",)
-    assert counted(result).equals(counted(scan(lake, entities=["EMAIL_ADDRESS"], sample_rows=None)))
+    assert counted(result).equals(counted(scan(lake, entities=["EMAIL_ADDRESS"], mode="full")))
 
 
 def test_a_new_column_is_found_without_reading_the_old_files(lake, rows_read):
@@ -206,7 +206,7 @@ def test_new_rows_of_a_delta_table(lake, rows_read):
     write_deltalake(str(lake / "visits"), mails(20, 23, "contact"), mode="append")
     result = night(lake)
     assert rows_read == [3]
-    assert counted(result).equals(counted(scan(lake, entities=["EMAIL_ADDRESS"], sample_rows=None)))
+    assert counted(result).equals(counted(scan(lake, entities=["EMAIL_ADDRESS"], mode="full")))
     rows_read.clear()
     write_deltalake(str(lake / "visits"), mails(0, 4, "contact"), mode="overwrite")
     night(lake)
@@ -235,7 +235,7 @@ def test_the_state_holds_no_value_no_path_and_no_masked_name(lake):
     put(folder / "part-2.parquet", pa.table({**columns, "doc": documents}))
     third = night(lake, entities=None)
     assert third.changes.files_read == 1
-    whole = scan(lake, sample_rows=None)
+    whole = scan(lake, mode="full")
     assert plain(third) == plain(whole)
     assert not [value for value in planted if value in text()]
 

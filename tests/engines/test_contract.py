@@ -394,3 +394,10 @@ def test_columns_of_pandas_need_names_of_their_own(names):
     frame = pd.DataFrame([[1, 2]], columns=names)
     with pytest.raises(ConfigError, match="column names must be"):
         engine_of(frame).schema(frame)
+
+
+def test_slices_of_a_table_are_different_frames(engine_case):
+    table = pa.table({"a": range(100), "b": [f"v{i}" for i in range(100)]})
+    for start in (0, 50):
+        frame = engine_case.make(table.slice(start, 50), 2)
+        assert [row["a"] for row in engine_case.rows(frame, by="a")] == [*range(start, start + 50)]

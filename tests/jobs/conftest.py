@@ -77,7 +77,7 @@ def runs(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     fewer = shutil.ignore_patterns("products.csv", "loan_decisions.parquet")
     shutil.copytree(lake, folder / "lake", ignore=fewer)
     values = {"source": str(folder / "lake"), "output": str(folder / "scan"), "random_state": 5}
-    values |= {"sample_rows": 20, "analyzer": {"model": MODEL, "column_context": True}}
+    values |= {"analyzer": {"model": MODEL, "column_context": True}}
     values |= {"write_redact_config": str(folder / "redact.yaml"), "samples": 2}
     values |= {"state": str(folder / "night" / "state.parquet")}
     values |= {"write_unity_sql": str(folder / "night" / "unity.sql")}

@@ -14,7 +14,7 @@ from typing import Any
 
 import rai_scale.jobs.redact.run
 import rai_scale.pii.redaction.frames
-import rai_scale.pii.scanning.scan_one_table
+import rai_scale.pii.scanning.table_rounds
 from rai_scale.cli import run_command
 from rai_scale.pii import get_analyzer
 from rai_scale.pii.redaction.redact_values import RedactValues
@@ -80,17 +80,13 @@ def main(engine: str, folder: Path) -> None:
         ),
         "redact half": (rai_scale.pii.redaction.frames, "RedactValues", failing_half(RedactValues)),
         "scan batch": (
-            rai_scale.pii.scanning.scan_one_table,
+            rai_scale.pii.scanning.table_rounds,
             "ScanValues",
             failing_batch(ScanValues),
         ),
-        "scan half": (
-            rai_scale.pii.scanning.scan_one_table,
-            "ScanValues",
-            failing_half(ScanValues),
-        ),
+        "scan half": (rai_scale.pii.scanning.table_rounds, "ScanValues", failing_half(ScanValues)),
         "scan recognizer": (
-            rai_scale.pii.scanning.scan_one_table,
+            rai_scale.pii.scanning.table_rounds,
             "ScanValues",
             failing_recognizer(ScanValues),
         ),

@@ -68,16 +68,22 @@ def test_a_pattern_of_ignore_that_fits_nothing_is_named(lake, caplog):
     assert "*.pdf" in result.to_html()
 
 
-@pytest.mark.parametrize(("rows", "words"), [(1, "a sample of "), (None, "everything")])
-def test_a_sample_is_called_a_sample(people, tmp_path, rows, words):
-    values = {"source": str(people), "output": str(tmp_path / "out"), "sample_rows": rows}
-    ran = cli("scan", write_config(tmp_path / "scan.yaml", values | {"analyzer": {"model": MODEL}}))
+@pytest.mark.parametrize(("mode", "words"), [("sample", "a sample of "), ("full", "everything")])
+def test_a_sample_is_called_a_sample(tmp_path, mode, words):
+    (tmp_path / "lake").mkdir()
+    rows = "".join(f"{i},a{i}@example.org\n" for i in range(2_000))
+    (tmp_path / "lake" / "people.csv").write_text(f"id,email\n{rows}")
+    values = {"source": str(tmp_path / "lake"), "output": str(tmp_path / "out"), "mode": mode}
+    values |= {"error": 0.2, "absent_below": 0.02}
+    analyzer = {"model": MODEL, "entities": ["EMAIL_ADDRESS"]}
+    ran = cli("scan", write_config(tmp_path / "scan.yaml", values | {"analyzer": analyzer}))
     assert words in ran.text
     summary = json.loads((tmp_path / "out" / "findings.json").read_text())["summary"]
     page = (tmp_path / "out" / "report.html").read_text()
-    if rows:
-        assert 0 < summary["rows_scanned"] < summary["rows"] == 3
-        assert f"{words}{summary['rows_scanned']} of 3 rows" in ran.text
+    if mode == "sample":
+        assert 990 < summary["rows_scanned"] <= 1_000 < summary["rows"] == 2_000
+        assert f"{words}{summary['rows_scanned']} of 2,000 rows" in ran.text
+        assert "With 95" in page
         assert "everything was scanned" not in ran.text
         assert f"a sample of {summary['rows_scanned']} was scanned" in page
     else:

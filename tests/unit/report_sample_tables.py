@@ -23,7 +23,10 @@ METHOD: dict[str, Any] = {
         "DATE_TIME", "URL", "MEDICAL_LICENSE",
     ],
     "score_threshold": 0.4,
-    "sample_rows": 10_000,
+    "mode": "sample",
+    "error": 0.02,
+    "confidence": 0.95,
+    "absent_below": 0.001,
     "random_state": 7,
     "limits": [
         "Names and places are found by a language model trained on English; in other languages "
@@ -32,7 +35,7 @@ METHOD: dict[str, Any] = {
         "A share is estimated from sampled rows; a type of data in very few rows can be missed.",
     ],
     "share_of": "the scanned rows that have a value",
-    "interval": "95 % Wilson interval",
+    "interval": "exact bounds, 95 % confidence for all claims of this run together",
 }  # fmt: skip
 
 # table, format, rows, files, status, note, columns; a column is name, type, filled, errors and

@@ -115,7 +115,7 @@ def demo() -> dict[str, Any]:
 
 def _table(row: tuple[Any, ...]) -> dict[str, Any]:
     name, kind, rows, files, status, note, columns = row
-    scanned = min(rows or 0, METHOD["sample_rows"])
+    scanned = min(rows or 0, 16_000)
     return {
         "table": name,
         "format": kind,
@@ -124,6 +124,9 @@ def _table(row: tuple[Any, ...]) -> dict[str, Any]:
         "files": files,
         "status": status,
         "note": note,
+        "rule": "file and row number",
+        "bytes_read": 40 * (rows or 0),
+        "stopped": False,
         "columns": [_column(scanned, column) for column in columns],
     }
 

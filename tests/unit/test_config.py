@@ -81,7 +81,7 @@ def message(tmp_path, kind, values, sets=(), environ=None):
 @pytest.mark.parametrize(
     ("kind", "changes", "path", "meant", "allowed"),
     [
-        ("scan", {"sourc": "x"}, "sourc", "source", "sample_rows"),
+        ("scan", {"sourc": "x"}, "sourc", "source", "absent_below"),
         ("scan", {"spark_remot": "x"}, "spark_remot", "spark_remote", "dask_scheduler"),
         ("scan", {"analyzer": {"modle": "x"}}, "analyzer.modle", "model", "deny_lists"),
         ("scan", {"gates": [{"name": "a", "tabels": "x"}]}, "gates.0.tabels", "tables", "metric"),
@@ -118,7 +118,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
     ("kind", "changes", "said"),
     [
         ("scan", {"engine": "sprak"}, "engine: Input should be 'local', 'dask' or 'spark'; found 'sprak'."),
-        ("scan", {"sample_rows": 0}, "sample_rows: Input should be greater than or equal to 1; found 0."),
+        ("scan", {"error": 0}, "error: Input should be greater than 0; found 0."),
         ("scan", {"analyzer": {"score_threshold": 1.5}}, "analyzer.score_threshold: Input should be less than or equal to 1; found 1.5."),
         ("ebm", {"holdout": 1}, "holdout: Input should be less than 1; found 1."),
         ("explain", {"features": []}, "features: Tuple should have at least 1 item after validation, not 0; found a list."),
@@ -206,7 +206,7 @@ def test_set_wins_over_the_environment_and_that_over_the_file(tmp_path):
     values = {
         **SCAN,
         "random_state": 1,
-        "sample_rows": 10,
+        "error": 0.1,
         "analyzer": {"model": "a", "language": "es"},
     }
     environ = {
@@ -218,9 +218,9 @@ def test_set_wins_over_the_environment_and_that_over_the_file(tmp_path):
     assert (from_file.random_state, from_file.analyzer.model) == (1, "a")
     from_environment = load(tmp_path, "scan", values, environ=environ)
     assert (from_environment.random_state, from_environment.analyzer.model) == (2, "b")
-    sets = ["random_state=4", "analyzer.model=c=d", "sample_rows=null"]
+    sets = ["random_state=4", "analyzer.model=c=d", "write_unity_sql=null"]
     config = load(tmp_path, "scan", values, sets, environ)
-    assert (config.random_state, config.analyzer.model, config.sample_rows) == (4, "c=d", None)
+    assert (config.random_state, config.analyzer.model, config.write_unity_sql) == (4, "c=d", None)
     assert config.analyzer.language == "es"
 
 

@@ -10,7 +10,8 @@ import pytest
 from rai_scale.jobs.manifest import MANIFEST
 from rai_scale.pii import AnalyzerConfig
 from rai_scale.pii.scanning import verdict
-from rai_scale.pii.scanning.tables import SAMPLE_ROWS, SCORE_THRESHOLD
+from rai_scale.pii.scanning.guarantee import FIRST_ROUND, Guarantee, rounds
+from rai_scale.pii.scanning.tables import SCORE_THRESHOLD
 from rai_scale.statistics.cells import MAX_CELLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +34,12 @@ def test_the_formula_of_the_scan_guide_is_that_of_the_code():
 
 def test_the_defaults_of_the_scan_guide_are_those_of_the_code():
     assert f"`score_threshold: {SCORE_THRESHOLD}`" in SCAN
-    assert f"({SAMPLE_ROWS:,}; `null` for all)" in SCAN
-    assert f"1 row in {SAMPLE_ROWS // 3:,}" in SCAN
+    default = Guarantee()
+    for name in ("error", "confidence", "absent_below"):
+        assert f"| `{name}` | {getattr(default, name)} |" in SCAN
+    assert f"rounds of {FIRST_ROUND:,}, {2 * FIRST_ROUND:,}, {4 * FIRST_ROUND:,}" in SCAN
+    enough = rounds(10_000_000, 0.05, 20, 120, default)[-1].rows
+    assert f"{enough:,} rows" in SCAN
 
 
 def test_the_redaction_guide_names_every_option_and_the_manifest():

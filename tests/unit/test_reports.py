@@ -199,7 +199,9 @@ def test_the_scan_answers_first():
     assert "office document: not a supported format" in text
     assert "1 file, 20 bytes" in text
     assert "was found, divided by the scanned rows that have a value." in text
-    assert "is expected (95 % Wilson interval)." in text
+    assert (
+        "is expected (exact bounds, 95 % confidence for all claims of this run together)." in text
+    )
     for table in samples.scan()["tables"]:
         assert table["table"] in text
 

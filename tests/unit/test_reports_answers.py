@@ -35,7 +35,10 @@ def test_a_table_of_unlikely_findings_only_is_listed_as_clean():
 
 def test_a_scan_of_all_rows_is_not_called_an_estimate():
     report = samples.scan()
-    assert "Shares are estimated from about 10,000 rows" in Outline(render_scan(report)).text
+    text = Outline(render_scan(report)).text
+    assert "a random sample of the rows was analysed. With 95 % probability" in text.replace(
+        "\xa0", " "
+    )
     for table in report["tables"]:
         table["rows_scanned"] = table["rows"]
     text = Outline(render_scan(report)).text

@@ -11,6 +11,7 @@ import pytest
 
 from rai_scale.errors import MissingExtraError
 from rai_scale.pii import AnalyzerConfig
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.result import COLUMNS, ScanResult
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
@@ -42,7 +43,7 @@ def result():
             "status": "warnings",
         },
         config=AnalyzerConfig(model="m"),
-        sample_rows=None,
+        guarantee=Guarantee(mode="full"),
         random_state=0,
     )
 

@@ -9,8 +9,10 @@ from pydantic import Field
 from rai_scale.gates import Gate
 from rai_scale.jobs.config import JobConfig
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.budget import Budget
+from rai_scale.pii.scanning.guarantee import Mode
 from rai_scale.pii.scanning.overrides import Override
-from rai_scale.pii.scanning.tables import SAMPLE_ROWS, scan_config
+from rai_scale.pii.scanning.tables import scan_config
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.images.options import Ocr
 
@@ -43,7 +45,11 @@ class ScanJob(JobConfig):
     """
 
     source: str
-    sample_rows: int | None = Field(SAMPLE_ROWS, ge=1)
+    mode: Mode = "sample"
+    error: float = Field(0.02, gt=0, lt=1)
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    absent_below: float = Field(0.001, gt=0, lt=1)
+    budget: Budget = Field(default_factory=Budget)
     random_state: int = 0
     analyzer: AnalyzerConfig = Field(default_factory=lambda: scan_config(None, {}))
     gates: tuple[ScanGate, ...] = ()

@@ -12,6 +12,7 @@ from rai_scale.jobs.scan.config import ScanGate
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.data_classes.kinds import OWN, is_indirect
 from rai_scale.pii.scanning.column_name_rules import RULES
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.history import Changes
 from rai_scale.pii.scanning.result import ScanResult
 
@@ -94,7 +95,7 @@ def _idle(gate: ScanGate, result: ScanResult) -> str | None:
 
 
 def _no_number(gate: ScanGate, with_state: bool) -> str | None:
-    blank = ScanResult((), (), {}, AnalyzerConfig(), None, 0, changes=Changes(None, None))
+    blank = ScanResult((), (), {}, AnalyzerConfig(), Guarantee(), 0, changes=Changes(None, None))
     numbers = [*VERDICTS, *blank.totals()]
     of_state = {NEW, *blank.changed_totals()}
     if gate.metric in of_state and not with_state:

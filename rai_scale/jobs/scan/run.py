@@ -24,10 +24,12 @@ from rai_scale.pii.analysis.versions import language_versions
 from rai_scale.pii.scanning.catalog_check import check_unity_catalog
 from rai_scale.pii.scanning.catalog_sql import unity_catalog_sql
 from rai_scale.pii.scanning.detector import detector_facts
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.night import Night
 from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.state_file import run_of_state
+from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
@@ -60,12 +62,9 @@ def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
 
 
 def _night(config: ScanJob, engine: Engine, find: Callable[..., Lake]) -> Night:
-    sample = (config.sample_rows, config.random_state, config.samples > 0)
-    options = {
-        "sample": sample,
-        "documents": config.documents,
-        "csv": config.csv,
-    }
+    guarantee = Guarantee(config.mode, config.error, config.confidence, config.absent_below)
+    plan = ScanPlan(config.analyzer, guarantee, seed=config.random_state, samples=config.samples)
+    options = sample_facts(plan, documents=config.documents, csv=config.csv)
     facts = detector_facts(config.analyzer, options)
     place = place_of(str(config.state))
     by_file = engine.name != "spark"
@@ -78,7 +77,11 @@ def compute(config: ScanJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     result = scan(
         inputs.lake,
         engine=engine,
-        sample_rows=config.sample_rows,
+        mode=config.mode,
+        error=config.error,
+        confidence=config.confidence,
+        absent_below=config.absent_below,
+        budget=config.budget,
         random_state=config.random_state,
         overrides=config.overrides,
         samples=config.samples,

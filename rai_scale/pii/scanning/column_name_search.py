@@ -68,9 +68,7 @@ def search_names(
         return hidden, None
     of = {f"c{i}": name for i, name in enumerate(asked)}  # each name is a column of one row
     row = engine.from_arrow(pa.table({c: pa.array([name]) for c, name in of.items()}))
-    counted = count_values(
-        row, engine, ScanValues(config, dict.fromkeys(of, pa.string()), 1.0, seed=0)
-    )
+    counted = count_values(row, engine, ScanValues(config, dict.fromkeys(of, pa.string())))
     counted.pop(ALL)
     for (column, _), found in counted.items():
         if not _ADDRESS.search(of[column]):

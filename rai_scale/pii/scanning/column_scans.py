@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from rai_scale.pii.data_classes.kinds import OWN
+from rai_scale.pii.scanning.claims import VALUES, TableClaims
 from rai_scale.pii.scanning.column_name_rules import (
     classes_of_name,
     entities_of_name,
     shown_type,
 )
+from rai_scale.pii.scanning.column_types import values_read
 from rai_scale.pii.scanning.name_check import conflict_of
-from rai_scale.pii.scanning.table_scan import ColumnScan
-from rai_scale.pii.scanning.value_counts import Counted, is_fractional, split_counts
+from rai_scale.pii.scanning.parts import Counted
+from rai_scale.pii.scanning.table_scan import Absent, ColumnScan
+from rai_scale.pii.scanning.value_counts import is_fractional, split_counts
 from rai_scale.pii.scanning.value_shapes import most_frequent
 from rai_scale.pii.scanning.verdict import Finding, Seen, judge
-
-
-def values_read(kind: pa.DataType) -> bool:
-    """Return whether the values of a type are searched; booleans and times hold no other data."""
-    return not (pa.types.is_boolean(kind) or pa.types.is_temporal(kind))
 
 
 def judge_columns(
@@ -29,6 +28,8 @@ def judge_columns(
     counts: Counted,
     asked: Sequence[str] | None,
     hidden: frozenset[str],
+    claims: TableClaims,
+    *,
     samples: int = 0,
 ) -> Iterator[ColumnScan]:
     """Yield each column and leaf, in the order of the table.
@@ -42,6 +43,7 @@ def judge_columns(
         The entities that are searched for; None for all.
     hidden : frozenset of str
         Names that are masked: the position of the column replaces them.
+    claims : TableClaims
     samples : int
         The number of masked samples of a column with findings.
     """
@@ -56,7 +58,10 @@ def judge_columns(
             # a boolean is named after what it is about, which it does not contain
             named = () if pa.types.is_boolean(field.type) else _implied(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
-            findings = tuple(filter(_is_shown, judge(named, seen, found)))
+            findings = tuple(
+                _claimed(finding, claims, field.name, path)
+                for finding in filter(_is_shown, judge(named, seen, found))
+            )
             people = 2 * found.get("PERSON", (0, 0.0))[0] >= noted.values
             masked = field.name in hidden or (bool(noted.person_name) and people)
             top = f"column_{position}" if masked else field.name
@@ -75,7 +80,40 @@ def judge_columns(
                 masked=masked,
                 conflict=conflict_of(named, seen, findings),
                 shapes=most_frequent(counted, samples) if _has_samples(findings) else (),
+                absent=_absent(claims, field.name) if read else None,
             )
+
+
+def _claimed(finding: Finding, claims: TableClaims, column: str, path: str) -> Finding:
+    """Add the share of all rows and its bounds, and correct the share of rows with a value."""
+    if finding.share is None:
+        return finding
+    rows = claims.estimate(column, path, finding.entity)
+    values = claims.estimate(column, path, VALUES)
+    share = min(1.0, rows.share / values.share) if values.share else 0.0
+    low = rows.low / values.high if values.high else 0.0
+    high = rows.high / values.low if values.low else 1.0
+    if claims.complete and rows.error == 0:
+        low = high = share
+    return replace(
+        finding,
+        share=share,
+        share_low=min(low, share),
+        share_high=min(1.0, max(high, share)),
+        frequency=rows.share,
+        frequency_low=rows.low,
+        frequency_high=rows.high,
+        claim=claims.claim(rows),
+    )
+
+
+def _absent(claims: TableClaims, column: str) -> Absent:
+    unsearched = claims.unsearched(column)
+    why = None
+    if not claims.claims_absent(column):
+        why = f"values that were not searched: {unsearched:,}" if unsearched else "too few rows"
+    types = frozenset(key for _, key in claims.found(column))
+    return Absent(claims.absent(column), len(frozenset(claims.types) - types), why)
 
 
 def _has_samples(findings: Collection[Finding]) -> bool:

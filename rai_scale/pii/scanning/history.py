@@ -197,7 +197,7 @@ def compared(
                 findings.append(_dated(finding, kept[key], change))
             columns.append(replace(column, findings=tuple(findings)))
         dated.append(replace(table, columns=tuple(columns)))
-    unread = {t.table for t in tables if t.status == "unreadable"}
+    unread = {t.table for t in tables if t.status in ("unreadable", "left out")}
     decided = {(t.table, c.column) for t in tables for c in t.columns if c.override}
     for key, missing in old.items():
         if key in kept:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pandas as pd
 
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.history import Changes
 from rai_scale.pii.scanning.overrides import AppliedOverride
-from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
+from rai_scale.pii.scanning.table_scan import NOT_SEARCHED, ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UnreadItem, file_totals, unread_of
 from rai_scale.pii.scanning.verdict import Finding, limits_of
 from rai_scale.results import Result, Tables
@@ -25,7 +26,8 @@ COLUMNS = {
     **dict.fromkeys(
         ("catalog", "schema", "table", "column", "type", "class", "entity", "verdict"), "string"
     ),
-    **dict.fromkeys(("frequency", "confidence"), "float64"),
+    **dict.fromkeys(("frequency", "frequency_low", "frequency_high"), "float64"),
+    **{"claim": "string", "confidence": "float64"},
     **{"decided_by": "string", "rows_with": "Int64"},
     **dict.fromkeys(("share", "share_low", "share_high", "mean_score"), "float64"),
     **{"values": "Int64", "errors": "Int64", "table_status": "string"},
@@ -35,8 +37,20 @@ COLUMNS = {
 }
 """Columns of the table of findings and their pandas types.
 
-``frequency`` is the share of all scanned rows, ``share`` that of the rows with a value. The last
-three columns are null without a state. A finding that is gone has a row with ``change="gone"``.
+``frequency`` is the share of all rows of the table, ``share`` that of the rows with a value. The
+last three columns are null without a state. A finding that is gone has a row with
+``change="gone"``.
+"""
+
+
+ABSENT = {
+    **dict.fromkeys(("table", "column", "type", "rule"), "string"),
+    **dict.fromkeys(("rows", "rows_scanned"), "Int64"),
+    **{"types": "Int64", "at_most": "float64", "no_claim": "string"},
+}
+"""Columns of the table of types that were not found, and their pandas types.
+
+Each of ``types`` types is in ``at_most`` of the rows at most, unless ``no_claim`` has a reason.
 """
 
 
@@ -52,8 +66,8 @@ class ScanResult(Result):
     run : dict
         Identifier, start (ISO 8601), duration in seconds, engine, versions and status of the run.
     config : AnalyzerConfig
-    sample_rows : int or None
-        Approximate number of rows scanned per table; None for all rows.
+    guarantee : Guarantee
+        What the claims of the result promise.
     random_state : int
         Key of the hash that chose the rows.
     overrides : tuple of AppliedOverride
@@ -67,13 +81,15 @@ class ScanResult(Result):
         What changed since the last finished run; None without a state.
     catalog : tuple of dict
         Whether tags and masks are in place in Unity Catalog, if a job checked it.
+    types : tuple of str
+        The types that were searched in values.
     """
 
     tables: tuple[TableScan, ...]
     skipped: tuple[Skipped, ...]
     run: dict[str, Any]
     config: AnalyzerConfig
-    sample_rows: int | None
+    guarantee: Guarantee
     random_state: int
     overrides: tuple[AppliedOverride, ...] = ()
     samples: int = 0
@@ -81,6 +97,7 @@ class ScanResult(Result):
     title: str = "Scan for personal data"
     changes: Changes | None = None
     catalog: tuple[dict[str, Any], ...] = ()
+    types: tuple[str, ...] = ()
 
     def findings(self) -> Iterator[tuple[TableScan, ColumnScan, Finding]]:
         """Yield every finding with its column and table."""
@@ -101,7 +118,20 @@ class ScanResult(Result):
         return tuple(found)
 
     def _tables(self) -> Tables:
-        return {"findings": self._findings, "not_looked_at": self._not_looked_at}
+        return {
+            "findings": self._findings,
+            "not_looked_at": self._not_looked_at,
+            "absent": self._absent,
+        }
+
+    def _absent(self) -> pd.DataFrame:
+        """Return, per column, what is claimed about the types that were not found in it."""
+        rows = [
+            (t.table, c.column, c.type, t.rule, t.rows, t.rows_scanned, *_claimed(c))
+            for t in self.tables
+            for c in t.columns
+        ]
+        return pd.DataFrame(rows, columns=list(ABSENT)).astype(ABSENT)
 
     def _findings(self) -> pd.DataFrame:
         """Return one row per table, column and entity; a table without findings has one row."""
@@ -111,9 +141,7 @@ class ScanResult(Result):
             base |= {"table_status": table.status, "table_risk": table.risk.level}
             base |= dict(zip(("catalog", "schema"), catalog_parts(table) or (), strict=False))
             found = [
-                {**base, **f.to_dict(), **_of_column(c), "frequency": _frequency(f, table)}
-                for c in table.columns
-                for f in c.findings
+                {**base, **f.to_dict(), **_of_column(c)} for c in table.columns for f in c.findings
             ]
             rows += found or [base]
         rows += (
@@ -143,12 +171,16 @@ class ScanResult(Result):
             "method": {
                 "entities": list(self.config.entities or ["all that Presidio supports"]),
                 "score_threshold": self.config.score_threshold,
-                "sample_rows": self.sample_rows,
+                **asdict(self.guarantee),
+                "types": list(self.types),
                 "random_state": self.random_state,
                 "samples": self.samples,
                 "share_of": "the rows with a value in the column",
-                "interval": "95 % Wilson interval",
-                "limits": limits_of(self.sample_rows),
+                "interval": (
+                    f"exact bounds, {100 * self.guarantee.confidence:g} % confidence for all "
+                    "claims of this run together"
+                ),
+                "limits": limits_of(self.guarantee),
             },
         }
 
@@ -228,6 +260,7 @@ def _of_column(column: ColumnScan) -> dict[str, Any]:
     }
 
 
-def _frequency(finding: Finding, table: TableScan) -> float | None:
-    known = finding.share is not None and table.rows_scanned
-    return finding.rows_with / table.rows_scanned if known else None
+def _claimed(column: ColumnScan) -> tuple[int | None, float | None, str | None]:
+    if column.absent is None:
+        return None, None, NOT_SEARCHED
+    return column.absent.types, column.absent.at_most, column.absent.no_claim

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import RaiScaleError
-from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.claims import TableClaims
 from rai_scale.pii.scanning.column_name_search import doubtful_names, search_names
-from rai_scale.pii.scanning.column_scans import judge_columns, values_read
+from rai_scale.pii.scanning.column_scans import judge_columns
+from rai_scale.pii.scanning.column_types import values_read
 from rai_scale.pii.scanning.night import Kept, TypeChangedError
 from rai_scale.pii.scanning.notes import doubts_of, remarks, written_as
-from rai_scale.pii.scanning.parts import ALL_ROWS, BY_CONTENT, ScannedPart, added
+from rai_scale.pii.scanning.parts import ALL_ROWS, ScannedPart, added
 from rai_scale.pii.scanning.sources import ScanInput
-from rai_scale.pii.scanning.table_scan import TableScan
+from rai_scale.pii.scanning.table_rounds import ScanPlan, scan_part
+from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, with_files
-from rai_scale.pii.scanning.value_counts import ALL, ROWS, ScanValues, count_values
+from rai_scale.pii.scanning.value_counts import ALL
 from rai_scale.tables.discovery.known_files import VERSION
 from rai_scale.tables.exact import duration_columns
 from rai_scale.tables.formats import CORRUPT
+from rai_scale.tables.readers.delta import stored_bytes
 from rai_scale.tables.readers.documents import holds_documents
+from rai_scale.tables.readers.row_numbers import NUMBERS
 from rai_scale.tables.source import TableSource
 
 _LOG = logging.getLogger(__name__)
@@ -31,24 +36,17 @@ _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Worker errors that would occur for every table."""
 
 
-class Sample(NamedTuple):
-    """The rows to scan (None for all), the key that chooses them, and the masked samples."""
-
-    rows: int | None
-    seed: int
-    shapes: int = 0
-
-
 def scan_table(
     source: ScanInput,
     engine: Engine,
-    config: AnalyzerConfig,
-    sample: Sample,
+    plan: ScanPlan,
     kept: Kept | None = None,
+    continued: bool = False,
 ) -> TableScan:
     """Scan one table. A table that cannot be read gets a status and a note instead of an error.
 
-    ``kept`` is what earlier runs counted in files that are not read now.
+    ``kept`` is what earlier runs counted in files that are not read now; ``continued`` is whether
+    later runs may add files.
     """
     found = source.found or TableSource(source.name, "frame", "")
     bad = found.unreadable
@@ -68,26 +66,28 @@ def scan_table(
         folder=found.folder,
         again=found.again,
     )
+    size = read_bytes(found)
+    left = plan.spending.why_not(size) if kept is None or found.new_files else None
+    shell = replace(shell, left_out=left)
+    if left and not kept:
+        return replace(shell, status="left out", note=f"Not scanned: {left}.")
     try:
-        if kept and not found.new_files:
+        if kept and (left or not found.new_files):
             reports: list[str] = []
             schema, parts, hidden = kept.joined(None)
             named = kept.in_names
         else:
+            plan.spending.bytes += size or 0
             frame = source.read(engine)
             own = schema = _own_types(engine.schema(frame), found)
             parts, hidden = (), frozenset()
             if kept:
                 schema, parts, hidden = kept.joined(own)
-            personal, named = search_names(own.names, doubtful_names(found), engine, config)
-            part, reports = read_part(frame, engine, config, sample, own)
-            parts, hidden = (*parts, part), hidden | personal
-        counts = added([part.counts for part in parts])
-        columns = tuple(
-            c
-            for c in judge_columns(schema, counts, config.entities, hidden, sample.shapes)
-            if c.non_null or c.column != CORRUPT
-        )
+            personal, named = search_names(own.names, doubtful_names(found), engine, plan.config)
+            number = sum(not p.complete for p in parts) if continued else None
+            part, reports = _read(frame, engine, plan, own, found, number)
+            parts, hidden = (*parts, replace(part, bytes_read=size)), hidden | personal
+        columns = tuple(_columns(schema, parts, plan, hidden, kept is not None))
         rows, read = sum(p.rows for p in parts), sum(p.rows_scanned for p in parts)
         shell = with_files(shell, found, reports)
         shell = replace(
@@ -107,6 +107,7 @@ def scan_table(
     partly = (
         shell.unreadable
         or shell.partly_read
+        or left
         or any(column.errors or column.unread for column in columns)
     )
     status = "partly unreadable" if partly else "findings" if sure else "clean"
@@ -124,37 +125,52 @@ def _bytes(found: TableSource) -> int | None:
     return sum(f.size for f in files) if files or found.unreadable else None
 
 
+def read_bytes(found: TableSource) -> int | None:
+    """Return the size of the files that are read now; None if it is not known."""
+    if found.format == "delta" and found.only is None:
+        return stored_bytes(found)
+    files = [f for f in found.new_files if f.path != VERSION]
+    return sum(f.size for f in files) if files else None
+
+
 def _own_types(schema: pa.Schema, source: TableSource) -> pa.Schema:
     """Return the columns to search, with the types of durations, which are read as integers."""
     own = duration_columns(source)
-    about = [] if source.format == "frame" else [UNREAD_COLUMN]
+    about = [*NUMBERS.names] if source.format == "frame" else [*NUMBERS.names, UNREAD_COLUMN]
     about += ["place"] if holds_documents(source) else []  # page numbers and the like
     read = [f for f in schema if f.name not in about]
     return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in read])
 
 
-def read_part(
-    frame: Any, engine: Engine, config: AnalyzerConfig, sample: Sample, schema: pa.Schema
+def _read(  # noqa: PLR0917
+    frame: Any,
+    engine: Engine,
+    plan: ScanPlan,
+    schema: pa.Schema,
+    found: TableSource,
+    number: int | None,
 ) -> tuple[ScannedPart, list[str]]:
     """Return what was counted in the rows of a frame, and reports on files."""
     if not schema.names:
         return ScannedPart((), 0, 0, ALL_ROWS, 0.0, None, False, {}), []
-    total = None if sample.rows is None else engine.group_counts(frame, [])["count"][0].as_py()
-    function = ScanValues(
-        config=config,
-        analysed={f.name: f.type for f in schema if values_read(f.type)},
-        fraction=sample.rows / total if sample.rows and total else 1.0,
-        seed=sample.seed,
-        shapes=sample.shapes > 0,
-    )
-    counts = count_values(frame, engine, function)
-    # equal rows are chosen together: a table with few distinct rows may have no chosen row
-    while counts[ALL][ROWS][0] == 0 and total and function.fraction < 1:
-        function = replace(function, fraction=min(1.0, function.fraction * 8))
-        counts = count_values(frame, engine, function)
-    read = counts.pop(ALL)[ROWS][0]
-    reports = [path for column, path in counts if column == UNREAD_COLUMN]
-    counts = {at: found for at, found in counts.items() if at[0] != UNREAD_COLUMN}
-    rows = read if not total else total - len(reports)
-    rule = ALL_ROWS if function.fraction >= 1 else BY_CONTENT
-    return ScannedPart((), rows, read, rule, 0.0, None, False, counts), reports
+    folder, whole = found.folder or found.location, holds_documents(found)
+    return scan_part(frame, engine, plan, schema, folder, whole, number)
+
+
+def _columns(
+    schema: pa.Schema,
+    parts: Sequence[ScannedPart],
+    plan: ScanPlan,
+    hidden: frozenset[str],
+    several: bool,
+) -> Iterator[ColumnScan]:
+    """Yield the columns of a table, with findings and claims."""
+    searched = [field.name for field in schema if values_read(field.type)]
+    tables = plan.tables if several else None
+    claims = TableClaims(parts, searched, plan.types, plan.guarantee, tables)
+    counts = added([part.counts for part in parts])
+    counts.pop(ALL, None)
+    asked = plan.config.entities
+    for column in judge_columns(schema, counts, asked, hidden, claims, samples=plan.samples):
+        if column.non_null or column.column != CORRUPT:
+            yield column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,28 @@ from rai_scale.pii.scanning.overrides import Override
 from rai_scale.pii.scanning.parts import ScannedPart
 from rai_scale.pii.scanning.table_risk import Risk, risk_of
 from rai_scale.pii.scanning.verdict import Finding
+
+NOT_SEARCHED = "its type is not searched"
+"""Why nothing is claimed about a column without :class:`Absent`."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """What is claimed about the types without hits in a column.
+
+    Attributes
+    ----------
+    at_most : float
+        Each of them is in at most this share of the rows of the table, from 0 to 1.
+    types : int
+        Their number.
+    no_claim : str or None
+        Why this is not claimed: the share is larger than ``absent_below``.
+    """
+
+    at_most: float
+    types: int
+    no_claim: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,9 @@ class ColumnScan:
         Masked samples, the most frequent first, if they were asked for.
     override : Override or None
         The decision of a reviewer.
+    absent : Absent or None
+        What is claimed about types without hits in the column ``top``; None if its values are not
+        searched.
     """
 
     column: str
@@ -62,6 +87,7 @@ class ColumnScan:
     conflict: str | None = None
     shapes: tuple[str, ...] = ()
     override: Override | None = None
+    absent: Absent | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a report shows; what is empty by default is left out if it is."""
@@ -71,6 +97,7 @@ class ColumnScan:
         return {
             **{name: getattr(self, name) for name in about},
             **{name: value for name, value in more.items() if value},
+            "absent": self.absent and asdict(self.absent),
             "findings": [f.to_dict() for f in self.findings],
         }
 
@@ -86,7 +113,8 @@ class TableScan:
     rows : int or None
         Rows of the table; None if it could not be read.
     rows_scanned, files : int
-    status : {"findings", "clean", "unreadable", "partly unreadable"}
+    status : {"findings", "clean", "unreadable", "partly unreadable", "left out"}
+        "left out" by the budget of the run.
     note : str or None
         What a reader should know about how the table was read.
     columns : tuple of ColumnScan
@@ -108,6 +136,8 @@ class TableScan:
         Schema of the frame, with unmasked names; it is part of no output.
     parts : tuple of ScannedPart
         What the verdicts and claims were computed from, with unmasked names; part of no output.
+    left_out : str or None
+        Why the budget left out the table, or its new files.
     """
 
     table: str
@@ -127,17 +157,36 @@ class TableScan:
     doubts: tuple[str, ...] = ()
     schema: pa.Schema | None = None
     parts: tuple[ScannedPart, ...] = ()
+    left_out: str | None = None
 
     @property
     def risk(self) -> Risk:
         """How easily the rows lead to people, with the reason."""
         return risk_of([f for column in self.columns for f in column.findings])
 
+    @property
+    def rule(self) -> str | None:
+        """How the rows were chosen; None if none were."""
+        rules = {part.rule for part in self.parts}
+        return ", ".join(sorted(rules)) or None
+
+    @property
+    def bytes_read(self) -> int | None:
+        """Size of the files that were read, whose rows were all read to choose some; in bytes."""
+        known = [part.bytes_read for part in self.parts]
+        return None if None in known else sum(n or 0 for n in known)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the budget stopped the scan of this table before its claims held."""
+        return any(part.stopped for part in self.parts)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         about = ("table", "format", "rows", "rows_scanned", "files", "bytes", "status", "note")
         return {
             **{name: getattr(self, name) for name in about},
+            **{"rule": self.rule, "bytes_read": self.bytes_read, "stopped": self.stopped},
             "risk": self.risk._asdict(),
             "columns": [column.to_dict() for column in self.columns],
         }

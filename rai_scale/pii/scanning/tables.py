@@ -17,22 +17,24 @@ from rai_scale._version import __version__
 from rai_scale.engines.choose import engine_named
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
-from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
+from rai_scale.pii.scanning.budget import Budget, Spending
 from rai_scale.pii.scanning.detector import detector_facts
+from rai_scale.pii.scanning.guarantee import Guarantee, Mode
 from rai_scale.pii.scanning.night import Night, TypeChangedError, opened_night
 from rai_scale.pii.scanning.overrides import Override, Overrides, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.reviewed_columns import apply_overrides
-from rai_scale.pii.scanning.scan_one_table import Sample, scan_table
+from rai_scale.pii.scanning.scan_one_table import scan_table
+from rai_scale.pii.scanning.searched_types import types_on
 from rai_scale.pii.scanning.sources import Found, ScanInput, resolve
+from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.tables.documents.limits import DocumentLimits, with_images
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.images.options import Ocr
 
 _LOG = logging.getLogger(__name__)
-SAMPLE_ROWS = 10_000
 SCORE_THRESHOLD = 0.35
 
 
@@ -40,7 +42,11 @@ def scan(
     source: Any,
     *,
     engine: str | Engine | None = None,
-    sample_rows: int | None = SAMPLE_ROWS,
+    mode: Mode = "sample",
+    error: float = 0.02,
+    confidence: float = 0.95,
+    absent_below: float = 0.001,
+    budget: Budget | Mapping[str, Any] | None = None,
     random_state: int = 0,
     overrides: Overrides | None = None,
     samples: int = 0,
@@ -60,11 +66,22 @@ def scan(
         result of :func:`find_tables`; frames by name; or one frame.
     engine : {"local", "dask", "spark"} or Engine, optional
         Engine for a path; ``local`` by default. A frame determines its engine.
-    sample_rows : int or None
-        Approximate number of rows to scan per table, chosen by a keyed hash of their content, so
-        that every engine chooses the same rows. None scans all rows. Shares have a 95 % Wilson
-        interval, and a type that occurs in fewer than ``3 / sample_rows`` of the rows may be
-        missed.
+    mode : {"sample", "full"}
+        Whether to analyse as many rows of each table as the claims below need, or all rows. Rows
+        are chosen by a keyed hash of their file and number, or of their content and copy number
+        where these are not known; every engine chooses the same rows. Documents are always
+        analysed completely.
+    error : float
+        Largest distance, from 0 to 1, between the reported share of rows with a type and the share
+        in the whole table.
+    confidence : float
+        Probability, from 0.5 to 1, with which all claims of the run hold together: shares, and
+        types that are claimed to be absent. The bounds are exact (Clopper & Pearson 1934, for a
+        finite population), and corrected for rounds, tables, columns and types (Bonferroni).
+    absent_below : float
+        A type without any hit is claimed to be in at most this share of the rows, from 0 to 1.
+    budget : Budget or mapping, optional
+        ``max_bytes`` and ``max_seconds`` of the run. What it leaves out is listed as not scanned.
     random_state : int
         Key of the hash.
     overrides : str, path, or iterable of Override or mapping, optional
@@ -108,15 +125,15 @@ def scan(
     config = scan_config(analyzer, analyzer_options)
     documents = with_images(documents, images)
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
-    if sample_rows is not None and sample_rows < 1:
-        raise ConfigError(f"sample_rows must be at least 1, or None; found {sample_rows}.")
+    guarantee = Guarantee(mode, error, confidence, absent_below)
+    spending = Spending(budget if isinstance(budget, Budget) else Budget(**(budget or {})))
     if samples < 0:
         raise ConfigError(f"samples must not be negative; found {samples}.")
     decisions = read_overrides(overrides)
     if config.language_column:
         raise ConfigError("language_column: a scan reads all columns in one language; remove it.")
-    sample = Sample(sample_rows, random_state, samples)
-    options = _Options(config, sample, decisions, progress)
+    plan = ScanPlan(config, guarantee, frozenset(), 1, random_state, samples, spending)
+    options = _Options(plan, decisions, progress)
     if state is None or isinstance(state, Night):
         return _scan(source, resolve(source, engine, documents), options, state)
     with _night(source, engine, os.fspath(state), options, documents) as (night, found):
@@ -126,8 +143,7 @@ def scan(
 
 
 class _Options(NamedTuple):
-    config: AnalyzerConfig
-    sample: Sample
+    plan: ScanPlan
     decisions: tuple[Override, ...]
     progress: Callable[[list[Any]], Iterable[Any]]
 
@@ -140,7 +156,7 @@ def _night(
     named = isinstance(source, str)
     runner = engine_named(engine or "local") if isinstance(engine, str | None) else engine
     find = partial(find_tables, source, engine=runner, documents=documents)
-    facts = detector_facts(options.config, {"sample": options.sample, "documents": documents})
+    facts = detector_facts(options.plan.config, sample_facts(options.plan, documents=documents))
     about = source if named else "frames"
     with opened_night(
         state, about, facts, lambda known: find(known=known), runner.name != "spark"
@@ -150,9 +166,10 @@ def _night(
 
 def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> ScanResult:
     runner, sources, skipped = found
-    config, sample = options.config, options.sample
-    if runner.name != "spark":
-        get_analyzer(config)  # report a missing model or entity once, before any table is read
+    config = options.plan.config
+    types = types_on(runner, config)  # reports a missing model or entity before a table is read
+    plan = replace(options.plan, types=types, tables=len(sources))
+    options = options._replace(plan=plan)
     started, clock = datetime.now(UTC), time.monotonic()
     tables, sources = _scan_each(sources, runner, options, night)
     decided, applied = apply_overrides(tables, options.decisions, started.date())
@@ -174,11 +191,12 @@ def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> 
         skipped=skipped,
         run=run,
         config=config,
-        sample_rows=sample.rows,
-        random_state=sample.seed,
+        guarantee=plan.guarantee,
+        random_state=plan.seed,
         overrides=applied,
-        samples=sample.shapes,
+        samples=plan.samples,
         changes=changes,
+        types=tuple(sorted(types)),
     )
     doubtful = any(t.doubts for t in decided) or any(o.outcome != "applied" for o in applied)
     status = "warnings" if result.unread() or doubtful else "ok"
@@ -192,7 +210,7 @@ def _scan_each(
 
     def scanned(item: ScanInput) -> TableScan:
         kept = night.kept(item.found) if night else None
-        table = scan_table(item, runner, options.config, options.sample, kept)
+        table = scan_table(item, runner, options.plan, kept, continued=night is not None)
         _LOG.info("scanned %s: %s", item.name, table.status)
         return table
 

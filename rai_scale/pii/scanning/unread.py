@@ -81,6 +81,13 @@ def unread_of(table: TableScan) -> Iterator[UnreadItem]:
         yield UnreadItem("file", f"{table.table}/{name}", f"cannot be read ({error})", 1, size)
     for name, why in table.partly_read:
         yield UnreadItem("part", f"{table.table}/{name}", f"partly read ({why})", 1, None)
+    if table.left_out:
+        what = "table" if table.status == "left out" else "part"
+        size = table.bytes if what == "table" else None
+        yield UnreadItem(what, table.table, f"left out: {table.left_out}", 1, size)
+    if table.stopped:
+        reason = "the budget was used up before its claims held; other rows were not analysed"
+        yield UnreadItem("part", table.table, reason, 1, None)
     if table.status == "unreadable" and not (table.unreadable and not table.bytes):
         yield UnreadItem("table", table.table, table.note or "cannot be read", 1, table.bytes)
     for c in table.columns:

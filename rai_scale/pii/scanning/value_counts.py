@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -17,15 +17,17 @@ from rai_scale.engines.plain_texts import plain_number
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.analysis.recognizers import predefined_entities
 from rai_scale.pii.data_classes.values import types_of_rows
 from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.column_name_rules import classes_of_name, entities_of_name
 from rai_scale.pii.scanning.parts import COUNTS, SCORE_UNIT, Counted, counted
-from rai_scale.pii.scanning.sampling import chosen
+from rai_scale.pii.scanning.searched_types import searched_by
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.scanning.value_shapes import counted_shapes
 from rai_scale.pii.values.nested import all_leaves
 from rai_scale.pii.values.text_leaves import TextLeaf, root
+from rai_scale.tables.readers.row_numbers import NUMBERS
 
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
 ERRORS, ERROR_BYTES = "#errors", "#error_bytes"
@@ -104,28 +106,26 @@ class ScanValues:
     analysed : mapping of str to pyarrow.DataType
         Columns whose values are searched, with the types of the table; for the others only
         non-null values are counted.
-    fraction : float
-        Share of the rows to scan, from 0 to 1.
-    seed : int
-        Key of the hash that chooses the rows.
+    chosen : callable, optional
+        Returns the rows of a batch to scan; all by default.
     shapes : bool
         Whether to count the shapes of values.
     """
 
     config: AnalyzerConfig
     analysed: Mapping[str, pa.DataType]
-    fraction: float
-    seed: int
+    chosen: Callable[[pa.Table], pa.Table] | None = None
     shapes: bool = False
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return rows of :data:`COUNTS`."""
         table, reports = split_unread(table)
-        table = chosen(table, self.fraction, self.seed)
+        table = table if self.chosen is None else self.chosen(table)
         counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
         counts.update(Key(UNREAD_COLUMN, report, FILES) for report in reports)
         scores: Counter[Key] = Counter()
-        for name in table.column_names:
+        names = [name for name in table.column_names if name not in NUMBERS.names]
+        for name in names if table.num_rows else ():
             self._column(name, table[name], counts, scores)
         rows = [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
         return table_of_rows(rows, COUNTS)
@@ -137,7 +137,8 @@ class ScanValues:
             counts[Key(name, name, VALUES)] += len(column) - column.null_count
             return
         per_path: dict[str, list[tuple[int, str]]] = {}
-        known = get_analyzer(self.config).entities
+        config, by_presidio, _ = searched_by(self.config)
+        known = get_analyzer(config).entities if by_presidio else predefined_entities()
         unread: list[UnreadValue] = []
         kind = self.analysed[name]
         for row, leaf in row_leaves(name, column, kind, known, unread):
@@ -162,9 +163,10 @@ class ScanValues:
 
     def _is_person(self, name: str) -> bool:
         """Return whether the name of a column is a person's, as in a first row used as header."""
-        if not _FULL_NAME.fullmatch(name) or entities_of_name(name):
+        config, by_presidio, _ = searched_by(self.config)
+        if not by_presidio or not _FULL_NAME.fullmatch(name) or entities_of_name(name):
             return False
-        (analysis,) = get_analyzer(self.config).analyze([name], "")
+        (analysis,) = get_analyzer(config).analyze([name], "")
         return any(
             r.entity_type == "PERSON" and r.end - r.start >= 0.8 * len(name)
             for r in analysis.results
@@ -178,18 +180,20 @@ class ScanValues:
         counts: Counter[Key],
         scores: Counter[Key],
     ) -> None:
-        context = path.replace("[]", "").rsplit(".", 1)[-1]
-        analyzer = get_analyzer(self.config)
-        analyses = analyzer.analyze_values([text for _, text in texts], context)
-        all_types = self.config.entities is None
-        best = types_of_rows(texts, classes_of_name(path)) if all_types else {}
+        config, by_presidio, own = searched_by(self.config)
+        best = types_of_rows(texts, classes_of_name(path)) if own else {}
+        best = {at: score for at, score in best.items() if at[1] in own}
         failed: Counter[int] = Counter()
-        for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
-            if analysis.error:
-                failed[row] += _size(text)
-            for result in outside_placeholders(text, analysis.results, analyzer.entities):
-                at = (row, result.entity_type)
-                best[at] = max(best.get(at, 0.0), float(result.score))
+        if by_presidio:
+            context = path.replace("[]", "").rsplit(".", 1)[-1]
+            analyzer = get_analyzer(config)
+            analyses = analyzer.analyze_values([text for _, text in texts], context)
+            for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
+                if analysis.error:
+                    failed[row] += _size(text)
+                for result in outside_placeholders(text, analysis.results, analyzer.entities):
+                    at = (row, result.entity_type)
+                    best[at] = max(best.get(at, 0.0), float(result.score))
         counts[Key(name, path, ERRORS)] += len(failed)
         counts[Key(name, path, ERROR_BYTES)] += failed.total()
         undecoded = {row for row, text in texts if "\ufffd" in text}

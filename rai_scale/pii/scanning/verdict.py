@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rai_scale.pii.data_classes.kinds import OWN, DataClass, class_of, is_indirect
+from rai_scale.pii.scanning.claims import Claim
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.statistics.wilson import wilson
 
 NAME_WEIGHT = 0.6
@@ -57,7 +59,7 @@ class Finding:
     share : float or None
         ``rows_with`` divided by the rows that have a value; None if values were not searched.
     share_low, share_high : float or None
-        95 % Wilson interval of ``share``.
+        Bounds of ``share`` in the whole table; they hold together with all claims of the run.
     mean_score : float or None
         Mean of the best score per row, from 0 to 1.
     confidence : float
@@ -66,6 +68,12 @@ class Finding:
     verdict : {"personal", "secret", "indirect", "possible", "unlikely"}
         "secret" and "indirect" are as certain as "personal". Indirect data is about a person and
         identifies one only together with other data: quasi-identifiers, health, finance.
+    frequency, frequency_low, frequency_high : float or None
+        Share of all rows of the table, and its bounds.
+    claim : {"complete", "share", "at most"} or None
+        What is claimed about ``frequency``: that it is exact because all rows were analysed, that
+        it differs by ``error`` at most, or that it is ``frequency_high`` at most. None if too few
+        rows were analysed for a claim, or if values cannot be searched.
     first_detected, last_detected : str or None
         When the first and the last run that found it started (ISO 8601); None without a state.
     change : {"new", "risen", "fallen"} or None
@@ -81,6 +89,10 @@ class Finding:
     confidence: float
     decided_by: Evidence
     verdict: Verdict
+    frequency: float | None = None
+    frequency_low: float | None = None
+    frequency_high: float | None = None
+    claim: Claim | None = None
     first_detected: str | None = None
     last_detected: str | None = None
     change: str | None = None
@@ -208,21 +220,21 @@ def verdict_of(confidence: float, entity: str = "") -> Verdict:
     return "possible" if confidence >= POSSIBLE else "unlikely"
 
 
-def limits_of(sample_rows: int | None) -> list[str]:
-    """Return what a scan of this many rows per table (None for all) cannot find."""
+def limits_of(guarantee: Guarantee) -> list[str]:
+    """Return what a scan with this guarantee cannot find."""
     limits = [
         "A recognizer can miss personal data, and can report it where there is none. “Clean” "
-        "means that nothing was recognised, not that a column holds no personal data.",
+        "means that nothing was recognised, not that a column holds no personal data. Claims about "
+        "shares of rows are about what the recognizers find.",
         "Columns of dates and times are judged by their names only, and columns of true/false "
         "values not at all. Numbers with a fraction are assumed not to identify anyone.",
         "Quasi-identifiers, secrets, and data on health and finance are recognised by names of "
         "columns, lists of words and patterns; other words and forms are missed.",
         "Placeholders of an earlier redaction, such as <PERSON>, are treated as missing.",
     ]
-    if sample_rows is not None:
+    if guarantee.mode == "sample":
         limits.append(
-            f"About {sample_rows:,} rows per table were scanned at most; a type of data "
-            f"that occurs in fewer than 1 of {max(1, sample_rows // 3):,} rows may be "
-            "missed."
+            "Of large tables, a random sample of the rows was analysed: a type of data in at most "
+            f"{100 * guarantee.absent_below:g} % of the rows may be missed."
         )
     return limits

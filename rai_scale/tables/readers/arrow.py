@@ -41,6 +41,8 @@ class Piece:
         How a text file is written, if that is known.
     more : tuple of Piece
         Small files that the same task reads after this one.
+    first_row : int
+        The number of the first row of the piece in its file; of lines, the position of a byte.
     """
 
     path: str
@@ -49,6 +51,7 @@ class Piece:
     end: int | None = None
     dialect: TextDialect | None = None
     more: tuple[Piece, ...] = ()
+    first_row: int = 0
 
     @property
     def file(self) -> Place:

@@ -15,19 +15,31 @@ from rai_scale.tables.readers.arrow import Piece, Scan, conform, select
 from rai_scale.tables.readers.delta_files import scan_files
 from rai_scale.tables.readers.delta_log import is_plain, open_log
 from rai_scale.tables.readers.parquet import open_file
+from rai_scale.tables.readers.row_numbers import numbered
 from rai_scale.tables.source import TableSource
 
 
-def read_local(source: TableSource) -> Any:
+def read_local(source: TableSource, row_numbers: bool = False) -> Any:
     """Return a relation over the files; DuckDB pushes down filters and columns if it can."""
     import duckdb
 
     from rai_scale.tables.readers.local import from_scan
 
+    if row_numbers:
+        return from_scan(numbered(scan_delta(source)))
     table = open_log(source)
     if is_plain(table) and not source.seen:
         return duckdb.connect().from_arrow(table.to_pyarrow_dataset())
     return from_scan(scan_files(source, table))
+
+
+def stored_bytes(source: TableSource) -> int | None:
+    """Return the size of the files of a Delta table; None if the log cannot be read here."""
+    try:
+        actions = pa.table(open_log(source).get_add_actions())
+    except Exception:  # a session may open what this process cannot
+        return None
+    return int(sum(actions["size_bytes"].to_pylist()))
 
 
 def scan_delta(source: TableSource) -> Scan:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _KEYS = pa.schema([("key", pa.string())])
 _LABEL = "read_jsonl"
+_NONE = pa.schema([])
 
 
 class _Verbatim(str):
@@ -42,7 +43,9 @@ _TEXT_TYPES = {str, type(None)}
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> Any:
+def read_jsonl(
+    lines: Any, engine: Engine, partition_columns: Sequence[str], numbers: pa.Schema = _NONE
+) -> Any:
     """Parse lines of JSON; one pass over the lines finds the keys, and the result is lazy.
 
     Parameters
@@ -51,6 +54,8 @@ def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> 
         With the text column ``text`` and the partition columns.
     engine : Engine
     partition_columns : sequence of str
+    numbers : pyarrow.Schema
+        Other columns of ``lines`` that are kept.
 
     Returns
     -------
@@ -61,8 +66,8 @@ def read_jsonl(lines: Any, engine: Engine, partition_columns: Sequence[str]) -> 
     """
     found = engine.map_partitions(lines, JsonKeys(), _KEYS, inputs=["text"], label=_LABEL)
     keys = sorted(set(engine.collect(found)["key"].to_pylist()))
-    parse = _parser(keys, partition_columns)
-    inputs = ["text", *partition_columns]
+    parse = _parser(keys, partition_columns, numbers)
+    inputs = ["text", *partition_columns, *numbers.names]
     return engine.map_partitions(lines, parse, parse.schema(), inputs=inputs, label=_LABEL)
 
 
@@ -87,11 +92,13 @@ class ParseJson:
     keys: tuple[str, ...]
     names: tuple[str, ...]
     partition_columns: tuple[str, ...]
+    numbers: pa.Schema = _NONE
     cheap = True
 
     def schema(self) -> pa.Schema:
-        """Return the schema of the result: text columns."""
-        return text_schema([*self.names, *self.partition_columns, CORRUPT])
+        """Return the schema of the result: text columns, and the numbers of the lines."""
+        texts = text_schema([*self.names, *self.partition_columns, CORRUPT])
+        return pa.schema([*texts, *self.numbers])
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per line that is not blank."""
@@ -109,20 +116,24 @@ class ParseJson:
         rows = pa.array(kept, pa.int64())
         columns += [table[name].take(rows) for name in self.partition_columns]
         bad = [line if found is None else None for line, found in zip(lines, objects, strict=True)]
-        return pa.table([*columns, pa.array(bad, pa.string())], schema=self.schema())
+        columns += [pa.array(bad, pa.string())]
+        columns += [table[name].take(rows) for name in self.numbers.names]
+        return pa.table(columns, schema=self.schema())
 
 
-def parsed_lines(lines: pa.Table, partition_columns: Sequence[str]) -> pa.Table:
+def parsed_lines(
+    lines: pa.Table, partition_columns: Sequence[str], numbers: pa.Schema = _NONE
+) -> pa.Table:
     """Parse a few lines in this process; the result is that of :func:`read_jsonl`."""
     texts = lines["text"].to_pylist()
     objects = [_parse(text) for text in texts]
     keys = sorted({key for found in objects if found for key in found})
-    return _parser(keys, partition_columns).of(lines, texts, objects)
+    return _parser(keys, partition_columns, numbers).of(lines, texts, objects)
 
 
-def _parser(keys: Sequence[str], partition_columns: Sequence[str]) -> ParseJson:
+def _parser(keys: Sequence[str], partition_columns: Sequence[str], numbers: pa.Schema) -> ParseJson:
     names = unique_names(keys, [*partition_columns, CORRUPT])
-    return ParseJson(tuple(keys), tuple(names), tuple(partition_columns))
+    return ParseJson(tuple(keys), tuple(names), tuple(partition_columns), numbers)
 
 
 def _parse(line: str | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from rai_scale.names import quoted
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.readers.arrow import Scan, by_kind_and_keys
 from rai_scale.tables.readers.parquet import Footers
+from rai_scale.tables.readers.row_numbers import FILE, ROW
 from rai_scale.tables.source import FileInfo, TableSource
 
 _GROUP_ROWS = 120_000
@@ -29,15 +30,19 @@ def from_scan(plan: Scan) -> duckdb.DuckDBPyRelation:
     return relation_of(ArrowStream(plan.reader.schema, plan.tables))
 
 
-def read_parquet(source: TableSource, footers: Footers) -> duckdb.DuckDBPyRelation:
+def read_parquet(
+    source: TableSource, footers: Footers, row_numbers: bool = False
+) -> duckdb.DuckDBPyRelation:
     """Let DuckDB read the files: one scan per schema, with casts only where schemas differ."""
     connection = duckdb.connect()
     place = place_of(source.folder)
     if not place.is_local:
         connection.register_filesystem(place.fs)
     schemas = dict(zip(source.files, footers.files, strict=True))
+    first = source.files[0]
+    folder = len(_address(source, first)) - len(first.path) if row_numbers else None
     selects = [
-        _select(found, keys, footers, [_address(source, file) for file in files])
+        _select(found, keys, footers, [_address(source, file) for file in files], folder)
         for (found, keys), files in by_kind_and_keys(source.files, schemas.get)
     ]
     return connection.sql(" UNION ALL ".join(selects))
@@ -48,7 +53,14 @@ def _address(source: TableSource, file: FileInfo) -> str:
     return place.path if place.is_local else place.fs.unstrip_protocol(place.path)
 
 
-def _select(found: pa.Schema, keys: Sequence[str], footers: Footers, files: Sequence[str]) -> str:
+def _select(
+    found: pa.Schema,
+    keys: Sequence[str],
+    footers: Footers,
+    files: Sequence[str],
+    folder: int | None,
+) -> str:
+    """Return the scan of files; with the length of their folder, rows have numbers."""
     kinds = {f.name.casefold(): f.type for f in found}
     columns = []
     for field in footers.schema:
@@ -64,6 +76,9 @@ def _select(found: pa.Schema, keys: Sequence[str], footers: Footers, files: Sequ
     hive = (
         "hive_partitioning=true, hive_types_autocast=false" if keys else "hive_partitioning=false"
     )
+    if folder is not None:
+        columns.append(f"substr(filename, {folder + 1}) AS {FILE}, file_row_number AS {ROW}")
+        hive += ", filename=true, file_row_number=true"
     names = ", ".join(text_literal(_no_glob(name)) for name in files)
     return f"SELECT {', '.join(columns)} FROM read_parquet([{names}], {hive})"  # noqa: S608
 

@@ -280,11 +280,11 @@ def scan_whole(source: TableSource, footers: Footers) -> Scan:
 
 def _row_group_pieces(path: str, relative: str) -> list[Piece]:
     with open_file(place_of(path)) as file:
-        sizes = [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
-    pieces, start, total = [], 0, 0
-    for i, size in enumerate(sizes):
-        if i > start and total + size > _PIECE_BYTES:
-            pieces.append(Piece(path, relative, start, i))
-            start, total = i, 0
-        total += size
-    return [*pieces, Piece(path, relative, start, len(sizes))]
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    pieces, start, total, first, rows = [], 0, 0, 0, 0
+    for i, group in enumerate(groups):
+        if i > start and total + group.total_byte_size > _PIECE_BYTES:
+            pieces.append(Piece(path, relative, start, i, first_row=first))
+            start, total, first = i, 0, rows
+        total, rows = total + group.total_byte_size, rows + group.num_rows
+    return [*pieces, Piece(path, relative, start, len(groups), first_row=first)]

@@ -8,6 +8,7 @@ from rai_scale.tables.readers.arrow import Scan
 from rai_scale.tables.readers.csv import scan_csv
 from rai_scale.tables.readers.jsonl import parsed_lines
 from rai_scale.tables.readers.parquet import read_footers, scan_whole
+from rai_scale.tables.readers.row_numbers import NUMBERS, numbered
 from rai_scale.tables.readers.text import scan_lines, scan_text
 from rai_scale.tables.source import TableSource
 
@@ -18,8 +19,8 @@ _SCANS = {"csv": scan_csv, "jsonl": scan_lines, "lines": scan_lines, "text": sca
 def read_small(source: TableSource) -> pa.Table | None:
     """Return all rows of a small table of Parquet or text files; None for any other table.
 
-    The columns are those of :func:`~rai_scale.tables.read_table`. A table is small if its files
-    have at most 16 MiB, and its rows at most 64 MiB in memory.
+    The columns are those of :func:`~rai_scale.tables.read_table` with row numbers. A table is
+    small if its files have at most 16 MiB, and its rows at most 64 MiB in memory.
 
     Parameters
     ----------
@@ -29,10 +30,10 @@ def read_small(source: TableSource) -> pa.Table | None:
     if not known or sum(file.size for file in source.files) > _FILE_BYTES:
         return None
     if source.format == "parquet":
-        return _small(scan_whole(source, read_footers(source)))
-    rows = _small(_SCANS[source.format](source))
+        return _small(numbered(scan_whole(source, read_footers(source))))
+    rows = _small(numbered(_SCANS[source.format](source)))
     if rows is not None and source.format == "jsonl":
-        return parsed_lines(rows, source.partition_columns)
+        return parsed_lines(rows, source.partition_columns, NUMBERS)
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,23 +19,34 @@ from rai_scale.tables.dialect import TextDialect
 from rai_scale.tables.path_names import join, without_scheme
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.arrow import by_kind, by_kind_and_keys, conform, partition_values
+from rai_scale.tables.readers.csv import scan_csv
 from rai_scale.tables.readers.delta_files import scan_files
 from rai_scale.tables.readers.delta_log import is_plain, open_log
 from rai_scale.tables.readers.documents import scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import holds, read_footers, scan_parquet
+from rai_scale.tables.readers.row_numbers import FILE, NUMBERS, ROW, numbered
 from rai_scale.tables.readers.spark_csv import read_csv
 from rai_scale.tables.readers.spark_files import (
+    Position,
     empty,
     in_workers,
+    no_position,
     only_with_driver,
     paths,
     union,
     with_keys,
+    with_position,
 )
 from rai_scale.tables.readers.spark_parquet import session_schemas
-from rai_scale.tables.readers.text import TEXT_SCHEMA, decode_files, is_whole, whole_lines
+from rai_scale.tables.readers.text import (
+    TEXT_SCHEMA,
+    decode_files,
+    is_whole,
+    scan_lines,
+    whole_lines,
+)
 from rai_scale.tables.source import FileInfo, TableSource
 
 if TYPE_CHECKING:
@@ -44,7 +56,13 @@ if TYPE_CHECKING:
 _LINE = r"regexp_replace(value, '\\r\\z', '') AS text"
 
 
-def read(source: TableSource, engine: Engine, session: Any, strict: bool = True) -> Any:
+def read(
+    source: TableSource,
+    engine: Engine,
+    session: Any,
+    strict: bool = True,
+    row_numbers: bool = False,
+) -> Any:
     """Read a table with the readers of ``session``; see :func:`~rai_scale.tables.read_table`.
 
     Parameters
@@ -54,24 +72,48 @@ def read(source: TableSource, engine: Engine, session: Any, strict: bool = True)
     session : SparkSession
     strict : bool
         See :func:`~rai_scale.tables.readers.documents.scan_documents`.
+    row_numbers : bool
+        See :func:`~rai_scale.tables.read_table`.
     """
+    if row_numbers and source.format != "catalog":
+        return _numbered(source, engine, session, strict)
     if source.format == "catalog":
         return session.table(source.location)
-    if source.format == "delta":
-        return _delta(source, session)
     if source.format == "iceberg":
         only_with_driver(source, "an Iceberg table by its folder")
         return in_workers(scan_iceberg(source), session)
     if source.format == "jsonl":
         return read_jsonl(_lines(source, session), engine, source.partition_columns)
-    readers = {"parquet": _parquet, "csv": read_csv, "lines": _lines, "text": _text}
+    readers = {
+        **{"delta": _delta, "parquet": _parquet},
+        **{"csv": read_csv, "lines": _lines, "text": _text},
+    }
     if source.format in readers:
         return readers[source.format](source, session)
     only_with_driver(source, f"{source.format} files")
     return in_workers(scan_documents(source, strict), session)
 
 
-def _delta(source: TableSource, session: Any) -> Any:
+def _numbered(source: TableSource, engine: Engine, session: Any, strict: bool) -> Any:
+    """Read with numbers of rows, where pyarrow in the workers or Spark's metadata knows them."""
+    if source.format in ("parquet", "delta"):
+        readers = {"parquet": _parquet, "delta": _delta}
+        return readers[source.format](source, session, with_position)
+    if source.format == "text" and source.files:
+        functions, frame = functions_of(session), _text(source, session)
+        return frame.withColumns({FILE: functions.col("path"), ROW: functions.lit(0).cast("long")})
+    empty_table = not source.files and source.format != "iceberg"
+    if empty_table or place_of(source.folder or source.location).is_of_session:
+        return read(source, engine, session, strict)
+    plans = {"csv": scan_csv, "jsonl": scan_lines, "lines": scan_lines, "iceberg": scan_iceberg}
+    plan = plans.get(source.format) or partial(scan_documents, strict=strict)
+    frame = in_workers(numbered(plan(source)), session)
+    if source.format == "jsonl":
+        return read_jsonl(frame, engine, source.partition_columns, NUMBERS)
+    return frame
+
+
+def _delta(source: TableSource, session: Any, position: Position = no_position) -> Any:
     reader = session.read.format("delta")
     if source.snapshot:  # the version that was found, even if a newer one was written
         reader = reader.option("versionAsOf", source.snapshot.split(":")[1])
@@ -84,16 +126,17 @@ def _delta(source: TableSource, session: Any) -> Any:
                 f"Delta table {source.name!r} cannot be read: {type(error).__name__}."
             ) from None
         only_with_driver(source, "a Delta table without Delta in the session")
-        return _delta_files(source, session)
-    return frame
+        return _delta_files(source, session, position)
+    return position(frame, [*map(quoted, frame.columns)])
 
 
-def _delta_files(source: TableSource, session: Any) -> Any:
+def _delta_files(source: TableSource, session: Any, position: Position) -> Any:
     """Read the files of a Delta table in a session without Delta; deltalake reads the log."""
     try:
         table = open_log(source)
         if not is_plain(table):
-            return in_workers(scan_files(source, table), session)
+            plan = scan_files(source, table)
+            return in_workers(numbered(plan) if position is with_position else plan, session)
         dataset = table.to_pyarrow_dataset()
     except RaiScaleError as error:
         raise TableError(
@@ -106,7 +149,8 @@ def _delta_files(source: TableSource, session: Any) -> Any:
     for values, fragments in pieces:
         full = [join(source.location, fragment.path) for fragment in fragments]
         frame = session.read.option("mergeSchema", "true").parquet(*full)
-        frames.append(frame.select(*_columns(frame, schema, frame.columns, dict(values))))
+        columns = _columns(frame, schema, frame.columns, dict(values))
+        frames.append(position(frame, [*columns]))
     return union(frames) if frames else empty(session, schema)
 
 
@@ -127,7 +171,7 @@ def _columns(
         yield value.cast(field.dataType).alias(field.name)
 
 
-def _parquet(source: TableSource, session: Any) -> Any:
+def _parquet(source: TableSource, session: Any, position: Position = no_position) -> Any:
     place = place_of(source.folder)
     merged = session_schemas(place.fs, source) if place.is_of_session else {}
     footers = read_footers(
@@ -138,13 +182,15 @@ def _parquet(source: TableSource, session: Any) -> Any:
         holds(f.type, _is_unknown) for s in footers.files for f in s
     ):
         only_with_driver(source, "Parquet files with types that only pyarrow can combine")
-        return in_workers(scan_parquet(source, footers), session)
+        plan = scan_parquet(source, footers)
+        return in_workers(numbered(plan) if position is with_position else plan, session)
     frames = []
     for (found, keys), files in by_kind_and_keys(source.files, schemas.get):
         full = paths(source, files)
         fields = merged.get(files[0]) or session.read.parquet(full[0]).schema
         frame = with_keys(session.read, source, fields, keys).parquet(*full)
-        frames.append(frame.select(*_columns(frame, footers.schema, [*found.names, *keys])))
+        columns = _columns(frame, footers.schema, [*found.names, *keys])
+        frames.append(position(frame, [*columns]))
     return union(frames)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
 
-from rai_scale.engines.spark import spark_schema
+from rai_scale.engines.spark import functions_of, spark_schema
 from rai_scale.errors import TableError
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.arrow import Reader, Scan
+from rai_scale.tables.readers.row_numbers import FILE, ROW
 from rai_scale.tables.session_files import escaped
 from rai_scale.tables.source import FileInfo, TableSource
+
+Position = Callable[[Any, Sequence[Any]], Any]
+"""Selects columns of a frame, and perhaps where its rows are."""
 
 
 def paths(source: TableSource, files: Sequence[FileInfo]) -> list[str]:
@@ -30,6 +34,27 @@ def with_keys(reader: Any, source: TableSource, fields: Any, keys: Sequence[str]
     kept = [field for field in fields if field.name.casefold() not in folded]
     reader = reader.option("basePath", source.folder) if keys else reader
     return reader.schema(StructType([*kept, *texts]))
+
+
+def no_position(frame: Any, columns: Sequence[Any]) -> Any:
+    """Select columns of a frame of files."""
+    return frame.select(*columns)
+
+
+def with_position(frame: Any, columns: Sequence[Any]) -> Any:
+    """Select columns, and where each row is, if Spark knows it (Parquet, since Spark 3.5)."""
+    functions = functions_of(frame)
+    if "_metadata" in frame.columns:  # a column of the table hides the metadata of the files
+        return frame.select(*columns)
+    path = functions.col("_metadata.file_path").alias(FILE)
+    found = frame.select(*columns, path, functions.col("_metadata.row_index").alias(ROW))
+    try:
+        _ = found.schema  # Connect reports errors only now
+    except Exception as error:
+        if "_metadata" not in str(error) and "row_index" not in str(error):
+            raise
+        return frame.select(*columns)
+    return found
 
 
 def union(frames: Sequence[Any]) -> Any:

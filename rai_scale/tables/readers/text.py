@@ -38,7 +38,7 @@ def scan_lines(source: TableSource) -> Scan:
             pieces.append(piece)
         else:
             starts = range(0, max(file.size, 1), _PIECE_BYTES)
-            pieces += [replace(piece, start=s, end=s + _PIECE_BYTES) for s in starts]
+            pieces += [replace(piece, start=s, end=s + _PIECE_BYTES, first_row=s) for s in starts]
     return Scan(LinesReader(schema), tuple(pieces))
 
 

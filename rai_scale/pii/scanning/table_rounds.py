@@ -1,0 +1,150 @@
+"""Analyse the rows of a table in rounds until its claims hold, or all of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.pii.analysis.config import AnalyzerConfig
+from rai_scale.pii.scanning.budget import Spending
+from rai_scale.pii.scanning.claims import TableClaims
+from rai_scale.pii.scanning.column_types import values_read
+from rai_scale.pii.scanning.draws import Draw, draw
+from rai_scale.pii.scanning.guarantee import Guarantee, Round, rounds
+from rai_scale.pii.scanning.parts import ALL_ROWS, Counted, ScannedPart, added
+from rai_scale.pii.scanning.unread import UNREAD_COLUMN
+from rai_scale.pii.scanning.value_counts import (
+    ALL,
+    FILES,
+    PERSON_NAME,
+    ROWS,
+    ScanValues,
+    count_values,
+)
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """What is the same for all tables of a run.
+
+    Attributes
+    ----------
+    config : AnalyzerConfig
+    guarantee : Guarantee
+    types : frozenset of str
+        The types that are searched.
+    tables : int
+        Tables of the run, which share the probability of wrong claims.
+    seed : int
+        Key of the hash that chooses rows.
+    samples : int
+        Number of masked samples per column with findings.
+    spending : Spending
+    """
+
+    config: AnalyzerConfig
+    guarantee: Guarantee
+    types: frozenset[str] = frozenset()
+    tables: int = 1
+    seed: int = 0
+    samples: int = 0
+    spending: Spending = field(default_factory=Spending)
+
+
+def sample_facts(plan: ScanPlan, **options: Any) -> dict[str, Any]:
+    """Return what the counts of a table depend on, other than the detector, as plain values."""
+    sample = [*asdict(plan.guarantee).values(), plan.seed, plan.samples > 0]
+    return {"sample": sample, **options}
+
+
+def scan_part(  # noqa: PLR0917
+    frame: Any,
+    engine: Engine,
+    plan: ScanPlan,
+    schema: pa.Schema,
+    folder: str = "",
+    whole: bool = False,
+    number: int | None = None,
+) -> tuple[ScannedPart, list[str]]:
+    """Analyse the rows of a frame.
+
+    Parameters
+    ----------
+    frame : frame of the engine
+        With the columns of :mod:`~rai_scale.tables.readers.row_numbers` if places are known.
+    engine : Engine
+    plan : ScanPlan
+    schema : pyarrow.Schema
+        The columns to search.
+    folder : str
+        The folder that paths of files are relative to.
+    whole : bool
+        Whether all rows are analysed in one pass: reading them costs as much as the analysis.
+    number : int, optional
+        See :meth:`Guarantee.part_alpha`.
+
+    Returns
+    -------
+    tuple of (ScannedPart, list of str)
+        The part, and reports on files that were not read completely.
+    """
+    analysed = {f.name: f.type for f in schema if values_read(f.type)}
+    function = ScanValues(plan.config, analysed, shapes=plan.samples > 0)
+    if whole or plan.guarantee.mode == "full":
+        counts, reports = _split(count_values(frame, engine, function))
+        return _part(counts, _rows(counts), ALL_ROWS, 0.0), reports
+    alpha = plan.guarantee.part_alpha(plan.tables, number)
+    planned = partial(
+        rounds,
+        alpha=alpha,
+        columns=len(analysed),
+        types=len(plan.types),
+        guarantee=plan.guarantee,
+    )
+    drawn = draw(frame, engine, folder, plan.seed, planned)
+    return _in_rounds(drawn, planned(drawn.total), engine, function, plan)
+
+
+def _in_rounds(
+    drawn: Draw, planned: tuple[Round, ...], engine: Engine, function: ScanValues, plan: ScanPlan
+) -> tuple[ScannedPart, list[str]]:
+    done: list[Counted] = []
+    found = set(drawn.reports)
+    before = 0
+    for number, (end, alpha) in enumerate(planned):
+        rows, chosen = drawn.rows(before, end)
+        counts, reports = _split(count_values(rows, engine, replace(function, chosen=chosen)))
+        done.append(counts)
+        found |= set(reports)
+        before = end
+        part = _part(added(done), drawn.total, drawn.rule, alpha)
+        claims = TableClaims([part], list(function.analysed), plan.types, plan.guarantee)
+        if claims.all_hold():
+            break
+        if number + 1 < len(planned) and plan.spending.why_not():
+            part = replace(part, stopped=True)
+            break
+    if part.complete:
+        part = replace(part, rule=ALL_ROWS, alpha=0.0)
+    return part, sorted(found)
+
+
+def _split(counts: Counted) -> tuple[Counted, list[str]]:
+    """Separate the counts from the reports on files."""
+    reports = [path for (column, path), found in counts.items() if FILES in found]
+    return {at: found for at, found in counts.items() if at[0] != UNREAD_COLUMN}, reports
+
+
+def _rows(counts: Counted) -> int:
+    return counts[ALL][ROWS][0]
+
+
+def _part(counts: Counted, total: int, rule: str, alpha: float) -> ScannedPart:
+    for found in counts.values():
+        if PERSON_NAME in found:  # counted once per batch
+            found[PERSON_NAME] = (1, 0.0)
+    return ScannedPart((), total, _rows(counts), rule, alpha, None, False, counts)
