@@ -133,7 +133,7 @@ def test_a_budget_leaves_tables_out_and_stops_between_rounds(lake):
     assert [t.status for t in one.tables] == ["findings", "left out", "left out"]
     left = [item for item in one.unread() if item.what == "table"]
     assert [(i.where, i.reason) for i in left] == [
-        (name, "Not scanned: the budget allows 1 bytes per run.") for name in ("delta", "parquet")
+        (name, "left out: the budget allows 1 bytes per run") for name in ("delta", "parquet")
     ]
     assert one.run["status"] == "warnings"
     half = TABLE.set_column(1, "mail", pa.array(["a@example.org", "none"] * (ROWS // 2)))

@@ -85,7 +85,7 @@ def scan_table(
                 schema, parts, hidden = kept.joined(own)
             personal, named = search_names(own.names, doubtful_names(found), engine, plan.config)
             number = sum(not p.complete for p in parts) if continued else None
-            part, reports = _read(frame, engine, plan, own, found, number)
+            part, reports = read_part(frame, engine, plan, own, found, number)
             parts, hidden = (*parts, replace(part, bytes_read=size)), hidden | personal
         columns = tuple(_columns(schema, parts, plan, hidden, kept is not None))
         rows, read = sum(p.rows for p in parts), sum(p.rows_scanned for p in parts)
@@ -142,7 +142,7 @@ def _own_types(schema: pa.Schema, source: TableSource) -> pa.Schema:
     return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in read])
 
 
-def _read(  # noqa: PLR0917
+def read_part(  # noqa: PLR0917
     frame: Any,
     engine: Engine,
     plan: ScanPlan,
