@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from rai_scale.errors import NotReadError
-from rai_scale.tables.documents.work import Entry, Work
+from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, tarfile.TarError)
 _ENCRYPTED = 1
@@ -51,9 +51,11 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, work: Work) -> tu
         raise NotReadError("damaged") from None
 
 
-def read_zip(entry: Entry, work: Work) -> Iterator[Entry]:
-    """Yield the files of a ZIP archive."""
+def read_zip(entry: Entry, work: Work) -> Iterator[Row | Entry]:
+    """Yield the files of a ZIP archive, and its comments."""
     with open_zip(entry, work) as archive:
+        comments = (archive.comment, *(info.comment for info in archive.infolist()))
+        yield from blocks(("comment", text.decode("utf-8", "replace")) for text in comments)
         for info in archive.infolist():
             if info.is_dir():
                 continue

@@ -81,11 +81,12 @@ def _open(entry: Entry, work: Work) -> sqlite3.Connection:
 
 def _outline(connection: sqlite3.Connection, name: str, work: Work) -> Outline | None:
     try:
-        columns = connection.execute(f"PRAGMA table_info({quoted(name)})").fetchall()
+        # "table_info" would leave out generated columns
+        columns = connection.execute(f"SELECT * FROM {quoted(name)} LIMIT 0").description  # noqa: S608
     except sqlite3.OperationalError:
         work.note("table of an extension that is not installed")
         return None
-    return Outline(name, text_schema(unique_names([column[1] for column in columns])))
+    return Outline(name, text_schema(unique_names([column[0] for column in columns])))
 
 
 def _text(value: Any, work: Work) -> str | None:

@@ -16,7 +16,13 @@ _INLINE_TAGS = """
     span strike strong sub sup time tt u var wbr
 """
 _INLINE = frozenset(_INLINE_TAGS.split())
-_ATTRIBUTES = ("href", "alt", "title", "value", "content", "placeholder", "aria-label", "label")
+_LAYOUT_WORDS = """
+    align async border cellpadding cellspacing charset class color colspan crossorigin d defer dir
+    fill for height http-equiv id integrity lang loading media method name nonce rel role rowspan
+    sizes stroke style tabindex target type valign viewbox width
+"""
+_LAYOUT = frozenset(_LAYOUT_WORDS.split())
+"""Attributes without text; all others are read, such as ``data-...``, links and handlers."""
 _STEP = 1 << 16
 
 
@@ -35,7 +41,7 @@ class _Page(HTMLParser):
         for name, value in attrs:
             if name == "src" and (value or "").startswith("data:"):
                 self.pictures += 1
-            elif name in _ATTRIBUTES and value:
+            elif value and name not in _LAYOUT and not name.startswith("xmlns"):
                 self.done.append((self._place(), value.removeprefix("mailto:")))
 
     def handle_endtag(self, tag: str) -> None:
@@ -48,6 +54,9 @@ class _Page(HTMLParser):
             self._text.append(data)
 
     def handle_comment(self, data: str) -> None:
+        self.done.append((self._place(), data))
+
+    def handle_pi(self, data: str) -> None:
         self.done.append((self._place(), data))
 
     def unknown_decl(self, data: str) -> None:

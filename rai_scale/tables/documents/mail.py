@@ -14,6 +14,7 @@ from rai_scale.errors import NotReadError
 from rai_scale.tables.dialect import HEAD_BYTES, NoTextError, encoding_of
 from rai_scale.tables.documents.work import Entry, Row, Work, blocks
 
+_NO_MIME = "This is a multi-part message in MIME format."
 _INCOMPLETE = {"InvalidBase64PaddingDefect", "InvalidBase64LengthDefect"}
 _INCOMPLETE |= {"CloseBoundaryNotFoundDefect", "StartBoundaryNotFoundDefect"}
 
@@ -29,7 +30,11 @@ def _message(message: Message, entry: Entry, work: Work) -> Iterator[Row | Entry
     for number, part in enumerate(message.walk(), 1):
         if number == 1 or any(part.get(name) for name in ("From", "To", "Subject")):
             yield from blocks(("headers", f"{k}: {_header(v)}") for k, v in part.items())
+        elif part.get("Content-Description"):
+            yield from blocks([("headers", _header(part["Content-Description"]))])
         if part.is_multipart():
+            beside = [str(t) for t in (part.preamble, part.epilogue) if t and t.strip() != _NO_MIME]
+            yield from blocks(("beside the parts", text) for text in beside)
             work.reasons.update(_defects(part))
             continue
         content = part.get_payload(decode=True)

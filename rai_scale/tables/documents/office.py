@@ -20,8 +20,10 @@ _PARAGRAPHS = {"p", "h", "comment", "text", "author", "si", "is"}
 _PARAGRAPHS |= {"pt", "cell"}  # copies of cells in charts, and of cells of other workbooks
 _LEAVES = {"t", "delText", "instrText", "text", "author", "v"}
 _PEOPLE = {"author", "initials", "displayName", "userId", "descr", "title", "tooltip", "Target"}
-_VALUES = {("cmAuthor", "name"), ("s", "v")}
-"""Attributes of authors of comments, and of copies of cells for pivot tables."""
+_PEOPLE |= {"string-value", "current-value"}  # of fields and forms of OpenDocument
+_VALUES = {("cmAuthor", "name"), ("s", "v"), ("docVar", "val"), ("alias", "val"), ("tag", "val")}
+_VALUES |= {("query", "val"), ("listItem", "displayText"), ("section", "name")}
+"""Attributes of authors of comments, of copies of cells for pivot tables, and of fields."""
 _NO_TEXT = (
     *("printerSettings", "thumbnail", "/theme/", "fontTable", "/tags/", "customUI"),
     *("/styles.xml", "/stylesWithEffects.xml", "/numbering.xml", "/webSettings.xml"),
@@ -33,6 +35,8 @@ _SHEET_DATA = (
     "xl/workbook",
     "xl/calcChain",
 )
+_FORMULAS = {"f", "formula", "formula1", "formula2", "definedName"}
+_HINTS = {"prompt", "promptTitle", "error", "errorTitle", "tooltip", "display", "location"}
 _LAYOUT = re.compile(r"(slideLayout|[sS]lideMaster|notesMaster|handoutMaster)\d*\.xml")
 _BREAKS = {"br": "\n", "cr": "\n", "tab": "\t", "line-break": "\n", "s": " "}
 
@@ -56,7 +60,7 @@ class _Paragraphs(XmlTexts):
         if self._open and name in _BREAKS:
             self._open[-1].append(_BREAKS[name])
         for key, value in attributes.items():
-            wanted = local(key) in _PEOPLE or (name, key) in _VALUES
+            wanted = local(key) in _PEOPLE or (name, local(key)) in _VALUES
             if wanted and value and not value.startswith("../"):
                 self.done.append((self.place(), value.removeprefix("mailto:")))
 
@@ -78,13 +82,29 @@ class _Paragraphs(XmlTexts):
         """Leave out comments of the program that wrote the file."""
 
 
+class _BesideCells(XmlTexts):
+    """Collects what a sheet has other than values: texts in formulas, headers, footers, hints."""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Begin an element."""
+        self._open.append([local(tag)])
+        for name in sorted(_HINTS & attributes.keys()):
+            self.done.append((self.place(), f"{name}: {attributes[name]}"))
+
+    def _emit(self, parts: list[str]) -> None:
+        text = "".join(parts[1:])
+        formula = parts[0] in _FORMULAS and '"' in text  # others name cells only
+        if formula or (text.strip() and parts[0].endswith(("Header", "Footer"))):
+            self.done.append((self.place(), f"{parts[0]}: {text}"))
+
+
 def read_office(entry: Entry, work: Work) -> Iterator[Row | Entry]:
     """Yield the text of all parts of a Word or PowerPoint file, and what is embedded."""
     yield from _parts(entry, work, ())
 
 
 def read_beside_sheets(entry: Entry, work: Work) -> Iterator[Row | Entry]:
-    """Yield the text of an Excel file outside of its cells: comments, text boxes, properties."""
+    """Yield the text of an Excel file next to its values: comments, formulas, properties."""
     if zipfile.is_zipfile(entry.stream):
         yield from _parts(entry, work, _SHEET_DATA)
     entry.stream.seek(0)
@@ -111,7 +131,12 @@ def _parts(entry: Entry, work: Work, skipped: tuple[str, ...]) -> Iterator[Row |
     with open_zip(entry, work) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             name = info.filename
-            if info.is_dir() or name.startswith(skipped or "\0"):
+            if info.is_dir():
+                continue
+            if name.startswith(skipped or "\0"):
+                if name.startswith(("xl/worksheets/", "xl/workbook")) and name.endswith(".xml"):
+                    rows = _BesideCells().rows(BytesIO(unpacked(archive, info, work)))
+                    yield from blocks((f"{_stem(name)} {place}", text) for place, text in rows)
                 continue
             if any(word in name for word in _NO_TEXT) or name == "[Content_Types].xml":
                 continue

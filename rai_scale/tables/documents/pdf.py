@@ -11,6 +11,7 @@ from typing import Any
 from rai_scale.errors import NotReadError
 from rai_scale.tables.documents.pictures import PICTURE, page_texts
 from rai_scale.tables.documents.work import Entry, Row, Work, blocks
+from rai_scale.tables.documents.xml_text import XmlTexts
 from rai_scale.tables.images.options import DEFAULT_OCR, ImageLimits
 from rai_scale.tables.images.pdf_pages import PdfPages
 
@@ -67,8 +68,11 @@ def _read(reader: Any, entry: Entry, work: Work) -> Iterator[Row | Entry]:
         except Exception as error:  # the other pages may be whole
             work.note(f"damaged ({type(error).__name__})")
     if has_text:  # a scanned document is not read because its properties are
-        yield from blocks(("properties", text) for text in _properties(reader))
-        yield from blocks(("form", text) for text in _fields(reader))
+        for read in (_properties, _fields, _titles, _scripts, _description):
+            try:
+                yield from blocks(read(reader))
+            except Exception as error:
+                work.note(f"damaged ({type(error).__name__})")
     for name, contents in reader.attachments.items():
         for content in contents if isinstance(contents, list) else [contents]:
             yield entry.inner(str(name), content, work)
@@ -116,14 +120,58 @@ def _pictures(page: Any) -> int:
     return sum(o.get_object().get("/Subtype") == "/Image" for o in found)
 
 
-def _properties(reader: Any) -> Iterator[str]:
+def _properties(reader: Any) -> Iterator[Row]:
     for name, value in (reader.metadata or {}).items():
         if isinstance(value, str) and "Date" not in name:
-            yield f"{name.lstrip('/')}: {value}"
+            yield "properties", f"{name.lstrip('/')}: {value}"
 
 
-def _fields(reader: Any) -> Iterator[str]:
+def _fields(reader: Any) -> Iterator[Row]:
     for name, field in (reader.get_fields() or {}).items():
-        value = field.get("/V")
-        if isinstance(value, str) and value:
-            yield f"{name}: {value}"
+        choices = field.get("/Opt") if field.get("/FT") == "/Ch" else None
+        for value in _texts([field.get("/V"), field.get("/DV"), field.get("/TU"), choices]):
+            yield "form", f"{name}: {value}"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a value and in lists within it."""
+    value = value.get_object() if hasattr(value, "get_object") else value
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str) and value and not value.startswith("/"):
+        yield str(value)
+
+
+def _titles(reader: Any) -> Iterator[Row]:
+    waiting = list(reader.outline)
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, list):
+            waiting = [*one, *waiting]
+        else:
+            yield "outline", str(one.title)
+
+
+def _scripts(reader: Any) -> Iterator[Row]:
+    """Yield the scripts that run when the document is opened."""
+    root = reader.root_object
+    names = root.get("/Names", {}).get_object() if "/Names" in root else {}
+    tree = names.get("/JavaScript", {})
+    tree = tree.get_object() if hasattr(tree, "get_object") else tree
+    for one in (root.get("/OpenAction"), *tree.get("/Names", ())):
+        action = one.get_object() if hasattr(one, "get_object") else one
+        script = action.get("/JS") if isinstance(action, dict) else None
+        script = script.get_object() if hasattr(script, "get_object") else script
+        if hasattr(script, "get_data"):
+            yield "script", script.get_data().decode("latin-1")
+        else:
+            yield from (("script", text) for text in _texts(script))
+
+
+def _description(reader: Any) -> Iterator[Row]:
+    """Yield the description of the document in XML (XMP)."""
+    found = reader.root_object.get("/Metadata")
+    if found is not None:
+        content = found.get_object().get_data()
+        yield from (("properties", text) for _, text in XmlTexts().rows(io.BytesIO(content)))

@@ -29,6 +29,7 @@ class XmlTexts:
         self._parser.EndElementHandler = self.end
         self._parser.CharacterDataHandler = self.text
         self._parser.CommentHandler = self.comment
+        self._parser.ProcessingInstructionHandler = self.instruction
         self._parser.EntityDeclHandler = _refuse_entity
 
     def place(self) -> str:
@@ -56,6 +57,10 @@ class XmlTexts:
     def comment(self, data: str) -> None:
         """Keep a comment."""
         self.done.append((self.place(), data))
+
+    def instruction(self, target: str, data: str) -> None:
+        """Keep a processing instruction."""
+        self.done.append((self.place(), f"{target}: {data}"))
 
     def _emit(self, parts: list[str]) -> None:
         text = " ".join("".join(parts[1:]).split())
