@@ -159,9 +159,10 @@ def _scripts(reader: Any) -> Iterator[Row]:
     names = root.get("/Names", {}).get_object() if "/Names" in root else {}
     tree = names.get("/JavaScript", {})
     tree = tree.get_object() if hasattr(tree, "get_object") else tree
+    one: Any
     for one in (root.get("/OpenAction"), *tree.get("/Names", ())):
-        action = one.get_object() if hasattr(one, "get_object") else one
-        script = action.get("/JS") if isinstance(action, dict) else None
+        action: Any = one.get_object() if hasattr(one, "get_object") else one
+        script: Any = action.get("/JS") if isinstance(action, dict) else None
         script = script.get_object() if hasattr(script, "get_object") else script
         if hasattr(script, "get_data"):
             yield "script", script.get_data().decode("latin-1")
