@@ -34,8 +34,8 @@ def render_error_analysis(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report : mapping
-        ``ErrorTree.to_dict()`` with a ``title``; optional ``run``, ``gates`` and ``slices`` (the
-        rows of ``find_slices``).
+        ``ErrorTree.to_dict()`` with a ``title``; optional ``run``, ``gates`` ``slices`` (the
+        rows of ``find_slices``) and ``heatmaps`` (the cells of each ``error_heatmap``).
 
     Raises
     ------
@@ -68,6 +68,7 @@ def _tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
         "error_metric": settings["error_metric"].replace("_", " "),
         "extra": settings["metric"] not in ("error_rate", settings["error_metric"]),
         "slices": [_slice(row, largest) for row in report.get("slices") or ()][:SHOWN],
+        "heatmaps": [_heatmap(cells, losses) for cells in report.get("heatmaps") or () if cells],
         "confirmed": any("confirmed" in row for row in report.get("slices") or ()),
     }
 
@@ -136,3 +137,22 @@ def _slice(row: Mapping[str, Any], largest: float) -> dict[str, Any]:
         "interval": interval(row["low"], row["high"]),
         "p": _p_value(row["p_adjusted"]),
     }
+
+
+def _heatmap(cells: Sequence[Mapping[str, Any]], losses: bool) -> dict[str, Any]:
+    """Return a heatmap as a table: the first feature down, the second one across."""
+    keys_ = list(cells[0])
+    names = keys_[: keys_.index("rows")]
+    largest = max((cell["error_rate"] or 0.0 for cell in cells), default=0.0)
+    made: dict[Any, list[dict[str, Any]]] = {}
+    for cell in cells:
+        rate = cell["error_rate"]
+        shown = {
+            "across": cell[names[-1]] if len(names) > 1 else "all values",
+            "rate": "" if rate is None else figure(rate, largest) if losses else share(rate),
+            "heat": heat_of(rate or 0.0, largest),
+            "rows": cell["rows"],
+        }
+        made.setdefault(cell[names[0]], []).append(shown)
+    across = [cell["across"] for cell in next(iter(made.values()))]
+    return {"names": names, "across": across, "rows": list(made.items())}

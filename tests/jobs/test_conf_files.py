@@ -108,7 +108,10 @@ def test_error_analysis(lake, tmp_path):
     ran = cli("error-analysis", CONF / "error_analysis.yaml", *sets)
     assert ran.code == 0, ran.text
     loans = rows_of(lake, "loan_decisions")
-    root = json.loads((out / "error_analysis.json").read_text())["nodes"][0]
+    found = json.loads((out / "error_analysis.json").read_text())
+    root = found["nodes"][0]
+    assert sum(cell["rows"] for cell in found["heatmaps"][0]) == root["rows"]
+    assert "Errors by" in (out / "report.html").read_text()
     assert root["rows"] == len(loans)
     assert root["errors"] == (loans["approved"] != loans["repaid"]).sum()
 
