@@ -21,11 +21,13 @@ from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.tables.paths import place_of
 from tests.jobs.small_lake import EMAIL, MODEL, shown, write_config
 
+PICTURES = "people"
+"""The folder of a scanned letter, next to the lake."""
 GROUPS = {"sex": ["F", "M"]}
 
 
 def make_table(lake: Path, seed: int, rows: int = 60) -> None:
-    """Write the table; another seed gives other values."""
+    """Write the table and a scanned letter; another seed gives other values."""
     rng = np.random.default_rng(seed)
     lake.mkdir(exist_ok=True)
     frame = pd.DataFrame({"id": [f"i{seed}-{i}" for i in range(rows)]})
@@ -39,6 +41,11 @@ def make_table(lake: Path, seed: int, rows: int = 60) -> None:
     frame["y"] = np.resize([0, 0, 1, 1, 1, 0, 1], rows)
     frame["p"] = rng.integers(0, 2, rows)
     frame.to_parquet(lake / "people.parquet", index=False)
+    page = Image.new("L", (600, 70), 255)
+    text = f"row {seed}, write to {EMAIL}"
+    ImageDraw.Draw(page).text((20, 20), text, font=ImageFont.load_default(24))
+    (lake.parent / PICTURES).mkdir(exist_ok=True)
+    page.save(lake.parent / PICTURES / "letter.png")
 
 
 def _private(folder: Path, **more: Any) -> dict[str, Any]:
@@ -57,13 +64,7 @@ def _redact(folder: Path) -> dict[str, Any]:
 def _redact_images(folder: Path) -> dict[str, Any]:
     if shutil.which("tesseract") is None:
         pytest.skip("needs Tesseract (Debian: tesseract-ocr)")
-    (folder / "scans").mkdir(exist_ok=True)
-    first = pd.read_parquet(folder / "lake" / "people.parquet")["id"][0]
-    page = Image.new("L", (600, 70), 255)
-    text = f"row {first}, write to {EMAIL}"
-    ImageDraw.Draw(page).text((20, 20), text, font=ImageFont.load_default(24))
-    page.save(folder / "scans" / "letter.png")
-    return {"source": str(folder / "scans"), "analyzer": {"model": MODEL}}
+    return {"source": str(folder / PICTURES), "analyzer": {"model": MODEL}}
 
 
 def _restore(folder: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(name, tmp_path, mon
         patch.setattr(pq.ParquetFile, "iter_batches", reading)
         ran = cli(*command, "--dry-run")
     assert ran.code == 0, ran.text
-    assert "would read: people (parquet, 1 file)" in ran.out
+    assert re.search(r"would read: people \((parquet|images), 1 file\)", ran.out)
     assert f"would write to {out}: " in ran.out
     assert ("would charge: nothing" in ran.out) == (name not in PRIVATE)
     assert ("epsilon" in ran.out) == (name in PRIVATE)

@@ -71,5 +71,5 @@ def find_image_files(source: str, ignore: Sequence[str] = ()) -> Lake:
 
 def _table(folder: str, files: tuple[FileInfo, ...]) -> TableSource:
     return TableSource(
-        IMAGES, IMAGES, folder, files=files, snapshot=snapshot_of(files), folder=folder
+        base_name(folder), IMAGES, folder, files=files, snapshot=snapshot_of(files), folder=folder
     )
