@@ -19,7 +19,14 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.manifest import MANIFEST, read_manifest
 from rai_scale.tables.delete import delete_table
-from rai_scale.tables.ownership import is_link, make_folder, put_record, remove_where_ours, token_of
+from rai_scale.tables.ownership import (
+    is_link,
+    make_folder,
+    names_recorded,
+    put_record,
+    remove_where_ours,
+    token_of,
+)
 from rai_scale.tables.paths import Place, save_bytes
 from rai_scale.tables.pointer import (
     CURRENT,
@@ -53,8 +60,12 @@ class Stage:
         return self.output.child(self.name)
 
     def expect(self, names: Sequence[str]) -> None:
-        """Record names before files are saved under them, so that a later run may remove them."""
-        put_record(self.place, self.token, [_STAGED.get(name, name) for name in names])
+        """Record names before files are saved under them, so that a later run may remove them.
+
+        A name that ends with ``/`` is that of a folder.
+        """
+        named = {*names_recorded(self.place), *(_STAGED.get(name, name) for name in names)}
+        put_record(self.place, self.token, named)
 
     def save(self, name: str, content: bytes) -> None:
         """Write a file of the run atomically."""

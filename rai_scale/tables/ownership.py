@@ -74,7 +74,8 @@ def put_record(place: Place, token: str | None = None, files: Collection[str] = 
     token : str, optional
         A random token by default.
     files : collection of str
-        Names in the folder, in addition to those that writers of tables create.
+        Names in the folder, in addition to those that writers of tables create. A name that ends
+        with ``/`` stands for all files below it.
 
     Returns
     -------
@@ -92,6 +93,12 @@ def token_of(place: Place) -> str | None:
     """Return the token of a folder that this package wrote, else None."""
     record = _record_of(place)
     return None if record is None else str(record["token"])
+
+
+def names_recorded(place: Place) -> list[str]:
+    """Return the names in the record of a folder."""
+    record = _record_of(place)
+    return [] if record is None else record["files"]
 
 
 def _record_of(place: Place) -> dict[str, Any] | None:
@@ -137,8 +144,8 @@ def check_ours(place: Place, ignored: Collection[str] = ()) -> None:
     begun = re.compile(rf"\.{re.escape(RECORD)}\.\w+\.part")
     found = [n for n in files_below(place) if n not in ignored and not begun.fullmatch(n)]
     if record is not None:
-        named = "|".join(map(re.escape, record["files"]))
-        known = re.compile(rf"({named})|\.({named})\.\w+\.part")
+        named = "|".join(re.escape(n) + ".*" * n.endswith("/") for n in record["files"])
+        known = re.compile(rf"({named})|\.({named})\.\w+\.part", re.DOTALL)
         found = [n for n in found if not known.fullmatch(n) or is_link(place.child(n))]
     writers = [p.fullmatch for p in (_OF_WRITERS, _OF_DELTA) if record is not None]
     strange = [

@@ -33,6 +33,7 @@ def find_inputs(config: RedactImagesJob, engine: Engine) -> Inputs:
 def compute(config: RedactImagesJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     """Write the redacted files, ``findings.parquet``, ``files.parquet`` and the report."""
     target = run.folder.child(IMAGES)
+    run.stage.expect([f"{IMAGES}/"])
     result = redact_image_files(
         inputs.lake, target, engine, config.analyzer, config.ocr, config.limits
     )

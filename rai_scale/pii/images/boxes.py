@@ -119,11 +119,30 @@ def _box(word: Word) -> Box:
 
 
 def _rectangles(words: Sequence[Word]) -> Iterator[Box]:
-    """Yield one rectangle per line, which also covers the spaces between words."""
+    """Yield one rectangle per line, which also covers the spaces between words.
+
+    A slanted line gets several, so that they do not cover the lines above and below.
+    """
     for _, line in groupby(words, key=lambda word: word.line):
-        part = list(line)
-        left, top = min(w.left for w in part), min(w.top for w in part)
-        right = max(w.left + w.width for w in part)
-        bottom = max(w.top + w.height for w in part)
-        margin = max(_LEAST, round(_MARGIN * min(right - left, bottom - top)))
-        yield left - margin, top - margin, right - left + 2 * margin, bottom - top + 2 * margin
+        part: list[Word] = []
+        for word in line:
+            if part and not _in_line(part[0], word):
+                yield _around(part)
+                part = []
+            part.append(word)
+        yield _around(part)
+
+
+def _in_line(first: Word, word: Word) -> bool:
+    """Return whether two words are at the same height, or one above the other as in turned text."""
+    down = 2 * abs(word.top + word.height / 2 - first.top - first.height / 2)
+    across = 2 * abs(word.left + word.width / 2 - first.left - first.width / 2)
+    return down < min(first.height, word.height) or across < min(first.width, word.width)
+
+
+def _around(part: Sequence[Word]) -> Box:
+    left, top = min(w.left for w in part), min(w.top for w in part)
+    right = max(w.left + w.width for w in part)
+    bottom = max(w.top + w.height for w in part)
+    margin = max(_LEAST, round(_MARGIN * min(right - left, bottom - top)))
+    return left - margin, top - margin, right - left + 2 * margin, bottom - top + 2 * margin

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rai_scale.tables.images.options import Ocr
+from rai_scale.tables.images.slant import slant_of, turned_back
 from rai_scale.tables.images.tesseract import Word, turned_by, words_in
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         return []
 
     def read(angle: int = 0, scale: int = 1) -> Reading:
-        seen = gray if scale == 1 else gray.resize((gray.width * scale, gray.height * scale))
+        seen = gray if scale == 1 else _enlarged(gray, scale)
         words = words_in(_turned(seen, angle), ocr.language, seconds_left())
         return [_back(word, gray.size, angle, scale) for word in words]
 
@@ -66,16 +67,40 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         angles = (angle,) if angle in _DIRECTIONS else ()
     for angle in angles:
         readings.append(read(angle))
+    if not angles and not _is_sure(first) and (slant := slant_of(gray)):
+        upright = gray.rotate(slant, expand=True, fillcolor=_paper(gray), resample=3)
+        words = words_in(upright, ocr.language, seconds_left())
+        readings.append([turned_back(word, slant, upright, gray) for word in words])
     best = max(readings, key=_letters)
     if not ocr.thorough and _letters(best) > _BETTER * _letters(first):
         readings = [best]  # the other one is noise
     small = bool(best) and _height(best) < _SMALL
-    if (
-        ocr.thorough or small or not _is_sure(best)
-    ) and 4 * gray.width * gray.height < _MOST_PIXELS:
-        angle = 0 if best is first or ocr.thorough else angles[0]
+    fits = 4 * gray.width * gray.height < _MOST_PIXELS
+    if fits and (ocr.thorough or small or not _is_sure(best)):
+        angle = angles[0] if angles and best is not first and not ocr.thorough else 0
         readings.append(read(angle, scale=2))
     return readings
+
+
+def _enlarged(gray: Image, scale: int) -> Image:
+    """Return a larger page, without specks."""
+    from PIL import ImageFilter
+
+    clean = gray.filter(ImageFilter.MedianFilter(3)) if _is_speckled(gray) else gray
+    return clean.resize((gray.width * scale, gray.height * scale))
+
+
+def _is_speckled(gray: Image) -> bool:
+    """Return whether most of the paper is not of one shade."""
+    shades = gray.histogram()
+    peak = shades.index(max(shades))
+    return 2 * sum(shades[max(0, peak - 8) : peak + 9]) < sum(shades)
+
+
+def _paper(gray: Image) -> int:
+    """Return the most frequent shade."""
+    shades = gray.histogram()
+    return shades.index(max(shades))
 
 
 def as_gray(image: Image) -> Image:
