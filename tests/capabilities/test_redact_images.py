@@ -113,7 +113,18 @@ def _turned(page: Image.Image) -> Image.Image:
     return page.transpose(Image.Transpose.ROTATE_90)
 
 
+def _speckled(page: Image.Image) -> Image.Image:
+    specks = np.random.default_rng(1).normal(0, 40, (page.height, page.width))
+    return Image.fromarray((np.asarray(page) + specks).clip(0, 255).astype("uint8"))
+
+
+def _slanted(page: Image.Image) -> Image.Image:
+    return page.rotate(8, resample=Image.Resampling.BICUBIC, fillcolor=250)
+
+
 HARD = {
+    "slanted": (draw_page, _slanted),
+    "speckled": (draw_page, _speckled),
     "turned by 90 degrees": (draw_page, _turned),
     "upside down": (draw_page, lambda p: p.transpose(Image.Transpose.ROTATE_180)),
     "white on black": (draw_page, ImageOps.invert),
@@ -143,6 +154,8 @@ def test_hard_pages(kind, tmp_path):
     for name, (_, words) in planted.items():
         new = Image.open(tmp_path / "out" / name)
         new = new.transpose(back[kind]) if kind in back else new
+        if kind == "slanted":
+            new = new.convert("L").rotate(-8, resample=Image.Resampling.BICUBIC, fillcolor=250)
         new = ImageOps.invert(new.convert("L")) if kind == "white on black" else new
         left += len(
             still_read(

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rai_scale.tables.images.options import Ocr
-from rai_scale.tables.images.slant import slant_of, turned_back
+from rai_scale.tables.images.slant import slant_of, turned_back, upright_page
 from rai_scale.tables.images.tesseract import Word, turned_by, words_in
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _FLAT = 8
 _PALE = 96
 _MOST_PIXELS = 60_000_000
 _BETTER = 1.5
+_CLEAN_SHARE = 0.7
 _QUARTER, _HALF, _BACK = 90, 180, 270
 _DIRECTIONS = (_QUARTER, _HALF, _BACK)
 
@@ -68,7 +69,7 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
     for angle in angles:
         readings.append(read(angle))
     if not angles and not _is_sure(first) and (slant := slant_of(gray)):
-        upright = gray.rotate(slant, expand=True, fillcolor=_paper(gray), resample=3)
+        upright = upright_page(gray, slant, _paper(gray))
         words = words_in(upright, ocr.language, seconds_left())
         readings.append([turned_back(word, slant, upright, gray) for word in words])
     best = max(readings, key=_letters)
@@ -91,10 +92,9 @@ def _enlarged(gray: Image, scale: int) -> Image:
 
 
 def _is_speckled(gray: Image) -> bool:
-    """Return whether most of the paper is not of one shade."""
-    shades = gray.histogram()
-    peak = shades.index(max(shades))
-    return 2 * sum(shades[max(0, peak - 8) : peak + 9]) < sum(shades)
+    """Return whether much of the paper is not of one shade."""
+    shades, paper = gray.histogram(), _paper(gray)
+    return sum(shades[max(0, paper - 8) : paper + 9]) < _CLEAN_SHARE * sum(shades)
 
 
 def _paper(gray: Image) -> int:

@@ -40,6 +40,14 @@ def slant_of(gray: Image) -> float:
     return fine if clearness(fine) > _CLEARER * clearness(0) else 0.0
 
 
+def upright_page(gray: Image, slant: float, paper: int) -> Image:
+    """Return a slanted page turned by :func:`slant_of`, with ``paper`` in its corners."""
+    from PIL import Image
+
+    how = Image.Resampling.BICUBIC
+    return gray.rotate(slant, resample=how, expand=True, fillcolor=paper)
+
+
 def turned_back(word: Word, angle: float, turned: Image, page: Image) -> Word:
     """Return a word of a page that was turned, with the box around it on the page itself."""
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
