@@ -282,3 +282,23 @@ def test_a_table_that_cannot_be_read_is_not_gone(lake):
     for n in (1, 2):
         put(lake / "people" / f"part-{n}.parquet", mails(30 * n - 30, 30 * n))
     assert changes(night(lake)) == []
+
+
+def test_the_next_night_goes_on_where_the_budget_ended(lake, rows_read):
+    """Also if tables that come first have new files every night."""
+    put(lake / "zebra" / "part-1.parquet", mails(0, 25))
+    size = (lake / "people" / "part-1.parquet").stat().st_size
+    first = night(lake, budget={"max_bytes": 2 * size + 100})
+    assert [t.table for t in first.tables if t.left_out] == ["stock", "zebra"]
+    assert first.changes.files_known == 0
+    for number in (3, 4):
+        put(lake / "people" / f"part-{number}.parquet", mails(0, 30))
+    rows_read.clear()
+    second = night(lake, budget={"max_bytes": 2 * size + 100})
+    assert sorted(rows_read) == [25, 40]
+    assert [t.table for t in second.tables if t.left_out] == ["people"]
+    assert (changes(second), second.changes.gone_tables) == ([("zebra", "mail", "new")], ())
+    rows_read.clear()
+    third = night(lake)
+    assert rows_read == [60]
+    assert not [t.table for t in third.tables if t.left_out]

@@ -147,6 +147,11 @@ class Night:
         self.reasons += [f"{name}: the type of a column has changed" for name in names]
         return {table.name: table for table in self.lake() if table.name in names}
 
+    def order(self, names: Sequence[str]) -> list[int]:
+        """Return the places of tables: first those that the budget of the last run left out."""
+        behind = self.before.behind if self.before else ()
+        return sorted(range(len(names)), key=lambda at: names[at] not in behind)
+
     def kept(self, table: TableSource | None) -> Kept | None:
         """Return what is known of a table, if files of it are not read now."""
         if table is None or not table.seen or self.before is None:
@@ -186,6 +191,7 @@ class Night:
             tables={t.name: t for t in stored if t},
             findings=remembered,
             found=found,
+            behind=tuple(t.table for t in tables if t.left_out or any(p.stopped for p in t.parts)),
         )
         return dated, Changes(
             before.run_id if before else None,

@@ -114,6 +114,8 @@ class ScanState:
     findings : tuple of Remembered
     found : tuple of str
         The names of all tables, also of those that could not be read.
+    behind : tuple of str
+        The tables that a budget left out, or stopped: the next run begins with them.
     """
 
     run_id: str
@@ -124,6 +126,7 @@ class ScanState:
     tables: Mapping[str, StoredTable] = field(default_factory=dict)
     findings: tuple[Remembered, ...] = ()
     found: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
 
     def known(self, by_file: bool) -> KnownFiles:
         """Return the files that need not be read again."""

@@ -57,7 +57,7 @@ def save_state(place: Place, state: ScanState) -> None:
             "salt": state.salt.hex(),
             "tables": tables,
             "findings": [asdict(found) for found in state.findings],
-            "found": state.found,
+            **{"found": state.found, "behind": state.behind},
         }
     ).encode()
     buffer = io.BytesIO()
@@ -188,4 +188,5 @@ def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
         tables=tables,
         findings=findings,
         found=tuple(about["found"]),
+        behind=tuple(about["behind"]),
     )

@@ -216,7 +216,8 @@ def _scan_each(
 
     tables: dict[int, TableScan] = {}
     inputs, changed = list(sources), []
-    for at, item in enumerate(options.progress(sources)):
+    order = night.order([item.name for item in sources]) if night else list(range(len(sources)))
+    for at, item in zip(order, options.progress([sources[at] for at in order]), strict=True):
         try:
             tables[at] = scanned(item)
         except TypeChangedError:
