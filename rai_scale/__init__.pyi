@@ -8,6 +8,7 @@ from rai_scale import models as models
 from rai_scale import pii as pii
 from rai_scale import privacy as privacy
 from rai_scale import private_queries as private_queries
+from rai_scale import risk as risk
 from rai_scale import samples as samples
 from rai_scale import spark as spark
 from rai_scale import tables as tables

@@ -147,6 +147,13 @@ class LocalEngine(Engine):
         kept = [name for name in self.columns(data) if name not in names]
         return data.select(kept) if isinstance(data, pa.Table) else _columns(data, kept)
 
+    def _renamed(self, data: Any, names: Mapping[str, str]) -> Any:
+        if isinstance(data, pd.DataFrame):
+            return super()._renamed(data, names)
+        if isinstance(data, pa.Table):
+            return data.select([*names]).rename_columns([*names.values()])
+        return data.project(", ".join(f"{quoted(a)} AS {quoted(b)}" for a, b in names.items()))
+
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         if isinstance(data, duckdb.DuckDBPyRelation):
             rows = _columns(data, batch.inputs).order(", ".join(map(quoted, keys)))

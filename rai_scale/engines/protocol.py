@@ -103,6 +103,11 @@ class Engine(SqlVerbs):
         """Remove columns, all of which ``data`` has; lazy."""
         return data.drop(columns=[*names]) if names else data
 
+    def with_names(self, data: Any, names: Mapping[str, str]) -> Any:
+        """Keep the columns that ``names`` gives new names, in this order; lazy."""
+        self._check(data, names)
+        return self._renamed(data, names)
+
     def map_partitions(
         self,
         data: Any,
@@ -241,6 +246,9 @@ class Engine(SqlVerbs):
         found = self.columns(data)
         check_unique(found)
         check_columns(names, found)
+
+    def _renamed(self, data: Any, names: Mapping[str, str]) -> Any:
+        return data[[*names]].rename(columns=dict(names))
 
     @abstractmethod
     def _apply(self, data: Any, batch: BatchFunction) -> Any: ...

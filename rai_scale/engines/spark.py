@@ -72,6 +72,11 @@ class SparkEngine(Engine):
         """Remove columns; lazy."""
         return data.drop(*names) if names else data
 
+    def _renamed(self, data: Any, names: Mapping[str, str]) -> Any:
+        numbers = _numbers(len(data.columns))  # Spark takes n and N for one name
+        kept = data.toDF(*numbers).select(*(numbers[data.columns.index(n)] for n in names))
+        return kept.toDF(*names.values())
+
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
         source = data.select(*map(quoted, batch.inputs)).toDF(*_numbers(len(batch.inputs)))
         by = [f"_{batch.inputs.index(key)}" for key in keys]
@@ -82,8 +87,7 @@ class SparkEngine(Engine):
 
     def with_indicators(self, data: Any, values: Mapping[str, Any]) -> Any:
         """Compare in Spark's own expressions; see :meth:`Engine.with_indicators`."""
-        F = functions_of(data)
-        made = {}
+        F, made = functions_of(data), {}
         for name, value in values.items():
             column = F.col(quoted(name))
             same = column == F.lit(value) if value is not None else F.when(~column.isNull(), False)

@@ -1,0 +1,2 @@
+from rai_scale.risk.anonymity_result import Anonymity as Anonymity
+from rai_scale.risk.measure_anonymity import anonymity as anonymity
