@@ -106,7 +106,8 @@ class DaskEngine(Engine):
         self, data: Any, expressions: Mapping[str, str], outputs: pa.Schema
     ) -> Any:
         """Compute in DuckDB, batch by batch; see :meth:`SqlVerbs.with_expressions`."""
-        inputs = named_in(self.columns(data), " ".join(expressions.values()))
+        columns = self.columns(data)
+        inputs = named_in(columns, " ".join(expressions.values())) or columns[:1]
         made = SqlColumns(dict(expressions))
         return self.with_columns(data, made, outputs, inputs=inputs, label="expressions")
 

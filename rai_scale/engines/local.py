@@ -220,7 +220,8 @@ class LocalEngine(Engine):
         if isinstance(data, pa.Table):
             return overlay(data, canonical_table(evaluated(data, expressions), outputs))
         if isinstance(data, pd.DataFrame):
-            inputs = named_in(self.columns(data), " ".join(expressions.values()))
+            columns = self.columns(data)
+            inputs = named_in(columns, " ".join(expressions.values())) or columns[:1]
             made = SqlColumns(dict(expressions))
             return self.with_columns(data, made, outputs, inputs=inputs, label="expressions")
         kept = [name for name in data.columns if name not in expressions]

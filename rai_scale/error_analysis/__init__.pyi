@@ -1,4 +1,6 @@
 from rai_scale.error_analysis.cell_metrics import METRICS as METRICS
+from rai_scale.error_analysis.changed_rows import WhatIf as WhatIf
+from rai_scale.error_analysis.changed_rows import what_if as what_if
 from rai_scale.error_analysis.cohorts.files import load_cohorts as load_cohorts
 from rai_scale.error_analysis.cohorts.files import save_cohorts as save_cohorts
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort as Cohort
@@ -12,5 +14,7 @@ from rai_scale.error_analysis.heatmap import Heatmap as Heatmap
 from rai_scale.error_analysis.heatmap import error_heatmap as error_heatmap
 from rai_scale.error_analysis.slices.find import Slices as Slices
 from rai_scale.error_analysis.slices.find import find_slices as find_slices
+from rai_scale.error_analysis.surrogate_model import Surrogate as Surrogate
+from rai_scale.error_analysis.surrogate_model import surrogate as surrogate
 from rai_scale.error_analysis.trees.make_tree import error_tree as error_tree
 from rai_scale.error_analysis.trees.result import ErrorTree as ErrorTree

@@ -192,6 +192,8 @@ CASES = {
     "Slices": lambda _: error_analysis.find_slices(
         ROWS, y_true="y", y_pred="p", features=["a", "b"], min_rows=5
     ),
+    "Surrogate": lambda _: error_analysis.surrogate(X, model(), features=["a", "b"], kind="linear"),
+    "WhatIf": lambda _: error_analysis.what_if(model(), X.head(3), {"a": 1.0}),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
     "PrivateRelease": private,
