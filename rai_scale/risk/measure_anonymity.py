@@ -139,6 +139,11 @@ def anonymity(
     )
 
 
+def class_sizes(frame: Any, keys: Sequence[str], person: str | None) -> pd.DataFrame:
+    """Return the histogram of class sizes; see :class:`Anonymity`. Executes."""
+    return _Measured(engine_of(frame), frame, [*keys], person, "value").sizes()
+
+
 @dataclass(frozen=True)
 class _Column:
     measures: dict[str, Any]
