@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SURE = 60
-_SURE_SHARE = 0.8
+_SURE_SHARE = 0.7
 _SMALL = 13
 """Height in pixels of words that are read better from an enlarged page."""
 _FLAT = 8
