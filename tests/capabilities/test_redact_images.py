@@ -147,7 +147,8 @@ def test_hard_pages(kind, tmp_path):
         page, words = draw(marked)
         change(page).save(tmp_path / "in" / f"{number}.png")
         planted[f"{number}.png"] = (page, words)
-    redact_images(tmp_path / "in", tmp_path / "out", analyzer=ANALYZER)
+    limits = ImageLimits(max_seconds=300)
+    redact_images(tmp_path / "in", tmp_path / "out", limits=limits, analyzer=ANALYZER)
     back = {"turned by 90 degrees": Image.Transpose.ROTATE_270}
     back["upside down"] = Image.Transpose.ROTATE_180
     left = total = 0

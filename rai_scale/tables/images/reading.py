@@ -54,9 +54,10 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
     gray = as_gray(image)
     if _contrast(gray) < _FLAT:
         return []
+    clean = _without_specks(gray)
 
     def read(angle: int = 0, scale: int = 1) -> Reading:
-        seen = gray if scale == 1 else _enlarged(gray, scale)
+        seen = clean if scale == 1 else gray.resize((gray.width * scale, gray.height * scale))
         words = words_in(_turned(seen, angle), ocr.language, seconds_left())
         return [_back(word, gray.size, angle, scale) for word in words]
 
@@ -83,12 +84,11 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
     return readings
 
 
-def _enlarged(gray: Image, scale: int) -> Image:
-    """Return a larger page, without specks."""
+def _without_specks(gray: Image) -> Image:
+    """Return a page without the specks that OCR takes for letters."""
     from PIL import ImageFilter
 
-    clean = gray.filter(ImageFilter.MedianFilter(3)) if _is_speckled(gray) else gray
-    return clean.resize((gray.width * scale, gray.height * scale))
+    return gray.filter(ImageFilter.MedianFilter(3)) if _is_speckled(gray) else gray
 
 
 def _is_speckled(gray: Image) -> bool:
