@@ -121,7 +121,7 @@ def dicom(frames: np.ndarray | None, kind: str = "MONOCHROME2", bits: int = 12) 
     data.private_block(0x0019, "ACME", create=True).add_new(1, "LO", NAME)
     data.add_new(0x60003000, "OW", NAME.encode() + b" ")
     if frames is not None:
-        data.set_pixel_data(frames, kind, bits)
+        data.set_pixel_data(frames, kind, bits, generate_instance_uid=False)
     target = io.BytesIO()
     data.save_as(target, enforce_file_format=True)
     return target.getvalue()
