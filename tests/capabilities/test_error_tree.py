@@ -75,7 +75,7 @@ def test_awkward_columns_and_nulls_add_up(engine_case):
         children = nodes[nodes["parent"] == node.node]
         assert not len(children) or children["rows"].sum() == node.rows
     assert json.loads(tree.to_json())["nodes"][0]["rows"] == len(frame)
-    assert "f1_macro" in tree.to_html()
+    assert "F1 macro: " in tree.to_html()
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -88,6 +88,8 @@ def test_the_summary(result):
         "items_unread": 3,
         "bytes_unread": 9,
         "bytes_known": 0,
+        "unity_missing": 0,
+        "unity_not_checked": 0,
     }
     assert result.metrics()["rows"] == 14.0
 
