@@ -188,7 +188,10 @@ class GateFailed(RaiScaleError):
 
 def did_you_mean(wrong: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest choice, or an empty string."""
-    near = difflib.get_close_matches(wrong, list(choices), n=1, cutoff=0.6)
+    known = list(choices)
+    plain = {choice.casefold(): choice for choice in known}
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    near = near or [plain[c] for c in difflib.get_close_matches(wrong.casefold(), plain, n=1)]
     if near and unicodedata.normalize("NFC", near[0]) == unicodedata.normalize("NFC", wrong):
         return f" Did you mean {near[0]!a}, the same letters in another Unicode form?"
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -13,7 +13,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import rai_scale
-from rai_scale import error_analysis, explanations, fairness, glassbox, measures
+from rai_scale import error_analysis, explanations, fairness, glassbox, measures, risk
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import evaluate_candidates
 from rai_scale.gates import Gate
@@ -26,6 +26,7 @@ from rai_scale.pii.images.redact_file import FileOutcome
 from rai_scale.pii.images.result import make_result
 from rai_scale.pii.quality.evaluation import evaluate_pii
 from rai_scale.pii.quality.review_estimate import missed_pii
+from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
@@ -71,7 +72,7 @@ def scanned():
     table = TableScan("people", "csv", 9, 9, 1, "findings", None, (column,))
     run = {"run_id": "r", "started": "2026-01-02T03:04:05+00:00", "engine": "local",
            "status": "ok", "source": "lake"}  # fmt: skip
-    return ScanResult((table,), (), run, AnalyzerConfig(model="m"), None, 0)
+    return ScanResult((table,), (), run, AnalyzerConfig(model="m"), Guarantee(mode="full"), 0)
 
 
 def images_redacted():
@@ -138,6 +139,7 @@ def private_frame(ledger):
 
 
 CASES = {
+    "Anonymity": lambda _: risk.anonymity(ROWS, quasi_identifiers=["g", "kind"], sensitive=["p"]),
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),
     "ImageRedaction": lambda _: images_redacted(),

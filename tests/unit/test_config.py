@@ -13,6 +13,7 @@ import yaml
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.error_analysis.config import ErrorAnalysisJob
 from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
@@ -43,6 +44,7 @@ PRIVATE_SQL = {
     "queries": [{"name": "all", "query": "SELECT COUNT(*) AS n FROM lake.people"}],
 }
 EBM = {**SCAN, "features": ["age"], "y_true": "y"}
+ERRORS = {**SCAN, "y_true": "y", "y_pred": "p"}
 BALANCE = {**SCAN, "sensitive_features": ["sex"]}
 EXPLAIN = {**SCAN, "features": ["age"], "model": "model.txt"}
 RESTORE = {
@@ -55,6 +57,7 @@ KINDS = {
     "images": (RedactImagesJob, SCAN),
     "evaluate_pii": (EvaluatePiiJob, SCAN),
     "review_pii": (ReviewPiiJob, {**SCAN, "columns": ["note"]}),
+    "error_analysis": (ErrorAnalysisJob, ERRORS),
     "fairness": (FairnessJob, FAIRNESS),
     "balance": (BalanceJob, BALANCE),
     "ebm": (EBMJob, EBM),

@@ -113,7 +113,7 @@ def _no_entity(gate: ScanGate, config: AnalyzerConfig) -> str | None:
     known = _entities(config) if gate.entities else []
     for entity in gate.entities:
         if known and entity not in known:
-            hint = did_you_mean(entity.upper(), known)
+            hint = did_you_mean(entity, known)
             return (
                 f"this scan does not search for entity {entity!r}, so the gate would always pass."
                 f"{hint} It searches for: {', '.join(known)}."
