@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rai_scale.tables.images.options import Ocr
-from rai_scale.tables.images.slant import slant_of, turned_back, upright_page
+from rai_scale.tables.images.slant import ink_of, slant_of, turned_back, upright_page
 from rai_scale.tables.images.tesseract import Word, turned_by, words_in
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SURE = 60
 _SURE_SHARE = 0.7
+_COVERED = 0.8
 _SMALL = 13
 """Height in pixels of words that are read better from an enlarged page."""
 _FLAT = 8
@@ -64,12 +65,12 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
     first = read()
     readings = [first]
     angles: tuple[int, ...] = _DIRECTIONS if ocr.thorough else ()
-    if not ocr.thorough and not _is_sure(first):
+    if not ocr.thorough and not _is_sure(first, gray):
         angle = turned_by(gray, seconds_left())
         angles = (angle,) if angle in _DIRECTIONS else ()
     for angle in angles:
         readings.append(read(angle))
-    if not angles and not _is_sure(first) and (slant := slant_of(gray)):
+    if not angles and not _is_sure(first, gray) and (slant := slant_of(gray)):
         upright = upright_page(gray, slant, _paper(gray))
         words = words_in(upright, ocr.language, seconds_left())
         readings.append([turned_back(word, slant, upright, gray) for word in words])
@@ -78,7 +79,7 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         readings = [best]  # the other one is noise
     small = bool(best) and _height(best) < _SMALL
     fits = 4 * gray.width * gray.height < _MOST_PIXELS
-    if fits and (ocr.thorough or small or not _is_sure(best)):
+    if fits and (ocr.thorough or small or not _is_sure(best, gray)):
         angle = angles[0] if angles and best is not first and not ocr.thorough else 0
         readings.append(read(angle, scale=2))
     return readings
@@ -126,9 +127,21 @@ def _contrast(gray: Image) -> int:
     return high - low
 
 
-def _is_sure(words: Reading) -> bool:
+def _is_sure(words: Reading, gray: Image) -> bool:
+    """Return whether nearly all that was read is certain, and most of the page was read."""
     seen = sum(len(word.text) for word in words)
-    return seen > 0 and _letters(words) >= _SURE_SHARE * seen
+    return seen > 0 and _letters(words) >= _SURE_SHARE * seen and _covered(words, gray) >= _COVERED
+
+
+def _covered(words: Reading, gray: Image) -> float:
+    """Return the share of the ink that is within words: OCR can skip lines without a trace."""
+    ink = ink_of(gray)
+    scale = ink.shape[1] / gray.width
+    outside = ink.copy()
+    for word in words:
+        rows = slice(int(word.top * scale), int((word.top + word.height) * scale) + 1)
+        outside[rows, int(word.left * scale) : int((word.left + word.width) * scale) + 1] = False
+    return 1 - float(outside.sum() / max(1, ink.sum()))
 
 
 def _letters(words: Reading) -> int:

@@ -26,10 +26,7 @@ def slant_of(gray: Image) -> float:
     """
     from PIL import Image
 
-    small = gray.copy()
-    small.thumbnail((_SEEN, _SEEN))
-    shades = np.asarray(small, dtype=float)
-    ink = Image.fromarray((np.abs(shades - np.median(shades)) > shades.std()).astype("uint8") * 255)
+    ink = Image.fromarray(ink_of(gray).astype("uint8") * 255)
 
     def clearness(angle: float) -> float:
         rows = np.asarray(ink.rotate(angle), dtype=float).sum(axis=1)
@@ -38,6 +35,14 @@ def slant_of(gray: Image) -> float:
     best = max(range(-_MOST, _MOST + 1), key=clearness)
     fine = max((best + step / 4 for step in range(-3, 4)), key=clearness)
     return fine if clearness(fine) > _CLEARER * clearness(0) else 0.0
+
+
+def ink_of(gray: Image) -> np.ndarray:
+    """Return which pixels of a page, at most 700 wide and high, differ from its paper."""
+    small = gray.copy()
+    small.thumbnail((_SEEN, _SEEN))
+    shades = np.asarray(small, dtype=float)
+    return np.asarray(np.abs(shades - np.median(shades)) > shades.std())
 
 
 def upright_page(gray: Image, slant: float, paper: int) -> Image:
