@@ -55,8 +55,6 @@ def shell(code: str) -> None:
     """Run commands; a command that warns or whose gate fails has run."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
-    if "rai-scale scan" in code:
-        env["RAI_SCALE__SAMPLE_ROWS"] = "50"
     code = re.sub(r"^(rai-scale budget .*?)( +#.*)?$", r"\1 --force-ephemeral", code, flags=re.M)
     run = subprocess.run(["bash", "-c", code], env=env, capture_output=True, text=True, check=False)
     assert run.returncode in (0, 1, 2) and "Traceback" not in run.stderr, run.stderr
