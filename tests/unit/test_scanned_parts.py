@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rai_scale.errors import TableError
+from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.parts import BY_POSITION, ScannedPart, added
+from rai_scale.pii.scanning.state import ScanState, StoredPart, StoredTable
+from rai_scale.pii.scanning.state_file import read_state, save_state
+from rai_scale.tables.discovery.known_files import PRINT
+from rai_scale.tables.paths import place_of
 
 COUNTS = {
     ("", ""): {"#rows": (4000, 0.0)},
@@ -18,17 +20,22 @@ COUNTS = {
 }
 
 
-def test_a_part_survives_storage():
-    part = ScannedPart(("a/x.parquet",), 10**9, 4000, BY_POSITION, 0.025, 77, False, COUNTS)
-    file = io.BytesIO()
-    pq.write_table(part.to_arrow(), file)
-    assert ScannedPart.from_arrow(pq.read_table(file)) == part
+def test_a_part_survives_storage(tmp_path):
+    part = ScannedPart((), 10**9, 4000, BY_POSITION, 0.025, 77, False, COUNTS)
+    stored = StoredPart(pa.array([b"1" * 16], PRINT), part)
+    schema = pa.schema({"mail": pa.string(), "doc": pa.string()})
+    table = StoredTable("t", "parquet", "t", None, False, schema, (stored,))
+    place = place_of(str(tmp_path / "state"))
+    save_state(place, ScanState("r", "now", "lake", {}, tables={"t": table}))
+    found = read_state(place, "lake").tables["t"].parts[0].part
+    assert found == part
     assert not part.complete
 
 
-def test_another_table_is_refused():
-    with pytest.raises(TableError, match="does not hold a part"):
-        ScannedPart.from_arrow(pa.table({"a": [1]}))
+def test_another_table_is_refused(tmp_path):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "state")
+    with pytest.raises(ConfigError, match="not the state of a scan"):
+        read_state(place_of(str(tmp_path / "state")), "lake")
 
 
 def test_counts_are_added_in_any_order():

@@ -6,16 +6,12 @@ are computed from the parts of a table, whichever run scanned them.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-
-from rai_scale.errors import TableError
-from rai_scale.pii.redaction.findings import table_of_rows
 
 SCORE_UNIT = 1_000_000
 """Scores are added as multiples of 1 / SCORE_UNIT, so that sums do not depend on the order."""
@@ -31,7 +27,6 @@ Counted = dict[tuple[str, str], dict[str, tuple[int, float]]]
 
 BY_POSITION, BY_CONTENT, ALL_ROWS = "file and row number", "content and copy number", "all rows"
 """How rows were chosen: by a keyed hash of one of the first two, or all of them."""
-_ABOUT = b"rai_scale.part"
 
 
 @dataclass(frozen=True)
@@ -71,47 +66,23 @@ class ScannedPart:
         """Whether all rows were analysed."""
         return self.rows_scanned >= self.rows
 
-    def to_arrow(self) -> pa.Table:
-        """Return the counts as a table, with the other fields as JSON in its metadata."""
-        rows = [
-            (column, path, key, count, round(score * SCORE_UNIT))
-            for (column, path), counted in self.counts.items()
-            for key, (count, score) in counted.items()
-        ]
-        about = {key: value for key, value in vars(self).items() if key != "counts"}
-        table = table_of_rows(sorted(rows), COUNTS)
-        return table.replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
 
-    @classmethod
-    def from_arrow(cls, table: pa.Table) -> ScannedPart:
-        """Return the part that :meth:`to_arrow` stored.
-
-        Raises
-        ------
-        TableError
-            If the table is not a stored part.
-        """
-        about = (table.schema.metadata or {}).get(_ABOUT)
-        if about is None or not table.schema.remove_metadata().equals(COUNTS):
-            raise TableError("the table does not hold a part of a scan.")
-        fields: dict[str, Any] = json.loads(about)
-        fields["files"] = tuple(fields["files"])
-        return cls(**fields, counts=counted(table))
+def rows_of(counts: Counted) -> list[dict[str, Any]]:
+    """Return counts as rows of :data:`COUNTS`."""
+    return [
+        dict(zip(COUNTS.names, (*at, key, count, round(score * SCORE_UNIT)), strict=True))
+        for at, found in counts.items()
+        for key, (count, score) in found.items()
+    ]
 
 
-def counted(table: pa.Table) -> Counted:
-    """Return rows of :data:`COUNTS`, equal keys added up, by column and path."""
-    sums: dict[tuple[str, str], dict[str, tuple[int, int]]] = defaultdict(dict)
-    for column, path, key, count, score in zip(
-        *(c.to_pylist() for c in table.columns), strict=True
-    ):
-        keys = sums[column, path]
-        before = keys.get(key, (0, 0))
-        keys[key] = before[0] + count, before[1] + score
-    return {
-        at: {key: (count, score / SCORE_UNIT) for key, (count, score) in keys.items()}
-        for at, keys in sums.items()
-    }
+def counted(rows: Iterable[Mapping[str, Any]]) -> Counted:
+    """Return rows of :data:`COUNTS`, which were added up, by column and path."""
+    counts: Counted = defaultdict(dict)
+    for row in rows:
+        value = (row["count"], row["score"] / SCORE_UNIT)
+        counts[(row["column"], row["path"])][row["entity"]] = value
+    return dict(counts)
 
 
 def added(parts: Sequence[Counted]) -> Counted:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.history import Remembered
-from rai_scale.pii.scanning.parts import SCORE_UNIT, ScannedPart
+from rai_scale.pii.scanning.parts import COUNTS, ScannedPart, counted, rows_of
 from rai_scale.pii.scanning.state import (
     ScanState,
     StoredPart,
@@ -27,17 +27,11 @@ from rai_scale.tables.paths import Place, save_bytes
 
 VERSION = 1
 _ABOUT, _DIGEST = b"rai_scale.scan_state", b"rai_scale.sha256"
-_COUNT = pa.struct(
-    {
-        **dict.fromkeys(("column", "path", "key"), pa.string()),
-        **dict.fromkeys(("count", "score"), pa.int64()),
-    }
-)
 _SCHEMA = pa.schema(
     {
         "table": pa.string(),
         "prints": pa.list_(PRINT),
-        "counts": pa.list_(_COUNT),
+        "counts": pa.list_(pa.struct(list(COUNTS))),
         **dict.fromkeys(("rows", "rows_scanned"), pa.int64()),
         "about": pa.string(),
     }
@@ -137,7 +131,7 @@ def _parts(state: ScanState) -> pa.Table:
             about |= {name: getattr(stored, name) for name in _LISTS}
             rows["table"].append(table.name)
             rows["prints"].append(stored.prints)
-            rows["counts"].append(_rows_of(part))
+            rows["counts"].append(rows_of(part.counts))
             rows["rows"].append(part.rows)
             rows["rows_scanned"].append(part.rows_scanned)
             rows["about"].append(json.dumps(about))
@@ -149,24 +143,13 @@ def _parts(state: ScanState) -> pa.Table:
     return pa.table([columns[f.name].cast(f.type) for f in _SCHEMA], schema=_SCHEMA)
 
 
-def _rows_of(part: ScannedPart) -> list[dict[str, Any]]:
-    return [
-        {"column": c, "path": p, "key": key, "count": n, "score": round(score * SCORE_UNIT)}
-        for (c, p), found in part.counts.items()
-        for key, (n, score) in found.items()
-    ]
-
-
 def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
     parts: dict[str, list[StoredPart]] = {name: [] for name in about["tables"]}
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     for row in range(len(table)):
         facts = json.loads(columns["about"][row].as_py())
         lists = {name: facts.pop(name) for name in _LISTS}
-        counts: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}
-        for found in columns["counts"][row].as_py():
-            at = counts.setdefault((found["column"], found["path"]), {})
-            at[found["key"]] = (found["count"], found["score"] / SCORE_UNIT)
+        counts = counted(columns["counts"][row].as_py())
         rows, read = (columns[name][row].as_py() for name in ("rows", "rows_scanned"))
         part = ScannedPart(files=(), rows=rows, rows_scanned=read, counts=counts, **facts)
         partly = tuple((name, why) for name, why in lists["partly_read"])

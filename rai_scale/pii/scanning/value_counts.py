@@ -91,7 +91,7 @@ def split_counts(
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
-    counts = counted(small)
+    counts = counted(small.to_pylist())
     counts.setdefault(ALL, {}).setdefault(ROWS, (0, 0.0))
     return counts
 
