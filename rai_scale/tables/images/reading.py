@@ -12,6 +12,7 @@ from rai_scale.tables.images.slant import ink_of, slant_of, turned_back, upright
 from rai_scale.tables.images.tesseract import Word, turned_by, words_in
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image
 
 _SURE = 60
@@ -62,15 +63,15 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         words = words_in(_turned(seen, angle), ocr.language, seconds_left())
         return [_back(word, gray.size, angle, scale) for word in words]
 
-    first = read()
-    readings = [first]
+    first, ink = read(), ink_of(gray)
+    readings, sure = [first], _is_sure(first, gray, ink)
     angles: tuple[int, ...] = _DIRECTIONS if ocr.thorough else ()
-    if not ocr.thorough and not _is_sure(first, gray):
+    if not ocr.thorough and not sure:
         angle = turned_by(gray, seconds_left())
         angles = (angle,) if angle in _DIRECTIONS else ()
     for angle in angles:
         readings.append(read(angle))
-    if not angles and not _is_sure(first, gray) and (slant := slant_of(gray)):
+    if not angles and not sure and (slant := slant_of(ink)):
         upright = upright_page(gray, slant, _paper(gray))
         words = words_in(upright, ocr.language, seconds_left())
         readings.append([turned_back(word, slant, upright, gray) for word in words])
@@ -79,7 +80,7 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         readings = [best]  # the other one is noise
     small = bool(best) and _height(best) < _SMALL
     fits = 4 * gray.width * gray.height < _MOST_PIXELS
-    if fits and (ocr.thorough or small or not _is_sure(best, gray)):
+    if fits and (ocr.thorough or small or not _is_sure(best, gray, ink)):
         angle = angles[0] if angles and best is not first and not ocr.thorough else 0
         readings.append(read(angle, scale=2))
     return readings
@@ -127,16 +128,15 @@ def _contrast(gray: Image) -> int:
     return high - low
 
 
-def _is_sure(words: Reading, gray: Image) -> bool:
+def _is_sure(words: Reading, gray: Image, ink: np.ndarray) -> bool:
     """Return whether nearly all that was read is certain, and most of the page was read."""
     seen = sum(len(word.text) for word in words)
-    return seen > 0 and _letters(words) >= _SURE_SHARE * seen and _covered(words, gray) >= _COVERED
+    certain = seen > 0 and _letters(words) >= _SURE_SHARE * seen
+    return certain and _covered(words, ink, ink.shape[1] / gray.width) >= _COVERED
 
 
-def _covered(words: Reading, gray: Image) -> float:
+def _covered(words: Reading, ink: np.ndarray, scale: float) -> float:
     """Return the share of the ink that is within words: OCR can skip lines without a trace."""
-    ink = ink_of(gray)
-    scale = ink.shape[1] / gray.width
     outside = ink.copy()
     for word in words:
         rows = slice(int(word.top * scale), int((word.top + word.height) * scale) + 1)

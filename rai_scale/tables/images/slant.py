@@ -18,18 +18,18 @@ _SEEN = 700
 _CLEARER = 1.3
 
 
-def slant_of(gray: Image) -> float:
+def slant_of(ink: np.ndarray) -> float:
     """Return by how many degrees a page must be turned counter-clockwise, 0 if that is not clear.
 
-    Of the angles up to 15 degrees, the one at which dark and empty rows differ most: then lines of
-    text lie along the rows.
+    ``ink`` is that of :func:`ink_of`. Of the angles up to 15 degrees, the one at which dark and
+    empty rows differ most: then lines of text lie along the rows.
     """
     from PIL import Image
 
-    ink = Image.fromarray(ink_of(gray).astype("uint8") * 255)
+    page = Image.fromarray(ink.astype("uint8") * 255)
 
     def clearness(angle: float) -> float:
-        rows = np.asarray(ink.rotate(angle), dtype=float).sum(axis=1)
+        rows = np.asarray(page.rotate(angle), dtype=float).sum(axis=1)
         return float(np.square(np.diff(rows)).sum())
 
     best = max(range(-_MOST, _MOST + 1), key=clearness)
