@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rai_scale.errors import ConfigError
-from rai_scale.pii.scanning.parts import BY_POSITION, ScannedPart, added
+from rai_scale.pii.scanning.parts import BY_POSITION, ScannedPart, added, counted, rows_of
 from rai_scale.pii.scanning.state import ScanState, StoredPart, StoredTable
 from rai_scale.pii.scanning.state_file import read_state, save_state
 from rai_scale.tables.discovery.known_files import PRINT
@@ -36,6 +36,12 @@ def test_another_table_is_refused(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "state")
     with pytest.raises(ConfigError, match="not the state of a scan"):
         read_state(place_of(str(tmp_path / "state")), "lake")
+
+
+def test_rows_of_several_batches_are_added():
+    rows = rows_of(COUNTS)
+    assert counted(rows) == COUNTS
+    assert counted([*rows, *rows]) == added([COUNTS, COUNTS])
 
 
 def test_counts_are_added_in_any_order():

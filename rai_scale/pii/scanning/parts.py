@@ -77,12 +77,17 @@ def rows_of(counts: Counted) -> list[dict[str, Any]]:
 
 
 def counted(rows: Iterable[Mapping[str, Any]]) -> Counted:
-    """Return rows of :data:`COUNTS`, which were added up, by column and path."""
-    counts: Counted = defaultdict(dict)
+    """Return rows of :data:`COUNTS`, equal keys added up, by column and path."""
+    sums: dict[tuple[str, str], dict[str, tuple[int, int]]] = defaultdict(dict)
     for row in rows:
-        value = (row["count"], row["score"] / SCORE_UNIT)
-        counts[(row["column"], row["path"])][row["entity"]] = value
-    return dict(counts)
+        column, path, key, count, score = (row[name] for name in COUNTS.names)
+        keys = sums[column, path]
+        before = keys.get(key, (0, 0))
+        keys[key] = before[0] + count, before[1] + score
+    return {
+        at: {key: (count, score / SCORE_UNIT) for key, (count, score) in keys.items()}
+        for at, keys in sums.items()
+    }
 
 
 def added(parts: Sequence[Counted]) -> Counted:

@@ -73,7 +73,7 @@ def read_state(place: Place, source: str) -> ScanState | None:
     Raises
     ------
     ConfigError
-        If the file is no state, is damaged, was written by a later version of this package, or
+        If the file is not a state, is damaged, was written by a later version of this package, or
         belongs to another source.
     """
     place.fs.invalidate_cache()
