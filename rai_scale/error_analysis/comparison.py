@@ -130,8 +130,9 @@ def compare_cohorts(
         check_metric_name(metric)
     schema = engine_of(frame).schema(frame)
     shaps = [n for n in schema.names if shap_prefix and n.startswith(shap_prefix)]
-    given = None if features is None else names_of(features)
-    names = chosen_features(schema, given, [y_true, y_pred, *(() if given else shaps)])
+    names = chosen_features(
+        schema, features, [y_true, y_pred, *(shaps if features is None else ())]
+    )
     counted = CountedFrame.of(frame, Roles(y_true, y_pred), [*names, *shaps])
     parts = {name: _part(counted, name, one) for name, one in named.items()}
     together = _common_rows(counted, named)

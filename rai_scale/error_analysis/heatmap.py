@@ -15,7 +15,7 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of, metrics_by_group
 from rai_scale.error_analysis.cohorts.condition_sql import Predicate
 from rai_scale.error_analysis.cohorts.conditions import AllOf, Condition, to_text
-from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
+from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort, kept_rows
 from rai_scale.error_analysis.slices.items import Items, items_between, items_of_values
 from rai_scale.error_analysis.trees.counting import CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import chosen_features
@@ -153,7 +153,7 @@ def error_heatmap(
     """
     check_metric_name(metric)
     roles = Roles(y_true, y_pred, loss=loss_of(metric))
-    kept = frame if where is None else cohort(where, y_true=y_true, y_pred=y_pred).filter(frame)
+    kept = kept_rows(frame, where, (y_true, y_pred))
     names = chosen_features(engine_of(kept).schema(kept), names_of(features), roles.named)
     _check(names, bins, binning)
     counted = CountedFrame.of(kept, roles, names)

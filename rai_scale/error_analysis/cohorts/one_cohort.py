@@ -156,6 +156,15 @@ def cohort(
     return Cohort(parsed, name, labels)
 
 
+def kept_rows(
+    frame: Any, where: str | Mapping[str, Any] | Cohort | None, labels: tuple[str, str]
+) -> Any:
+    """Return the rows of ``frame`` that an analysis is asked for; all of them for None."""
+    if where is None:
+        return frame
+    return cohort(where, y_true=labels[0], y_pred=labels[1]).filter(frame)
+
+
 def _with_nodes(condition: Condition, tree: Any) -> Condition:
     if isinstance(condition, Node):
         return tree.cohort(condition.number).condition

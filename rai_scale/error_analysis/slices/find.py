@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cohorts.conditions import AllOf, Condition, to_text
-from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
+from rai_scale.error_analysis.cohorts.one_cohort import Cohort, kept_rows
 from rai_scale.error_analysis.slices.items import item_frame
 from rai_scale.error_analysis.slices.scores import Score, Scoring
 from rai_scale.error_analysis.slices.searching import Found, is_redundant, search
@@ -156,11 +156,10 @@ def find_slices(
         If an option is invalid, labels are missing or of two types, or a feature cannot be used.
     """
     _check(depth, k, min_rows, bins, alpha, score, confidence)
-    kept = frame if where is None else cohort(where, y_true=y_true, y_pred=y_pred).filter(frame)
+    kept = kept_rows(frame, where, (y_true, y_pred))
     roles, keys = Roles(y_true, y_pred), names_of(confirm_by)
-    asked = None if features is None else names_of(features)
     schema = engine_of(kept).schema(kept)
-    names = chosen_features(schema, asked, [*roles.named, *keys])
+    names = chosen_features(schema, features, [*roles.named, *keys])
     halves = [kept] if not keys else _halves(kept, keys, random_state)
     counted = CountedFrame.of(halves[0], roles, names)
     whole = counted.at_nodes().whole()

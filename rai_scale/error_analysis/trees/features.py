@@ -14,6 +14,7 @@ from rai_scale.error_analysis.trees.counting import CountedFrame, NodeFrame, ref
 from rai_scale.error_analysis.trees.gradients import Sums
 from rai_scale.error_analysis.trees.growing import per_node_and_bin
 from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
+from rai_scale.names import Names, names_of
 from rai_scale.statistics.row_sample import draw_rows
 from rai_scale.statistics.score_bins import as_floats
 
@@ -23,9 +24,7 @@ BIN_SAMPLE = 200_000
 """Rows from which the bins of such a feature are made, as in LightGBM."""
 
 
-def chosen_features(
-    schema: pa.Schema, features: Sequence[str] | None, others: Sequence[str]
-) -> list[str]:
+def chosen_features(schema: pa.Schema, features: Names | None, others: Sequence[str]) -> list[str]:
     """Return the features: those that are named, or all columns without another role.
 
     Raises
@@ -35,7 +34,7 @@ def chosen_features(
     ConfigError
         If a feature has another role or a type that a tree cannot split, or there is none.
     """
-    names = [n for n in schema.names if n not in others] if features is None else list(features)
+    names = [n for n in schema.names if n not in others] if features is None else names_of(features)
     check_columns(names, schema.names)
     for name in names:
         if name in others:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of, metrics_by_group
-from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
+from rai_scale.error_analysis.cohorts.one_cohort import Cohort, kept_rows
 from rai_scale.error_analysis.trees.counting import LOSSES, CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import binned_features, chosen_features
 from rai_scale.error_analysis.trees.gradients import Gradients, Sums
@@ -86,9 +86,8 @@ def error_tree(
     limits = _limits(max_depth, num_leaves, min_child_samples, confidence)
     roles = Roles(y_true, y_pred, sample_weight, loss_of(metric))
     categorical = names_of(categorical)
-    kept = frame if where is None else cohort(where, y_true=y_true, y_pred=y_pred).filter(frame)
-    asked = None if features is None else names_of(features)
-    names = chosen_features(engine_of(kept).schema(kept), asked, roles.named)
+    kept = kept_rows(frame, where, (y_true, y_pred))
+    names = chosen_features(engine_of(kept).schema(kept), features, roles.named)
     unknown = [name for name in categorical if name not in names]
     if unknown:
         raise ConfigError(f"categorical names {unknown[0]!r}, which is not among the features.")
