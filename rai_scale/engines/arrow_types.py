@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
 _AS_TEXT = ("pandas.interval", "pandas.period", "arrow.uuid")
 _DAY = 86_400_000
 _MICROS = {"s": 1_000_000, "ms": 1_000}
@@ -20,6 +23,23 @@ def is_text(kind: pa.DataType) -> bool:
     """Return whether values of a type are text, in any of Arrow's layouts."""
     known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     return any(is_known(kind) for is_known in known)
+
+
+def kind_of_type(found: pa.DataType) -> Kind | None:  # noqa: PLR0911
+    """Return the kind of values of a type; None for nested, binary and other types."""
+    if pa.types.is_boolean(found):
+        return "bool"
+    if pa.types.is_integer(found):
+        return "int"
+    if pa.types.is_floating(found):
+        return "float"
+    if pa.types.is_decimal(found):
+        return "decimal"
+    if is_text(found):
+        return "text"
+    if pa.types.is_date(found):
+        return "date"
+    return "time" if pa.types.is_timestamp(found) else None
 
 
 def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911, PLR0912

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import pyarrow as pa
 
-from rai_scale.engines.arrow_types import is_text
+from rai_scale.engines.arrow_types import Kind, kind_of_type
 from rai_scale.engines.dialect import Dialect, without_nan
 from rai_scale.errors import ConfigError, check_columns
 
-Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
 NUMBERS = ("int", "decimal", "float")
 
 
-def kind_of(schema: pa.Schema, name: str) -> Kind | None:  # noqa: PLR0911
+def kind_of(schema: pa.Schema, name: str) -> Kind | None:
     """Return the kind of a column's values; None for nested, binary and other types."""
-    found = schema.field(name).type
-    if pa.types.is_boolean(found):
-        return "bool"
-    if pa.types.is_integer(found):
-        return "int"
-    if pa.types.is_floating(found):
-        return "float"
-    if pa.types.is_decimal(found):
-        return "decimal"
-    if is_text(found):
-        return "text"
-    if pa.types.is_date(found):
-        return "date"
-    return "time" if pa.types.is_timestamp(found) else None
+    return kind_of_type(schema.field(name).type)
 
 
 def check_used(schema: pa.Schema, names: Iterable[str]) -> None:

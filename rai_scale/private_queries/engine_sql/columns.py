@@ -7,14 +7,13 @@ UTF-8.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 
+from rai_scale.engines.arrow_types import Kind, kind_of_type
 from rai_scale.engines.dialect import Dialect, without_nan
 from rai_scale.private_queries.problems import QueryRefusedError
 
-Kind = Literal["int", "decimal", "float", "text", "bool", "date", "time"]
 _SAFE_DECIMAL = 15  # digits that a double holds
 _SAFE_WHOLE = 18  # digits that 64 bits hold
 _MOST_DIGITS = 38
@@ -53,7 +52,7 @@ def mismatch(declared: str, column: Typed, found: pa.DataType) -> str | None:
     )
 
 
-def kind_of(name: str, found: pa.DataType) -> Kind:  # noqa: PLR0911
+def kind_of(name: str, found: pa.DataType) -> Kind:
     """Return the kind of a canonical Arrow type.
 
     Raises
@@ -61,20 +60,9 @@ def kind_of(name: str, found: pa.DataType) -> Kind:  # noqa: PLR0911
     QueryRefusedError
         For nested and binary columns and durations.
     """
-    if pa.types.is_boolean(found):
-        return "bool"
-    if pa.types.is_integer(found):
-        return "int"
-    if pa.types.is_floating(found):
-        return "float"
-    if pa.types.is_decimal(found):
-        return _kind_of_decimal(name, found)
-    if pa.types.is_string(found):
-        return "text"
-    if pa.types.is_date(found):
-        return "date"
-    if pa.types.is_timestamp(found):
-        return "time"
+    kind = kind_of_type(found)
+    if kind is not None:
+        return _kind_of_decimal(name, found) if kind == "decimal" else kind
     raise QueryRefusedError(f"column {name!r} is of type {found}, which private SQL cannot use.")
 
 

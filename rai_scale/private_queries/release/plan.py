@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from snsql.metadata import Metadata
 
+from rai_scale.engines.arrow_types import Kind as ColumnKind
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.privacy.bounding import Bounding, HashKey
 from rai_scale.privacy.fixed_point import Grid
@@ -21,7 +22,6 @@ from rai_scale.privacy.ledger.problems import PrivacyWarning
 from rai_scale.privacy.noise import Kind
 from rai_scale.privacy.options import Privacy
 from rai_scale.private_queries.column_names import real_name
-from rai_scale.private_queries.engine_sql.columns import Kind as ColumnKind
 from rai_scale.private_queries.engine_sql.exact import ExactQuery, ExactSql
 from rai_scale.private_queries.metadata import TableFacts
 from rai_scale.private_queries.problems import QueryRefusedError
