@@ -5,21 +5,19 @@ The process sends the words of each page as JSON, gets boxes back, and at last s
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rai_scale.errors import ConfigError, MissingExtraError, NotReadError
-from rai_scale.tables.documents.child import CONTENT, Channel
+from rai_scale.tables.documents.child import CONTENT, Channel, seekable_file
 from rai_scale.tables.documents.process import ask
 from rai_scale.tables.images.book import Book, Box
 from rai_scale.tables.images.kinds import open_book
 from rai_scale.tables.images.options import ImageLimits, Ocr
 from rai_scale.tables.images.reading import Reading, read_page
 from rai_scale.tables.images.tesseract import Word
-from rai_scale.tables.paths import place_of
 
 _MARGIN = 0.5
 """Seconds by which Tesseract is ended before the process that waits for it."""
@@ -66,15 +64,9 @@ class ImageRequest:
     def answer(self, channel: Channel) -> str:
         """Redact the file; returns why it was not read, or an empty text."""
         try:
-            place = place_of(self.path)
-            opened = place.open(compression=None)
-        except Exception as error:  # of any driver
-            return f"cannot be opened ({type(error).__name__})"
-        try:
-            with opened as stream:
-                seekable = stream if stream.seekable() else io.BytesIO(stream.read())
-                limits, dpi = self.limits, self.ocr.dpi
-                _redact(open_book(seekable, limits, dpi, self.secret), self.ocr, channel)
+            with seekable_file(self.path) as (_, stream):
+                book = open_book(stream, self.limits, self.ocr.dpi, self.secret)
+                _redact(book, self.ocr, channel)
         except Exception as error:
             return _why(error)
         return ""

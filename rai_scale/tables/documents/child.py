@@ -17,7 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from rai_scale.errors import NotReadError
 from rai_scale.tables.documents.kinds import kind_of, rows_of
@@ -25,7 +25,7 @@ from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.documents.office import read_beside_sheets
 from rai_scale.tables.documents.work import BLOCK, Entry, Work
 from rai_scale.tables.path_names import base_name
-from rai_scale.tables.paths import place_of
+from rai_scale.tables.paths import Place, place_of
 
 ROWS, OUTLINE, CONTENT, ASK, DONE = b"R", b"O", b"C", b"A", b"D"
 DOCUMENTS = "documents"
@@ -151,6 +151,24 @@ class Clock:
         self.go()
 
 
+@contextlib.contextmanager
+def seekable_file(path: str) -> Iterator[tuple[Place, BinaryIO]]:
+    """Open a file; one that cannot be searched is read into memory.
+
+    Raises
+    ------
+    NotReadError
+        If it cannot be opened.
+    """
+    try:
+        place = place_of(path)
+        opened = place.open(compression=None)
+    except Exception as error:  # of any driver
+        raise NotReadError(f"cannot be opened ({type(error).__name__})") from None
+    with opened as stream:
+        yield place, stream if stream.seekable() else io.BytesIO(stream.read())
+
+
 Put = Callable[[bytes, bytes], None]
 
 
@@ -158,15 +176,9 @@ def answer(request: Request, put: Put, renew: Callable[[], None]) -> str:
     """Send what was asked for; returns what was not read and why, or an empty text."""
     work = Work(request.limits, 0, renew=renew)
     try:
-        place = place_of(request.path)
-        opened = place.open(compression=None)
-    except Exception as error:  # of any driver
-        return f"cannot be opened ({type(error).__name__})"
-    try:
-        with opened as stream:
-            seekable = stream if stream.seekable() else io.BytesIO(stream.read())
+        with seekable_file(request.path) as (place, stream):
             path = place.path if place.is_local else None
-            entry = Entry(base_name(place.path), seekable, path=path)
+            entry = Entry(base_name(place.path), stream, path=path)
             work.size = entry.size()
             _answer(request, entry, work, put, renew)
     except NotReadError as error:
