@@ -76,7 +76,7 @@ def anonymity(
         pandas, Dask or Spark (classic or Connect).
     quasi_identifiers : str or sequence of str
         The columns by which somebody may know a person, such as age, gender and zip code. Any
-        type except structs, maps and lists of values that are no numbers.
+        type except structs, maps and lists of values that are not numbers.
     sensitive : str or sequence of str
         The columns that must not become known. Null is a value of its own.
     ordered : mapping of str to bool or sequence, optional

@@ -277,7 +277,7 @@ def test_r2_of_one_row():
 
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), "0.1", True])
 def test_limits_of_gates(limit):
-    """A limit that nothing can exceed is no gate."""
+    """A limit that nothing can exceed is not a gate."""
     gates = [{"metric": "selection_rate_difference", "above": limit}]
     with pytest.raises(ConfigError, match="finite number"):
         rai_scale.assess_fairness(people(), gates=gates, bootstrap=None, **ASKED)

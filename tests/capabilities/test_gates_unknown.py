@@ -58,7 +58,7 @@ def test_a_gate_over_what_is_not_known_fails(case):
 
 
 def test_gates_over_what_is_known_hold():
-    """A group without rows of a combination is no group, and fails nothing."""
+    """A group without rows of a combination is not a group, and fails nothing."""
     frame = ROWS.assign(t=np.where(ROWS["s"] == "a", "x", ["x", "y"] * 60), y=[0, 1] * 60)
     gate = {"metric": "equal_opportunity_difference", "above": 1.0}
     found = rai_scale.assess_fairness(

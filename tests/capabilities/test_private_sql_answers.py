@@ -180,7 +180,7 @@ def test_order_holds_over_several_keys():
 
 
 def test_a_cell_that_has_no_answer_is_missing_and_the_rest_is_shown():
-    """Age 20 has no rows, its square root of a negative number is no number."""
+    """Age 20 has no rows, its square root of a negative number is not a number."""
     query = (
         "SELECT age, COUNT(*) AS n, POWER(COUNT(*) - 3, 0.5) AS p, "
         "COUNT(*) / SQRT(COUNT(*) - 3) AS r, age + COUNT(*) AS t "

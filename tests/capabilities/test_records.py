@@ -1,4 +1,4 @@
-"""A book of events that is no ledger: erasures, with columns and a table of their own."""
+"""A book of events that is not a ledger: erasures, with columns and a table of their own."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_shares_are_of_the_rows_with_a_value(scanned):
     email = rows.loc[("people", "customerEmail", "EMAIL_ADDRESS")]
     assert (email["rows_with"], email["values"], email["share"]) == (32, 32, 1.0)
     comment = rows.loc[("people", "comment", "EMAIL_ADDRESS")]
-    assert (comment["rows_with"], comment["values"]) == (10, 10)  # an empty text is no value
+    assert (comment["rows_with"], comment["values"]) == (10, 10)  # an empty text is not a value
     born = rows.loc[("people", "birth_date", "DATE_TIME")]
     assert born["values"] == 40
     assert born[["share", "share_low", "share_high", "mean_score"]].isna().all()

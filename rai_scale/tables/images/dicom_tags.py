@@ -79,7 +79,7 @@ class Tags:
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
     def state(self, data: Any) -> None:
-        """Write the file's header anew, and what was done."""
+        """Write a new header of the file, and what was done."""
         from pydicom.dataset import FileMetaDataset
         from pydicom.uid import ExplicitVRLittleEndian
 
