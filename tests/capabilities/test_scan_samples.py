@@ -80,7 +80,7 @@ def test_files_are_sampled_alike_on_every_engine(cluster_case, lake, name, monke
     for rows, end in zip(
         np.cumsum([len(rows) for rows in found]), (500, 1_000, 2_000), strict=True
     ):
-        assert 0.997 * end <= rows <= end
+        assert 0.98 * end <= rows <= end  # a level holds 0.2 to 0.4 % of them on average
 
 
 @pytest.mark.parametrize("partitions", [1, 5])
