@@ -36,7 +36,7 @@ test-full: setup  ## Run the tests of `make test`, then all others, with coverag
 	@echo "test-full: $$(scripts/find_java.sh || true)"; \
 	$(PYTEST) --hypothesis-profile=full --cov --cov-report= --cov-fail-under=0 && \
 	$(PYTEST) --hypothesis-profile=full --cov --cov-append --cov-report=term:skip-covered \
-		-m "full or (spark and not smoke)"
+		-m "not proof and (full or (spark and not smoke))"
 
 proof: setup  ## Repeat what is too long for CI, for hours, into docs/proof.md (ARGS='mutants peers')
 	$(BIN)/python scripts/proof.py $(ARGS)

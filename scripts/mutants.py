@@ -32,7 +32,7 @@ NO_TESTS = 5
 STAGES = {
     "its own tests": "not full and not spark",
     "make test": "not full and (not spark or smoke)",
-    "make test-full": "full or (spark and not smoke)",
+    "make test-full": "not proof and (full or (spark and not smoke))",
 }
 
 

@@ -14,7 +14,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from proof_tests import ROOT, run_tests
+
 NEEDED = ROOT / "requirements" / "nlp_engines.txt"
 TESTS = "tests/capabilities/test_nlp_engines.py"
 
@@ -35,18 +36,8 @@ def environment() -> Path:
 
 def main() -> int:
     """Print a table of the tests; return 1 if one failed or did not run."""
-    command = [str(environment()), "-m", "pytest", "-o", "addopts=", "-v", "-p", "no:cacheprovider"]
-    done = subprocess.run(  # noqa: S603
-        [*command, TESTS], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
-    )
     print(f"{', '.join(re.findall('^[a-z].*', NEEDED.read_text(), re.MULTILINE))}\n")
-    print("| test | result |\n| --- | --- |")
-    found = re.findall(r"::(\w+\S*) (PASSED|FAILED|ERROR|SKIPPED)", done.stdout)
-    for test, result in found:
-        print(f"| {test.replace('_', ' ')} | {result.lower()} |")
-    if done.returncode:
-        sys.stderr.write(done.stdout[-8000:])
-    return int(done.returncode != 0 or {result for _, result in found} != {"PASSED"})
+    return run_tests(str(environment()), TESTS)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ PARTS = {
     "private": ["benchmarks/private_fairness.py"],
     "reviews": ["scripts/review_coverage.py"],
     "scan": ["scripts/scan_claims.py"],
+    "large": ["scripts/proof_tests.py"],
     "spark": ["scripts/spark_smoke.py"],
 }
 """The command of each part; its output is Markdown."""

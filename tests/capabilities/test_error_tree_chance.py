@@ -23,17 +23,20 @@ def tree_of(frame: pd.DataFrame):
     return error_tree(pa.Table.from_pandas(frame, preserve_index=False), y_true="y", y_pred="p")
 
 
-@pytest.mark.parametrize("searches", [20, pytest.param(250, marks=pytest.mark.full)])
+@pytest.mark.parametrize("searches", [20, pytest.param(1000, marks=pytest.mark.proof)])
 def test_without_structure_few_searches_are_significant(searches):
     sizes = (300, 1000, 3000)
     hits = [tree_of(table(s, sizes[s % 3])[0]).nodes["significant"].any() for s in range(searches)]
     assert sum(hits) <= max(3, 0.05 * searches)
 
 
-@pytest.mark.full
-def test_intervals_of_other_rows_cover_the_truth():
+@pytest.mark.parametrize(
+    "seeds",
+    [pytest.param(20, marks=pytest.mark.full), pytest.param(200, marks=pytest.mark.proof)],
+)
+def test_intervals_of_other_rows_cover_the_truth(seeds):
     covered, found = [], 0
-    for seed in range(60):
+    for seed in range(seeds):
         frame, rate = table(10_000 + seed, 4000, 0.2)
         half = np.arange(len(frame)) % 2 == 0
         tree = tree_of(frame[half])
@@ -43,4 +46,4 @@ def test_intervals_of_other_rows_cover_the_truth():
                 rows = tree.cohort(node.node).filter(frame[~half]).index
                 covered.append(node.low <= rate[rows].mean() <= node.high)
     assert 0.93 <= np.mean(covered) <= 0.97
-    assert found > 0.7 * 60
+    assert found > 0.7 * seeds

@@ -92,7 +92,14 @@ def random_table(seed: int) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     return x, (random.random(rows) < 1 / (1 + np.exp(-level))).astype(int), categorical
 
 
-@pytest.mark.parametrize("seeds", [range(10), pytest.param(range(10, 310), marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        range(10),
+        pytest.param(range(10, 60), marks=pytest.mark.full),
+        pytest.param(range(60, 310), marks=pytest.mark.proof),
+    ],
+)
 def test_random_tables_give_the_same_tree_or_one_of_equal_gain(seeds):
     for seed in seeds:
         x, wrong, categorical = random_table(seed)
@@ -101,7 +108,7 @@ def test_random_tables_give_the_same_tree_or_one_of_equal_gain(seeds):
             assert not differing(x, wrong, categorical, **options)[1], seed
 
 
-@pytest.mark.full
+@pytest.mark.proof
 def test_a_million_rows_give_the_same_tree():
     random = np.random.default_rng(0)
     x = pd.DataFrame({f"x{i}": np.round(random.normal(size=1_000_000), 2) for i in range(6)})

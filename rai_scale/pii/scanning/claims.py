@@ -119,7 +119,7 @@ class TableClaims:
 def _within(
     parts: Sequence[ScannedPart], guarantee: Guarantee, tables: int | None
 ) -> list[ScannedPart]:
-    """Limit the probabilities of sampled parts to what a run with so many tables allows."""
+    """Limit the probabilities of sampled parts to what a run with this number of tables allows."""
     if tables is None:
         return list(parts)
     sampled = [part for part in parts if not part.complete]
