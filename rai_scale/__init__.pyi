@@ -5,6 +5,7 @@ from rai_scale import fairness as fairness
 from rai_scale import glassbox as glassbox
 from rai_scale import measures as measures
 from rai_scale import models as models
+from rai_scale import personalization as personalization
 from rai_scale import pii as pii
 from rai_scale import privacy as privacy
 from rai_scale import private_queries as private_queries

@@ -39,6 +39,7 @@ _SHARED = {
         ["rai_scale.statistics.exact_intervals", "rai_scale.statistics.clustered_ratios"], "pii"
     ),
     "rai_scale.error_analysis": "errors",
+    "rai_scale.personalization": "personalization",
 }
 """Modules that take scikit-learn, SciPy (and Fairlearn) from another extra than ``fairness``."""
 

@@ -58,7 +58,7 @@ ROOMS = [
     {"measures", "models"},
     {
         *("pii", "fairness", "private_queries", "explanations", "glassbox", "error_analysis"),
-        *("risk", "samples"),
+        *("risk", "personalization", "samples"),
     },
     {"spark"},
     {"jobs"},

@@ -11,7 +11,9 @@ import pytest
 
 from rai_scale.error_analysis import find_slices
 from rai_scale.fairness import balance, metric_frame, reweighing
+from rai_scale.personalization import evaluate_policy
 from rai_scale.risk import anonymity
+from tests.capabilities.plain_policies import ASKED, log_rows, model_table, policy_table
 from tests.conftest import full
 from tests.peers.risk_tables import KEYS, SENSITIVE, risk_table
 from tests.peers.slice_table import MIN_ROWS, slice_rows
@@ -65,6 +67,19 @@ def of_divexplorer() -> dict[str, float]:
     return rows | {f"divergence of {row.slice}": row.score for row in table.itertuples()}
 
 
+def of_obp() -> dict[str, float]:
+    """Return the values of two policies and rewards, of all rows and by group."""
+    answers = {}
+    for number in (1, 2):
+        found = evaluate_policy(
+            log_rows(), **ASKED, policy=policy_table(number), model=model_table(), groups="g"
+        ).values
+        for row in found[found["policy"] == "policy"].itertuples():
+            question = f"policy {number}, {row.reward}, {row.group or 'all'}, {row.estimator}"
+            answers[question] = row.value
+    return answers
+
+
 def of_pycanon() -> dict[str, float]:
     """Return the answers to pyCANON's questions: the worst of the two sensitive columns."""
     answers: dict[str, float] = {}
@@ -95,6 +110,7 @@ def anonymity_of(seed: int, harmonise: Literal["others"] | None) -> dict[str, fl
 OURS = {
     "aif360": of_aif360,
     "divexplorer": of_divexplorer,
+    "obp": of_obp,
     "pycanon": of_pycanon,
     "sliceline": of_sliceline,
 }

@@ -13,7 +13,15 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import rai_scale
-from rai_scale import error_analysis, explanations, fairness, glassbox, measures, risk
+from rai_scale import (
+    error_analysis,
+    explanations,
+    fairness,
+    glassbox,
+    measures,
+    personalization,
+    risk,
+)
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import evaluate_candidates
 from rai_scale.gates import Gate
@@ -139,6 +147,15 @@ def private_frame(ledger):
 
 
 CASES = {
+    "PolicyValues": lambda _: personalization.evaluate_policy(
+        ROWS.assign(prob=0.5),
+        action="p",
+        propensity="prob",
+        rewards={"y": "y"},
+        person="who",
+        policy=pd.DataFrame({"p": [0, 1], "probability": [0.3, 0.7]}),
+        groups=["g"],
+    ),
     "Anonymity": lambda _: risk.anonymity(ROWS, quasi_identifiers=["g", "kind"], sensitive=["p"]),
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),

@@ -1,0 +1,61 @@
+"""How often intervals cover, and alarms are false: in short in the tests, in full in docs/proof.md."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rai_scale.personalization import evaluate_policy
+from rai_scale.statistics.exact_intervals import clopper_pearson
+
+PEOPLE, EVENTS = 200, 10
+LOGGED = np.array([0.5, 0.3, 0.2])
+NEW = np.array([0.2, 0.2, 0.6])
+MEANS = np.array([0.15, 0.3, 0.45])
+SPREAD = 0.14
+
+
+def simulated_log(seed: int) -> pd.DataFrame:
+    """Return ten events of each of 200 people who differ in what they like."""
+    rng = np.random.default_rng(seed)
+    likes = rng.uniform(-SPREAD, SPREAD, PEOPLE).repeat(EVENTS)
+    action = rng.choice(3, PEOPLE * EVENTS, p=LOGGED)
+    reward = (rng.random(PEOPLE * EVENTS) < MEANS[action] + likes).astype(int)
+    who = np.arange(PEOPLE).repeat(EVENTS)
+    return pd.DataFrame({"who": who, "a": action, "p": LOGGED[action], "r": reward})
+
+
+def coverage(simulations: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return how often intervals by person, and by row, cover the true value of a policy."""
+    policy = pd.DataFrame({"a": range(3), "probability": NEW})
+    asked = {"action": "a", "propensity": "p", "rewards": {"r": "r"}, "policy": policy}
+    truth = float(NEW @ MEANS)
+    hits: list[dict[str, dict[str, bool]]] = []
+    for seed in range(simulations):
+        log, one = simulated_log(seed), {}
+        for how, person in (("person", "who"), ("row", None)):
+            found = evaluate_policy(log, **asked, person=person).values
+            found = found[found["policy"] == "policy"].set_index("estimator")
+            one[how] = ((found["low"] <= truth) & (truth <= found["high"])).to_dict()
+        hits.append(one)
+    means = [pd.DataFrame([hit[how] for hit in hits]).mean().to_dict() for how in ("person", "row")]
+    return means[0], means[1]
+
+
+def main() -> None:
+    """Print the results as Markdown."""
+    runs = 1000
+    by_person, by_row = coverage(runs)
+    print(
+        f"Intervals of a known policy value, {PEOPLE} people with {EVENTS} events, {runs} logs:\n"
+    )
+    print(
+        "| estimator | cover, by person | 99 % interval | cover, by row |\n| --- | ---: | ---: | ---: |"
+    )
+    for name, share in by_person.items():
+        low, high = clopper_pearson(round(share * runs), runs, 0.99)
+        print(f"| {name} | {share:.1%} | {low:.1%} to {high:.1%} | {by_row[name]:.1%} |")
+
+
+if __name__ == "__main__":
+    main()
