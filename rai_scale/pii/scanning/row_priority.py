@@ -2,8 +2,8 @@
 
 A priority is a uniform 64-bit integer, which depends on the file, the number of the row and the
 key. Its *level* keeps nine binary digits after the first. A sample of ``n`` rows is all rows below
-the level that at most ``n`` rows are below: on average at least 99.6 % of ``n``, and the same rows on
-every engine.
+the level that at most ``n`` rows are below: on average at least 99.6 % of ``n``, and the same rows
+on every engine.
 """
 
 from __future__ import annotations
