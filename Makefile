@@ -15,7 +15,7 @@ ARGS ?=
 UV ?= $(BIN)/uv
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 UV_LOCK := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --quiet
+	--no-emit-index-url --no-header --quiet --override requirements/overrides.txt
 
 .PHONY: help setup demo test test-full proof docs lint format dist lock clean
 

@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines import engine_named
-from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import gap_end
 from rai_scale.fairness.private.shares import NoisyCounts, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
 from rai_scale.privacy import Noise, Privacy
+from rai_scale.privacy.declared_cells import declare, exact_counts, noise_for
 
 GROUPS = dict(zip("abcdef", [0.40, 0.25, 0.15, 0.10, 0.07, 0.03], strict=True))
 METRICS = {

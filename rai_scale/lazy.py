@@ -30,6 +30,7 @@ _EXTRA_OF = {
     **dict.fromkeys(["pypdf", "python_calamine", "olefile", "fastavro"], "documents"),
     **dict.fromkeys(["PIL", "pypdfium2", "pydicom", "dicomanonymizer"], "images"),
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
+    **dict.fromkeys(["dice_ml", "raiutils"], "counterfactuals"),
 }
 _SHARED = {
     **dict.fromkeys(

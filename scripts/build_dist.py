@@ -72,10 +72,11 @@ def needed(asked: Iterable[str]) -> list[str]:
         if requirement.marker and not requirement.marker.evaluate({"extra": of_extra}):
             continue
         for extra in ["", *requirement.extras]:
-            step = locked.package(requirement.name), extra
-            if step not in seen:
-                seen.add(step)
-                todo += [(Requirement(text), extra) for text in requires(requirement.name)]
+            name = locked.package(requirement.name)
+            name = locked.REPLACED.get(name, name)
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                todo += [(Requirement(text), extra) for text in requires(name)]
     return sorted({name for name, _ in seen} - {"rai-scale"})
 
 

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements" / "dev.lock"
+# Packages whose modules the lock has from another package; see requirements/overrides.txt.
+REPLACED = {"xgboost": "xgboost-cpu"}
 # Of a user's pip configuration: where packages come from, and how they are reached.
 WHERE_FROM = {
     *("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "proxy"),
@@ -51,12 +53,26 @@ def install(python: Path, names: Iterable[str], *options: str, lock: Path = LOCK
 
 def pip(python: Path, command: str, *arguments: str) -> None:
     """Run pip, free of whatever the user's settings would change but the source."""
-    options = {"install": ["--quiet", "--no-deps", "--no-build-isolation"], "check": []}
+    options = ["--no-deps", "--no-build-isolation"] if command == "install" else []
     subprocess.run(  # noqa: S603 - no shell
-        [str(python), "-m", "pip", command, *options.get(command, ["--quiet"]), *arguments],
+        [str(python), "-m", "pip", command, "--quiet", *options, *arguments],
         env=environment(python),
         check=True,
     )
+
+
+def check(python: Path) -> str:
+    """Return what pip finds missing or in conflict, except for replaced packages."""
+    found = subprocess.run(  # noqa: S603 - no shell
+        [str(python), "-m", "pip", "check"],
+        env=environment(python),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    replaced = tuple(f" requires {name}, which is not installed." for name in REPLACED)
+    lines = found.stdout.splitlines() if found.returncode else []
+    return "\n".join(line for line in lines if not line.endswith(replaced))
 
 
 @functools.cache

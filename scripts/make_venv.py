@@ -68,7 +68,8 @@ def fill(python: Path) -> None:
     installed = {locked.package(entry["name"]) for entry in json.loads(listed)}
     if dropped := sorted(installed - names - {"pip", "rai-scale"}):
         locked.pip(python, "uninstall", "--yes", *dropped)
-    locked.pip(python, "check")
+    if problems := locked.check(python):
+        sys.exit(f"setup: {problems}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from rai_scale.error_analysis.cohorts.one_cohort import Cohort as Cohort
 from rai_scale.error_analysis.cohorts.one_cohort import cohort as cohort
 from rai_scale.error_analysis.comparison import CohortComparison as CohortComparison
 from rai_scale.error_analysis.comparison import compare_cohorts as compare_cohorts
+from rai_scale.error_analysis.counterfactual_rows import counterfactuals as counterfactuals
 from rai_scale.error_analysis.drift_of_errors import ErrorDrift as ErrorDrift
 from rai_scale.error_analysis.drift_of_errors import error_drift as error_drift
 from rai_scale.error_analysis.example_rows import cohort_rows as cohort_rows

@@ -20,10 +20,10 @@ EXTRAS = {
     *("presidio_analyzer", "presidio_anonymizer", "spacy", "tldextract", "phonenumbers"),
     *("deltalake", "faker", "mlflow", "matplotlib", "lightgbm"),
     *("fairlearn", "sklearn", "scipy", "opendp", "snsql", "sqlalchemy", "dp_accounting"),
-    *("shap", "interpret", "SALib"),
+    *("shap", "interpret", "SALib", "dice_ml"),
 }
 EXTRA_HOMES = {
-    "rai_scale/upstream/": {"fairlearn", "snsql"},
+    "rai_scale/upstream/": {"fairlearn", "snsql", "sklearn", "dice_ml"},
     "rai_scale/fairness/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/measures/": {"fairlearn", "sklearn", "scipy"},
     "rai_scale/records/": {"sqlalchemy"},

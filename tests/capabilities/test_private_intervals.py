@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_scale.fairness.private.cells import declare, noise_for
 from rai_scale.fairness.private.frame import frame_of_noisy, replicates_of
 from rai_scale.fairness.private.gaps import KINDS, gap_end
-from rai_scale.fairness.private.shares import NoisyCounts, Shares, shares_of
+from rai_scale.fairness.private.shares import NoisyCounts, shares_of
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import resolve_metrics
+from rai_scale.measures.uncertainty.noisy_shares import Shares
 from rai_scale.privacy import Privacy
+from rai_scale.privacy.declared_cells import declare, noise_for
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.wilson import wilson
 

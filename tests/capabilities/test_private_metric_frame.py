@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.fairness import Bootstrap, Declared, private_metric_frame
-from rai_scale.fairness.private.cells import declare, exact_counts, noise_for
-from rai_scale.fairness.private.draws import project
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
+from rai_scale.privacy.declared_cells import declare, exact_counts, noise_for, project
 from tests.capabilities.private_cases import with_privacy
 from tests.conftest import examples
 

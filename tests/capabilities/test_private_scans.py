@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from rai_scale.engines import engine_named, engine_of
 from rai_scale.engines.sql_tables import valid_text
-from rai_scale.fairness.private.cells import declare, exact_counts
 from rai_scale.privacy import Privacy, PrivateComputationError
+from rai_scale.privacy.declared_cells import declare, exact_counts
 from rai_scale.private_queries import Dialect, private_sql
 from tests.capabilities.private_cases import exact, people
 from tests.conftest import full

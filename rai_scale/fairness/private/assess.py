@@ -26,13 +26,14 @@ from rai_scale.fairness.private.frame import PrivateMetricFrame
 from rai_scale.fairness.private.gaps import gap_end, part_of
 from rai_scale.fairness.private.intervals import level_places
 from rai_scale.fairness.private.noisy_frame import private_metric_frame
-from rai_scale.fairness.private.shares import LEAST_ROWS, NOISE_MULTIPLE, shares_of
+from rai_scale.fairness.private.shares import shares_of
 from rai_scale.gates import Gate, check_gates
 from rai_scale.measures.bootstrap_options import Bootstrap, symmetric
 from rai_scale.measures.disparity_bands import BOUNDED, COLUMNS, parts_of
 from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import control_names, group_names, long_table
 from rai_scale.measures.metrics import METRICS, function_named
+from rai_scale.measures.uncertainty.noisy_shares import LEAST_ROWS, NOISE_MULTIPLE
 from rai_scale.measures.uncertainty.proportions import PROPORTIONS
 from rai_scale.names import names_of
 from rai_scale.privacy.options import Privacy

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.private.cells import DeclaredCells
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.uncertainty.resample import Draw, generator_of
+from rai_scale.privacy.declared_cells import DeclaredCells, project
 from rai_scale.privacy.noise import Noise
 from rai_scale.statistics.cells import Cells
 
@@ -27,30 +27,6 @@ def declared_index(declared: DeclaredCells, names: Sequence[str]) -> pd.Index:
 def group_numbers(declared: DeclaredCells, roles: Roles) -> np.ndarray:
     """Return the number of each declared cell's group."""
     return declared.frame.groupby(roles.groups, sort=True).ngroup().to_numpy()
-
-
-def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Project each group's cells onto numbers of zero or more with the same total.
-
-    The nearest point of a simplex in L2 (Duchi et al. 2008): ``max(v - t, 0)``. A group whose
-    total is not above zero becomes zero.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (b, cells)
-    groups : ndarray of int, shape (cells,)
-    """
-    result = np.zeros_like(values)
-    for group in np.unique(groups):
-        chosen = groups == group
-        part = values[:, chosen]
-        total = part.sum(axis=1, keepdims=True)
-        ordered = -np.sort(-part, axis=1)
-        excess = (np.cumsum(ordered, axis=1) - total) / np.arange(1, part.shape[1] + 1)
-        last = np.maximum((ordered > excess).sum(axis=1), 1) - 1
-        shift = excess[np.arange(len(part)), last][:, None]
-        result[:, chosen] = np.where(total > 0, np.maximum(part - shift, 0), 0.0)
-    return result
 
 
 def noisy_draws(

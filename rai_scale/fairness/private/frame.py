@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.fairness.private.draws import declared_index, group_numbers, noisy_draws, project
+from rai_scale.fairness.private.draws import declared_index, group_numbers, noisy_draws
 from rai_scale.fairness.private.intervals import fill_intervals
 from rai_scale.fairness.private.shares import NoisyCounts, usable_by
 from rai_scale.fairness.private.values import UsableTables, mask_gaps, usable_groups
@@ -28,6 +28,7 @@ from rai_scale.measures.from_cells import disaggregate
 from rai_scale.measures.measure import Measured
 from rai_scale.measures.metrics import Metric, Metrics
 from rai_scale.measures.uncertainty.replicates import Replicates, layout_of, replicate_metrics
+from rai_scale.privacy.declared_cells import project
 from rai_scale.statistics.cells import Cells
 from rai_scale.upstream.fairlearn import DisaggregatedResult
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rai_scale.fairness.private.shares import Shares
+from rai_scale.measures.uncertainty.noisy_shares import Shares
 
 KINDS = ("difference", "ratio", "group_min", "group_max")
 _MANY = 500

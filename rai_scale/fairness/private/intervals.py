@@ -11,9 +11,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from rai_scale.fairness.private.gaps import KINDS, gap_end, part_of
-from rai_scale.fairness.private.shares import Shares, shares_of
+from rai_scale.fairness.private.shares import shares_of
 from rai_scale.fairness.private.values import UsableTables, shaped, wide
 from rai_scale.measures.bootstrap_options import Bootstrap
+from rai_scale.measures.uncertainty.noisy_shares import Shares
 from rai_scale.measures.uncertainty.replicates import Replicates
 
 _HALF = 0.5

@@ -10,13 +10,6 @@ import sklearn.metrics as skm
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError, check_columns
-from rai_scale.fairness.private.cells import (
-    NOISY,
-    DeclaredCells,
-    declare,
-    noise_for,
-    release_cells,
-)
 from rai_scale.fairness.private.declared import Declared
 from rai_scale.fairness.private.frame import PrivateMetricFrame, frame_of_noisy, replicates_of
 from rai_scale.fairness.private.shares import NoisyCounts
@@ -25,6 +18,13 @@ from rai_scale.measures.counted_frame import plan_metrics
 from rai_scale.measures.from_cells import Roles
 from rai_scale.measures.metrics import Metric, Metrics, base_function
 from rai_scale.measures.positive_labels import refuse_absent_label
+from rai_scale.privacy.declared_cells import (
+    NOISY,
+    DeclaredCells,
+    declare,
+    noise_for,
+    release_cells,
+)
 from rai_scale.privacy.noise import Noise
 from rai_scale.privacy.options import Privacy
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -160,7 +160,33 @@ def exact_counts(
     return counts
 
 
-def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
+def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Project each group's cells onto numbers of zero or more with the same total.
+
+    The nearest point of a simplex in L2 (Duchi et al. 2008): ``max(v - t, 0)``. A group whose
+    total is not above zero becomes zero.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (b, cells)
+    groups : ndarray of int, shape (cells,)
+    """
+    result = np.zeros_like(values)
+    for group in np.unique(groups):
+        chosen = groups == group
+        part = values[:, chosen]
+        total = part.sum(axis=1, keepdims=True)
+        ordered = -np.sort(-part, axis=1)
+        excess = (np.cumsum(ordered, axis=1) - total) / np.arange(1, part.shape[1] + 1)
+        last = np.maximum((ordered > excess).sum(axis=1), 1) - 1
+        shift = excess[np.arange(len(part)), last][:, None]
+        result[:, chosen] = np.where(total > 0, np.maximum(part - shift, 0), 0.0)
+    return result
+
+
+def noise_for(
+    privacy: Privacy, max_rows: int = 1, label: str = "metric_frame cells"
+) -> tuple[Noise, Cost]:
     """Return the noise of each cell and what the release costs; reads no data.
 
     Raises
@@ -172,7 +198,6 @@ def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     if not 0 <= delta < 1:
         raise ConfigError("delta must be at least 0 and below 1.")
     sensitivity = Bounding(max_rows).by_rows(1)
-    label = "metric_frame cells"
     epsilon: Fraction | None = None
     if privacy.rho is None:
         epsilon = above_zero(privacy.epsilon, "epsilon")
@@ -190,8 +215,18 @@ def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     return noise, Cost(label, epsilon, delta, rho, gaussian)
 
 
-def release_cells(engine: Any, frame: Any, declared: DeclaredCells, privacy: Privacy) -> Release:
+def release_cells(  # noqa: PLR0917 - what is released, and what is recorded about it
+    engine: Any,
+    frame: Any,
+    declared: DeclaredCells,
+    privacy: Privacy,
+    prepared: Callable[[Any], Any] | None = None,
+    described: Mapping[str, list[str]] | None = None,
+) -> Release:
     """Charge, count, add noise, store: the noisy count of every declared cell.
+
+    ``prepared`` makes the frame of the declared keys, after the charge; ``described`` then has the
+    values of the columns from which they are made.
 
     Raises
     ------
@@ -201,17 +236,17 @@ def release_cells(engine: Any, frame: Any, declared: DeclaredCells, privacy: Pri
         If the engine fails on the data; the message is always the same.
     """
     noise, cost = noise_for(privacy, declared.max_rows)
-    described = {
-        key: list(map(str, v)) for key, v in zip(declared.keys, declared.levels, strict=True)
-    }
+    levels = zip(declared.keys, declared.levels, strict=True)
+    described = described or {key: list(map(str, values)) for key, values in levels}
     budget = {"epsilon": privacy.epsilon, "delta": privacy.delta, "rho": privacy.rho}
     parameters = {name: None if v is None else exact(v, name) for name, v in budget.items()}
     kept = {"max_rows": declared.max_rows, "dataset": privacy.dataset}
-    query = f"cells of {', '.join(declared.keys)} per {privacy.unit}"
+    query = f"cells of {', '.join(described)} per {privacy.unit}"
 
     def counted() -> np.ndarray:
         # each release has another hash key, and is computed only once
-        return exact_counts(engine, frame, declared, privacy.unit, secrets.randbits(63))
+        rows = frame if prepared is None else prepared(frame)
+        return exact_counts(engine, rows, declared, privacy.unit, secrets.randbits(63))
 
     def compute() -> tuple[bytes, dict[str, Any]]:
         noisy = one_message(lambda: noise.draw(counted()))

@@ -1,0 +1,1 @@
+"""Counterfactuals: the values that features may take, and dice-ml's search in a worker."""
