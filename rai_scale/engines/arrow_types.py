@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import pyarrow as pa
@@ -80,6 +81,11 @@ def canonical_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911, PLR0912
 
 def canonical_schema(schema: pa.Schema) -> pa.Schema:
     """Return the schema with canonical types, without metadata; every field is nullable."""
+    return _canonical(schema) if schema.metadata is None else _canonical(schema.remove_metadata())
+
+
+@lru_cache(256)
+def _canonical(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, canonical_type(f.type)) for f in schema])
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import pyarrow as pa
 
 
 def text_schema(names: Iterable[str]) -> pa.Schema:
     """Return a schema of text columns."""
+    return _text_schema(tuple(names))
+
+
+@lru_cache(256)
+def _text_schema(names: tuple[str, ...]) -> pa.Schema:
+    """Make the schema; many small tables of a lake have the same one."""
     return pa.schema([pa.field(name, pa.string()) for name in names])
 
 
@@ -22,8 +29,10 @@ def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     result = []
     for position, name in enumerate(names, 1):
         base = name.replace("\0", "\ufffd") if name.strip() else f"column_{position}"
-        tries = (base if n == 1 else f"{base}_{n}" for n in range(1, 100_000))
-        unique = next(t for t in tries if t.casefold() not in used)
+        unique, number = base, 1
+        while unique.casefold() in used:
+            number += 1
+            unique = f"{base}_{number}"
         used.add(unique.casefold())
         result.append(unique)
     return result

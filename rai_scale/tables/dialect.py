@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.tables.encodings import legacy_encoding
@@ -44,7 +45,7 @@ _NO_TEXT = re.compile(
     rb"%PDF-|PK\x03\x04|\x1f\x8b|PAR1|Obj\x01|ORC|\xd0\xcf\x11\xe0|SQLite format 3|\x89PNG"
     rb"|\xff\xd8\xff|GIF8|BZh|7z\xbc\xaf|\xfd7zXZ|\x28\xb5\x2f\xfd|ARROW1"
 )
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROL = bytes({*range(0x20)} - {*range(0x09, 0x0E), 0x1B})
 
 
 class NoTextError(ValueError):
@@ -166,13 +167,18 @@ def encoding_of(head: bytes) -> str:
     for mark, name in _BOMS.items():
         if head.startswith(mark):
             return name
-    if _NO_TEXT.match(head) or len(_CONTROL.findall(head)) > max(8, len(head) // 20):
+    if _NO_TEXT.match(head) or _controls(head) > max(8, len(head) // 20):
         wide = _wide(head)
         if wide is None:
             raise NoTextError
         return wide
     valid, damaged = _beyond_ascii(head)
     return UTF8 if valid >= damaged else legacy_encoding(head)
+
+
+def _controls(head: bytes) -> int:
+    """Return how many bytes are control characters that no text has."""
+    return len(head) - len(head.translate(None, _CONTROL))
 
 
 def encoding_doubts(head: bytes, encoding: str) -> tuple[str, ...]:
@@ -257,14 +263,10 @@ def _text_of(head: bytes, encoding: str) -> str:
 
 def _records(text: str, delimiter: str, whole: bool) -> list[list[str]]:
     records: list[list[str]] = []
-    partial = not whole  # the last record may be incomplete
+    found = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            if record:
-                records.append(record)
-            if len(records) == _RECORDS:
-                partial = False
-                break
+        records.extend(islice(filter(None, found), _RECORDS))
+        partial = not whole and len(records) < _RECORDS  # the last record may be incomplete
     except csv.Error:  # a field longer than Python's limit, probably because of a missing quote
         partial = False
     return records[:-1] if partial and len(records) > 1 else records

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 
 MOSTLY, CLEARLY = 0.5, 0.8
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
@@ -82,7 +83,7 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
     numbers = [int(field) for field in first if field.isdecimal() and field.isascii()]
     if len(numbers) > 1 and numbers == list(range(len(numbers))):
         return Header.YES  # numbered by a program
-    columns = [_filled(rest, i) for i in range(len(first))]
+    columns = _columns(rest, len(first))
     pairs = list(zip(first, columns, strict=True))
     again = sum(field in below for field, below in pairs)
     if again >= min(2, len(first)) or any(_is_value(field, below) for field, below in pairs):
@@ -92,10 +93,15 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
     return Header.DOUBTFUL if rest else Header.NO
 
 
-def _filled(records: Sequence[Sequence[str]], column: int) -> list[str]:
-    """Return the values of a column that are not blank."""
-    values = [record[column] for record in records if column < len(record)]
-    return [value for value in map(str.strip, values) if value]
+def _columns(records: Sequence[Sequence[str]], number: int) -> list[list[str]]:
+    """Return the values of the first columns that are not blank."""
+    if all(len(record) == number for record in records) and records:
+        columns = zip(*records, strict=True)
+        return [list(filter(None, map(str.strip, column))) for column in columns]
+    return [
+        list(filter(None, (record[at].strip() for record in records if at < len(record))))
+        for at in range(number)
+    ]
 
 
 def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
@@ -103,25 +109,23 @@ def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:
     filled = [pair for pair in pairs if pair[0]]
     if any(field.casefold() in _NO_VALUE and below for field, below in filled):
         return False
-    words = [field for field, below in filled if _is_word(field) and field not in below]
-    numeric = [_are_numbers(below) for _, below in filled]
-    numbers = [field for (field, _), known in zip(filled, numeric, strict=True) if known]
-    sure = sum(
-        _is_name(field, below, known) for (field, below), known in zip(filled, numeric, strict=True)
-    )
-    plain = all(_PLAIN_NAME.fullmatch(field) for field, _ in filled)
-    if any(field in numbers for field in words) or (sure and plain):
+    words = [(field, below) for field, below in filled if _is_word(field) and field not in below]
+    if any(_are_numbers(below) for _, below in words):
         return True
-    return bool(filled) and (sure == len(filled) or bool(words and 2 * sure >= len(filled)))
+    sure = sum(_is_name(field, below) for field, below in filled)
+    plain = all(_PLAIN_NAME.fullmatch(field) for field, _ in filled)
+    return (sure > 0 and plain) or (
+        bool(filled) and (sure == len(filled) or bool(words and 2 * sure >= len(filled)))
+    )
 
 
-def _is_name(field: str, below: Sequence[str], numeric: bool) -> bool:
+def _is_name(field: str, below: Sequence[str]) -> bool:
     if field in below:
         return False
     if _IDENTIFIER.fullmatch(field):
         return not (below and _have(_shape_of(field), below, MOSTLY))
-    over_numbers = " " not in field and numeric
-    return over_numbers or _is_word(field) or bool(_YEAR.fullmatch(field))
+    known = _is_word(field) or bool(_YEAR.fullmatch(field))
+    return known or (" " not in field and _are_numbers(below))
 
 
 def _are_numbers(below: Sequence[str]) -> bool:
@@ -148,6 +152,7 @@ def _have(shape: re.Pattern[str], below: Sequence[str], share: float) -> bool:
     return found >= least
 
 
+@lru_cache(4096)
 def _is_word(field: str) -> bool:
     """Return whether a field consists of words that are common in column names."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", field)
@@ -157,7 +162,7 @@ def _is_word(field: str) -> bool:
 
 def _is_value(field: str, below: Sequence[str]) -> bool:
     """Return whether a field is a number, date or code like those below it, or a long number."""
-    digits = sum(letter.isdigit() for letter in field)
+    digits = sum(map(str.isdigit, field))
     letters = any(letter.isalpha() for letter in field)
     if not digits or (letters and digits < _DIGITS):
         return False

@@ -12,7 +12,7 @@ def join(folder: str, relative: str) -> str:
 
 def base_name(path: str) -> str:
     """Return the last part of a path."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def parent(path: str) -> str:
@@ -23,7 +23,7 @@ def parent(path: str) -> str:
 
 def hidden(name: str) -> bool:
     """Return whether a name is hidden and so not data, by the rule of Hadoop and Spark."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+    return name[:1] == "." or (name[:1] == "_" and "=" not in name)
 
 
 def without_scheme(url: str) -> str:

@@ -124,7 +124,7 @@ def _as_it_is(scan: Scan) -> Scan:
     return scan
 
 
-def read_rows(source: TableSource, engine: Engine) -> Any:
+def read_rows(source: TableSource, engine: Engine, unnumbered: int = -1) -> Any:
     """Read a table as a scan needs it: with row numbers, a small one as a ``pyarrow.Table``.
 
     What is not read has a reason, as with ``incomplete="warn"`` in :func:`read_table`.
@@ -133,10 +133,13 @@ def read_rows(source: TableSource, engine: Engine) -> Any:
     ----------
     source : TableSource
     engine : Engine
+    unnumbered : int
+        On the local engine, a table with at most this many rows gets no row numbers: none of its
+        rows will be left out.
     """
     if engine.name == "local":
         _check_reserved(source)
-        small = read_small(source)
+        small = read_small(source, unnumbered)
         if small is not None:
             return small
     return read_table(source, engine, incomplete="warn", row_numbers=True)

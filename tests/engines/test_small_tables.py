@@ -173,8 +173,32 @@ def test_random_lines_of_json(tmp_path):
             key: jsonl._text(item) for key, item in jsonl._parse(line).items()
         } == {key: jsonl._text(item) for key, item in jsonl._parse_slowly(line).items()}
         assert (jsonl._parse(line) is None) == (jsonl._parse_slowly(line) is None)
+    assert jsonl._parse_all(lines) == list(map(jsonl._parse, lines))
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     assert same(tmp_path)
+
+
+ODD_LINES = [
+    ['{"a":1', '"b":2}'],
+    ['{"a":1},{"b":2}', ""],
+    ['{"a":1},{"b":2}', '"c":3}'],
+    ['{"a":"x', '{"b":"y"}', '","c":1}'],
+    ['{"a":"{"}', '{"a":1}'],
+    ['{"a":1,"a":2}', '{"b":"x:y"}'],
+    ['{"a":1}', "2", '{"b":3}'],
+    ['{"a":1},2', '{"b":3}'],
+    ['{"a":[1]}', '{"b":3}'],
+    ['{"a":{"b":1}}', '{"b":3}'],
+    ['{"a":1}', None, '{"b":true}'],
+    ['{"\\u0085":1}', '{"b":3}'],
+    ['{"a":1} ', '{"b":3}\r'],
+]
+
+
+@pytest.mark.parametrize("lines", ODD_LINES)
+def test_lines_that_are_parsed_together_are_those_that_are_parsed_alone(lines):
+    for all_lines in (lines, [*lines, *['{"x": 1.50, "y": null}'] * 300]):
+        assert jsonl._parse_all(all_lines) == [jsonl._parse(line) for line in all_lines]
 
 
 def test_a_table_that_is_large_in_memory_is_not_read_at_once(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.quality.matching import outermost
 from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.sampling import chosen, row_hashes
-from rai_scale.pii.scanning.value_counts import row_leaves
+from rai_scale.pii.scanning.value_texts import row_leaves
 
 FLAGGED, UNFLAGGED, FAILED = "flagged", "unflagged", "failed"
 STRATA = (FLAGGED, UNFLAGGED)

@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from rai_scale.pii.scanning.guarantee import Guarantee, claim_tail
 from rai_scale.pii.scanning.parts import ScannedPart
 from rai_scale.statistics.finite_population import share_bounds
@@ -35,6 +33,9 @@ class Estimate(NamedTuple):
     def error(self) -> float:
         """The largest distance of a bound from the share."""
         return max(self.high - self.share, self.share - self.low)
+
+
+_NOTHING = Estimate(0.0, 0.0, 0.0)
 
 
 class TableClaims:
@@ -69,16 +70,20 @@ class TableClaims:
 
     def estimate(self, column: str, path: str, key: str) -> Estimate:
         """Return the share of the rows of the table with a type, or with a value."""
-        total = np.zeros(3)
+        share = low = high = 0.0
         for part in self._parts:
             weight = part.rows / self._rows if self._rows else 0.0
-            total += weight * np.array(part.bounds(column, path, key))
-        share, low, high = total.tolist()
+            found = part.bounds(column, path, key)
+            share += weight * found.share
+            low += weight * found.low
+            high += weight * found.high
         return Estimate(share, min(low, share), min(1.0, max(high, share)))
 
-    def absent(self, column: str) -> float:
-        """Return the largest share of rows that a type without hits in a column may have."""
-        return self.estimate(column, "", "").high
+    def absent(self, column: str) -> Estimate:
+        """Return the share, 0, of a type without hits in a column, and its bounds."""
+        if self.complete and not self.unsearched(column):
+            return _NOTHING
+        return self.estimate(column, "", "")
 
     def found(self, column: str) -> set[tuple[str, str]]:
         """Return the types with hits in a column as (path, type)."""
@@ -100,7 +105,7 @@ class TableClaims:
 
     def claims_absent(self, column: str) -> bool:
         """Return whether types without hits in a column are claimed to be absent."""
-        return self.claim(self.estimate(column, "", "")) is not None
+        return self.claim(self.absent(column)) is not None
 
     def all_hold(self) -> bool:
         """Return whether more rows cannot add a claim, except for values that are not searched."""
@@ -137,16 +142,19 @@ class _PartBounds:
         leaves: dict[str, int] = defaultdict(int)
         for (column, path), counted in part.counts.items():
             leaves[column] += 1
-            self.unsearched[column] += sum(counted.get(key, (0, 0.0))[0] for key in _UNSEARCHED)
-            hits = (key for key, (count, _) in counted.items() if count and key[0] != "#")
-            self.hits[column] |= {(path, key) for key in hits}
+            for key in _UNSEARCHED:
+                if key in counted:
+                    self.unsearched[column] += counted[key][0]
+            hits = [key for key, (count, _) in counted.items() if count and key[0] != "#"]
+            self.hits[column].update((path, key) for key in hits)
         self._tails = {}
-        for column in columns:
+        for column in columns if not part.complete else ():
             # the leaves of a column, and the column itself, share its probability
             claims = leaves[column] + 1 if leaves[column] > 1 else 1
             self._tails[column] = claim_tail(part.alpha, len(columns) * claims, types)
         self._known: dict[tuple[int, float], tuple[float, float]] = {}
-        self._prepare(columns)
+        if not part.complete:
+            self._prepare(columns)
 
     def bounds(self, column: str, path: str, key: str) -> Estimate:
         """Return the share of the part's rows with a count, and its bounds."""
@@ -172,13 +180,16 @@ class _PartBounds:
             self._compute(sorted(hits), tail)
 
     def _bound(self, hits: int, tail: float) -> tuple[float, float]:
+        if self._part.complete:
+            exact = hits / max(self.rows, 1)
+            return exact, exact
         if (hits, tail) not in self._known:
             self._compute([hits], tail)
         return self._known[hits, tail]
 
     def _compute(self, hits: Sequence[int], tail: float) -> None:
         part = self._part
-        if not part.complete and not tail:
+        if not tail:
             self._known.update(dict.fromkeys(((k, tail) for k in hits), (0.0, 1.0)))
             return
         low, high = share_bounds(hits, part.rows_scanned, part.rows, tail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
@@ -18,9 +19,11 @@ from rai_scale.pii.scanning.column_types import values_read
 from rai_scale.pii.scanning.name_check import conflict_of
 from rai_scale.pii.scanning.parts import Counted
 from rai_scale.pii.scanning.table_scan import Absent, ColumnScan
-from rai_scale.pii.scanning.value_counts import is_fractional, split_counts
+from rai_scale.pii.scanning.value_counts import split_counts
 from rai_scale.pii.scanning.value_shapes import most_frequent
+from rai_scale.pii.scanning.value_texts import is_fractional
 from rai_scale.pii.scanning.verdict import Finding, Seen, judge
+from rai_scale.tables.formats import CORRUPT
 
 
 def judge_columns(
@@ -33,6 +36,8 @@ def judge_columns(
     samples: int = 0,
 ) -> Iterator[ColumnScan]:
     """Yield each column and leaf, in the order of the table.
+
+    The column of lines that could not be parsed is left out if there are none.
 
     Parameters
     ----------
@@ -47,16 +52,22 @@ def judge_columns(
     samples : int
         The number of masked samples of a column with findings.
     """
+    paths: dict[str, list[str]] = defaultdict(list)
+    for column, path in sorted(counts):
+        paths[column].append(path)
     for position, field in enumerate(schema, 1):
-        paths = sorted(path for column, path in counts if column == field.name)
-        for path in paths or [field.name]:
+        searched = values_read(field.type)
+        for path in paths[field.name] or [field.name]:
             counted = counts.get((field.name, path), {})
             noted, found = split_counts(counted)
+            if field.name == CORRUPT and not noted.values:
+                continue
             # numbers that all have a fraction do not identify anyone: only the column's name counts
-            read = values_read(field.type) and bool(noted.words or not is_fractional(field.type))
+            read = searched and bool(noted.words or not is_fractional(field.type))
             seen = Seen(noted.values, noted.words, read=read)
             # a boolean is named after what it is about, which it does not contain
-            named = () if pa.types.is_boolean(field.type) else _implied(path)
+            boolean = not searched and pa.types.is_boolean(field.type)
+            named = () if boolean else _implied(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
             findings = tuple(
                 _claimed(finding, claims, field.name, path)
@@ -108,12 +119,13 @@ def _claimed(finding: Finding, claims: TableClaims, column: str, path: str) -> F
 
 
 def _absent(claims: TableClaims, column: str) -> Absent:
-    unsearched = claims.unsearched(column)
-    why = None
-    if not claims.claims_absent(column):
+    nothing, why = claims.absent(column), None
+    if claims.claim(nothing) is None:
+        unsearched = claims.unsearched(column)
         why = f"values that were not searched: {unsearched:,}" if unsearched else "too few rows"
-    types = frozenset(key for _, key in claims.found(column))
-    return Absent(claims.absent(column), len(frozenset(claims.types) - types), why)
+    found = {key for _, key in claims.found(column)}
+    others = len(claims.types) - sum(key in claims.types for key in found)
+    return Absent(nothing.high, others, why)
 
 
 def _has_samples(findings: Collection[Finding]) -> bool:

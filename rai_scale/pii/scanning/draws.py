@@ -115,15 +115,14 @@ def draw(frame: Any, engine: Engine, folder: str, seed: int, planned: Planned) -
         Key of the hash.
     planned : callable
     """
-    names = engine.columns(frame)
-    if FILE not in names:
+    if isinstance(frame, pa.Table) and planned(frame.num_rows)[-1].rows >= frame.num_rows:
+        return _Whole(frame, frame.num_rows)
+    if FILE not in engine.columns(frame):
         total = engine.group_counts(frame, [])["count"][0].as_py()
         most = planned(total)[-1].rows
         if most >= total:
             return _Whole(frame, total)
         return DrawnTable(draw_frame(engine, frame, most, seed), total, BY_CONTENT, engine)
-    if isinstance(frame, pa.Table) and planned(frame.num_rows)[-1].rows >= frame.num_rows:
-        return _Whole(frame, frame.num_rows)
     position = Position(seed, folder)
     most = planned(1 << 40)[-1].rows
     if engine.name == "local" and most <= MOST_KEPT:

@@ -28,6 +28,8 @@ def conflict_of(names: Collection[str], seen: Seen, findings: Collection[Finding
     str or None
         A sentence without the name and without values.
     """
+    if not findings:
+        return None
     return " ".join([*_missing(names, seen, findings), *_unexpected(seen, findings)]) or None
 
 

@@ -92,6 +92,8 @@ def counted(rows: Iterable[Mapping[str, Any]]) -> Counted:
 
 def added(parts: Sequence[Counted]) -> Counted:
     """Add up counts; the order does not matter."""
+    if len(parts) == 1:
+        return dict(parts[0])
     total: Counted = defaultdict(dict)
     for counts in parts:
         for at, found in counts.items():

@@ -29,6 +29,8 @@ def apply_overrides(
     The first decision that matches a column and has not expired counts. An expired decision, and
     one that matches no column, changes nothing.
     """
+    if not overrides:
+        return tuple(tables), ()
     counting = active(overrides, today)
     decided = tuple(_decide_table(table, counting) for table in tables)
     used = [c.override for table in decided for c in table.columns if c.override]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +21,10 @@ from rai_scale.pii.scanning.parts import ALL_ROWS, ScannedPart, added
 from rai_scale.pii.scanning.sources import ScanInput
 from rai_scale.pii.scanning.table_rounds import ScanPlan, scan_part
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
-from rai_scale.pii.scanning.unread import UNREAD_COLUMN, with_files
+from rai_scale.pii.scanning.unread import UNREAD_COLUMN, file_facts
 from rai_scale.pii.scanning.value_counts import ALL
 from rai_scale.tables.discovery.known_files import VERSION
 from rai_scale.tables.exact import duration_columns
-from rai_scale.tables.formats import CORRUPT
 from rai_scale.tables.readers.delta import stored_bytes
 from rai_scale.tables.readers.documents import holds_documents
 from rai_scale.tables.readers.row_numbers import NUMBERS
@@ -36,41 +35,34 @@ _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Worker errors that would occur for every table."""
 
 
-def scan_table(
+def table_steps(
     source: ScanInput,
     engine: Engine,
     plan: ScanPlan,
     kept: Kept | None = None,
     continued: bool = False,
-) -> TableScan:
-    """Scan one table. A table that cannot be read gets a status and a note instead of an error.
+) -> Generator[None, None, TableScan | None]:
+    """Scan one table, in steps: it is read up to the first ``yield``, and counted up to the second.
 
-    ``kept`` is what earlier runs counted in files that are not read now; ``continued`` is whether
-    later runs may add files.
+    A table that cannot be read gets a status and a note instead of an error. The result is None if
+    the types of columns have changed.
+
+    Parameters
+    ----------
+    source : ScanInput
+    engine : Engine
+    plan : ScanPlan
+    kept : Kept, optional
+        What earlier runs counted in files that are not read now.
+    continued : bool
+        Whether later runs may add files.
     """
     found = source.found or TableSource(source.name, "frame", "")
-    bad = found.unreadable
-    shell = TableScan(
-        table=source.name,
-        format=found.format,
-        rows=None,
-        rows_scanned=0,
-        files=len(found.seen) + len(found.files) + len(bad),
-        status="unreadable",
-        note=None,
-        columns=(),
-        unreadable=bad,
-        unreadable_bytes=found.unreadable_bytes,
-        bytes=_bytes(found),
-        doubts=tuple(dict.fromkeys([*(kept.doubts if kept else ()), *doubts_of(found)])),
-        folder=found.folder,
-        again=found.again,
-    )
     size = read_bytes(found)
     left = plan.spending.why_not(size) if kept is None or found.new_files else None
-    shell = replace(shell, left_out=left)
+    facts = _facts(source, found, kept, left)
     if left and not kept:
-        return replace(shell, status="left out", note=f"Not scanned: {left}.")
+        return TableScan(**facts, status="left out", note=f"Not scanned: {left}.")
     try:
         if kept and (left or not found.new_files):
             reports: list[str] = []
@@ -83,40 +75,66 @@ def scan_table(
             parts, hidden = (), frozenset()
             if kept:
                 schema, parts, hidden = kept.joined(own)
+            yield
             personal, named = search_names(own.names, doubtful_names(found), engine, plan.config)
             number = sum(not p.complete for p in parts) if continued else None
             part, reports = read_part(frame, engine, plan, own, found, number)
+            del frame
             parts, hidden = (*parts, replace(part, bytes_read=size)), hidden | personal
+            yield
         columns = tuple(_columns(schema, parts, plan, hidden, kept is not None))
-        rows, read = sum(p.rows for p in parts), sum(p.rows_scanned for p in parts)
-        shell = with_files(shell, found, reports)
-        shell = replace(
-            shell, partly_read=(*(kept.partly_read if kept else ()), *shell.partly_read)
-        )
+        facts |= file_facts(facts, found, reports)
         columns += (named,) if named and (named.findings or named.errors) else ()
     except TypeChangedError:
-        raise
+        return None
     except Exception as error:
         if getattr(error, "error", "") in _NOT_THE_TABLE:
             raise
         # only messages of this package are known to contain no value
         why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
-        return replace(shell, note=why)
-    sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
-    partly = (
-        shell.unreadable
-        or shell.partly_read
-        or left
-        or any(column.errors or column.unread for column in columns)
-    )
-    status = "partly unreadable" if partly else "findings" if sure else "clean"
-    if shell.unreadable and len(shell.unreadable) == shell.files and not rows:
-        status = "unreadable"
-    shell = replace(shell, schema=schema, status=status, parts=parts)
-    done = replace(shell, rows=rows, rows_scanned=read, columns=columns)
+        return TableScan(**{**facts, "partly_read": ()}, status="unreadable", note=why)
+    rows = sum(p.rows for p in parts)
+    facts |= {"rows": rows, "rows_scanned": sum(p.rows_scanned for p in parts)}
+    facts |= {"columns": columns, "schema": schema, "parts": parts}
     written = dict.fromkeys([*(kept.written if kept else ()), *written_as(found)])
-    return replace(done, note=" ".join(remarks(done, written)) or None)
+    done = TableScan(**facts, status=_status(facts), note=None)
+    note = " ".join(remarks(done, written)) or None
+    return replace(done, note=note) if note else done
+
+
+def _facts(
+    source: ScanInput, found: TableSource, kept: Kept | None, left: str | None
+) -> dict[str, Any]:
+    """Return what is known of a table before it is read, as fields of :class:`TableScan`."""
+    return {
+        "table": source.name,
+        "format": found.format,
+        "rows": None,
+        "rows_scanned": 0,
+        "files": len(found.seen) + len(found.files) + len(found.unreadable),
+        "columns": (),
+        "unreadable": found.unreadable,
+        "unreadable_bytes": found.unreadable_bytes,
+        "partly_read": kept.partly_read if kept else (),
+        "bytes": _bytes(found),
+        "doubts": tuple(dict.fromkeys([*(kept.doubts if kept else ()), *doubts_of(found)])),
+        "folder": found.folder,
+        "again": found.again,
+        "left_out": left,
+    }
+
+
+def _status(facts: dict[str, Any]) -> str:
+    """Return the status of a table that was read, as far as it can be read."""
+    columns, unreadable = facts["columns"], facts["unreadable"]
+    if unreadable and len(unreadable) == facts["files"] and not facts["rows"]:
+        return "unreadable"
+    unread = any(column.errors or column.unread for column in columns)
+    if unreadable or facts["partly_read"] or facts["left_out"] or unread:
+        return "partly unreadable"
+    sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
+    return "findings" if sure else "clean"
 
 
 def _bytes(found: TableSource) -> int | None:
@@ -171,6 +189,4 @@ def _columns(
     counts = added([part.counts for part in parts])
     counts.pop(ALL, None)
     asked = plan.config.entities
-    for column in judge_columns(schema, counts, asked, hidden, claims, samples=plan.samples):
-        if column.non_null or column.column != CORRUPT:
-            yield column
+    yield from judge_columns(schema, counts, asked, hidden, claims, samples=plan.samples)

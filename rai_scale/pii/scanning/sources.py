@@ -9,6 +9,7 @@ from typing import Any
 from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
+from rai_scale.pii.scanning.guarantee import FIRST_ROUND
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_rows
@@ -27,7 +28,7 @@ class ScanInput:
         """Return the frame."""
         if self.found is None:
             return self.frame
-        return read_rows(self.found, engine)
+        return read_rows(self.found, engine, unnumbered=FIRST_ROUND)
 
 
 Found = tuple[Engine, list[ScanInput], tuple[Skipped, ...]]

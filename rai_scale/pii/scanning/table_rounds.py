@@ -117,13 +117,13 @@ def _in_rounds(
     before = 0
     for number, (end, alpha) in enumerate(planned):
         rows, chosen = drawn.rows(before, end)
-        counts, reports = _split(count_values(rows, engine, replace(function, chosen=chosen)))
+        counting = function if chosen is None else replace(function, chosen=chosen)
+        counts, reports = _split(count_values(rows, engine, counting))
         done.append(counts)
         found |= set(reports)
         before = end
         part = _part(added(done), drawn.total, drawn.rule, alpha)
-        claims = TableClaims([part], list(function.analysed), plan.types, plan.guarantee)
-        if claims.all_hold():
+        if part.complete or _all_hold(part, function, plan):
             break
         if number + 1 < len(planned) and plan.spending.why_not():
             part = replace(part, stopped=True)
@@ -131,6 +131,11 @@ def _in_rounds(
     if part.complete:
         part = replace(part, rule=ALL_ROWS, alpha=0.0)
     return part, sorted(found)
+
+
+def _all_hold(part: ScannedPart, function: ScanValues, plan: ScanPlan) -> bool:
+    claims = TableClaims([part], list(function.analysed), plan.types, plan.guarantee)
+    return claims.all_hold()
 
 
 def _split(counts: Counted) -> tuple[Counted, list[str]]:

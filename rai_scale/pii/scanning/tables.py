@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,12 +21,13 @@ from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
 from rai_scale.pii.scanning.budget import Budget, Spending
 from rai_scale.pii.scanning.detector import detector_facts
 from rai_scale.pii.scanning.guarantee import Guarantee, Mode
-from rai_scale.pii.scanning.night import Night, TypeChangedError, opened_night
+from rai_scale.pii.scanning.night import Night, opened_night
 from rai_scale.pii.scanning.overrides import Override, Overrides, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.reviewed_columns import apply_overrides
-from rai_scale.pii.scanning.scan_one_table import scan_table
+from rai_scale.pii.scanning.scan_one_table import table_steps
 from rai_scale.pii.scanning.searched_types import types_on
+from rai_scale.pii.scanning.small_tables import in_groups, side_by_side
 from rai_scale.pii.scanning.sources import Found, ScanInput, resolve
 from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
 from rai_scale.pii.scanning.table_scan import TableScan
@@ -207,26 +208,31 @@ def _scan_each(
     sources: list[ScanInput], runner: Engine, options: _Options, night: Night | None
 ) -> tuple[list[TableScan], list[ScanInput]]:
     """Scan the tables; those whose types have changed are scanned once more, completely."""
+    inputs, continued = list(sources), night is not None
 
-    def scanned(item: ScanInput) -> TableScan:
+    def steps(at: int) -> Generator[None, None, TableScan | None]:
+        item = inputs[at]
         kept = night.kept(item.found) if night else None
-        table = scan_table(item, runner, options.plan, kept, continued=night is not None)
-        _LOG.info("scanned %s: %s", item.name, table.status)
-        return table
+        return table_steps(item, runner, options.plan, kept, continued)
 
     tables: dict[int, TableScan] = {}
-    inputs, changed = list(sources), []
     order = night.order([item.name for item in sources]) if night else list(range(len(sources)))
-    for at, item in zip(order, options.progress([sources[at] for at in order]), strict=True):
-        try:
-            tables[at] = scanned(item)
-        except TypeChangedError:
-            changed.append(at)
+    shown = options.progress([sources[at] for at in order])
+    places = (at for at, _ in zip(order, shown, strict=True))
+    changed = []
+    for group in in_groups(places, sources, runner, options.plan.spending.budget):
+        done = side_by_side([steps(at) for at in group])
+        tables |= {at: table for at, table in zip(group, done, strict=True) if table}
+        changed += [at for at in group if at not in tables]
+        for at in tables.keys() & group:
+            _LOG.info("scanned %s: %s", sources[at].name, tables[at].status)
     if changed and night:
         reopened = night.reopened([sources[at].name for at in changed])
         for at in changed:
             inputs[at] = replace(sources[at], found=reopened[sources[at].name])
-            tables[at] = scanned(inputs[at])
+            (table,) = side_by_side([steps(at)])
+            assert table is not None
+            tables[at] = table
     return [tables[at] for at in range(len(sources))], inputs
 
 

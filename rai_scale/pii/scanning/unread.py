@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -58,20 +58,27 @@ def split_unread(table: pa.Table) -> tuple[pa.Table, list[str]]:
     return data, column.drop_null().to_pylist()
 
 
-def with_files(table: TableScan, source: TableSource, reports: Iterable[str]) -> TableScan:
-    """Add the files that were partly read or not read, as found while their rows were read."""
+def file_facts(
+    known: Mapping[str, Any], source: TableSource, reports: Collection[str]
+) -> dict[str, Any]:
+    """Add the files that were partly read or not read, as found while their rows were read.
+
+    ``known`` and the result are fields of :class:`TableScan`.
+    """
+    if not reports:
+        return {}
     sizes = {shown(file.path): file.size for file in source.files}
     found = [json.loads(report) for report in sorted(reports)]
     partly = tuple((r["file"], r["why"]) for r in found if r["status"] == PARTLY)
     never = [(r["file"], r["why"]) for r in found if r["status"] != PARTLY]
     lost = tuple(sizes.get(file, 0) for file, _ in never)
-    return replace(
-        table,
-        partly_read=partly,
-        unreadable=(*table.unreadable, *never),
-        unreadable_bytes=(*table.unreadable_bytes, *lost),
-        bytes=table.bytes if table.bytes is None else table.bytes - sum(lost),
-    )
+    size = known["bytes"]
+    return {
+        "partly_read": (*known["partly_read"], *partly),
+        "unreadable": (*known["unreadable"], *never),
+        "unreadable_bytes": (*known["unreadable_bytes"], *lost),
+        "bytes": size if size is None else size - sum(lost),
+    }
 
 
 def unread_of(table: TableScan) -> Iterator[UnreadItem]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from math import isfinite
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.plain_texts import plain_number
+from rai_scale.engines.arrow_types import canonical_table
+from rai_scale.engines.partition import BATCH_ROWS, BatchFunction
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
@@ -25,24 +24,24 @@ from rai_scale.pii.scanning.parts import COUNTS, SCORE_UNIT, Counted, counted
 from rai_scale.pii.scanning.searched_types import searched_by
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.scanning.value_shapes import counted_shapes
-from rai_scale.pii.values.nested import all_leaves
-from rai_scale.pii.values.text_leaves import TextLeaf, root
+from rai_scale.pii.scanning.value_texts import (
+    ERRORS,
+    PLACEHOLDER,
+    UNREAD,
+    UnreadValue,
+    is_fractional,
+    row_leaves,
+    size_of,
+)
 from rai_scale.tables.readers.row_numbers import NUMBERS
 
 ROWS, VALUES, WORDS = "#rows", "#values", "#words"
-ERRORS, ERROR_BYTES = "#errors", "#error_bytes"
-UNREAD, UNREAD_BYTES = "#unread", "#unread_bytes"
+ERROR_BYTES, UNREAD_BYTES = "#error_bytes", "#unread_bytes"
 UNDECODED, PERSON_NAME = "#undecoded", "#person_name"
 FILES = "#files"
 """Keys of counts other than entities: ``#`` and a field of :class:`Noted`, or the rows read."""
 ALL = ("", "")
 """The key of the rows read."""
-
-PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]+)>")
-"""The placeholder that Presidio writes: the language model would recognise it as a name."""
-_SHORTEST = 1_000_000
-"""Smallest integer stored as a decimal or float that is searched; a smaller one is an amount."""
-
 
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*([ '-][^\W\d_a-z][^\W\d_]*\.?){1,3}")
 
@@ -84,15 +83,29 @@ def split_counts(
     counts: Mapping[str, tuple[int, float]],
 ) -> tuple[Noted, dict[str, tuple[int, float]]]:
     """Return the counts other than entities, and those of entities with their sums of scores."""
-    noted = Noted(*(counts.get(f"#{name}", (0, 0.0))[0] for name in Noted._fields))
-    return noted, {key: found for key, found in counts.items() if not key.startswith("#")}
+    noted = Noted._make([counts[key][0] if key in counts else 0 for key in _NOTED])
+    return noted, {key: found for key, found in counts.items() if key[0] != "#"}
+
+
+_NOTED = tuple(f"#{name}" for name in Noted._fields)
 
 
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
+    if engine.name == "local" and isinstance(frame, pa.Table) and frame.num_rows <= BATCH_ROWS:
+        batch = BatchFunction(function, (), COUNTS, False, "scan")
+        return batch.guard(lambda: _of_one_batch(function, frame), "0")
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counts = counted(small.to_pylist())
     counts.setdefault(ALL, {}).setdefault(ROWS, (0, 0.0))
+    return counts
+
+
+def _of_one_batch(function: ScanValues, table: pa.Table) -> Counted:
+    """Count a small table here: a table of counts would take longer to make than the counts."""
+    counts: Counted = {ALL: {ROWS: (0, 0.0)}}
+    for column, path, key, count, score in function.rows(canonical_table(table)):
+        counts.setdefault((column, path), {})[key] = (count, score / SCORE_UNIT)
     return counts
 
 
@@ -119,6 +132,10 @@ class ScanValues:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return rows of :data:`COUNTS`."""
+        return table_of_rows(self.rows(table), COUNTS)
+
+    def rows(self, table: pa.Table) -> list[tuple[Any, ...]]:
+        """Return the rows of the result as tuples."""
         table, reports = split_unread(table)
         table = table if self.chosen is None else self.chosen(table)
         counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
@@ -127,8 +144,7 @@ class ScanValues:
         names = [name for name in table.column_names if name not in NUMBERS.names]
         for name in names if table.num_rows else ():
             self._column(name, table[name], counts, scores)
-        rows = [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
-        return table_of_rows(rows, COUNTS)
+        return [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
 
     def _column(
         self, name: str, column: pa.ChunkedArray, counts: Counter[Key], scores: Counter[Key]
@@ -190,7 +206,7 @@ class ScanValues:
             analyses = analyzer.analyze_values([text for _, text in texts], context)
             for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
                 if analysis.error:
-                    failed[row] += _size(text)
+                    failed[row] += size_of(text)
                 for result in outside_placeholders(text, analysis.results, analyzer.entities):
                     at = (row, result.entity_type)
                     best[at] = max(best.get(at, 0.0), float(result.score))
@@ -212,74 +228,3 @@ def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[
         return list(results)
     taken = [m.span() for m in PLACEHOLDER.finditer(text) if m.group(1) in entities]
     return [r for r in results if not any(r.start < end and start < r.end for start, end in taken)]
-
-
-class UnreadValue(NamedTuple):
-    """A value that was not searched: it failed (``ERRORS``) or is not text (``UNREAD``)."""
-
-    row: int
-    kind: str
-    bytes: int
-
-
-def row_leaves(
-    name: str,
-    column: pa.ChunkedArray,
-    kind: pa.DataType,
-    entities: frozenset[str],
-    unread: list[UnreadValue],
-) -> Iterator[tuple[int, TextLeaf]]:
-    """Yield (row, leaf) for each text of a column; JSON documents and nested values are opened.
-
-    A text that consists of a placeholder of an earlier redaction counts as missing. Values that
-    cannot be searched are added to ``unread``.
-    """
-    for row, raw in enumerate(column.to_pylist()):
-        blobs: list[bytes] = []
-        value = as_text(raw, blobs)
-        unread += [UnreadValue(row, UNREAD, len(blob)) for blob in blobs]
-        try:
-            leaves = list(all_leaves(value, kind, root(name)))
-        except (ValueError, RecursionError):  # one invalid document must not stop the batch
-            unread.append(UnreadValue(row, ERRORS, _size(value)))
-            continue
-        for leaf in leaves:
-            whole = PLACEHOLDER.fullmatch(leaf.text)
-            if leaf.text and not (whole and whole.group(1) in entities):
-                yield row, leaf
-
-
-def as_text(value: Any, blobs: list[bytes]) -> Any:
-    """Return a value in which bytes and numbers, nested ones included, are converted to text.
-
-    UTF-8 bytes are decoded; other bytes are added to ``blobs`` and become null. An integer that is
-    stored as a decimal or float (``4012888888881881.0``) is written without its fraction. A number
-    with a fraction or with few digits is an amount, which does not identify anyone, and becomes
-    null.
-    """
-    if isinstance(value, bytes):
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            text = "\0"
-        blobs += [value] if "\0" in text else []
-        return None if "\0" in text else text
-    if isinstance(value, float | Decimal):
-        if not isfinite(value):
-            return None
-        plain = plain_number(str(value))
-        return plain if value == int(value) and abs(int(value)) >= _SHORTEST else None
-    if isinstance(value, dict):
-        return {key: as_text(inner, blobs) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(as_text(inner, blobs) for inner in value)
-    return value
-
-
-def is_fractional(kind: pa.DataType) -> bool:
-    """Return whether numbers of a type may have a fraction."""
-    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _size(value: Any) -> int:
-    return len(str(value).encode("utf-8", "replace"))

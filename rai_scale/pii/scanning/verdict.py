@@ -147,6 +147,8 @@ def judge(
         by the lower end of the interval of the share. ``m`` is the weight of the name.
     """
     named = set(names) if seen.values else set()
+    if not named and not found:
+        return []
     top = max((hits for entity, (hits, _) in found.items() if entity not in OWN), default=0)
     findings = []
     listed = any(

@@ -84,11 +84,11 @@ def _divided(
     if table.format in TABLE_FORMATS:
         return table, folder, files
     files = sorted(files, key=lambda file: file.path)
-    table = replace(table, snapshot=snapshot_of(files), folder=folder.url)
+    snapshot = snapshot_of(files)
     if table.format in FILE_TABLES:  # their tables are divided, not the files
-        return table, folder, files
+        return replace(table, snapshot=snapshot, folder=folder.url), folder, files
     new, seen = known.split(table, files)
-    return replace(table, seen=tuple(seen)), folder, new
+    return replace(table, snapshot=snapshot, folder=folder.url, seen=tuple(seen)), folder, new
 
 
 def _with_log(table: TableSource, known: KnownFiles) -> TableSource:

@@ -19,8 +19,10 @@ from rai_scale.tables.discovery.listing import (
     Entries,
     Entry,
     Owner,
+    below,
     entries_of,
     file_info,
+    is_a,
 )
 from rai_scale.tables.discovery.table_logs import kind_of, newest_metadata
 from rai_scale.tables.formats import DOCUMENTS, FILE_TABLES, TABLE_FORMATS, check_format, format_of
@@ -76,10 +78,11 @@ class Walk:
     skipped: list[Skipped] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     _bookkeeping: tuple[int, int] = (0, 0)
+    _listed: Entries | None = None
 
     def current_lake(self) -> str | None:
         """Return the folder of the current run if this package wrote ``place`` as a lake."""
-        entries = entries_of(self.place)
+        entries = self._listed = entries_of(self.place)
         if delta.LOG in entries or not _has_pointer(entries):
             return None
         run, format = self._pointer("", entries)
@@ -94,7 +97,8 @@ class Walk:
         while waiting:
             folder, owner, run = waiting.pop()
             try:
-                entries = entries_of(self.place.child(folder))
+                entries = self._listed or entries_of(self.place.child(folder))
+                self._listed = None
                 waiting += reversed(list(self._visit(folder, entries, owner, run)))
             except OSError as error:
                 self._skip(folder or ".", f"cannot be listed ({type(error).__name__})", None)
@@ -110,7 +114,7 @@ class Walk:
         self, folder: str, entries: Entries, owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
         """Collect the entries of a folder; yields the folders to visit next."""
-        if _is(entries.get(delta.LOG), "directory"):
+        if is_a(entries.get(delta.LOG), "directory"):
             table = self.place.child(folder)
             self.ready.append((source := delta.delta_source(table, folder), table, []))
             del entries[delta.LOG]
@@ -120,8 +124,9 @@ class Walk:
         elif kind := kind_of(self.place.child(folder), entries):
             self._foreign(folder, kind)
         else:
+            start = f"{folder.rstrip('/')}/" if folder else ""
             for name in sorted(entries):
-                yield from self._entry(_below(folder, name), entries[name], owner, run)
+                yield from self._entry(start + name, entries[name], owner, run)
 
     def _entry(
         self, path: str, entry: Entry, owner: Owner, run: bool
@@ -139,7 +144,7 @@ class Walk:
     def _left_out(self, path: str, entry: Entry, run: bool = False) -> bool:
         """Skip an entry that must not be opened; return whether it was skipped."""
         name, size = base_name(path), entry["size"] if entry["type"] == "file" else None
-        if self._ignored(path):
+        if self.ignore and self._ignored(path):
             self._skip(path, IGNORED, size, harmless=True)
         elif entry.get("islink"):
             reason, harmless = self._link(path)
@@ -148,19 +153,18 @@ class Walk:
             self._skip(path, NO_FILE, None)
         elif name != printable(name):
             self._skip(path, "its name is not UTF-8", size)
-        elif hidden(name) and is_bookkeeping(name, run):
+        elif not hidden(name):
+            return False
+        elif is_bookkeeping(name, run):
             files, known = self._bookkeeping
             self._bookkeeping = files + 1, known + int(size or 0)
-        elif hidden(name):
+        else:
             files, size = (1, size) if size is not None else self._count(path)
             self._skip(path, HIDDEN, size, not size, files)
-        else:
-            return False
         return True
 
     def _ignored(self, path: str) -> bool:
-        names = (path, base_name(path)) if self.ignore else ()
-        fits = {p for p in self.ignore for name in names if fnmatchcase(name, p)}
+        fits = {p for p in self.ignore for n in (path, base_name(path)) if fnmatchcase(n, p)}
         self.used.update(fits)
         return bool(fits)
 
@@ -199,7 +203,7 @@ class Walk:
         place = self.place.child(folder)
         run, format = self._pointer(folder, entries)
         self._beside(folder, entries)
-        path = _below(folder, run)
+        path = below(folder, run)
         if format == LAKE:
             yield path, Owner(path), True
             return
@@ -217,7 +221,7 @@ class Walk:
         pointer = read_pointer(place)
         if pointer is None:
             raise TableError(f"{place.url!r} was replaced while it was listed. Try again.")
-        if not _is(entries.get(pointer[0]), "directory"):
+        if not is_a(entries.get(pointer[0]), "directory"):
             raise TableError(
                 f"{place.url!r} points to {pointer[0]!r}, which is not a folder there."
             )
@@ -226,7 +230,7 @@ class Walk:
     def _beside(self, folder: str, entries: Entries) -> None:
         """Skip what is in the folder of a table with runs and is not part of it."""
         for name in sorted(entries):
-            path, entry = _below(folder, name), entries[name]
+            path, entry = below(folder, name), entries[name]
             if name == PAGE or self._left_out(path, entry):
                 continue
             files, size = (1, entry["size"]) if entry["type"] == "file" else self._count(path)
@@ -238,7 +242,7 @@ class Walk:
             self._skip(folder or ".", delta.UNKNOWN, None)
         old: list[int] = []
         for name in sorted(entries):
-            path, entry = _below(folder, name), entries[name]
+            path, entry = below(folder, name), entries[name]
             if name != delta.CHANGES and self._left_out(path, entry):
                 continue
             inside = [(path, entry)] if entry["type"] == "file" else self._files_below(path)
@@ -270,7 +274,7 @@ class Walk:
             except OSError:
                 continue
             for name, entry in entries.items():
-                if _is(entry, "directory"):
+                if is_a(entry, "directory"):
                     waiting.append(join(path, name))
                 else:
                     yield join(path, name), entry
@@ -280,14 +284,6 @@ class Walk:
     ) -> None:
         bytes = None if size is None else int(size)
         self.skipped.append(Skipped(shown(path), reason, files, bytes, harmless))
-
-
-def _below(folder: str, name: str) -> str:
-    return join(folder, name) if folder else name
-
-
-def _is(entry: Entry | None, kind: str) -> bool:
-    return entry is not None and entry["type"] == kind and not entry.get("islink")
 
 
 def _has_pointer(entries: Entries) -> bool:

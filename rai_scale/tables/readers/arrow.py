@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
@@ -83,9 +83,18 @@ class Scan:
             yield from self.reader(piece)
 
 
-def pieces_of(source: TableSource) -> list[Piece]:
-    """Return one piece per file."""
-    return [Piece(source.file_path(f), f.path, dialect=f.dialect) for f in source.files]
+def pieces_of(
+    source: TableSource, dialects: Mapping[str, TextDialect] | None = None
+) -> list[Piece]:
+    """Return one piece per file, with the dialect of its path if ``dialects`` are given."""
+    return [
+        Piece(
+            source.file_path(f),
+            f.path,
+            dialect=f.dialect if dialects is None else dialects.get(f.path),
+        )
+        for f in source.files
+    ]
 
 
 def partition_values(relative: str) -> dict[str, str | None]:

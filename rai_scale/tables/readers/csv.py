@@ -68,11 +68,12 @@ def dialects_of(source: TableSource) -> dict[FileInfo, TextDialect]:
     A column with the name of a ``key=value`` folder above its file is renamed.
     """
     found = {f: f.dialect or dialect_of("csv", place_of(source.file_path(f))) for f in source.files}
-    return {
-        file: replace(dialect, names=tuple(own_names(dialect.names, file.path)))
-        for file, dialect in found.items()
-        if dialect.names
-    }
+    return {file: _own(dialect, file) for file, dialect in found.items() if dialect.names}
+
+
+def _own(dialect: TextDialect, file: FileInfo) -> TextDialect:
+    names = tuple(own_names(dialect.names, file.path))
+    return dialect if names == dialect.names else replace(dialect, names=names)
 
 
 def csv_schema(headers: Sequence[Sequence[str]], partition_columns: Sequence[str]) -> pa.Schema:
@@ -91,7 +92,7 @@ def scan_csv(source: TableSource) -> Scan:
     dialects = dialects_of(source)
     schema = csv_schema([d.names for d in dialects.values()], source.partition_columns)
     kept = {f.path: d for f, d in dialects.items()}
-    pieces = (replace(p, dialect=kept.get(p.relative)) for p in pieces_of(source))
+    pieces = pieces_of(source, kept)
     return Scan(CsvReader(schema), tuple(p for p in pieces if p.dialect is not None))
 
 
@@ -191,14 +192,22 @@ def _below_header(content: bytes, delimiter: str) -> bytes | None:
 
 def _split(content: bytes, dialect: TextDialect) -> tuple[pa.Table, list[str]]:
     """Parse a few lines without quotes, for which starting pyarrow's parser takes longest."""
-    lines = [line for line in content.decode().replace("\r\n", "\n").split("\n") if line]
-    records = [line.split(dialect.delimiter) for line in lines]
-    width = len(dialect.names)
-    bad = [line for line, fields in zip(lines, records, strict=True) if len(fields) != width]
-    good = [fields for fields in records if len(fields) == width] if bad else records
-    columns = zip(*good, strict=True) if good else [()] * width
-    arrays = [pa.array([field or None for field in column], pa.string()) for column in columns]
-    return pa.table(arrays, names=list(dialect.names)), bad
+    mark, width = dialect.delimiter, len(dialect.names)
+    text = content.decode().replace("\r\n", "\n").strip("\n")
+    lines = text.split("\n")
+    if not text or "\n\n" in text:
+        lines = list(filter(None, lines))
+    bad = [line for line in lines if line.count(mark) != width - 1]
+    good = [line for line in lines if line.count(mark) == width - 1] if bad else lines
+    fields = mark.join(good).split(mark) if good else []
+    arrays = [_texts(fields[at::width]) for at in range(width)]
+    return pa.Table.from_arrays(arrays, schema=text_schema(dialect.names)), bad
+
+
+def _texts(fields: list[str]) -> pa.Array:
+    """Return a column, with null for empty fields."""
+    values = [field or None for field in fields] if "" in fields else fields
+    return pa.array(values, pa.string())
 
 
 def _parsed(body: Any, block: int, dialect: TextDialect) -> Iterator[tuple[pa.Table, list[str]]]:

@@ -27,7 +27,8 @@ def dialect_of(format: str, file: Place, asked: CsvOptions | None = None) -> Tex
     if format == "csv":
         usual = delimiter_of(base_name(file.path))
         found = csv_dialect(head, len(head) < HEAD_BYTES, usual, asked or CsvOptions())
-        return replace(found, names=tuple(unique_names(found.names, [CORRUPT])))
+        names = tuple(unique_names(found.names, [CORRUPT]))
+        return found if names == found.names else replace(found, names=names)
     encoding = encoding_of(head)
     document = format == "jsonl" and document_of(head, encoding)
     return TextDialect(encoding, document=document, doubts=encoding_doubts(head, encoding))

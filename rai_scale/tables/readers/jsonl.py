@@ -40,6 +40,8 @@ _DECODER = json.JSONDecoder(
 # numbers need no type of their own where no text is made of an object or array
 _SCAN_PLAIN = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).scan_once  # type: ignore[attr-defined]
 _TEXT_TYPES = {str, type(None)}
+_TOGETHER = 256
+_WORDS = {True: "true", False: "false"}
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -80,8 +82,8 @@ class JsonKeys:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per key."""
         keys: dict[str, None] = {}
-        for line in table["text"].to_pylist():
-            keys.update(dict.fromkeys(_parse(line) or ()))
+        for found in _parse_all(table["text"].to_pylist()):
+            keys.update(dict.fromkeys(found or ()))
         return pa.table([pa.array(list(keys), pa.string())], schema=_KEYS)
 
 
@@ -103,7 +105,7 @@ class ParseJson:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per line that is not blank."""
         lines = table["text"].to_pylist()
-        return self.of(table, lines, [_parse(line) for line in lines])
+        return self.of(table, lines, _parse_all(lines))
 
     def of(
         self, table: pa.Table, lines: list[str | None], objects: list[dict[str, Any] | None]
@@ -126,7 +128,7 @@ def parsed_lines(
 ) -> pa.Table:
     """Parse a few lines in this process; the result is that of :func:`read_jsonl`."""
     texts = lines["text"].to_pylist()
-    objects = [_parse(text) for text in texts]
+    objects = _parse_all(texts)
     keys = sorted({key for found in objects if found for key in found})
     return _parser(keys, partition_columns, numbers).of(lines, texts, objects)
 
@@ -134,6 +136,41 @@ def parsed_lines(
 def _parser(keys: Sequence[str], partition_columns: Sequence[str], numbers: pa.Schema) -> ParseJson:
     names = unique_names(keys, [*partition_columns, CORRUPT])
     return ParseJson(tuple(keys), tuple(names), tuple(partition_columns), numbers)
+
+
+def _parse_all(lines: Sequence[str | None]) -> list[dict[str, Any] | None]:
+    """Return the objects of lines, as :func:`_parse` does for one."""
+    found: list[dict[str, Any] | None] = []
+    for start in range(0, len(lines), _TOGETHER):
+        some = lines[start : start + _TOGETHER]
+        found += _parse_together(some) or map(_parse, some)
+    return found
+
+
+def _parse_together(lines: Sequence[str | None]) -> list[dict[str, Any] | None] | None:
+    """Parse lines as one list, which takes half of the time; None if a line is not that simple.
+
+    If each line begins with its only opening brace, a list of as many objects has that of line i at
+    i: an object within another, or a brace within a text, would leave fewer. As in :func:`_parse`,
+    there are as many colons as keys.
+    """
+    if not all(line and line[0] == "{" for line in lines):
+        return None
+    text = ",".join(lines)  # type: ignore[arg-type]
+    if text.count("{") != len(lines) or "[" in text:
+        return None
+    try:
+        values, end = _SCAN_PLAIN(f"[{text}]", 0)
+    except (ValueError, RecursionError, StopIteration):
+        return None
+    keys = {key for value in values if type(value) is dict for key in value}
+    simple = (
+        len(values) == len(lines)
+        and end == len(text) + 2
+        and text.count(":") == sum(map(len, values))
+        and "".join(keys).isprintable()
+    )
+    return values if simple else None
 
 
 def _parse(line: str | None) -> dict[str, Any] | None:
@@ -177,7 +214,7 @@ def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return None if value is None else str(value)
-    return _compact(value)
+    return _WORDS[value] if isinstance(value, bool) else _compact(value)
 
 
 def _compact(value: Any) -> str:

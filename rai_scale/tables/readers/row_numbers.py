@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -29,20 +30,21 @@ class NumberedReader:
     @property
     def schema(self) -> pa.Schema:
         """The columns of the table, and where a row is."""
-        return pa.schema([*self.reader.schema, *NUMBERS])
+        return _with_numbers(self.reader.schema)
 
     def __call__(self, piece: Piece, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of a piece; see :class:`~rai_scale.tables.readers.arrow.Reader`."""
-        wanted = self.schema.names if columns is None else list(columns)
-        own = [name for name in wanted if name not in NUMBERS.names]
+        wanted = None if columns is None else list(columns)
+        own = wanted and [name for name in wanted if name not in NUMBERS.names]
         # a batch needs a column to have rows
-        own = own or self.reader.schema.names[:1]
+        own = self.reader.schema.names[:1] if own == [] else own
         for one in (piece, *piece.more):
             start = 0
-            for table in self.reader(replace(one, more=()), own):
+            for table in self.reader(replace(one, more=()) if one.more else one, own):
                 rows = _numbers(one, start, table.num_rows)
                 start += table.num_rows
-                yield _added(table, one.relative, rows).select(wanted)
+                done = _added(table, one.relative, rows)
+                yield done if wanted is None else done.select(wanted)
 
 
 def numbered(scan: Scan) -> Scan:
@@ -50,9 +52,34 @@ def numbered(scan: Scan) -> Scan:
     return replace(scan, reader=NumberedReader(scan.reader))
 
 
+def with_numbers(table: pa.Table, pieces: Sequence[tuple[Piece, int]]) -> pa.Table:
+    """Add :data:`FILE` and :data:`ROW` to the rows of several pieces at once.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The rows of all pieces, in their order.
+    pieces : sequence of (Piece, int)
+        Each piece of a file with the number of its rows.
+    """
+    rows = np.array([count for _, count in pieces], dtype=np.int64)
+    firsts = np.array([piece.first_row for piece, _ in pieces], dtype=np.int64)
+    starts = np.cumsum(rows) - rows
+    numbers = np.arange(table.num_rows, dtype=np.int64) + np.repeat(firsts - starts, rows)
+    at = pa.array(np.repeat(np.arange(len(rows), dtype=np.int32), rows))
+    names = pa.array([piece.relative for piece, _ in pieces], pa.string())
+    columns = [*table.columns, names.take(at), pa.array(numbers)]
+    return pa.table(columns, schema=_with_numbers(table.schema))
+
+
 def _added(table: pa.Table, relative: str, rows: np.ndarray) -> pa.Table:
-    table = table.append_column(NUMBERS.field(FILE), constant(relative, table.num_rows))
-    return table.append_column(NUMBERS.field(ROW), pa.array(rows))
+    columns = [*table.columns, constant(relative, table.num_rows), pa.array(rows)]
+    return pa.table(columns, schema=_with_numbers(table.schema))
+
+
+@lru_cache(256)
+def _with_numbers(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([*schema, *NUMBERS])
 
 
 def _numbers(piece: Piece, start: int, rows: int) -> np.ndarray:
