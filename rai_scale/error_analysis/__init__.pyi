@@ -11,11 +11,15 @@ from rai_scale.error_analysis.counterfactual_rows import counterfactuals as coun
 from rai_scale.error_analysis.drift_of_errors import ErrorDrift as ErrorDrift
 from rai_scale.error_analysis.drift_of_errors import error_drift as error_drift
 from rai_scale.error_analysis.example_rows import cohort_rows as cohort_rows
-from rai_scale.error_analysis.heatmap import Heatmap as Heatmap
 from rai_scale.error_analysis.heatmap import error_heatmap as error_heatmap
+from rai_scale.error_analysis.heatmap_result import Heatmap as Heatmap
+from rai_scale.error_analysis.private.declared_bins import DeclaredBins as DeclaredBins
+from rai_scale.error_analysis.private.noisy_errors import NoisyErrors as NoisyErrors
+from rai_scale.error_analysis.private.noisy_errors import release_errors as release_errors
+from rai_scale.error_analysis.private.noisy_tree import NoisyTree as NoisyTree
 from rai_scale.error_analysis.slices.find import Slices as Slices
 from rai_scale.error_analysis.slices.find import find_slices as find_slices
 from rai_scale.error_analysis.surrogate_model import Surrogate as Surrogate
 from rai_scale.error_analysis.surrogate_model import surrogate as surrogate
-from rai_scale.error_analysis.trees.make_tree import error_tree as error_tree
+from rai_scale.error_analysis.tree_of_errors import error_tree as error_tree
 from rai_scale.error_analysis.trees.result import ErrorTree as ErrorTree

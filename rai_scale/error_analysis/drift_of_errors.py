@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rai_scale.error_analysis.tree_of_errors import error_tree
 from rai_scale.error_analysis.trees.gradients import Sums
-from rai_scale.error_analysis.trees.make_tree import error_tree
 from rai_scale.error_analysis.trees.result import ErrorTree
 from rai_scale.errors import ConfigError
 from rai_scale.measures.uncertainty.proportions import newcombe, z_test

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,10 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of, metrics_by_group
 from rai_scale.error_analysis.cohorts.condition_sql import Predicate
-from rai_scale.error_analysis.cohorts.conditions import AllOf, Condition, to_text
+from rai_scale.error_analysis.cohorts.conditions import AllOf, to_text
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort, kept_rows
+from rai_scale.error_analysis.heatmap_result import MOST_FEATURES, Heatmap
+from rai_scale.error_analysis.private.declared_bins import DeclaredBins
 from rai_scale.error_analysis.slices.items import Items, items_between, items_of_values
 from rai_scale.error_analysis.trees.counting import CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import chosen_features
@@ -23,80 +24,14 @@ from rai_scale.error_analysis.trees.gradients import Sums
 from rai_scale.error_analysis.trees.node_table import intervals
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.names import Names, names_of
-from rai_scale.results import Result
 from rai_scale.statistics.quantiles import column_ranges, distribution
 
-MOST_FEATURES = 2
+if TYPE_CHECKING:
+    from rai_scale.privacy.options import Privacy
+
+BINS = 8
 BINNINGS = ("equal_width", "quantile")
 Binning = str | Mapping[str, Sequence[float]]
-
-
-@dataclass(frozen=True, repr=False)
-class Heatmap(Result):
-    """Errors by the values of one or two features; made by :func:`error_heatmap`.
-
-    Attributes
-    ----------
-    cells : pandas.DataFrame
-        One row per cell: the range or value of each feature (text), ``rows``, ``errors``,
-        ``error_rate`` with ``low`` and ``high``, ``share_of_errors``, and the metric. A cell
-        without rows has NaN.
-    conditions : list of Condition
-        Of each cell.
-    labels : tuple of str
-    metric : str
-    """
-
-    cells: pd.DataFrame
-    conditions: list[Condition]
-    labels: tuple[str, str]
-    metric: str
-
-    def cohort(self, number: int) -> Cohort:
-        """Return the rows of a cell.
-
-        Parameters
-        ----------
-        number : int
-            Its row in ``cells``.
-        """
-        if number not in range(len(self.conditions)):
-            raise ConfigError(f"no cell {number}; there are {len(self.conditions)}, from 0.")
-        return Cohort(self.conditions[number], labels=self.labels)
-
-    def matrix(self, column: str | None = None) -> pd.DataFrame:
-        """Return a column of ``cells`` as a matrix: the first feature down, the second across.
-
-        Parameters
-        ----------
-        column : str, optional
-            By default the metric.
-        """
-        names = list(self.cells.columns[: self.cells.columns.get_loc("rows")])
-        values = self.cells.set_index(names)[column or self.metric]
-        if len(names) == 1:
-            return values.to_frame()
-        table = values.unstack()
-        return table.reindex(
-            index=self.cells[names[0]].unique(), columns=self.cells[names[1]].unique()
-        )
-
-    def totals(self) -> Mapping[str, Any]:
-        """Return the number of rows, of errors and of cells."""
-        total = self.cells[["rows", "errors"]].sum()
-        return {
-            "rows": int(total["rows"]),
-            "errors": float(total["errors"]),
-            "cells": len(self.cells),
-        }
-
-    def _tables(self) -> Any:
-        return {"cells": lambda: self.cells}
-
-    def _numbers(self) -> Mapping[str, float]:
-        worst = self.cells["error_rate"].max()
-        total = self.cells[["rows", "errors"]].sum()
-        return {"error_rate": total["errors"] / total["rows"], "worst_cell": float(worst)}
 
 
 def error_heatmap(
@@ -106,11 +41,13 @@ def error_heatmap(
     y_pred: str,
     features: Names,
     categorical: Names = (),
-    bins: int = 8,
+    bins: int = BINS,
     binning: Binning = "equal_width",
     metric: str = "error_rate",
     where: str | Mapping[str, Any] | Cohort | None = None,
     confidence: float = 0.95,
+    privacy: Privacy | None = None,
+    declared: DeclaredBins | None = None,
 ) -> Heatmap:
     """Count rows and errors by the values of one or two features; executes.
 
@@ -139,6 +76,11 @@ def error_heatmap(
         Only these rows; see :func:`cohort`.
     confidence : float
         Of the intervals.
+    privacy : Privacy, optional
+        The private mode, with ``declared``: the heatmap of ``release_errors``, whose bins are the
+        declared ones. ``metric``, ``where`` and the options of bins have no private form.
+    declared : DeclaredBins, optional
+        The bins of all features of the release.
 
     Returns
     -------
@@ -152,6 +94,15 @@ def error_heatmap(
         If an option is invalid, labels are missing or of two types, or a feature cannot be used.
     """
     check_metric_name(metric)
+    if privacy is not None or declared is not None:
+        from rai_scale.error_analysis.private.noisy_errors import released_for
+
+        odd = {"metric": metric != "error_rate", "where": where is not None}
+        odd |= {"categorical": bool(names_of(categorical)), "binning": binning != "equal_width"}
+        released = released_for(
+            frame, y_true, y_pred, privacy, declared, odd | {"bins": bins != BINS}
+        )
+        return released.heatmap(features, confidence=confidence)
     roles = Roles(y_true, y_pred, loss=loss_of(metric))
     kept = kept_rows(frame, where, (y_true, y_pred))
     names = chosen_features(engine_of(kept).schema(kept), names_of(features), roles.named)

@@ -57,6 +57,16 @@ ROWS = X.assign(
     shap_a=X["a"],
     shap_b=X["b"],
 )
+
+
+def released() -> error_analysis.NoisyErrors:
+    privacy = Privacy(privacy_unit="who", epsilon=9, ledger="none")
+    bins = error_analysis.DeclaredBins(bounds={"a": [0.0]}, categories={"g": ["u", "v"]})
+    return error_analysis.release_errors(
+        ROWS, y_true="y", y_pred="p", privacy=privacy, declared=bins
+    )
+
+
 XY = ROWS[["a", "b", "y", "g"]]
 LABELS = {"y_true": "y", "sensitive_features": ["g"]}
 BY = {**LABELS, "y_pred": "p"}
@@ -212,6 +222,8 @@ CASES = {
         ROWS, y_true="y", y_pred="p", features=["a", "b"], min_rows=5
     ),
     "Surrogate": lambda _: error_analysis.surrogate(X, model(), features=["a", "b"], kind="linear"),
+    "NoisyErrors": lambda _: released(),
+    "NoisyTree": lambda _: released().tree(),
     "WhatIf": lambda _: error_analysis.what_if(model(), X.head(3), {"a": 1.0}),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,

@@ -40,12 +40,15 @@ class Roles:
     sample_weight : str, optional
     loss : str, optional
         A metric of ``LOSSES``; by default errors are counted.
+    counts : bool
+        Whether the weight is the number of rows that a row stands for.
     """
 
     y_true: str
     y_pred: str
     sample_weight: str | None = None
     loss: str | None = None
+    counts: bool = False
 
     @property
     def named(self) -> list[str]:
@@ -227,6 +230,9 @@ def _sums(table: pa.Table, roles: Roles) -> Sums:
         square = found[sum_name((ERROR, ERROR) if w is None else (w, ERROR, ERROR))]
     if w is None:
         return Sums(rows, rows.astype(float), error, square, rows.astype(float))
+    if roles.counts:
+        weight = found[sum_name(w)]
+        return Sums(np.rint(weight).astype(np.int64), weight, error, error, weight)
     return Sums(rows, found[sum_name(w)], error, square, found[sum_name((w, w))])
 
 

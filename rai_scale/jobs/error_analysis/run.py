@@ -8,7 +8,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of
 from rai_scale.error_analysis.heatmap import error_heatmap
 from rai_scale.error_analysis.slices.find import Slices, find_slices
-from rai_scale.error_analysis.trees.make_tree import error_tree
+from rai_scale.error_analysis.tree_of_errors import error_tree
 from rai_scale.error_analysis.trees.result import ErrorTree
 from rai_scale.errors import ConfigError
 from rai_scale.gates import check_metrics, status_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cell_metrics import check_metric_name, loss_of, metrics_by_group
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort, kept_rows
+from rai_scale.error_analysis.private.declared_bins import DeclaredBins
 from rai_scale.error_analysis.trees.counting import LOSSES, CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import binned_features, chosen_features
 from rai_scale.error_analysis.trees.gradients import Gradients, Sums
@@ -20,6 +21,9 @@ from rai_scale.error_analysis.trees.node_table import numbered
 from rai_scale.error_analysis.trees.result import ErrorTree
 from rai_scale.errors import ConfigError
 from rai_scale.names import Names, names_of
+
+if TYPE_CHECKING:
+    from rai_scale.privacy.options import Privacy
 
 
 def error_tree(
@@ -37,6 +41,8 @@ def error_tree(
     where: str | Mapping[str, Any] | Cohort | None = None,
     confidence: float = 0.95,
     random_state: int = 0,
+    privacy: Privacy | None = None,
+    declared: DeclaredBins | None = None,
 ) -> ErrorTree:
     """Find where a model errs: LightGBM's tree on ``y_pred != y_true``, from counts; executes.
 
@@ -70,6 +76,11 @@ def error_tree(
         Of the intervals and of ``significant``.
     random_state : int
         Of the keyed sample of rows that gives the bins of a feature with over 100,000 values.
+    privacy : Privacy, optional
+        The private mode, with ``declared``: the tree of ``release_errors``. ``metric``, ``where``,
+        ``categorical`` and ``sample_weight`` have no private form.
+    declared : DeclaredBins, optional
+        The bins of all features of the release.
 
     Returns
     -------
@@ -84,6 +95,18 @@ def error_tree(
     """
     check_metric_name(metric)
     limits = _limits(max_depth, num_leaves, min_child_samples, confidence)
+    if privacy is not None or declared is not None:
+        from rai_scale.error_analysis.private.noisy_errors import released_for
+
+        odd = {"metric": metric != "error_rate", "where": where is not None}
+        odd |= {"categorical": bool(names_of(categorical)), "sample_weight": bool(sample_weight)}
+        return released_for(frame, y_true, y_pred, privacy, declared, odd).tree(
+            features=features,
+            max_depth=max_depth,
+            num_leaves=num_leaves,
+            min_child_samples=min_child_samples,
+            confidence=confidence,
+        )
     roles = Roles(y_true, y_pred, sample_weight, loss_of(metric))
     categorical = names_of(categorical)
     kept = kept_rows(frame, where, (y_true, y_pred))
