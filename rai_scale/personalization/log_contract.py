@@ -63,8 +63,8 @@ class LogContract:
     source : str, optional
         Where the event comes from, such as a device or an address range.
     event : tuple of str
-        Columns that identify an event. By default person, time, item, position and action, as far
-        as they are named.
+        Columns that identify an event. By default, if person and time are named, these with item,
+        position and action as far as they are named.
     sequence : str, optional
         The number of the event among the events of its person: times must not decrease with it.
 

@@ -157,6 +157,7 @@ def private_frame(ledger):
 
 
 CASES = {
+    "LogCheck": lambda _: personalization.check_log(ROWS, {"person": "who", "action": "p"}),
     "PolicyValues": lambda _: personalization.evaluate_policy(
         ROWS.assign(prob=0.5),
         action="p",
