@@ -1,3 +1,5 @@
+from rai_scale.personalization.exposure_audit import audit_exposure as audit_exposure
+from rai_scale.personalization.exposure_result import Exposure as Exposure
 from rai_scale.personalization.log_check import LogCheck as LogCheck
 from rai_scale.personalization.log_check import check_log as check_log
 from rai_scale.personalization.log_contract import LogContract as LogContract

@@ -93,10 +93,19 @@ def find_loops(
     loops = pd.DataFrame(rows, columns=[c for c in COLUMNS if c[:2] != "p_" and c != "loses"])
     from scipy.special import ndtr
 
-    p = 2 * ndtr(-abs(loops["z"].to_numpy(float)))
-    loops["p_value"], loops["p_adjusted"] = p, holm(p)
+    loops["p_value"] = 2 * ndtr(-abs(loops["z"].to_numpy(float)))
+    # of two groups, one loses what the other gains: this is one test
+    sizes = loops.groupby(["by", "category"])["group"].transform("size")
+    mirrored = (sizes == 2) & loops.duplicated(["by", "category"])  # noqa: PLR2004
+    loops["p_adjusted"] = holm(loops["p_value"].where(~mirrored).to_numpy(float))
+    first = loops.groupby(["by", "category"])["p_adjusted"].transform("first")
+    loops["p_adjusted"] = loops["p_adjusted"].where(~mirrored, first)
     loops["loses"] = (loops["p_adjusted"] < alpha) & (loops["z"] < 0)
-    return loops[[*COLUMNS]].sort_values(["p_adjusted", "by", "group", "category"]).reset_index(drop=True)
+    return (
+        loops[[*COLUMNS]]
+        .sort_values(["p_adjusted", "by", "group", "category"])
+        .reset_index(drop=True)
+    )
 
 
 def _end(own: pd.DataFrame, at: int) -> float:

@@ -74,7 +74,7 @@ class ExposureSql:
 
     def counts(self) -> str:
         """Return rows, people and sums per item, category and group; with and without periods."""
-        sets = ["b, g, t, i", "b, g, i", "b, g, t, c", "b, g, c", "b, g, t", "b, g"]
+        sets = ["b, g, t, i", "b, g, i", "b, g, t, c", "b, g, c", "b, g, t", "b, g", "b, i, c"]
         sums = ["sum(e) AS e"]
         has = self.columns.__contains__
         sums += ["sum(r) AS r"] if has("r") else []
@@ -140,7 +140,9 @@ class ExposureSql:
     def diversity(self) -> str:
         """Return the number of lists and the sum of their diversities."""
         names = ", ".join(["b", "g", "t", "p", *(f"l{n}" for n in range(self.list_columns))])
-        inner = f"SELECT {names}, c, CAST(count(*) AS DOUBLE) AS n FROM {SQL_ROWS} GROUP BY {names}, c"
+        inner = (
+            f"SELECT {names}, c, CAST(count(*) AS DOUBLE) AS n FROM {SQL_ROWS} GROUP BY {names}, c"
+        )
         each = (
             f"SELECT {names}, sum(n) AS n, sum(n * (n - 1)) AS same FROM ({inner}) AS own "
             f"GROUP BY {names}"
@@ -154,7 +156,9 @@ class ExposureSql:
     def drift(self) -> str:
         """Return entropies of people's categories, and divergences from their period before."""
         keys = "b, g, t, p"
-        inner = f"SELECT {keys}, c, CAST(count(*) AS DOUBLE) AS y FROM {SQL_ROWS} GROUP BY {keys}, c"
+        inner = (
+            f"SELECT {keys}, c, CAST(count(*) AS DOUBLE) AS y FROM {SQL_ROWS} GROUP BY {keys}, c"
+        )
         share = (
             f"SELECT {keys}, c, y / sum(y) OVER (PARTITION BY {keys}) AS s FROM ({inner}) AS own"
         )
@@ -172,7 +176,9 @@ class ExposureSql:
             f"JOIN ({after}) AS k ON {same} WHERE k.after IS NOT NULL"
         )
         both = f"SELECT {keys}, c, s, 0.0 AS o FROM ({share}) AS now UNION ALL {before}"
-        pair = f"SELECT {keys}, c, sum(s) AS s, sum(o) AS o FROM ({both}) AS joined GROUP BY {keys}, c"
+        pair = (
+            f"SELECT {keys}, c, sum(s) AS s, sum(o) AS o FROM ({both}) AS joined GROUP BY {keys}, c"
+        )
         half = "CASE WHEN {0} > 0 THEN {0} * ln(2 * {0} / (s + o)) ELSE 0.0 END"
         divergence = (
             f"SELECT {keys}, sum({half.format('s')} + {half.format('o')}) / 2 AS j "

@@ -158,6 +158,9 @@ def private_frame(ledger):
 
 CASES = {
     "LogCheck": lambda _: personalization.check_log(ROWS, {"person": "who", "action": "p"}),
+    "Exposure": lambda _: personalization.audit_exposure(
+        ROWS, item="kind", person="who", groups=["g"], quality="s"
+    ),
     "PolicyValues": lambda _: personalization.evaluate_policy(
         ROWS.assign(prob=0.5),
         action="p",
