@@ -15,7 +15,9 @@ import pytest
 from rai_scale.engines import engine_named
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.tables import find_tables, read_table
+from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers import jsonl, small
+from rai_scale.tables.readers.file_dialect import dialect_of
 from rai_scale.tables.readers.row_numbers import NUMBERS
 from rai_scale.tables.readers.small import read_small
 
@@ -112,6 +114,17 @@ def test_parts_with_other_columns_in_folders_of_keys(tmp_path, kind):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"part-{number}.{kind}").write_bytes(content)
     assert same(tmp_path)
+
+
+def test_parts_are_written_as_each_of_them_alone(tmp_path):
+    more = {"other mark": b"id,note\n1;a\n2;b\n", "other code": "id,note\n1,ä\n".encode("cp1252")}
+    contents = [b"id,note\n7,x\n8,y\n", *CSV.values(), *more.values(), *CSV.values()]
+    for number, content in enumerate(contents):
+        (tmp_path / f"part-{number:02}.csv").write_bytes(content)
+    (table,) = find_tables(str(tmp_path))
+    assert len(table.files) == len(contents)
+    for file in table.files:
+        assert file.dialect == dialect_of("csv", place_of(table.file_path(file)))
 
 
 def test_parquet_files_of_all_types(tmp_path):

@@ -21,6 +21,7 @@ from rai_scale.tables.discovery.probe import Probed, probe, probe_session
 from rai_scale.tables.formats import DOCUMENTS, FILE_TABLES, TABLE_FORMATS
 from rai_scale.tables.path_names import join, shown
 from rai_scale.tables.paths import Place
+from rai_scale.tables.readers.file_dialect import Headers
 from rai_scale.tables.source import FileInfo, TableSource
 
 _THREADS, _TASK_FILES = 8, 32
@@ -34,6 +35,7 @@ class _ToProbe(NamedTuple):
     folder: Place
     file: FileInfo
     named: str
+    parts: Headers
 
 
 def checked_tables(
@@ -109,8 +111,9 @@ def _to_probe(
         return []
     inside = path_inside(root, folder.url)
     names = (join(inside, file.path) if inside else file.path for file in files)
+    parts: Headers = {}
     return [
-        _ToProbe(table.format, folder, file, named)
+        _ToProbe(table.format, folder, file, named, parts)
         for file, named in zip(files, names, strict=True)
     ]
 

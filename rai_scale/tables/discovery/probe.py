@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rai_scale.tables.dialect import CsvOptions, NoTextError, csv_options_for
 from rai_scale.tables.paths import Place
-from rai_scale.tables.readers.file_dialect import dialect_of
+from rai_scale.tables.readers.file_dialect import Headers, dialect_of
 from rai_scale.tables.readers.parquet import schema_of
 from rai_scale.tables.source import FileInfo
 
@@ -35,8 +35,13 @@ def probe_session(folder: Place, files: Sequence[FileInfo]) -> list[Probed]:
     ]
 
 
-def probe(
-    format: str, folder: Place, file: FileInfo, named: str, asked: Mapping[str, CsvOptions]
+def probe(  # noqa: PLR0917
+    format: str,
+    folder: Place,
+    file: FileInfo,
+    named: str,
+    parts: Headers,
+    asked: Mapping[str, CsvOptions],
 ) -> Probed:
     """Open a file and read its footer or its first bytes.
 
@@ -48,6 +53,8 @@ def probe(
     file : FileInfo
     named : str
         The path of the file in its lake.
+    parts : dict
+        See :func:`~rai_scale.tables.readers.file_dialect.dialect_of`.
     asked : mapping of str to CsvOptions
         Options by pattern of paths in the lake.
 
@@ -61,7 +68,8 @@ def probe(
     try:
         if format == "parquet":
             return replace(file, schema=schema_of(place, file.path)), None
-        return replace(file, dialect=dialect_of(format, place, csv_options_for(named, asked))), None
+        dialect = dialect_of(format, place, csv_options_for(named, asked), parts)
+        return replace(file, dialect=dialect), None
     except NoTextError:
         return file, "not text"
     except Exception as error:
