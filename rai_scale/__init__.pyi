@@ -12,6 +12,7 @@ from rai_scale import private_queries as private_queries
 from rai_scale import risk as risk
 from rai_scale import samples as samples
 from rai_scale import spark as spark
+from rai_scale import synthetic as synthetic
 from rai_scale import tables as tables
 from rai_scale._version import __version__ as __version__
 from rai_scale.explanations.local.explaining import explain as explain

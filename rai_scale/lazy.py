@@ -29,6 +29,7 @@ _EXTRA_OF = {
     **{"pyspark": "spark", "deltalake": "delta", "pyiceberg": "iceberg"},
     **dict.fromkeys(["pypdf", "python_calamine", "olefile", "fastavro"], "documents"),
     **dict.fromkeys(["PIL", "pypdfium2", "pydicom", "dicomanonymizer"], "images"),
+    **dict.fromkeys(["mbi", "jax"], "synthetic"),
     **{"mlflow": "mlflow", "faker": "sample", "psycopg": "postgres"},
     **dict.fromkeys(["dice_ml", "raiutils"], "counterfactuals"),
 }

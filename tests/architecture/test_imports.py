@@ -20,7 +20,7 @@ EXTRAS = {
     *("presidio_analyzer", "presidio_anonymizer", "spacy", "tldextract", "phonenumbers"),
     *("deltalake", "faker", "mlflow", "matplotlib", "lightgbm"),
     *("fairlearn", "sklearn", "scipy", "opendp", "snsql", "sqlalchemy", "dp_accounting"),
-    *("shap", "interpret", "SALib", "dice_ml"),
+    *("shap", "interpret", "SALib", "dice_ml", "mbi", "jax"),
 }
 EXTRA_HOMES = {
     "rai_scale/upstream/": {"fairlearn", "snsql", "sklearn", "dice_ml"},
@@ -58,7 +58,7 @@ ROOMS = [
     {"measures", "models"},
     {
         *("pii", "fairness", "private_queries", "explanations", "glassbox", "error_analysis"),
-        *("risk", "personalization", "samples"),
+        *("risk", "personalization", "samples", "synthetic"),
     },
     {"spark"},
     {"jobs"},

@@ -1,0 +1,215 @@
+"""``synthesize``: a model of a table from noisy marginals, released once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+import pyarrow as pa
+
+from rai_scale.engines.choose import engine_of
+from rai_scale.privacy.disclosure import one_message
+from rai_scale.privacy.ledger.amounts import exact
+from rai_scale.privacy.ledger.reservation import Release, to_ipc
+from rai_scale.privacy.options import Privacy
+from rai_scale.records.canonical import idempotency_key
+from rai_scale.synthetic.adaptive import aim, mwem
+from rai_scale.synthetic.counting import check_frame, exact_marginals
+from rai_scale.synthetic.domain import declare
+from rai_scale.synthetic.measuring import Measured, Session
+from rai_scale.synthetic.methods import fixed, mst
+from rai_scale.synthetic.options import MAX_CELLS, MAX_MODEL_MB, Method, Options, options_of
+from rai_scale.synthetic.planning import Plan, budget
+from rai_scale.synthetic.synthesizer import Synthesizer
+
+_METHODS: dict[str, Callable[[Session, Options], None]] = {
+    "fixed": fixed,
+    "mst": mst,
+    "aim": aim,
+    "mwem": mwem,
+}
+_WHICH, _NOISY = "rai_measurement", "noisy_count"
+
+
+@overload
+def synthesize(
+    frame: Any,
+    *,
+    domain: Mapping[str, Any],
+    privacy: Privacy,
+    columns: Sequence[str] | None = ...,
+    method: Method = ...,
+    max_rows: int = ...,
+    workload: int | Sequence[Sequence[str]] = ...,
+    max_model_mb: float = ...,
+    max_cells: int = ...,
+    rounds: int | None = ...,
+    constraints: Sequence[Mapping[str, Any]] = ...,
+    plan_only: Literal[False] = ...,
+) -> Synthesizer: ...
+
+
+@overload
+def synthesize(
+    frame: Any,
+    *,
+    domain: Mapping[str, Any],
+    privacy: Privacy,
+    columns: Sequence[str] | None = ...,
+    method: Method = ...,
+    max_rows: int = ...,
+    workload: int | Sequence[Sequence[str]] = ...,
+    max_model_mb: float = ...,
+    max_cells: int = ...,
+    rounds: int | None = ...,
+    constraints: Sequence[Mapping[str, Any]] = ...,
+    plan_only: Literal[True],
+) -> Plan: ...
+
+
+def synthesize(
+    frame: Any,
+    *,
+    domain: Mapping[str, Any],
+    privacy: Privacy,
+    columns: Sequence[str] | None = None,
+    method: Method = "mst",
+    max_rows: int = 1,
+    workload: int | Sequence[Sequence[str]] = 2,
+    max_model_mb: float = MAX_MODEL_MB,
+    max_cells: int = MAX_CELLS,
+    rounds: int | None = None,
+    constraints: Sequence[Mapping[str, Any]] = (),
+    plan_only: bool = False,
+) -> Synthesizer | Plan:
+    """Make a private model of a table, from which any number of synthetic rows can be drawn.
+
+    Counts of combinations of columns are made on the engine, over at most ``max_rows`` rows per
+    privacy unit; noise is added once, and a graphical model is fitted to the noisy counts. The
+    noise is discrete Gaussian (Canonne, Kamath and Steinke 2020), choices are made by noisy max,
+    and all composes under zCDP. Neighbouring tables differ in all rows of one privacy unit.
+
+    Parameters
+    ----------
+    frame : DataFrame of pandas, Dask or Spark, DuckDB relation, pyarrow.Table
+    domain : mapping of str to Values, Bins, mapping or sequence
+        The values or the bins of each column, from public knowledge.
+    privacy : Privacy
+        The privacy unit, its budget, and where it is charged. The budget is charged before any row
+        is read, and nothing else is spent, whatever is drawn from the model later.
+    columns : sequence of str, optional
+        The columns to synthesize; by default all of ``domain``.
+    method : {"mst", "aim", "mwem", "fixed"}
+        ``fixed`` measures all columns and the workload. ``mst`` measures the columns, and pairs
+        that connect them like a tree (McKenna, Miklau and Sheldon 2021). ``aim`` measures in rounds
+        what the model fits worst (McKenna, Mullins, Sheldon and Miklau 2022), and ``mwem`` does so
+        with equal budgets for its rounds (Hardt, Ligett and McSherry 2012, with a graphical model).
+    max_rows : int
+        The most rows of a privacy unit that are counted, chosen by a keyed hash.
+    workload : int or sequence of sequences of str
+        The combinations of columns that matter: all of this many columns, or a list.
+    max_model_mb : float
+        The largest model that ``aim`` and ``mwem`` may fit, in megabytes.
+    max_cells : int
+        Combinations with more cells are not counted; ``fixed`` refuses them.
+    rounds : int, optional
+        The number of rounds of ``mwem`` (by default one per column), or the number of rounds
+        among which ``aim`` divides its budget at first (by default 1.5 per column); it takes fewer
+        if noise hides the errors earlier.
+    constraints : sequence of mapping
+        Combinations that cannot occur: ``{"columns": [names], "invalid": [[a value per column]]}``,
+        with the label of a bin for binned columns. They must be public knowledge.
+    plan_only : bool
+        Return what would be done and charged, without reading the data.
+
+    Returns
+    -------
+    Synthesizer or Plan
+
+    Raises
+    ------
+    ConfigError
+        If an option or the domain is invalid, or a column's type does not fit; nothing is charged.
+    BudgetExceededError
+        Before any row is read.
+    PrivateComputationError
+        If the engine fails on the data; the message is always the same.
+    """
+    declared = declare(columns, domain)
+    options = options_of(
+        declared,
+        method=method,
+        workload=workload,
+        max_rows=max_rows,
+        max_model_mb=max_model_mb,
+        max_cells=max_cells,
+        rounds=rounds,
+        constraints=constraints,
+    )
+    rho, cost = budget(privacy)
+    plan = Plan(declared, options, rho, cost)
+    engine, unit = engine_of(frame), privacy.unit
+    checked = check_frame(engine, frame, declared, unit)
+    if plan_only:
+        return plan
+
+    def measured() -> list[Measured]:
+        counts = exact_marginals(
+            engine,
+            checked,
+            declared,
+            plan.counted,
+            unit=unit,
+            max_rows=options.max_rows,
+            seed=secrets.randbits(63),  # each release has another hash key
+        )
+        session = Session(declared, rho, options.max_rows, counts)
+        _METHODS[options.method](session, options)
+        return session.measured
+
+    release = _release(plan, privacy, measured)
+    return _synthesizer(plan, release)
+
+
+def _release(plan: Plan, privacy: Privacy, measured: Callable[[], list[Measured]]) -> Release:
+    options, domain = plan.options, plan.domain
+    asked: dict[str, Any] = {
+        "method": options.method,
+        "workload": [list(clique) for clique in options.workload],
+        "max_rows": options.max_rows,
+        "max_model_mb": float(options.max_model_mb),
+        "rounds": options.rounds,
+        "zeros": [[list(clique), rows.tolist()] for clique, rows in options.zeros],
+        "dataset": privacy.dataset,
+    }
+    budgets = {"epsilon": privacy.epsilon, "delta": privacy.delta, "rho": privacy.rho}
+    asked |= {name: None if v is None else exact(v, name) for name, v in budgets.items()}
+    query = f"synthetic data of {', '.join(domain.names)} per {privacy.unit}"
+
+    def compute() -> tuple[bytes, dict[str, Any]]:
+        found = one_message(measured)
+        which = np.repeat(np.arange(len(found), dtype=np.int32), [m.values.size for m in found])
+        values = np.concatenate([m.values for m in found])
+        table = pa.table({_WHICH: which, _NOISY: values})
+        made = [[list(one.clique), one.sigma] for one in found]
+        spent = {name: None if v is None else float(v) for name, v in budgets.items()}  # type: ignore[arg-type]
+        kept = {"method": options.method, "max_rows": options.max_rows, "dataset": privacy.dataset}
+        return to_ipc(table), {"measured": made, **spent, **kept}
+
+    key = idempotency_key(query, domain.to_dict(), asked, privacy.snapshot)
+    return privacy.release(compute, costs=[plan.cost], key=key, query=query)
+
+
+def _synthesizer(plan: Plan, release: Release) -> Synthesizer:
+    made = release.metadata["measured"]
+    table = release.table()
+    which, values = table[_WHICH].to_numpy(), table[_NOISY].to_numpy()
+    measured = tuple(
+        Measured(tuple(clique), values[which == at].astype(np.int64), float(sigma))
+        for at, (clique, sigma) in enumerate(made)
+    )
+    facts = {name: value for name, value in release.metadata.items() if name != "measured"}
+    facts |= {"rho": float(plan.rho), "reservation": release.reservation}
+    return Synthesizer(plan.domain, measured, plan.options.zeros, facts)
