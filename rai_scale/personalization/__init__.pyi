@@ -1,3 +1,4 @@
+from rai_scale.personalization.consent import apply_consent as apply_consent
 from rai_scale.personalization.exposure_audit import audit_exposure as audit_exposure
 from rai_scale.personalization.exposure_result import Exposure as Exposure
 from rai_scale.personalization.log_check import LogCheck as LogCheck
