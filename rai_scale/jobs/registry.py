@@ -202,6 +202,14 @@ JOBS: tuple[Entry, ...] = (
         advises=True,
     ),
     Entry(
+        *("synthesize", "synthesize", "synthetic"),
+        "Make synthetic rows under a privacy budget; exit code 1 if the budget is too small.",
+        (
+            _TABLE,
+            *(Argument(name, help, to=f"private.{name}") for name, help in _BUDGET.items()),
+        ),
+    ),
+    Entry(
         *("explain", "explain", "explain"),
         "Explain the predictions of a model for a table; exit code 1 if a gate fails.",
         (_TABLE, Argument("model", "File of the model."), _FEATURES),

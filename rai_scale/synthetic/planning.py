@@ -17,10 +17,10 @@ from rai_scale.privacy.noise import epsilon_for, rho_for
 from rai_scale.privacy.options import Privacy
 from rai_scale.results import Result, Tables
 from rai_scale.synthetic.counting import Clique
-from rai_scale.synthetic.domain import Domain
+from rai_scale.synthetic.domain import Domain, declare
 from rai_scale.synthetic.measuring import ABSOLUTE, sigma_for
 from rai_scale.synthetic.methods import CHOICE_SHARE, COLUMNS_SHARE
-from rai_scale.synthetic.options import Options
+from rai_scale.synthetic.options import Options, options_of
 
 LABEL = "synthetic data"
 
@@ -48,6 +48,25 @@ def budget(privacy: Privacy) -> tuple[Fraction, Cost]:
         )
     rho = rho_for(epsilon, delta)
     return rho, Cost(LABEL, epsilon, delta, rho)
+
+
+def plan_of(
+    *,
+    domain: Mapping[str, Any],
+    privacy: Privacy,
+    columns: Sequence[str] | None = None,
+    **asked: Any,
+) -> Plan:
+    """Return the plan of a synthesis; parameters as for :func:`~rai_scale.synthetic.synthesize`.
+
+    Raises
+    ------
+    ConfigError
+        If an option, the domain or the budget is invalid.
+    """
+    declared = declare(columns, domain)
+    rho, cost = budget(privacy)
+    return Plan(declared, options_of(declared, **asked), rho, cost)
 
 
 @dataclass(frozen=True, repr=False)

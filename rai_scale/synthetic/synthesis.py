@@ -17,11 +17,10 @@ from rai_scale.privacy.options import Privacy
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.synthetic.adaptive import aim, mwem
 from rai_scale.synthetic.counting import check_frame, exact_marginals
-from rai_scale.synthetic.domain import declare
 from rai_scale.synthetic.measuring import Measured, Session
 from rai_scale.synthetic.methods import fixed, mst
-from rai_scale.synthetic.options import MAX_CELLS, MAX_MODEL_MB, Method, Options, options_of
-from rai_scale.synthetic.planning import Plan, budget
+from rai_scale.synthetic.options import MAX_CELLS, MAX_MODEL_MB, Method, Options
+from rai_scale.synthetic.planning import Plan, plan_of
 from rai_scale.synthetic.synthesizer import Synthesizer
 
 _METHODS: dict[str, Callable[[Session, Options], None]] = {
@@ -137,9 +136,10 @@ def synthesize(
     PrivateComputationError
         If the engine fails on the data; the message is always the same.
     """
-    declared = declare(columns, domain)
-    options = options_of(
-        declared,
+    plan = plan_of(
+        domain=domain,
+        privacy=privacy,
+        columns=columns,
         method=method,
         workload=workload,
         max_rows=max_rows,
@@ -148,8 +148,7 @@ def synthesize(
         rounds=rounds,
         constraints=constraints,
     )
-    rho, cost = budget(privacy)
-    plan = Plan(declared, options, rho, cost)
+    declared, options = plan.domain, plan.options
     engine, unit = engine_of(frame), privacy.unit
     checked = check_frame(engine, frame, declared, unit)
     if plan_only:
@@ -165,7 +164,7 @@ def synthesize(
             max_rows=options.max_rows,
             seed=secrets.randbits(63),  # each release has another hash key
         )
-        session = Session(declared, rho, options.max_rows, counts)
+        session = Session(declared, plan.rho, options.max_rows, counts)
         _METHODS[options.method](session, options)
         return session.measured
 

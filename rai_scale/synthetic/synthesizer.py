@@ -27,6 +27,8 @@ from rai_scale.synthetic.tree import Tree
 
 FORM = 1
 """The version of the file that :meth:`Synthesizer.save` writes."""
+METRICS = ("rows", "measurements", "mean_noise", "mean_residual")
+"""What gates judge: estimated rows, and means over the measurements as total variations."""
 WORDS = (
     "Every number here comes from noisy measurements, so the number of rows is an estimate. A "
     "sample shows the measured marginals and what follows from them; it shows nothing else that "
@@ -145,7 +147,11 @@ class Synthesizer(Result):
         path : str
             Usually with the ending ``.json``.
         """
-        Path(path).write_text(canonical_json(self._stored()), encoding="utf-8")
+        Path(path).write_text(self.to_stored(), encoding="utf-8")
+
+    def to_stored(self) -> str:
+        """Return the content of the file that :meth:`save` writes."""
+        return canonical_json(self._stored())
 
     @classmethod
     def load(cls, path: str) -> Synthesizer:
@@ -198,16 +204,26 @@ class Synthesizer(Result):
             "rows": round(self.total),
         }
 
+    def _numbers(self) -> Mapping[str, float]:
+        made = self.measurements
+        values = (self.total, len(made), made["noise"].mean(), made["residual"].mean())
+        return dict(zip(METRICS, map(float, values), strict=True))
+
     def _tables(self) -> Tables:
         return {"measurements": lambda: self.measurements}
 
-    def _remarks(self) -> Sequence[str]:
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader must know: what the numbers are made from, and the budget."""
         spent = ", ".join(
             f"{name} {self.facts[name]:g}"
             for name in ("epsilon", "delta", "rho")
             if self.facts.get(name)
         )
         return [WORDS, *([f"Budget: {spent}."] if spent else [])]
+
+    def _remarks(self) -> Sequence[str]:
+        return self.remarks
 
 
 def timed(value: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
-from rai_scale.synthetic import Bins, Plan, Synthesizer, Values, synthesize
+from rai_scale.synthetic import Bins, Plan, Synthesizer, Values, synthesize, utility
 from rai_scale.synthetic.counting import check_frame, exact_marginals
 from rai_scale.synthetic.domain import declare
 from rai_scale.synthetic.drawing import DrawRows
@@ -361,6 +361,28 @@ def test_rows_of_a_sample_are_the_same_on_every_engine(engine_case):
 
 def assert_same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+
+
+def test_utility_compares_with_a_bootstrap_and_with_independence(ledger):
+    data = table(rows=3000, people=10**9)
+    exact = marginals(LOCAL, data)
+    joint = tuple(Measured(pair, exact[pair].reshape(-1), 0.5) for pair in [(0, 1), (2, 3)])
+    alone = tuple(Measured((i,), exact[(0, i)].sum(axis=0), 0.5) for i in range(1, 5))
+    alone += (Measured((0,), exact[(0, 1)].sum(axis=1), 0.5),)
+    facts = {"max_rows": 10**6, "reservation": "r"}
+    near, far = (Synthesizer(declared(), found, facts=facts) for found in ((*joint, *alone), alone))
+    first = utility(data, near, privacy_unit="who", triples=3)
+    pair = first.pairs.set_index("columns").loc["sex x job"]
+    assert pair["independent"] > 0.3
+    assert pair["synthetic"] < 2.5 * pair["floor"] < 0.1
+    assert pair["cramers_v"] == pytest.approx(pair["cramers_v_synthetic"], abs=0.05)
+    assert list(first.by_width["columns"]) == [1, 2, 3]
+    asked = Privacy("who", epsilon=1, ledger=ledger, scope="people")
+    second = utility(data, far, privacy_unit="who", privacy=asked, triples=0)
+    exactly = utility(data, far, privacy_unit="who", triples=0).metrics()
+    assert not second.internal
+    assert ledger.budget("people")["remaining"].min() < 1
+    assert set(second.metrics()) < set(exactly)
 
 
 def test_options_know_what_to_count():

@@ -150,6 +150,13 @@ def _private_ebm(folder: Path) -> dict[str, Any]:
     }
 
 
+def _synthesize(folder: Path) -> dict[str, Any]:
+    return {
+        "domain": {"sex": GROUPS["sex"], "y": [0, 1], "age": {"edges": [0, 30, 45, 90], "grid": 1}},
+        "private": _private(folder, epsilon=1, delta=1e-6, privacy_unit="id"),
+    }
+
+
 JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "scan": ("scan", _scan),
     "redact": ("redact", _redact),
@@ -166,10 +173,14 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),
     "private ebm": ("train-ebm", _private_ebm),
+    "synthesize": ("synthesize", _synthesize),
 }
 """Each command and its configuration, of the table in ``lake`` and into ``out``."""
 
-PRIVATE = {"private fairness": "people", "private sql": "people", "private ebm": "replaced"}
+PRIVATE = {
+    **dict.fromkeys(["private fairness", "private sql", "synthesize"], "people"),
+    "private ebm": "replaced",
+}
 """The private jobs, with the scopes that they charge."""
 
 

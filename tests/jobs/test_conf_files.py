@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from rai_scale.jobs.manifest import MANIFEST
@@ -143,6 +144,28 @@ def test_private_sql(lake, tmp_path):
     again = {**sets, "output": tmp_path / "out" / "again"}
     ran = cli("private-sql", CONF / "private_sql.yaml", *as_options(again))
     assert "0 charged now, 3 shown again" in ran.out
+
+
+def test_synthetic(lake, tmp_path):
+    """As its comments say: a scope, a dry run, a run, and one more that charges nothing."""
+    ledger = f"sqlite:///{tmp_path / 'out' / 'ledger.db'}"
+    scope = ("create-scope", "applicants", "--epsilon", "10", "--delta", "1e-5")
+    assert cli("budget", *scope, "--ledger", ledger, "--force-ephemeral").code == 0
+    out = tmp_path / "out" / "synthetic"
+    sets = {"private.ledger": ledger, "output": out, "source": lake, "method": "fixed"}
+    sets |= {"workload": 1, "utility_epsilon": 1}
+    ran = cli("synthesize", CONF / "synthetic.yaml", *as_options(sets), "--dry-run")
+    assert (ran.code, "6 marginals of 6 columns" in ran.out) == (0, True), ran.text
+    ran = cli("synthesize", CONF / "synthetic.yaml", *as_options({**sets, "rows": 500}))
+    assert ran.code == 0, ran.text
+    rows = pd.read_parquet(out / "synthetic")
+    assert len(rows) == 500
+    assert set(rows["race"]) <= {"White", "Black", "Hispanic", "Asian", "Other"}
+    first = json.loads((out / "_manifest.json").read_text())
+    assert len(first["reservations"]) == 2
+    ran = cli("synthesize", CONF / "synthetic.yaml", *as_options({**sets, "rows": 90}))
+    again = json.loads((out / "_manifest.json").read_text())
+    assert again["reservations"] == first["reservations"]
 
 
 @pytest.mark.full

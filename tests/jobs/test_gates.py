@@ -28,6 +28,7 @@ METRICS = {
     "explain": "importance.age",
     "train-ebm": "auc",
     "private ebm": "importance.age",
+    "synthesize": "mean_noise",
 }
 """A metric of each job."""
 NOISY = ("private fairness",)

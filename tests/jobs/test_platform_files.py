@@ -17,6 +17,7 @@ from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.restore.config import RestoreJob
 from rai_scale.jobs.scan.config import ScanJob
+from rai_scale.jobs.synthesize.config import SynthesizeJob
 from tests.jobs.small_lake import cli, make_people
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,7 @@ KINDS = {
     "train_ebm": EBMJob,
     "explain": ExplainJob,
     "private_sql": PrivateSqlJob,
+    "synthesize": SynthesizeJob,
 }
 # The bundle's own variables; a person's configurations stand in for those of the sample lake.
 GIVEN = {

@@ -1,0 +1,202 @@
+"""The job of synthetic data: one release, a sample of its model, and a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rai_scale.engines.protocol import Engine
+from rai_scale.gates import check_metrics
+from rai_scale.jobs.inputs import Inputs, one_table_of
+from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.private_options import charge_lines, charging, told_snapshot
+from rai_scale.jobs.synthesize.config import SynthesizeJob
+from rai_scale.jobs.table_files import table_files
+from rai_scale.reports.result import render_result
+from rai_scale.reports.words import plural
+from rai_scale.statistics.json_values import json_text
+from rai_scale.tables.read import read_table
+from rai_scale.tables.write import write_parquet
+
+if TYPE_CHECKING:
+    from rai_scale.privacy.options import Privacy
+    from rai_scale.synthetic.measure_utility import Utility
+    from rai_scale.synthetic.planning import Plan
+    from rai_scale.synthetic.synthesizer import Synthesizer
+
+ROWS = "synthetic"
+_ASKED = (
+    *("columns", "domain", "method", "max_rows", "workload", "max_model_mb", "max_cells"),
+    *("rounds", "constraints"),
+)
+_PLANNED = 10
+
+
+def options_of(config: SynthesizeJob) -> dict[str, Any]:
+    """Return the arguments of ``synthesize``."""
+    return {name: getattr(config, name) for name in _ASKED}
+
+
+def compute(config: SynthesizeJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
+    """Release the measurements once; rows and report are made from them.
+
+    If the ledger has a release of the same table, files and options, it is used again and nothing
+    is charged.
+
+    Raises
+    ------
+    GateFailed
+        If the release exceeds the budget (exit code 1); no data are read then.
+    """
+    from rai_scale.privacy.disclosure import one_message
+    from rai_scale.synthetic.synthesis import synthesize
+
+    asked, source = config.private, inputs.table
+    with charging(asked) as (ledger, notes):
+        frame = one_message(lambda: read_table(source, engine))
+        known = {
+            "ledger": ledger,
+            "dataset": asked.dataset or source.name,
+            "snapshot": told_snapshot(source, asked.snapshot),
+        }
+        made = synthesize(frame, privacy=asked.privacy(**known), **options_of(config))
+        measured = _utility(config, frame, made, asked.privacy(**_paid(config, known)))
+    sample = made.sample(config.rows, frame, random_state=config.random_state)
+    write_parquet(sample, engine, run.folder.child(ROWS).url)
+    if source.unreadable:
+        notes.append(f"{plural(len(source.unreadable), 'file')} could not be opened.")
+    gates = made.gates(*config.gates) if config.gates else []
+    if measured is not None:
+        notes += measured.remarks
+    title = config.title or f"Synthetic {source.name}"
+    files = _files(made, measured)
+    page = _page(title, made, measured, gates, notes)
+    rows = config.rows if config.rows is not None else max(1, round(made.total))
+    return Done(
+        message=f"{rows:,} synthetic rows of {plural(len(made.domain.names), 'column')}, from "
+        f"{plural(len(made.measured), 'measurement')} ({config.method})",
+        files=files,
+        page=page if config.report else None,
+        tables=(ROWS,),
+        gates=gates,
+        notes=tuple(notes),
+        unread=inputs.unread,
+        seeds={"sample": config.random_state},
+        private=_facts(config, made, measured),
+    )
+
+
+def _paid(config: SynthesizeJob, known: dict[str, Any]) -> dict[str, Any]:
+    return {**known, "epsilon": config.utility_epsilon or 1.0, "rho": None, "delta": 0}
+
+
+def _utility(
+    config: SynthesizeJob, frame: Any, made: Synthesizer, privacy: Privacy
+) -> Utility | None:
+    from rai_scale.privacy.disclosure import one_message
+    from rai_scale.synthetic.measure_utility import utility
+
+    paid = config.utility_epsilon is not None
+    if not paid and config.utility == "none":
+        return None
+    options: dict[str, Any] = {"privacy_unit": privacy.unit, "random_state": config.random_state}
+    if paid:
+        return utility(frame, made, privacy=privacy, **options)
+    return one_message(lambda: utility(frame, made, **options))
+
+
+def _files(made: Synthesizer, measured: Utility | None) -> dict[str, bytes]:
+    tables = {"measurements": made.measurements}
+    if measured is not None:
+        tables["utility"] = measured.by_width
+        if measured.internal:
+            tables["utility_pairs"] = measured.pairs
+    return {
+        **table_files(tables),
+        "model.json": made.to_stored().encode(),
+        "synthetic.json": json_text({**made.to_dict(), **_plain(measured)}).encode(),
+    }
+
+
+def _plain(measured: Utility | None) -> dict[str, Any]:
+    return {} if measured is None else {"utility": measured.to_dict()}
+
+
+def _page(
+    title: str,
+    made: Synthesizer,
+    measured: Utility | None,
+    gates: list[dict[str, Any]],
+    notes: list[str],
+) -> str:
+    tables = {"measurements": made.measurements}
+    if measured is not None:
+        tables = {"utility": measured.by_width, "pairs": measured.pairs, **tables}
+    sizes = ", ".join(f"{name}: {value}" for name, value in made.totals().items())
+    remarks = [*made.remarks, *notes]
+    return render_result(title, sizes, tables, gates=gates, notes=remarks)
+
+
+def _facts(config: SynthesizeJob, made: Synthesizer, measured: Utility | None) -> dict[str, Any]:
+    asked = config.private
+    reserved = [str(made.facts["reservation"])]
+    if measured is not None and not measured.internal:
+        reserved.append(str(measured.facts["reservation"]))
+    spent = {name: made.facts.get(name) for name in ("epsilon", "delta", "rho", "dataset")}
+    return {"scope": asked.scope, "analyst": asked.analyst, **spent, "reservations": reserved}
+
+
+def _writes(config: SynthesizeJob) -> tuple[str, ...]:
+    names = [ROWS, "measurements.parquet", "model.json", "synthetic.json", "report.html"]
+    if config.utility == "internal" or config.utility_epsilon is not None:
+        names.append("utility.parquet")
+    if config.utility == "internal":
+        names.append("utility_pairs.parquet")
+    return tuple(names)
+
+
+def _plan(config: SynthesizeJob) -> Plan:
+    """Return the plan; reads no data, not even the names of the columns."""
+    from rai_scale.synthetic.planning import plan_of
+
+    privacy = config.private.privacy(ledger=None)
+    return plan_of(privacy=privacy, **options_of(config))
+
+
+def _charges(config: SynthesizeJob, _: str | None) -> tuple[list[str], bool] | None:
+    plan = _plan(config)
+    totals = plan.totals()
+    lines = [
+        f"method {totals['method']}: {plural(totals['marginals'], 'marginal')} of "
+        f"{plural(totals['columns'], 'column')} counted, {totals['cells']:,} cells "
+        f"({totals['megabytes']} MB on the driver)",
+        "expected noise of marginals, in rows (over the table's rows, it is a total variation):",
+    ]
+    shown = plan.marginals
+    for row in shown.head(_PLANNED).to_dict("records"):
+        lines.append(f"  {row['columns']}: {row['noise']:,.0f} ({row['cells']:,} cells)")
+    if len(shown) > _PLANNED:
+        lines.append(f"  and {len(shown) - _PLANNED} more, at most {shown['noise'].max():,.0f}")
+    more = charge_lines(config.private)
+    charged, fits = more if more is not None else ([], True)
+    if config.utility_epsilon is not None:
+        charged.append(f"and for the utility: epsilon {config.utility_epsilon:g}")
+    return [*lines, *charged], fits
+
+
+def _check_gates(config: SynthesizeJob, _: Inputs) -> None:
+    from rai_scale.synthetic.synthesizer import METRICS
+
+    check_metrics(config.gates, METRICS)
+
+
+JOB = Job(
+    "synthesize",
+    SynthesizeJob,
+    lambda config, engine: one_table_of(
+        config.source, config.table, engine, "mbi", "jax", "opendp", "numpy"
+    ),
+    compute,
+    writes=_writes,
+    charges=_charges,
+    check_gates=_check_gates,
+)
