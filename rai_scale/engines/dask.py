@@ -12,13 +12,12 @@ from typing import Any
 
 import dask
 import dask.dataframe as dd
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.counts import Sum, columns_of, count_groups, counts_schema, merge_counts
-from rai_scale.engines.database import SqlColumns, evaluated
+from rai_scale.engines.database import SqlColumns, evaluated, joined
 from rai_scale.engines.frames import (
     TEXT,
     arrow_to_frame,
@@ -34,7 +33,7 @@ from rai_scale.engines.partition import BatchFunction, run_on_frame
 from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable
-from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.engines.tasks import split_table
 
 # dask would otherwise replace the object columns of the meta by its own string type
@@ -85,17 +84,35 @@ class DaskEngine(Engine):
     def _aggregate_sql(
         self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table:
-        empty = _run_sql(frame_to_arrow(data._meta), SQL_DATA, rows)
+        kept, empty = self._selected(data, rows)
         schema = _run_sql(empty, SQL_ROWS, totals).schema
-        texts = [f.name for f in self.schema(data) if pa.types.is_string(f.type)]
         with _own_types():
-            kept = data.map_partitions(
-                _sql_partition, SQL_DATA, rows, texts, meta=arrow_to_frame(empty, TEXT)
-            )
             if together:
                 kept = kept.shuffle(on=list(together))
             add_up = partial(_sql_partition, table=SQL_ROWS, sql=totals)
             return _reduced(kept, add_up, schema, keys)
+
+    def _selected(self, data: Any, rows: str) -> tuple[Any, pa.Table]:
+        """Run a SELECT in each partition; return also its result without rows."""
+        empty = _run_sql(frame_to_arrow(data._meta), SQL_DATA, rows)
+        texts = [f.name for f in self.schema(data) if pa.types.is_string(f.type)]
+        meta = arrow_to_frame(empty, TEXT)
+        with _own_types():
+            return data.map_partitions(_sql_partition, SQL_DATA, rows, texts, meta=meta), empty
+
+    def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
+        """Bring rows together and run a SELECT per partition; see :meth:`SqlVerbs.join_sql`."""
+        small = {n: _run_sql(s.data, SQL_DATA, s.rows) for n, s in sides.items() if _is_small(s)}
+        made = {n: self._selected(s.data, s.rows) for n, s in sides.items() if n not in small}
+        empty = joined(small | {n: table for n, (_, table) in made.items()}, sql)
+        parts = [kept for kept, _ in made.values()]
+        with _own_types():
+            if together:
+                number = max(part.npartitions for part in parts)
+                parts = [part.shuffle(on=list(together), npartitions=number) for part in parts]
+            join = partial(_join_partitions, names=[*made], small=small, sql=sql)
+            meta = arrow_to_frame(empty, TEXT)
+            return dd.map_partitions(join, *parts, meta=meta, align_dataframes=False)
 
     def where(self, data: Any, condition: str) -> Any:
         """Filter each partition in DuckDB; see :meth:`SqlVerbs.where`."""
@@ -210,6 +227,18 @@ def _sql_partition(
     return arrow_to_frame(_run_sql(data, table, sql), TEXT)
 
 
+def _is_small(side: Side) -> bool:
+    return isinstance(side.data, pa.Table)
+
+
+def _join_partitions(
+    *frames: pd.DataFrame, names: Sequence[str], small: Mapping[str, pa.Table], sql: str
+) -> pd.DataFrame:
+    tables = {name: frame_to_arrow(frame) for name, frame in zip(names, frames, strict=True)}
+    # a partition is one task: the scheduler has its own threads
+    return arrow_to_frame(joined({**tables, **small}, sql, threads=1), TEXT)
+
+
 def _kept(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
     names = named_in(frame.columns, condition) or list(frame.columns)[:1]
     kept = {"kept": f"coalesce({condition}, FALSE)"}
@@ -217,11 +246,7 @@ def _kept(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
 
 
 def _run_sql(data: pa.Table, table: str, sql: str) -> pa.Table:
-    with duckdb.connect() as connection:
-        # a partition is one task: the scheduler has its own threads
-        connection.execute("SET threads = 1")
-        connection.register(table, scannable(data, sql))
-        return canonical_table(connection.sql(sql).to_arrow_table())
+    return joined({table: scannable(data, sql)}, sql, threads=1)
 
 
 def _reduced(

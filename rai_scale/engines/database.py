@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.partition import BATCH_ROWS
-from rai_scale.engines.sql_tables import scannable
+from rai_scale.engines.sql_tables import named_in, scannable
 from rai_scale.names import quoted
 
 _started: list[duckdb.DuckDBPyConnection] = []
@@ -87,6 +88,38 @@ def evaluated(table: pa.Table, expressions: Mapping[str, str]) -> pa.Table:
     """Return SQL expressions of each row of a table, in the order of its rows."""
     named = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in expressions.items())
     return connection().from_arrow(scannable(table, named)).project(named).to_arrow_table()
+
+
+def scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDBPyRelation:
+    """Return a relation of the columns that ``sql`` names, with null for text that is not UTF-8.
+
+    DuckDB checks text that it reads from files, and does not check Arrow's. What a relation reads
+    is not known here (``explain`` would show its plan in a notebook), so all text is checked.
+    """
+    if isinstance(data, pa.Table):
+        return duckdb.connect().from_arrow(scannable(data, sql))
+    kinds = zip(data.columns, data.types, strict=True)
+    wanted = {n: str(kind) for n, kind in kinds if n in named_in([n], sql)}
+    if not wanted:
+        return data
+    checked = (
+        f"TRY(decode(encode({quoted(n)}))) AS {quoted(n)}" if kind == "VARCHAR" else quoted(n)
+        for n, kind in wanted.items()
+    )
+    return data.project(", ".join(checked))
+
+
+def joined(tables: Mapping[str, pa.Table], sql: str, threads: int | None = None) -> pa.Table:
+    """Run one SELECT over tables that DuckDB can scan, by name.
+
+    A number of threads needs a database of its own, because it holds for a whole database.
+    """
+    with connection() if threads is None else duckdb.connect() as own:
+        if threads is not None:
+            own.execute(f"SET threads = {int(threads)}")
+        for name, table in tables.items():
+            own.register(name, table)
+        return canonical_table(own.sql(sql).to_arrow_table())
 
 
 @dataclass(frozen=True)

@@ -34,18 +34,20 @@ from rai_scale.engines.database import (
     SqlColumns,
     connection,
     evaluated,
+    joined,
     relation_of,
     scan,
+    scanned,
 )
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
 from rai_scale.engines.indicators import sql_indicators
 from rai_scale.engines.object_columns import declared_frame, has_objects
-from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, run_on_frame
+from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors, run_on_frame
 from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
-from rai_scale.engines.sql_tables import is_scanned, named_in, scannable
-from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.engines.sql_tables import is_scanned, named_in
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, split_table
 from rai_scale.engines.worker_pool import end_workers, submit
 from rai_scale.names import quoted
@@ -202,9 +204,29 @@ class LocalEngine(Engine):
     def _aggregate_sql(
         self, data: Any, rows: str, totals: str, keys: Sequence[str], together: Sequence[str]
     ) -> pa.Table:
+        return self._queried(data, rows, f"WITH {SQL_ROWS} AS ({rows}) {totals}")
+
+    def _queried(self, data: Any, rows: str, query: str) -> pa.Table:
         data = _named(data, rows) if isinstance(data, pd.DataFrame) else data
-        query = f"WITH {SQL_ROWS} AS ({rows}) {totals}"
-        return canonical_table(_scanned(data, rows).query(SQL_DATA, query).to_arrow_table())
+        return canonical_table(scanned(data, rows).query(SQL_DATA, query).to_arrow_table())
+
+    def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
+        """Run a SELECT in DuckDB; see :meth:`SqlVerbs.join_sql`.
+
+        The tables are computed one after another when the result is read: two relations of one
+        connection cannot be read at the same time.
+        """
+        empty = {
+            name: self._queried(self.schema(side.data).empty_table(), side.rows, side.rows)
+            for name, side in sides.items()
+        }
+
+        def run() -> Iterator[pa.Table]:
+            with plain_errors():
+                tables = {n: self._queried(s.data, s.rows, s.rows) for n, s in sides.items()}
+                yield joined(tables, sql)
+
+        return relation_of(ArrowStream(joined(empty, sql).schema, run))
 
     def where(self, data: Any, condition: str) -> Any:
         """Filter in DuckDB; see :meth:`SqlVerbs.where`."""
@@ -272,25 +294,6 @@ def _run_table(batch: BatchFunction, table: pa.Table, partition: str) -> list[pa
 
 def _call(pickled: bytes) -> Any:
     return cloudpickle.loads(pickled)()
-
-
-def _scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDBPyRelation:
-    """Return a relation of the columns that ``sql`` names, with null for text that is not UTF-8.
-
-    DuckDB checks text that it reads from files, and does not check Arrow's. What a relation reads
-    is not known here (``explain`` would show its plan in a notebook), so all text is checked.
-    """
-    if isinstance(data, pa.Table):
-        return duckdb.connect().from_arrow(scannable(data, sql))
-    kinds = zip(data.columns, data.types, strict=True)
-    wanted = {n: str(kind) for n, kind in kinds if n in named_in([n], sql)}
-    if not wanted:
-        return data
-    checked = (
-        f"TRY(decode(encode({quoted(n)}))) AS {quoted(n)}" if kind == "VARCHAR" else quoted(n)
-        for n, kind in wanted.items()
-    )
-    return data.project(", ".join(checked))
 
 
 def _fsum(name: Sum) -> str:

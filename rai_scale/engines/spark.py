@@ -25,7 +25,8 @@ from rai_scale.engines.groups import groups_of_sorted
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
-from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.engines.spark_transfer import as_bytes, tuples
+from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.names import quoted as quoted_name
 
 _FOUR = 4
@@ -114,6 +115,28 @@ class SparkEngine(Engine):
         finally:
             self.session.catalog.dropTempView(view)
 
+    def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
+        """Run a SELECT natively; see :meth:`SqlVerbs.join_sql`."""
+        small = {
+            n: self.from_arrow(s.data) for n, s in sides.items() if isinstance(s.data, pa.Table)
+        }
+        frames = {name: side.data for name, side in sides.items()} | small
+        named = ", ".join(
+            f"{name}_ AS (SELECT * FROM {{{name}}}), "  # noqa: S608
+            f"{name} AS ({side.rows.replace(SQL_DATA, name + '_')})"
+            for name, side in sides.items()
+        )
+        return self._selected(f"WITH {named} {sql}", frames)
+
+    def _selected(self, query: str, frames: Mapping[str, Any]) -> Any:
+        """Return a SELECT from frames, which are in braces."""
+        if self.dialect == "spark" or not is_connect(self.session):
+            return self.session.sql(query, **frames)
+        views = {name: f"rai_scale_{uuid.uuid4().hex}" for name in frames}
+        for name, view in views.items():  # kept: Connect 3.5 looks them up when the plan is run
+            frames[name].createOrReplaceTempView(view)
+        return self.session.sql(query.format(**views))
+
     def where(self, data: Any, condition: str) -> Any:
         """Filter natively; see :meth:`SqlVerbs.where`."""
         return data.filter(condition)
@@ -131,7 +154,7 @@ class SparkEngine(Engine):
             return canonical_table(data.toArrow(), schema)
         # Spark 3.5 collects through pandas, where integers in a column with nulls become floats
         sent = data.toDF(*_numbers(len(data.columns)))
-        rows = sent.mapInArrow(_as_bytes, "batch binary").collect()
+        rows = sent.mapInArrow(as_bytes, "batch binary").collect()
         tables = (pa.ipc.open_stream(row.batch).read_all() for row in rows)
         named = (canonical_table(table.rename_columns(schema.names), schema) for table in tables)
         return pa.concat_tables([schema.empty_table(), *named])
@@ -142,7 +165,7 @@ class SparkEngine(Engine):
         schema = spark_schema(table.schema)
         if table.num_rows == 0:
             return self.session.createDataFrame([], schema)
-        rows = table if self.dialect == "spark" else _tuples(table)
+        rows = table if self.dialect == "spark" else tuples(table)
         return self.session.createDataFrame(rows, schema).repartition(partitions)
 
     def publish(self, path: str) -> SharedFile:
@@ -200,28 +223,6 @@ def _mapped(data: Any, run: RunBatches, fields: Sequence[StructField]) -> Any:
 
 def _numbers(count: int) -> list[str]:
     return [f"_{i}" for i in range(count)]
-
-
-def _as_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        yield pa.record_batch(
-            [pa.array([sink.getvalue().to_pybytes()], pa.binary())], names=["batch"]
-        )
-
-
-def _tuples(table: pa.Table) -> list[tuple[Any, ...]]:
-    """Return rows for ``createDataFrame`` of Spark 3.5, which does not accept Arrow tables."""
-    return list(zip(*(_objects(column) for column in table.columns), strict=True))
-
-
-def _objects(column: pa.ChunkedArray) -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    if pa.types.is_map(column.type):
-        return [None if value is None else dict(value) for value in values]
-    return values
 
 
 def is_connect(thing: Any) -> bool:

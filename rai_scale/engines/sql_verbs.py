@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,23 @@ from rai_scale.engines.partition import plain_errors
 SQL_DATA = "rai_scale_data"
 SQL_ROWS = "rai_scale_rows"
 """The names of the frame and of its selected rows in the SQL of :meth:`SqlVerbs.aggregate_sql`."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A table of :meth:`SqlVerbs.join_sql`.
+
+    Attributes
+    ----------
+    data : frame of the engine or pyarrow.Table
+        A ``pyarrow.Table`` is small: every task receives all of it.
+    rows : str
+        The SELECT from ``rai_scale_data`` that makes the table. On Dask it runs per partition, so
+        it may select rows, or count rows that are added up later.
+    """
+
+    data: Any
+    rows: str
 
 
 class SqlVerbs(ABC):
@@ -46,7 +64,8 @@ class SqlVerbs(ABC):
         ----------
         data : frame of the engine
         rows : str
-            Selects row by row from the table ``rai_scale_data``, which is ``data``.
+            Selects from the table ``rai_scale_data``, which is ``data``: row by row, or counts
+            that ``totals`` adds up. On Dask it runs per partition.
         totals : str
             Groups the table ``rai_scale_rows``, the result of ``rows``, by ``keys`` into 64-bit
             counts and sums that can be added up.
@@ -58,6 +77,21 @@ class SqlVerbs(ABC):
         """
         with plain_errors():
             return self._aggregate_sql(data, rows, totals, keys, together)
+
+    @abstractmethod
+    def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
+        """Run one SELECT over several tables; lazy. A relation, Dask or Spark frame is returned.
+
+        Parameters
+        ----------
+        sides : mapping of str to Side
+            The tables by the names that ``sql`` uses, all of this engine; at least one is a frame.
+        sql : str
+            In the engine's ``dialect``, written by this package, without braces.
+        together : sequence of str
+            Columns of every frame, 64-bit integers without nulls. Rows that are equal in them meet
+            in one execution of ``sql``. Without any, one frame alone may be partitioned.
+        """
 
     @abstractmethod
     def where(self, data: Any, condition: str) -> Any:

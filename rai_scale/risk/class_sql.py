@@ -100,7 +100,7 @@ class ClassSql:
             "min(down / nc) AS loss, max(beyond) AS beyond, min(rarest) AS rarest, "
         )
         odd = "".join(
-            f", {_count(f'sum({_odd(n, self.spark)} * own)')} AS odd_{n}" for n in self.texts
+            f", {_count(f'sum({odd_text(n, self.spark)} * own)')} AS odd_{n}" for n in self.texts
         )
         return (
             f"SELECT size, {worst if self.sensitive else ''}{_count('count(*)')} AS classes, "
@@ -282,7 +282,7 @@ def _double(sql: str) -> str:
     return f"CAST({sql} AS DOUBLE)"
 
 
-def _odd(name: str, spark: bool) -> str:
+def odd_text(name: str, spark: bool) -> str:
     """Return 1 for a text with spaces around it or with combining characters, else 0."""
     marks = f"'[{chr(0x300)}-{chr(0x36F)}]'"
     combining = f"{name} RLIKE {marks}" if spark else f"regexp_matches({name}, {marks})"

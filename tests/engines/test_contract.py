@@ -13,6 +13,7 @@ import pytest
 
 from rai_scale.engines import engine_of
 from rai_scale.engines.frames import frame_to_arrow
+from rai_scale.engines.sql_verbs import Side
 from rai_scale.errors import (
     ConfigError,
     MissingColumnError,
@@ -346,6 +347,29 @@ def test_a_failing_group_keeps_its_message(engine_case):
 
 def fail_with_value(table: pa.Table) -> pa.Table:
     raise ValueError(f"bad value {table['text'].to_pylist()}")
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_join_sql_brings_equal_rows_of_all_tables_together(cluster_case, partitions):
+    engine = cluster_case.engine
+    left = pa.table({"u": pa.array([1, 1, 2, 3, 3], pa.int64()), "x": list("abcde")})
+    right = pa.table({"u": pa.array([1, 2, 2, 4], pa.int64()), "y": list("klmn")})
+    small = pa.table({"y": ["k", "m"], "z": pa.array([10, 20], pa.int64())})
+    sides = {
+        "p": Side(cluster_case.make(left, partitions), "SELECT u, x FROM rai_scale_data"),
+        "q": Side(cluster_case.make(right, partitions), "SELECT u, y FROM rai_scale_data"),
+        "s": Side(small, "SELECT y, z FROM rai_scale_data"),
+    }
+    sql = "SELECT p.x, q.y, s.z FROM p JOIN q ON p.u = q.u LEFT JOIN s ON q.y = s.y"
+    found = engine.collect(engine.join_sql(sides, sql, together=["u"]))
+    rows = sorted(found.to_pylist(), key=lambda row: (row["x"], row["y"]))
+    assert rows == [
+        {"x": "a", "y": "k", "z": 10},
+        {"x": "b", "y": "k", "z": 10},
+        {"x": "c", "y": "l", "z": None},
+        {"x": "c", "y": "m", "z": 20},
+    ]
+
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
