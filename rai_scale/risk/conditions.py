@@ -77,13 +77,13 @@ def _condition(one: Sequence[Any]) -> Condition:
     if kind in ("equal", "within_band"):
         if size:
             raise ConfigError(f"on: {kind} takes a column only.")
-        return Condition(kind, *pair)
+        return Condition(kind, pair[0], pair[1])
     needed = "a number of characters" if kind == "prefix" else "a distance"
     number = size[0] if len(size) == 1 else None
     whole = isinstance(number, int) and not isinstance(number, bool) and number >= 1
     if not (whole or (kind == "near" and isinstance(number, int | float) and number >= 0)):
         raise ConfigError(f"on: {kind} needs a column and {needed}, such as 3.")
-    return Condition(kind, *pair, size=number)
+    return Condition(kind, pair[0], pair[1], float(number or 0))
 
 
 def check_types(one: Condition, published: pa.DataType, known: pa.DataType) -> None:

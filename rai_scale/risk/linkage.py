@@ -89,10 +89,12 @@ def linkage_attack(
         if one.kind in ("equal", "prefix")
         and (length := _code_length(tables, left, at)) is not None
     }
-    drawn = {"codes": codes, "draws": baseline, "random_state": random_state}
+    chance = random_baseline(
+        tables, rows[0], codes=codes, draws=baseline, random_state=random_state
+    )
     return Linkage(
         sizes=_sizes(tables, tables.candidates(known_rows)),
-        baseline=random_baseline(tables, rows[0], **drawn),
+        baseline=chance,
         on=tuple(one.named() for one in conditions),
         published=rows[0],
         known=rows[1],

@@ -7,7 +7,7 @@ one per condition; ``n`` published rows, ``m`` known rows, ``t`` true published 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -52,9 +52,9 @@ class LinkageSql:
         """Return the statements for one condition alone."""
         blocks = {0: self.blocks[at]} if at in self.blocks else {}
         one = slice(at, at + 1)
-        return LinkageSql(
-            *(self.conditions[one], self.columns[one], self.types[one]),
-            **{"blocks": blocks, "dialect": self.dialect, "part": self.part},
+        columns, types = self.columns[one], self.types[one]
+        return replace(
+            self, conditions=self.conditions[one], columns=columns, types=types, blocks=blocks
         )
 
     def published_values(self, extra: str = "") -> str:

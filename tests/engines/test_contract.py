@@ -371,7 +371,6 @@ def test_join_sql_brings_equal_rows_of_all_tables_together(cluster_case, partiti
     ]
 
 
-
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_sql_totals_add_up_over_any_cut(engine_case, partitions):
     engine = engine_case.engine

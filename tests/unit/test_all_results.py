@@ -171,6 +171,7 @@ CASES = {
         groups=["g"],
     ),
     "Anonymity": lambda _: risk.anonymity(ROWS, quasi_identifiers=["g", "kind"], sensitive=["p"]),
+    "Linkage": lambda _: risk.linkage_attack(ROWS, ROWS, on=[("equal", "g"), ("equal", "kind")]),
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),
     "ImageRedaction": lambda _: images_redacted(),
