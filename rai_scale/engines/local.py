@@ -211,18 +211,14 @@ class LocalEngine(Engine):
         return canonical_table(scanned(data, rows).query(SQL_DATA, query).to_arrow_table())
 
     def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
-        """Run a SELECT in DuckDB; see :meth:`SqlVerbs.join_sql`.
-
-        The tables are computed one after another when the result is read: two relations of one
-        connection cannot be read at the same time.
-        """
+        """Run a SELECT in DuckDB; see :meth:`SqlVerbs.join_sql`."""
         empty = {
             name: self._queried(self.schema(side.data).empty_table(), side.rows, side.rows)
             for name, side in sides.items()
         }
 
         def run() -> Iterator[pa.Table]:
-            with plain_errors():
+            with plain_errors():  # one after another: a connection reads one relation at a time
                 tables = {n: self._queried(s.data, s.rows, s.rows) for n, s in sides.items()}
                 yield joined(tables, sql)
 

@@ -122,9 +122,8 @@ class SparkEngine(Engine):
         }
         frames = {name: side.data for name, side in sides.items()} | small
         named = ", ".join(
-            f"{name}_ AS (SELECT * FROM {{{name}}}), "  # noqa: S608
-            f"{name} AS ({side.rows.replace(SQL_DATA, name + '_')})"
-            for name, side in sides.items()
+            f"{n}_ AS (SELECT * FROM {{{n}}}), {n} AS ({s.rows.replace(SQL_DATA, n + '_')})"  # noqa: S608
+            for n, s in sides.items()
         )
         return self._selected(f"WITH {named} {sql}", frames)
 
