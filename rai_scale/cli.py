@@ -77,19 +77,27 @@ def options(version: Version = False) -> None:
 
 
 @app.command(name="sample-lake")
-def sample_lake(
+def sample_lake(  # noqa: PLR0917 - options of a command
     directory: Path,
     rows: Annotated[int, typer.Option(min=1, help="Rows per large table.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same values.")] = 7,
     documents: Annotated[bool, typer.Option(help="Add PDF, Office, e-mail and others.")] = False,
     images: Annotated[bool, typer.Option(help="Add scanned letters.")] = False,
+    recommendations: Annotated[
+        bool, typer.Option(help="Add a log of recommendations, and consents.")
+    ] = False,
 ) -> None:
     """Make a lake of invented people with realistic errors, and the ground truth."""
     from rai_scale.samples import make_sample_lake
 
     try:
         lake = make_sample_lake(
-            directory, rows=rows, random_state=seed, documents=documents, images=images
+            directory,
+            rows=rows,
+            random_state=seed,
+            documents=documents,
+            images=images,
+            recommendations=recommendations,
         )
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))

@@ -58,7 +58,8 @@ def private_files(config: Any) -> dict[str, str]:
     log, restores = getattr(holder, "restricted_log", None), getattr(config, "log", None)
     found = {"ledger": ledger and ledger_file(ledger), "restricted_log": log}
     found["state"] = getattr(config, "state", None)
-    found["log"] = restores and ledger_file(restores)
+    if isinstance(restores, str):  # in the personalisation job, it names columns
+        found["log"] = ledger_file(restores)
     return {name: path for name, path in found.items() if path}
 
 

@@ -189,6 +189,19 @@ JOBS: tuple[Entry, ...] = (
         (_TABLE, _Y_TRUE, _Y_PRED, _FEATURES),
     ),
     Entry(
+        *("personalization", "personalization", "personalization"),
+        "Audit a log of recommendations; exit code 1 if a gate fails.",
+        (
+            _TABLE,
+            *(
+                Argument(name, f"Column of the {name}.", to=f"log.{name}")
+                for name in ("person", "item", "action", "propensity", "time")
+            ),
+            Argument("rewards", "NAME=COLUMN of a reward.", pairs=True, to="log.rewards"),
+            Argument("groups", "Columns that name groups of people.", many=True, to="log.groups"),
+        ),
+    ),
+    Entry(
         *("private-sql", "private_sql", "private_sql"),
         "Release private tables; exit code 1 if a gate fails or the budget is too small.",
         (

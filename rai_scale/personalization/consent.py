@@ -162,7 +162,7 @@ class RemoveFeatures:
     def _features(
         self, table: pa.Table, codes: Mapping[str, np.ndarray]
     ) -> dict[str, pa.ChunkedArray]:
-        found = {}
+        found: dict[str, pa.ChunkedArray] = {}
         for name, features in self.groups.items():
             gone = pa.array(codes[name] > 0)
             for feature in features:

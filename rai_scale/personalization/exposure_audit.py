@@ -137,7 +137,7 @@ def _kind(found: pa.DataType) -> str:
 def _short(engine: Engine, log: Any, given: dict[str, str]) -> Any:
     """Return the columns under short names; a column with two roles is copied in SQL."""
     dialect = Dialect(engine.dialect)
-    first = {}
+    first: dict[str, str] = {}
     for short, name in given.items():
         first.setdefault(name, short)
     data = engine.with_names(log, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -35,14 +36,14 @@ def slopes(trends: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
     table = trends.merge(whole.set_index(["b", "g"]), on=["b", "g"])
     table = table.merge(parts, on=["b", "g"])
     y, t = table["y"] / table["n"], table["m"] / table["n"]
-    centred = {"a": 1.0, "y": -t, "m": -y, "n": y * t}
+    centred: dict[str, Any] = {"a": 1.0, "y": -t, "m": -y, "n": y * t}
     products = {
         **{pair: table[pair] for pair in ("aa", "ay", "am", "an", "yy", "ym", "yn")},
         **{"mm": table["mm_people"], "mn": table["mn"], "nn": table["nn"]},
     }
     names = "aymn"
-    score = sum(
-        centred[one] * centred[two] * products.get(one + two, products.get(two + one))
+    score: Any = sum(
+        centred[one] * centred[two] * products[one + two if one + two in products else two + one]
         for one in names
         for two in names
     )
@@ -65,7 +66,8 @@ def find_loops(
     nothing is tested.
     """
     rows = []
-    for (b, c), found in table[table["b"] > 0].groupby(["b", "c"], sort=True):
+    for key, found in table[table["b"] > 0].groupby(["b", "c"], sort=True):
+        b, c = cast("tuple[int, str]", key)
         for at in found.index:
             one, rest = found.loc[at], found.drop(at)
             enough = one["people"] >= LEAST_PEOPLE and found["y"].sum() >= LEAST_ROWS
@@ -79,7 +81,7 @@ def find_loops(
             own = own.sort_values("t")
             rows.append(
                 {
-                    "by": names[int(b) - 1],
+                    "by": names[b - 1],
                     "group": one["g"],
                     "category": c,
                     "first_share": _end(own, 0),

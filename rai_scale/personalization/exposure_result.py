@@ -70,19 +70,21 @@ class Exposure(Result):
         for name in (*_HIGHEST, *_LOWEST, "quality"):
             if not whole[name].notna().any():
                 continue
-            ends = zip(whole["low"], whole["high"], strict=True) if name == "quality" else None
-            ends = ends or [(math.nan, math.nan)] * len(whole)
+            ended = name == "quality"
             found[name] = [
-                Figure(float(value), low, high, at=f"{by}={group}" if by else "")
-                for value, (low, high), by, group in zip(
-                    whole[name], ends, whole["by"], whole["group"], strict=True
+                Figure(
+                    float(row[name]),
+                    row["low"] if ended else math.nan,
+                    row["high"] if ended else math.nan,
+                    at=f"{row['by']}={row['group']}" if row["by"] else "",
                 )
-                if not math.isnan(value)
+                for row in whole.to_dict("records")
+                if not math.isnan(row[name])
             ]
         named = self.categories[(self.categories["period"] == "") & (self.categories["by"] != "")]
         found["never_shown"] = [
-            Figure(float(row.never_shown), at=f"{row.by}={row.group}, {row.category}")
-            for row in named.itertuples()
+            Figure(float(row["never_shown"]), at=f"{row['by']}={row['group']}, {row['category']}")
+            for row in named.to_dict("records")
         ]
         return {name: figures for name, figures in found.items() if figures}
 

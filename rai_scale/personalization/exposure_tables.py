@@ -115,12 +115,12 @@ class ExposureTables:
         filled = ["n", "people", "e", "yy", "yn"]
         table[filled] = table[filled].fillna(0)
         rows = []
-        for row in table.itertuples(index=False):
-            products = (row.yy, row.yn, row.nn if row.n else 0.0)
+        for row in table.to_dict("records"):
+            products = (row["yy"], row["yn"], row["nn"] if row["n"] else 0.0)
             value, low, high = (0.0, math.nan, math.nan)
-            if row.n:
+            if row["n"]:
                 value, low, high = ratio_interval(
-                    row.n, row.of, products, int(row.among), self.confidence
+                    row["n"], row["of"], products, int(row["among"]), self.confidence
                 )
             rows.append((value, low, high))
         table[["share", "low", "high"]] = rows
@@ -183,19 +183,18 @@ class ExposureTables:
             found = one.run(one.sql.diversity(), _KEYS).set_index(_KEYS)
             at["diversity"] = (found["diversity"] / found["lists"]).reindex(at.index)
             total = found.groupby(["b", "g"])[["diversity", "lists"]].sum()
-            for (b, g), row in total.iterrows():
-                at.loc[(b, g, ALL), "diversity"] = row["diversity"] / row["lists"]
+            for row in total.reset_index().to_dict("records"):
+                at.loc[(row["b"], row["g"], ALL), "diversity"] = row["diversity"] / row["lists"]
         if self.timed:
             found = one.run(one.sql.drift(), _KEYS).set_index(_KEYS)
             at["person_entropy"] = (found["h"] / found["people"]).reindex(at.index)
             at["drift"] = (found["j"] / found["pairs"].where(found["pairs"] > 0)).reindex(at.index)
         if "q" in one.sql.columns:
             found = one.run(one.sql.quality(), ["z", *_KEYS])
-            for row in found.itertuples(index=False):
-                products = (row.qq, row.qn, row.nn)
-                at.loc[(row.b, row.g, row.t), ["quality", "low", "high"]] = ratio_interval(
-                    row.q, row.n, products, int(row.people), self.confidence
-                )
+            for row in found.to_dict("records"):
+                products = (row["qq"], row["qn"], row["nn"])
+                ends = ratio_interval(row["q"], row["n"], products, row["people"], self.confidence)
+                at.loc[(row["b"], row["g"], row["t"]), ["quality", "low", "high"]] = ends
         return at.reset_index()
 
     def _loops(self, one: Counted, cats: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:

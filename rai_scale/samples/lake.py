@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from rai_scale.errors import ConfigError
+from rai_scale.samples import recommendations as offers
 from rai_scale.samples import scans, truth
 from rai_scale.samples.documents import FOLDER, write_documents
 from rai_scale.samples.marked import unmark_row
@@ -21,7 +22,7 @@ README = "A sample lake made by rai-scale sample-lake. Every person in it is inv
 OURS = (
     *("customers", "support_tickets", "card_payments.csv", "clinic", "loan_decisions.parquet"),
     *("web_events.jsonl", "letters", "products.csv", "README", "archive.bin", FOLDER, truth.FOLDER),
-    scans.FOLDER,
+    *(scans.FOLDER, offers.FOLDER),
 )
 
 
@@ -52,6 +53,8 @@ def make_sample_lake(
     random_state: int = 7,
     documents: bool = False,
     images: bool = False,
+    *,
+    recommendations: bool = False,
 ) -> SampleLake:
     """Make a lake of synthetic tables with personal data, and its ground truth.
 
@@ -70,6 +73,11 @@ def make_sample_lake(
         .msg), XML, HTML, text, Excel, SQLite, ORC, Avro (if fastavro is installed) and archives.
     images : bool
         Whether to add the folder ``scans``: letters as PNG, JPEG, TIFF and scanned PDF.
+    recommendations : bool
+        Whether to add the folder ``personalization``: ``recommendations`` (a log of ``rows``
+        offers with propensities and rewards) and ``consents``. Their truth is
+        ``_truth/recommendations.json``: the true values of two policies, the planted loop, the
+        planted proxy, and the offer that wins clicks and loses satisfaction.
 
     Returns
     -------
@@ -108,6 +116,8 @@ def make_sample_lake(
         write_documents(lake, folder, world, random_state)
     if images:
         scans.write_scans(lake, folder, world, random_state)
+    if recommendations:
+        offers.write_recommendations(lake, folder, rows, random_state)
     (lake / "README").write_text(README, encoding="utf-8")
     (lake / "archive.bin").write_bytes(Random(random_state).randbytes(4096))  # noqa: S311
     facts = {"rows": rows, "seed": random_state, "complete": True, "tables": counts}

@@ -114,6 +114,10 @@ def _error_analysis(folder: Path) -> dict[str, Any]:
     return {"y_true": "y", "y_pred": "p", "features": ["age", "sex"]}
 
 
+def _personalization(folder: Path) -> dict[str, Any]:
+    return {"log": {"person": "id", "item": "sex", "groups": ["sex"]}, "exposure": {}}
+
+
 def _private_sql(folder: Path) -> dict[str, Any]:
     known = {"id": {"type": "string", "private_id": True}, "sex": {"type": "string"}}
     query = {"name": "by_sex", "query": "SELECT sex, COUNT(*) AS n FROM s.people GROUP BY sex"}
@@ -169,6 +173,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),
     "error-analysis": ("error-analysis", _error_analysis),
+    "personalization": ("personalization", _personalization),
     "private sql": ("private-sql", _private_sql),
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),

@@ -24,6 +24,7 @@ METRICS = {
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",
     "error-analysis": "worst_node",
+    "personalization": "exposure.gini",
     "private sql": "by_sex.n",
     "explain": "importance.age",
     "train-ebm": "auc",

@@ -12,6 +12,7 @@ from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
+from rai_scale.jobs.personalization.config import PersonalizationJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.redact_images.config import RedactImagesJob
@@ -34,6 +35,7 @@ KINDS = {
     "fairness": FairnessJob,
     "train_ebm": EBMJob,
     "explain": ExplainJob,
+    "personalization": PersonalizationJob,
     "private_sql": PrivateSqlJob,
     "synthesize": SynthesizeJob,
 }
