@@ -28,6 +28,7 @@ PARTS = {
     "reviews": ["scripts/review_coverage.py"],
     "scan": ["scripts/scan_claims.py"],
     "large": ["scripts/proof_tests.py"],
+    "synthetic": ["benchmarks/synthetic.py"],
     "spark": ["scripts/spark_smoke.py"],
 }
 """The command of each part; its output is Markdown."""

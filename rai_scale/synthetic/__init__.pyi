@@ -1,3 +1,5 @@
+from rai_scale.synthetic.attacks import AttackReport as AttackReport
+from rai_scale.synthetic.attacks import attack_report as attack_report
 from rai_scale.synthetic.bins import Bins as Bins
 from rai_scale.synthetic.domain import Values as Values
 from rai_scale.synthetic.measure_utility import Utility as Utility

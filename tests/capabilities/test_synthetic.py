@@ -9,12 +9,22 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from rai_scale.engines import engine_named
 from rai_scale.errors import BudgetExceededError, ConfigError
 from rai_scale.privacy import Privacy, PrivacyWarning, PrivateComputationError, open_ledger
-from rai_scale.synthetic import Bins, Plan, Synthesizer, Values, synthesize, utility
+from rai_scale.synthetic import (
+    Bins,
+    Plan,
+    Synthesizer,
+    Values,
+    attack_report,
+    synthesis,
+    synthesize,
+    utility,
+)
 from rai_scale.synthetic.counting import check_frame, exact_marginals
 from rai_scale.synthetic.domain import declare
 from rai_scale.synthetic.drawing import DrawRows
@@ -22,6 +32,7 @@ from rai_scale.synthetic.fitting import fit, simplex
 from rai_scale.synthetic.measuring import Measured, Session, merged, total_of
 from rai_scale.synthetic.options import options_of
 from rai_scale.synthetic.tree import Node, Tree, calibrated
+from tests.capabilities.synthetic_audit import EPSILON, least_epsilon, scores
 from tests.capabilities.synthetic_tables import (
     DAY,
     DOMAIN,
@@ -154,6 +165,26 @@ def test_bounded_counts_are_the_same_on_every_engine_and_partitioning(engine_cas
         assert all((found[pair] == expected[pair]).all() for pair in pairs())
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_one_person_changes_no_marginal_by_more_than_the_limit(limit):
+    data = table(rows=300, people=20)
+    whole = marginals(LOCAL, data, limit)
+    who = pc.fill_null(data["who"], -1)
+    for person in range(0, 20, 3):
+        rest = marginals(LOCAL, data.filter(pc.not_equal(who, person)), limit)
+        assert max(np.abs(whole[pair] - rest[pair]).sum() for pair in pairs()) <= limit
+
+
+@pytest.mark.parametrize("name", ["mst", full("fixed"), full("mwem"), full("aim")])
+def test_an_audit_finds_no_more_than_epsilon_and_finds_a_fault(name):
+    method = synthesis._METHODS[name]
+    runs = 300
+    absent = scores(method, False, runs, name)
+    assert least_epsilon(scores(method, True, runs, name), absent) <= EPSILON
+    loud = [scores(method, here, runs, name, budget=60) for here in (True, False)]
+    assert least_epsilon(*loud) > EPSILON  # a budget of 60 times rho is more than epsilon
+
+
 def test_many_columns_are_counted_one_by_one():
     names = [f"x{i}" for i in range(70)]  # more than the grouping sets of DuckDB can number
     data = pa.table({"who": [1, 2, 3], **{name: [0, 1, 1] for name in names}})
@@ -191,6 +222,7 @@ def test_a_sample_has_the_probabilities_of_the_tree():
     assert counts[1] == 0
 
 
+@pytest.mark.full
 def test_a_model_of_exact_counts_has_these_counts():
     data = table()
     exact = marginals(LOCAL, data)
@@ -383,6 +415,33 @@ def test_utility_compares_with_a_bootstrap_and_with_independence(ledger):
     assert not second.internal
     assert ledger.budget("people")["remaining"].min() < 1
     assert set(second.metrics()) < set(exactly)
+
+
+@pytest.mark.full
+@pytest.mark.reference
+def test_a_typed_linkage_finds_no_more_than_in_independent_columns(reference_data):
+    medical = pd.read_csv(reference_data / "reident" / "data_medical.csv", dtype=str)
+    people = pd.read_csv(reference_data / "reident" / "data_demographic.csv", dtype=str)
+    on = ["Gender", "Age", "Zip"]
+    people = people.assign(Age=people["Age"].astype(int), Zip=people["Zip"].astype(int))
+    real = people[["Gender", "Age", "Zip"]].assign(
+        Diagnosis=medical["Diagnosis"], who=range(len(people))
+    )
+    domain = {
+        "Gender": ["F", "M"],
+        "Age": Bins(range(0, 101, 5), nullable=False),
+        "Zip": Bins(range(0, 100_001, 1000), nullable=False),
+        "Diagnosis": sorted(medical["Diagnosis"].unique()),
+    }
+    made = synthesize(real, domain=domain, privacy=without_ledger(epsilon=3))
+
+    def linked(rows):
+        return people[on].merge(rows[on].drop_duplicates(), on=on).shape[0]
+
+    report = attack_report(made, linked, rows=len(real), real=real)
+    assert report.metrics()["real"] == len(people)
+    assert report.synthetic < 0.02 * len(people)
+    assert report.excess <= 3
 
 
 def test_options_know_what_to_count():
