@@ -118,6 +118,16 @@ def _personalization(folder: Path) -> dict[str, Any]:
     return {"log": {"person": "id", "item": "sex", "groups": ["sex"]}, "exposure": {}}
 
 
+def _private_error_analysis(folder: Path) -> dict[str, Any]:
+    return {
+        "y_true": "y",
+        "y_pred": "p",
+        "declared": {"bounds": {"age": [30, 50]}, "categories": GROUPS},
+        "private": _private(folder, privacy_unit="id"),
+        "heatmaps": [{"features": ["age"]}],
+    }
+
+
 def _private_sql(folder: Path) -> dict[str, Any]:
     known = {"id": {"type": "string", "private_id": True}, "sex": {"type": "string"}}
     query = {"name": "by_sex", "query": "SELECT sex, COUNT(*) AS n FROM s.people GROUP BY sex"}
@@ -174,6 +184,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "balance": ("balance", _balance),
     "error-analysis": ("error-analysis", _error_analysis),
     "personalization": ("personalization", _personalization),
+    "private error-analysis": ("error-analysis", _private_error_analysis),
     "private sql": ("private-sql", _private_sql),
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),
@@ -183,7 +194,9 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
 """Each command and its configuration, of the table in ``lake`` and into ``out``."""
 
 PRIVATE = {
-    **dict.fromkeys(["private fairness", "private sql", "synthesize"], "people"),
+    **dict.fromkeys(
+        ["private fairness", "private error-analysis", "private sql", "synthesize"], "people"
+    ),
     "private ebm": "replaced",
 }
 """The private jobs, with the scopes that they charge."""

@@ -45,8 +45,9 @@ class NoisyTree(ErrorTree):
 
     @cached_property
     def nodes(self) -> pd.DataFrame:
-        """One row per node, as in :class:`ErrorTree`, from noisy counts."""
-        return super().nodes.assign(low=self.ends[0], high=self.ends[1])
+        """One row per node, as in :class:`ErrorTree`; a rate that is mostly noise is NaN."""
+        table = super().nodes.assign(low=self.ends[0], high=self.ends[1])
+        return table.assign(error_rate=table["error_rate"].where(table["low"].notna()))
 
     def on(self, frame: Any) -> ErrorTree:
         """Raise: exact counts of other rows would not be private."""
@@ -61,9 +62,8 @@ class NoisyTree(ErrorTree):
         return {**made, "settings": {**made["settings"], "privacy": dict(self.facts)}}
 
     def _numbers(self) -> Mapping[str, float]:
-        numbers = dict(super()._numbers())
-        del numbers["significant_nodes"]
-        return numbers
+        worst = float(self.leaves["error_rate"].max())
+        return {"error_rate": float(self.nodes["error_rate"].iloc[0]), "worst_node": worst}
 
 
 def tree_of(
