@@ -66,7 +66,7 @@ def redact_udf(
     """
     from pyspark.sql.functions import pandas_udf
 
-    config = analyzer_config(analyzer, analyzer_options)
+    config = analyzer_config(analyzer, analyzer_options, redact_udf)
     if config.column_context and column is None:
         raise ConfigError("column_context needs the name of the column: redact_udf(column=...).")
     if config.language_column:

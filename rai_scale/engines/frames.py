@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -83,7 +84,7 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
     """Convert one pandas column; an object column of mixed values becomes text.
 
     None, NA, NaN and NaT become null. A mixed column (numbers among strings, as from a damaged CSV
-    file) becomes the :func:`whole_text` of each value. Lone surrogates, which UTF-8 cannot encode,
+    file) becomes the :func:`whole_text` of each value, and JSON of its dictionaries and lists. Lone surrogates, which UTF-8 cannot encode,
     become U+FFFD. Intervals (as from ``pandas.cut``) and periods become their text, categories a
     dictionary of their values.
 
@@ -122,9 +123,22 @@ def _coded(codes: np.ndarray, values: pa.Array) -> pa.Array:
 
 
 def as_texts(series: pd.Series) -> pa.Array:
-    """Return the :func:`whole_text` of each value as UTF-8, and null for missing values."""
-    texts = (None if _missing(value) else utf8_text(whole_text(value)) for value in series)
+    """Return the :func:`whole_text` of each value as UTF-8, and null for missing values.
+
+    Dictionaries, lists, tuples and arrays become JSON text.
+    """
+    texts = (None if _missing(value) else utf8_text(_object_text(value)) for value in series)
     return pa.array(texts, pa.string())
+
+
+def _object_text(value: object) -> str:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, dict | list | tuple):
+        try:
+            return json.dumps(value, ensure_ascii=False, default=_object_text)
+        except (TypeError, ValueError):  # keys that JSON does not have, a value within itself
+            return str(value)
+    return whole_text(value)
 
 
 def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
@@ -137,11 +151,7 @@ def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     for at, (found, wanted) in enumerate(zip(table.schema, schema, strict=True)):
         if found.type.equals(wanted.type) or not pa.types.is_string(wanted.type):
             continue
-        if pa.types.is_binary(found.type):
-            raw = table.column(at).to_pylist()
-            texts = [None if v is None else v.decode("utf-8", "backslashreplace") for v in raw]
-            table = table.set_column(at, wanted, pa.array(texts, pa.string()))
-        elif not pa.types.is_nested(found.type) and len(table):
+        if not pa.types.is_nested(found.type) and len(table):
             table = table.set_column(at, wanted, as_texts(frame[wanted.name]))
     return canonical_table(table, schema)
 
@@ -152,7 +162,7 @@ def utf8_text(value: str) -> str:
 
 
 def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)  # noqa: PLR0124
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def frame_to_arrow(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> pa.Table:

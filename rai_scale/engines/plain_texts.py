@@ -17,10 +17,12 @@ def whole_text(value: Any) -> str:
 
     Numbers have no exponent and no trailing zeros, whatever their type. A timestamp at midnight is
     written as its date (pandas has no dates), and one with a time zone in UTC. A duration is
-    written as Python does, to the microsecond.
+    written as Python does, to the microsecond. Bytes are read as UTF-8.
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     if isinstance(value, float | Decimal):
         return plain_number(str(value))
     if isinstance(value, dt.datetime):

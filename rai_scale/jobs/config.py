@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from rai_scale.errors import ConfigError, did_you_mean, not_read
 from rai_scale.gates import Gate
 from rai_scale.jobs.strict_yaml import load_yaml
+from rai_scale.option_errors import UNKNOWN, closest, fields_of, in_words, model_at
 from rai_scale.pii.analysis.config import Frozen
 
 ENVIRONMENT = "RAI_SCALE__"
@@ -194,9 +194,9 @@ def _put(
 
 def _explain(kind: type[Frozen], item: Any) -> str:
     path = ".".join(map(str, item["loc"])) or "(top level)"
-    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        holder = _model_at(kind, item["loc"])
-        known = sorted(_fields(holder))
+    if item["type"] in UNKNOWN:
+        holder = model_at(kind, item["loc"])
+        known = sorted(fields_of(holder))
         wrong = str(item["loc"][-1])
         old = {**OLD_KEYS, **getattr(holder, "old_keys", {})}
         now = [new for new in old.get(wrong, ()) if new.split(".")[0] in known]
@@ -204,42 +204,13 @@ def _explain(kind: type[Frozen], item: Any) -> str:
         if now:
             return f"{path}: is now called {now[0]}."
         return f"{path}: unknown key.{did_you_mean(wrong, known)} Allowed: {', '.join(known)}."
-    if item["type"] == "missing":
-        return f"{path}: is required."
-    said, found = item["msg"].removeprefix("Value error, "), item.get("input")
-    if item["type"] == "value_error" and isinstance(found, dict):
-        return f"{path}: {said}" + ("" if said.endswith((".", "?")) else ".")
-    return f"{path}: {said}; found {_shown(path, found)}."
+    said, found = in_words(item), item.get("input")
+    if item["type"] == "missing" or (item["type"] == "value_error" and isinstance(found, dict)):
+        return f"{path}: {said}" + ("" if said.endswith("?") else ".")
+    return f"{path}: {said}; found {_shown(path, found)}.{closest(item)}"
 
 
 def _shown(path: str, value: Any) -> str:
     if any(word in path.lower() for word in _HIDDEN) or isinstance(value, dict | list):
         return f"a {type(value).__name__}"
     return repr(value)[:_SHOWN]
-
-
-def _model_at(kind: type[Frozen], location: tuple[Any, ...]) -> Any:
-    """Return the model that does not know the key at this place."""
-    current: Any = kind
-    for step in location[:-1]:
-        current = _model_in(_fields(current).get(step)) or current
-    return current
-
-
-def _fields(kind: Any) -> dict[str, Any]:
-    """Return the types of the keys of a model or dataclass."""
-    if is_dataclass(kind):
-        return {field.name: field.type for field in fields(kind)}
-    return {name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and (
-        issubclass(annotation, Frozen) or is_dataclass(annotation)
-    ):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None

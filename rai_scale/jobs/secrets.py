@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rai_scale.errors import ConfigError, not_read
+from rai_scale.pii.pseudonyms.tokens import REFERENCES
 
 SECRET_PARAMETERS = ("key", "salt")
 """Parameters of Presidio's operators that must not be written in a file."""
@@ -78,5 +79,5 @@ def _databricks(reference: str, name: str) -> str:
     return str(dbutils.secrets.get(scope=scope, key=key))
 
 
-_STORES = {"env": _environment, "file": _file, "databricks": _databricks}
+_STORES = dict(zip(REFERENCES, (_environment, _file, _databricks), strict=True))
 """Where secrets can be, by what a reference begins with; ``FORMS`` shows each to the user."""

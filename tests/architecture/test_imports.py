@@ -47,7 +47,7 @@ NOT_PRIVATE = {"_asdict", "_fields", "_replace", "_mapping", "_exit"}
 ROOMS = [
     {"names", "_version"},
     {"errors"},
-    {"lazy"},
+    {"lazy", "option_errors"},
     {"engines", "upstream"},
     {"tables", "reports"},
     {"statistics"},

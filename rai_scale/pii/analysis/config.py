@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from rai_scale.errors import ConfigError, not_read
+from rai_scale.option_errors import UNKNOWN, closest, in_words, unknown_key
 from rai_scale.pii.analysis.import_path import Pickled, is_import_path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -242,8 +244,13 @@ def read_yaml(path: str) -> Any:
         raise ValueError(f"{path} is not valid YAML{where}") from None
 
 
-def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -> AnalyzerConfig:
+def analyzer_config(
+    config: AnalyzerConfig | None, options: Mapping[str, Any], function: Any = None
+) -> AnalyzerConfig:
     """Return the given configuration, or one made of a mapping or of keyword arguments.
+
+    The parameters of ``function``, to which the keyword arguments were given, are suggested for a
+    misspelled one.
 
     Raises
     ------
@@ -256,23 +263,31 @@ def analyzer_config(config: AnalyzerConfig | None, options: Mapping[str, Any]) -
         return checked(AnalyzerConfig, config, "analyzer: ")
     if config is not None and not isinstance(config, AnalyzerConfig):
         raise ConfigError(f"analyzer must be an AnalyzerConfig; found a {type(config).__name__}.")
-    return checked(AnalyzerConfig, options) if config is None else config
+    more = () if function is None else signature(function).parameters
+    return checked(AnalyzerConfig, options, more=more) if config is None else config
 
 
-def checked(model: type[Model], values: Mapping[str, Any], where: str = "") -> Model:
+def checked(
+    model: type[Model], values: Mapping[str, Any], where: str = "", more: Iterable[str] = ()
+) -> Model:
     """Return a model made of plain values.
 
     Raises
     ------
     ConfigError
-        For an unknown option or an invalid value; ``where`` is the beginning of the message.
+        For an unknown option or an invalid value; ``where`` is the beginning of the message, and
+        ``more`` are options of the caller that may have been meant.
     """
     try:
         return model(**values)
     except ValidationError as error:
-        unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
-        found = [(e["loc"], e["msg"].removeprefix("Value error, ")) for e in error.errors()]
-        lines = [f"{'.'.join(map(str, where))}: {said}" for where, said in found]
-        known = f" Options are: {', '.join(model.model_fields)}." if unknown else ""
-        text = "; ".join(line.removeprefix(": ") for line in lines)
-        raise ConfigError(f"{where}{text}.{known}") from None
+        lines = []
+        for item in error.errors(include_url=False):
+            path = ".".join(map(str, item["loc"]))
+            if item["type"] in UNKNOWN:
+                said = f"unknown option.{unknown_key(model, item, more)}"
+            else:
+                said = in_words(item)
+            said += "" if said.endswith("?") else "."
+            lines.append(f"{path}: {said}{closest(item)}".removeprefix(": "))
+        raise ConfigError(where + " ".join(lines)) from None

@@ -84,7 +84,7 @@ def redact_images(
     MissingExtraError, MissingModelError
         If a package or the spaCy model is not installed.
     """
-    config = analyzer_config(analyzer, analyzer_options)
+    config = analyzer_config(analyzer, analyzer_options, redact_images)
     if config.language_column:
         raise ConfigError("language_column: images have no columns; remove it.")
     runner = engine_named(engine) if isinstance(engine, str) else engine

@@ -28,6 +28,8 @@ KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 TOKEN = re.compile(rf"<({ENTITY.pattern}):({KEY_ID.pattern}):([A-Z2-7]{{40,}}>)?")
 """A token, or only its beginning if the rest of it is damaged."""
 SHORTEST_KEY = 16
+REFERENCES = ("env", "file", "databricks")
+"""How a reference to a secret begins in a configuration file, before a colon."""
 _MARK = 4
 _VERSION = b"\x01"
 """Before each value: AES-SIV needs at least one byte, and a later form can have another number."""
@@ -212,14 +214,25 @@ def checked_key_id(key_id: Any, domain: Any = "") -> str:
     return key_id
 
 
+def check_no_reference(what: str, value: object) -> None:
+    """Raise :class:`ConfigError` for the reference to a secret where the secret is needed."""
+    kind = value.partition(":")[0] if isinstance(value, str) else None
+    if kind in REFERENCES:
+        raise ConfigError(
+            f"{what} is a reference ({kind}:...), which only a configuration file can have. In "
+            "Python, give the secret itself, such as os.environ[NAME]."
+        )
+
+
 def secret_bytes(key: Any) -> bytes:
     """Return a secret as bytes.
 
     Raises
     ------
     ConfigError
-        If it is not text or bytes, or is too short.
+        If it is not text or bytes, is too short, or is a reference to a secret.
     """
+    check_no_reference("a key", key)
     raw = key.encode() if isinstance(key, str) else key
     if not isinstance(raw, bytes) or len(raw) < SHORTEST_KEY:
         raise ConfigError(

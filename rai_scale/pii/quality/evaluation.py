@@ -102,7 +102,7 @@ def evaluate_pii(
     if match not in MATCHES:
         raise ConfigError(f"match must be 'characters' or 'spans'; found {match!r}.")
     check_share("confidence", confidence)
-    config = analyzer_config(analyzer, analyzer_options)
+    config = analyzer_config(analyzer, analyzer_options, evaluate_pii)
     systems = (config,) if baseline is None else (config, analyzer_config(baseline, {}))
     if any(system.language_column for system in systems):
         raise ConfigError(

@@ -84,7 +84,7 @@ def review_pii(
     MissingColumnError, MissingExtraError, MissingModelError
         Before any text is analysed.
     """
-    config = analyzer_config(analyzer, analyzer_options)
+    config = analyzer_config(analyzer, analyzer_options, review_pii)
     target = check_folder(folder)
     sample = draw_review(
         data,

@@ -94,7 +94,7 @@ def redact(
         When the frame is executed and a value fails under ``on_error="raise"``.
     """
     engine = engine_of(frame)
-    config = analyzer_config(analyzer, analyzer_options)
+    config = analyzer_config(analyzer, analyzer_options, redact)
     schema = engine.schema(frame)
     given = operators if isinstance(operators, Operators) else Operators(operators)
     rules = make_policy(policy_specs(policy, columns, json_columns, whole_columns), given, schema)

@@ -19,7 +19,7 @@ from rai_scale.pii.pseudonyms.keyed_operators import (
     replacement,
 )
 from rai_scale.pii.pseudonyms.person import People
-from rai_scale.pii.pseudonyms.tokens import ENTITY, Tokenizer
+from rai_scale.pii.pseudonyms.tokens import ENTITY, Tokenizer, check_no_reference
 from rai_scale.pii.redaction.items import Item, items_of
 from rai_scale.upstream.presidio import noting_engine
 
@@ -277,7 +277,17 @@ def _plain(entity: str, spec: Any) -> dict[str, Any]:
 
 
 def _check_presidio(spec: Mapping[str, Any]) -> None:
-    """Refuse what Presidio ignores: unknown parameters, and a mask of no characters."""
+    """Refuse what Presidio ignores or does not explain: unknown names, a mask of no characters."""
+    from presidio_anonymizer.operators import OperatorsFactory
+
+    for name in ("key", "salt"):
+        check_no_reference(name, spec.get(name))
+    known = {*OperatorsFactory().get_anonymizers(), *PARAMETERS}
+    if spec["type"] not in known and not is_import_path(spec["type"]):
+        raise ConfigError(
+            f"there is no such operator.{did_you_mean(str(spec['type']), known)} Operators are: "
+            f"{', '.join(sorted(known))}."
+        )
     if spec["type"] in _PRESIDIO:
         check_parameters([key for key in spec if key != "type"], _PRESIDIO[spec["type"]])
     masked = spec.get("chars_to_mask")

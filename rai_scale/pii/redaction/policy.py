@@ -102,14 +102,14 @@ class ColumnPolicy(BaseModel):
         own = () if self.action not in _OWN_OPERATOR else set(self.model_extra or ())
         for name in sorted(self.model_fields_set - allowed - set(own)):
             hint = "" if name in known else did_you_mean(name, allowed)
-            raise ValueError(f"{name!r} is not an option of {self.action!r}.{hint}".rstrip("."))
+            raise ValueError(f"{name!r} is not an option of {self.action!r}.{hint}")
         required = {"generalise": "to", "step": "step"}
         if self.action in ("whole", *_OWN_OPERATOR):
             required[self.action] = "entity"
         for what in (self.action, self.to or ""):
             name = required.get(what, "action")
             if getattr(self, name) is None:
-                raise ValueError(f"{what!r} needs {name!r}")
+                raise ValueError(f"{what!r} needs the option {name!r}")
         if self.generalise and not self.generalise.reads_format():
             raise ValueError(
                 f"format {self.format!r} does not give the {self.to} of a date; it is one of "
