@@ -214,6 +214,10 @@ def test_a_person_has_one_form_whatever_the_type_of_the_column():
         ({**PSEUDONYM, "shpe": "value"}, "'shpe' is not a parameter. Did you mean 'shape'"),
         ({"type": "tokenize", "key": KEY}, "'tokenize' for 'DEFAULT': key_id is missing"),
         ({**TOKENIZE, "key": "short-secret"}, "at least 16 bytes"),
+        ({**TOKENIZE, "key": "env:NAME_OF_THE_KEY"}, "give the secret itself"),
+        ({"type": "hash", "salt": "file:/name/of/the/salt"}, "give the secret itself"),
+        ({**TOKENIZE, "per": "t"}, "tokens depend on its own values"),
+        ({"type": "tokenise"}, "Did you mean 'tokenize'"),
     ],
 )
 def test_operators_are_checked_before_a_row_is_read(operator, message):
@@ -252,6 +256,7 @@ def test_secrets_do_not_show():
         ({"columns": ["t", "t"], "keys": KEYS}, "named twice"),
         ({"columns": "t", "keys": KEYS, "per": "x"}, "per: the table has no column 'x'"),
         ({"columns": "t", "keys": KEYS, "on_error": "skip"}, "on_error must be"),
+        ({"columns": "t", "keys": {"k1": "env:NAME_OF_THE_KEY"}}, "give the secret itself"),
     ],
 )
 def test_arguments_of_restore(options, message):

@@ -274,6 +274,9 @@ def test_pandas_keeps_index_dtypes_and_columns_that_are_not_read():
 def test_mixed_pandas_columns_become_text_where_they_are_read():
     frame = pd.DataFrame({"mixed": [1, "two", None, float("nan"), 2.5]})
     assert frame_to_arrow(frame)["mixed"].to_pylist() == ["1", "two", None, None, "2.5"]
+    objects = [{"a": [1, "é"]}, np.array([1, 2]), "Jürgen".encode(), 1, pd.NaT]
+    texts = ['{"a": [1, "é"]}', "[1, 2]", "Jürgen", "1", None]
+    assert frame_to_arrow(pd.DataFrame({"mixed": objects}))["mixed"].to_pylist() == texts
 
 
 @pytest.mark.parametrize("partitions", [1, 3])

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+from pydantic import ValidationError
 
 from rai_scale.errors import ConfigError, MissingExtraError, MissingModelError, did_you_mean
+from rai_scale.option_errors import in_words
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.analysis.import_path import is_import_path, load_class
 from rai_scale.pii.analysis.presets import apply_preset
@@ -181,7 +183,10 @@ def build_registry(config: AnalyzerConfig, nlp_engine: NlpEngine) -> RecognizerR
         )
         return provider.create_recognizer_registry()
     except Exception as error:
-        raise ConfigError(f"Presidio refuses the registry: {error}") from None
+        cause = error.__cause__
+        items = cause.errors(include_url=False) if isinstance(cause, ValidationError) else []
+        wrong = [f"{'.'.join(map(str, item['loc']))}: {in_words(item)}" for item in items]
+        raise ConfigError(f"Presidio refuses the registry: {'; '.join(wrong) or error}") from None
 
 
 def check_model(model: str | dict[str, str], engine: str) -> None:

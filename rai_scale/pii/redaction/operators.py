@@ -99,6 +99,12 @@ class Operators:
         made = maker(spec) if spec["type"] == TOKENIZE and per_of(spec) is None else None
         return made if isinstance(made, Tokenizer) else None
 
+    def sealed_per(self, entity: str | None = None) -> set[str | None]:
+        """Return the ``per`` columns of the tokens of an entity, or of all entities."""
+        named = self._specs if entity is None else [entity if entity in self._specs else DEFAULT]
+        specs = [self._specs[name] for name in named]
+        return {per_of(spec) for spec in specs if spec["type"] == TOKENIZE}
+
     def keeps(self, entity: str) -> bool:
         """Return whether findings of an entity stay, or can be restored."""
         return self.name(entity) in (KEEP, TOKENIZE)
@@ -119,11 +125,10 @@ class Operators:
         """
         from presidio_anonymizer.entities import OperatorConfig
 
-        people = {} if people is None else people
         return {
             entity: OperatorConfig(
                 spec["type"],
-                {"replace": replacement(spec, people)}
+                {"replace": replacement(spec, {} if people is None else people)}
                 if spec["type"] in PARAMETERS
                 else {k: v for k, v in spec.items() if k != "type"},
             )
@@ -165,8 +170,8 @@ class Operators:
                 raise ConfigError(f"operator {spec['type']!r} for {entity!r}: {error}") from None
             except Exception as error:  # Presidio's message could quote a key
                 raise ConfigError(
-                    f"operator {self._specs[entity]['type']!r} for {entity!r} is refused by "
-                    f"Presidio ({type(error).__name__}); check its type and parameters."
+                    f"operator {spec['type']!r} for {entity!r} is refused by Presidio "
+                    f"({type(error).__name__}); check its parameters."
                 ) from None
 
     def check_entities(

@@ -31,6 +31,7 @@ def check_policy(policy: Policy, schema: pa.Schema, strict: bool = False) -> Non
     if set(schema.names) <= set(policy.dropped):
         raise ConfigError("the policy drops every column; keep at least one.")
     _check_removed(policy)
+    _check_restorable(policy)
     for name, node in policy.nodes.items():
         kind = schema.field(name).type
         if pa.types.is_binary(kind) and node.treat in (Treat.ANALYSE, Treat.REPLACE):
@@ -96,6 +97,18 @@ def _check_removed(policy: Policy) -> None:
             raise ConfigError(f"{path!r}: items of a list cannot be dropped; drop {path[:-2]!r}.")
         if treat is Treat.EMPTY and path.endswith(".*") and path not in policy.nodes:
             raise ConfigError(f"{path!r} also names keys, which cannot be null; use 'drop'.")
+
+
+def _check_restorable(policy: Policy) -> None:
+    """Refuse tokens that are bound to their own value: only who knows it could restore it."""
+    for path, rule in policy.rules.items():
+        entity = None if rule.spec.treat is Treat.ANALYSE else rule.spec.named
+        tokens = rule.spec.treat in (Treat.ANALYSE, Treat.REPLACE) and rule.spec.generalise is None
+        if tokens and path in rule.operators.sealed_per(entity):
+            raise ConfigError(
+                f"column {path!r}: its tokens depend on its own values (per: {path}) and could "
+                f"never be restored. Give this column an operator without 'per'."
+            )
 
 
 def _check_leaves(policy: Policy, schema: pa.Schema) -> None:
