@@ -50,9 +50,14 @@ def check_unique(names: Sequence[object]) -> None:
         )
     odd = [name for name in names if not isinstance(name, str) or not name]
     if odd:
-        kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
+        kinds = sorted(
+            {
+                f"a name of type {type(name).__name__}" if name != "" else "an empty name"
+                for name in odd
+            }
+        )
         raise ConfigError(
-            f"column names must be non-empty text; {len(odd)} of them are not (types: {kinds}). "
+            f"column names must be non-empty text; found {' and '.join(kinds)}. "
             "Rename them first: frame.columns = [str(name) for name in frame.columns]."
         )
 
@@ -151,7 +156,7 @@ def frame_as(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     for at, (found, wanted) in enumerate(zip(table.schema, schema, strict=True)):
         if found.type.equals(wanted.type) or not pa.types.is_string(wanted.type):
             continue
-        if not pa.types.is_nested(found.type) and len(table):
+        if len(table):
             table = table.set_column(at, wanted, as_texts(frame[wanted.name]))
     return canonical_table(table, schema)
 

@@ -65,8 +65,8 @@ def _environment(reference: str, name: str) -> str:
 
 def _file(reference: str, name: str) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\n")
-    except OSError as error:
+        return Path(name).read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"secret {reference!r}: {not_read(name, error)}") from None
 
 

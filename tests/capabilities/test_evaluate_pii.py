@@ -101,7 +101,7 @@ def test_an_entity_that_nobody_finds_is_never_silently_zero():
 def test_labels_that_do_not_fit_are_refused(change):
     rows = texts()
     rows[3]["spans"][0].update(change)
-    with pytest.raises(ConfigError, match="labels of 1 texts do not fit") as raised:
+    with pytest.raises(ConfigError, match="labels of 1 text do not fit") as raised:
         evaluate_pii(rows, STAFF)
     assert SECRET not in str(raised.value)
 

@@ -238,7 +238,9 @@ def test_wrong_options_say_what_is_allowed():
         rai_scale.redact(table, "text", model=MODEL, detials=True)
     with pytest.raises(ConfigError, match=r"'context_prefix_count'\? Options are: context_sim"):
         rai_scale.redact(table, "text", context_enhancer={"context_prefix_cout": 3})
-    with pytest.raises(ConfigError, match=r"refuses the registry: recognizers: .*'EmailRecogniser'"):
+    with pytest.raises(
+        ConfigError, match=r"refuses the registry: recognizers: .*'EmailRecogniser'"
+    ):
         registry = {"recognizers": [{"name": "EmailRecogniser", "type": "predefined"}]}
         rai_scale.redact(table, "text", model=MODEL, registry=registry)
     with pytest.raises(ConfigError, match="either analyzer= or its options"):

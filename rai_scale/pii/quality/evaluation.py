@@ -24,6 +24,7 @@ from rai_scale.pii.quality.count_matches import (
 from rai_scale.pii.quality.evaluation_result import PiiEvaluation, measured
 from rai_scale.pii.quality.labels import Columns, columns_in, labelled_table
 from rai_scale.pii.quality.matching import ANY
+from rai_scale.reports.words import plural
 from rai_scale.statistics.cells import MAX_CELLS
 
 MATCHES = ("characters", "spans")
@@ -141,7 +142,7 @@ def count_matches(engine: Engine, frame: Any, function: CountMatches) -> pd.Data
 
 
 def check_map(names: Mapping[str, str | None], known: Sequence[Sequence[str]]) -> None:
-    """Raise :class:`ConfigError` for a new name that no detector finds, such as a misspelt one."""
+    """Raise :class:`ConfigError` for a new name that no detector finds, such as a misspelled one."""
     findable = _all(known)
     for old, new in names.items():
         if new is not None and new not in findable and new != old:
@@ -158,7 +159,7 @@ def check_labels(
     bad = int(counts.loc[counts["entity"] == BAD, TEXTS].sum())
     if bad:
         raise ConfigError(
-            f"the labels of {bad} texts do not fit. Each label needs entity_type, start_position "
+            f"the labels of {plural(bad, 'text')} do not fit. Each label needs entity_type, start_position "
             "and end_position, as offsets in characters within its text; entity_value, if given, "
             "must be the text between them."
         )

@@ -88,7 +88,7 @@ def _span(text: str, entry: Mapping[str, Any]) -> Span:
 
 def _read(path: str | Path) -> list[Any]:
     try:
-        records = json.loads(Path(path).read_text(encoding="utf-8"))
+        records = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(not_read(path, error)) from None
     except ValueError:

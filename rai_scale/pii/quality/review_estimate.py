@@ -22,6 +22,7 @@ from rai_scale.errors import ConfigError, not_read
 from rai_scale.gates import Figure
 from rai_scale.pii.quality.checks import check_share
 from rai_scale.pii.quality.review_sample import STRATA
+from rai_scale.reports.words import plural
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.clustered_ratios import UNKNOWN, Estimate
 from rai_scale.statistics.exact_intervals import clopper_pearson, garwood
@@ -137,14 +138,15 @@ def missed_pii(decisions: str | Path | Mapping[str, Any], *, confidence: float =
     notes = [f"{skipped} drawn texts were not decided and are left out."] if skipped else []
     if int(content["sample"]["failed"]):
         notes.append(
-            f"{content['sample']['failed']} texts could not be analysed and are in no estimate."
+            f"{plural(content['sample']['failed'], 'text')} could not be analysed, and no estimate "
+            "includes them."
         )
     return _estimated(table, answers, rows < total, confidence, tuple(notes))
 
 
 def _read(path: str | Path) -> dict[str, Any]:
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(not_read(path, error)) from None
     except ValueError:

@@ -25,6 +25,7 @@ from rai_scale.pii.redaction.rules import Policy, Rule
 from rai_scale.pii.values.nested import Fitted
 from rai_scale.pii.values.opened import OpenedValue, open_value
 from rai_scale.pii.values.text_leaves import TextLeaf, Treat, ValueNode, value_text
+from rai_scale.reports.words import plural
 
 Asked = tuple[str, People]
 """A text and the persons of its row."""
@@ -62,7 +63,7 @@ class RedactValues:
         if self.raises and batch.log.errors:
             kinds = sorted(set(batch.log.errors.values()))
             raise RedactionError(
-                f"{len(batch.log.errors)} rows of a batch could not be redacted "
+                f"{plural(len(batch.log.errors), 'row')} of a batch could not be redacted "
                 f"({'; '.join(kinds)}). Use details=True to get them with their error, or "
                 "on_error='null' to get null."
             )
