@@ -192,7 +192,7 @@ def did_you_mean(wrong: str, choices: Iterable[str]) -> str:
     plain = {choice.casefold(): choice for choice in known}
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     near = near or [plain[c] for c in difflib.get_close_matches(wrong.casefold(), plain, n=1)]
-    if not near and len(wrong) > 2:  # EMAIL for EMAIL_ADDRESS
+    if not near and wrong[2:]:  # EMAIL for EMAIL_ADDRESS
         near = [plain[c] for c in plain if c.startswith(wrong.casefold())][:1]
     if near and unicodedata.normalize("NFC", near[0]) == unicodedata.normalize("NFC", wrong):
         return f" Did you mean {near[0]!a}, the same letters in another Unicode form?"

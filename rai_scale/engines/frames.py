@@ -89,9 +89,9 @@ def column_to_arrow(series: pd.Series) -> pa.Array:
     """Convert one pandas column; an object column of mixed values becomes text.
 
     None, NA, NaN and NaT become null. A mixed column (numbers among strings, as from a damaged CSV
-    file) becomes the :func:`whole_text` of each value, and JSON of its dictionaries and lists. Lone surrogates, which UTF-8 cannot encode,
-    become U+FFFD. Intervals (as from ``pandas.cut``) and periods become their text, categories a
-    dictionary of their values.
+    file) becomes the :func:`whole_text` of each value, and JSON of its dictionaries and lists.
+    Lone surrogates, which UTF-8 cannot encode, become U+FFFD. Intervals (as from ``pandas.cut``)
+    and periods become their text, categories a dictionary of their values.
 
     Raises
     ------

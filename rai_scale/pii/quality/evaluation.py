@@ -142,7 +142,7 @@ def count_matches(engine: Engine, frame: Any, function: CountMatches) -> pd.Data
 
 
 def check_map(names: Mapping[str, str | None], known: Sequence[Sequence[str]]) -> None:
-    """Raise :class:`ConfigError` for a new name that no detector finds, such as a misspelled one."""
+    """Raise :class:`ConfigError` for a new name that no detector finds, as if misspelled."""
     findable = _all(known)
     for old, new in names.items():
         if new is not None and new not in findable and new != old:
@@ -159,9 +159,9 @@ def check_labels(
     bad = int(counts.loc[counts["entity"] == BAD, TEXTS].sum())
     if bad:
         raise ConfigError(
-            f"the labels of {plural(bad, 'text')} do not fit. Each label needs entity_type, start_position "
-            "and end_position, as offsets in characters within its text; entity_value, if given, "
-            "must be the text between them."
+            f"the labels of {plural(bad, 'text')} do not fit. Each label needs entity_type, "
+            "start_position and end_position, as offsets in characters within its text; "
+            "entity_value, if given, must be the text between them."
         )
     if counts.empty:
         raise ConfigError("there is no text to evaluate.")
