@@ -1,6 +1,8 @@
 from rai_scale.personalization.consent import apply_consent as apply_consent
 from rai_scale.personalization.exposure_audit import audit_exposure as audit_exposure
 from rai_scale.personalization.exposure_result import Exposure as Exposure
+from rai_scale.personalization.feature_audit import audit_features as audit_features
+from rai_scale.personalization.feature_result import FeatureAudit as FeatureAudit
 from rai_scale.personalization.log_check import LogCheck as LogCheck
 from rai_scale.personalization.log_check import check_log as check_log
 from rai_scale.personalization.log_contract import LogContract as LogContract

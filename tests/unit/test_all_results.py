@@ -158,6 +158,9 @@ def private_frame(ledger):
 
 CASES = {
     "LogCheck": lambda _: personalization.check_log(ROWS, {"person": "who", "action": "p"}),
+    "FeatureAudit": lambda _: personalization.audit_features(
+        ROWS, features=["a", "b"], sensitive_features="g", learner=LogisticRegression
+    ),
     "Exposure": lambda _: personalization.audit_exposure(
         ROWS, item="kind", person="who", groups=["g"], quality="s"
     ),
