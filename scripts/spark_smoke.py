@@ -163,27 +163,9 @@ def checks() -> dict[str, Callable[[Any], Any]]:
         ),
         "performance": lambda f: plain(perform(f, y_true="y", score="score").by_group),
         "error_tree": lambda f: plain(rai.error_analysis.error_tree(f, y_true="y", y_pred="p")),
-        "synthesize": synthesized,
         "train_ebm": ebm,
         "score_ebm": scored,
     }
-
-
-def synthesized(frame: Any) -> Any:
-    """Return the counts of a model with next to no noise, and the number of rows of a sample."""
-    import rai_scale as rai
-    from rai_scale.engines import engine_of
-    from rai_scale.privacy import Privacy
-
-    asked: dict[str, Any] = {
-        "domain": {"sex": ["f", "m"], "y": [0, 1]},
-        "method": "fixed",
-        "workload": 1,
-    }
-    budget = Privacy("id", epsilon=1e6, delta=1e-6, ledger="none")
-    made: Any = rai.synthetic.synthesize(frame, privacy=budget, **asked)
-    sample = engine_of(frame).collect(made.sample(99, like=frame))
-    return made.project("sex")["rows"].round().tolist(), sample.num_rows
 
 
 def plain(found: Any) -> str:

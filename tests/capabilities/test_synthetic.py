@@ -43,7 +43,7 @@ from tests.capabilities.synthetic_tables import (
     table,
     without_ledger,
 )
-from tests.conftest import full
+from tests.conftest import engine_params, full, make_case
 
 LOCAL = engine_named("local")
 
@@ -379,6 +379,20 @@ def test_a_saved_model_gives_the_same_rows(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(ConfigError, match="not a model"):
         Synthesizer.load(path)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", engine_params(["spark", "connect"]))
+def test_spark_counts_and_draws_as_pandas(name, request):
+    case = make_case(name, request)
+    data = table(300, people=10**9)
+    frame, asked = case.make(data, 3), {"domain": DOMAIN, "method": "fixed", "workload": 1}
+    made = synthesize(frame, privacy=without_ledger(rho=10**6), **asked)
+    known = synthesize(data.to_pandas(), privacy=without_ledger(rho=10**6), **asked)
+    for column in ("sex", "age", "since"):
+        shown = (one.project(column)["rows"].round() for one in (made, known))
+        pd.testing.assert_series_equal(*shown)
+    assert case.engine.collect(known.sample(20_001, like=frame)).num_rows == 20_001
 
 
 def test_rows_of_a_sample_are_the_same_on_every_engine(engine_case):

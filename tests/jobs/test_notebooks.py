@@ -21,6 +21,7 @@ PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
 EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
 REDACTION = NOTEBOOKS / "05_redaction.ipynb"
 NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
+SYNTHETIC = NOTEBOOKS / "09_synthetic.ipynb"
 
 # One notebook runs on Connect as well; that engines agree is tested elsewhere.
 WITHOUT_CONNECT = pytest.mark.parametrize(
@@ -222,3 +223,16 @@ def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Pat
     assert re.search(r"\d bytes, 3 parts", out["state"])
     planted = planted_values(tmp_path / "home" / "nightly_sample")
     assert not any(value in text for text in out.values() for value in planted)
+
+
+@WITHOUT_CONNECT
+def test_synthetic_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(SYNTHETIC, tmp_path, settings)
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    found = dict(re.findall(r"(columns alone|mwem|mst|aim) +(0\.\d+)", out["methods"]))
+    alone = float(found.pop("columns alone"))
+    assert len(found) == 3
+    assert all(float(value) < alone / 2 for value in found.values())
+    assert "8000 rows" in out["sample"]
+    assert "'real': 8000.0" in out["attack"]
+    assert float(re.search(r"'excess': (-?[\d.]+)", out["attack"])[1]) < 4
