@@ -14,7 +14,8 @@ from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cohorts.conditions import columns_of
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
 from rai_scale.error_analysis.column_kinds import NUMBERS, kind_of
-from rai_scale.errors import ConfigError, MissingExtraError, did_you_mean
+from rai_scale.error_analysis.surrogate_fit import fit_surrogate
+from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.models.background import sample_rows
 from rai_scale.models.columns import model_frame
 from rai_scale.models.ready_model import ReadyModel, ready_model
@@ -24,9 +25,9 @@ from rai_scale.statistics.keyed_hash import key_uniforms
 
 KINDS = ("lightgbm", "tree", "linear", "ebm")
 TREES = ("lightgbm", "tree")
-PREDICTION = "_rai_prediction"
 FIDELITY = "surrogate_fidelity"
 TEST_SHARE = 0.25
+BACKGROUND_ROWS = 100
 SPLIT_SEED = 3_000_017
 """Added to the random state, so that the split does not depend on how the sample is drawn."""
 _HALF = 0.5
@@ -50,6 +51,8 @@ class Surrogate(Result):
     least_fidelity : float
     fitted_rows : int
     notes : tuple of str
+    background : pandas.DataFrame, optional
+        With categorical features: rows with the dtypes that the surrogate was fitted on.
     """
 
     model: Any
@@ -59,6 +62,7 @@ class Surrogate(Result):
     least_fidelity: float
     fitted_rows: int
     notes: tuple[str, ...] = ()
+    background: pd.DataFrame | None = None
 
     @property
     def r2(self) -> float:
@@ -94,7 +98,9 @@ class Surrogate(Result):
                 "would not be those of the model. Use another kind, more rows, or explain the "
                 "model itself."
             )
-        method = {"method": "tree_shap"} if self.kind in TREES else {}
+        method: dict[str, Any] = {"method": "tree_shap"} if self.kind in TREES else {}
+        if self.background is not None:
+            method["background"] = self.background
         made = explain(frame, self.model, features=list(self.features), **{**method, **options})
         number = f"CAST('{self.r2!r}' AS DOUBLE)"  # text is read exactly
         column = pa.schema([(FIDELITY, pa.float64())])
@@ -143,9 +149,10 @@ def surrogate(
     frame : DataFrame, DuckDB relation or pyarrow.Table
     model : Model, or an estimator, function or path for ``Model(...)``
     features : str or sequence of str
-        Columns of numbers, or of true and false, that the model reads.
+        Columns of numbers, text, or true and false, that the model reads. Text is a category.
     kind : {"lightgbm", "tree", "linear", "ebm"}
-        Boosted trees, one tree with up to 64 leaves, least squares, or an EBM.
+        Boosted trees, one tree with up to 64 leaves, least squares (with one column per category),
+        or an EBM. With categories, the one tree is LightGBM's.
     explain_class : class, optional
         The class whose probability is predicted; needed for more than two classes. By default the
         second of two.
@@ -168,7 +175,7 @@ def surrogate(
     Raises
     ------
     ConfigError
-        If an argument is invalid, a feature has no numbers, or there are too few rows.
+        If an argument is invalid, a feature has another type, or there are too few rows.
     MissingColumnError
         If a column does not exist.
     MissingExtraError
@@ -184,7 +191,7 @@ def surrogate(
     ready = ready_model(frame, model, names_of(features), None, explain_class, random_state)
     if len(ready.labels) > 1:
         raise ConfigError("the model has several classes; choose one with explain_class.")
-    _check_numbers(ready, frame)
+    texts = _texts(ready, frame)
     asked = {name: cohort(one, name=name) for name, one in (cohorts or {}).items()}
     used = [name for one in asked.values() for name in columns_of(one.condition)]
     columns = list(dict.fromkeys([*ready.features, *used]))
@@ -195,7 +202,9 @@ def surrogate(
         raise ConfigError("a surrogate needs more distinct rows.")
     rows = model_frame(table, ready.background)
     truth = ready.output.in_blocks(rows)[:, 0]
-    fitted = _fit(kind, rows[~test], truth[~test], train, random_state)
+    if kind in TREES:
+        rows = rows.astype({name: _category(rows[name]) for name in texts})
+    fitted = fit_surrogate(kind, rows[~test], truth[~test], train, random_state)
     guess = np.asarray(fitted.predict(rows[test]), dtype=np.float64)
     seen = table.filter(pa.array(test)).append_column("_rai_at", pa.array(range(int(test.sum()))))
     places = {"all rows": np.arange(len(guess))}
@@ -213,17 +222,25 @@ def surrogate(
         least_fidelity,
         int((~test).sum()),
         notes if table.num_rows == max_rows else (),
+        rows[~test].head(BACKGROUND_ROWS) if texts else None,
     )
 
 
-def _check_numbers(ready: ReadyModel, frame: Any) -> None:
+def _texts(ready: ReadyModel, frame: Any) -> list[str]:
+    """Return the features that are categories; refuse types that no surrogate reads."""
     schema = ready.engine.schema(frame)
-    for name in ready.features:
-        if kind_of(schema, name) not in (*NUMBERS, "bool"):
+    kinds = {name: kind_of(schema, name) for name in ready.features}
+    for name, kind in kinds.items():
+        if kind not in (*NUMBERS, "bool", "text"):
             raise ConfigError(
-                f"feature {name!r} has type {schema.field(name).type}; a surrogate needs numbers. "
-                "Encode it before the model, and give the encoded columns."
+                f"feature {name!r} has type {schema.field(name).type}; a surrogate needs numbers, "
+                "text, or true and false. Encode it before the model, and give the encoded columns."
             )
+    return [name for name, kind in kinds.items() if kind == "text"]
+
+
+def _category(column: pd.Series) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(sorted(column.dropna().unique()))
 
 
 def _fidelity(name: str, truth: np.ndarray, guess: np.ndarray, shares: bool) -> dict[str, Any]:
@@ -240,33 +257,3 @@ def _fidelity(name: str, truth: np.ndarray, guess: np.ndarray, shares: bool) -> 
         if known and shares
         else np.nan,
     }
-
-
-def _fit(
-    kind: str, rows: pd.DataFrame, truth: np.ndarray, train: Callable[..., Any] | None, seed: int
-) -> Any:
-    if train is not None and kind == "ebm":
-        labelled = rows.assign(**{PREDICTION: truth})
-        names = list(rows.columns)
-        made = train(labelled, features=names, y_true=PREDICTION, task="regression")
-        return made.model
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LinearRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.tree import DecisionTreeRegressor
-
-    if kind == "linear":
-        return make_pipeline(SimpleImputer(keep_empty_features=True), LinearRegression()).fit(
-            rows, truth
-        )
-    if kind == "tree":
-        return DecisionTreeRegressor(max_leaf_nodes=64, random_state=seed).fit(rows, truth)
-    try:
-        from lightgbm import LGBMRegressor
-    except ImportError:
-        raise MissingExtraError("lightgbm", "errors") from None
-    fitting = LGBMRegressor(
-        n_estimators=200, random_state=seed, n_jobs=1, deterministic=True, force_row_wise=True,
-        verbose=-1,
-    )  # fmt: skip
-    return fitting.fit(rows, truth)

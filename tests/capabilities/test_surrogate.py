@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dask.dataframe as dd
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,15 +66,40 @@ def test_an_ebm_is_fitted_by_the_function_that_is_passed():
         surrogate(X, FOREST, features=NAMES, kind="ebm")
 
 
-def test_a_surrogate_of_text_or_of_many_classes_is_refused():
+def test_a_surrogate_of_times_or_of_many_classes_is_refused():
     with pytest.raises(ConfigError, match="Did you mean 'tree'"):
         surrogate(X, FOREST, features=NAMES, kind="trees")
     many = LogisticRegression().fit(X, X["n"])
     with pytest.raises(ConfigError, match="explain_class"):
         surrogate(X, many, features=NAMES)
-    texts = X.assign(n="u")
+    times = X.assign(n=pd.Timestamp("2026-01-01"))
     with pytest.raises(ConfigError, match="needs numbers"):
-        surrogate(texts, lambda rows: rows["a"] * 1.0, features=NAMES)
+        surrogate(times, lambda rows: rows["a"] * 1.0, features=NAMES)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["lightgbm", *(pytest.param(k, marks=pytest.mark.full) for k in ("tree", "linear"))],
+)
+def test_text_is_a_category_and_engines_give_the_same(kind):
+    shift = {"u": 0.0, "v": 2.0, "w": -1.0}
+    rows = X[["a", "c"]].assign(city=np.array(list(shift))[X["n"] % 3])
+
+    def model(given):
+        return given["a"] * 0.5 + given["city"].map(shift).astype(float)
+
+    options = {"features": ["a", "c", "city"], "kind": kind}
+    made = surrogate(rows, model, **options)
+    assert made.r2 > 0.9
+    explained = made.explain(rows.head(30), explain)
+    total = explained[["shap_a", "shap_c", "shap_city"]].sum(axis=1) + explained["base_value"]
+    assert np.allclose(total, model(rows.head(30)), atol=1.0)
+    assert explained.groupby(rows["city"])["shap_city"].mean().idxmax() == "v"
+    if kind in ("lightgbm", "tree"):
+        assert set(explained["explained_by"]) == {"tree_shap"}
+        for frame in (dd.from_pandas(rows, npartitions=3), duckdb.from_df(rows)):
+            other = surrogate(frame, model, **options)
+            pd.testing.assert_frame_equal(other.fidelity, made.fidelity)
 
 
 def test_what_if_equals_the_model_on_changed_rows():
