@@ -174,6 +174,9 @@ CASES = {
         groups=["g"],
     ),
     "Anonymity": lambda _: risk.anonymity(ROWS, quasi_identifiers=["g", "kind"], sensitive=["p"]),
+    "Generalisation": lambda _: risk.generalise(
+        ROWS, hierarchies={}, quasi_identifiers=["g", "kind"], k=2
+    ),
     "Linkage": lambda _: risk.linkage_attack(ROWS, ROWS, on=[("equal", "g"), ("equal", "kind")]),
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),
