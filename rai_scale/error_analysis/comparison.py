@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.cell_metrics import Resampled, check_metric_name
-from rai_scale.error_analysis.cohorts.conditions import to_text
+from rai_scale.error_analysis.cohorts.conditions import columns_of, to_text
 from rai_scale.error_analysis.cohorts.one_cohort import Cohort, cohort
 from rai_scale.error_analysis.column_kinds import NUMBERS, double_sql, kind_of
 from rai_scale.error_analysis.slices.items import item_frame
@@ -133,7 +133,9 @@ def compare_cohorts(
     names = chosen_features(
         schema, features, [y_true, y_pred, *(shaps if features is None else ())]
     )
-    counted = CountedFrame.of(frame, Roles(y_true, y_pred), [*names, *shaps])
+    used = [name for one in named.values() for name in columns_of(one.condition)]
+    counted = CountedFrame.of(frame, Roles(y_true, y_pred), [*names, *shaps, *used])
+    counted.roles.sql(counted.dialect, counted.schema)  # refuses labels of two types
     parts = {name: _part(counted, name, one) for name, one in named.items()}
     together = _common_rows(counted, named)
     options = {"n_boot": n_boot, "seed": random_state, "confidence": confidence}
