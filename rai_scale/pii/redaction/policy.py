@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.names import names_of
 from rai_scale.pii.analysis.config import checked
-from rai_scale.pii.redaction.generalise import DATES, ENTITIES, Coarser, Generalise
+from rai_scale.pii.redaction.coarser_values import DATES, ENTITIES, Coarser, Generalise
 from rai_scale.pii.values.text_leaves import Treat
 
 Action = Literal["keep", "drop", "null", "redact", "whole", "pseudonym", "tokenize", "generalise"]

@@ -15,8 +15,8 @@ from rai_scale.pii.analysis.analyzer import Analysis, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.pseudonyms.keyed_operators import TOKENIZE
 from rai_scale.pii.pseudonyms.person import People, people_of
+from rai_scale.pii.redaction.coarser_values import NotGeneralised
 from rai_scale.pii.redaction.findings import DETAILS
-from rai_scale.pii.redaction.generalise import NotGeneralised
 from rai_scale.pii.redaction.items import Item
 from rai_scale.pii.redaction.operators import Anonymizer, Operators
 from rai_scale.pii.redaction.policy import ColumnPolicy
