@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from rai_scale.records.canonical import canonical_json
 from rai_scale.results import Result, Tables
 from rai_scale.synthetic.domain import Domain, declare
 from rai_scale.synthetic.drawing import DrawRows, ranges
+from rai_scale.synthetic.error_bounds import error_bound
 from rai_scale.synthetic.fitting import Zeros, fit
 from rai_scale.synthetic.measuring import Measured
 from rai_scale.synthetic.tree import Tree
 
 FORM = 1
 """The version of the file that :meth:`Synthesizer.save` writes."""
+CONFIDENCE = 0.95
 METRICS = ("rows", "measurements", "mean_noise", "mean_residual")
 """What gates judge: estimated rows, and means over the measurements as total variations."""
 WORDS = (
@@ -88,6 +91,25 @@ class Synthesizer(Result):
                 }
             )
         return pd.DataFrame(rows)
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """One row per column and pair of columns: ``columns`` and ``bound``.
+
+        ``bound`` is at least the total variation between the model and the counts, each with a
+        confidence of 95 %; NaN for columns that were not measured together. It is made from the
+        measurements, and costs nothing.
+        """
+        columns = range(len(self.domain.names))
+        cliques = [*((i,) for i in columns), *combinations(columns, 2)]
+        return pd.DataFrame(
+            {
+                "columns": [self.domain.named(clique) for clique in cliques],
+                "bound": [
+                    error_bound(self.tree, self.measured, clique, CONFIDENCE) for clique in cliques
+                ],
+            }
+        )
 
     def sample(self, rows: int | None = None, like: Any = None, *, random_state: int = 0) -> Any:
         """Draw rows of the model.
@@ -210,7 +232,7 @@ class Synthesizer(Result):
         return dict(zip(METRICS, map(float, values), strict=True))
 
     def _tables(self) -> Tables:
-        return {"measurements": lambda: self.measurements}
+        return {"measurements": lambda: self.measurements, "errors": lambda: self.errors}
 
     @property
     def remarks(self) -> list[str]:

@@ -233,6 +233,24 @@ def test_a_model_of_exact_counts_has_these_counts():
         assert np.abs(tree.project(pair) - exact[pair]).max() < 2
 
 
+def test_errors_are_bounded_by_what_was_released():
+    data = table(rows=3000, people=10**9)
+    exact = marginals(LOCAL, data)
+    rho = Fraction(1, 20)
+    held = []
+    for _ in range(40):
+        session = Session(declared(), rho, 1, exact)
+        session.measure([(i,) for i in range(5)], rho)
+        made = Synthesizer(declared(), tuple(session.measured))
+        bounds = made.errors.set_index("columns")["bound"]
+        assert np.isnan(bounds["sex x job"])
+        for i, name in enumerate(DOMAIN):
+            real = session._count((i,))
+            error = np.abs(made.tree.project((i,)) - real).sum() / real.sum() / 2
+            held.append(error <= bounds[name] * 1.01)  # the bound divides by the estimated rows
+    assert np.mean(held) >= 0.95
+
+
 def test_structural_zeros_are_zero():
     zeros = [((0, 1), np.array([[0, 1], [1, 0]]))]
     measured = [Measured((i,), np.array([50, 50]), 1.0) for i in range(3)]

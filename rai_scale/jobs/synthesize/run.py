@@ -105,7 +105,7 @@ def _utility(
 
 
 def _files(made: Synthesizer, measured: Utility | None) -> dict[str, bytes]:
-    tables = {"measurements": made.measurements}
+    tables = {"measurements": made.measurements, "errors": made.errors}
     if measured is not None:
         tables["utility"] = measured.by_width
         if measured.internal:
@@ -128,7 +128,7 @@ def _page(
     gates: list[dict[str, Any]],
     notes: list[str],
 ) -> str:
-    tables = {"measurements": made.measurements}
+    tables = {"measurements": made.measurements, "errors": made.errors}
     if measured is not None:
         tables = {"utility": measured.by_width, "pairs": measured.pairs, **tables}
     sizes = ", ".join(f"{name}: {value}" for name, value in made.totals().items())
@@ -146,7 +146,14 @@ def _facts(config: SynthesizeJob, made: Synthesizer, measured: Utility | None) -
 
 
 def _writes(config: SynthesizeJob) -> tuple[str, ...]:
-    names = [ROWS, "measurements.parquet", "model.json", "synthetic.json", "report.html"]
+    names = [
+        ROWS,
+        "measurements.parquet",
+        "errors.parquet",
+        "model.json",
+        "synthetic.json",
+        "report.html",
+    ]
     if config.utility == "internal" or config.utility_epsilon is not None:
         names.append("utility.parquet")
     if config.utility == "internal":
