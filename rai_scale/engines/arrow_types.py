@@ -168,4 +168,7 @@ def overlay(table: pa.Table, columns: pa.Table) -> pa.Table:
 
 def overlay_schema(schema: pa.Schema, outputs: pa.Schema) -> pa.Schema:
     """Return the schema of the result of :func:`overlay`."""
-    return overlay(schema.empty_table(), outputs.empty_table()).schema
+    for field in outputs:
+        at = schema.get_field_index(field.name)
+        schema = schema.append(field) if at < 0 else schema.set(at, field)
+    return schema

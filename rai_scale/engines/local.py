@@ -100,7 +100,8 @@ class LocalEngine(Engine):
         if isinstance(data, pa.Table):
             starts = range(0, data.num_rows, BATCH_ROWS)
             done = self._run(batch, lambda: (data.slice(i, BATCH_ROWS) for i in starts))
-            return pa.concat_tables([schema.empty_table(), *done])
+            tables = list(done)  # Arrow has no empty array of a union
+            return pa.concat_tables(tables) if tables else schema.empty_table()
         kept = data if batch.aligned else _columns(data, batch.inputs)
         return relation_of(ArrowStream(schema, lambda: self._run(batch, lambda: scan(kept))))
 

@@ -234,6 +234,7 @@ def test_typed_values_csv_and_pandas_agree():
         ({"user.tags[].n": {"action": "drop"}, "user.tags[].name": {"action": "drop"}}, "no field"),
         ({"note": {"action": "redact", "operators": {"PERSOM": {"type": "redact"}}}}, "PERSON"),
         ({name: {"action": "drop"} for name in TABLE.column_names}, "drops every column"),
+        ({1: {"action": "keep"}}, "named by text; found int"),
         (["note"], "policy must be a mapping, with columns or leaves as keys; found list"),
     ],
 )

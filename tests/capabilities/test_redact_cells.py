@@ -332,3 +332,10 @@ def test_details_replace_no_column_of_the_frame():
     with pytest.raises(ConfigError, match=r"would replace the columns \['_rai_error'\]"):
         redact(table, "a", details=True)
     assert redact(table, "a")["_rai_error"].to_pylist() == ["mine"]
+
+
+def test_a_column_of_a_union_is_passed_through():
+    kinds = pa.array([0, 1], pa.int8())
+    mixed = pa.UnionArray.from_sparse(kinds, [pa.array([1, None]), pa.array([None, "x"])])
+    table = redact(pa.table({"a": [PERSON, None], "u": mixed}), "a")
+    assert table.to_pydict() == {"a": ["<PERSON>", None], "u": [1, "x"]}

@@ -262,7 +262,7 @@ def analyzer_config(
     if isinstance(config, Mapping):
         return checked(AnalyzerConfig, config, "analyzer: ")
     if config is not None and not isinstance(config, AnalyzerConfig):
-        raise ConfigError(f"analyzer must be an AnalyzerConfig; found a {type(config).__name__}.")
+        raise ConfigError(f"analyzer must be an AnalyzerConfig; found {type(config).__name__}.")
     more = () if function is None else signature(function).parameters
     return checked(AnalyzerConfig, options, more=more) if config is None else config
 

@@ -24,7 +24,7 @@ def per_of(spec: Mapping[str, Any]) -> str | None:
     """Return the column that an operator reads the person from."""
     per = spec.get("per") if spec["type"] in PARAMETERS else None
     if per is not None and not isinstance(per, str):
-        raise ConfigError(f"per must be the name of one column; found a {type(per).__name__}.")
+        raise ConfigError(f"per must be the name of one column; found {type(per).__name__}.")
     return per
 
 

@@ -205,7 +205,7 @@ class TokenRewriter:
 def checked_key_id(key_id: Any, domain: Any = "") -> str:
     """Return a key id; raise :class:`ConfigError` if it or the domain is not valid."""
     if not isinstance(domain, str):
-        raise ConfigError(f"domain must be text; found a {type(domain).__name__}.")
+        raise ConfigError(f"domain must be text; found {type(domain).__name__}.")
     if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
         raise ConfigError(
             "key_id must have 1 to 32 letters, digits, '_', '.' or '-', because it is part of "

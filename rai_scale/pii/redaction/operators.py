@@ -69,7 +69,7 @@ class Operators:
         if specs is not None and not isinstance(specs, Mapping):
             raise ConfigError(
                 "operators must be a mapping of entities to operators, {'DEFAULT': {'type': ...}}; "
-                f"found a {type(specs).__name__}."
+                f"found {type(specs).__name__}."
             )
         self._elsewhere = frozenset(elsewhere)
         self._specs = {entity: _plain(entity, spec) for entity, spec in (specs or {}).items()}

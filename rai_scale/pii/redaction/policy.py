@@ -188,6 +188,10 @@ def policy_specs(
     ]
     specs: dict[str, ColumnPolicy] = {}
     for path, spec in named:
+        if not isinstance(path, str):
+            raise ConfigError(
+                f"a column or leaf is named by text; found {type(path).__name__} in its place."
+            )
         if path in specs:
             raise ConfigError(f"a column can be redacted in one way only; named twice: {path!r}.")
         specs[path] = _spec(path, spec)
