@@ -47,6 +47,8 @@ def inputs_named(config: Any) -> dict[str, str]:
     found = {"source": source}
     if isinstance(source, dict):
         found = {f"source.{name}": path for name, path in source.items()}
+    if isinstance(source, tuple):  # results of other jobs; the dashboard checks their folders
+        found = {}
     found["background"] = getattr(config, "background", None)
     return {name: path for name, path in found.items() if path}
 

@@ -72,6 +72,8 @@ class Entry:
         Whether ``--advise`` is an option.
     constant : str
         Name of the job in its module.
+    folder : str
+        Folder that is written without YAML; by default, ``out`` and the name of the YAML file.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Entry:
     takes: str = "a table or a folder of tables"
     advises: bool = False
     constant: str = "JOB"
+    folder: str = ""
 
     def values(self, given: str) -> dict[str, Any]:
         """Return the first keys of a configuration without YAML, for the INPUT of the command."""
@@ -96,7 +99,7 @@ class Entry:
     @property
     def output(self) -> str:
         """Folder that is written without YAML, if ``--output`` names no other."""
-        return f"out/{self.conf}"
+        return self.folder or f"out/{self.conf}"
 
     @property
     def job(self) -> Job[Any]:
@@ -231,5 +234,12 @@ JOBS: tuple[Entry, ...] = (
         *("train-ebm", "glassbox", "ebm"),
         "Train an Explainable Boosting Machine on a table; exit code 1 if a gate fails.",
         (_TABLE, _FEATURES, _Y_TRUE),
+    ),
+    Entry(
+        *("dashboard", "dashboard", "dashboard"),
+        "Show the results of other jobs on one page; exit code 1 if a gate fails.",
+        (Argument("suppress_below", "Groups with fewer rows are hidden."),),
+        takes="a folder with results of jobs",
+        folder="dashboard",
     ),
 )

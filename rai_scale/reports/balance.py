@@ -51,10 +51,11 @@ def render_balance(report: Mapping[str, Any]) -> str:
         If a required key is missing or a value is invalid.
     """
     check_report(report, BALANCE, "balance")
-    return render("balance.html.j2", report, sections=_sections(report))
+    return render("balance.html.j2", report, sections=balance_sections(report))
 
 
-def _sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def balance_sections(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of the page, per sensitive feature and for all rows."""
     measures = report["measures"]
     names = list(dict.fromkeys(row["feature"] for row in measures))
     return [_section(report, name, [r for r in measures if r["feature"] == name]) for name in names]

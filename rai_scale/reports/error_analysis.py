@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ VALUES_SHOWN = 8
 """The most values of a category in the line of a node; its cohort has all of them."""
 SHOWN = 60
 _TINY = 1e-4
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 def render_error_analysis(report: Mapping[str, Any]) -> str:
@@ -34,8 +36,9 @@ def render_error_analysis(report: Mapping[str, Any]) -> str:
     Parameters
     ----------
     report : mapping
-        ``ErrorTree.to_dict()`` with a ``title``; optional ``run``, ``gates`` ``slices`` (the
-        rows of ``find_slices``) and ``heatmaps`` (the cells of each ``error_heatmap``).
+        ``ErrorTree.to_dict()`` with a ``title``; optional ``run``, ``gates``, ``slices`` (the
+        rows of ``find_slices``; None if it did not run) and ``heatmaps`` (the cells of each
+        ``error_heatmap``).
 
     Raises
     ------
@@ -43,10 +46,11 @@ def render_error_analysis(report: Mapping[str, Any]) -> str:
         If a required key is missing or a value is invalid.
     """
     check_report(report, ERRORS, "error analysis")
-    return render("error_analysis.html.j2", report, tree=_tree_view(report))
+    return render("error_analysis.html.j2", report, tree=tree_view(report))
 
 
-def _tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
+def tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of the page."""
     settings = report["settings"]
     losses = settings["error_metric"] != "error_rate"
     nodes = report["nodes"]
@@ -57,6 +61,8 @@ def _tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
             parent = views[node["parent"]]
             parent["children"].append(view)
             parent["missing_to"] = node["missing_to"]
+            step = " ".join(view["step"][part] for part in ("feature", "operator", "value"))
+            view["path"] = [*parent["path"], step.strip()]
     leaves = [view for view in views if not view["children"]]
     return {
         "root": views[0],
@@ -70,6 +76,7 @@ def _tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
         "slices": [_slice(row, largest) for row in report.get("slices") or ()][:SHOWN],
         "heatmaps": [_heatmap(cells, losses) for cells in report.get("heatmaps") or () if cells],
         "confirmed": any("confirmed" in row for row in report.get("slices") or ()),
+        "searched": report.get("slices") is not None,
     }
 
 
@@ -96,6 +103,7 @@ def _node(node: Mapping[str, Any], largest: float, losses: bool, metric: str) ->
         "metric": figure(node.get(metric), abs(node.get(metric) or 0.0)),
         "missing_to": None,
         "children": [],
+        "path": [],
     }
 
 
@@ -115,7 +123,7 @@ def _step(node: Mapping[str, Any]) -> dict[str, Any]:
         more = len(values) - VALUES_SHOWN
         text = ", ".join(map(str, values[:VALUES_SHOWN])) + (f" and {more:,} more" * (more > 0))
     elif operator in ("<=", ">"):
-        text = f"{node['threshold']:.6g}"
+        text = f"{node['threshold']:,.6g}"
     else:
         text = ""
     words = {"<=": "≤", "in": "is", "not in": "is not"}
@@ -148,11 +156,29 @@ def _heatmap(cells: Sequence[Mapping[str, Any]], losses: bool) -> dict[str, Any]
     for cell in cells:
         rate = cell["error_rate"]
         shown = {
-            "across": cell[names[-1]] if len(names) > 1 else "all values",
+            **cell,
+            "cohort": _both([cell[name] for name in names]),
+            "across": _level(cell, names[-1]) if len(names) > 1 else "all values",
             "rate": "" if rate is None else figure(rate, largest) if losses else share(rate),
+            "interval": "" if losses else interval(cell["low"], cell["high"]),
             "heat": heat_of(rate or 0.0, largest),
-            "rows": cell["rows"],
+            "hidden": cell.get("hidden", False),
         }
-        made.setdefault(cell[names[0]], []).append(shown)
+        made.setdefault(_level(cell, names[0]), []).append(shown)
     across = [cell["across"] for cell in next(iter(made.values()))]
     return {"names": names, "across": across, "rows": list(made.items())}
+
+
+def _level(cell: Mapping[str, Any], name: str) -> str:
+    """Return the condition of a cell on one feature, without the name of the feature."""
+    text = str(cell[name]).removeprefix(f"{name} ").replace(f" and {name} <= ", " to ")
+    if text.startswith("= "):
+        return text[2:].strip("'")
+    text = text.replace("<=", "≤").replace("is null", "missing")
+    if text[:1] not in (">", "≤"):
+        return text
+    return _NUMBER.sub(lambda digits: f"{float(digits[0]):,.6g}", text)
+
+
+def _both(conditions: Sequence[str]) -> str:
+    return " and ".join(f"({text})" if " or " in text else text for text in conditions)

@@ -57,6 +57,12 @@ def private_sql_view(report: Record) -> dict[str, Any]:
     }
 
 
+def released_view(stored: Record) -> dict[str, Any]:
+    """Return the parts of the page from ``releases.json``."""
+    pairs = zip(stored["releases"], stored["shown"], strict=True)
+    return private_sql_view({**stored, "releases": [{**a, **b} for a, b in pairs]})
+
+
 def _release(release: Record, number: int) -> dict[str, Any]:
     columns = [_column(column) for column in release["columns"]]
     return {

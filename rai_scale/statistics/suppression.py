@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ import pandas as pd
 from rai_scale.errors import ConfigError
 
 SMALL, COMPLEMENTARY = "small", "complementary"
+MOST_SOLVED = 1_000
+"""The most hidden cells for which it is solved whether they follow from the totals."""
+_TINY = 1e-9
 
 
 def hidden_groups(counts: pd.Series, min_rows: int, strata: Sequence[str] = ()) -> pd.Series:
@@ -55,6 +58,59 @@ def hidden_groups(counts: pd.Series, min_rows: int, strata: Sequence[str] = ()) 
             if len(others):
                 why.iloc[others[np.argmin(rows[others])]] = COMPLEMENTARY
     return why
+
+
+def hidden_cells(
+    counts: Sequence[int], min_rows: int, totals: Sequence[Sequence[Hashable]] = ()
+) -> np.ndarray:
+    """Decide which cells of a table to hide if several kinds of totals are known.
+
+    As in :func:`hidden_groups`, cells with 1 to ``min_rows - 1`` rows are hidden, and then further
+    ones, smallest first, until in each total the hidden cells have together at least ``min_rows``
+    rows, and no small cell follows from the totals by arithmetic: a hidden cell follows from them
+    exactly if it is zero in the whole null space of the sums over the hidden cells. Cells without
+    rows are hidden last.
+
+    Parameters
+    ----------
+    counts : sequence of int, shape (n_cells,)
+        Rows per cell; each row is in one cell.
+    min_rows : int
+    totals : sequence of sequence, shape (n_totals, n_cells)
+        For each kind of known totals, the label of the total that each cell adds to: the labels of
+        the rows and of the columns of a table. The total of all cells counts as known.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_cells,)
+    """
+    rows = np.asarray(counts, dtype=np.int64)
+    small = (rows > 0) & (rows < min_rows)
+    hidden = small.copy()
+    codes = [pd.factorize(pd.Series(list(labels), dtype=object))[0] for labels in totals]
+    sums = [code == one for code in codes for one in np.unique(code)]
+    sums = [*sums, np.ones(len(rows), dtype=bool)]
+    while True:
+        partly = [s for s in sums if (s & hidden).any() and not hidden[s].all()]
+        weak = [s for s in partly if rows[s & hidden].sum() < min_rows]
+        if not weak:
+            known = small & _follows(hidden, sums)
+            weak = [s for s in partly if (s & known).any()]
+        if not weak:
+            return hidden
+        shown = np.flatnonzero(min(weak, key=np.sum) & ~hidden)
+        hidden[min(shown, key=lambda cell: (rows[cell] == 0, rows[cell]))] = True
+
+
+def _follows(hidden: np.ndarray, sums: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the hidden cells that follow from the sums and the shown cells."""
+    found = hidden.copy()
+    if 0 < hidden.sum() <= MOST_SOLVED:  # above, all count as known, so that more are hidden
+        matrix = np.array([s[hidden] for s in sums], dtype=float)
+        _, size, right = np.linalg.svd(matrix)
+        free = right[int((size > _TINY).sum()) :]
+        found[hidden] = (np.abs(free) < _TINY).all(axis=0)
+    return found
 
 
 def note_of(hidden: pd.Series, min_rows: int) -> str:

@@ -19,10 +19,12 @@ from rai_scale.jobs.manifest import MANIFEST, output_facts, read_manifest
 from rai_scale.pii.pseudonyms.tokens import Tokenizer
 from rai_scale.privacy.ledger.ledger import open_ledger
 from rai_scale.tables.paths import place_of
-from tests.jobs.small_lake import EMAIL, MODEL, shown, write_config
+from tests.jobs.small_lake import EMAIL, MODEL, cli, shown, write_config
 
 PICTURES = "people"
 """The folder of a scanned letter, next to the lake."""
+RESULTS = "results"
+"""The folder with the results that a dashboard is made from."""
 GROUPS = {"sex": ["F", "M"]}
 
 
@@ -46,6 +48,8 @@ def make_table(lake: Path, seed: int, rows: int = 60) -> None:
     ImageDraw.Draw(page).text((20, 20), text, font=ImageFont.load_default(24))
     (lake.parent / PICTURES).mkdir(exist_ok=True)
     page.save(lake.parent / PICTURES / "letter.png")
+    if (lake.parent / RESULTS).exists():
+        _balanced(lake.parent / RESULTS)
 
 
 def _private(folder: Path, **more: Any) -> dict[str, Any]:
@@ -171,6 +175,20 @@ def _synthesize(folder: Path) -> dict[str, Any]:
     }
 
 
+def _dashboard(folder: Path) -> dict[str, Any]:
+    results = folder / RESULTS
+    results.mkdir(exist_ok=True)
+    _balanced(results)
+    return {"source": str(results)}
+
+
+def _balanced(results: Path) -> None:
+    """Run a job whose result is on the dashboard."""
+    base = {"source": str(results.parent / "lake"), "output": str(results / "balance")}
+    config = write_config(results.parent / "balance.yaml", {**base, **_balance(results.parent)})
+    assert cli("balance", config).code == 0
+
+
 JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "scan": ("scan", _scan),
     "redact": ("redact", _redact),
@@ -186,6 +204,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "personalization": ("personalization", _personalization),
     "private error-analysis": ("error-analysis", _private_error_analysis),
     "private sql": ("private-sql", _private_sql),
+    "dashboard": ("dashboard", _dashboard),
     "explain": ("explain", _explain),
     "train-ebm": ("train-ebm", _train),
     "private ebm": ("train-ebm", _private_ebm),

@@ -27,6 +27,7 @@ METRICS = {
     "personalization": "exposure.gini",
     "private error-analysis": "worst_node",
     "private sql": "by_sex.n",
+    "dashboard": "results",
     "explain": "importance.age",
     "train-ebm": "auc",
     "private ebm": "importance.age",

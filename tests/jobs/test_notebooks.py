@@ -20,6 +20,7 @@ FAIRNESS = NOTEBOOKS / "02_fairness.ipynb"
 PRIVATE_SQL = NOTEBOOKS / "03_private_sql.ipynb"
 EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
 REDACTION = NOTEBOOKS / "05_redaction.ipynb"
+ERRORS = NOTEBOOKS / "07_error_analysis.ipynb"
 NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
 SYNTHETIC = NOTEBOOKS / "09_synthetic.ipynb"
 
@@ -174,6 +175,28 @@ def test_explain_runs_top_to_bottom(engine: str, tmp_path: Path) -> None:
     assert "AUC of tree 0." in out["glassbox"]
     assert "1,200 rows explained by kernel_shap" in out["job"]
     assert "<iframe srcdoc=" in out["report"]
+
+
+@WITHOUT_CONNECT
+def test_error_analysis_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
+    out = executed(ERRORS, tmp_path, {**settings, "RAI_SCALE_NOTEBOOK_ROWS": "20000"})
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "25 errors in 89 rows" in out["wine"]
+    for errors, rows in ((25, 89), (19, 36), (0, 21), (6, 32)):
+        assert re.search(rf"<td>{errors}</td>\s+<td>{rows}</td>", out["wine-tree"])
+    assert "36 rows" in out["wine-cohort"]
+    assert re.search(r"worst node: .*job in \('self-employed'\)", out["tree"])
+    assert re.search(r", 4\d\.\d%", out["tree"])
+    assert re.search(r"(\d+) of \d+ rates lie in the interval", out["judge"])
+    assert (
+        "job = &#x27;self-employed&#x27;" in out["slices"]
+        or "job = 'self-employed'" in out["slices"]
+    )
+    assert "young self-employed" in out["compare"]
+    assert "error-analysis: exit code 1" in out["jobs"]
+    assert "fairness: exit code 0" in out["jobs"]
+    assert "2 results on one page; 1 check failed" in out["jobs"]
+    assert "<iframe srcdoc=" in out["dashboard"]
 
 
 def _number(label: str, text: str) -> float:

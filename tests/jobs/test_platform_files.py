@@ -7,6 +7,7 @@ import yaml
 
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import load_config
+from rai_scale.jobs.dashboard.config import DashboardJob
 from rai_scale.jobs.error_analysis.config import ErrorAnalysisJob
 from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
@@ -27,6 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 KINDS = {
     "balance": BalanceJob,
     "error_analysis": ErrorAnalysisJob,
+    "dashboard": DashboardJob,
     "scan": ScanJob,
     "redact": RedactJob,
     "redact_images": RedactImagesJob,

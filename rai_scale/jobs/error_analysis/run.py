@@ -83,7 +83,7 @@ def compute(config: ErrorAnalysisJob, engine: Engine, inputs: Inputs, run: Run) 
     report: dict[str, Any] = {
         **tree.to_dict(),
         "title": config.title or f"Errors in {inputs.table.name}",
-        "slices": slices.to_dict()["slices"] if slices else [],
+        "slices": slices.to_dict()["slices"] if slices else None,
         "heatmaps": [heatmap.to_dict()["cells"] for heatmap in heatmaps],
         "cohorts": compared.to_dict() if compared else None,
         "drift": drift.to_dict() if drift else None,

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rai_scale.jobs.glassbox.report import LIMITS as OF_SHAPES
-from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
+from rai_scale.jobs.glassbox.shapes import (
+    importance_table,
+    intercept_of,
+    shapes_of,
+    shapes_table,
+)
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.private_options import charging
 from rai_scale.tables.read import read_table
@@ -54,6 +59,7 @@ def release(
     tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
     report = _report(config, asked, run)
     report |= {"importance": tables["importance"].to_dict("records"), "shapes": shapes}
+    report["intercept"] = intercept_of(result.model)
     report["notes"] = notes
     facts = {"dataset": dataset, "reservations": [result.release.reservation]}
     return result.model, tables, report, asked.facts() | facts

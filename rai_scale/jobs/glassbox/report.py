@@ -57,7 +57,12 @@ def described(config: EBMJob, result: Any, test: Any) -> tuple[dict[str, Any], d
 
 def _describe_ebm(config: EBMJob, result: Any) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Return tables, the model's own part of the report, and notes."""
-    from rai_scale.jobs.glassbox.shapes import importance_table, shapes_of, shapes_table
+    from rai_scale.jobs.glassbox.shapes import (
+        importance_table,
+        intercept_of,
+        shapes_of,
+        shapes_table,
+    )
 
     shapes = shapes_of(result.model)
     tables = {"importance": importance_table(result.model), "shapes": shapes_table(shapes)}
@@ -75,6 +80,7 @@ def _describe_ebm(config: EBMJob, result: Any) -> tuple[dict[str, Any], dict[str
         },
         "importance": tables["importance"].to_dict("records"),
         "shapes": shapes,
+        "intercept": intercept_of(result.model),
         "method": {"limits": list(LIMITS)},
     }
     return tables, report, list(result.notes)

@@ -20,8 +20,16 @@ def importance_table(model: Any) -> pd.DataFrame:
     return found.sort_values("value", ascending=False, kind="stable", ignore_index=True)
 
 
+def intercept_of(model: Any) -> list[float]:
+    """Return the number that every prediction starts from: one, or one per class."""
+    return [float(value) for value in np.ravel(model.intercept_)]
+
+
 def shapes_of(model: Any) -> list[dict[str, Any]]:
     """Return the shape of every term and class; see :func:`~rai_scale.reports.ebm.render_ebm`.
+
+    A prediction is ``intercept`` and the values of the shapes at the bins of a row: a value equal
+    to a cut belongs to the bin above it.
 
     The smallest and the largest value of a feature are values of single rows, so that the outer
     bins of a shape end near the outermost cut points instead.
@@ -32,8 +40,10 @@ def shapes_of(model: Any) -> list[dict[str, Any]]:
     found = []
     for number, term in enumerate(model.term_names_):
         data = explained.data(number)
+        features = [model.feature_names_in_[at] for at in model.term_features_[number]]
         for at, label in enumerate(several):
-            found.append({"term": term, "class": label, **_shape(data, at)})
+            own = {"term": term, "class": label, "features": features}
+            found.append({**own, **_shape(data, at)})
     return found
 
 
@@ -42,7 +52,11 @@ def _shape(data: dict[str, Any], at: int) -> dict[str, Any]:
         values = _of_class(data["scores"], 2, at)
         left, right = (_bins(data[side], n) for side, n in (("left_names", 0), ("right_names", 1))
                        for n in [values.shape[n]])  # fmt: skip
-        return {"kind": "heat", "left": left, "right": right, "values": values.tolist()}
+        cuts = {
+            f"{side}_cuts": _cuts(data[f"{side}_names"], bins)
+            for side, bins in zip(("left", "right"), values.shape, strict=True)
+        }
+        return {"kind": "heat", "left": left, "right": right, **cuts, "values": values.tolist()}
     values, low, high = (
         _of_class(data[name], 1, at) for name in ("scores", "lower_bounds", "upper_bounds")
     )
@@ -68,11 +82,16 @@ def _inner(names: list[Any]) -> list[float]:
     return [cuts[0] - width, *cuts, cuts[-1] + width]
 
 
-def _bins(names: Any, bins: int) -> list[str]:
+def _cuts(names: Any, bins: int) -> list[float] | None:
+    """Return the numbers between bins; None for the levels of a category."""
     names = list(names)
-    if len(names) == bins:
+    return None if len(names) == bins else [float(name) for name in names[1:-1]]
+
+
+def _bins(names: Any, bins: int) -> list[str]:
+    cuts = _cuts(names, bins)
+    if cuts is None:
         return [str(name) for name in names]
-    cuts = [float(name) for name in names[1:-1]]
     if not cuts:
         return ["all"] * bins
     return [f"below {_short(cuts[0])}", *map(_short, cuts)]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rai_scale.privacy.ledger.no_ledger import NoLedger
     from rai_scale.private_queries.release.result import PrivateRelease
 
+_SHOWN = ("rows", "intervals", "more")
 ROWS_SHOWN = 50
 """Rows of each table in the report; its Parquet file has all of them."""
 
@@ -60,10 +61,11 @@ def outputs_of(config: PrivateSqlJob, releases: list[Released], about: About, me
         bounds = release.intervals(1 - facts["confidence"], shown=True)
         files[facts["intervals"]] = _parquet(bounds, facts)
     gates = _judged(config, releases)
-    files["releases.json"] = json_text({"releases": described, "gates": gates}).encode()
     status = "warnings" if about.unread else "ok"
     run = {"run_id": about.run_id, "status": status_of(gates, status), "engine": config.engine}
     report = {"run": run, **_report(config, releases, described, about), "gates": gates}
+    shown = [{name: table[name] for name in _SHOWN} for table in report["releases"]]
+    files["releases.json"] = json_text({**report, "releases": described, "shown": shown}).encode()
     names = [each.planned.query.name for each in releases]
     return Done(
         message=message,
