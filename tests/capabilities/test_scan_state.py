@@ -11,7 +11,9 @@ import pytest
 from deltalake import write_deltalake
 
 from rai_scale.errors import ConfigError, TableError
-from rai_scale.pii.scanning import scan_one_table
+from rai_scale.pii.scanning import scan_one_table, table_rounds
+from rai_scale.pii.scanning.budget import Spending
+from rai_scale.pii.scanning.value_counts import ALL, ROWS
 from rai_scale.tables.lock import only_user
 from rai_scale.tables.paths import place_of
 from tests.capabilities.scan_lake import put, scan
@@ -302,3 +304,33 @@ def test_the_next_night_goes_on_where_the_budget_ended(lake, rows_read):
     third = night(lake)
     assert rows_read == [60]
     assert not [t.table for t in third.tables if t.left_out]
+
+
+def test_a_part_that_a_budget_stopped_goes_on_with_its_next_round(lake, monkeypatch):
+    values = ["a@example.org", "none"] * 3_000
+    put(lake / "half" / "part-1.parquet", pa.table({"mail": values, "amount": [1] * 6_000}))
+    options = {"mode": "sample", "error": 0.03, "absent_below": 0.02}
+    counted_rows, real = [], table_rounds.count_values
+
+    def noting(*arguments):
+        found = real(*arguments)
+        counted_rows.append(found[ALL][ROWS][0])
+        return found
+
+    monkeypatch.setattr(table_rounds, "count_values", noting)
+    whole = scan(lake, state=lake.parent / "other.parquet", entities=["EMAIL_ADDRESS"], **options)
+    with monkeypatch.context() as patch:
+        asked = iter([None])  # before the first of the tables, whose first round is not enough
+        patch.setattr(Spending, "why_not", lambda self, size=None: next(asked, "no time"))
+        first = night(lake, **options)
+    (half,) = (table for table in first.tables if not table.left_out)
+    assert (half.table, half.stopped) == ("half", True)
+    done = half.rows_scanned
+    counted_rows.clear()
+    second = night(lake, **options)
+    again = {table.table: table for table in second.tables}["half"]
+    assert not again.stopped
+    assert sum(counted_rows) == again.rows_scanned - done + 60 + 40
+    assert counted(second).equals(counted(whole))
+    third = night(lake, **options)
+    assert (third.changes.files_read, counted(third).equals(counted(whole))) == (0, True)

@@ -204,3 +204,22 @@ def test_other_detectors_make_another_run(nightly, tmp_path):
     ran = cli(*nightly, "--set", "analyzer.score_threshold=0.6")
     assert "2 files" not in ran.text
     assert "1 files read, 0 known" in ran.text
+
+
+def test_a_run_goes_on_where_a_budget_ended_and_a_failed_gate_is_not_passed_by_that(
+    nightly, tmp_path
+):
+    path = tmp_path / "scan.yaml"
+    config = yaml.safe_load(path.read_text())
+    gates = [{"metric": "new_personal_columns"}]
+    path.write_text(yaml.safe_dump({**config, "gates": gates, "budget": {"max_bytes": 1}}))
+    assert cli(*nightly).code == 0
+    for name in ("letters", "orders"):
+        put(tmp_path / "lake" / name, 1)
+    first, second, third = cli(*nightly), cli(*nightly), cli(*nightly)
+    assert "new_personal_columns: 1 columns, 0 allowed: letters.mail" in first.text
+    assert (first.code, "1 files read, 1 known" in first.text) == (1, True), first.text
+    assert ("already done" in second.text, second.code) == (False, 1), second.text
+    assert "new_personal_columns: 2 columns, 0 allowed" in second.text
+    assert "1 files read, 2 known" in second.text
+    assert ("already done" in third.text, third.code) == (True, 1)

@@ -28,7 +28,7 @@ from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.night import Night
 from rai_scale.pii.scanning.overrides import active, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
-from rai_scale.pii.scanning.state_file import run_of_state
+from rai_scale.pii.scanning.state_file import is_finished
 from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
@@ -189,7 +189,7 @@ def _parquet(result: ScanResult) -> bytes:
 def _settled(config: ScanJob, run_id: str | None) -> bool:
     plans = (config.write_redact_config, config.write_unity_sql)
     places = [place_of(path) for path in plans if path]
-    known = config.state is None or run_of_state(place_of(config.state)) == run_id
+    known = config.state is None or is_finished(place_of(config.state), run_id)
     return known and all(place.fs.exists(place.path) for place in places)
 
 

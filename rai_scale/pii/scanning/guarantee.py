@@ -133,6 +133,14 @@ def rounds(
     return (*found, everything)
 
 
+def round_of(rows: int) -> int:
+    """Return the rows of the round after which a part has ``rows`` rows, or a few less."""
+    size = FIRST_ROUND
+    while size < rows:
+        size *= 2
+    return size
+
+
 def _sizes(total: int) -> Iterator[int]:
     rows = FIRST_ROUND
     while rows < total:

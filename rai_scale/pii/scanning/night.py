@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.column_name_search import NAMES
@@ -117,6 +118,7 @@ class Night:
     reasons: list[str] = field(default_factory=list)
     after: ScanState | None = None
     _known: KnownFiles | None = None
+    _changed: bool = False
     _sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class Night:
             _LOG.warning("state: everything is scanned again: %s", ", ".join(changed))
         self._known = self.before.known(self.by_file)
         if changed:
+            self._changed = True
             self._known = replace(self._known, tables={})
 
     def lake(self) -> Lake:
@@ -161,6 +164,15 @@ class Night:
             return Kept(stored, stored.parts)  # nothing is known of a part that is not kept
         return Kept(stored, stored.kept(self._prints(table, table.seen)))
 
+    def stopped(self, table: TableSource | None) -> ScannedPart | None:
+        """Return what the last run counted before a budget stopped it, in the files to read now."""
+        stored = self.before.tables.get(table.name) if self.before and table else None
+        if self._changed or table is None or stored is None or stored.stopped is None:
+            return None
+        prints, known = self._prints(table, table.new_files), stored.stopped.prints
+        same = len(prints) == len(known) and pc.all(pc.is_in(prints, value_set=known)).as_py()
+        return stored.stopped.part if same else None
+
     def compared(
         self,
         tables: Sequence[TableScan],
@@ -185,13 +197,16 @@ class Night:
         dated, changes, remembered = compared(tables, known, _now_masked(tables), run["started"])
         facts = (run["run_id"], run["started"], self.source, self.detector)
         assert self._known is not None
+        newly = set(newly_personal(dated, known))
+        newly |= set(before.newly_personal) if before and before.behind else set()
         self.after = ScanState(
             *facts,
             salt=self._known.salt,
             tables={t.name: t for t in stored if t},
             findings=remembered,
             found=found,
-            behind=tuple(t.table for t in tables if t.left_out or any(p.stopped for p in t.parts)),
+            behind=tuple(t.table for t in tables if t.left_out or t.stopped),
+            newly_personal=tuple(sorted(newly)),
         )
         return dated, Changes(
             before.run_id if before else None,
@@ -199,10 +214,14 @@ class Night:
             changes,
             tuple(sorted(set(found) - set(found_before))) if before else (),
             tuple(sorted(set(found_before) - set(found))),
-            sum(len(s.new_files) for s in sources if s and not s.again),
+            sum(
+                len(source.new_files)
+                for source, table in zip(sources, tables, strict=True)
+                if source and not source.again and not table.left_out
+            ),
             sum(len(s.seen) for s in sources if s and not s.again),
             tuple(self.reasons),
-            newly_personal(dated, known),
+            tuple(sorted(newly)),
         )
 
     def save(self, run_id: str | None = None) -> None:
@@ -237,17 +256,22 @@ class Night:
         kept = self.kept(source)
         old = kept.parts if kept else ()
         parts = [replace(o, part=p) for o, p in zip(old, scan.parts, strict=False)]
+        stopped = None
         unread = {name for name, _ in scan.unreadable}
         for part in scan.parts[len(old) :]:  # what was read now
             files = [f for f in source.new_files if not part.files or f.path in part.files]
             files = [f for f in files if shown(f.path) not in unread]
-            if part.stopped or not files:
+            if not files:
                 continue
             known = {name for name, _ in scan.partly_read} & {shown(f.path) for f in files}
             partly = tuple(item for item in scan.partly_read if item[0] in known)
             notes = (tuple(scan.doubts), tuple(written_as(source)))
-            parts.append(StoredPart(self._prints(source, files), part, partly, *notes))
-        return stored_table(source, scan, parts)
+            stored = StoredPart(self._prints(source, files), part, partly, *notes)
+            if part.stopped:
+                stopped = stored
+            else:
+                parts.append(stored)
+        return stored_table(source, scan, parts, stopped)
 
 
 def _now_masked(tables: Sequence[TableScan]) -> dict[tuple[str, str], str]:

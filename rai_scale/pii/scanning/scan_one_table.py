@@ -35,12 +35,13 @@ _NOT_THE_TABLE = ("MissingModelError", "MissingExtraError", "ConfigError")
 """Worker errors that would occur for every table."""
 
 
-def table_steps(
+def table_steps(  # noqa: PLR0917
     source: ScanInput,
     engine: Engine,
     plan: ScanPlan,
     kept: Kept | None = None,
     continued: bool = False,
+    stopped: ScannedPart | None = None,
 ) -> Generator[None, None, TableScan | None]:
     """Scan one table, in steps: it is read up to the first ``yield``, and counted up to the second.
 
@@ -56,6 +57,8 @@ def table_steps(
         What earlier runs counted in files that are not read now.
     continued : bool
         Whether later runs may add files.
+    stopped : ScannedPart, optional
+        What the last run counted in the files that are read now, before its budget ended.
     """
     found = source.found or TableSource(source.name, "frame", "")
     size = read_bytes(found)
@@ -78,7 +81,7 @@ def table_steps(
             yield
             personal, named = search_names(own.names, doubtful_names(found), engine, plan.config)
             number = sum(not p.complete for p in parts) if continued else None
-            part, reports = read_part(frame, engine, plan, own, found, number)
+            part, reports = read_part(frame, engine, plan, own, found, number, stopped)
             del frame
             parts, hidden = (*parts, replace(part, bytes_read=size)), hidden | personal
             yield
@@ -167,12 +170,13 @@ def read_part(  # noqa: PLR0917
     schema: pa.Schema,
     found: TableSource,
     number: int | None,
+    stopped: ScannedPart | None = None,
 ) -> tuple[ScannedPart, list[str]]:
     """Return what was counted in the rows of a frame, and reports on files."""
     if not schema.names:
         return ScannedPart((), 0, 0, ALL_ROWS, 0.0, None, False, {}), []
     folder, whole = found.folder or found.location, holds_documents(found)
-    return scan_part(frame, engine, plan, schema, folder, whole, number)
+    return scan_part(frame, engine, plan, schema, folder, whole, number, stopped)
 
 
 def _columns(

@@ -62,6 +62,8 @@ class StoredTable:
     parts : tuple of StoredPart
     named : dict or None
         What was found in the names of columns.
+    stopped : StoredPart or None
+        The part that a budget stopped after some of its rounds, which the next run continues.
     """
 
     name: str
@@ -72,6 +74,7 @@ class StoredTable:
     schema: pa.Schema
     parts: tuple[StoredPart, ...]
     named: dict[str, Any] | None = None
+    stopped: StoredPart | None = None
 
     @property
     def in_names(self) -> ColumnScan | None:
@@ -116,6 +119,8 @@ class ScanState:
         The names of all tables, also of those that could not be read.
     behind : tuple of str
         The tables that a budget left out, or stopped: the next run begins with them.
+    newly_personal : tuple of (str, str)
+        The new columns with personal data since the last run that left nothing behind.
     """
 
     run_id: str
@@ -127,6 +132,7 @@ class ScanState:
     findings: tuple[Remembered, ...] = ()
     found: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
+    newly_personal: tuple[tuple[str, str], ...] = ()
 
     def known(self, by_file: bool) -> KnownFiles:
         """Return the files that need not be read again."""
@@ -136,9 +142,15 @@ class ScanState:
 
 
 def stored_table(
-    source: TableSource, scan: TableScan, parts: Iterable[StoredPart]
+    source: TableSource,
+    scan: TableScan,
+    parts: Iterable[StoredPart],
+    stopped: StoredPart | None = None,
 ) -> StoredTable | None:
-    """Return what to remember of a table; None if nothing of it was read."""
+    """Return what to remember of a table; None if nothing of it was read.
+
+    A part that a budget stopped is not remembered if names of columns are masked.
+    """
     if scan.schema is None:
         return None
     shown = shown_names(scan)
@@ -163,6 +175,7 @@ def stored_table(
         pa.schema(fields),
         () if hidden else tuple(renamed(part, shown) for part in parts),
         next((_plain(column) for column in scan.columns if column.top == NAMES), None),
+        None if masked or hidden else stopped,
     )
 
 

@@ -51,7 +51,7 @@ def save_state(place: Place, state: ScanState) -> None:
             "salt": state.salt.hex(),
             "tables": tables,
             "findings": [asdict(found) for found in state.findings],
-            **{"found": state.found, "behind": state.behind},
+            **{name: getattr(state, name) for name in ("found", "behind", "newly_personal")},
         }
     ).encode()
     buffer = io.BytesIO()
@@ -110,6 +110,14 @@ def run_of_state(place: Place) -> str | None:
         return None
 
 
+def is_finished(place: Place, run_id: str | None) -> bool:
+    """Return whether a run wrote a state, and no budget left a table behind."""
+    if run_id is None or run_of_state(place) != run_id:
+        return False
+    with place.open(compression=None) as file:
+        return not json.loads(pq.read_schema(file).metadata[_ABOUT])["behind"]
+
+
 def _unusable(place: Place, why: str) -> ConfigError:
     return ConfigError(
         f"state: {place.url!r} cannot be used: {why}. Restore it from a copy, or move it away: "
@@ -125,7 +133,7 @@ def _facts(table: StoredTable) -> dict[str, Any]:
 def _parts(state: ScanState) -> pa.Table:
     rows: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
     for table in state.tables.values():
-        for stored in table.parts:
+        for stored in (*table.parts, *([table.stopped] if table.stopped else [])):
             part = stored.part
             about = {k: v for k, v in vars(part).items() if k not in ("counts", "files", *rows)}
             about |= {name: getattr(stored, name) for name in _LISTS}
@@ -145,6 +153,7 @@ def _parts(state: ScanState) -> pa.Table:
 
 def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
     parts: dict[str, list[StoredPart]] = {name: [] for name in about["tables"]}
+    stopped: dict[str, StoredPart] = {}
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     for row in range(len(table)):
         facts = json.loads(columns["about"][row].as_py())
@@ -154,12 +163,18 @@ def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
         part = ScannedPart(files=(), rows=rows, rows_scanned=read, counts=counts, **facts)
         partly = tuple((name, why) for name, why in lists["partly_read"])
         notes = tuple(tuple(lists[name]) for name in _LISTS[1:])
-        parts[columns["table"][row].as_py()].append(
-            StoredPart(columns["prints"][row].values, part, partly, *notes)
-        )
+        name = columns["table"][row].as_py()
+        stored = StoredPart(columns["prints"][row].values, part, partly, *notes)
+        if part.stopped:
+            stopped[name] = stored
+        else:
+            parts[name].append(stored)
     tables = {
         name: StoredTable(
-            name, **{**facts, "schema": schema_of(facts["schema"])}, parts=tuple(parts[name])
+            name,
+            **{**facts, "schema": schema_of(facts["schema"])},
+            parts=tuple(parts[name]),
+            stopped=stopped.get(name),
         )
         for name, facts in about["tables"].items()
     }
@@ -172,4 +187,5 @@ def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
         findings=findings,
         found=tuple(about["found"]),
         behind=tuple(about["behind"]),
+        newly_personal=tuple((table, column) for table, column in about["newly_personal"]),
     )

@@ -14,7 +14,7 @@ from rai_scale.pii.scanning.budget import Spending
 from rai_scale.pii.scanning.claims import TableClaims
 from rai_scale.pii.scanning.column_types import values_read
 from rai_scale.pii.scanning.draws import Draw, draw
-from rai_scale.pii.scanning.guarantee import Guarantee, Round, rounds
+from rai_scale.pii.scanning.guarantee import Guarantee, Round, round_of, rounds
 from rai_scale.pii.scanning.parts import ALL_ROWS, Counted, ScannedPart, added
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN
 from rai_scale.pii.scanning.value_counts import (
@@ -69,6 +69,7 @@ def scan_part(  # noqa: PLR0917
     folder: str = "",
     whole: bool = False,
     number: int | None = None,
+    stopped: ScannedPart | None = None,
 ) -> tuple[ScannedPart, list[str]]:
     """Analyse the rows of a frame.
 
@@ -86,6 +87,9 @@ def scan_part(  # noqa: PLR0917
         Whether all rows are analysed in one pass: reading them costs as much as the analysis.
     number : int, optional
         See :meth:`Guarantee.part_alpha`.
+    stopped : ScannedPart, optional
+        What an earlier run counted in the same rows before its budget ended; its rounds are not
+        repeated.
 
     Returns
     -------
@@ -106,16 +110,22 @@ def scan_part(  # noqa: PLR0917
         guarantee=plan.guarantee,
     )
     drawn = draw(frame, engine, folder, plan.seed, planned)
-    return _in_rounds(drawn, planned(drawn.total), engine, function, plan)
+    return _in_rounds(drawn, planned(drawn.total), engine, function, plan, stopped)
 
 
-def _in_rounds(
-    drawn: Draw, planned: tuple[Round, ...], engine: Engine, function: ScanValues, plan: ScanPlan
+def _in_rounds(  # noqa: PLR0917
+    drawn: Draw,
+    planned: tuple[Round, ...],
+    engine: Engine,
+    function: ScanValues,
+    plan: ScanPlan,
+    stopped: ScannedPart | None,
 ) -> tuple[ScannedPart, list[str]]:
-    done: list[Counted] = []
+    before, done = _done(stopped, drawn, planned)
     found = set(drawn.reports)
-    before = 0
     for number, (end, alpha) in enumerate(planned):
+        if end <= before:
+            continue
         rows, chosen = drawn.rows(before, end)
         counting = function if chosen is None else replace(function, chosen=chosen)
         counts, reports = _split(count_values(rows, engine, counting))
@@ -131,6 +141,16 @@ def _in_rounds(
     if part.complete:
         part = replace(part, rule=ALL_ROWS, alpha=0.0)
     return part, sorted(found)
+
+
+def _done(
+    stopped: ScannedPart | None, drawn: Draw, planned: tuple[Round, ...]
+) -> tuple[int, list[Counted]]:
+    """Return the rows up to the last round of an earlier run, and what it counted."""
+    if stopped is None or (stopped.rule, stopped.rows) != (drawn.rule, drawn.total):
+        return 0, []
+    end = round_of(stopped.rows_scanned)
+    return (end, [stopped.counts]) if end < planned[-1].rows else (0, [])
 
 
 def _all_hold(part: ScannedPart, function: ScanValues, plan: ScanPlan) -> bool:

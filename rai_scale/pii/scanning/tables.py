@@ -213,7 +213,8 @@ def _scan_each(
     def steps(at: int) -> Generator[None, None, TableScan | None]:
         item = inputs[at]
         kept = night.kept(item.found) if night else None
-        return table_steps(item, runner, options.plan, kept, continued)
+        stopped = night.stopped(item.found) if night else None
+        return table_steps(item, runner, options.plan, kept, continued, stopped)
 
     tables: dict[int, TableScan] = {}
     order = night.order([item.name for item in sources]) if night else list(range(len(sources)))
