@@ -12,7 +12,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
 from rai_scale.personalization.exposure_result import Exposure
-from rai_scale.personalization.exposure_sql import ExposureSql, period_sql
+from rai_scale.personalization.exposure_sql import ExposureSql, period_kind, period_sql
 from rai_scale.personalization.exposure_tables import Counted, ExposureTables
 
 _EVERY = ("day", "week", "month")
@@ -108,7 +108,7 @@ def audit_exposure(
     check_columns([*given.values(), *by, *keys], engine.columns(log))
     given |= {f"g{k}": name for k, name in enumerate(by, 1)}
     given |= {f"l{k}": name for k, name in enumerate(keys)}
-    kind = _kind(engine.schema(log).field(period).type) if period else "int"
+    kind = period_kind(engine.schema(log).field(period).type, "period") if period else "int"
     dialect = Dialect(engine.dialect)
     sql = ExposureSql(
         dialect,
@@ -122,16 +122,6 @@ def audit_exposure(
     one = Counted(engine, _short(engine, log, given), sql)
     parts = ExposureTables(tuple(by), bool(period), kind, every, catalogue, alpha, confidence)
     return parts.result(one)
-
-
-def _kind(found: pa.DataType) -> str:
-    if pa.types.is_integer(found):
-        return "int"
-    if pa.types.is_date(found):
-        return "date"
-    if pa.types.is_timestamp(found):
-        return "zoned" if found.tz else "time"
-    raise ConfigError(f"period: a column of type {found} is not a time, a date or an integer.")
 
 
 def _short(engine: Engine, log: Any, given: dict[str, str]) -> Any:

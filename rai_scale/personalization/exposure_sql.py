@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from rai_scale.engines.dialect import Dialect
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.errors import ConfigError
 
 # all texts of SQL in this module are made of fixed names and numbers
 # ruff: noqa: S608
@@ -195,8 +198,8 @@ class ExposureSql:
         )
 
 
-def period_sql(dialect: Dialect, kind: str, every: str | None) -> str:
-    """Return the period of column ``t`` as an integer.
+def period_sql(dialect: Dialect, kind: str, every: str | None, column: str = "t") -> str:
+    """Return the period of a column as an integer.
 
     Parameters
     ----------
@@ -204,14 +207,16 @@ def period_sql(dialect: Dialect, kind: str, every: str | None) -> str:
     kind : {"int", "date", "time", "zoned"}
     every : {"day", "week", "month"}, optional
         Days and weeks count from 1970-01-01 (a Thursday; weeks begin on Monday), months from 1970.
+    column : str
+        The column, as it is written in SQL.
     """
     if kind == "int":
-        return "CAST(t AS BIGINT)"
-    day = "t"
+        return f"CAST({column} AS BIGINT)"
+    day = column
     if kind == "zoned":
-        day = f"CAST({dialect.local_time('t')} AS DATE)"
+        day = f"CAST({dialect.local_time(column)} AS DATE)"
     elif kind == "time":
-        day = "CAST(t AS DATE)"
+        day = f"CAST({column} AS DATE)"
     if every == "month":
         return (
             f"CAST((extract(YEAR FROM {day}) - 1970) * {_MONTHS} + extract(MONTH FROM {day}) - 1 "
@@ -219,6 +224,23 @@ def period_sql(dialect: Dialect, kind: str, every: str | None) -> str:
         )
     days = dialect.days(day)
     return days if every == "day" else f"CAST(floor(({days} + 3) / 7.0) AS BIGINT)"
+
+
+def period_kind(found: pa.DataType, name: str) -> str:
+    """Return the kind of a period's column: ``int``, ``date``, ``time`` or ``zoned``.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these.
+    """
+    if pa.types.is_integer(found):
+        return "int"
+    if pa.types.is_date(found):
+        return "date"
+    if pa.types.is_timestamp(found):
+        return "zoned" if found.tz else "time"
+    raise ConfigError(f"{name}: a column of type {found} is not a time, a date or an integer.")
 
 
 def period_name(value: int, kind: str, every: str | None) -> str:

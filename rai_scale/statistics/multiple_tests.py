@@ -5,6 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 
+def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values so that the share of false discoveries is limited.
+
+    Benjamini and Hochberg (1995); valid for independent and positively dependent tests.
+
+    Parameters
+    ----------
+    p_values : array of float64, shape (tests,)
+
+    Returns
+    -------
+    ndarray of float64, shape (tests,)
+        The adjusted p-values, at most 1.
+    """
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values, kind="stable")[::-1]
+    steps = p_values[order] * len(order) / np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps), 1.0)
+    return adjusted
+
+
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Adjust the p-values of many tests (Holm 1979); valid for dependent tests too.
 

@@ -158,6 +158,12 @@ def private_frame(ledger):
 
 CASES = {
     "LogCheck": lambda _: personalization.check_log(ROWS, {"person": "who", "action": "p"}),
+    "RewardConflicts": lambda _: personalization.find_reward_conflicts(
+        ROWS, item="kind", reward="y", satisfaction="s", person="who"
+    ),
+    "Bursts": lambda _: personalization.find_bursts(
+        ROWS.assign(day=np.arange(N) // 20), item="kind", time="day"
+    ),
     "FeatureAudit": lambda _: personalization.audit_features(
         ROWS, features=["a", "b"], sensitive_features="g", learner=LogisticRegression
     ),
