@@ -144,6 +144,21 @@ def missed(
 
 
 @app.command()
+def replay(
+    snapshot: Annotated[Path, typer.Argument(help="File that save_snapshot wrote.")],
+    log: Annotated[str, typer.Argument(help="Table of logged decisions.")],
+    engine: Annotated[str, typer.Option(help="local, dask or spark.")] = "local",
+) -> None:
+    """Make logged decisions again; exit code 1 if they differ, or if a file has changed."""
+    from rai_scale.jobs.personalization.replay import replay_table
+
+    try:
+        _finish(replay_table(snapshot, log, engine))
+    except RaiScaleError as error:
+        _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
+
+
+@app.command()
 def schemas(
     directory: Annotated[Path, typer.Argument(help="Folder to write to.")] = Path("conf/schema"),
 ) -> None:

@@ -14,5 +14,8 @@ from rai_scale.personalization.reward_conflicts import RewardConflicts as Reward
 from rai_scale.personalization.reward_conflicts import (
     find_reward_conflicts as find_reward_conflicts,
 )
+from rai_scale.personalization.snapshots import Replay as Replay
+from rai_scale.personalization.snapshots import replay as replay
+from rai_scale.personalization.snapshots import save_snapshot as save_snapshot
 from rai_scale.personalization.use_cases import UseCase as UseCase
 from rai_scale.personalization.use_cases import register_of as register_of

@@ -6,6 +6,8 @@ import importlib
 import json
 import pkgutil
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -84,6 +86,15 @@ def mitigated(how, **options):
                **options)  # fmt: skip
 
 
+def replayed():
+    with tempfile.TemporaryDirectory() as folder:
+        policy = Path(folder, "policy.csv")
+        policy.write_text("p,probability\n0,0.4\n1,0.6\n", encoding="utf-8")
+        manifest = Path(folder, "snapshot.json")
+        personalization.save_snapshot(manifest, policy=policy, action="p", propensity="s")
+        return personalization.replay(manifest, ROWS)
+
+
 def scanned():
     found = judge(("EMAIL_ADDRESS",), Seen(8, 8), {"EMAIL_ADDRESS": (8, 8.0)})
     column = ColumnScan("mail", "mail", "string", 8, 0, True, tuple(found))
@@ -158,6 +169,7 @@ def private_frame(ledger):
 
 CASES = {
     "LogCheck": lambda _: personalization.check_log(ROWS, {"person": "who", "action": "p"}),
+    "Replay": lambda _: replayed(),
     "RewardConflicts": lambda _: personalization.find_reward_conflicts(
         ROWS, item="kind", reward="y", satisfaction="s", person="who"
     ),
