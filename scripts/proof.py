@@ -23,6 +23,7 @@ PARTS = {
     "peers": ["scripts/peers.py"],
     "redaction": ["-m", "tests.capabilities.redaction_parity"],
     "nlp": ["scripts/nlp_engines.py"],
+    "personalization": ["-m", "tests.capabilities.personalization_simulations"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],
     "reviews": ["scripts/review_coverage.py"],

@@ -25,7 +25,7 @@ WEEKS = 12
 LOOP_FROM = 5
 START = pd.Timestamp("2025-01-06T00:00:00Z")
 LOGGED = np.array([[0.4, 0.2, 0.3, 0.1], [0.25, 0.35, 0.15, 0.25]])
-CLICK = np.array([[0.10, 0.20, 0.15, 0.05], [0.20, 0.10, 0.25, 0.15]])
+CLICK = np.array([[0.10, 0.25, 0.15, 0.05], [0.20, 0.22, 0.18, 0.15]])
 SATISFIED = np.array([[0.75, 0.25, 0.60, 0.70], [0.70, 0.20, 0.65, 0.80]])
 """Of those who click: the share that is satisfied. Cards win clicks and lose satisfaction."""
 SPREAD = 0.04

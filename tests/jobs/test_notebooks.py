@@ -23,6 +23,7 @@ REDACTION = NOTEBOOKS / "05_redaction.ipynb"
 ERRORS = NOTEBOOKS / "07_error_analysis.ipynb"
 NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
 SYNTHETIC = NOTEBOOKS / "09_synthetic.ipynb"
+PERSONALIZATION = NOTEBOOKS / "10_personalization.ipynb"
 
 # One notebook runs on Connect as well; that engines agree is tested elsewhere.
 WITHOUT_CONNECT = pytest.mark.parametrize(
@@ -259,3 +260,15 @@ def test_synthetic_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) 
     assert "8000 rows" in out["sample"]
     assert "'real': 8000.0" in out["attack"]
     assert float(re.search(r"'excess': (-?[\d.]+)", out["attack"])[1]) < 4
+
+
+@pytest.mark.parametrize("settings", engine_params(["local"]), indirect=True)
+def test_personalization(settings, tmp_path):
+    out = executed(PERSONALIZATION, tmp_path, settings)
+    assert "faults=0" in out["data"]
+    assert "decides about credit" in out["uses"]
+    assert re.search(r"65\+ +loan", out["exposure"])
+    assert re.search(r"\n *zip +0\.8", out["features"])
+    assert re.search(r"card .* True", out["bends"])
+    assert "before the loop: {'rows': 1346, 'differences': 0" in out["replay"]
+    assert re.search("policy.csv +changed", out["replay"])
