@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -207,10 +208,15 @@ def _explain(kind: type[Frozen], item: Any) -> str:
     said, found = in_words(item), item.get("input")
     if item["type"] == "missing" or (item["type"] == "value_error" and isinstance(found, dict)):
         return f"{path}: {said}" + ("" if said.endswith("?") else ".")
-    return f"{path}: {said}; found {_shown(path, found)}.{closest(item)}"
+    hint = closest(item)
+    if item["type"] == "string_type" and isinstance(found, bool | float | int | date):
+        hint = " Write it in quotation marks: without them YAML reads another type."
+    return f"{path}: {said}; found {_shown(path, found)}.{hint}"
 
 
 def _shown(path: str, value: Any) -> str:
-    if any(word in path.lower() for word in _HIDDEN) or isinstance(value, dict | list):
+    if isinstance(value, dict | list):
         return f"a {type(value).__name__}"
+    if any(word in path.lower().replace("[key]", "") for word in _HIDDEN):
+        return f"a value of type {type(value).__name__}"
     return repr(value)[:_SHOWN]

@@ -243,6 +243,9 @@ def test_wrong_options_say_what_is_allowed():
     ):
         registry = {"recognizers": [{"name": "EmailRecogniser", "type": "predefined"}]}
         rai_scale.redact(table, "text", model=MODEL, registry=registry)
+    with pytest.raises(ConfigError, match="write {name: EmailRecognizer, type: predefined}"):
+        registry = {"recognizers": ["EmailRecognizer"]}  # Presidio would search for nothing
+        rai_scale.redact(table, "text", model=MODEL, registry=registry)
     with pytest.raises(ConfigError, match="either analyzer= or its options"):
         config = rai_scale.pii.AnalyzerConfig(model=MODEL)
         rai_scale.redact(table, "text", analyzer=config, language="en")

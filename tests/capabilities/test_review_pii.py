@@ -177,7 +177,7 @@ def test_what_is_no_review():
         ({"flagged_share": 50}, "flagged_share must be a number between 0 and 1"),
         ({"sample_rows": 0}, "sample_rows must be an integer of at least 1"),
         ({"random_state": "x"}, "random_state must be an integer; found 'x'"),
-        ({"analyzer": MODEL}, "analyzer must be an AnalyzerConfig; found a str"),
+        ({"analyzer": MODEL}, "analyzer must be an AnalyzerConfig; found str"),
     ],
 )
 def test_what_a_review_refuses(tmp_path, option, said):

@@ -132,6 +132,7 @@ def test_an_unknown_key_at_any_depth(tmp_path, kind, changes, path, meant, allow
         ("fairness", {"comparison": {"depth": 4}}, "comparison: depth must be at most 3; found 4."),
         ("redact", {"format": "csv"}, "format: must be 'parquet' or 'delta'; found 'csv'."),
         ("redact", {"max_error_ratio": "many"}, "max_error_ratio: must be a number; found 'many'."),
+        ("redact", {"tables": {"t": {"columns": [False]}}}, "tables.t.columns.0: must be text; found False. Write it in quotation marks: without them YAML reads another type."),
         ("redact", {"tables": {}}, "(top level): give either tables, or columns and key_columns of a single table."),
         ("redact", {"tables": {"people": {"columns": "note"}}}, "tables.people.columns: must be a list; found 'note'."),
     ],

@@ -201,6 +201,11 @@ class AnalyzerConfig(Frozen):
         found = read_yaml(value) if isinstance(value, str) else value
         if found is not None and not (isinstance(found, Mapping) and "recognizers" in found):
             raise ValueError("a registry is a mapping with 'recognizers', in Presidio's own form")
+        for entry in () if found is None else found["recognizers"] or ():
+            if isinstance(entry, str):
+                raise ValueError(
+                    f"Presidio ignores {entry!r}; write {{name: {entry}, type: predefined}}"
+                )
         return found
 
     @field_validator("recognizers", mode="after")

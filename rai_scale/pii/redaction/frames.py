@@ -62,14 +62,14 @@ def redact(
     strict : bool
         Refuse a column or leaf that no rule names, as far as the schema shows, and numbers, dates
         and bytes within nested columns under ``redact``, which only reads text. An index of pandas
-        or Dask with a name or other values than integers is refused too: no rule can name it.
+        or Dask with a name or values other than integers is refused too: no rule can name it.
     operators : mapping of str to mapping or OperatorConfig
         Presidio's operators per entity; ``{"DEFAULT": {"type": "replace"}}`` by default.
     details : bool
         Append ``_rai_status`` (text, ``ok`` or ``error``), ``_rai_error`` (text,
         ``column: ErrorType``) and ``_rai_findings`` (list of structs: column, entity, start, end,
-        score, recognizer, operator; offsets in characters of the original value or leaf). They
-        never contain a value.
+        score, recognizer, operator, decision; offsets in characters of the original value or
+        leaf). They never contain a value.
     on_error : {"raise", "null"}
         What to do if a value cannot be redacted, for example because it has more than 1,000,000
         characters: raise an error, or return null. Default: ``null`` with ``details``, where the
@@ -102,8 +102,8 @@ def redact(
     levels = index_levels(frame) if strict else ()
     if levels:
         raise ConfigError(
-            f"strict: the index is passed through: {', '.join(shown_names(levels))}. Make it a "
-            "column with reset_index(), and give that a rule."
+            f"strict: the index would be passed through (level {', '.join(shown_names(levels))}). "
+            "Make it a column with reset_index(), and give that a rule."
         )
     check_languages(rules, schema, config)
     check_per(rules.per, schema)
