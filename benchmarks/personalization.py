@@ -32,6 +32,7 @@ from peers import environment  # noqa: E402
 
 from rai_scale.personalization import evaluate_policy  # noqa: E402
 
+NEAR = 1e-12
 OBP = """
 import json, sys, time, types
 from importlib import import_module
@@ -128,6 +129,8 @@ def main() -> None:
     own = found.values
     own = own[(own["by"] == "") & (own["policy"] == "policy")]["value"].to_numpy()
     apart = float(np.max(abs(own - values) / np.abs(values)))
+    if apart > NEAR:
+        raise SystemExit(f"the values differ from obp's by {apart:.1e}")
     print(f"{options.rows:,} rows, best of {options.times}.\n")
     print("| what | seconds | ratio |\n| --- | ---: | ---: |")
     print(f"| bare GROUP BY of the cells (DuckDB) | {bare:.2f} | 1 |")
