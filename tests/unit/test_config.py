@@ -13,11 +13,13 @@ import yaml
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.balance.config import BalanceJob
 from rai_scale.jobs.config import config_hash, load_config
+from rai_scale.jobs.dashboard.config import DashboardJob
 from rai_scale.jobs.error_analysis.config import ErrorAnalysisJob
 from rai_scale.jobs.evaluate_pii.config import EvaluatePiiJob
 from rai_scale.jobs.explain.config import ExplainJob
 from rai_scale.jobs.fairness.config import FairnessJob
 from rai_scale.jobs.glassbox.config import EBMJob
+from rai_scale.jobs.personalization.config import PersonalizationJob
 from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.private_sql.plan import read_metadata
 from rai_scale.jobs.redact.config import RedactJob
@@ -27,6 +29,7 @@ from rai_scale.jobs.restore.config import RestoreJob, RotateJob
 from rai_scale.jobs.review_pii.config import ReviewPiiJob
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import export_schemas
+from rai_scale.jobs.synthesize.config import SynthesizeJob
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SCAN = {"source": "lake", "output": "out"}
@@ -63,6 +66,9 @@ KINDS = {
     "ebm": (EBMJob, EBM),
     "explain": (ExplainJob, EXPLAIN),
     "private_sql": (PrivateSqlJob, PRIVATE_SQL),
+    "dashboard": (DashboardJob, SCAN),
+    "personalization": (PersonalizationJob, {**SCAN, "log": {"person": "user"}}),
+    "synthetic": (SynthesizeJob, SCAN),
     "restore": (RestoreJob, RESTORE),
     "rotate": (RotateJob, {**RESTORE, "to": "k1"}),
 }
