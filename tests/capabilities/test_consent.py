@@ -11,7 +11,7 @@ import pytest
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.personalization import apply_consent
 from tests.capabilities.risk_engines import ON_SPARK
-from tests.conftest import make_case
+from tests.conftest import full, make_case
 
 AT = pd.Timestamp("2025-03-30T12:00:00Z")
 GROUPS = {"location": ["zip", "city"], "purchases": ["spent"], "device": ["city"]}
@@ -120,7 +120,7 @@ def check(case, frame, default="deny"):
         assert (f"purchases: {own}" in said) == bool(own)
 
 
-@pytest.mark.parametrize("at", [AT, "2025-03-30T14:00:00+02:00", "at"])
+@pytest.mark.parametrize("at", [full(AT), full("2025-03-30T14:00:00+02:00"), "at"])
 @pytest.mark.parametrize("name", ["local", "pandas", "dask", *ON_SPARK])
 def test_forty_cases(name, at, request):
     case = make_case(name, request)

@@ -73,7 +73,7 @@ def test_engines_and_partitions_agree(name, partitions, request):
     check(frame, log, "who")
 
 
-@pytest.mark.parametrize("name", ["dask", *ON_SPARK])
+@pytest.mark.parametrize("name", [full("dask"), *ON_SPARK])
 def test_engines_agree_row_by_row(name, request, monkeypatch):
     monkeypatch.setattr("rai_scale.personalization.policy_values.CELL_LIMIT", 500)
     log = log_rows(smooth=True)
@@ -163,7 +163,7 @@ def test_a_function_that_takes_actions_without_support_is_refused():
         ("a", [None, None], "the action is missing in 2 of 4,000 rows"),
     ],
 )
-@pytest.mark.parametrize("name", ["pandas", "dask"])
+@pytest.mark.parametrize("name", ["pandas", full("dask")])
 def test_rows_that_cannot_be_weighted_are_counted_first(name, request, column, values, said):
     log = log_rows().astype({"click": float, "a": "Int64"})
     good = log.iloc[2:]

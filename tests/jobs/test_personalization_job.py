@@ -100,6 +100,7 @@ def test_a_wrong_configuration_is_refused(recommended, tmp_path, more, said):
     assert (ran.code, said in ran.err) == (3, True), ran.text
 
 
+@pytest.mark.full
 def test_policies_may_come_from_files(recommended, tmp_path):
     table = [
         {"device": d, "offer": o, "probability": 0.25}
