@@ -74,7 +74,9 @@ def dashboard_report(found: list[Found], suppress_below: int) -> dict[str, Any]:
         See :func:`rai_scale.reports.dashboard.render_dashboard`; without ``title`` and ``run``.
     """
     parts: dict[str, Any] = {}
-    results, profiles, private = [], {}, []
+    results: list[dict[str, Any]] = []
+    profiles: dict[str, dict[str, Any]] = {}
+    private: list[dict[str, Any]] = []
     for each in found:
         shown, hidden = None, False
         # a private result has the tab of its subject only if there is no exact one
