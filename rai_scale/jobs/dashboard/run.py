@@ -86,7 +86,7 @@ def dashboard_report(found: list[Found], suppress_below: int) -> dict[str, Any]:
             shown, hidden = without_small_groups(each.job, whole, least)
             parts[each.job] = shown
         results.append({**_of_manifest(each), "hidden": _NOTE if hidden else ""})
-        results[-1]["gates"] = _gates(each, shown, hidden)
+        results[-1]["gates"] = _gates(each, hidden)
         if each.is_private:
             private.append({"job": each.job, **{n: each.manifest.get(n) for n in _BUDGET}})
         for profile in each.manifest.get("profile") or ():
@@ -118,7 +118,7 @@ def _of_manifest(each: Found) -> dict[str, Any]:
     }
 
 
-def _gates(each: Found, shown: dict[str, Any] | None, hidden: bool) -> list[dict[str, Any]]:
+def _gates(each: Found, hidden: bool) -> list[dict[str, Any]]:
     """Return the outcomes of the gates of a run; details can name a group that is hidden."""
     gates = (each.manifest.get("details") or {}).get("gates")
     if gates is None:
