@@ -63,6 +63,11 @@ class AttackReport(Result):
         above = self.synthetic - mean
         return above / deviation if deviation else math.copysign(math.inf, above) if above else 0.0
 
+    def totals(self) -> Mapping[str, int]:
+        """The number of attacked tables of each kind."""
+        counts = self.hits["rows_of"].value_counts(sort=False)
+        return {f"{name}_tables": int(n) for name, n in counts.items()}
+
     def _of(self, name: str) -> pd.Series:
         return self.hits.loc[self.hits["rows_of"] == name, "hits"]
 

@@ -23,6 +23,7 @@ from rai_scale import (
     measures,
     personalization,
     risk,
+    synthetic,
 )
 from rai_scale.errors import ConfigError
 from rai_scale.fairness import evaluate_candidates
@@ -67,6 +68,12 @@ def released() -> error_analysis.NoisyErrors:
     return error_analysis.release_errors(
         ROWS, y_true="y", y_pred="p", privacy=privacy, declared=bins
     )
+
+
+def synthesized(**options):
+    privacy = Privacy(privacy_unit="who", epsilon=9, delta=1e-6, ledger="none")
+    domain = {"a": synthetic.Bins([-3, 0, 3]), "g": ["u", "v"]}
+    return synthetic.synthesize(ROWS, domain=domain, privacy=privacy, method="fixed", **options)
 
 
 XY = ROWS[["a", "b", "y", "g"]]
@@ -253,6 +260,10 @@ CASES = {
     "Surrogate": lambda _: error_analysis.surrogate(X, model(), features=["a", "b"], kind="linear"),
     "NoisyErrors": lambda _: released(),
     "NoisyTree": lambda _: released().tree(),
+    "Plan": lambda _: synthesized(plan_only=True),
+    "Synthesizer": lambda _: synthesized(),
+    "Utility": lambda _: synthetic.utility(ROWS, synthesized(), privacy_unit="who"),
+    "AttackReport": lambda _: synthetic.attack_report(synthesized(), len),
     "WhatIf": lambda _: error_analysis.what_if(model(), X.head(3), {"a": 1.0}),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
@@ -290,7 +301,7 @@ def test_no_result_is_left_out():
     for module in pkgutil.walk_packages(rai_scale.__path__, "rai_scale."):
         if not module.name.startswith(("rai_scale.jobs", "rai_scale.cli")):
             importlib.import_module(module.name)
-    bases = {"SensitivityResult", "UsableTables"}
+    bases = {"SensitivityResult", "UsableTables", "NoisyCounts"}
     assert {kind.__name__ for kind in every_result()} - bases == set(CASES)
 
 
