@@ -26,6 +26,8 @@ from rai_scale.samples.rows import World
 from rai_scale.samples.scans import DPI, PlantedWord, draw_page, scanned_letters, write_scans
 from rai_scale.samples.texts import letter
 from rai_scale.tables.images.options import ImageLimits, Ocr
+from rai_scale.tables.images.reading import read_page
+from rai_scale.tables.images.slant import tilt_of
 from rai_scale.tables.images.tesseract import Word, words_in
 from tests import image_files
 from tests.jobs.small_lake import MODEL
@@ -131,6 +133,22 @@ HARD = {
     "low contrast": (lambda m: draw_page(m, shades=(190, 215)), lambda p: p),
     "small print": (lambda m: draw_page(m, points=12, right=600), lambda p: p),
 }
+
+
+@pytest.mark.full
+@needs_tesseract
+def test_a_page_with_slanted_lines_is_doubtful_and_read_again_upright():
+    """OCR reads it with confidence, and many words wrongly."""
+    page, words = draw_page(letter(world().people[0], Random(5)))
+    (straight,) = read_page(page, Ocr(), lambda: 60.0)
+    planted = {plain(word.word) for word in words} & {plain(word.text) for word in straight}
+    assert tilt_of(straight) < 1
+    for angle in (5, -5):
+        slanted = page.rotate(angle, resample=Image.Resampling.BICUBIC, fillcolor=250)
+        readings = read_page(slanted, Ocr(), lambda: 60.0)
+        assert 4 < tilt_of(readings[0]) < 6
+        found = {plain(word.text) for words in readings for word in words}
+        assert len(planted - found) <= 1
 
 
 @pytest.mark.full

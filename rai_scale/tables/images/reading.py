@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rai_scale.tables.images.options import Ocr
-from rai_scale.tables.images.slant import ink_of, slant_of, turned_back, upright_page
+from rai_scale.tables.images.slant import ink_of, slant_of, tilt_of, turned_back, upright_page
 from rai_scale.tables.images.tesseract import Word, turned_by, words_in
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _PALE = 96
 _MOST_PIXELS = 60_000_000
 _BETTER = 1.5
 _CLEAN_SHARE = 0.7
+_TILTED = 3
+"""Degrees of slanted lines above which a reading is doubtful."""
 _QUARTER, _HALF, _BACK = 90, 180, 270
 _DIRECTIONS = (_QUARTER, _HALF, _BACK)
 
@@ -64,7 +66,7 @@ def read_page(image: Image, ocr: Ocr, seconds_left: Callable[[], float]) -> list
         return [_back(word, gray.size, angle, scale) for word in words]
 
     first, ink = read(), ink_of(gray)
-    readings, sure = [first], _is_sure(first, gray, ink)
+    readings, sure = [first], _is_sure(first, gray, ink) and tilt_of(first) < _TILTED
     angles: tuple[int, ...] = _DIRECTIONS if ocr.thorough else ()
     if not ocr.thorough and not sure:
         angle = turned_by(gray, seconds_left())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 _MOST = 15
 _SEEN = 700
 _CLEARER = 1.3
+_WORDS = 4
+"""Words of a line that is long enough to have a slope."""
 
 
 def slant_of(ink: np.ndarray) -> float:
@@ -35,6 +40,23 @@ def slant_of(ink: np.ndarray) -> float:
     best = max(range(-_MOST, _MOST + 1), key=clearness)
     fine = max((best + step / 4 for step in range(-3, 4)), key=clearness)
     return fine if clearness(fine) > _CLEARER * clearness(0) else 0.0
+
+
+def tilt_of(words: Sequence[Word]) -> float:
+    """Return by how many degrees lines of words rise or fall: the median over all longer lines.
+
+    OCR follows a slanted line, and reads some of its letters wrongly with high confidence.
+    """
+    lines: dict[tuple[int, int, int], list[tuple[float, float]]] = defaultdict(list)
+    for word in words:
+        middle = (word.left + word.width / 2, word.top + word.height / 2)
+        lines[word.line].append(middle)
+    tilts = []
+    for line in lines.values():
+        (left, top), (right, bottom) = min(line), max(line)
+        if len(line) >= _WORDS and right > left:
+            tilts.append(math.degrees(math.atan2(bottom - top, right - left)))
+    return abs(median(tilts)) if tilts else 0.0
 
 
 def ink_of(gray: Image) -> np.ndarray:
