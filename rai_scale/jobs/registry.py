@@ -192,6 +192,15 @@ JOBS: tuple[Entry, ...] = (
         (_TABLE, _Y_TRUE, _Y_PRED, _FEATURES),
     ),
     Entry(
+        *("risk", "risk", "risk"),
+        "Measure who can be identified again in a table; exit code 1 if a gate fails.",
+        (
+            _TABLE,
+            Argument("quasi_identifiers", "Columns that somebody may know.", many=True),
+            Argument("sensitive", "Columns that must not become known.", many=True),
+        ),
+    ),
+    Entry(
         *("personalization", "personalization", "personalization"),
         "Audit a log of recommendations; exit code 1 if a gate fails.",
         (

@@ -118,6 +118,17 @@ def _error_analysis(folder: Path) -> dict[str, Any]:
     return {"y_true": "y", "y_pred": "p", "features": ["age", "sex"]}
 
 
+def _risk(folder: Path) -> dict[str, Any]:
+    return {
+        "quasi_identifiers": ["age", "sex"],
+        "sensitive": ["y"],
+        "depth": 2,
+        "by": ["sex"],
+        "linkage": {"source": str(folder / "lake"), "conditions": [["equal", "sex"]]},
+        "generalise": {"k": 3, "hierarchies": {"age": {"intervals": [10, 20]}}},
+    }
+
+
 def _personalization(folder: Path) -> dict[str, Any]:
     return {"log": {"person": "id", "item": "sex", "groups": ["sex"]}, "exposure": {}}
 
@@ -201,6 +212,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "private fairness": ("fairness", _private_fairness),
     "balance": ("balance", _balance),
     "error-analysis": ("error-analysis", _error_analysis),
+    "risk": ("risk", _risk),
     "personalization": ("personalization", _personalization),
     "private error-analysis": ("error-analysis", _private_error_analysis),
     "private sql": ("private-sql", _private_sql),

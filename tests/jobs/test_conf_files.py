@@ -117,6 +117,19 @@ def test_error_analysis(lake, tmp_path):
     assert root["errors"] == (loans["approved"] != loans["repaid"]).sum()
 
 
+def test_risk(lake, tmp_path):
+    out = tmp_path / "risk"
+    ran = cli("risk", CONF / "risk.yaml", *as_options({"source": lake, "output": out}))
+    assert ran.code == 0, ran.text
+    loans = rows_of(lake, "loan_decisions")
+    found = json.loads((out / "risk.json").read_text())
+    assert found["rows"] == len(loans)
+    assert found["k"] == loans.groupby(found["quasi_identifiers"], dropna=False).size().min()
+    page = (out / "report.html").read_text()
+    for part in ("Who is exposed", "By which columns", "Hiding costs", "Who is at risk"):
+        assert part in page
+
+
 def test_balance(lake, tmp_path):
     out = tmp_path / "balance"
     ran = cli("balance", CONF / "balance.yaml", *as_options({"source": lake, "output": out}))

@@ -24,6 +24,7 @@ METRICS = {
     "private fairness": "demographic_parity_difference",
     "balance": "sex.max_abs_DPL",
     "error-analysis": "worst_node",
+    "risk": "linkage_over_baseline",
     "personalization": "exposure.gini",
     "private error-analysis": "worst_node",
     "private sql": "by_sex.n",

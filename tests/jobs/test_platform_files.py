@@ -18,6 +18,7 @@ from rai_scale.jobs.private_sql.config import PrivateSqlJob
 from rai_scale.jobs.redact.config import RedactJob
 from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.restore.config import RestoreJob
+from rai_scale.jobs.risk.config import RiskJob
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.synthesize.config import SynthesizeJob
 from tests.jobs.small_lake import cli, make_people
@@ -39,6 +40,7 @@ KINDS = {
     "explain": ExplainJob,
     "personalization": PersonalizationJob,
     "private_sql": PrivateSqlJob,
+    "risk": RiskJob,
     "synthesize": SynthesizeJob,
 }
 # The bundle's own variables; a person's configurations stand in for those of the sample lake.

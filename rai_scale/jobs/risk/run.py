@@ -1,0 +1,165 @@
+"""The risk job: who can be identified again, by which columns, and what hiding people costs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from rai_scale._version import package_versions
+from rai_scale.engines.protocol import Engine
+from rai_scale.errors import ConfigError
+from rai_scale.gates import Figure, check_gates, check_metrics, status_of
+from rai_scale.jobs.inputs import Inputs, chosen_table
+from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.profile import profile_of
+from rai_scale.jobs.risk.config import RiskJob
+from rai_scale.jobs.table_files import file_names, table_files
+from rai_scale.reports.risk import render_risk
+from rai_scale.risk.anonymity_result import Anonymity
+from rai_scale.risk.column_sets import risky_columns
+from rai_scale.risk.conditions import conditions_of
+from rai_scale.risk.find_levels import generalise
+from rai_scale.risk.generalise_result import Generalisation
+from rai_scale.risk.hierarchies import hierarchies_of
+from rai_scale.risk.linkage import linkage_attack
+from rai_scale.risk.linkage_result import Linkage
+from rai_scale.risk.measure_anonymity import anonymity
+from rai_scale.statistics.json_values import json_text, plain
+from rai_scale.tables.find import find_tables
+from rai_scale.tables.read import read_table
+from rai_scale.tables.source import Lake
+
+_LOWER_IS_WORSE = ("k", "l")
+
+
+def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
+    """Find the table and, for an attack, the table that is known."""
+    lake = find_tables(config.source, engine=engine)
+    tables = [chosen_table(lake, config.source, config.table)]
+    if config.linkage:
+        conditions_of(config.linkage.conditions)
+        known = find_tables(config.linkage.source, engine=engine)
+        tables.append(chosen_table(known, config.linkage.source, config.linkage.table))
+    if config.generalise:
+        hierarchies_of(config.generalise.hierarchies, config.quasi_identifiers)
+        if not config.sensitive and (config.generalise.l or config.generalise.t is not None):
+            raise ConfigError("generalise: l and t need sensitive columns. Name them in sensitive.")
+    return Inputs(Lake(tuple(tables)), package_versions("numpy", "pandas"))
+
+
+def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
+    """Measure what is asked for; all files are made from these results."""
+    frame = read_table(inputs.table, engine)
+    names = ("quasi_identifiers", "sensitive", "ordered", "person", "missing")
+    found = anonymity(
+        frame, **{name: getattr(config, name) for name in names}, by=config.by or None
+    )
+    sets = None
+    if config.depth:
+        options = {"depth": config.depth, "person": config.person}
+        sets = risky_columns(frame, config.quasi_identifiers, **options)
+    attack = None
+    if config.linkage:
+        known = read_table(inputs.lake[1], engine)
+        options = config.linkage.model_dump(exclude={"source", "table", "conditions"})
+        attack = linkage_attack(frame, known, on=config.linkage.conditions, **options)
+    hidden = None
+    if config.generalise:
+        columns = {name: getattr(config, name) for name in ("quasi_identifiers", "sensitive")}
+        hidden = generalise(frame, **columns, **config.generalise.model_dump())
+    numbers = _numbers(found, attack, hidden)
+    gates = check_gates(config.gates, {n: [Figure(value)] for n, value in numbers.items()})
+    report: dict[str, Any] = {
+        **found.to_dict(),
+        "title": config.title or f"Re-identification risk of {inputs.table.name}",
+        "people": found.counted == "people",
+        "columns": [] if sets is None else plain(sets),
+        "linkage": attack.to_dict() if attack else None,
+        "generalise": hidden.to_dict() if hidden else None,
+        "gates": gates,
+        "run": run.facts(status_of(gates), table=inputs.table.name),
+    }
+    tables = _tables(found, sets, attack, hidden)
+    return Done(
+        message=_summary(found),
+        files={**table_files(tables), "risk.json": json_text(report).encode()},
+        page=render_risk(report),
+        gates=gates,
+        notes=(*found.notes, *(attack.notes if attack else ())),
+        unread=inputs.unread,
+        seeds={"random_state": config.linkage.random_state} if config.linkage else {},
+        profile=(profile_of(inputs.table),),
+        metrics=[
+            {"name": n, "value": v, "direction": "higher" if n in _LOWER_IS_WORSE else "lower"}
+            for n, v in numbers.items()
+            if not math.isnan(v)
+        ],
+    )
+
+
+def _numbers(
+    found: Anonymity, attack: Linkage | None, hidden: Generalisation | None
+) -> dict[str, float]:
+    measures = found.metrics()
+    numbers = {"k": float(found.k), "uniques": measures["uniques"], "marketer": found.marketer}
+    if found.l is not None:
+        numbers |= {"l": float(found.l), "t": measures.get("t", float("nan"))}
+    if attack:
+        numbers["linkage_over_baseline"] = attack.over_baseline
+    if hidden:
+        numbers |= {"generalise.lost": hidden.lost, "generalise.gap": hidden.gap}
+    return numbers
+
+
+def _tables(
+    found: Anonymity,
+    sets: pd.DataFrame | None,
+    attack: Linkage | None,
+    hidden: Generalisation | None,
+) -> dict[str, pd.DataFrame]:
+    tables = {"sizes": found.sizes, "sensitive": found.diversity}
+    if found.groups is not None:
+        tables["groups"] = found.groups
+    if sets is not None:
+        tables["columns"] = sets
+    if attack:
+        tables["linkage"] = attack.baseline
+    if hidden:
+        tables["levels"] = hidden.levels
+    return tables
+
+
+def _summary(found: Anonymity) -> str:
+    known = "l not measured" if found.l is None else f"l = {found.l}"
+    alone = found.rows_under(2)
+    return f"k = {found.k}, {known}; {alone:,} of {found.rows:,} {found.counted} are unique"
+
+
+def metric_names(config: RiskJob) -> list[str]:
+    """Return the names of the metrics of a run."""
+    names = ["k", "uniques", "marketer", *(["l", "t"] if config.sensitive else [])]
+    names += ["linkage_over_baseline"] if config.linkage else []
+    return names + (["generalise.lost", "generalise.gap"] if config.generalise else [])
+
+
+def _writes(config: RiskJob) -> tuple[str, ...]:
+    asked = {
+        "groups": config.by,
+        "columns": config.depth,
+        "linkage": config.linkage,
+        "levels": config.generalise,
+    }
+    names = [name for name, given in asked.items() if given]
+    return (*file_names("sizes", "sensitive", *names), "risk.json", "report.html")
+
+
+JOB = Job(
+    "risk",
+    RiskJob,
+    find_inputs,
+    compute,
+    writes=_writes,
+    check_gates=lambda config, _: check_metrics(config.gates, metric_names(config)),
+)
