@@ -58,12 +58,14 @@ def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     )
     sets = None
     if config.depth:
-        options = {"depth": config.depth, "person": config.person}
-        sets = risky_columns(frame, config.quasi_identifiers, **options)
+        keys = config.quasi_identifiers
+        sets = risky_columns(frame, keys, config.depth, person=config.person)
     attack = None
     if config.linkage:
         known = read_table(inputs.lake[1], engine)
-        options = config.linkage.model_dump(exclude={"source", "table", "conditions"})
+        options: dict[str, Any] = config.linkage.model_dump(
+            exclude={"source", "table", "conditions"}
+        )
         attack = linkage_attack(frame, known, on=config.linkage.conditions, **options)
     hidden = None
     if config.generalise:
