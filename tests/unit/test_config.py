@@ -27,6 +27,7 @@ from rai_scale.jobs.redact_images.config import RedactImagesJob
 from rai_scale.jobs.registry import JOBS
 from rai_scale.jobs.restore.config import RestoreJob, RotateJob
 from rai_scale.jobs.review_pii.config import ReviewPiiJob
+from rai_scale.jobs.risk.config import RiskJob
 from rai_scale.jobs.scan.config import ScanJob
 from rai_scale.jobs.schemas import export_schemas
 from rai_scale.jobs.synthesize.config import SynthesizeJob
@@ -69,6 +70,7 @@ KINDS = {
     "dashboard": (DashboardJob, SCAN),
     "personalization": (PersonalizationJob, {**SCAN, "log": {"person": "user"}}),
     "synthetic": (SynthesizeJob, SCAN),
+    "risk": (RiskJob, {**SCAN, "table": "people", "quasi_identifiers": ["a"]}),
     "restore": (RestoreJob, RESTORE),
     "rotate": (RotateJob, {**RESTORE, "to": "k1"}),
 }
