@@ -177,12 +177,8 @@ def _linked(output: Place, target: str) -> str:
 
 
 def _switch(stage: Stage, names: Sequence[str]) -> None:
-    """Make all names lead to the run in one step; before it, new names are dangling links.
-
-    Hidden files have no link: git does not follow one to its ``.gitignore``.
-    """
+    """Make all names lead to the run in one step; before it, new names are dangling links."""
     output = stage.output
-    names = [name for name in names if not name.startswith(".")]
     _clear(output, names)
     for name in names:
         through = f"{CURRENT}/{_STAGED.get(name, name)}"

@@ -70,8 +70,8 @@ def test_workers_end_with_their_parent(tmp_path, how, where):
         workers = children_of(process)
         assert len(workers) == 2
         process.send_signal(how)
-        process.wait(timeout=10)
-        _, alive = psutil.wait_procs(workers, timeout=5)
+        process.wait(timeout=60)
+        _, alive = psutil.wait_procs(workers, timeout=30)
         assert not alive
     finally:
         process.kill()

@@ -30,28 +30,33 @@ def failing_operator() -> Callable[[Any], dict]:
     return lambda specs: {"DEFAULT": {"type": "custom", "lambda": fail}}
 
 
-def failing_batch(kind: type) -> type:
-    class FailingBatch(kind):  # type: ignore[misc]
-        def __call__(self, table: Any) -> Any:
-            raise ValueError(f"cannot treat {table.to_pylist()}")
+def work_of(kind: type) -> str:
+    """Return the method of a table function that does the work, on every way to call it."""
+    return "rows" if hasattr(kind, "rows") else "__call__"
 
-    return FailingBatch
+
+def failing_batch(kind: type) -> type:
+    def fail(self: Any, table: Any) -> Any:
+        raise ValueError(f"cannot treat {table.to_pylist()}")
+
+    return type("FailingBatch", (kind,), {work_of(kind): fail})
 
 
 def failing_half(kind: type) -> type:
-    class FailingHalf(kind):  # type: ignore[misc]
-        def __call__(self, table: Any) -> Any:
-            done = super().__call__(table)
-            if any("second half" in str(row) for row in table.to_pylist()):
-                raise ValueError(f"cannot finish {table.to_pylist()} {done.to_pylist()}")
-            return done
+    work = work_of(kind)
 
-    return FailingHalf
+    def fail(self: Any, table: Any) -> Any:
+        done = getattr(kind, work)(self, table)
+        if any("second half" in str(row) for row in table.to_pylist()):
+            raise ValueError(f"cannot finish {table.to_pylist()} {done}")
+        return done
+
+    return type("FailingHalf", (kind,), {work: fail})
 
 
 def failing_recognizer(kind: type) -> type:
     class FailingRecognizer(kind):  # type: ignore[misc]
-        def __call__(self, table: Any) -> Any:
+        def rows(self, table: Any) -> Any:
             from presidio_analyzer import EntityRecognizer
 
             class Fails(EntityRecognizer):
@@ -64,7 +69,7 @@ def failing_recognizer(kind: type) -> type:
             registry = get_analyzer(self.config).engine.registry
             if not any(r.name == "fails" for r in registry.recognizers):
                 registry.add_recognizer(Fails(["PERSON"], name="fails"))
-            return super().__call__(table)
+            return super().rows(table)
 
     return FailingRecognizer
 
