@@ -1,5 +1,7 @@
 from rai_scale.risk.anonymity_result import Anonymity as Anonymity
 from rai_scale.risk.column_sets import risky_columns as risky_columns
+from rai_scale.risk.differencing import differencing_risk as differencing_risk
+from rai_scale.risk.differencing_result import Differencing as Differencing
 from rai_scale.risk.find_levels import generalise as generalise
 from rai_scale.risk.generalise_result import Generalisation as Generalisation
 from rai_scale.risk.linkage import linkage_attack as linkage_attack

@@ -106,11 +106,27 @@ def _follows(hidden: np.ndarray, sums: Sequence[np.ndarray]) -> np.ndarray:
     """Return the hidden cells that follow from the sums and the shown cells."""
     found = hidden.copy()
     if 0 < hidden.sum() <= MOST_SOLVED:  # above, all count as known, so that more are hidden
-        matrix = np.array([s[hidden] for s in sums], dtype=float)
-        _, size, right = np.linalg.svd(matrix)
-        free = right[int((size > _TINY).sum()) :]
-        found[hidden] = (np.abs(free) < _TINY).all(axis=0)
+        found[hidden] = determined(np.array([s[hidden] for s in sums], dtype=float))
     return found
+
+
+def determined(matrix: np.ndarray) -> np.ndarray:
+    """Return which unknowns follow from linear equations.
+
+    An unknown follows exactly if it is zero in the whole null space.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (n_equations, n_unknowns)
+        The left sides.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n_unknowns,)
+    """
+    _, size, right = np.linalg.svd(matrix)
+    free = right[int((size > _TINY).sum()) :]
+    return (np.abs(free) < _TINY).all(axis=0)
 
 
 def note_of(hidden: pd.Series, min_rows: int) -> str:

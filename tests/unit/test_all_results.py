@@ -199,6 +199,9 @@ CASES = {
         groups=["g"],
     ),
     "Anonymity": lambda _: risk.anonymity(ROWS, quasi_identifiers=["g", "kind"], sensitive=["p"]),
+    "Differencing": lambda _: risk.differencing_risk(
+        {"one": pd.DataFrame({"who": [f"{SECRET}1", f"{SECRET}2"], "count": [9, 2]})}
+    ),
     "Generalisation": lambda _: risk.generalise(
         ROWS, hierarchies={}, quasi_identifiers=["g", "kind"], k=2
     ),
