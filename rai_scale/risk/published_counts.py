@@ -50,7 +50,7 @@ class Remainders:
 
     Attributes
     ----------
-    one, other : str
+    one, other : Published
         The subtracted table, and the one that it is subtracted from.
     columns : tuple of str
         The columns that both have.
@@ -64,13 +64,20 @@ class Remainders:
         The hidden groups of ``one`` in each merged group.
     """
 
-    one: str
-    other: str
+    one: Published
+    other: Published
     columns: tuple[str, ...]
     ids: np.ndarray
     codes: np.ndarray
     rows: np.ndarray
     hidden: np.ndarray
+
+    def group(self, merged: int) -> tuple[tuple[str, ...], np.ndarray]:
+        """Return the columns and values of a remainder: those of a hidden group if it is one."""
+        if self.one.rows_of == self.other.rows_of and self.hidden[merged] == 1:
+            [at] = np.flatnonzero((self.ids == merged) & self.one.hidden)
+            return self.one.columns, self.one.codes[at]
+        return self.columns, self.codes[merged]
 
 
 def remainders(one: Published, other: Published) -> Remainders:
@@ -97,7 +104,7 @@ def remainders(one: Published, other: Published) -> Remainders:
         wrong |= (rows > 0) & (hidden == 0)
     if wrong.any():
         raise _contradiction(one, other, int(wrong.sum()))
-    return Remainders(one.name, other.name, common, mine, codes, rows, hidden)
+    return Remainders(one, other, common, mine, codes, rows, hidden)
 
 
 def pairs(tables: Sequence[Published], inside: set[tuple[str, str]]) -> Iterator[Remainders]:
