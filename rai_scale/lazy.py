@@ -42,6 +42,7 @@ _SHARED = {
     ),
     "rai_scale.error_analysis": "errors",
     "rai_scale.personalization": "personalization",
+    "rai_scale.risk": "risk",
 }
 """Modules that take scikit-learn, SciPy (and Fairlearn) from another extra than ``fairness``."""
 

@@ -81,8 +81,7 @@ def background_frame(
         found: pd.DataFrame = source[list(features)].reset_index(drop=True)
     else:
         drawn_by = random_state if asked.random_state is None else asked.random_state
-        table = sample_rows(engine, source, features, asked.rows, drawn_by)
-        found = model_frame(table, _dtypes(source, _without_decimals(table).to_pandas()))
+        found = sample_frame(engine, source, features, asked.rows, drawn_by)
     if len(found) == 0:
         raise ConfigError("the background has no rows; give a frame that has rows.")
     return found
@@ -141,3 +140,11 @@ def sample_rows(
     pyarrow.Table
     """
     return draw_rows(engine, data, columns, rows, random_state)
+
+
+def sample_frame(
+    engine: Engine, data: Any, columns: Sequence[str], rows: int, random_state: int
+) -> pd.DataFrame:
+    """Return :func:`sample_rows` as a pandas frame with the dtypes that a model receives."""
+    table = sample_rows(engine, data, columns, rows, random_state)
+    return model_frame(table, _dtypes(data, _without_decimals(table).to_pandas()))

@@ -8,3 +8,5 @@ from rai_scale.risk.linkage import linkage_attack as linkage_attack
 from rai_scale.risk.linkage import linkage_pairs as linkage_pairs
 from rai_scale.risk.linkage_result import Linkage as Linkage
 from rai_scale.risk.measure_anonymity import anonymity as anonymity
+from rai_scale.risk.membership import membership_inference as membership_inference
+from rai_scale.risk.membership_result import Membership as Membership

@@ -202,6 +202,14 @@ CASES = {
     "Differencing": lambda _: risk.differencing_risk(
         {"one": pd.DataFrame({"who": [f"{SECRET}1", f"{SECRET}2"], "count": [9, 2]})}
     ),
+    "Membership": lambda _: risk.membership_inference(
+        LogisticRegression().fit(X, ROWS["y"]),
+        ROWS[:120],
+        ROWS[120:],
+        y_true="y",
+        features=["a", "b"],
+        person="who",
+    ),
     "Generalisation": lambda _: risk.generalise(
         ROWS, hierarchies={}, quasi_identifiers=["g", "kind"], k=2
     ),
