@@ -1,4 +1,6 @@
 from rai_scale.risk.anonymity_result import Anonymity as Anonymity
+from rai_scale.risk.attack_risk import AttackRisk as AttackRisk
+from rai_scale.risk.attribute_attack import attribute_inference as attribute_inference
 from rai_scale.risk.column_sets import risky_columns as risky_columns
 from rai_scale.risk.differencing import differencing_risk as differencing_risk
 from rai_scale.risk.differencing_result import Differencing as Differencing
@@ -10,3 +12,6 @@ from rai_scale.risk.linkage_result import Linkage as Linkage
 from rai_scale.risk.measure_anonymity import anonymity as anonymity
 from rai_scale.risk.membership import membership_inference as membership_inference
 from rai_scale.risk.membership_result import Membership as Membership
+from rai_scale.risk.singling import singling_out as singling_out
+from rai_scale.risk.synthetic_attacks import inference as inference
+from rai_scale.risk.synthetic_attacks import linkability as linkability

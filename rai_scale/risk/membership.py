@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError, check_columns, did_you_mean
-from rai_scale.models.background import sample_frame
+from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.models.model import CheckedModel, check_model
 from rai_scale.names import Names, names_of
 from rai_scale.risk.membership_attacks import ATTACKS, WITH_SHADOWS, attack_scores
 from rai_scale.risk.membership_measures import LIMITS, area, epsilon_bound, rates, threshold
 from rai_scale.risk.membership_result import Membership
+from rai_scale.risk.membership_rows import class_codes, joined_rows, sampled_rows
 from rai_scale.risk.shadow_models import (
     Fit,
     Training,
@@ -118,16 +118,16 @@ def membership_inference(
     engine = engine_of(members)
     columns = list(dict.fromkeys([*names, y_true, *people, *groups]))
     parts = [
-        _sample(side, frame, columns, max_rows, random_state)
+        sampled_rows(side, frame, columns, max_rows, random_state)
         for side, frame in (("members", members), ("non_members", non_members))
     ]
-    frame = _together([part for part, _ in parts])
+    frame = joined_rows([part for part, _ in parts])
     inside = np.arange(len(frame)) < len(parts[0][0])
     rows, labels = frame[names], frame[y_true]
-    if labels.isna().any():
+    if labels.isna().any():  # before a model is fitted
         raise ConfigError(f"column {y_true!r} has {int(labels.isna().sum()):,} nulls.")
     target = _target(model, fit, rows, labels, inside)
-    classes, codes = _codes(target, labels, y_true)
+    classes, codes = class_codes(target, labels, y_true)
     units = _units(frame, person, inside)
     rng = np.random.default_rng(random_state)
     predicted, seen = None, None
@@ -187,53 +187,12 @@ def _check(
         raise ConfigError("confidence must be between 0 and 1, and delta at least 0 and below 1.")
 
 
-def _sample(
-    side: str, frame: Any, columns: list[str], most: int, seed: int
-) -> tuple[pd.DataFrame, str]:
-    """Return up to ``most`` rows, in an order that does not depend on partitions, and a note."""
-    engine = engine_of(frame)
-    check_columns(columns, engine.columns(frame))
-    rows = int(sum(engine.group_counts(frame, [])["count"].to_pylist()))
-    if not rows:
-        raise ConfigError(f"{side} has no rows.")
-    note = (
-        f"{most:,} of {rows:,} rows of {side} were sampled; shadow models are fitted on fewer rows "
-        "than the model was, which makes an attack weaker."
-    )
-    return sample_frame(engine, frame, columns, most, seed), note if rows > most else ""
-
-
-def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    frame = pd.concat(parts, ignore_index=True)
-    for name in parts[0]:
-        if all(isinstance(part[name].dtype, pd.CategoricalDtype) for part in parts):
-            joined = pd.api.types.union_categoricals([part[name] for part in parts])
-            frame[name] = joined
-    return frame
-
-
 def _target(
     model: Any, fit: Fit | None, rows: pd.DataFrame, labels: pd.Series, inside: np.ndarray
 ) -> CheckedModel:
     if model is not None or fit is None:
         return check_model(model, list(rows.columns), rows.head(5))
     return fitted(fit, rows[inside], labels[inside])
-
-
-def _codes(
-    model: CheckedModel, labels: pd.Series, y_true: str
-) -> tuple[tuple[Any, ...], np.ndarray]:
-    """Return the classes of the model, and the number of the class of each row."""
-    if model.classes is None:
-        raise ConfigError(
-            "membership inference needs a classifier with probabilities (predict_proba)."
-        )
-    codes = pd.Index(model.classes).get_indexer(pd.Index(labels))
-    if (codes < 0).any():
-        raise ConfigError(
-            f"{int((codes < 0).sum()):,} values of column {y_true!r} are not classes of the model."
-        )
-    return model.classes, codes
 
 
 def _units(frame: pd.DataFrame, person: str | None, inside: np.ndarray) -> np.ndarray:

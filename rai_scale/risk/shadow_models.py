@@ -100,9 +100,7 @@ def class_probabilities(
 ) -> np.ndarray:
     """Return probabilities (rows, classes) in the order of ``classes``; 0 for unknown ones."""
     if model.classes is None:
-        raise ConfigError(
-            "membership inference needs a classifier with probabilities (predict_proba)."
-        )
+        raise ConfigError("the attack needs a classifier with probabilities (predict_proba).")
     found = np.zeros((len(rows), len(classes)))
     known = pd.Index(classes).get_indexer(pd.Index(model.classes))
     found[:, known[known >= 0]] = model.predict(rows)[:, known >= 0]

@@ -210,6 +210,7 @@ CASES = {
         features=["a", "b"],
         person="who",
     ),
+    "AttackRisk": lambda _: risk.inference(ROWS[:120], ROWS, known=["a", "who"], secret="g"),
     "Generalisation": lambda _: risk.generalise(
         ROWS, hierarchies={}, quasi_identifiers=["g", "kind"], k=2
     ),
