@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, rankdata
 
 from rai_scale.statistics.exact_intervals import clopper_pearson
 
@@ -21,6 +20,8 @@ def area(scores: np.ndarray, members: np.ndarray) -> float:
 
     NaN without members or without others.
     """
+    from scipy.stats import rankdata
+
     inside, outside = int(members.sum()), int((~members).sum())
     if not inside or not outside:
         return float("nan")
@@ -117,6 +118,8 @@ def least_epsilon(
 
 def _chance(right: int, guesses: int, units: int, epsilon: float, delta: float) -> float:
     """Return the largest chance of at least ``right`` right guesses with this privacy."""
+    from scipy.stats import binom
+
     share = 1 / (1 + np.exp(-epsilon))
     usual = float(binom.sf(right - 1, guesses, share))
     if not delta:
