@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,10 @@ import pytest
 from rai_scale.error_analysis import find_slices
 from rai_scale.fairness import balance, metric_frame, reweighing
 from rai_scale.personalization import evaluate_policy
-from rai_scale.risk import anonymity
+from rai_scale.risk import anonymity, inference, linkability, singling_out
 from tests.capabilities.plain_policies import ASKED, log_rows, model_table, policy_table
 from tests.conftest import full
+from tests.peers import leaked_tables
 from tests.peers.risk_tables import KEYS, SENSITIVE, risk_table
 from tests.peers.slice_table import MIN_ROWS, slice_rows
 from tests.peers.table import rows
@@ -124,8 +126,26 @@ def test_the_answers_are_the_same(name):
     assert OURS[name]() == pytest.approx(RECORDED[name]["answers"], rel=near)
 
 
+ATTACKS = {
+    "singling_out": singling_out,
+    "linkability": partial(linkability, known=leaked_tables.KNOWN),
+    "inference": partial(inference, **leaked_tables.SECRET),
+}
+
+
+@pytest.mark.full
+def test_risks_are_within_the_intervals_of_anonymeter():
+    answers, within = RECORDED["anonymeter"]["answers"], 0
+    for run in range(leaked_tables.RUNS):
+        original, control, synthetic = map(pd.DataFrame, leaked_tables.tables(run))
+        attack = ATTACKS[leaked_tables.kind_of(run)]
+        found = attack(original, synthetic, control=control, attacks=leaked_tables.ATTACKS)
+        within += answers[f"{run} low"] <= found.risk[0] <= answers[f"{run} high"]
+    assert within >= 0.95 * leaked_tables.RUNS
+
+
 def test_every_package_that_is_asked_is_compared():
-    assert set(OURS) == set(RECORDED)
+    assert {*OURS, "anonymeter"} == set(RECORDED)
     assert {path.stem for path in Path(__file__).parent.glob("ask_*.py")} == {
-        f"ask_{name}" for name in OURS
+        f"ask_{name}" for name in RECORDED
     }
