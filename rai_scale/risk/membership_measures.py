@@ -103,7 +103,7 @@ def _guesses(scores: np.ndarray, members: np.ndarray, cuts: tuple[float, float])
 def least_epsilon(
     right: int, guesses: int, units: int, *, delta: float, confidence: float
 ) -> float:
-    """Return the largest epsilon that so many right guesses rule out; 0 if they rule out none."""
+    """Return the largest epsilon that this number of right guesses rules out, or 0."""
     if not right or _chance(right, guesses, units, 0.0, delta) > 1 - confidence:
         return 0.0
     low, high = 0.0, MOST_EPSILON

@@ -17,7 +17,7 @@ from rai_scale.risk.attack_risk import AttackRisk, counted
 from rai_scale.risk.plain_columns import comparable, ordered_array, row_count
 from rai_scale.risk.predicates import Condition, Predicate, count_matches
 
-ROUNDS, TRIED = 8, 4
+ROUNDS, TRIED = 20, 4
 """How often, and how many times as many predicates as attacks, are tried in one pass."""
 _ORDERED = ("==", "!=", "<=", ">=", "<", ">")
 _CODED = ("==", "!=")

@@ -128,8 +128,8 @@ def test_epsilon_is_bounded_from_below():
     for seed in range(100):
         rng = np.random.default_rng(seed)
         members = rng.random(4000) < 0.5
-        told = np.where(rng.random(4000) < np.e / (1 + np.e), members, ~members)
-        scores = told + rng.random(4000) / 2
+        answers = np.where(rng.random(4000) < np.e / (1 + np.e), members, ~members)
+        scores = answers + rng.random(4000) / 2
         bounds.append(epsilon_bound(scores, members, delta=0.0, confidence=0.99, rng=rng))
     assert np.mean(np.array(bounds) <= 1) >= 0.97
     assert np.median(bounds) > 0.7
@@ -146,6 +146,23 @@ def test_an_overfit_model_gives_its_rows_away(attack):
     )  # fmt: skip
     assert found.metrics()["tpr_at_1pct"] >= 0.05
     assert found.auc > 0.6
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:Privacy violation")
+def test_private_models_are_within_their_epsilon():
+    from interpret.privacy import DPExplainableBoostingClassifier
+
+    for seed in range(20):
+        private = DPExplainableBoostingClassifier(
+            epsilon=1, delta=1e-6, privacy_bounds={"a": (-4, 4), "b": (-4, 4)},
+            feature_types=["continuous"] * 2, random_state=seed,
+        )  # fmt: skip
+        found = membership_inference(
+            None, table(2 * seed, 500), table(2 * seed + 1, 500), fit=private.fit, delta=1e-6,
+            confidence=0.99, **ASKED,
+        )  # fmt: skip
+        assert found.epsilon_low <= 1
 
 
 def test_a_model_that_knows_nothing_does_not():
