@@ -14,6 +14,7 @@ from rai_scale.engines.arrow_types import is_number
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.risk.columns import short_columns
 from rai_scale.risk.differencing_result import COLUMNS, Differencing
+from rai_scale.risk.plain_columns import refuse_lists
 from rai_scale.risk.published_counts import Published, pairs, solved
 from rai_scale.statistics.cells import MAX_CELLS
 
@@ -182,6 +183,7 @@ def _groups(name: str, frame: Any, count: str) -> tuple[pa.Table, np.ndarray]:
             f"column {count!r} of table {name!r} is {columns.types['n0']}; give integers, and null "
             "for a hidden count."
         )
+    refuse_lists({one: columns.types[short[one]] for one in keys})
     groups = [short[one] for one in keys]
     table = engine.group_counts(columns.data, groups, ["n0"], limit=MAX_CELLS)
     rows = table["count"].to_numpy()

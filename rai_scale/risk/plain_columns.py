@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from rai_scale.engines import engine_of
 from rai_scale.engines.arrow_types import is_number
-from rai_scale.engines.counts import refuse_nested
 from rai_scale.errors import ConfigError, check_columns
 
 
@@ -51,7 +50,7 @@ def comparable(frames: Sequence[tuple[str, Any]], columns: Sequence[str]) -> dic
         engine = engine_of(frame)
         check_columns(columns, engine.columns(frame))
         schema = engine.schema(engine.with_names(frame, {name: name for name in columns}))
-        refuse_nested(schema, columns)
+        refuse_lists({name: schema.field(name).type for name in columns})
         for name in columns:
             found[name][side] = schema.field(name).type
     for name, kinds in found.items():
@@ -68,6 +67,16 @@ def _kind(kind: pa.DataType) -> str:
     if is_number(kind):
         return "number"
     return str(kind) if pa.types.is_temporal(kind) else "other"
+
+
+def refuse_lists(types: Mapping[str, pa.DataType]) -> None:
+    """Raise :class:`ConfigError` for columns of lists or other nested values."""
+    for name, kind in types.items():
+        if pa.types.is_nested(kind) or pa.types.is_interval(kind):
+            raise ConfigError(
+                f"column {name!r} has type {kind}, which cannot be compared. Make a column of one "
+                "of its parts and use that."
+            )
 
 
 def row_count(side: str, frame: Any) -> int:

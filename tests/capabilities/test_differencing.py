@@ -153,12 +153,24 @@ def test_nulls_and_numbers_are_values_and_hidden_zeros_are_no_risk():
     assert not len(differencing_risk({"left": left, "right": zero}).findings)
 
 
+def test_categories_and_columns_with_names_of_counts():
+    rows = people(3).rename(columns={"a": "N", "b": "n"}).astype("category")
+    by_both = rows.groupby(["N", "n"], observed=True).size().reset_index(name="count")
+    by_one = rows.groupby("N", observed=True).size().reset_index(name="count")
+    hidden = by_both.assign(count=by_both["count"].astype(float).mask(by_both.index == 1))
+    found = differencing_risk({"both": hidden, "one": by_one}, k=50).findings
+    [row] = found[found["kind"] == "difference"].to_dict("records")
+    left = by_both.loc[1]
+    assert (row["group"], row["rows"]) == (f"N={left['N']}, n={left['n']}", left["count"])
+
+
 def test_wrong_input_is_one_message():
     good = pd.DataFrame({"g": ["a", "b"], "count": [9, 8]})
     bad = {
         "lists 1 groups more than once": good.assign(g="a"),
         "values that are not counts": good.assign(count=[1.5, 2]),
         "has no rows": good.iloc[:0],
+        "cannot be compared": good.assign(g=[[1, 2], [3]]),
         "is string": good.assign(count=["<5", "8"]),
     }
     for message, table in bad.items():
