@@ -26,7 +26,8 @@ def render_risk(report: Mapping[str, Any]) -> str:
     report : mapping
         ``Anonymity.to_dict()`` with a ``title``; optional ``run``, ``gates``, ``people`` (whether
         people were counted), ``columns`` (the rows of ``risky_columns``), ``linkage``
-        (``Linkage.to_dict()``) and ``generalise`` (``Generalisation.to_dict()``).
+        (``Linkage.to_dict()``), ``generalise`` (``Generalisation.to_dict()``) and ``membership``
+        (``Membership.to_dict()``).
 
     Raises
     ------
@@ -63,7 +64,19 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         "columns": columns[:SHOWN],
         "attack": _attack(attack) if attack else None,
         "hidden": hidden,
+        "recognised": _recognised(report.get("membership")),
     }
+
+
+def _recognised(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not found:
+        return None
+    rates = [
+        {name: share(value) if name != "threshold" else value for name, value in row.items()}
+        for row in found["rates"]
+    ]
+    beyond = any(row["tpr_low"] > row["limit"] for row in found["rates"])
+    return {**found, "rates": rates, "beyond": beyond}
 
 
 def _attack(found: Mapping[str, Any]) -> dict[str, Any]:

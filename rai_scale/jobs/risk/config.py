@@ -35,11 +35,28 @@ class GeneraliseOptions(Frozen):
     utility: Literal["entropy", "discernibility", "loss"] = "entropy"
 
 
+class MembershipOptions(Frozen):
+    """A model that was fitted on the table, and rows that it was not fitted on (``source``).
+
+    The options of ``membership_inference`` with the attack ``loss``, which needs the model alone.
+    """
+
+    model: str
+    trusted: bool = False
+    source: str
+    table: str | None = None
+    y_true: str
+    features: tuple[str, ...] = Field(min_length=1)
+    max_rows: int = Field(20_000, ge=1)
+    random_state: int = Field(0, ge=0)
+
+
 class RiskJob(JobConfig):
     """Configuration of ``rai-scale risk``: the arguments of ``anonymity``.
 
     ``depth`` also measures which sets of columns single people out; ``linkage`` attacks the table
-    with a table that somebody knows; ``generalise`` finds what hiding people costs.
+    with a table that somebody knows; ``generalise`` finds what hiding people costs;
+    ``membership`` attacks a model that was fitted on the table.
     """
 
     source: str
@@ -53,3 +70,4 @@ class RiskJob(JobConfig):
     depth: int | None = Field(None, ge=1)
     linkage: LinkageOptions | None = None
     generalise: GeneraliseOptions | None = None
+    membership: MembershipOptions | None = None

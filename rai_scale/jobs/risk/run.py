@@ -11,11 +11,13 @@ from rai_scale._version import package_versions
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.gates import Figure, check_gates, check_metrics, status_of
-from rai_scale.jobs.inputs import Inputs, chosen_table
+from rai_scale.jobs.inputs import Inputs, chosen_table, content_hash
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.risk.config import RiskJob
 from rai_scale.jobs.table_files import file_names, table_files
+from rai_scale.models.files import loader_of
+from rai_scale.models.model import Model
 from rai_scale.reports.risk import render_risk
 from rai_scale.risk.anonymity_result import Anonymity
 from rai_scale.risk.column_sets import risky_columns
@@ -26,12 +28,15 @@ from rai_scale.risk.hierarchies import hierarchies_of
 from rai_scale.risk.linkage import linkage_attack
 from rai_scale.risk.linkage_result import Linkage
 from rai_scale.risk.measure_anonymity import anonymity
+from rai_scale.risk.membership import membership_inference
+from rai_scale.risk.membership_result import Membership
 from rai_scale.statistics.json_values import json_text, plain
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_table
 from rai_scale.tables.source import Lake
 
 _LOWER_IS_WORSE = ("k", "l")
+_RATES = ("tpr_at_1pct", "tpr_at_0.1pct")
 
 
 def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
@@ -46,7 +51,15 @@ def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
         hierarchies_of(config.generalise.hierarchies, config.quasi_identifiers)
         if not config.sensitive and (config.generalise.l or config.generalise.t is not None):
             raise ConfigError("generalise: l and t need sensitive columns. Name them in sensitive.")
-    return Inputs(Lake(tuple(tables)), package_versions("numpy", "pandas"))
+    versions, model = package_versions("numpy", "pandas"), None
+    if asked := config.membership:
+        loader_of(asked.model, trusted=asked.trusted)  # checks the file
+        others = find_tables(asked.source, engine=engine)
+        tables.append(chosen_table(others, asked.source, asked.table))
+        model = content_hash(asked.model)
+        versions["model"] = model or "an address"
+    known = model is not None or not config.membership
+    return Inputs(Lake(tuple(tables)), versions, known=known, model_hash=model)
 
 
 def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
@@ -71,7 +84,8 @@ def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     if config.generalise:
         columns = {name: getattr(config, name) for name in ("quasi_identifiers", "sensitive")}
         hidden = generalise(frame, **columns, **config.generalise.model_dump())
-    numbers = _numbers(found, attack, hidden)
+    recognised = _recognised(config, engine, inputs, frame)
+    numbers = _numbers(found, attack, hidden, recognised)
     gates = check_gates(config.gates, {n: [Figure(value)] for n, value in numbers.items()})
     report: dict[str, Any] = {
         **found.to_dict(),
@@ -80,18 +94,24 @@ def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         "columns": [] if sets is None else plain(sets),
         "linkage": attack.to_dict() if attack else None,
         "generalise": hidden.to_dict() if hidden else None,
+        "membership": recognised.to_dict() if recognised else None,
         "gates": gates,
         "run": run.facts(status_of(gates), table=inputs.table.name),
     }
     tables = _tables(found, sets, attack, hidden)
+    tables |= {"membership": recognised.rates} if recognised else {}
     return Done(
         message=_summary(found),
         files={**table_files(tables), "risk.json": json_text(report).encode()},
         page=render_risk(report),
         gates=gates,
-        notes=(*found.notes, *(attack.notes if attack else ())),
+        notes=tuple(n for one in (found, attack, recognised) if one for n in one.notes),
         unread=inputs.unread,
-        seeds={"random_state": config.linkage.random_state} if config.linkage else {},
+        seeds={
+            f"{name}.random_state": asked.random_state
+            for name in ("linkage", "membership")
+            if (asked := getattr(config, name))
+        },
         profile=(profile_of(inputs.table),),
         metrics=[
             {"name": n, "value": v, "direction": "higher" if n in _LOWER_IS_WORSE else "lower"}
@@ -101,8 +121,27 @@ def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     )
 
 
+def _recognised(config: RiskJob, engine: Engine, inputs: Inputs, frame: Any) -> Membership | None:
+    """Attack the model, if there is one; the last table has the rows it was not fitted on."""
+    if not config.membership:
+        return None
+    names = {"y_true", "features", "max_rows", "random_state"}
+    options = config.membership.model_dump(include=names)
+    return membership_inference(
+        Model(config.membership.model, trusted=config.membership.trusted),
+        frame,
+        read_table(inputs.lake[len(inputs.lake) - 1], engine),
+        person=config.person,
+        sensitive_features=config.by,
+        **options,
+    )
+
+
 def _numbers(
-    found: Anonymity, attack: Linkage | None, hidden: Generalisation | None
+    found: Anonymity,
+    attack: Linkage | None,
+    hidden: Generalisation | None,
+    recognised: Membership | None,
 ) -> dict[str, float]:
     measures = found.metrics()
     numbers = {"k": float(found.k), "uniques": measures["uniques"], "marketer": found.marketer}
@@ -112,6 +151,10 @@ def _numbers(
         numbers["linkage_over_baseline"] = attack.over_baseline
     if hidden:
         numbers |= {"generalise.lost": hidden.lost, "generalise.gap": hidden.gap}
+    if recognised:
+        measured = recognised.metrics()
+        numbers |= {name: measured[name] for name in _RATES}
+        numbers["membership_auc"] = recognised.auc
     return numbers
 
 
@@ -143,6 +186,7 @@ def metric_names(config: RiskJob) -> list[str]:
     """Return the names of the metrics of a run."""
     names = ["k", "uniques", "marketer", *(["l", "t"] if config.sensitive else [])]
     names += ["linkage_over_baseline"] if config.linkage else []
+    names += [*_RATES, "membership_auc"] if config.membership else []
     return names + (["generalise.lost", "generalise.gap"] if config.generalise else [])
 
 
@@ -152,6 +196,7 @@ def _writes(config: RiskJob) -> tuple[str, ...]:
         "columns": config.depth,
         "linkage": config.linkage,
         "levels": config.generalise,
+        "membership": config.membership,
     }
     names = [name for name, given in asked.items() if given]
     return (*file_names("sizes", "sensitive", *names), "risk.json", "report.html")
