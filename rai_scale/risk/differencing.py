@@ -38,8 +38,8 @@ def differencing_risk(
     - ``difference``: for each pair of tables where the rows of one are all, or a subset of, the
       rows of the other: the count of the other minus the shown counts of the one, per group of
       the columns that both have. This is the number of rows in its hidden groups, or outside of
-      its set of rows. For one pair this is complete: every sum and difference of the shown counts
-      that is itself the count of a set of rows contains one of these, or a shown count;
+      its set of rows. For one pair this is complete: whatever sum or difference of their shown
+      counts is the count of a set of rows, this set contains one of these, or a shown group;
     - ``solved``: hidden counts of a table that follow by linear algebra from all tables of the
       same rows, summed to the columns that they share. What follows is filled in, and everything
       is checked again until nothing new follows.

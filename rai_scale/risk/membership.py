@@ -78,7 +78,8 @@ def membership_inference(
     attack : {"loss", "shadow", "lira", "rmia"}
     fit : callable, optional
         Takes a pandas frame of the features and a Series of labels, and returns a fitted model,
-        such as ``LGBMClassifier().fit``. Shadow models need it; fit as the model was fitted.
+        such as ``LGBMClassifier().fit``. Shadow models need it, and should be fitted as the model
+        was.
     shadows : int
         The number of shadow models, even and at least 4.
     person : str, optional

@@ -1,4 +1,4 @@
-"""What tables of counts say together: counts that differ, and hidden counts that follow.
+"""What several tables of counts show together: differences, and hidden counts that follow.
 
 Groups are rows of integer codes, which are equal for equal values in all tables.
 """

@@ -49,8 +49,8 @@ def singling_out(
       null, of one column.
 
     The naive attacker takes random columns, operators and values. The control table holds people
-    of the same distribution who are not in the original table; conditions that isolate one of
-    them too were learned about everybody. Its number of rows should be that of the original table.
+    of the same distribution who are not in the original table: what isolates one of them as often
+    was learned about everybody. It should have as many rows as the original table.
 
     Parameters
     ----------
