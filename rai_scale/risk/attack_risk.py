@@ -69,7 +69,7 @@ class AttackRisk(Result):
 
     def totals(self) -> Mapping[str, Any]:
         """Return the kind, the number of attacks, and the risk."""
-        attacks = int(self.counts.set_index("attack").loc[MAIN, "attacks"])
+        attacks = int(self.counts.set_index("attack")["attacks"][MAIN])
         return {"kind": self.kind, "attacks": attacks, "risk": self.risk[0]}
 
     def _numbers(self) -> Mapping[str, float]:

@@ -118,8 +118,8 @@ def _derived(
         for one in pairs(tables, inside):
             names = {"table": one.one.name, "other": one.other.name, "kind": "difference"}
             for i in np.flatnonzero((one.rows > 0) & (one.rows < k)):
-                left = {**names, "hidden": int(one.hidden[i])}
-                add(_finding(values, *one.group(i), one.rows[i], **left))
+                left: dict[str, Any] = {**names, "hidden": int(one.hidden[i])}
+                add(_finding(values, *one.group(int(i)), one.rows[i], **left))
         done = [solved(table, tables) for table in tables]
         for before, (after, _) in zip(tables, done, strict=True):
             names = {"table": after.name, "other": "all", "kind": "solved"}

@@ -58,8 +58,8 @@ def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
         tables.append(chosen_table(others, asked.source, asked.table))
         model = content_hash(asked.model)
         versions["model"] = model or "an address"
-    known = model is not None or not config.membership
-    return Inputs(Lake(tuple(tables)), versions, known=known, model_hash=model)
+    sure = model is not None or not config.membership
+    return Inputs(Lake(tuple(tables)), versions, known=sure, model_hash=model)
 
 
 def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
