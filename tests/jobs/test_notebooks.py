@@ -25,10 +25,9 @@ NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
 SYNTHETIC = NOTEBOOKS / "09_synthetic.ipynb"
 PERSONALIZATION = NOTEBOOKS / "10_personalization.ipynb"
 
-# One notebook runs on Connect as well; that engines agree is tested elsewhere.
-WITHOUT_CONNECT = pytest.mark.parametrize(
-    "settings", engine_params(["local", "spark"]), indirect=True
-)
+# One notebook runs on Spark and Connect in CI; that engines agree is tested elsewhere.
+ENGINES = ["local", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.proof])]
+LOCAL_FIRST = pytest.mark.parametrize("settings", ENGINES, indirect=True)
 
 
 @pytest.fixture(params=engine_params(["local", "spark", "connect"]))
@@ -102,7 +101,7 @@ def test_scan_and_redact_runs_top_to_bottom(settings: dict[str, str], tmp_path: 
     assert shown <= {"compare", "udf"}  # what a recognizer misses stands in the texts of both
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_fairness_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(FAIRNESS, tmp_path, {**settings, "RAI_SCALE_CREDIT_CARD": ""})
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -129,7 +128,7 @@ def test_the_fairness_notebook_gives_the_figures_of_the_guide(
     assert "equalized odds difference 0.342283" in out["measure"]
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_private_sql_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(PRIVATE_SQL, tmp_path, settings)
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -150,7 +149,7 @@ def test_private_sql_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path
     assert "whole: True" in out["verify"]
 
 
-@pytest.mark.parametrize("engine", engine_params(["local", "spark"]))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_explain_runs_top_to_bottom(engine: str, tmp_path: Path) -> None:
     """Once on this machine and once on classic Spark; engines are compared in tests of their own."""
     if engine == "spark" and not has_java():
@@ -178,7 +177,7 @@ def test_explain_runs_top_to_bottom(engine: str, tmp_path: Path) -> None:
     assert "<iframe srcdoc=" in out["report"]
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_error_analysis_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(ERRORS, tmp_path, {**settings, "RAI_SCALE_NOTEBOOK_ROWS": "20000"})
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -219,7 +218,7 @@ def test_notebooks_are_kept_without_outputs(path: Path) -> None:
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_redaction_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(REDACTION, tmp_path, settings)
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -233,7 +232,7 @@ def test_redaction_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) 
     assert out["answer"].count("Dear Maria Garcia, it is done.") == 2
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(NIGHTLY, tmp_path, settings)
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -249,7 +248,7 @@ def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Pat
     assert not any(value in text for text in out.values() for value in planted)
 
 
-@WITHOUT_CONNECT
+@LOCAL_FIRST
 def test_synthetic_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) -> None:
     out = executed(SYNTHETIC, tmp_path, settings)
     assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
@@ -262,7 +261,7 @@ def test_synthetic_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) 
     assert float(re.search(r"'excess': (-?[\d.]+)", out["attack"])[1]) < 4
 
 
-@pytest.mark.parametrize("settings", engine_params(["local"]), indirect=True)
+@LOCAL_FIRST
 def test_personalization(settings, tmp_path):
     out = executed(PERSONALIZATION, tmp_path, settings)
     assert "faults=0" in out["data"]
