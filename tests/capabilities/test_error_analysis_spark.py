@@ -78,7 +78,13 @@ CHEAP = ("counterfactuals", "surrogate", "private")
 
 
 @pytest.mark.filterwarnings("ignore::rai_scale.privacy.PrivacyWarning")
-@pytest.mark.parametrize("kind", engine_params(["spark", "connect"]))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.proof]),
+        *engine_params(["connect"]),
+    ],
+)
 @pytest.mark.parametrize(
     "names",
     [

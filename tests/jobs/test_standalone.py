@@ -22,7 +22,7 @@ from tests.jobs.small_lake import (
 )
 from tests.jobs.spark_submit import Cluster, wait_for
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.proof]
 
 
 def kill_a_busy_executor(workers: list[subprocess.Popen[bytes]]) -> None:

@@ -133,7 +133,7 @@ def test_what_the_lock_drops_is_removed_and_what_it_lacks_is_told(tree):
     tree.lock.write_text(whole + needs)
     done = tree.setup()
     assert done.returncode != 0
-    assert "lacking 1.0 requires unheard-of, which is not installed" in done.stdout
+    assert "lacking 1.0 requires unheard-of, which is not installed" in done.stderr
     assert (tree.packages / "lacking.py").exists()
 
     tree.stamp.write_text(f"{tree.made_for}\n")  # as if it had been complete
