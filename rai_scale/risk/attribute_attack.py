@@ -65,8 +65,8 @@ def attribute_inference(
     Raises
     ------
     ConfigError
-        If a table has no rows, a label is null or not a class of the model, the secret is no
-        feature, has nulls, one value or more than 50, or an option is wrong.
+        If a table has no rows, a label is null or not a class of the model, the secret is not
+        a feature, has nulls, one value or more than 50, or an option is wrong.
     MissingColumnError
         If a column does not exist.
     """

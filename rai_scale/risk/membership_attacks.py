@@ -79,7 +79,7 @@ def rmia_scores(
     """Return how many other rows each row dominates (Zarifzadeh et al., 2024; online).
 
     The ratio of a row is its probability under the model, divided by its mean under the shadow
-    models. A row dominates a row that is no member if its ratio is at least twice as large. Rows
+    models. A row dominates a row that is not a member if its ratio is at least twice as large. Rows
     that dominate equally many are ordered by their ratio.
     """
     rows = np.arange(len(labels))

@@ -79,6 +79,31 @@ def refuse_lists(types: Mapping[str, pa.DataType]) -> None:
             )
 
 
+def attacked(
+    original: Any, synthetic: Any, control: Any, names: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, bool], dict[str, int]]:
+    """Return the tables of people, which columns are ordered, and the rows of all tables.
+
+    Returns
+    -------
+    tuple of (dict, dict, dict)
+        ``main`` and, if there is one, ``control`` to frames; names to whether values are ordered;
+        ``original``, ``synthetic`` and ``control`` to their numbers of rows.
+
+    Raises
+    ------
+    ConfigError
+        If a column is of different kinds in two tables, or a table has no rows.
+    MissingColumnError
+        If a column does not exist.
+    """
+    people = {"main": original} | ({} if control is None else {"control": control})
+    sides = {"original": original, "synthetic": synthetic}
+    sides |= {} if control is None else {"control": control}
+    ordered = comparable(list(sides.items()), names)
+    return people, ordered, {side: row_count(side, frame) for side, frame in sides.items()}
+
+
 def row_count(side: str, frame: Any) -> int:
     """Return the rows of a table; none are an error."""
     rows = int(sum(engine_of(frame).group_counts(frame, [])["count"].to_pylist()))

@@ -14,7 +14,7 @@ from rai_scale.errors import ConfigError
 from rai_scale.models.background import sample_rows
 from rai_scale.names import Names, names_of
 from rai_scale.risk.attack_risk import AttackRisk, counted
-from rai_scale.risk.plain_columns import comparable, ordered_array, row_count
+from rai_scale.risk.plain_columns import attacked, ordered_array
 from rai_scale.risk.predicates import Condition, Predicate, count_matches
 
 ROUNDS, TRIED = 20, 4
@@ -93,12 +93,9 @@ def singling_out(
         raise ConfigError(f"unknown mode {mode!r}; choose multivariate or univariate.")
     if attacks < 1 or n_columns < 1 or not 0 < confidence < 1:
         raise ConfigError("attacks and n_columns must be at least 1, confidence between 0 and 1.")
-    tables = {"original": original, "synthetic": synthetic}
-    tables |= {} if control is None else {"control": control}
     engine = engine_of(synthetic)
     names = names_of(columns) or engine.columns(synthetic)
-    ordered = comparable(list(tables.items()), names)
-    sizes = {side: row_count(side, frame) for side, frame in tables.items()}
+    _, ordered, sizes = attacked(original, synthetic, control, names)
     rng = np.random.default_rng(random_state)
     drawn = sample_rows(engine, synthetic, names, max_rows, random_state)
     values = {name: _values(drawn[name], ordered[name]) for name in names}
@@ -158,7 +155,7 @@ def _of_rows(
 
 
 def _condition(name: str, value: Any, median: float | None) -> Condition:
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+    if _is_null(value):
         return name, "null", None
     if median is None:
         return name, "==", value
@@ -171,7 +168,7 @@ def _unusual(
     """Yield conditions on single values, in random order."""
     found: list[Condition] = []
     for name, column in values.items():
-        null = np.array([value is None or value != value for value in column])  # noqa: PLR0124
+        null = np.array([_is_null(value) for value in column])
         known = column[~null]
         if null.any():
             found.append((name, "null", None))
@@ -192,12 +189,16 @@ def _random(
     found = []
     for name in chosen:
         value = values[name][rng.integers(len(values[name]))]
-        if value is None or value != value:  # noqa: PLR0124
+        if _is_null(value):
             found.append((name, "null", None))
         else:
             operators = _ORDERED if ordered[name] else _CODED
             found.append((name, operators[rng.integers(len(operators))], value))
     return tuple(found)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or value != value  # noqa: PLR0124 - NaN
 
 
 def _notes(found: int, attacks: int, sizes: dict[str, int]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from rai_scale.names import Names, names_of
 from rai_scale.risk.attack_risk import AttackRisk, counted
 from rai_scale.risk.columns import one_role_each
 from rai_scale.risk.nearest_rows import GUESS, Nearest, nearest_rows, widths
-from rai_scale.risk.plain_columns import comparable, ordered_array, row_count
+from rai_scale.risk.plain_columns import attacked, ordered_array
 
 
 def linkability(
@@ -75,7 +75,7 @@ def linkability(
         raise ConfigError("known: give two lists of columns, those of each table of the attacker.")
     one_role_each({"first part": parts[0], "second part": parts[1]})
     _check(attacks, neighbours, confidence)
-    tables, ordered, sizes = _tables(original, synthetic, control, [*parts[0], *parts[1]])
+    tables, ordered, sizes = attacked(original, synthetic, control, [*parts[0], *parts[1]])
     drawn = _targets(tables, [*parts[0], *parts[1]], attacks, random_state)
     spans = widths(
         synthetic, list(drawn.values()), [n for n, numbers in ordered.items() if numbers]
@@ -153,7 +153,7 @@ def inference(
         raise ConfigError("known must name at least one column, and tolerance be at least 0.")
     one_role_each({"known": names, "secret": [secret]})
     _check(attacks, 1, confidence)
-    tables, ordered, _ = _tables(original, synthetic, control, [*names, secret])
+    tables, ordered, _ = attacked(original, synthetic, control, [*names, secret])
     drawn = _targets(tables, [*names, secret], attacks, random_state)
     numbers = [name for name in names if ordered[name]]
     spans = widths(synthetic, list(drawn.values()), numbers)
@@ -174,17 +174,6 @@ def inference(
 def _check(attacks: int, neighbours: int, confidence: float) -> None:
     if attacks < 1 or neighbours < 1 or not 0 < confidence < 1:
         raise ConfigError("attacks and neighbours must be at least 1, confidence between 0 and 1.")
-
-
-def _tables(
-    original: Any, synthetic: Any, control: Any, names: list[str]
-) -> tuple[dict[str, Any], dict[str, bool], dict[str, int]]:
-    """Return the attacked tables, which columns are ordered, and the rows of all tables."""
-    tables = {"main": original} | ({} if control is None else {"control": control})
-    sides = {"original": original, "synthetic": synthetic}
-    sides |= {} if control is None else {"control": control}
-    ordered = comparable(list(sides.items()), names)
-    return tables, ordered, {side: row_count(side, frame) for side, frame in sides.items()}
 
 
 def _targets(
