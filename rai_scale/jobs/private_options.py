@@ -17,6 +17,7 @@ from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.jobs.exit_codes_and_logs import TextLines
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
 from rai_scale.pii.analysis.config import Frozen
+from rai_scale.reports.words import plural
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
@@ -66,6 +67,15 @@ class PrivateOptions(Frozen):
         own = self.model_dump(exclude={"restricted_log", "force_ephemeral"})
         return Privacy(**own | known)
 
+    def privacy_on(self, source: TableSource, ledger: Any, **known: Any) -> Privacy:
+        """Return the options for a release of one table, by the state of its files."""
+        return self.privacy(
+            ledger=ledger,
+            dataset=self.dataset or source.name,
+            snapshot=told_snapshot(source, self.snapshot),
+            **known,
+        )
+
     def facts(self) -> dict[str, Any]:
         """Return the entries of the manifest about the budget."""
         measure = "rho" if self.epsilon is None else "epsilon"
@@ -104,6 +114,12 @@ def told_snapshot(source: TableSource, given: str | None) -> str | None:
     if state is None:
         return None
     return hashlib.sha256(f"{source.location}\n{state}".encode()).hexdigest()
+
+
+def unopened(source: TableSource) -> list[str]:
+    """Return a note on files that could not be opened, if there are any."""
+    files = len(source.unreadable)
+    return [f"{plural(files, 'file')} could not be opened."] if files else []
 
 
 def charge_lines(options: PrivateOptions | None) -> tuple[list[str], bool] | None:

@@ -9,7 +9,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.job import Done, Run
-from rai_scale.jobs.private_options import charging, told_snapshot
+from rai_scale.jobs.private_options import charging, unopened
 from rai_scale.jobs.table_files import table_files
 from rai_scale.reports.error_analysis import render_error_analysis
 from rai_scale.reports.words import plural
@@ -42,10 +42,7 @@ def compute_private(config: ErrorAnalysisJob, engine: Engine, inputs: Inputs, ru
     assert config.declared is not None
     with charging(asked) as (ledger, notes):
         frame = one_message(lambda: read_table(source, engine))
-        snapshot = told_snapshot(source, asked.snapshot)
-        privacy = asked.privacy(
-            ledger=ledger, dataset=asked.dataset or source.name, snapshot=snapshot
-        )
+        privacy = asked.privacy_on(source, ledger)
         released = release_errors(
             frame,
             y_true=config.y_true,
@@ -53,8 +50,7 @@ def compute_private(config: ErrorAnalysisJob, engine: Engine, inputs: Inputs, ru
             privacy=privacy,
             declared=config.declared,
         )
-    if source.unreadable:
-        notes.append(f"{plural(len(source.unreadable), 'file')} could not be opened.")
+    notes += unopened(source)
     tree = released.tree(**{name: getattr(config, name) for name in _TREE})
     heatmaps = [
         released.heatmap(one.features, confidence=config.confidence) for one in config.heatmaps

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.inputs import Inputs
-from rai_scale.jobs.private_options import charging, told_snapshot
-from rai_scale.reports.words import plural
+from rai_scale.jobs.private_options import charging, unopened
 from rai_scale.tables.read import read_table
 
 if TYPE_CHECKING:
@@ -42,13 +41,9 @@ def release(
         frame = one_message(lambda: read_table(source, engine))
         shared = {name: options[name] for name in SHARED}
         shared["small_group"] = options["comparison"].small_group
-        snapshot = told_snapshot(source, asked.snapshot)
-        privacy = asked.privacy(
-            ledger=ledger, dataset=asked.dataset or source.name, snapshot=snapshot
-        )
+        privacy = asked.privacy_on(source, ledger)
         result = assess_private(frame, privacy=privacy, **shared)
-    if source.unreadable:
-        notes.append(f"{plural(len(source.unreadable), 'file')} could not be opened.")
+    notes += unopened(source)
     return replace(result, notes=[*result.notes, *notes]), tuple(notes)
 
 

@@ -8,7 +8,7 @@ from rai_scale.engines.protocol import Engine
 from rai_scale.gates import check_metrics
 from rai_scale.jobs.inputs import Inputs, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
-from rai_scale.jobs.private_options import charge_lines, charging, told_snapshot
+from rai_scale.jobs.private_options import charge_lines, charging, unopened
 from rai_scale.jobs.synthesize.config import SynthesizeJob
 from rai_scale.jobs.table_files import table_files
 from rai_scale.reports.result import render_result
@@ -53,17 +53,13 @@ def compute(config: SynthesizeJob, engine: Engine, inputs: Inputs, run: Run) -> 
     asked, source = config.private, inputs.table
     with charging(asked) as (ledger, notes):
         frame = one_message(lambda: read_table(source, engine))
-        known = {
-            "ledger": ledger,
-            "dataset": asked.dataset or source.name,
-            "snapshot": told_snapshot(source, asked.snapshot),
-        }
-        made = synthesize(frame, privacy=asked.privacy(**known), **options_of(config))
-        measured = _utility(config, frame, made, asked.privacy(**_paid(config, known)))
+        privacy = asked.privacy_on(source, ledger)
+        made = synthesize(frame, privacy=privacy, **options_of(config))
+        paid = {"epsilon": config.utility_epsilon or 1.0, "rho": None, "delta": 0}
+        measured = _utility(config, frame, made, asked.privacy_on(source, ledger, **paid))
     sample = made.sample(config.rows, frame, random_state=config.random_state)
     write_parquet(sample, engine, run.folder.child(ROWS).url)
-    if source.unreadable:
-        notes.append(f"{plural(len(source.unreadable), 'file')} could not be opened.")
+    notes += unopened(source)
     gates = made.gates(*config.gates) if config.gates else []
     if measured is not None:
         notes += measured.remarks
@@ -83,10 +79,6 @@ def compute(config: SynthesizeJob, engine: Engine, inputs: Inputs, run: Run) -> 
         seeds={"sample": config.random_state},
         private=_facts(config, made, measured),
     )
-
-
-def _paid(config: SynthesizeJob, known: dict[str, Any]) -> dict[str, Any]:
-    return {**known, "epsilon": config.utility_epsilon or 1.0, "rho": None, "delta": 0}
 
 
 def _utility(
