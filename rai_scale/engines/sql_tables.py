@@ -57,6 +57,14 @@ def valid_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def without_invalid_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column in which text that is not UTF-8 is null; its type stays.
+
+    Without this, one such text fails a later step, or makes all texts of its batch null.
+    """
+    return valid_text(column).cast(column.type) if is_text(column.type) else column
+
+
 def is_scanned(kind: pa.DataType) -> bool:
     """Return whether DuckDB reads and returns values of an Arrow type unchanged."""
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):

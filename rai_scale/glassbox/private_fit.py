@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.sql_tables import valid_text
+from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.glassbox.bins import category_texts
 from rai_scale.statistics.keyed_hash import key_hashes
 from rai_scale.statistics.score_bins import as_floats
@@ -74,7 +74,7 @@ class FitPrivate:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row of JSON, whatever the rows contain, even if there are none."""
         names = list(dict.fromkeys(self.inputs))
-        table = pa.table([_checked(table[name]) for name in names], names=names)
+        table = pa.table([without_invalid_text(table[name]) for name in names], names=names)
         table = one_row_each(table, self.privacy_unit)
         x = np.column_stack([column.values(table) for column in self.columns])
         x, y = _with_public_rows(x, self._labels(table), self.columns)
@@ -124,11 +124,6 @@ class FitPrivate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return model.fit(x, y)
-
-
-def _checked(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column on which no later step fails: text that is not valid UTF-8 is missing."""
-    return valid_text(column) if pa.types.is_string(column.type) else column
 
 
 def _with_public_rows(

@@ -20,10 +20,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, OptionError
 
 PRIME = 2**31 - 1
 _ANY = 10**9
+
+
+def check_max_rows(max_rows: object) -> None:
+    """Raise :class:`OptionError` unless a limit of rows per unit is an integer of at least 1."""
+    if not isinstance(max_rows, int) or isinstance(max_rows, bool) or max_rows < 1:
+        raise OptionError(f"max_rows must be an integer of at least 1; found {max_rows!r}.")
 
 
 @dataclass(frozen=True)

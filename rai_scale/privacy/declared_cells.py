@@ -12,7 +12,6 @@ import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -24,16 +23,16 @@ import pyarrow.compute as pc
 
 from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.engines.object_columns import type_of_values
-from rai_scale.engines.sql_tables import valid_text
+from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.bounding import Bounding
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.ledger.amounts import above_zero, exact
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
-from rai_scale.privacy.noise import Noise, epsilon_for, gaussian_for, laplace_for, rho_for
+from rai_scale.privacy.noise import Noise, gaussian_for, laplace_for
 from rai_scale.privacy.options import Privacy
+from rai_scale.privacy.release_budget import budget_of, given_amounts
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.statistics.keyed_hash import key_hashes
 
@@ -117,8 +116,7 @@ class NumberCells:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per row that counts."""
         for at, key in enumerate(table.column_names):
-            if pa.types.is_string(table[key].type):  # else all invalid texts would become null
-                table = table.set_column(at, key, valid_text(table[key]).cast(pa.string()))
+            table = table.set_column(at, key, without_invalid_text(table[key]))
         cell = np.zeros(table.num_rows, np.int64)
         known = np.asarray(pc.is_valid(table[self.unit]))
         for key, values in zip(self.declared.keys, self.declared.levels, strict=True):
@@ -147,17 +145,29 @@ def exact_counts(
     function = NumberCells(declared, unit, seed, outputs)
     inputs = list(dict.fromkeys([unit, *declared.keys]))
     rows = engine.map_partitions(frame, function, outputs, inputs=inputs, label="private cells")
-    place = f"row_number() OVER (PARTITION BY {_UNIT} ORDER BY {_ORDER}, {_CELL})"
-    kept = f"SELECT {_CELL}, {place} AS place FROM {SQL_ROWS}"  # noqa: S608
+    kept = kept_rows(_UNIT, _ORDER, _CELL, declared.max_rows)
     totals = (
-        f"SELECT {_CELL}, CAST(count(*) AS BIGINT) AS n FROM ({kept}) AS ranked "  # noqa: S608
-        f"WHERE place <= {int(declared.max_rows)} GROUP BY {_CELL}"
+        f"SELECT {_CELL}, CAST(count(*) AS BIGINT) AS n FROM ({kept}) AS kept "  # noqa: S608
+        f"GROUP BY {_CELL}"
     )
     selected = f"SELECT {_UNIT}, {_CELL}, {_ORDER} FROM {SQL_DATA}"  # noqa: S608
     table = engine.aggregate_sql(rows, selected, totals, keys=[_CELL], together=[_UNIT])
     counts = np.zeros(declared.size, np.int64)
     counts[table[_CELL].to_numpy()] = table["n"].to_numpy()
     return counts
+
+
+def kept_rows(unit: str, order: str, columns: str, max_rows: int) -> str:
+    """Return SQL for ``columns`` of the first rows of each unit, at most ``max_rows``.
+
+    Rows of one place in the order are ordered by ``columns``, so that the same ones are kept on
+    every engine and for any partitioning.
+    """
+    place = f"row_number() OVER (PARTITION BY {unit} ORDER BY {order}, {columns})"
+    return (
+        f"SELECT {columns} FROM (SELECT {columns}, {place} AS place FROM {SQL_ROWS}) AS ranked "  # noqa: S608
+        f"WHERE place <= {int(max_rows)}"
+    )
 
 
 def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -194,25 +204,16 @@ def noise_for(
     ConfigError
         If the budget is not a number or out of range.
     """
-    delta = exact(privacy.delta, "delta")
-    if not 0 <= delta < 1:
-        raise ConfigError("delta must be at least 0 and below 1.")
+    budget = budget_of(privacy)
     sensitivity = Bounding(max_rows).by_rows(1)
-    epsilon: Fraction | None = None
-    if privacy.rho is None:
-        epsilon = above_zero(privacy.epsilon, "epsilon")
-        if not delta:
-            noise = laplace_for(sensitivity, epsilon)
-            laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
-            return noise, Cost(label, epsilon, mechanism=laplace)
-        rho = rho_for(epsilon, delta)
-    else:
-        rho = above_zero(privacy.rho, "rho")
-    noise = gaussian_for(sensitivity, rho)
+    if budget.rho is None:
+        assert budget.epsilon is not None
+        noise = laplace_for(sensitivity, budget.epsilon)
+        laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
+        return noise, Cost(label, budget.epsilon, mechanism=laplace)
+    noise = gaussian_for(sensitivity, budget.rho)
     gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
-    if epsilon is None and delta:
-        epsilon = epsilon_for(rho, delta)
-    return noise, Cost(label, epsilon, delta, rho, gaussian)
+    return noise, Cost(label, budget.epsilon, budget.delta, budget.rho, gaussian)
 
 
 def release_cells(  # noqa: PLR0917 - what is released, and what is recorded about it
@@ -238,8 +239,7 @@ def release_cells(  # noqa: PLR0917 - what is released, and what is recorded abo
     noise, cost = noise_for(privacy, declared.max_rows)
     levels = zip(declared.keys, declared.levels, strict=True)
     described = described or {key: list(map(str, values)) for key, values in levels}
-    budget = {"epsilon": privacy.epsilon, "delta": privacy.delta, "rho": privacy.rho}
-    parameters = {name: None if v is None else exact(v, name) for name, v in budget.items()}
+    parameters = given_amounts(privacy)
     kept = {"max_rows": declared.max_rows, "dataset": privacy.dataset}
     query = f"cells of {', '.join(described)} per {privacy.unit}"
 

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.engines.sql_verbs import SQL_DATA
 from rai_scale.errors import ConfigError, check_columns
+from rai_scale.privacy.declared_cells import kept_rows
 from rai_scale.statistics.keyed_hash import key_hashes, mix
 from rai_scale.synthetic.domain import Domain
 
@@ -172,11 +173,7 @@ def _one_pass(
     sizes = [domain.cells(clique) for clique in cliques]
     starts = list(accumulate(sizes, initial=0))
     columns = ", ".join(f"c{i}" for i in range(len(domain.columns)))
-    place = f"row_number() OVER (PARTITION BY {_UNIT} ORDER BY {_ORDER}, {columns})"
-    kept = (
-        f"SELECT {columns} FROM (SELECT {columns}, {place} AS place FROM {SQL_ROWS}) AS ranked "  # noqa: S608
-        f"WHERE place <= {int(max_rows)}"
-    )
+    kept = kept_rows(_UNIT, _ORDER, columns, max_rows)
     numbers = [_number(domain, c, at) for c, at in zip(cliques, starts, strict=False)]
     grouped = engine.dialect == "duckdb" and len(domain.columns) <= _MOST_GROUPED
     totals = (_by_sets if grouped else _by_numbers)(engine.dialect, kept, cliques, numbers)

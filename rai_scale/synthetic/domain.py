@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.arrow_types import is_text
 from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.engines.object_columns import type_of_values
-from rai_scale.engines.sql_tables import valid_text
+from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.synthetic.bins import Bins
 
@@ -83,8 +84,8 @@ class Values:
         missing = np.asarray(pc.is_null(column, nan_is_null=True))
         if pa.types.is_floating(column.type):  # -0.0 is 0
             column = pc.add(column, pa.scalar(0.0, column.type))
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = valid_text(column).cast(pa.string())
+        if is_text(column.type):
+            column = without_invalid_text(column)
             missing = np.asarray(pc.is_null(column))
         found = positions(column, arrow_values(self.values))
         if self.other is not None:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from rai_scale.errors import ConfigError
 from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.amounts import above_zero, exact
-from rai_scale.privacy.noise import epsilon_for, rho_for
+from rai_scale.privacy.ledger.amounts import exact
 from rai_scale.privacy.options import Privacy
+from rai_scale.privacy.release_budget import budget_of
 from rai_scale.results import Result, Tables
 from rai_scale.synthetic.counting import Clique
 from rai_scale.synthetic.domain import Domain, declare
@@ -33,20 +33,12 @@ def budget(privacy: Privacy) -> tuple[Fraction, Cost]:
     ConfigError
         If the budget is out of range, or epsilon is given without delta.
     """
-    delta = exact(privacy.delta, "delta")
-    if not 0 <= delta < 1:
-        raise ConfigError("delta must be at least 0 and below 1.")
-    if privacy.rho is not None:
-        rho = above_zero(privacy.rho, "rho")
-        epsilon = epsilon_for(rho, delta) if delta else None
-        return rho, Cost(LABEL, epsilon, delta, rho)
-    epsilon = above_zero(privacy.epsilon, "epsilon")
-    if not delta:
+    epsilon, delta, rho = budget_of(privacy)
+    if rho is None:
         raise ConfigError(
             "synthetic data use Gaussian noise, which needs a delta above 0, such as 1e-6. Set "
             "delta, or give rho instead of epsilon."
         )
-    rho = rho_for(epsilon, delta)
     return rho, Cost(LABEL, epsilon, delta, rho)
 
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.privacy.disclosure import one_message
-from rai_scale.privacy.ledger.amounts import exact
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
 from rai_scale.privacy.options import Privacy
+from rai_scale.privacy.release_budget import given_amounts
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.synthetic.adaptive import aim, mwem
 from rai_scale.synthetic.counting import check_frame, exact_marginals
@@ -183,8 +183,8 @@ def _release(plan: Plan, privacy: Privacy, measured: Callable[[], list[Measured]
         "zeros": [[list(clique), rows.tolist()] for clique, rows in options.zeros],
         "dataset": privacy.dataset,
     }
-    budgets = {"epsilon": privacy.epsilon, "delta": privacy.delta, "rho": privacy.rho}
-    asked |= {name: None if v is None else exact(v, name) for name, v in budgets.items()}
+    amounts = given_amounts(privacy)
+    asked |= amounts
     query = f"synthetic data of {', '.join(domain.names)} per {privacy.unit}"
 
     def compute() -> tuple[bytes, dict[str, Any]]:
@@ -193,7 +193,7 @@ def _release(plan: Plan, privacy: Privacy, measured: Callable[[], list[Measured]
         values = np.concatenate([m.values for m in found])
         table = pa.table({_WHICH: which, _NOISY: values})
         made = [[list(one.clique), one.sigma] for one in found]
-        spent = {name: None if v is None else float(v) for name, v in budgets.items()}  # type: ignore[arg-type]
+        spent = {name: None if v is None else float(v) for name, v in amounts.items()}
         kept = {"method": options.method, "max_rows": options.max_rows, "dataset": privacy.dataset}
         return to_ipc(table), {"measured": made, **spent, **kept}
 

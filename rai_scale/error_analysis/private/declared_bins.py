@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.engines.object_columns import type_of_values
-from rai_scale.engines.sql_tables import valid_text
+from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import OptionError
+from rai_scale.privacy.bounding import check_max_rows
 from rai_scale.statistics.score_bins import as_floats
 
 ERROR_KEY = "_rai_wrong"
@@ -53,11 +54,7 @@ class DeclaredBins:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.max_rows, int) and not isinstance(self.max_rows, bool)
-        if not whole or self.max_rows < 1:
-            raise OptionError(
-                f"max_rows must be an integer of at least 1; found {self.max_rows!r}."
-            )
+        check_max_rows(self.max_rows)
         both = sorted(self.bounds.keys() & self.categories.keys())
         if both or not self.features:
             raise OptionError(
@@ -146,6 +143,4 @@ class RowBins:
         return pa.table([*columns, wrong], schema=self.outputs)
 
     def _place(self, column: pa.ChunkedArray, values: Sequence[Any]) -> np.ndarray:
-        if pa.types.is_string(column.type):
-            column = valid_text(column).cast(pa.string())
-        return positions(column, arrow_values(values))
+        return positions(without_invalid_text(column), arrow_values(values))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rai_scale.errors import OptionError
+from rai_scale.privacy.bounding import check_max_rows
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,7 @@ class Declared:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.max_rows, int) and not isinstance(self.max_rows, bool)
-        if not whole or self.max_rows < 1:
-            raise OptionError(
-                f"max_rows must be an integer of at least 1; found {self.max_rows!r}."
-            )
+        check_max_rows(self.max_rows)
         for name, values in {**self.groups, "labels": self.labels}.items():
             if isinstance(values, str):
                 raise OptionError(f"the values of {name!r} must be a list; found a single text.")
