@@ -28,6 +28,7 @@ PARTS = {
     "private": ["benchmarks/private_fairness.py"],
     "reviews": ["scripts/review_coverage.py"],
     "scan": ["scripts/scan_claims.py"],
+    "errors": ["scripts/error_claims.py"],
     "large": ["scripts/proof_tests.py"],
     "synthetic": ["benchmarks/synthetic.py"],
     "spark": ["scripts/spark_smoke.py"],

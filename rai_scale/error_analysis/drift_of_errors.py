@@ -26,9 +26,10 @@ class ErrorDrift(Result):
     Attributes
     ----------
     nodes : pandas.DataFrame
-        ``node``, ``condition``; of each run ``rows``, ``share`` (of all rows) and ``error_rate``;
-        ``share_change`` and ``change`` (of the error rate) with intervals (Newcombe), p-values of
-        both (z-tests, adjusted by Holm over all nodes) and ``significant``: the error rate changed.
+        ``node``, ``parent``, ``condition``; of each run ``rows``, ``share`` (of all rows) and
+        ``error_rate``; ``share_change`` and ``change`` (of the error rate) with intervals
+        (Newcombe), p-values of both (z-tests, adjusted by Holm over all nodes) and
+        ``significant``: the error rate changed.
     tree : ErrorTree
         With the rows of the run before.
     psi : float
@@ -127,7 +128,7 @@ def _table(
     }
     table = pd.DataFrame(
         {
-            **tree.nodes[["node", "condition"]],
+            **tree.nodes[["node", "parent", "condition"]],
             **runs,
             "share_change": shares[1] - shares[0],
             "share_p": holm(share_p),

@@ -15,6 +15,8 @@ from markupsafe import Markup
 from rai_scale.reports.balance import balance_sections
 from rai_scale.reports.checks import RUN, check_report, finite, keys
 from rai_scale.reports.dashboard_models import calculator, measured_tables
+from rai_scale.reports.dashboard_pages import PAGES, bodies
+from rai_scale.reports.dashboard_parts import without_rows
 from rai_scale.reports.ebm import ebm_view
 from rai_scale.reports.error_analysis import tree_view
 from rai_scale.reports.explain import explain_view
@@ -40,6 +42,7 @@ TABS: dict[str, tuple[str, tuple[str, ...]]] = {
     "what-if": ("What-if", ("explain", "train-ebm")),
     "fairness": ("Fairness", ("fairness",)),
     "pii": ("Personal data", ("scan",)),
+    **{job: (page.title, (job,)) for job, page in PAGES.items()},
     "private": ("Private releases", ("private-sql",)),
 }
 """The tabs after the overview: the title, and the jobs whose results are on it."""
@@ -51,6 +54,7 @@ _HOME = {
     "fairness": "fairness",
     "scan": "pii",
     "private-sql": "private",
+    **{job: job for job in PAGES},
 }
 """The tab on which the failed checks of a job are counted."""
 TABLES_SHOWN = 60
@@ -85,6 +89,7 @@ def render_dashboard(report: Record) -> str:
         tabs=_tabs(report),
         view=views,
         measured=measured_tables(parts),
+        bodies=bodies(parts),
         calculator=model,
         private=[{**run, "budget": budget(run)} for run in report["private"]],
         profiles=[_profile(each) for each in report["profiles"]],
@@ -92,21 +97,6 @@ def render_dashboard(report: Record) -> str:
         findings=list(_findings(report, parts, views)),
         data=embedded({"cohorts": found, "model": model}),
     )
-
-
-def without_rows(job: str, part: Record) -> dict[str, Any]:
-    """Return the report of a job without single rows, samples and what the page does not show."""
-    if job == "explain":
-        curves = [{**curve, "lines": []} for curve in part.get("partial_dependence") or []]
-        return {**part, "partial_dependence": curves, "rows": []}
-    if job == "scan":
-        tables = [
-            {**t, "columns": [{**c, "samples": None} for c in t["columns"]]} for t in part["tables"]
-        ]
-        return {**part, "tables": tables}
-    if job == "error-analysis" and part.get("cohorts"):
-        return {**part, "drift": None, "cohorts": {"values": part["cohorts"]["values"]}}
-    return {name: value for name, value in part.items() if name != "drift"}
 
 
 def embedded(value: Any) -> Markup:
@@ -244,6 +234,7 @@ def _findings(
         summary, found = parts["scan"]["summary"], views["scan"]["personal_columns"]
         text = f"{found:,} of {plural(summary['columns'], 'column')} hold personal data"
         yield "pii", f"{text}{'; some content was not scanned' * bool(views['scan']['unread'])}."
+    yield from ((job, page.finding(parts[job])) for job, page in PAGES.items() if job in parts)
     if report["private"]:
         costs = (f"{run['job']} spent {budget(run)}" for run in report["private"])
         yield "private", f"{plural(len(report['private']), 'private run')}: {'; '.join(costs)}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rai_scale.reports.checks import check_report, keys
+from rai_scale.reports.error_comparison import cohort_tables, drift_table, p_value
 from rai_scale.reports.html import render
 from rai_scale.reports.plots import figure, heat_of
 from rai_scale.reports.words import interval, plural, share
@@ -23,7 +24,6 @@ ERRORS: dict[str, Any] = {
 VALUES_SHOWN = 8
 """The most values of a category in the line of a node; its cohort has all of them."""
 SHOWN = 60
-_TINY = 1e-4
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
@@ -37,8 +37,8 @@ def render_error_analysis(report: Mapping[str, Any]) -> str:
     ----------
     report : mapping
         ``ErrorTree.to_dict()`` with a ``title``; optional ``run``, ``gates``, ``slices`` (the
-        rows of ``find_slices``; None if it did not run) and ``heatmaps`` (the cells of each
-        ``error_heatmap``).
+        rows of ``find_slices``; None if it did not run), ``heatmaps`` (the cells of each
+        ``error_heatmap``), ``cohorts`` and ``drift`` (``to_dict()`` of these results).
 
     Raises
     ------
@@ -77,6 +77,8 @@ def tree_view(report: Mapping[str, Any]) -> dict[str, Any]:
         "heatmaps": [_heatmap(cells, losses) for cells in report.get("heatmaps") or () if cells],
         "confirmed": any("confirmed" in row for row in report.get("slices") or ()),
         "searched": report.get("slices") is not None,
+        "cohorts": cohort_tables(report.get("cohorts")),
+        "drift": drift_table(report.get("drift")),
     }
 
 
@@ -98,7 +100,7 @@ def _node(node: Mapping[str, Any], largest: float, losses: bool, metric: str) ->
         "size": _size(node, losses),
         "interval": " to ".join(map(shown, ends)) if losses and known else interval(*ends),
         "share": share(node["share_of_errors"]),
-        "p": _p_value(node["p_adjusted"]),
+        "p": p_value(node["p_adjusted"]),
         "significant": node["significant"],
         "metric": figure(node.get(metric), abs(node.get(metric) or 0.0)),
         "missing_to": None,
@@ -130,12 +132,6 @@ def _step(node: Mapping[str, Any]) -> dict[str, Any]:
     return {"feature": node["feature"], "operator": words.get(operator, operator), "value": text}
 
 
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return ""
-    return "below 0.0001" if value < _TINY else f"{value:.4f}"
-
-
 def _slice(row: Mapping[str, Any], largest: float) -> dict[str, Any]:
     rate = row["error_rate"]
     return {
@@ -143,7 +139,7 @@ def _slice(row: Mapping[str, Any], largest: float) -> dict[str, Any]:
         "rate": share(rate),
         "heat": heat_of(rate or 0.0, largest),
         "interval": interval(row["low"], row["high"]),
-        "p": _p_value(row["p_adjusted"]),
+        "p": p_value(row["p_adjusted"]),
     }
 
 

@@ -43,10 +43,15 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
     rows = table.head(SHOWN).itertuples(index=False, name=None)
     return {
         "name": name.replace("_", " "),
-        "columns": [str(column) for column in table.columns],
+        "columns": [(str(name), _is_number(table[name])) for name in table.columns],
         "rows": [[_cell(value) for value in row] for row in rows],
         "left": max(0, len(table) - SHOWN),
     }
+
+
+def _is_number(column: pd.Series) -> bool:
+    known = column.dropna()
+    return bool(len(known)) and all(_cell(value)[1] for value in known.head(SHOWN))
 
 
 def _cell(value: Any) -> tuple[str, bool]:

@@ -27,13 +27,16 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
+def holm(p_values: np.ndarray, tests: int | None = None) -> np.ndarray:
     """Adjust the p-values of many tests (Holm 1979); valid for dependent tests too.
 
     Parameters
     ----------
     p_values : array of float64, shape (tests,)
         NaN for tests that could not be made; they are not counted.
+    tests : int, optional
+        The number of tests, if there were more than these. The others enter with a p-value of 1: a
+        valid p-value stays valid if it is raised, so the result is valid however these were chosen.
 
     Returns
     -------
@@ -44,6 +47,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     adjusted = np.full(p_values.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p_values))
     order = known[np.argsort(p_values[known], kind="stable")]
-    steps = p_values[order] * np.arange(len(order), 0, -1)
+    count = len(order) if tests is None else max(tests, len(order))
+    steps = p_values[order] * np.arange(count, count - len(order), -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted

@@ -23,19 +23,16 @@ def tree_of(frame: pd.DataFrame):
     return error_tree(pa.Table.from_pandas(frame, preserve_index=False), y_true="y", y_pred="p")
 
 
-@pytest.mark.parametrize("searches", [20, pytest.param(1000, marks=pytest.mark.proof)])
-def test_without_structure_few_searches_are_significant(searches):
+def test_without_structure_few_searches_are_significant():
+    """Of 1,000 searches, at most 5 % are: scripts/error_claims.py."""
     sizes = (300, 1000, 3000)
-    hits = [tree_of(table(s, sizes[s % 3])[0]).nodes["significant"].any() for s in range(searches)]
-    assert sum(hits) <= max(3, 0.05 * searches)
+    hits = [tree_of(table(s, sizes[s % 3])[0]).nodes["significant"].any() for s in range(20)]
+    assert sum(hits) <= 3
 
 
-@pytest.mark.parametrize(
-    "seeds",
-    [pytest.param(20, marks=pytest.mark.full), pytest.param(200, marks=pytest.mark.proof)],
-)
-def test_intervals_of_other_rows_cover_the_truth(seeds):
-    covered, found = [], 0
+@pytest.mark.full
+def test_intervals_of_other_rows_cover_the_truth():
+    covered, found, seeds = [], 0, 20
     for seed in range(seeds):
         frame, rate = table(10_000 + seed, 4000, 0.2)
         half = np.arange(len(frame)) % 2 == 0

@@ -15,10 +15,11 @@ from tests.jobs.small_lake import cli, write_config
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """The results of four jobs, in one folder."""
+    """The results of six jobs, in one folder."""
     folder = tmp_path_factory.mktemp("results")
     set_up("balance", folder)
-    for name in ("error-analysis", "fairness", "private fairness", "private sql"):
+    exact = ("error-analysis", "fairness", "risk", "personalization")
+    for name in (*exact, "private fairness", "private sql"):
         command, values = JOBS[name]
         out = folder / "out" / name.replace(" ", "_")
         base = {"source": str(folder / "lake"), "output": str(out)}
@@ -37,19 +38,21 @@ def test_all_results_are_on_one_page_and_nothing_is_computed_again(results, tmp_
     found = made(results, tmp_path / "out", "--suppress-below", "0")
     tree = json.loads((results / "error-analysis" / "error_analysis.json").read_text())
     assert found["parts"]["error-analysis"]["nodes"] == tree["nodes"]
-    assert set(found["parts"]) == {"error-analysis", "fairness", "private-sql"}
+    exact = ["error-analysis", "fairness", "personalization", "risk"]
+    assert set(found["parts"]) == {*exact, "private-sql"}
     runs = [(each["job"], each["private"]) for each in found["results"]]
-    assert sorted(runs) == [
-        *(("error-analysis", False), ("fairness", False)),
-        *(("fairness", True), ("private-sql", True)),
-    ]
+    private = [("fairness", True), ("private-sql", True)]
+    assert sorted(runs) == sorted([*((name, False) for name in exact), *private])
     assert {run["job"]: run["epsilon"] for run in found["private"]}.keys() == {
         *("fairness", "private-sql")
     }
     # the exact result of fairness has the tab
     assert "privacy" not in found["parts"]["fairness"]["settings"]
     html = (tmp_path / "out" / "report.html").read_text()
-    assert html.count("No result for this tab was given") == 3  # importances, what-if, PII
+    assert (
+        html.count("No result for this tab was given") == 4
+    )  # importances, what-if, PII, synthetic
+    assert all(part in html for part in ("can be singled out", "Who sees what"))
     assert "by_sex" in html
     assert "hard cap" in html
 
@@ -74,6 +77,9 @@ def test_small_groups_do_not_follow_from_what_is_shown(results, tmp_path):
     assert all(row["rows"] is None and row["value"] is None for row in fairness["by_group"])
     assert fairness["disparities"] == fairness["flags"] == []
     assert len(found["parts"]["error-analysis"]["nodes"]) == 1
+    assert found["parts"]["risk"]["groups"] == []
+    seen = found["parts"]["personalization"]["exposure"]
+    assert {row["by"] for name in ("groups", "categories", "loops") for row in seen[name]} == {""}
     html = (tmp_path / "out" / "report.html").read_text()
     assert "fewer than 31 rows" in html
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from rai_scale.errors import ConfigError
 from rai_scale.jobs.dashboard.small_groups import without_small_groups
 from rai_scale.reports.dashboard import TABS, embedded, render_dashboard
-from rai_scale.reports.html import save_html
-from tests.unit.dashboard_sample import dashboard, errors, trained
+from rai_scale.reports.dashboard_parts import without_rows
+from tests.unit.dashboard_browser import FAULTS, looked_at
+from tests.unit.dashboard_sample import dashboard, errors, risk, trained
 from tests.unit.test_reports import HOSTILE, Outline
-from tests.unit.test_reports_layout import CHROMIUM, dumped
+from tests.unit.test_reports_layout import CHROMIUM
 
 
 def test_every_tab_is_there_and_one_without_a_result_is_not_run():
@@ -31,8 +33,18 @@ def test_every_tab_is_there_and_one_without_a_result_is_not_run():
     for name in ("data", "fairness", "private"):
         assert "Not run. No result for this tab was given" in text[name]
     assert "Not run: rai-scale fairness" in text["models"]
-    for name in ("errors", "pii", "importances"):
+    for name in ("errors", "pii", "importances", "risk", "synthesize"):
         assert "No result for this tab" not in text[name]
+    assert {link.removeprefix("#") for link in page.values("href")} <= set(ids)
+    for name, parts_of_page in {
+        "errors": ("Cohorts compared", "F1 macro", "PSI", "Changes since the earlier run"),
+        "risk": ("can be singled out", "Who is at risk"),
+        "synthesize": ("About 600 rows", "a, b", "Do not publish it"),
+        "overview": ("can be singled out", "About 600 rows"),
+    }.items():
+        assert all(part in text[name] for part in parts_of_page), name
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(b - a <= 1 for a, b in pairwise(levels))
 
 
 def test_texts_cannot_leave_the_data_or_the_page():
@@ -105,6 +117,30 @@ def test_small_nodes_and_cells_are_hidden_with_what_they_would_follow_from():
     render_dashboard(dashboard(**{"error-analysis": shown}))
 
 
+def test_small_cohorts_and_nodes_of_an_earlier_run_are_hidden():
+    part = without_rows("error-analysis", errors())
+    sizes = {row["cohort"]: row["rows"] for row in part["cohorts"]["values"]}
+    least = min(sizes.values()) + 1
+    assert min(sizes, key=sizes.get) == "young"  # the first one, from which others differ
+    shown, hidden = without_small_groups("error-analysis", part, least)
+    assert hidden and shown["cohorts_hidden"] == 1
+    assert {row["cohort"] for row in shown["cohorts"]["values"]} == {"middle", "old"}
+    assert {row["difference"] for row in shown["cohorts"]["values"]} == {None}
+    assert shown["cohorts"]["distances"] == []
+    for node in shown["drift"]["nodes"]:
+        assert min(node["rows_before"], node["rows_after"]) >= least
+    assert len(shown["drift"]["nodes"]) < len(part["drift"]["nodes"])
+    render_dashboard(dashboard(**{"error-analysis": shown}))
+
+
+def test_small_groups_at_risk_are_hidden_with_one_that_they_follow_from():
+    shown, hidden = without_small_groups("risk", risk(), 31)
+    assert hidden
+    assert {row["sex"] for row in shown["groups"]} == {"f"}  # 30 of x follow from 600 - f - m
+    assert shown["uniques"] == risk()["uniques"]
+    assert without_small_groups("risk", risk(), 30) == (risk(), False)
+
+
 def test_combinations_whose_rest_is_small_are_hidden():
     keys = ("slice", "rows")
     given = [
@@ -121,82 +157,16 @@ def test_combinations_whose_rest_is_small_are_hidden():
     assert [each["slice"] for each in shown["slices"]] == ["a = 1", "a = 2", "c = 1"]
 
 
-HARNESS = """<iframe id="page" src="page.html" style="border: 0; width: {width}px; height: 900px">
-</iframe><script>
-const found = {{ errors: [], tabs: [], contrast: [], unnamed: [], wide: [] }}
-const parse = text => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number)
-const channel = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
-const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b)
-onload = () => {{
-  const frame = document.getElementById('page').contentWindow
-  const page = frame.document
-  frame.onerror = message => found.errors.push(message)
-  const style = node => frame.getComputedStyle(node)
-  const ground = node => {{
-    for (let at = node; at; at = at.parentElement) {{
-      const colour = parse(style(at).backgroundColor)
-      if (colour.length < 4 || colour[3] > 0) return colour
-    }}
-    return [255, 255, 255]
-  }}
-  const seen = node => node.getClientRects().length > 0
-  const check = tab => {{
-    const texts = [...page.querySelectorAll('body *')].filter(node => seen(node) && !node.closest('svg')
-      && [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()))
-    for (const node of texts) {{
-      const [dark, bright] = [light(parse(style(node).color)), light(ground(node))].sort((a, b) => a - b)
-      if ((bright + 0.05) / (dark + 0.05) < 4.5) found.contrast.push(tab + ': ' + node.textContent.slice(0, 40))
-    }}
-    for (const node of page.querySelectorAll('button, input, select, [role=tab], [role=img]')) {{
-      if (!seen(node)) continue
-      const name = node.getAttribute('aria-label') || (node.labels && node.labels.length) || node.textContent.trim()
-      if (!name) found.unnamed.push(tab + ': ' + node.outerHTML.slice(0, 60))
-    }}
-    if (page.documentElement.scrollWidth > {width}) found.wide.push(tab)
-  }}
-  const press = (node, key) => node.dispatchEvent(new frame.KeyboardEvent('keydown', {{ key, bubbles: true }}))
-  const tabs = [...page.querySelectorAll('[role=tab]')]
-  tabs[0].focus()
-  for (const tab of tabs) {{
-    const open = [...page.querySelectorAll('[role=tabpanel]')].filter(seen)
-    found.tabs.push([page.activeElement.id, open.map(panel => panel.id).join()])
-    check(tab.id)
-    press(page.activeElement, 'ArrowRight')
-  }}
-  found.back = page.activeElement.id
-  press(page.activeElement, 'End'); found.end = page.activeElement.id
-  page.getElementById('tab-errors').click()
-  const lines = [...page.querySelectorAll('.board .pick')]
-  lines[0].focus(); press(lines[0], 'ArrowDown'); page.activeElement.click()
-  found.cohort = page.getElementById('cohort').textContent
-  found.pressed = page.querySelectorAll('[aria-pressed=true]').length
-  const set = (id, value) => {{
-    page.getElementById(id).value = value
-    page.getElementById(id).dispatchEvent(new frame.Event('input', {{ bubbles: true }}))
-  }}
-  page.getElementById('tab-what-if').click()
-  found.predictions = [[0.5, 'a'], [0.5, 'b'], [1, 'a'], [7, 'b']].map(([x, g]) => {{
-    set('value-0', x); set('value-1', g)
-    return page.getElementById('prediction').textContent
-  }})
-  document.body.dataset.found = encodeURIComponent(JSON.stringify(found))
-}}</script>"""
-
-
 @pytest.mark.full
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed: apt-get install chromium")
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_page_in_a_browser(width: int, tmp_path: Path) -> None:
-    from urllib.parse import unquote
-
     report = dashboard()
-    save_html(render_dashboard(report), tmp_path / "page.html")
-    save_html("<body>" + HARNESS.format(width=width), tmp_path / "harness.html")
-    dom = dumped(tmp_path / "harness.html", tmp_path / "profile")
-    found = json.loads(unquote(re.search(r'data-found="([^"]+)"', dom)[1]))
+    values = ((0.5, "a"), (0.5, "b"), (1, "a"), (7, "b"))
+    found = looked_at(render_dashboard(report), width, tmp_path, values)
     assert found["tabs"] == [[f"tab-{name}", f"panel-{name}"] for name in ("overview", *TABS)]
     assert (found["back"], found["end"]) == ("tab-overview", "tab-private")
-    assert found["errors"] == found["contrast"] == found["unnamed"] == found["wide"] == []
+    assert {name: found[name] for name in FAULTS} == {name: [] for name in FAULTS}
     node = next(n for n in report["parts"]["error-analysis"]["nodes"] if n["node"] == 1)
     assert "Node 1" in found["cohort"]
     assert f"{node['errors']:,} of {node['rows']:,} rows" in found["cohort"]

@@ -37,8 +37,9 @@ class Slices(Result):
     ----------
     table : pandas.DataFrame
         The best first: ``slice`` (text that :func:`cohort` reads), ``depth``, ``rows``, ``errors``,
-        ``error_rate``, ``score``, ``low``, ``high`` (Wilson's interval, corrected for all slices
-        that were searched), ``p_adjusted`` (against all other rows, corrected likewise),
+        ``error_rate``, ``score``, ``low``, ``high`` (Wilson's interval, by Bonferroni for all
+        slices that were searched), ``p_adjusted`` (against all other rows, by Holm for all slices
+        that were searched),
         ``significant``, ``redundant`` (fewer of its conditions have the same score or more); with
         confirmation also ``confirmed_rows``, ``confirmed_errors``, ``confirmed_p`` (Holm) and
         ``confirmed`` on the other half of the rows.
@@ -46,7 +47,10 @@ class Slices(Result):
         Of each slice.
     labels : tuple of str
     rows, errors, searched : int
-        All rows, their errors, and the slices that were searched.
+        All rows, their errors, and the slices that were searched: every combination of up to
+        ``depth`` values of different features, each of which has ``min_rows`` rows, whether the
+        combination was counted, was excluded by a bound or has fewer rows. Their number does not
+        depend on the errors.
     notes : tuple of str
         For the reader.
     """
@@ -215,9 +219,8 @@ def _table(
     errors = np.array([lv.errors[at] for lv, at in zip(levels, places, strict=True)], float)
     many = max(found.searched, 1)
     low, high = wilson(errors, rows, 1 - (1 - confidence) / many)
-    # the first step of Holm's method for all slices: those that were not counted have no p-value
     tails = upper_tail(errors, rows, int(scoring.errors), int(scoring.rows))
-    p_adjusted = np.minimum(tails * many, 1.0)
+    p_adjusted = holm(tails, many)
     return pd.DataFrame(
         {
             "slice": [to_text(one) for one in conditions],

@@ -48,7 +48,8 @@ class Found:
     best : list of (float, tuple, tuple)
         Score, features and items; the best first.
     searched : int
-        All slices of items with enough rows, whether they were counted or excluded by a bound.
+        All slices of items with enough rows, whether they were counted or excluded by a bound: the
+        number of tests, which must not depend on the errors.
     """
 
     levels: dict[Combination, Level] = field(default_factory=dict)

@@ -20,6 +20,9 @@ FILES = {
     "train-ebm": "ebm.json",
     "scan": "findings.json",
     "private-sql": "releases.json",
+    "risk": "risk.json",
+    "personalization": "personalization.json",
+    "synthesize": "synthetic.json",
 }
 """The result of each job that has a tab, by the name of its command."""
 OWN = "dashboard"

@@ -14,7 +14,8 @@ from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import metric_figures
 from rai_scale.jobs.outputs import check_apart
-from rai_scale.reports.dashboard import render_dashboard, without_rows
+from rai_scale.reports.dashboard import render_dashboard
+from rai_scale.reports.dashboard_parts import without_rows
 from rai_scale.reports.words import plural
 from rai_scale.statistics.json_values import json_text
 from rai_scale.tables.paths import place_of

@@ -11,6 +11,11 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
+from rai_scale.jobs.dashboard.small_groups_of_errors import (
+    blank,
+    errors_without_small_groups,
+    has_small_part,
+)
 from rai_scale.statistics.suppression import COMPLEMENTARY, SMALL, hidden_cells
 
 Report = dict[str, Any]
@@ -29,102 +34,6 @@ def without_small_groups(job: str, report: Report, least: int) -> Hidden:
             for gate in found["gates"]
         ]
     return found, hidden
-
-
-def _errors(report: Report, least: int) -> Hidden:
-    nodes = _pruned(report["nodes"], least)
-    slices = _apart(report.get("slices") or [], report["rows"], least)
-    heatmaps = [_cells(cells, least) for cells in report.get("heatmaps") or []]
-    compared = report.get("cohorts") or {"values": []}
-    values = [row for row in compared["values"] if _is_large(row["rows"], report["rows"], least)]
-    cut = {row["cohort"] for row in compared["values"]} - {row["cohort"] for row in values}
-    hidden = (
-        bool(cut)
-        or len(nodes) < len(report["nodes"])
-        or len(slices) < len(report.get("slices") or [])
-    )
-    hidden |= any(cell["hidden"] for cells in heatmaps for cell in cells)
-    found = {**report, "nodes": nodes, "heatmaps": heatmaps}
-    if report.get("slices") is not None:
-        found["slices"] = slices
-    if report.get("cohorts"):
-        found |= {"cohorts": {"values": values}, "cohorts_hidden": len(cut)}
-    return found, hidden
-
-
-def _is_large(part: float, whole: float, least: int) -> bool:
-    """Return whether neither a group nor all other rows are few."""
-    return part >= least and not 0 < whole - part < least
-
-
-def _pruned(nodes: list[Report], least: int) -> list[Report]:
-    """Return the nodes without children of which one is small: they would add up to their parent.
-
-    Nodes below a hidden one are hidden too, because they add up to it. Numbers of nodes are made
-    consecutive, as the page needs them.
-    """
-    small = {node["parent"] for node in nodes if 0 < node["rows"] < least}
-    kept: list[Report] = []
-    numbers: dict[Any, int] = {}
-    for node in nodes:
-        if node["parent"] is None or (node["parent"] in numbers and node["parent"] not in small):
-            numbers[node["node"]] = len(kept)
-            kept.append(node)
-    renamed = [
-        {
-            **node,
-            "node": numbers[node["node"]],
-            "parent": numbers.get(node["parent"]),
-            "missing_to": numbers.get(node["missing_to"]),
-        }
-        for node in kept
-    ]
-    return renamed
-
-
-def _apart(slices: list[Report], rows: int, least: int) -> list[Report]:
-    """Return the combinations that do not differ from others by few rows.
-
-    A combination is hidden if it is small, or if it, and those that are shown, would leave a small
-    rest: of all rows, of a combination that contains it, or of all combinations of its features.
-    """
-    shown: list[Report] = []
-    parts = {each["slice"]: frozenset(each["slice"].split(" and ")) for each in slices}
-
-    def rest_is_small(whole: int, part: int) -> bool:
-        return 0 < whole - part < least
-
-    for one in slices:
-        own = parts[one["slice"]]
-        nested = [(o, parts[o["slice"]]) for o in shown]
-        small = one["rows"] < least or rest_is_small(rows, one["rows"])
-        small |= any(
-            (other > own and rest_is_small(one["rows"], o["rows"]))
-            or (own > other and rest_is_small(o["rows"], one["rows"]))
-            for o, other in nested
-        )
-        names = {part.split(" ", 1)[0] for part in own}
-        alike = [o["rows"] for o, other in nested if {p.split(" ", 1)[0] for p in other} == names]
-        if not small and not rest_is_small(rows, one["rows"] + sum(alike)):
-            shown.append(one)
-    return shown
-
-
-def _cells(cells: list[Report], least: int) -> list[Report]:
-    """Return the cells of a heatmap; the totals of its rows and columns count as known."""
-    if not cells:
-        return cells
-    features = list(cells[0])[: list(cells[0]).index("rows")]
-    totals = [[cell[name] for cell in cells] for name in features] if len(features) > 1 else []
-    hidden = hidden_cells([cell["rows"] for cell in cells], least, totals)
-    return [
-        {**(_blank(cell, (*features,)) if is_hidden else cell), "hidden": bool(is_hidden)}
-        for cell, is_hidden in zip(cells, hidden, strict=True)
-    ]
-
-
-def _blank(row: Mapping[str, Any], kept: tuple[str, ...]) -> Report:
-    return {key: value if key in kept else None for key, value in row.items()}
 
 
 _OF_ALL_GROUPS = (
@@ -156,7 +65,7 @@ def _fairness(report: Report, least: int) -> Hidden:
             by_group.append(row)
             continue
         why = SMALL if (row["rows"] or 0) < least else COMPLEMENTARY
-        by_group.append({**_blank(row, kept), "flags": "", "hidden": why})
+        by_group.append({**blank(row, kept), "flags": "", "hidden": why})
     most = max(least, settings.get("suppress_below") or 0)
     rest: Report = {name: [] for name in _OF_ALL_GROUPS if name in report}
     if report.get("drift") is not None:
@@ -215,10 +124,62 @@ def _balance(report: Report, least: int) -> Hidden:
     return {**report, "groups": groups, "measures": measures, "notes": []}, True
 
 
+def _at_risk(report: Report, least: int) -> Hidden:
+    """Return the groups of ``by``; the numbers of unique rows are the result and are shown."""
+    rows = report.get("groups") or []
+    measured = ("rows", "k", "uniques", "under_5", "marketer")
+    names = [name for name in (rows[0] if rows else ()) if name not in measured]
+    totals = [[row[name] for row in rows] for name in names] if len(names) > 1 else []
+    hidden = hidden_cells([row["rows"] for row in rows], least, totals)
+    kept = [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
+    if len(kept) == len(rows):
+        return report, False
+    attack = report.get("membership")
+    attack = {**attack, "groups": []} if attack else attack
+    return {**report, "groups": kept, "membership": attack}, True
+
+
+def _personalised(report: Report, least: int) -> Hidden:
+    """Return exposure and rewards without small groups, and consents only if none is small."""
+    tables = {name: dict(report[name]) for name in ("exposure", "rewards") if report.get(name)}
+    sized = [
+        row
+        for name, table in (("exposure", "groups"), ("rewards", "weights"))
+        for row in tables.get(name, {}).get(table, ())
+        if row["by"]
+    ]
+    people: dict[tuple[str, str], int] = {}
+    for row in sized:
+        key = (row["by"], row["group"])
+        people[key] = min(row["people"], people.get(key, row["people"]))
+    groups = [{"by": by, "group": group, "rows": n} for (by, group), n in people.items()]
+    kept, hidden = _listed(groups, ("by",), ("group",), least)
+    shown = {("", ""), *((row["by"], row["group"]) for row in kept)}
+    for found in tables.values():
+        for name, table in found.items():
+            if isinstance(table, list) and table and isinstance(table[0], Mapping):
+                found[name] = [r for r in table if (r["by"], r["group"]) in shown or not r["by"]]
+    if "exposure" in tables:
+        seen = [row for row in tables["exposure"]["categories"] if row["by"]]
+        large = [
+            row
+            for row in seen
+            if not has_small_part(row["people"], people[row["by"], row["group"]], least)
+        ]
+        tables["exposure"]["categories"] = large
+        hidden |= len(large) < len(seen)
+    consent = [] if any(row["events"] < least for row in report["consent"]) else report["consent"]
+    asked = {**report["asked"], "consent": report["asked"]["consent"] and bool(consent)}
+    hidden |= len(consent) < len(report["consent"])
+    return {**report, **tables, "consent": consent, "asked": asked}, hidden
+
+
 _HIDE: dict[str, Callable[[Report, int], Hidden]] = {
-    "error-analysis": _errors,
+    "error-analysis": errors_without_small_groups,
     "fairness": _fairness,
     "explain": _explained,
     "train-ebm": _trained,
     "balance": _balance,
+    "risk": _at_risk,
+    "personalization": _personalised,
 }
