@@ -25,17 +25,21 @@ def examples(number: int) -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Give all tests on Spark to one process, which starts Spark once, and each other file to one.
+    """Give the tests on each kind of Spark to one process, which starts it once, and each file to one.
 
-    The longest groups come first, so that two processes end at about the same time.
+    The longest groups come first, so that the processes end at about the same time.
     """
 
     def group(item):
-        return "spark" if item.get_closest_marker("spark") else item.nodeid.partition("::")[0]
+        if item.get_closest_marker("spark"):
+            return "connect" if "connect" in item.name else "spark"
+        return item.nodeid.partition("::")[0]
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: (group(item) != "spark", item.path.parent.name != "jobs"))
+    items.sort(
+        key=lambda item: (group(item) not in ("spark", "connect"), item.path.parent.name != "jobs")
+    )
 
 
 def pytest_collection_finish(session):
