@@ -38,6 +38,7 @@ from rai_scale.statistics.keyed_hash import key_hashes
 
 MAX_DECLARED = 1_000_000
 NOISY = "noisy_count"
+_LABEL = "counts of declared cells"
 _UNIT, _CELL, _ORDER = "rai_unit", "rai_cell", "rai_order"
 
 
@@ -194,9 +195,7 @@ def project(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return result
 
 
-def noise_for(
-    privacy: Privacy, max_rows: int = 1, label: str = "metric_frame cells"
-) -> tuple[Noise, Cost]:
+def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     """Return the noise of each cell and what the release costs; reads no data.
 
     Raises
@@ -210,10 +209,10 @@ def noise_for(
         assert budget.epsilon is not None
         noise = laplace_for(sensitivity, budget.epsilon)
         laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
-        return noise, Cost(label, budget.epsilon, mechanism=laplace)
+        return noise, Cost(_LABEL, budget.epsilon, mechanism=laplace)
     noise = gaussian_for(sensitivity, budget.rho)
     gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
-    return noise, Cost(label, budget.epsilon, budget.delta, budget.rho, gaussian)
+    return noise, Cost(_LABEL, budget.epsilon, budget.delta, budget.rho, gaussian)
 
 
 def release_cells(  # noqa: PLR0917 - what is released, and what is recorded about it
