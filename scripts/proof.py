@@ -23,6 +23,7 @@ PARTS = {
     "peers": ["scripts/peers.py"],
     "redaction": ["-m", "tests.capabilities.redaction_parity"],
     "nlp": ["scripts/nlp_engines.py"],
+    "risk": ["-m", "tests.capabilities.risk_simulations"],
     "personalization": ["-m", "tests.capabilities.personalization_simulations"],
     "gates": ["benchmarks/gate_power.py"],
     "private": ["benchmarks/private_fairness.py"],

@@ -97,7 +97,7 @@ def scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDB
     is not known here (``explain`` would show its plan in a notebook), so all text is checked.
     """
     if isinstance(data, pa.Table):
-        return duckdb.connect().from_arrow(scannable(data, sql))
+        return connection().from_arrow(scannable(data, sql))
     kinds = zip(data.columns, data.types, strict=True)
     wanted = {n: str(kind) for n, kind in kinds if n in named_in([n], sql)}
     if not wanted:

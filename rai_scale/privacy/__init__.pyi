@@ -1,5 +1,6 @@
 from rai_scale.privacy.bounding import HashKey as HashKey
 from rai_scale.privacy.costs import Cost as Cost
+from rai_scale.privacy.declared_bins import ColumnBins as ColumnBins
 from rai_scale.privacy.disclosure import PrivateComputationError as PrivateComputationError
 from rai_scale.privacy.ledger.ledger import Ledger as Ledger
 from rai_scale.privacy.ledger.ledger import open_ledger as open_ledger

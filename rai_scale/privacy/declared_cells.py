@@ -26,7 +26,7 @@ from rai_scale.engines.object_columns import type_of_values
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.bounding import Bounding
+from rai_scale.privacy.bounding import Bounding, Sensitivity
 from rai_scale.privacy.costs import Cost, Mechanism
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
@@ -203,8 +203,12 @@ def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     ConfigError
         If the budget is not a number or out of range.
     """
+    return noise_at(privacy, Bounding(max_rows).by_rows(1), label)
+
+
+def noise_at(privacy: Privacy, sensitivity: Sensitivity, label: str) -> tuple[Noise, Cost]:
+    """Return the noise of counts with a sensitivity, and what the release costs."""
     budget = budget_of(privacy)
-    sensitivity = Bounding(max_rows).by_rows(1)
     if budget.rho is None:
         assert budget.epsilon is not None
         noise = laplace_for(sensitivity, budget.epsilon)
@@ -235,11 +239,8 @@ def release_cells(  # noqa: PLR0917 - what is released, and what is recorded abo
     PrivateComputationError
         If the engine fails on the data; the message is always the same.
     """
-    noise, cost = noise_for(privacy, declared.max_rows)
     levels = zip(declared.keys, declared.levels, strict=True)
     described = described or {key: list(map(str, values)) for key, values in levels}
-    parameters = given_amounts(privacy)
-    kept = {"max_rows": declared.max_rows, "dataset": privacy.dataset}
     query = f"cells of {', '.join(described)} per {privacy.unit}"
 
     def counted() -> np.ndarray:
@@ -247,12 +248,54 @@ def release_cells(  # noqa: PLR0917 - what is released, and what is recorded abo
         rows = frame if prepared is None else prepared(frame)
         return exact_counts(engine, rows, declared, privacy.unit, secrets.randbits(63))
 
+    return release_counts(
+        counted,
+        *noise_for(privacy, declared.max_rows),
+        privacy,
+        query,
+        described,
+        declared.max_rows,
+    )
+
+
+def release_counts(  # noqa: PLR0917 - what is released, and what is recorded about it
+    counted: Callable[[], np.ndarray],
+    noise: Noise,
+    cost: Cost,
+    privacy: Privacy,
+    query: str,
+    described: Mapping[str, list[str]],
+    max_rows: int,
+) -> Release:
+    """Charge, count, add noise, store: integers with noise, as a column of :data:`NOISY`.
+
+    ``counted`` is called after the charge. The release is known by ``query``, ``described`` and
+    the options of ``privacy``.
+
+    Raises
+    ------
+    BudgetExceededError
+        Before any data are read.
+    PrivateComputationError
+        If the engine fails on the data; the message is always the same.
+    """
+    parameters = given_amounts(privacy)
+    kept = {"max_rows": max_rows, "dataset": privacy.dataset}
+
     def compute() -> tuple[bytes, dict[str, Any]]:
         noisy = one_message(lambda: noise.draw(counted()))
-        table = pa.table({_CELL: np.arange(declared.size), NOISY: noisy})
+        table = pa.table({_CELL: np.arange(len(noisy)), NOISY: noisy})
         spent = {name: None if v is None else float(v) for name, v in parameters.items()}
         facts = {"noise": noise.kind, "scale": noise.scale, "values": described, **spent, **kept}
         return to_ipc(table), facts
 
     key = idempotency_key(query, described, {**parameters, **kept}, privacy.snapshot)
     return privacy.release(compute, costs=[cost], key=key, query=query)
+
+
+def facts_of(release: Release, privacy: Privacy) -> dict[str, Any]:
+    """Return the budget that a release has spent, how, and the id of its charge."""
+    known = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
+    facts = {name: release.metadata.get(name) for name in known}
+    facts |= {"privacy_unit": privacy.unit, "analyst": privacy.analyst}
+    return facts | {"scope": privacy.scope or "default", "reservation": release.reservation}

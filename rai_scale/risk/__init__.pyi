@@ -12,6 +12,10 @@ from rai_scale.risk.linkage_result import Linkage as Linkage
 from rai_scale.risk.measure_anonymity import anonymity as anonymity
 from rai_scale.risk.membership import membership_inference as membership_inference
 from rai_scale.risk.membership_result import Membership as Membership
+from rai_scale.risk.noisy_risk import NoisyClasses as NoisyClasses
+from rai_scale.risk.noisy_risk import NoisySizes as NoisySizes
+from rai_scale.risk.private_risk import release_class_counts as release_class_counts
+from rai_scale.risk.private_risk import release_class_sizes as release_class_sizes
 from rai_scale.risk.singling import singling_out as singling_out
 from rai_scale.risk.synthetic_attacks import inference as inference
 from rai_scale.risk.synthetic_attacks import linkability as linkability

@@ -65,6 +65,8 @@ def short_columns(engine: Engine, frame: Any, short: Mapping[str, str]) -> Colum
         If a column has a type that cannot define groups.
     """
     data = engine.with_names(frame, short)
+    if isinstance(data, pd.DataFrame):  # converted once, and not by each statement
+        data = engine.collect(data)
     schema = engine.schema(data)
     named = pa.schema([schema.field(new).with_name(old) for old, new in short.items()])
     refuse_nested(named, named.names)

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 
 from rai_scale.engines import engine_of
+from rai_scale.engines.arrow_types import is_number
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
-from rai_scale.risk.columns import mixed_notes, one_role_each, short_columns
+from rai_scale.risk.columns import Columns, mixed_notes, one_role_each, short_columns
+from rai_scale.risk.counted_cells import Texts, count_cells
 from rai_scale.risk.generalise_result import Coarser, Generalisation
 from rai_scale.risk.hierarchies import Hierarchy, hierarchies_of
 from rai_scale.risk.lattice import Cells, Limits, best_node
+from rai_scale.risk.orders import Order, checked_orders
 from rai_scale.statistics.cells import MAX_CELLS
 
 Utility = Literal["entropy", "discernibility", "loss"]
@@ -33,12 +35,15 @@ def generalise(
     sensitive: Names = (),
     max_suppressed: float = 0.01,
     utility: Utility = "entropy",
+    ordered: Mapping[str, Order] | None = None,
     max_nodes: int = _COUNTED,
+    max_cells: int = MAX_CELLS,
 ) -> Generalisation:
     """Find the levels of all columns that hide people at the least cost; counts once.
 
     Rows are counted per combination of values by the engine, once; all levels are merged from
-    these counts. The table is not changed: :meth:`Generalisation.apply` does so, lazily.
+    these counts (if there are more than ``max_cells``, from counts of coarser values). The table is
+    not changed: :meth:`Generalisation.apply` does so, lazily.
 
     Parameters
     ----------
@@ -54,7 +59,8 @@ def generalise(
     l : int, optional
         The least distinct values of each sensitive column in a class.
     t : float, optional
-        The largest distance of a class to the table, with distance 1 between different values.
+        The largest distance of a class to the table. Different values have the distance 1, or
+        with ``ordered`` that of their ranks.
     sensitive : str or sequence of str
         Needed for ``l`` and ``t``.
     max_suppressed : float
@@ -68,6 +74,11 @@ def generalise(
     max_nodes : int
         The number of combinations of levels that are counted at most. If they do not suffice, the
         result states how much better another combination may be.
+    ordered : mapping of str to bool or sequence, optional
+        Sensitive columns whose values have an order, as in :func:`anonymity`.
+    max_cells : int
+        The number of combinations of values that come to the driver at most. If there are more,
+        the finest values are not tried, and ``gap`` takes into account what they might save.
 
     Returns
     -------
@@ -80,21 +91,23 @@ def generalise(
     MissingColumnError
         If a column does not exist.
     TooManyGroupsError
-        If there are more than 2,000,000 combinations of values.
+        If a column has more than ``max_cells`` distinct values, or all columns at their coarsest
+        levels have more combinations.
     """
     keys, others = names_of(quasi_identifiers), names_of(sensitive)
     _check(keys, others, k=k, l=l, t=t, utility=utility, share=max_suppressed)
+    orders = checked_orders(ordered, others)
     engine = engine_of(frame)
     check_columns([*keys, *others], engine.columns(frame))
     steps = hierarchies_of(hierarchies, keys)
-    short = {name: f"q{at}" for at, name in enumerate([*keys, *others])}
-    data = short_columns(engine, frame, short)
-    counted = engine.group_counts(data.data, [*short.values()], limit=MAX_CELLS)
-    if not counted.num_rows:
-        raise ConfigError("the table has no rows, so nothing can be generalised.")
-    cells, texts = _cells(counted, steps, len(others))
     _check_lattice(steps)
-    losses = None if utility == "discernibility" else _losses(cells, utility)
+    short = {name: f"q{at}" for at, name in enumerate([*keys, *others])}
+    columns = short_columns(engine, frame, short)
+    _check_numbers(steps, columns)
+    counted = count_cells(
+        engine, columns, steps, orders=orders, utility=utility, max_cells=max_cells
+    )
+    cells, losses = counted.cells, counted.losses
     rows, limits = int(cells.n.sum()), Limits(k, l, t)
     found = best_node(cells, limits, losses, max_suppressed * rows, max_nodes)
     if found is None:
@@ -105,7 +118,9 @@ def generalise(
     classes = cells.classes(found.node)
     broken = limits.broken(cells, classes)
     return Generalisation(
-        coarser=Coarser(tuple(steps), found.node, _classes(cells, texts, found.node, broken)),
+        coarser=Coarser(
+            tuple(steps), found.node, _classes(cells, counted.texts, found.node, broken)
+        ),
         found=found,
         utility=utility,
         limits=limits,
@@ -113,7 +128,7 @@ def generalise(
         suppressed=int(cells.n[broken[classes]].sum()),
         sizes=_sizes(cells.n, classes, broken),
         removed_cost=_removed(cells, losses, rows),
-        notes=tuple(mixed_notes(frame, keys)),
+        notes=(*mixed_notes(frame, keys), *_coarse_notes(cells, steps)),
     )
 
 
@@ -129,6 +144,15 @@ def _check(keys: list[str], others: list[str], **given: Any) -> None:
         raise ConfigError(f"utility: {given['utility']!r} is not entropy, discernibility or loss.")
 
 
+def _check_numbers(steps: Sequence[Hierarchy], columns: Columns) -> None:
+    for at, one in enumerate(steps):
+        kind = columns.types[f"q{at}"]
+        if one.kind == "intervals" and not is_number(kind):
+            raise ConfigError(
+                f"hierarchies.{one.column}: intervals need numbers, and the column has type {kind}."
+            )
+
+
 def _check_lattice(steps: Sequence[Hierarchy]) -> None:
     number = int(np.prod([one.height + 1 for one in steps], dtype=float))
     if number > MOST_NODES:
@@ -138,44 +162,11 @@ def _check_lattice(steps: Sequence[Hierarchy]) -> None:
         )
 
 
-def _cells(
-    counted: pa.Table, steps: Sequence[Hierarchy], others: int
-) -> tuple[Cells, list[list[list[str | None]]]]:
-    """Return the counts as numbers, and the text of each number per column and level."""
-    codes, levels, texts = [], [], []
-    for at, one in enumerate(steps):
-        number, values = _encoded(counted[f"q{at}"])
-        codes.append(number)
-        names = [[one.value_at(v, level) for v in values] for level in range(one.height + 1)]
-        ids = [dict(zip(dict.fromkeys(row), range(len(row)), strict=False)) for row in names]
-        levels.append(
-            [np.array([i[v] for v in row], np.int64) for i, row in zip(ids, names, strict=True)]
-        )
-        texts.append(names)
-    sensitive = [_encoded(counted[f"q{len(steps) + at}"])[0] for at in range(others)]
-    n = counted["count"].to_numpy().astype(np.int64)
-    return Cells(np.stack(codes, axis=1), levels, n, sensitive), texts
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[Any]]:
-    found = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
-
-
-def _losses(cells: Cells, utility: str) -> list[list[np.ndarray]]:
-    """Return the loss of each value per column and level."""
-    found = []
-    for at, levels in enumerate(cells.levels):
-        own = np.bincount(cells.codes[:, at], weights=cells.n, minlength=len(levels[0]))
-        column = []
-        for coarse in levels:
-            if utility == "entropy":
-                column.append(np.log2(np.bincount(coarse, weights=own)[coarse] / own))
-            else:
-                merged = np.bincount(coarse)[coarse] - 1
-                column.append(merged / max(len(coarse) - 1, 1))
-        found.append(column)
-    return found
+def _coarse_notes(cells: Cells, steps: Sequence[Hierarchy]) -> list[str]:
+    """Return a note if the finest values were too many to be tried."""
+    pairs = zip(steps, cells.least, strict=True)
+    fine = [f"{one.column!r} below {one.named(low)}" for one, low in pairs if low]
+    return [f"too many combinations of values; not tried: {', '.join(fine)}."] if fine else []
 
 
 def _removed(cells: Cells, losses: list[list[np.ndarray]] | None, rows: int) -> float:
@@ -187,7 +178,7 @@ def _removed(cells: Cells, losses: list[list[np.ndarray]] | None, rows: int) -> 
 
 
 def _classes(
-    cells: Cells, texts: list[list[list[str | None]]], node: Sequence[int], broken: np.ndarray
+    cells: Cells, texts: Texts, node: Sequence[int], broken: np.ndarray
 ) -> frozenset[tuple[str | None, ...]]:
     """Return the coarse values of the classes that break a limit."""
     gone = broken[cells.classes(node)]

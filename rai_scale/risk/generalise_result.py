@@ -28,8 +28,11 @@ class Coarser:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the changed columns as text, and the mark as the last column."""
-        texts = [self._texts(table, at) for at in range(len(self.steps))]
-        gone = [int(row in self.suppressed) for row in zip(*texts, strict=True)]
+        needed = [bool(level or self.suppressed) for level in self.node]
+        texts = [self._texts(table, at) if needed[at] else [] for at in range(len(self.steps))]
+        gone = [0] * table.num_rows
+        if self.suppressed:
+            gone = [int(row in self.suppressed) for row in zip(*texts, strict=True)]
         columns = {
             one.column: pa.array(text, pa.string())
             for one, level, text in zip(self.steps, self.node, texts, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rai_scale.errors import ConfigError
@@ -39,6 +39,10 @@ class Hierarchy:
         depth = len(next(iter(self.tree.values()))) if self.tree else len(self.steps)
         return depth + 1
 
+    def renamed(self, column: str) -> Hierarchy:
+        """Return the same levels for another column."""
+        return replace(self, column=column)
+
     def named(self, level: int) -> str:
         """Return what a level does, for a reader."""
         if level == 0:
@@ -51,12 +55,16 @@ class Hierarchy:
         return f"intervals of {size}" if self.kind == "intervals" else f"first {size} characters"
 
     def value_at(self, value: Any, level: int) -> str | None:
-        """Return a value at a level, as text; null stays null below ``*``."""
+        """Return a value at a level, as text; null stays null below ``*``.
+
+        NaN and infinity are values of their own, and -0.0 is 0.0.
+        """
         if level >= self.height:
             return TOP
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if value is None:
             return None
-        if level == 0:
+        value = value + 0.0 if isinstance(value, float) else value
+        if level == 0 or (self.kind == "intervals" and not math.isfinite(value)):
             return str(value)
         if self.kind == "tree":
             return self._ancestor(str(value), level)

@@ -4,6 +4,9 @@ A node has one level per column. Its cost without suppressed rows never falls on
 suppressed row costs as much as a removed one, so this cost bounds that of the node. Nodes whose
 bound is not below the best cost need no look. With k and l, a node that suppresses too many rows
 rules out all nodes below it; with t it does not, because merging may spoil a good class.
+
+Where the table has too many combinations of values, the cells are those of coarser values. Nodes
+with a finer level cannot be counted; they are ruled out by their bound, or by a node above them.
 """
 
 from __future__ import annotations
@@ -19,6 +22,14 @@ _SMALL = 1e-12
 
 
 @dataclass(frozen=True)
+class Sensitive:
+    """The number of the sensitive value of each cell, in their order if ``ordered``."""
+
+    codes: Floats
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
 class Cells:
     """Counts of rows per combination of values.
 
@@ -26,23 +37,29 @@ class Cells:
     ----------
     codes : numpy.ndarray of shape (cells, columns), int64
         The number of the value of each column.
-    levels : list of list of numpy.ndarray
-        Per column and level, the number of the coarser value of each value.
+    levels : list of list of numpy.ndarray or None
+        Per column and level, the number of the coarser value of each value; None for levels that
+        are finer than the cells.
     n : numpy.ndarray of shape (cells,), int64
-    sensitive : list of numpy.ndarray
-        Per sensitive column, the number of the value of each cell.
+    sensitive : list of Sensitive
     """
 
     codes: Floats
-    levels: list[list[Floats]]
+    levels: list[list[Floats | None]]
     n: Floats
-    sensitive: list[Floats]
+    sensitive: list[Sensitive]
+
+    @property
+    def least(self) -> list[int]:
+        """The finest level of each column that can be counted."""
+        return [sum(level is None for level in column) for column in self.levels]
 
     def classes(self, node: Sequence[int]) -> Floats:
         """Return the number of the class of each cell."""
         keys = np.zeros(len(self.n), dtype=np.int64)
         for at, level in enumerate(node):
             coarse = self.levels[at][level]
+            assert coarse is not None
             _, keys = np.unique(
                 keys * (int(coarse.max()) + 1) + coarse[self.codes[:, at]], return_inverse=True
             )
@@ -61,18 +78,44 @@ class Limits:
         """Return whether each class breaks a limit."""
         size = np.bincount(classes, weights=cells.n)
         bad = size < self.k
-        for values in cells.sensitive if self.l or self.t is not None else ():
-            pairs, at = np.unique(classes * (values.max() + 1) + values, return_inverse=True)
-            of_class, value = pairs // (values.max() + 1), pairs % (values.max() + 1)
+        for one in cells.sensitive if self.l or self.t is not None else ():
+            m = int(one.codes.max()) + 1
+            pairs, at = np.unique(classes * m + one.codes, return_inverse=True)
+            of_class, value = pairs // m, pairs % m
             if self.l:
                 bad |= np.bincount(of_class, minlength=len(size)) < self.l
             if self.t is not None:
-                q = np.bincount(values, weights=cells.n) / cells.n.sum()
+                q = np.bincount(one.codes, weights=cells.n) / cells.n.sum()
                 p = np.bincount(at, weights=cells.n) / size[of_class]
-                gaps = np.abs(p - q[value]) - q[value]
-                distance = (np.bincount(of_class, weights=gaps, minlength=len(size)) + 1) / 2
-                bad |= distance > self.t + _SMALL
+                distance = _ordered if one.ordered else _equal
+                bad |= distance(of_class, value, p, q) > self.t + _SMALL
         return bad
+
+
+def _equal(of_class: Floats, value: Floats, p: Floats, q: Floats) -> Floats:
+    """Return the distance of each class to the table; different values have the distance 1."""
+    gaps = np.abs(p - q[value]) - q[value]
+    return (np.bincount(of_class, weights=gaps) + 1) / 2
+
+
+def _ordered(of_class: Floats, value: Floats, p: Floats, q: Floats) -> Floats:
+    """Return the distance of each class to the table; values differ by their ranks.
+
+    It is the mean over the m - 1 gaps of abs(P - Q), the cumulative shares of class and table (Li
+    et al., 2007). Between two values of a class P does not change, so that the sum over Q is a
+    difference of its running sums, split where Q passes P. The pairs are sorted.
+    """
+    first = np.flatnonzero(np.diff(of_class, prepend=-1))
+    total = np.cumsum(p)
+    level = total - (total[first] - p[first])[of_class]
+    upto = np.cumsum(q)
+    below = np.concatenate([[0.0], np.cumsum(upto)])
+    after = np.append(value[1:], len(q))
+    after[first[1:] - 1] = len(q)
+    split = np.clip(np.searchsorted(upto, level), value, after)
+    gaps = level * (2 * split - value - after) - 2 * below[split] + below[value] + below[after]
+    gaps[first] += below[value[first]]
+    return np.bincount(of_class, weights=gaps) / max(len(q) - 1, 1)
 
 
 @dataclass(frozen=True)
@@ -114,8 +157,8 @@ def best_node(
         The number of nodes that are counted at most.
     """
     search = _Search(cells, limits, losses, most)
-    while search.looked_at < max_nodes and search.open().any():
-        start = int(np.argmin(np.where(search.open(), search.bound, np.inf)))
+    while search.looked_at < max_nodes and (search.open() & search.countable).any():
+        start = search.cheapest(search.open() & search.countable)
         if limits.t is not None:
             search.look(start)
             continue
@@ -127,6 +170,7 @@ def best_node(
                 high = middle - 1
             else:
                 low = middle + 1
+    search.rule_out(max_nodes)
     if search.best is None:
         return None
     rest = search.bound[search.open()]
@@ -146,7 +190,9 @@ class _Search:
         heights = [range(len(levels)) for levels in cells.levels]
         self.nodes = np.array(list(product(*heights)), dtype=np.int64)
         self.alive = np.ones(len(self.nodes), dtype=bool)
-        self.bound = np.zeros(len(self.nodes))
+        self.countable = (self.nodes >= cells.least).all(axis=1)
+        # the size of a class that satisfies the limits is at least k
+        self.bound = np.full(len(self.nodes), 0.0 if losses else min(limits.k, self.rows))
         for at, column in enumerate(losses or ()):
             means = [(loss[cells.codes[:, at]] * cells.n).sum() / self.rows for loss in column]
             self.bound += np.array(means)[self.nodes[:, at]]
@@ -158,6 +204,22 @@ class _Search:
     def open(self) -> Floats:
         """Return which nodes may still be the best."""
         return self.alive & (self.bound < self.cost - _SMALL)
+
+    def cheapest(self, among: Floats) -> int:
+        """Return the node with the least bound."""
+        return int(np.argmin(np.where(among, self.bound, np.inf)))
+
+    def rule_out(self, max_nodes: int) -> None:
+        """Count the nodes above those that cannot be counted, which they may rule out."""
+        tried = np.zeros(len(self.nodes), dtype=bool)
+        while self.limits.t is None and self.looked_at < max_nodes:
+            rest = self.open() & ~self.countable & ~tried
+            if not rest.any():
+                return
+            one = self.cheapest(rest)
+            tried[one] = True
+            above = np.maximum(self.nodes[one], self.cells.least)
+            self.look(int(np.flatnonzero((self.nodes == above).all(axis=1))[0]))
 
     def path(self, start: int) -> list[int]:
         """Return nodes from ``start`` upward, each the cheapest above the one before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import is_number, is_text
@@ -45,6 +46,25 @@ def order_sql(name: str, order: Order | None, kind: pa.DataType, dialect: str) -
 
     cases = " ".join(f"WHEN s = {literal(value)} THEN {at}" for at, value in enumerate(values))
     return f"CASE {cases} END"
+
+
+def ranks_of(values: Sequence[Any], order: Order | None) -> np.ndarray:
+    """Return the rank from 0 of each distinct value, null last; -1 for values not listed."""
+    listed = (
+        None if isinstance(order, bool) or order is None else {v: i for i, v in enumerate(order)}
+    )
+
+    def key(value: Any) -> tuple[int, Any]:
+        if value is None:
+            return 2, 0
+        if value != value:  # noqa: PLR0124 - NaN follows all numbers
+            return 1, 0
+        return 0, value if listed is None else listed[value]
+
+    known = [i for i, v in enumerate(values) if listed is None or v is None or v in listed]
+    ranks = np.full(len(values), -1, dtype=np.int64)
+    ranks[sorted(known, key=lambda i: key(values[i]))] = np.arange(len(known))
+    return ranks
 
 
 def checked_orders(ordered: Mapping[str, Order] | None, sensitive: Sequence[str]) -> dict[str, Any]:

@@ -34,15 +34,19 @@ def text_forms(engine: Engine, data: Any, names: Sequence[str]) -> dict[str, pd.
     for at, name in enumerate(names):
         digits = f"regexp_extract({name}, '^[0-9]*', 0)"
         rest = f"translate(substr({name}, length({digits}) + 1), '*', '')"
+        distinct = (
+            f"SELECT {name}, count(*) AS rows_ FROM {SQL_ROWS} WHERE {name} IS NOT NULL "
+            f"GROUP BY {name}"
+        )
         values = (
             f"SELECT {at} AS col, length({name}) AS length, length({digits}) AS digits, "
             f"CASE WHEN {rest} = '' THEN 1 ELSE 0 END AS code, "
-            f"CASE WHEN substr({name}, 1, 1) = '0' THEN 1 ELSE 0 END AS zero, "
-            f"{odd_text(name, engine.dialect != 'duckdb')} AS is_odd "
-            f"FROM {SQL_ROWS} WHERE {name} IS NOT NULL"
+            f"CASE WHEN substr({name}, 1, 1) = '0' THEN rows_ ELSE 0 END AS zero, "
+            f"{odd_text(name, engine.dialect != 'duckdb')} * rows_ AS is_odd, rows_ "
+            f"FROM ({distinct}) AS d"
         )
         parts.append(
-            "SELECT col, length, digits, code, CAST(count(*) AS BIGINT) AS n, "
+            "SELECT col, length, digits, code, CAST(sum(rows_) AS BIGINT) AS n, "
             "CAST(sum(zero) AS BIGINT) AS zeros, CAST(sum(is_odd) AS BIGINT) AS odd "
             f"FROM ({values}) AS v GROUP BY col, length, digits, code"
         )

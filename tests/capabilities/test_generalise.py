@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -9,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, TooManyGroupsError
 from rai_scale.risk import anonymity, generalise
 from rai_scale.risk.hierarchies import hierarchies_of
-from tests.capabilities.risk_engines import CASES
+from tests.capabilities.risk_engines import CASES, ON_SPARK
 from tests.conftest import full, make_case
 
 KEYS = ["age", "zip", "job"]
@@ -47,13 +48,19 @@ def at_levels(data: pd.DataFrame, node) -> pd.DataFrame:
     return pd.DataFrame(made).fillna("null")
 
 
-def broken_rows(data, made, k, l, t) -> pd.Series:  # noqa: E741
+def broken_rows(data, made, k, l, t, *, order=None) -> pd.Series:  # noqa: E741
     q = data["ill"].value_counts(normalize=True)
+    q = q.loc[[value for value in order if value in q]] if order else q
+
+    def distance(p) -> float:
+        if order:
+            return (p - q).cumsum().abs().sum() / max(len(q) - 1, 1)
+        return (p - q).abs().sum() / 2
 
     def breaks(values) -> bool:
         p = values.value_counts(normalize=True).reindex(q.index, fill_value=0)
         few = len(values) < k or (l is not None and values.nunique() < l)
-        return few or (t is not None and (p - q).abs().sum() / 2 > t + 1e-12)
+        return few or (t is not None and distance(p) > t + 1e-12)
 
     return data["ill"].groupby([made[name] for name in KEYS]).transform(breaks)
 
@@ -74,12 +81,13 @@ def costs(data, made, utility) -> pd.Series:
     return total
 
 
-def exhaustive(data, k, l, t, *, utility, share) -> float:  # noqa: E741
+def exhaustive(data, k, l, t, *, utility, share, order=None) -> float:  # noqa: E741
+    """Return the least cost over all levels, one combination after another."""
     best = np.inf
     removed = costs(data, at_levels(data, (4, 3, 3)), utility)
     for node in product(range(5), range(4), range(4)):
         made = at_levels(data, node)
-        gone = broken_rows(data, made, k, l, t)
+        gone = broken_rows(data, made, k, l, t, order=order)
         if gone.sum() <= share * len(data):
             best = min(best, costs(data, made, utility).where(~gone, removed).mean())
     return best
@@ -98,6 +106,52 @@ def test_the_optimum_is_that_of_an_exhaustive_search(seed, utility, l, t):  # no
     assert found.optimal
     expected = exhaustive(data, 3, l, t, utility=utility, share=0.08)
     assert found.found.cost == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_distance_of_ranks_is_that_of_anonymity():
+    data = people(2, 300)
+    asked = {"hierarchies": STEPS, "quasi_identifiers": KEYS, "sensitive": "ill", "k": 3}
+    for order in ("zxy", "yxz"):
+        ordered = {"ill": list(order)}
+        found = generalise(data, **asked, t=0.25, ordered=ordered, max_suppressed=0.1)
+        assert found.optimal
+        best = exhaustive(data, 3, None, 0.25, utility="entropy", share=0.1, order=order)
+        assert found.found.cost == pytest.approx(best, rel=1e-9)
+        kept = found.apply(data)
+        t = anonymity(kept, quasi_identifiers=KEYS, sensitive="ill", ordered=ordered).diversity["t"]
+        assert t[0] < 0.3  # the table without the suppressed rows is another one
+    with pytest.raises(ConfigError, match="30 rows have a value of column 'ill' that is not"):
+        few = data.iloc[:30].assign(ill="v")
+        generalise(few, **asked, t=0.5, ordered={"ill": ["x"]})
+
+
+@pytest.mark.parametrize("utility", ["entropy", "loss", "discernibility"])
+@pytest.mark.parametrize("name", ["local", full("dask"), *ON_SPARK])
+def test_more_combinations_than_come_to_the_driver(name, utility, request):
+    data = people(4, 300)
+    frame = make_case(name, request).make(pa.Table.from_pandas(data, preserve_index=False), 3)
+    asked = {"hierarchies": STEPS, "quasi_identifiers": KEYS, "utility": utility}
+    for k, share in ((3, 0.05), (12, 0.02)):
+        whole = generalise(data, **asked, k=k, max_suppressed=share)
+        few = generalise(frame, **asked, k=k, max_suppressed=share, max_cells=60)
+        assert few.coarser.node >= (1, 0, 0)
+        assert few.found.cost * (1 - few.gap) <= whole.found.cost * (1 + 1e-9)
+        assert few.notes
+        if few.found.node == whole.found.node:
+            assert few.found.cost == pytest.approx(whole.found.cost, rel=1e-9)
+            assert few.removed_cost == pytest.approx(whole.removed_cost, rel=1e-9)
+        assert few.k >= k
+    with pytest.raises(TooManyGroupsError):
+        generalise(frame, **asked, k=3, max_cells=10)
+
+
+def test_special_numbers_are_values_of_their_own():
+    values = [math.nan, math.inf, -0.0, 0.0, 3.0, 4.0] * 3
+    data = pa.table({"x": pa.array(values), "y": [1] * 18})
+    asked = {"hierarchies": {"x": {"intervals": [5]}}, "quasi_identifiers": "x"}
+    found = generalise(data, **asked, k=4, max_suppressed=0.4)
+    assert found.suppressed == 6
+    assert set(found.apply(data)["x"].to_pylist()) == {"[0, 5)"}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -139,6 +193,8 @@ def test_a_bounded_search_states_its_gap():
         ({}, {"l": 2}, "need sensitive columns"),
         ({}, {"k": 100}, "no combination"),
         ({}, {"utility": "bits"}, "not entropy"),
+        ({"zip": {"intervals": [5]}}, {}, "intervals need numbers"),
+        ({}, {"ordered": {"ill": True}}, "'ill' is not a sensitive column"),
     ],
 )
 def test_what_cannot_be_generalised_is_refused(steps, options, message):

@@ -126,7 +126,20 @@ def _risk(folder: Path) -> dict[str, Any]:
         "by": ["sex"],
         "linkage": {"source": str(folder / "lake"), "conditions": [["equal", "sex"]]},
         "generalise": {"k": 3, "hierarchies": {"age": {"intervals": [10, 20]}}},
+        "membership": _attacked(folder),
     }
+
+
+def _attacked(folder: Path) -> dict[str, Any]:
+    """Return a model, and rows that it was not fitted on."""
+    model, others = _model(folder), folder / "others.parquet"
+    rows = pd.DataFrame({"age": np.linspace(20, 60, 40), "y": np.resize([0, 1], 40)})
+    rows.assign(sex=np.resize(GROUPS["sex"], 40)).to_parquet(others)
+    return {**model, "source": str(others), "y_true": "y", "features": ["age"]}
+
+
+def _private_risk(folder: Path) -> dict[str, Any]:
+    return {"quasi_identifiers": ["sex"], "private": _private(folder, privacy_unit="id")}
 
 
 def _personalization(folder: Path) -> dict[str, Any]:
@@ -154,13 +167,18 @@ def _private_sql(folder: Path) -> dict[str, Any]:
     }
 
 
-def _explain(folder: Path) -> dict[str, Any]:
+def _model(folder: Path) -> dict[str, Any]:
     model = folder / "model.joblib"
     if not model.exists():
         frame = pd.read_parquet(folder / "lake" / "people.parquet")
         joblib.dump(LogisticRegression().fit(frame[["age"]], frame["y"]), model)
+    return {"model": str(model), "trusted": True}
+
+
+def _explain(folder: Path) -> dict[str, Any]:
+    model = _model(folder)
     return {
-        "model": {"path": str(model), "trusted": True},
+        "model": {"path": model["model"], "trusted": True},
         "features": ["age"],
         "key_columns": ["id"],
     }
@@ -213,6 +231,7 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "balance": ("balance", _balance),
     "error-analysis": ("error-analysis", _error_analysis),
     "risk": ("risk", _risk),
+    "private risk": ("risk", _private_risk),
     "personalization": ("personalization", _personalization),
     "private error-analysis": ("error-analysis", _private_error_analysis),
     "private sql": ("private-sql", _private_sql),
@@ -226,7 +245,11 @@ JOBS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
 
 PRIVATE = {
     **dict.fromkeys(
-        ["private fairness", "private error-analysis", "private sql", "synthesize"], "people"
+        [
+            *("private fairness", "private error-analysis", "private risk", "private sql"),
+            "synthesize",
+        ],
+        "people",
     ),
     "private ebm": "replaced",
 }

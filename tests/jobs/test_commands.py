@@ -54,7 +54,8 @@ def test_the_manifest_of_every_job_has_the_one_schema(name, tmp_path):
     assert cli(*command).code == 0
     manifest = json.loads((out / "_manifest.json").read_text())
     assert manifest["schema_version"] == 2
-    read = ["people"] * {"dashboard": 0, "risk": 2}.get(name, 1)  # risk also reads what is known
+    read = ["people"] * (name != "dashboard")
+    read += ["people", "others"] if name == "risk" else []  # what is known, and not fitted on
     assert [table["table"] for table in manifest["inputs"]] == read
     assert all(len(facts["sha256"]) == 64 for facts in manifest["outputs"].values())
     open_to_all = {"rows", "seconds", "started", "details", "metrics", "profile", "model_hash"}
@@ -69,7 +70,7 @@ def test_the_manifest_of_every_job_has_the_one_schema(name, tmp_path):
     assert len(manifest["profile"]) == (name not in ("redact-images", "dashboard"))
     assert manifest["metrics"]
     assert all(list(metric) == list(METRIC) for metric in manifest["metrics"])
-    assert (manifest["model_hash"] is not None) == (name in ("explain", "train-ebm"))
+    assert (manifest["model_hash"] is not None) == (name in ("explain", "risk", "train-ebm"))
 
 
 def test_the_simple_case_needs_no_yaml(tmp_path, monkeypatch):

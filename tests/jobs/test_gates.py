@@ -25,6 +25,7 @@ METRICS = {
     "balance": "sex.max_abs_DPL",
     "error-analysis": "worst_node",
     "risk": "linkage_over_baseline",
+    "private risk": "classes",
     "personalization": "exposure.gini",
     "private error-analysis": "worst_node",
     "private sql": "by_sex.n",

@@ -22,6 +22,7 @@ EXPLAIN = NOTEBOOKS / "04_explain.ipynb"
 REDACTION = NOTEBOOKS / "05_redaction.ipynb"
 ERRORS = NOTEBOOKS / "07_error_analysis.ipynb"
 NIGHTLY = NOTEBOOKS / "06_nightly_scan.ipynb"
+RISK = NOTEBOOKS / "08_risk.ipynb"
 SYNTHETIC = NOTEBOOKS / "09_synthetic.ipynb"
 PERSONALIZATION = NOTEBOOKS / "10_personalization.ipynb"
 
@@ -246,6 +247,35 @@ def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Pat
     assert re.search(r"\d bytes, 3 parts", out["state"])
     planted = planted_values(tmp_path / "home" / "nightly_sample")
     assert not any(value in text for text in out.values() for value in planted)
+
+
+@LOCAL_FIRST
+def test_risk_runs_top_to_bottom(settings, tmp_path):
+    check_risk(executed(RISK, tmp_path, {**settings, "RAI_SCALE_REIDENT": ""}), settings)
+
+
+def check_risk(out, settings):
+    assert f"engine {settings['RAI_SCALE_NOTEBOOK_ENGINE']}" in out["settings"]
+    assert "Anonymity(k=3, l=1, rows=30,000, classes=10,000)" in out["measure"]
+    assert "right: 10,000 (sd 81.65)" in out["attack"]
+    mixed = int(re.search(r"([\d,]+) shuffled", out["shuffled"])[1].replace(",", ""))
+    assert 25_000 < mixed < 29_000
+    assert "refused: on: prefix(Zip, 3) needs text in both tables" in out["types"]
+    assert "lose leading zeros" in out["zeros"]
+    assert "unprotected: 30,000 of 30,000 match" in out["exact"]
+    assert "optimal)" in out["generalise"]
+    assert re.search(r"after: +Anonymity\(k=([5-9]|\d\d+), l=[2-9]", out["hidden"])
+    assert "exit code 1: k = 3, l = 1" in out["job"]
+    assert "<iframe srcdoc=" in out["report"]
+
+
+def test_the_risk_notebook_gives_the_figures_of_the_guide(reference_data, tmp_path):
+    settings = {"RAI_SCALE_NOTEBOOK_ENGINE": "local"}
+    data = str(reference_data / "reident")
+    out = executed(RISK, tmp_path, {**settings, "RAI_SCALE_REIDENT": data})
+    check_risk(out, settings)
+    assert "28,962 with a candidate, 27,189 with their own row" in out["zeros"]
+    assert "right: 9,063 (sd 77.73)" in out["zeros"]
 
 
 @LOCAL_FIRST

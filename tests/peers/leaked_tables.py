@@ -2,7 +2,7 @@
 
 import random
 
-ROWS, ATTACKS, RUNS = 250, 200, 60
+ROWS, ATTACKS, RUNS = 250, 200, 200
 LEAKED = (0, 0.25, 0.5, 1)
 KINDS = ("singling_out", "linkability", "inference")
 KNOWN = (["a", "kind"], ["b", "c", "job"])
@@ -21,10 +21,15 @@ def people(seed):
     return dict(zip(["a", "b", "c", "kind", "job"], map(list, zip(*rows))))  # noqa: B905
 
 
+def leaked(run):
+    """Return the share of copies in the synthetic table of a run."""
+    return LEAKED[run // len(KINDS) % len(LEAKED)]
+
+
 def tables(run):
     """Return the original, the control and the synthetic table of a run."""
     original, control, made = (people(3 * run + at) for at in range(3))
-    copies = int(LEAKED[run // len(KINDS) % len(LEAKED)] * ROWS)
+    copies = int(leaked(run) * ROWS)
     synthetic = {name: original[name][:copies] + made[name][copies:] for name in made}
     return original, control, synthetic
 

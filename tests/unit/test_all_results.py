@@ -41,7 +41,7 @@ from rai_scale.pii.scanning.guarantee import Guarantee
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Seen, judge
-from rai_scale.privacy import Privacy
+from rai_scale.privacy import ColumnBins, Privacy
 from rai_scale.private_queries import dry_run
 from rai_scale.results import Result
 
@@ -214,6 +214,14 @@ CASES = {
     "Generalisation": lambda _: risk.generalise(
         ROWS, hierarchies={}, quasi_identifiers=["g", "kind"], k=2
     ),
+    "NoisySizes": lambda _: risk.release_class_sizes(
+        ROWS, quasi_identifiers=["g"], privacy=Privacy("who", epsilon=9, ledger="none")
+    ),
+    "NoisyClasses": lambda _: risk.release_class_counts(
+        ROWS,
+        privacy=Privacy("who", epsilon=9, ledger="none"),
+        declared=ColumnBins(categories={"g": ["u", "v"]}),
+    ),
     "Linkage": lambda _: risk.linkage_attack(ROWS, ROWS, on=[("equal", "g"), ("equal", "kind")]),
     "ScanResult": lambda _: scanned(),
     "PiiEvaluation": lambda _: evaluated(),
@@ -313,7 +321,7 @@ def test_no_result_is_left_out():
     for module in pkgutil.walk_packages(rai_scale.__path__, "rai_scale."):
         if not module.name.startswith(("rai_scale.jobs", "rai_scale.cli")):
             importlib.import_module(module.name)
-    bases = {"SensitivityResult", "UsableTables", "NoisyCounts"}
+    bases = {"SensitivityResult", "UsableTables", "NoisyCounts", "NoisyNumbers"}
     assert {kind.__name__ for kind in every_result()} - bases == set(CASES)
 
 

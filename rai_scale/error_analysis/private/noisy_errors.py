@@ -16,7 +16,7 @@ from rai_scale.error_analysis.private.noisy_heatmap import heatmap_of
 from rai_scale.error_analysis.private.noisy_tree import NoisyTree, tree_of
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
-from rai_scale.privacy.declared_cells import NOISY, declare, noise_for, release_cells
+from rai_scale.privacy.declared_cells import NOISY, declare, facts_of, noise_for, release_cells
 from rai_scale.privacy.options import Privacy
 
 
@@ -146,10 +146,7 @@ def release_errors(
     described = declared.described(y_true, y_pred)
     release = release_cells(engine, frame, cells, privacy, prepared, described)
     counts = release.table()[NOISY].to_numpy().reshape([*map(len, cells.levels)])
-    known = ("epsilon", "delta", "rho", "max_rows", "noise", "scale", "dataset")
-    facts = {name: release.metadata.get(name) for name in known}
-    facts |= {"privacy_unit": privacy.unit, "analyst": privacy.analyst}
-    facts |= {"scope": privacy.scope or "default", "reservation": release.reservation}
+    facts = facts_of(release, privacy)
     return NoisyErrors(declared, (y_true, y_pred), counts, noise, facts)
 
 

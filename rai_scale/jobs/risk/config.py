@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rai_scale.jobs.config import JobConfig
+from rai_scale.jobs.private_options import PrivateOptions, need_unit
 from rai_scale.pii.analysis.config import Frozen
+from rai_scale.privacy.declared_bins import ColumnBins
 
 
 class LinkageOptions(Frozen):
@@ -51,12 +53,27 @@ class MembershipOptions(Frozen):
     random_state: int = Field(0, ge=0)
 
 
+class SizeOptions(Frozen):
+    """Options of ``release_class_sizes``, the private mode."""
+
+    largest: int = Field(10, ge=2)
+    max_rows: int = Field(1, ge=1)
+
+
+EXACT_ONLY = (
+    *("sensitive", "ordered", "person", "by", "depth", "linkage", "generalise", "membership"),
+    "mlflow",
+)
+"""Keys that the private mode does not have."""
+
+
 class RiskJob(JobConfig):
     """Configuration of ``rai-scale risk``: the arguments of ``anonymity``.
 
     ``depth`` also measures which sets of columns single people out; ``linkage`` attacks the table
     with a table that somebody knows; ``generalise`` finds what hiding people costs;
-    ``membership`` attacks a model that was fitted on the table.
+    ``membership`` attacks a model that was fitted on the table. With ``private``, only the noisy
+    sizes of classes are released, or with ``declared`` the noisy counts of declared classes.
     """
 
     source: str
@@ -71,3 +88,21 @@ class RiskJob(JobConfig):
     linkage: LinkageOptions | None = None
     generalise: GeneraliseOptions | None = None
     membership: MembershipOptions | None = None
+    private: PrivateOptions | None = None
+    declared: ColumnBins | None = None
+    sizes: SizeOptions = SizeOptions()
+
+    @model_validator(mode="after")
+    def _sound(self) -> RiskJob:
+        need_unit(self.private)
+        if self.private is None:
+            if self.declared is not None:
+                raise ValueError("declared (the bins of the private mode) needs private")
+            return self
+        odd = [name for name in EXACT_ONLY if getattr(self, name)]
+        odd += ["missing"] if self.missing != "value" else []
+        if odd:
+            raise ValueError(f"{', '.join(odd)} cannot be used with private; leave it out")
+        if self.declared and set(self.declared.features) != set(self.quasi_identifiers):
+            raise ValueError("declared must have bins of the quasi_identifiers, and of no others")
+        return self

@@ -13,13 +13,14 @@ from rai_scale.errors import ConfigError
 from rai_scale.gates import Figure, check_gates, check_metrics, status_of
 from rai_scale.jobs.inputs import Inputs, chosen_table, content_hash
 from rai_scale.jobs.job import Done, Job, Run
+from rai_scale.jobs.private_options import charge_lines
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.risk.config import RiskJob
 from rai_scale.jobs.table_files import file_names, table_files
 from rai_scale.models.files import loader_of
 from rai_scale.models.model import Model
 from rai_scale.reports.risk import render_risk
-from rai_scale.risk.anonymity_result import Anonymity
+from rai_scale.risk.anonymity_result import UNDER, Anonymity
 from rai_scale.risk.column_sets import risky_columns
 from rai_scale.risk.conditions import conditions_of
 from rai_scale.risk.find_levels import generalise
@@ -51,7 +52,8 @@ def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
         hierarchies_of(config.generalise.hierarchies, config.quasi_identifiers)
         if not config.sensitive and (config.generalise.l or config.generalise.t is not None):
             raise ConfigError("generalise: l and t need sensitive columns. Name them in sensitive.")
-    versions, model = package_versions("numpy", "pandas"), None
+    packages = ("numpy", "pandas") if config.private is None else ("numpy", "opendp")
+    versions, model = package_versions(*packages), None
     if asked := config.membership:
         loader_of(asked.model, trusted=asked.trusted)  # checks the file
         others = find_tables(asked.source, engine=engine)
@@ -64,6 +66,10 @@ def find_inputs(config: RiskJob, engine: Engine) -> Inputs:
 
 def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
     """Measure what is asked for; all files are made from these results."""
+    if config.private is not None:
+        from rai_scale.jobs.risk.private import compute_private
+
+        return compute_private(config, engine, inputs, run)
     frame = read_table(inputs.table, engine)
     names = ("quasi_identifiers", "sensitive", "ordered", "person", "missing")
     found = anonymity(
@@ -82,7 +88,8 @@ def compute(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -> Done:
         attack = linkage_attack(frame, known, on=config.linkage.conditions, **options)
     hidden = None
     if config.generalise:
-        columns = {name: getattr(config, name) for name in ("quasi_identifiers", "sensitive")}
+        same = ("quasi_identifiers", "sensitive", "ordered")
+        columns = {name: getattr(config, name) for name in same}
         hidden = generalise(frame, **columns, **config.generalise.model_dump())
     recognised = _recognised(config, engine, inputs, frame)
     numbers = _numbers(found, attack, hidden, recognised)
@@ -184,6 +191,9 @@ def _summary(found: Anonymity) -> str:
 
 def metric_names(config: RiskJob) -> list[str]:
     """Return the names of the metrics of a run."""
+    if config.private is not None:
+        under = [f"people_under_{k}" for k in UNDER if k <= config.sizes.largest]
+        return ["rows", "classes", "at_least_10"] if config.declared else ["classes", *under]
     names = ["k", "uniques", "marketer", *(["l", "t"] if config.sensitive else [])]
     names += ["linkage_over_baseline"] if config.linkage else []
     names += [*_RATES, "membership_auc"] if config.membership else []
@@ -191,6 +201,8 @@ def metric_names(config: RiskJob) -> list[str]:
 
 
 def _writes(config: RiskJob) -> tuple[str, ...]:
+    if config.private is not None:
+        return (*file_names("classes" if config.declared else "sizes"), "risk.json", "report.html")
     asked = {
         "groups": config.by,
         "columns": config.depth,
@@ -208,5 +220,6 @@ JOB = Job(
     find_inputs,
     compute,
     writes=_writes,
+    charges=lambda config, _: charge_lines(config.private),
     check_gates=lambda config, _: check_metrics(config.gates, metric_names(config)),
 )
