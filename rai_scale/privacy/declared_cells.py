@@ -267,17 +267,14 @@ def release_counts(  # noqa: PLR0917 - what is released, and what is recorded ab
     described: Mapping[str, list[str]],
     max_rows: int,
 ) -> Release:
-    """Charge, count, add noise, store: integers with noise, as a column of :data:`NOISY`.
+    """Charge, call ``counted``, add noise, store: integers with noise, as a column ``NOISY``.
 
-    ``counted`` is called after the charge. The release is known by ``query``, ``described`` and
-    the options of ``privacy``.
+    The release is known by ``query``, ``described`` and the options of ``privacy``.
 
     Raises
     ------
-    BudgetExceededError
-        Before any data are read.
-    PrivateComputationError
-        If the engine fails on the data; the message is always the same.
+    BudgetExceededError, PrivateComputationError
+        As :func:`release_cells`.
     """
     parameters = given_amounts(privacy)
     kept = {"max_rows": max_rows, "dataset": privacy.dataset}

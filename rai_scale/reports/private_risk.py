@@ -34,5 +34,10 @@ def render_private_risk(report: Mapping[str, Any]) -> str:
         "counts": classes[:SHOWN],
         "more": max(0, len(classes) - SHOWN),
         "sizes": report.get("sizes") or [],
+        "under": {
+            name.removeprefix("people_under_"): max(people, 0)
+            for name, people in report["totals"].items()
+            if name.startswith("people_under_")
+        },
     }
     return render("private_risk.html.j2", report, risk=view)

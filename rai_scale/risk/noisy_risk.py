@@ -88,15 +88,15 @@ class NoisySizes(NoisyNumbers):
 
     @property
     def k_at_most(self) -> int | None:
-        """A size that some class surely has, so that k is not larger; None if noise hides it."""
+        """A size that a class of the counted rows surely has (k is not larger); None if hidden."""
         table = self.sizes.iloc[:-1]
         sure = table.loc[table["low"] > 0, "size"]
         return int(sure.min()) if len(sure) else None
 
     def totals(self) -> Mapping[str, Any]:
         """Return the noisy number of classes, and of people in small ones."""
-        under = {str(k): self.people_under(k)[0] for k in UNDER if k <= len(self.counts)}
-        return {"classes": int(self.counts.sum()), "k_at_most": self.k_at_most, "under": under}
+        known = {"classes": int(self.counts.sum()), "k_at_most": self.k_at_most}
+        return known | {name: int(value) for name, value in self._numbers().items()}
 
     def _numbers(self) -> Mapping[str, float]:
         known = [k for k in UNDER if k <= len(self.counts)]
