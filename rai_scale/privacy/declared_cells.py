@@ -203,7 +203,7 @@ def noise_for(privacy: Privacy, max_rows: int = 1) -> tuple[Noise, Cost]:
     ConfigError
         If the budget is not a number or out of range.
     """
-    return noise_at(privacy, Bounding(max_rows).by_rows(1), label)
+    return noise_at(privacy, Bounding(max_rows).by_rows(1), _LABEL)
 
 
 def noise_at(privacy: Privacy, sensitivity: Sensitivity, label: str) -> tuple[Noise, Cost]:
@@ -213,10 +213,10 @@ def noise_at(privacy: Privacy, sensitivity: Sensitivity, label: str) -> tuple[No
         assert budget.epsilon is not None
         noise = laplace_for(sensitivity, budget.epsilon)
         laplace = Mechanism("discrete_laplace", noise.scale, sensitivity.l1)
-        return noise, Cost(_LABEL, budget.epsilon, mechanism=laplace)
+        return noise, Cost(label, budget.epsilon, mechanism=laplace)
     noise = gaussian_for(sensitivity, budget.rho)
     gaussian = Mechanism("discrete_gaussian", noise.scale, math.ceil(sensitivity.l2))
-    return noise, Cost(_LABEL, budget.epsilon, budget.delta, budget.rho, gaussian)
+    return noise, Cost(label, budget.epsilon, budget.delta, budget.rho, gaussian)
 
 
 def release_cells(  # noqa: PLR0917 - what is released, and what is recorded about it
