@@ -148,12 +148,13 @@ def replay(
     snapshot: Annotated[Path, typer.Argument(help="File that save_snapshot wrote.")],
     log: Annotated[str, typer.Argument(help="Table of logged decisions.")],
     engine: Annotated[str, typer.Option(help="local, dask or spark.")] = "local",
+    trusted: Annotated[bool, typer.Option(help="Run the code of a policy in a .py file.")] = False,
 ) -> None:
     """Make logged decisions again; exit code 1 if they differ, or if a file has changed."""
     from rai_scale.jobs.personalization.replay import replay_table
 
     try:
-        _finish(replay_table(snapshot, log, engine))
+        _finish(replay_table(snapshot, log, engine, trusted))
     except RaiScaleError as error:
         _finish(Outcome(ERROR, f"{type(error).__name__}: {error}"))
 

@@ -223,3 +223,23 @@ def check_columns(asked: Iterable[str], found: Iterable[str]) -> None:
             f"columns not found: {', '.join(map(repr, missing))}.{hints} "
             f"The table has: {', '.join(shown)}."
         )
+
+
+def check_not_taken(names: Iterable[str], taken: Iterable[str], what: str) -> None:
+    """Raise :class:`ConfigError` if a column has the name of a column of the result.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns that the caller named, and that the result repeats.
+    taken : iterable of str
+        The columns that the result has of its own.
+    what : str
+        What the result is, for the message.
+    """
+    taken = list(taken)
+    double = [name for name in names if name in taken]
+    if double:
+        raise ConfigError(
+            f"{what} has a column {double[0]!r} of its own. Rename that column of the table first."
+        )

@@ -28,6 +28,7 @@ from rai_scale.engines.frames import (
     text_dtype,
 )
 from rai_scale.engines.groups import split_groups
+from rai_scale.engines.lookups import PART, looked_up, with_part
 from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BatchFunction, run_on_frame
 from rai_scale.engines.protocol import Engine
@@ -45,6 +46,7 @@ class DaskEngine(Engine):
 
     name = "dask"
     sql_sees_all = False
+    joins = True
 
     def schema(self, data: Any) -> pa.Schema:
         """Return the canonical schema of the frame's ``_meta``; object columns are text."""
@@ -113,6 +115,18 @@ class DaskEngine(Engine):
             join = partial(_join_partitions, names=[*made], small=small, sql=sql)
             meta = arrow_to_frame(empty, TEXT)
             return dd.map_partitions(join, *parts, meta=meta, align_dataframes=False)
+
+    def with_joined(
+        self, data: Any, table: Any, keys: tuple[str, str], kind: pa.DataType, outputs: pa.Schema
+    ) -> Any:
+        """Join partitions with equal keys; see :meth:`Engine.with_joined`."""
+        number = max(data.npartitions, table.npartitions)
+        sides = [with_part(self, d, k, kind) for d, k in zip((data, table), keys, strict=True)]
+        find = partial(looked_up, keys=keys, kind=kind, outputs=outputs)
+        with _own_types():
+            sides = [s.shuffle(on=[PART], npartitions=number) for s in sides]
+            meta = find(*(side._meta for side in sides))
+            return dd.map_partitions(find, *sides, meta=meta, align_dataframes=False)
 
     def where(self, data: Any, condition: str) -> Any:
         """Filter each partition in DuckDB; see :meth:`SqlVerbs.where`."""

@@ -31,9 +31,12 @@ class Engine(SqlVerbs):
         ``local``, ``dask`` or ``spark``.
     dialect, sql_sees_all
         See :class:`~rai_scale.engines.sql_verbs.SqlVerbs`.
+    joins : bool
+        Whether there is :meth:`with_joined`. The local engine sends tables to its workers instead.
     """
 
     name = ""
+    joins = False
 
     @abstractmethod
     def schema(self, data: Any) -> pa.Schema:
@@ -107,6 +110,26 @@ class Engine(SqlVerbs):
         """Keep the columns that ``names`` gives new names, in this order; lazy."""
         self._check(data, names)
         return self._renamed(data, names)
+
+    def with_joined(
+        self, data: Any, table: Any, keys: tuple[str, str], kind: pa.DataType, outputs: pa.Schema
+    ) -> Any:
+        """Add columns of the row of another frame that has the same key, null without one; lazy.
+
+        Called by :func:`~rai_scale.engines.lookups.with_lookup`. The order of rows may change.
+
+        Parameters
+        ----------
+        data, table : frames of the engine
+            ``table`` has at most one row per key; nulls are no keys.
+        keys : tuple of (str, str)
+            The column of the key in ``data``, and in ``table``.
+        kind : pyarrow.DataType
+            The type in which keys are compared.
+        outputs : pyarrow.Schema
+            The columns of ``table`` to add.
+        """
+        raise NotImplementedError(f"the engine {self.name} does not join")
 
     def map_partitions(
         self,

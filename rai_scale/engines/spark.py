@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +21,11 @@ from pyspark.sql.types import StructField, StructType
 from rai_scale.engines.arrow_types import canonical_schema, canonical_table, overlay_schema
 from rai_scale.engines.counts import Sum, factors, sum_name
 from rai_scale.engines.groups import groups_of_sorted
+from rai_scale.engines.lookups import as_key
 from rai_scale.engines.partition import BatchFunction
 from rai_scale.engines.protocol import Engine
-from rai_scale.engines.shared_file import SharedFile, content_name, kept_folder
-from rai_scale.engines.spark_transfer import as_bytes, tuples
+from rai_scale.engines.shared_file import SharedFile, content_name
+from rai_scale.engines.spark_transfer import as_bytes, named_copy, tuples
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.names import quoted as quoted_name
 
@@ -48,6 +48,7 @@ class SparkEngine(Engine):
     """
 
     name = "spark"
+    joins = True
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -127,6 +128,18 @@ class SparkEngine(Engine):
         )
         return self._selected(f"WITH {named} {sql}", frames)
 
+    def with_joined(
+        self, data: Any, table: Any, keys: tuple[str, str], kind: pa.DataType, outputs: pa.Schema
+    ) -> Any:
+        """Join natively; see :meth:`Engine.with_joined`."""
+        names = [f"rai_{i}" for i in range(1 + len(outputs))]
+        other = table.select(*map(quoted, [keys[1], *outputs.names])).toDF(*names)
+        mine = _numbers(len(data.columns))
+        own = as_key(mine[data.columns.index(keys[0])], kind)
+        same = functions_of(data).expr(f"{own} = {as_key(names[0], kind)}")
+        found = data.toDF(*mine).join(other, same, "left").drop(names[0])
+        return found.toDF(*data.columns, *outputs.names)
+
     def _selected(self, query: str, frames: Mapping[str, Any]) -> Any:
         """Return a SELECT from frames, which are in braces."""
         if self.dialect == "spark" or not is_connect(self.session):
@@ -170,7 +183,7 @@ class SparkEngine(Engine):
     def publish(self, path: str) -> SharedFile:
         """Send a file to each executor once, as a session artifact."""
         name = content_name(path)
-        copy = _named_copy(path, name)
+        copy = named_copy(path, name)
         if self.dialect == "spark" or is_connect(self.session):
             self.session.addArtifacts(copy, file=True)
         else:  # classic Spark below 4 has no artifacts
@@ -278,20 +291,6 @@ def _partition() -> str:
 
     context = TaskContext.get()
     return "?" if context is None else str(context.partitionId())
-
-
-def _named_copy(path: str, name: str) -> str:
-    """Return a copy of the file under this name, kept until this process ends.
-
-    A symbolic link would not do: classic Spark resolves it. Executors fetch the copy later.
-    """
-    named = os.path.join(kept_folder(), name)
-    if not os.path.exists(named):
-        try:
-            os.link(os.path.realpath(path), named)
-        except OSError:  # another file system
-            shutil.copyfile(path, named)
-    return named
 
 
 def _in_spark_files(name: str) -> str:

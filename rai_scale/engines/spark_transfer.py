@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+
+from rai_scale.engines.shared_file import kept_folder
 
 
 def as_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -29,3 +33,17 @@ def _objects(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_map(column.type):
         return [None if value is None else dict(value) for value in values]
     return values
+
+
+def named_copy(path: str, name: str) -> str:
+    """Return a copy of the file under this name, kept until this process ends.
+
+    A symbolic link would not do: classic Spark resolves it. Executors fetch the copy later.
+    """
+    named = os.path.join(kept_folder(), name)
+    if not os.path.exists(named):
+        try:
+            os.link(os.path.realpath(path), named)
+        except OSError:  # another file system
+            shutil.copyfile(path, named)
+    return named

@@ -1,5 +1,6 @@
 from rai_scale.personalization.bursts import Bursts as Bursts
 from rai_scale.personalization.bursts import find_bursts as find_bursts
+from rai_scale.personalization.consent import Consents as Consents
 from rai_scale.personalization.consent import apply_consent as apply_consent
 from rai_scale.personalization.exposure_audit import audit_exposure as audit_exposure
 from rai_scale.personalization.exposure_result import Exposure as Exposure
@@ -8,6 +9,10 @@ from rai_scale.personalization.feature_result import FeatureAudit as FeatureAudi
 from rai_scale.personalization.log_check import LogCheck as LogCheck
 from rai_scale.personalization.log_check import check_log as check_log
 from rai_scale.personalization.log_contract import LogContract as LogContract
+from rai_scale.personalization.moved_elements import MovedElements as MovedElements
+from rai_scale.personalization.moved_elements import (
+    find_moved_elements as find_moved_elements,
+)
 from rai_scale.personalization.policy_result import PolicyValues as PolicyValues
 from rai_scale.personalization.policy_values import evaluate_policy as evaluate_policy
 from rai_scale.personalization.reward_conflicts import RewardConflicts as RewardConflicts

@@ -1,4 +1,4 @@
-"""Sudden rates and repeated feature vectors: a list for people to review, never a block."""
+"""Sudden rates, repeated feature vectors, drift: a list for people to review, never a block."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ import pyarrow as pa
 from rai_scale.engines import engine_of
 from rai_scale.engines.dialect import Dialect
 from rai_scale.engines.key_values import row_codes
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, check_columns, check_not_taken
 from rai_scale.names import Names, names_of
+from rai_scale.personalization.burst_drift import DRIFT, drift_tests
 from rai_scale.personalization.exposure_sql import period_kind, period_name, period_sql
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import MAX_CELLS, counts_of
 from rai_scale.statistics.multiple_tests import benjamini_hochberg
 
 _WINDOW = "rai_scale_window"
+_OWN = ("kind", "window", "rows", "expected", "p_value", "p_adjusted")
 LEAST_EXPECTED = 0.5
 
 
@@ -34,6 +36,11 @@ class Bursts(Result):
         The most unlikely first: ``kind`` (``rate``, or ``identical features``), the columns of the
         item, source or features, ``window``, ``rows``, ``expected``, ``p_value`` and
         ``p_adjusted`` (Benjamini and Hochberg). Only those at or below ``alpha``.
+    drift : pandas.DataFrame
+        Windows in which a source sends other values of a feature than before, the most unlikely
+        first: ``source``, ``feature``, ``window``, ``rows``, the ``value`` that moved most with its
+        ``share`` and its ``share_before``, ``p_value`` and ``p_adjusted``. Only those at or below
+        ``alpha``.
     tested : int
         The number of windows that were tested.
     dispersion : float
@@ -41,18 +48,20 @@ class Bursts(Result):
     """
 
     bursts: pd.DataFrame
+    drift: pd.DataFrame
     tested: int
     dispersion: float
 
     def totals(self) -> Mapping[str, Any]:
-        """Return the numbers of tests and of bursts."""
-        return {"tested": self.tested, "bursts": len(self.bursts)}
+        """Return the numbers of tests, of bursts, and of windows with drift."""
+        return {"tested": self.tested, "bursts": len(self.bursts), "drifts": len(self.drift)}
 
     def _numbers(self) -> Mapping[str, float]:
-        return {"bursts": float(len(self.bursts)), "dispersion": self.dispersion}
+        found = {"bursts": float(len(self.bursts)), "drifts": float(len(self.drift))}
+        return {**found, "dispersion": self.dispersion}
 
     def _tables(self) -> Tables:
-        return {"bursts": lambda: self.bursts}
+        return {"bursts": lambda: self.bursts, "drift": lambda: self.drift}
 
 
 def find_bursts(
@@ -66,14 +75,18 @@ def find_bursts(
     history: int = 7,
     alpha: float = 0.05,
 ) -> Bursts:
-    """Find items, sources and feature vectors that come more often than before; executes.
+    """Find what comes more often than before, and sources whose features drift; executes.
 
     Rows per item (and source) and window are counted by the engine. A window is compared with the
     windows before it, at least ``history`` of them: the expected rate is their mean, and the
     number of rows has a negative binomial distribution, whose dispersion is that of all series
     together. False discoveries are limited by Benjamini and Hochberg (1995). With ``features``,
-    identical feature vectors are counted and tested in the same way. The result is a list for
-    people to review: a burst may be a holiday.
+    identical feature vectors are counted and tested in the same way. With ``features`` and a
+    ``source``, the values of each feature in a window of a source are compared with those of the
+    same source before, by Pearson's test of homogeneity. Its statistic is divided by the spread
+    that windows have anyway (the median of all statistics over its expectation, at least 1), so
+    that people with several events do not raise it. The result is a list for people to review: a
+    burst may be a holiday.
 
     Parameters
     ----------
@@ -86,7 +99,7 @@ def find_bursts(
     source : str, optional
         The column of the source, such as a device or an address range.
     features : str or sequence of str
-        Discrete features whose identical vectors are counted.
+        Discrete features whose identical vectors are counted, and whose drift is tested.
     every : {"day", "week", "month"}
         The length of a window (in UTC).
     history : int
@@ -101,7 +114,8 @@ def find_bursts(
     Raises
     ------
     ConfigError
-        If an option or the type of ``time`` is not valid.
+        If an option or the type of ``time`` is not valid, or a column has the name of a column of
+        the result, such as ``kind``.
     MissingColumnError
         If a column does not exist.
     TooManyGroupsError
@@ -109,10 +123,11 @@ def find_bursts(
     """
     if every not in ("day", "week", "month") or history < 2:  # noqa: PLR2004
         raise ConfigError("every must be day, week or month, and history at least 2.")
-    names = names_of(features)
-    keys = [item, *([source] if source else [])]
+    names = list(dict.fromkeys(names_of(features)))
+    keys = list(dict.fromkeys([item, *([source] if source else [])]))
     engine = engine_of(log)
     check_columns([time, *keys, *names], engine.columns(log))
+    check_not_taken([*keys, *names], _OWN, "the table of bursts")
     found = engine.schema(log).field(time).type
     kind = period_kind(found, "time")
     dialect = Dialect(engine.dialect)
@@ -127,12 +142,23 @@ def find_bursts(
             dispersion = spread if what == "rate" else dispersion
             parts.append(one.assign(kind=what))
     tests = pd.concat(parts, ignore_index=True)
-    tests["p_adjusted"] = benjamini_hochberg(tests["p_value"].to_numpy(float))
-    kept = tests[tests["p_adjusted"] <= alpha].sort_values(["p_adjusted", "p_value"])
-    kept = kept.assign(window=[period_name(int(w), kind, every) for w in kept["window"]])
-    order = ["kind", *dict.fromkeys([*keys, *names]), "window", "rows", "expected", "p_value",
-             "p_adjusted"]  # fmt: skip
-    return Bursts(kept[order].reset_index(drop=True), len(tests), dispersion)
+    drifts = [
+        drift_tests(
+            counts_of(engine, data, [source, name, _WINDOW], limit=MAX_CELLS), name, history
+        )
+        for name in (names if source else ())
+        if name != source
+    ]
+    drift = pd.concat(drifts, ignore_index=True) if drifts else pd.DataFrame(columns=DRIFT)
+
+    def shown(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+        rows["p_adjusted"] = benjamini_hochberg(rows["p_value"].to_numpy(float))
+        kept = rows[rows["p_adjusted"] <= alpha].sort_values(["p_adjusted", "p_value"])
+        kept = kept.assign(window=[period_name(int(w), kind, every) for w in kept["window"]])
+        return kept[[*order]].reset_index(drop=True)
+
+    order = [_OWN[0], *dict.fromkeys([*keys, *names]), *_OWN[1:]]
+    return Bursts(shown(tests, order), shown(drift, DRIFT), len(tests) + len(drift), dispersion)
 
 
 def _tested(table: pa.Table, columns: Sequence[str], history: int) -> tuple[pd.DataFrame, float]:

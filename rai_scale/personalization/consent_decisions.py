@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rai_scale.engines import engine_of
-from rai_scale.engines.key_values import places_of
-from rai_scale.errors import ConfigError, TooManyGroupsError, check_columns
+from rai_scale.errors import ConfigError
 
-MOST_DECISIONS = 20_000_000
 NEVER = 2**63 - 1
 GRANTED = ""
 REASONS = (GRANTED, "denied", "no decision", "expired", "refresh due", "conflicting decisions")
 """Why a group of features may not be used; the position is the code of a row."""
-_ALLOW, _DENY = ("allow", "true", "1", "yes", "granted"), ("deny", "false", "0", "no", "denied")
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Decisions:
         Parameters
         ----------
         person : ndarray of int64
-            Number of each row's person; -1 if nobody of this number decided anything.
+            Number of each row's person.
         at : ndarray of int64
             Microseconds since 1970.
         refresh : int
@@ -60,6 +56,9 @@ class Decisions:
         otherwise : int
             The code without a decision.
         """
+        codes = np.full(len(person), otherwise)
+        if not len(self.place):
+            return codes
         width = len(self.times) + 1
         upto = np.searchsorted(self.times, at, side="right")
         last = np.searchsorted(self.place, person * width + upto, side="right") - 1
@@ -68,109 +67,42 @@ class Decisions:
         now = found & self.allow[last] & ~self.conflict[last] & (self.time[last] == at)
         last = np.where(now, last - 1, last)
         found = np.where(now, self._own(last, person, width), found)
-        codes = np.full(len(person), otherwise)
         late = self.time[last] + np.minimum(refresh, NEVER - np.maximum(self.time[last], 0))
         given = [self.conflict[last], ~self.allow[last], self.expires[last] <= at, late <= at]
         code = np.select(given, [5, 1, 3, 4], 0)
         return np.where(found, code, codes)
 
     def _own(self, at: np.ndarray, person: np.ndarray, width: int) -> np.ndarray:
-        if not len(self.place):
-            return np.zeros(len(at), bool)
-        return (at >= 0) & (person >= 0) & (self.place[at] // width == person)
+        return (at >= 0) & (self.place[at] // width == person)
 
 
-@dataclass(frozen=True)
-class ConsentBook:
-    """All decisions: those of each group of features, and the people who made them."""
+def codes_of(
+    texts: pa.ChunkedArray, at: np.ndarray, refresh: int, default: str, groups: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return, for each group of features, the position in :data:`REASONS` of each row.
 
-    people: pa.Array
-    groups: Mapping[str, Decisions]
-
-    def codes(
-        self, person: pa.ChunkedArray, at: np.ndarray, refresh: int, default: str
-    ) -> dict[str, np.ndarray]:
-        """Return, for each group of features, the code of each row."""
-        if len(self.people):
-            number = places_of(pa.table({"p": person}), {"p": self.people})
-        else:
-            number = np.full(len(person), -1)
-        number = np.where(np.asarray(person.is_null()), -1, number)
-        otherwise = REASONS.index("no decision") if default == "deny" else 0
-        return {
-            name: one.codes(number, at, refresh, otherwise)
-            if len(one.place)
-            else np.full(len(number), otherwise)
-            for name, one in self.groups.items()
-        }
-
-
-def read_decisions(
-    consent: Any,
-    *,
-    person: str,
-    feature_group: str,
-    decision: str,
-    time: str,
-    expires: str | None,
-    groups: Sequence[str],
-) -> ConsentBook:
-    """Read the table of consents; executes it.
-
-    Raises
-    ------
-    ConfigError
-        If a time has no zone or is missing, or a decision is neither allow nor deny.
-    TooManyGroupsError
-        For more than :data:`MOST_DECISIONS` decisions.
+    Parameters
+    ----------
+    texts : pyarrow.ChunkedArray of str
+        The decisions of each row's person, separated by commas: the number of the group, the time,
+        the end (both in microseconds since 1970) and 1 for a consent, separated by spaces.
+    at : ndarray of int64, shape (rows,)
+    refresh : int
+    default : {"deny", "allow"}
+    groups : sequence of str
+        The groups in the order of their numbers.
     """
-    engine = engine_of(consent)
-    names = {person: "p", feature_group: "f", decision: "d", time: "t"}
-    names |= {expires: "e"} if expires else {}
-    check_columns(names, engine.columns(consent))
-    schema = engine.schema(consent)
-    for name in (time, expires):
-        if name and getattr(schema.field(name).type, "tz", None) is None:
-            raise ConfigError(
-                f"consent: column {name!r} must hold times with a time zone; found "
-                f"{schema.field(name).type}. Give the zone in which they were recorded."
-            )
-    table = engine.collect(engine.with_names(consent, names))
-    if table.num_rows > MOST_DECISIONS:
-        raise TooManyGroupsError([person, feature_group], MOST_DECISIONS)
-    allow = _allowed(table["d"], decision)
-    if table["t"].null_count:
-        raise ConfigError(f"consent: {table['t'].null_count:,} decisions have no time.")
-    moments = _micros(table["t"], 0)
-    ends = _micros(table["e"], NEVER) if expires else np.full(table.num_rows, NEVER)
-    known = np.asarray(table["p"].is_valid())
-    people = table["p"].combine_chunks().drop_null().unique()
-    number = np.full(table.num_rows, -1)
-    if len(people):
-        number = places_of(table.select(["p"]), {"p": people})
+    lists = pc.split_pattern(texts.combine_chunks(), ",")
+    row = np.asarray(pc.list_parent_indices(lists))
+    parts = pc.list_flatten(pc.split_pattern(pc.list_flatten(lists), " "))
+    numbers = np.asarray(parts.cast(pa.int64())).reshape(-1, 4)
+    otherwise = REASONS.index("no decision") if default == "deny" else 0
     found = {}
-    for name in groups:
-        mine = known & np.asarray(pc.fill_null(pc.equal(table["f"], name), False))
-        found[name] = _decisions(number[mine], moments[mine], ends[mine], allow[mine])
-    return ConsentBook(people, found)
-
-
-def _allowed(column: pa.ChunkedArray, name: str) -> np.ndarray:
-    texts = pc.utf8_lower(column.cast(pa.string()))
-    allow = np.asarray(pc.fill_null(pc.is_in(texts, pa.array(_ALLOW)), False))
-    deny = np.asarray(pc.fill_null(pc.is_in(texts, pa.array(_DENY)), False))
-    odd = int((~allow & ~deny).sum())
-    if odd:
-        raise ConfigError(
-            f"consent: {odd:,} values of column {name!r} are neither 'allow' nor 'deny' (or true "
-            "and false)."
-        )
-    return allow
-
-
-def _micros(column: pa.ChunkedArray, missing: int) -> np.ndarray:
-    moments = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return np.asarray(pc.fill_null(moments, missing).to_numpy())
+    for number, name in enumerate(groups):
+        mine = numbers[:, 0] == number
+        one = _decisions(row[mine], numbers[mine, 1], numbers[mine, 2], numbers[mine, 3] == 1)
+        found[name] = one.codes(np.arange(len(texts)), at, refresh, otherwise)
+    return found
 
 
 def _decisions(

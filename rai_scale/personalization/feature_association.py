@@ -69,15 +69,20 @@ def correlation_ratio(count: np.ndarray, total: np.ndarray, squares: np.ndarray)
 
 
 def auc_interval(
-    score: np.ndarray, positive: np.ndarray, confidence: float
+    score: np.ndarray, positive: np.ndarray, confidence: float, people: np.ndarray | None = None
 ) -> tuple[float, float, float]:
-    """Return the area under the ROC curve with DeLong's interval (DeLong et al. 1988).
+    """Return the area under the ROC curve with its interval.
+
+    DeLong et al. 1988 for independent rows; with people, whose rows resemble each other, the
+    variance of the sums of their contributions (Obuchowski 1997).
 
     Parameters
     ----------
     score : ndarray of float64, shape (rows,)
     positive : ndarray of bool, shape (rows,)
     confidence : float
+    people : ndarray of int64, shape (rows,), optional
+        The number of each row's person.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata
@@ -89,6 +94,14 @@ def auc_interval(
     above = (both[: len(ones)] - rankdata(ones)) / len(zeros)
     below = 1 - (both[len(ones) :] - rankdata(zeros)) / len(ones)
     value = float(above.mean())
-    error = math.sqrt(above.var(ddof=1) / len(ones) + below.var(ddof=1) / len(zeros))
+    if people is None:
+        error = math.sqrt(above.var(ddof=1) / len(ones) + below.var(ddof=1) / len(zeros))
+    else:
+        parts = np.empty(len(score))
+        parts[positive], parts[~positive] = above - value, below - value
+        parts /= np.where(positive, len(ones), len(zeros))
+        sums = np.bincount(np.unique(people, return_inverse=True)[1], weights=parts)
+        many = len(sums)
+        error = math.sqrt(many / (many - 1) * (sums**2).sum()) if many > 1 else math.nan
     half = float(ndtri(0.5 + confidence / 2)) * error
     return value, max(0.0, value - half), min(1.0, value + half)

@@ -55,7 +55,8 @@ def audit_features(
     mutual information, and for numbers the correlation ratio. Numbers with a range of 50 or more
     are put into ``bins`` bins of equal width for the first two. With a ``learner``, a sample of
     rows is predicted by models that were fitted on other rows (of other people); the area under
-    the ROC curve has DeLong's interval; ``auc_drop`` is its fall when a feature is permuted.
+    the ROC curve has an interval (DeLong et al. 1988; by person, Obuchowski 1997); ``auc_drop`` is
+    its fall when a feature is permuted.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def audit_features(
     learner : callable, optional
         Returns a new classifier with ``fit`` and ``predict_proba``, such as an EBM.
     person : str, optional
-        The column of the person; folds are then made of people.
+        The column of the person; folds are then made of people, and intervals hold for them.
     bins, folds : int
     max_rows : int
         Rows that are drawn for the learner, by the hash of their content.
@@ -111,7 +112,7 @@ def audit_features(
             rows,
             allowed,
             levels,
-            groups=pd.factorize(rows[person])[0] if person else np.arange(len(rows)),
+            people=pd.factorize(rows[person])[0] if person else None,
             folds=folds,
             learner=learner,
             confidence=confidence,
@@ -272,13 +273,14 @@ def _predictions(
     features: list[str],
     levels: Mapping[str, list[Any]],
     *,
-    groups: np.ndarray,
+    people: np.ndarray | None,
     folds: int,
     learner: Callable[[], Any],
     confidence: float,
     random_state: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     predictions, carriers = [], []
+    groups = np.arange(len(rows)) if people is None else people
     for name, values in levels.items():
         kept = rows[name].isin(values).to_numpy()
         found, drops = cross_fitted(
@@ -286,6 +288,7 @@ def _predictions(
             features,
             rows.loc[kept, name].astype(str).reset_index(drop=True),
             folds=groups[kept] % folds,
+            people=None if people is None else people[kept],
             learner=learner,
             confidence=confidence,
             rng=np.random.default_rng(random_state),

@@ -19,6 +19,7 @@ def cross_fitted(
     target: pd.Series,
     *,
     folds: np.ndarray,
+    people: np.ndarray | None,
     learner: Learner,
     confidence: float,
     rng: np.random.Generator,
@@ -33,6 +34,8 @@ def cross_fitted(
     target : pandas.Series of str
         The attribute.
     folds : ndarray of int64, shape (rows,)
+    people : ndarray of int64, shape (rows,), or None
+        The person of each row, for the intervals.
     learner : callable
         Returns a new model with ``fit`` and ``predict_proba``.
     confidence : float
@@ -63,7 +66,8 @@ def cross_fitted(
     for at, value in enumerate(values):
         positive = (target == value).to_numpy()
         fitted = ~np.isnan(scores[:, at])
-        auc, low, high = auc_interval(scores[fitted, at], positive[fitted], confidence)
+        who = None if people is None else people[fitted]
+        auc, low, high = auc_interval(scores[fitted, at], positive[fitted], confidence, who)
         found.append(
             {"value": value, "rows": int(positive.sum()), "auc": auc, "low": low, "high": high}
         )

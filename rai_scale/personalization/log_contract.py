@@ -18,9 +18,10 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("item", "person"),
         ("position", "relevance", "groups", "category", "time", "propensity"),
     ),
-    "audit_features": (("features",), ()),
+    "audit_features": (("features",), ("person",)),
     "find_bursts": (("item", "time"), ("source", "features")),
     "apply_consent": (("person",), ()),
+    "find_reward_conflicts": (("item", "person"), ()),
 }
 """Per function: the parts that it needs, and those that it also uses."""
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, check_columns, did_you_mean
+from rai_scale.errors import ConfigError, check_columns, check_not_taken, did_you_mean
 from rai_scale.personalization.policy_cells import Fit, LogCells, fit_of
 from rai_scale.personalization.policy_inputs import (
+    PROBABILITY,
     Space,
     action_values,
     matrix,
@@ -72,6 +73,9 @@ class Question:
             )
         if "logged" in self.policies:
             raise ConfigError("policy: 'logged' is the name of the log's own mean; use another.")
+        made = [*self.rewards] if isinstance(self.model, pd.DataFrame) else []
+        known = [*self.context, self.action]
+        check_not_taken(known, [PROBABILITY, *made], "a table of a policy or model")
         person = [self.person] if self.person else []
         names = [self.action, self.propensity, *self.rewards.values(), *given, *person]
         check_columns([*names, *self.context, *self.groups, *self.features], columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 
 from rai_scale.personalization.policy_cells import LogCells, cell_scores, group_sums
 from rai_scale.personalization.policy_question import Prepared, Question
-from rai_scale.personalization.policy_rows import ScoreRows, merged_maxima, row_sums, sums_of_row
+from rai_scale.personalization.policy_rows import merged_maxima, row_sums, sums_of_row
+from rai_scale.personalization.policy_scores import ScoreRows
 from rai_scale.personalization.policy_sums import Sums
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def row_strata(engine: Engine, log: Any, ready: Prepared, asked: Question, known
         person=asked.person,
         groups=asked.groups,
         features=asked.features,
+        letters=_letters(asked.estimators, bool(known)),
+        known=bool(known),
     )
     table = row_sums(engine, log, score)
     found: Strata = {}
@@ -85,18 +89,24 @@ def row_strata(engine: Engine, log: Any, ready: Prepared, asked: Question, known
         }
         weights = {
             k: {
-                "squares": float(row[f"v_{k}"] or 0),
-                "largest": float(row[f"x_{k}"] or 0),
-                "unsupported": float(row[f"u_{k}"] or 0),
+                "squares": float(row.get(f"v_{k}") or 0),
+                "largest": float(row.get(f"x_{k}") or 0),
+                "unsupported": float(row.get(f"u_{k}") or 0),
             }
             for k in range(len(ready.policies))
         }
         if key in known:
-            exact = known[key][0]
+            exact, weights = known[key]
             sums = {at: Sums(exact[at].total, one.product, one.clusters)
                     for at, one in sums.items()}  # fmt: skip
         found[key] = (sums, weights)
     return found
+
+
+def _letters(estimators: Sequence[str], known: bool) -> str:
+    """Return the scores of rows that the estimators need; see :class:`ScoreRows`."""
+    needed = {"s": {"ips", "snips"}, "m": set() if known else {"dm"}, "e": {"dm"}, "d": {"dr"}}
+    return "".join(letter for letter, of in needed.items() if of & set(estimators))
 
 
 def group_name(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,22 @@ import pyarrow.parquet as pq
 
 from rai_scale._version import __version__
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError, check_columns, not_read
+from rai_scale.errors import ConfigError, check_columns, check_not_taken, not_read
 from rai_scale.names import Names, names_of
 from rai_scale.personalization.policy_cells import number_column
 from rai_scale.personalization.policy_inputs import PROBABILITY, matrix, space_of
 from rai_scale.personalization.policy_values import CELL_LIMIT
+from rai_scale.personalization.replay_functions import (
+    ReplayRows,
+    function_parts,
+    load_policy,
+    replay_function,
+)
 from rai_scale.results import Result, Tables
 from rai_scale.statistics.cells import counts_of
 
 _POLICY = "policy"
+_OWN = ("rows", "logged", "replayed")
 _KEYS = ("files", "context", "action", "propensity", "data_versions", "package_version")
 
 
@@ -38,7 +45,8 @@ class Replay(Result):
         ``name``, ``file`` and ``state``: ``unchanged``, ``changed`` or ``missing``.
     differences : pandas.DataFrame
         Cells whose logged propensity is not that of the policy: the context, the action, ``rows``,
-        ``logged`` and ``replayed``. Empty if a file has changed, since nothing is then replayed.
+        ``logged`` and ``replayed``. For a policy that is a function, per action, with means. Empty
+        if a file has changed, since nothing is then replayed.
     rows : int
         Rows of the log that were replayed.
     """
@@ -69,6 +77,8 @@ def save_snapshot(
     action: str,
     propensity: str,
     context: Names = (),
+    features: Names = (),
+    actions: Sequence[Any] = (),
     files: Mapping[str, str | Path] | None = None,
     data_versions: Mapping[str, str] | None = None,
 ) -> Path:
@@ -79,11 +89,18 @@ def save_snapshot(
     path : str or Path
         The JSON file to write.
     policy : str or Path
-        A CSV or Parquet file with the columns of ``context``, ``action`` and ``probability``.
+        A CSV or Parquet file with the columns of ``context``, ``action`` and ``probability``; or a
+        Python file with ``make_policy(files)``, which receives the paths of all files by role, and
+        returns a picklable function of features (pandas.DataFrame) and the list of actions to
+        probabilities of shape (rows, actions).
     action, propensity : str
         Columns of the logs that this policy will write.
     context : str or sequence of str
-        The columns that the policy depends on.
+        The columns that a policy in a table depends on.
+    features : str or sequence of str
+        The columns that a function receives.
+    actions : sequence of str or int
+        All actions of a function, in the order of its probabilities.
     files : mapping of str to path, optional
         Other files by their role, such as the model and the configuration.
     data_versions : mapping of str to str, optional
@@ -96,8 +113,10 @@ def save_snapshot(
     Raises
     ------
     ConfigError
-        If a file cannot be read.
+        If a file cannot be read, or the actions of a function are missing.
     """
+    more = function_parts(Path(policy), names_of(features), actions)
+    check_not_taken([*names_of(context), action], _OWN, "the table of differences")
     named = {_POLICY: Path(policy), **{k: Path(v) for k, v in (files or {}).items()}}
     home = Path(path).resolve().parent
     manifest = {
@@ -110,12 +129,15 @@ def save_snapshot(
         "propensity": propensity,
         "data_versions": dict(data_versions or {}),
         "package_version": __version__,
+        **more,
     }
     Path(path).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return Path(path)
 
 
-def replay(snapshot: str | Path, log: Any, *, tolerance: float = 1e-9) -> Replay:
+def replay(
+    snapshot: str | Path, log: Any, *, tolerance: float = 1e-9, trusted: bool = False
+) -> Replay:
     """Decide the logged contexts again, and count where the log differs; executes.
 
     Every file of the snapshot is compared with its hash first; one changed byte is enough to name
@@ -131,6 +153,8 @@ def replay(snapshot: str | Path, log: Any, *, tolerance: float = 1e-9) -> Replay
         pandas, Dask or Spark (classic or Connect).
     tolerance : float
         The largest difference of two equal probabilities.
+    trusted : bool
+        Whether the code of a policy in a Python file may run, after its hash was compared.
 
     Returns
     -------
@@ -139,7 +163,7 @@ def replay(snapshot: str | Path, log: Any, *, tolerance: float = 1e-9) -> Replay
     Raises
     ------
     ConfigError
-        If the manifest cannot be read.
+        If the manifest cannot be read, or its policy is code and ``trusted`` is not set.
     MissingColumnError
         If the log lacks a column.
     """
@@ -152,11 +176,24 @@ def replay(snapshot: str | Path, log: Any, *, tolerance: float = 1e-9) -> Replay
     files = pd.DataFrame(rows)
     context, action = list(manifest["context"]), manifest["action"]
     names = [*context, action]
-    empty = pd.DataFrame(columns=[*names, "rows", "logged", "replayed"])
+    empty = pd.DataFrame(columns=[*names, *_OWN])
     if (files["state"] != "unchanged").any():
         return Replay(files, empty, 0)
-    policy = read_policy(home / manifest["files"][_POLICY]["file"])
     engine = engine_of(log)
+    if manifest.get("actions"):
+        paths = {name: home / one["file"] for name, one in manifest["files"].items()}
+        if not trusted:
+            raise ConfigError(
+                f"policy: {paths[_POLICY].name} is code, which replay runs only with trusted=True "
+                "(--trusted)."
+            )
+        given = (manifest["features"], manifest["actions"])
+        run = ReplayRows(
+            load_policy(paths[_POLICY], paths), *map(tuple, given), action, manifest["propensity"],
+            tolerance,
+        )  # fmt: skip
+        return Replay(files, *replay_function(engine, log, run))
+    policy = read_policy(home / manifest["files"][_POLICY]["file"])
     check_columns([*names, manifest["propensity"]], engine.columns(log))
     table = counts_of(engine, log, [*names, manifest["propensity"]], limit=CELL_LIMIT)
     count = table.column(len(names) + 1).to_numpy()

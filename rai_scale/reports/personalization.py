@@ -10,7 +10,7 @@ from rai_scale.reports.html import render
 from rai_scale.reports.words import interval, share
 
 REPORT: dict[str, Any] = {
-    **keys("title rows asked use_cases log consent notes confidence"),
+    **keys("title rows asked use_cases log conflicts consent notes confidence"),
     "use_cases": [keys("name personalised people owner sensitive triggers")],
 }
 SHOWN = 20
@@ -21,15 +21,17 @@ Rows = Sequence[Mapping[str, Any]]
 def render_personalization(report: Mapping[str, Any]) -> str:
     """Return the HTML page of an audit of personalisation.
 
-    The page shows names of groups, categories, policies and rewards, and no rows or people.
+    The page shows names of groups, categories, policies and rewards. It shows no rows, people,
+    sources and values of features.
 
     Parameters
     ----------
     report : mapping
         ``title``, ``use_cases`` (of ``register_of``), ``rows``, ``asked`` (bool per audit),
-        ``log``, and optional ``exposure`` and ``rewards`` (``to_dict()`` of the results),
-        ``consent`` (rows of ``removed``, ``events``, ``share``), ``notes``, ``confidence``,
-        ``gates`` and ``run``.
+        ``log``, and optional ``features``, ``exposure``, ``rewards``, ``bursts`` and ``replay``
+        (``to_dict()`` of the results, the last two with ``totals``), ``conflicts`` (rows of all
+        pairs of rewards), ``consent`` (rows of ``removed``, ``events``, ``share``), ``notes``,
+        ``confidence``, ``gates`` and ``run``.
 
     Raises
     ------
@@ -42,6 +44,7 @@ def render_personalization(report: Mapping[str, Any]) -> str:
 
 def _view(report: Mapping[str, Any]) -> dict[str, Any]:
     log, exposure, rewards = (report.get(name) or {} for name in ("log", "exposure", "rewards"))
+    features, bursts, replay = (report.get(name) or {} for name in ("features", "bursts", "replay"))
     faults = log["faults"]
     loops = [_loop(row) for row in exposure.get("loops", ())]
     lost = [row for row in report["consent"] if row["removed"]]
@@ -57,6 +60,16 @@ def _view(report: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "loops": [row for row in loops if row["loses"]],
         "other_loops": len([row for row in loops if not row["loses"]]),
+        "forbidden": features.get("forbidden", ()),
+        "proxies": [_proxy(row) for row in features.get("associations", ())][:SHOWN],
+        "predicted": [_predicted(row) for row in features.get("predictions", ())],
+        "carriers": [_drop(row) for row in features.get("carriers", ())][:SHOWN],
+        "bends": [_bend(row) for row in report["conflicts"] if row["bends"]],
+        "pairs": list(dict.fromkeys(row["pair"] for row in report["conflicts"])),
+        "bursts": [_burst(row) for row in bursts.get("bursts", ())][:SHOWN],
+        "drift": [_drift(row) for row in bursts.get("drift", ())][:SHOWN],
+        "replayed": replay.get("totals", {}),
+        "files": [row for row in replay.get("files", ()) if row["state"] != "unchanged"],
         "groups": [_group(row) for row in exposure.get("groups", ()) if not row["period"]],
         "unseen": _unseen(exposure.get("categories", ())),
         "policies": _policies(rewards.get("values", ()), rewards.get("weights", ())),
@@ -71,13 +84,43 @@ def _number(value: Any, digits: int = 3) -> str:
     return "not measured" if value is None else f"{value:.{digits}f}"
 
 
+def _p_value(p: float | None) -> str:
+    return "" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004
+
+
+def _proxy(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("cramers_v", "mutual_information", "correlation_ratio")
+    return {**row, **{n: _number(row[n]) for n in names}, "p": _p_value(row["p_adjusted"])}
+
+
+def _predicted(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "auc": _number(row["auc"]), "interval": interval(row["low"], row["high"])}
+
+
+def _drop(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "drop": _number(row["auc_drop"])}
+
+
+def _bend(row: Mapping[str, Any]) -> dict[str, Any]:
+    gaps = {name: f"{row[name]:+.4f}" for name in ("reward_gap", "satisfaction_gap")}
+    return {**row, **gaps, "p": _p_value(row["p_adjusted"])}
+
+
+def _burst(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "before": f"{row['expected']:.1f}", "p": _p_value(row["p_adjusted"])}
+
+
+def _drift(row: Mapping[str, Any]) -> dict[str, Any]:
+    shares = {"now": share(row["share"]), "before": share(row["share_before"])}
+    return {**row, **shares, "p": _p_value(row["p_adjusted"])}
+
+
 def _loop(row: Mapping[str, Any]) -> dict[str, Any]:
-    p = row["p_adjusted"]
     return {
         **row,
         "first": share(row["first_share"]),
         "last": share(row["last_share"]),
-        "p": "" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.4f}",  # noqa: PLR2004
+        "p": _p_value(row["p_adjusted"]),
     }
 
 

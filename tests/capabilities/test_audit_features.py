@@ -147,3 +147,36 @@ def test_what_cannot_be_audited_is_refused():
         audit_features(log, features="zipp", sensitive_features="sex")
     with pytest.raises(ConfigError, match="at least one"):
         audit_features(log, features=[], sensitive_features="sex")
+
+
+def test_intervals_by_person_are_those_of_their_sums():
+    rng = np.random.default_rng(0)
+    positive = rng.random(100) < 0.4
+    score = rng.normal(size=100) + positive
+    alone = auc_interval(score, positive, 0.95)
+    each = auc_interval(score, positive, 0.95, np.arange(100))
+    assert each == pytest.approx(alone, abs=0.005)
+    # five equal rows of each person hold no more than one
+    many = auc_interval(score.repeat(5), positive.repeat(5), 0.95, rng.permutation(100).repeat(5))
+    assert many == pytest.approx(each)
+
+
+@pytest.mark.full
+def test_an_ebm_is_a_learner():
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    log = people(rows=600)
+    log.loc[:20, "device"] = None
+    found = audit_features(
+        log, features=["zip", "visits", "device"], sensitive_features=["income", "sex"],
+        person="who", folds=3,
+        learner=lambda: ExplainableBoostingClassifier(
+            interactions=0, outer_bags=2, max_rounds=200, n_jobs=1, random_state=0
+        ),
+    )  # fmt: skip
+    auc = found.predictions.set_index(["sensitive", "value"])
+    assert auc.loc[("income", "low"), "low"] > 0.8
+    assert auc.loc[("sex", "f"), "low"] < 0.5 < auc.loc[("sex", "f"), "high"] + 0.05
+    income = found.carriers[found.carriers["sensitive"] == "income"]
+    assert income["feature"].iloc[0] == "zip"
+    assert income["auc_drop"].iloc[0] > 0.3

@@ -130,6 +130,12 @@ def test_forty_cases(name, at, request):
         check(case, apply_consent(frame, given, at=at, default="allow", **ASKED), "allow")
 
 
+@pytest.mark.parametrize("name", ["dask", *ON_SPARK])
+def test_decisions_of_another_engine_are_sent_to_the_workers(name, request):
+    case = make_case(name, request)
+    check(case, apply_consent(case.make(people(), 3), consents().to_pandas(), at=AT, **ASKED))
+
+
 def test_the_cases_are_forty():
     assert len(CASES) == len({name for name, _, _ in CASES}) == 40
 

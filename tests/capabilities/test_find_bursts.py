@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import false_discovery_control, nbinom
+from scipy.stats import chi2_contingency, false_discovery_control, nbinom
 
 from rai_scale.errors import ConfigError, MissingColumnError
 from rai_scale.personalization import find_bursts
@@ -78,3 +78,46 @@ def test_what_cannot_be_searched_is_refused():
         find_bursts(log, item="item", time="source")
     with pytest.raises(MissingColumnError, match="Did you mean"):
         find_bursts(log, item="items", time="t")
+
+
+@pytest.mark.parametrize("name", ["pandas", "local", "dask", *ON_SPARK])
+def test_a_source_that_drifts_is_found_with_what_moved(name, request):
+    log = visits(1, burst=False)
+    log["browser"] = np.random.default_rng(0).choice(["a", "b", "c"], len(log), p=[0.5, 0.3, 0.2])
+    odd = (log["source"] == "app") & (log["day"] == 12)
+    log.loc[odd & (log.index % 2 == 0), "browser"] = "c"
+    frame = make_case(name, request).make(pa.Table.from_pandas(log), 3)
+    found = find_bursts(frame, item="item", time="day", source="source", features="browser")
+    (row,) = found.drift.to_dict("records")
+    assert [row[n] for n in ("source", "feature", "window", "value")] == [
+        "app", "browser", "12", "c",
+    ]  # fmt: skip
+    before = log[(log["source"] == "app") & (log["day"] < 12)]["browser"]
+    assert row["share_before"] == pytest.approx((before == "c").mean())
+    assert row["share"] == pytest.approx((log[odd]["browser"] == "c").mean())
+    table = [log[odd]["browser"].value_counts()[[*"abc"]], before.value_counts()[[*"abc"]]]
+    p = chi2_contingency(np.array(table), correction=False)[1]
+    assert p <= row["p_value"] < 1e-4
+    assert found.gates({"metric": "drifts", "above": 0})[0]["passed"] is False
+
+
+@pytest.mark.full
+def test_quiet_sources_do_not_drift():
+    rng = np.random.default_rng(0)
+    alarms = []
+    for seed in range(1, 11):
+        log = visits(seed, False)
+        # ten events of a person share a browser, which makes windows differ more than rows would
+        log["browser"] = rng.choice([*"abc"], len(log) // 10 + 1).repeat(10)[: len(log)]
+        asked = {"item": "item", "time": "day", "source": "source", "features": "browser"}
+        alarms.append(len(find_bursts(log, **asked).drift) > 0)
+    assert np.mean(alarms) <= 0.3
+
+
+@pytest.mark.parametrize("taken", ["kind", "window", "rows", "p_value"])
+def test_columns_with_names_of_the_result_are_refused(taken):
+    log = visits().rename(columns={"source": taken})
+    with pytest.raises(ConfigError, match=f"has a column '{taken}' of its own"):
+        find_bursts(log, item="item", time="day", source=taken)
+    with pytest.raises(ConfigError, match="of its own"):
+        find_bursts(log, item=taken, time="day")

@@ -7,7 +7,9 @@ import json
 import pandas as pd
 import pytest
 
+from rai_scale.personalization import save_snapshot
 from rai_scale.samples import make_sample_lake
+from rai_scale.samples.recommendations import DEVICES, LOGGED, OFFERS
 from tests.jobs.small_lake import ROOT, cli
 
 CONF = ROOT / "conf" / "personalization.yaml"
@@ -34,7 +36,11 @@ def run(lake, out, *more, conf=CONF):
 def test_what_was_planted_is_found(recommended, tmp_path):
     ran = run(recommended, tmp_path / "out")
     assert ran.code == 0, ran.text
-    assert "3,000 events, 0 kinds of faults in the log; 1 loops; 2 policies" in ran.out
+    said = (
+        "3,000 events, 0 kinds of faults in the log; 0 forbidden features in use; 1 loop; "
+        "2 policies; 1 item that bends a reward; "
+    )
+    assert said in ran.out
     truth = json.loads((recommended / "_truth" / "recommendations.json").read_text())
     loops = pd.read_parquet(tmp_path / "out" / "exposure_loops.parquet")
     (loop,) = loops[loops["loses"]].to_dict("records")
@@ -51,6 +57,10 @@ def test_what_was_planted_is_found(recommended, tmp_path):
                 row = values.loc[policy, reward, estimator]
                 half = (row["high"] - row["low"]) / 2
                 assert abs(row["value"] - known[reward]) < 2 * half
+    proxies = pd.read_parquet(tmp_path / "out" / "feature_associations.parquet")
+    assert proxies.loc[0, ["feature", "sensitive"]].to_dict() == truth["proxy"]
+    conflicts = pd.read_parquet(tmp_path / "out" / "reward_conflicts.parquet")
+    assert conflicts.loc[conflicts["bends"], "item"].tolist() == [truth["bends"]["offer"]]
     consents = pd.read_parquet(tmp_path / "out" / "consents.parquet")
     assert consents["events"].sum() == 3000
     page = (tmp_path / "out" / "report.html").read_text()
@@ -67,6 +77,62 @@ def test_a_gate_on_loops_fails(recommended, tmp_path):
     ran = run(recommended, tmp_path / "out", gates, "rewards=null", "consent=null")
     assert ran.code == 1, ran.text
     assert "exposure.loops: " in ran.out
+
+
+def test_every_audit_has_its_gates(recommended, tmp_path):
+    log = pd.read_parquet(recommended / "personalization" / "recommendations.parquet")
+    log = log[log["shown_at"] < "2025-02-10"]  # before the loop, the log's policy is a table
+    day = log["shown_at"].dt.strftime("%Y-%m-%d") == "2025-01-28"
+    extra = log[day & (log["offer"] == "card")].sample(40, replace=True, random_state=0)
+    log = pd.concat([log, extra.assign(event_id=[f"X{n}" for n in range(40)])])
+    log.to_parquet(tmp_path / "log.parquet")
+    policy = pd.DataFrame(
+        [
+            (device, offer, LOGGED[i, j])
+            for i, device in enumerate(DEVICES)
+            for j, offer in enumerate(OFFERS)
+        ],
+        columns=["device", "offer", "probability"],
+    )
+    policy.to_csv(tmp_path / "policy.csv", index=False)
+    (tmp_path / "model.bin").write_bytes(b"a model")
+    snapshot = save_snapshot(
+        tmp_path / "snapshot.json", policy=tmp_path / "policy.csv", context="device",
+        action="offer", propensity="propensity", files={"model": tmp_path / "model.bin"},
+    )  # fmt: skip
+    failing = ["features.forbidden_features", "conflicts.conflicts", "bursts.bursts"]
+    passing = ["replay.differences", "replay.changed_files"]
+    gates = json.dumps([{"metric": name, "above": 0} for name in (*failing, *passing)])
+    asked = (
+        f"source={tmp_path / 'log.parquet'}", "table=log", "consent=null", "exposure=null",
+        "rewards=null", f"gates={gates}", f'replay={{"snapshot": "{snapshot}"}}',
+        "features.forbidden=[zip]",
+    )  # fmt: skip
+    ran = run(recommended, tmp_path / "out", *asked)
+    assert ran.code == 1, ran.text
+    assert all(f"{name}: " in ran.out for name in failing), ran.out
+    assert "replay: 0 differences, 0 changed files" in ran.out
+    bursts = pd.read_parquet(tmp_path / "out" / "bursts.parquet")
+    assert bursts.loc[0, ["offer", "window"]].tolist() == ["card", "2025-01-28"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    text = page + (tmp_path / "out" / "personalization.json").read_text()
+    assert "2025-01-28" in page and '"source"' not in text
+    (tmp_path / "model.bin").write_bytes(b"a modem")
+    gates = json.dumps([{"metric": passing[1], "above": 0}])
+    ran = run(recommended, tmp_path / "out", *asked, f"gates={gates}")
+    assert ran.code == 1, ran.text
+    assert "model is changed" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.full
+def test_an_ebm_measures_what_all_features_predict(recommended, tmp_path):
+    off = ("exposure=null", "rewards=null", "consent=null", "bursts=null", "conflicts=[]")
+    gates = 'gates=[{"metric": "features.auc", "above": 0.6, "judged_by": "lower_bound"}]'
+    asked = ("features.learner=ebm", "features.max_rows=1500", "features.folds=2")
+    ran = run(recommended, tmp_path / "out", *off, *asked, gates)
+    assert ran.code == 1, ran.text
+    carriers = pd.read_parquet(tmp_path / "out" / "feature_carriers.parquet")
+    assert carriers["feature"][0] == "zip"
 
 
 def test_faults_are_counted_before_anything_is_weighted(recommended, tmp_path):
@@ -92,6 +158,8 @@ def test_faults_are_counted_before_anything_is_weighted(recommended, tmp_path):
         (("rewards.policies.savings_first.column=propensity",), "exactly one of column"),
         (("use_cases=[{name: a, personalised: b, people: c, owner: d, area: credits}]",), "credit"),
         (("log.itemm=offer",), "Did you mean 'item'"),
+        (("log.features=[]",), "audit_features needs features"),
+        (('conflicts=[{"reward": "clik", "satisfaction": "satisfied"}]',), "Did you mean 'click'"),
         (("gates=[{metric: exposure.lops, above: 0}]",), "Did you mean 'exposure.loops'"),
     ],
 )

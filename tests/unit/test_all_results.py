@@ -180,6 +180,15 @@ CASES = {
     "RewardConflicts": lambda _: personalization.find_reward_conflicts(
         ROWS, item="kind", reward="y", satisfaction="s", person="who"
     ),
+    "MovedElements": lambda _: personalization.find_moved_elements(
+        ROWS.assign(t=range(N)),
+        item="kind",
+        position="p",
+        person="g",
+        time="t",
+        reward="y",
+        satisfaction="s",
+    ),
     "Bursts": lambda _: personalization.find_bursts(
         ROWS.assign(day=np.arange(N) // 20), item="kind", time="day"
     ),

@@ -78,6 +78,25 @@ class AddedColumns:
                 )
             seen[name] = origin
 
+    def value_columns(self) -> dict[str, list[str]]:
+        """Return the columns of values of each feature in the wide form, one per class."""
+        return {
+            f: [_joined(self.prefix, n, f) for n in self.labels or ("",)] for f in self.features
+        }
+
+    def columns_of_features(self) -> dict[str, list[str]]:
+        """Return all columns of each feature in the wide form: values, errors and replicates."""
+        parts = ["", *(["error"] if self.sampled else [])]
+        parts += [f"replicate{copy + 1}" for copy in range(self.replicates)]
+        return {
+            feature: [
+                _joined(self.prefix, part, label, feature)
+                for part in parts
+                for label in self.labels or ("",)
+            ]
+            for feature in self.features
+        }
+
     def wide(self, found: LocalValues) -> pa.Table:
         """Return the added columns for a batch."""
         columns = {name: pa.array(values) for name, _, values in self._numbers(found)}
@@ -117,7 +136,7 @@ class AddedColumns:
         """Return the long form of a batch: rows, then classes, then features."""
         rows, features, outputs = found.values.shape
         of = np.repeat(np.arange(rows), features * outputs)
-        columns = {name: keys[name].take(pa.array(of)) for name in self.keys}
+        columns = {name: keys[name].take(pa.array(of)) for name in keys.column_names}
         if self.labels:
             columns["class"] = pa.array(np.tile(np.repeat(self.labels, features), rows).tolist())
         columns["feature"] = pa.array(list(self.features) * (rows * outputs), pa.string())

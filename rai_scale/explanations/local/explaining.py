@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.engines.shared_object import load_object, publish_object
+from rai_scale.engines.shared_object import publish_object
 from rai_scale.errors import ConfigError, check_columns, did_you_mean
 from rai_scale.explanations.local.added_columns import AddedColumns
 from rai_scale.explanations.local.coalitions import FOLDS
+from rai_scale.explanations.local.explain_rows import ExplainerPlan, ExplainRows, named
 from rai_scale.explanations.local.shap_values import SHAP_METHODS, Choice
 from rai_scale.explanations.local.value_sampling import ValueSampling
 from rai_scale.explanations.local.values import LocalExplainer, Task
+from rai_scale.explanations.local.withheld import WITHHELD, Consents, Withholding
 from rai_scale.models.background import Background
 from rai_scale.models.column_order import UNNAMED, is_unnamed
-from rai_scale.models.columns import model_frame
-from rai_scale.models.ready_model import SharedOutput, ready_model
-from rai_scale.names import names_of
+from rai_scale.models.ready_model import ready_model
+from rai_scale.names import Names, names_of
 from rai_scale.results import Result, Tables
-from rai_scale.statistics.keyed_hash import key_hashes
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine
-    from rai_scale.engines.shared_file import SharedFile
 
 _SHAP = (
     "rai_scale.explanations.local.shap_values:choose_shap",
@@ -88,6 +86,8 @@ def explain(
     sampling: ValueSampling | None = None,
     perturbation: str = "interventional",
     random_state: int = 0,
+    consent: Consents | None = None,
+    sensitive_features: Names = (),
 ) -> Any:
     """Explain each row of a frame.
 
@@ -123,13 +123,21 @@ def explain(
         stored in the trees.
     random_state : int
         Seed of the background's sample and of the sampling of values.
+    consent : rai_scale.personalization.Consents, optional
+        Decisions of people about features. The values of a feature are withheld (null) in the rows
+        of people who did not allow it.
+    sensitive_features : str or list of str
+        Features whose values are withheld in all rows.
 
     Returns
     -------
     DataFrame of the caller's kind, lazy if the engine is lazy
         The input's columns (or its ``key_columns``) and ``prediction``, ``base_value``, one
         ``shap_<feature>`` per feature, ``shap_error_<feature>`` if values are sampled, and
-        ``explained_by``: the method, or the reason why a row has no values (NaN).
+        ``explained_by``: the method, or the reason why a row has no values (NaN). With ``consent``
+        or ``sensitive_features`` also, in the wide form, ``reasons_withheld``: the number of
+        withheld features that move the prediction. What they add up to is the prediction minus
+        ``base_value`` and all shown values.
 
     Raises
     ------
@@ -141,7 +149,8 @@ def explain(
     plan = plan_explanation(
         frame, model, features=features, method=method, background=background,
         explain_class=explain_class, key_columns=key_columns, long=long, sampling=sampling,
-        perturbation=perturbation, random_state=random_state,
+        perturbation=perturbation, random_state=random_state, consent=consent,
+        sensitive_features=sensitive_features,
     )  # fmt: skip
     return plan.frame
 
@@ -159,13 +168,15 @@ def plan_explanation(
     sampling: ValueSampling | None = None,
     perturbation: str = "interventional",
     random_state: int = 0,
+    consent: Consents | None = None,
+    sensitive_features: Names = (),
 ) -> Explanation:
     """Select a method for the model and plan the explanation of each row of a frame.
 
     Parameters
     ----------
     frame, model, features, method, background, explain_class, key_columns, long, sampling, \
-perturbation, random_state
+perturbation, random_state, consent, sensitive_features
         As in :func:`explain`.
 
     Returns
@@ -188,92 +199,49 @@ perturbation, random_state
     ready = ready_model(frame, model, features, background, explain_class, random_state)
     engine = ready.engine
     check_columns(keys, engine.columns(frame))
+    hidden = Withholding(consent, tuple(names_of(sensitive_features)))
     task = Task(ready.output, ready.background, sampling, random_state, perturbation)
     task.output(task.background.iloc[:1])  # fails here rather than in a worker
     choose, build = METHODS[method]
-    choice = _named(choose)(task, method)
-    made: LocalExplainer = _named(build)(task, choice)
+    choice = named(choose)(task, method)
+    made: LocalExplainer = named(build)(task, choice)
     copies = FOLDS if sampling.replicates and choice.method == "kernel_shap" else 0
     layout = AddedColumns(
         ready.features, task.output.labels, made.prefix, made.sampled, choice.method, keys, long,
         copies,
     )  # fmt: skip
     layout.check(engine.columns(frame))
+    if hidden:
+        frame = hidden.marked(frame, engine.columns(frame), ready.features)
     plan = ExplainerPlan(
         ready.share_output(), task.background, sampling, random_state, perturbation, choice, build
     )
     run = ExplainRows(publish_object(engine, plan, "explain.pkl"), layout, random_state)
     if is_unnamed(task.output.model.estimator, ready.features):
         choice = replace(choice, why=f"{choice.why}; {UNNAMED}")
-    return _lay_over(engine, frame, run, choice)
+    return _lay_over(engine, frame, run, choice, hidden)
 
 
-@dataclass(frozen=True)
-class ExplainerPlan:
-    """Everything that a worker needs to build the explainer; the model is in its own file."""
-
-    output: SharedOutput
-    background: pd.DataFrame
-    sampling: ValueSampling
-    random_state: int
-    perturbation: str
-    choice: Choice
-    build: str
-
-    def make(self) -> LocalExplainer:
-        """Build the explainer in this process."""
-        task = Task(
-            self.output.load(), self.background, self.sampling, self.random_state, self.perturbation
-        )
-        explainer: LocalExplainer = _named(self.build)(task, self.choice)
-        return explainer
-
-
-def load_explainer(path: str) -> LocalExplainer:
-    """Load a plan that was published and build its explainer."""
-    explainer: LocalExplainer = load_object(path).make()
-    return explainer
-
-
-@dataclass(frozen=True)
-class ExplainRows:
-    """A table function; the explainer is built once per process."""
-
-    plan: SharedFile
-    layout: AddedColumns
-    random_state: int
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the added columns or, with key columns, the rows of the new frame."""
-        explainer = self.plan.load(load_explainer)
-        layout = self.layout
-        rows = model_frame(table, explainer.task.background)
-        identity = table.select(list(layout.keys or layout.features))
-        found = explainer.explain(rows, key_hashes(identity, self.random_state))
-        if layout.long:
-            return layout.rows(table, found)
-        wide = layout.wide(found)
-        for number, name in enumerate(layout.keys):
-            wide = wide.add_column(number, name, table[name])
-        return wide
-
-
-def _lay_over(engine: Engine, frame: Any, run: ExplainRows, choice: Choice) -> Explanation:
+def _lay_over(
+    engine: Engine, frame: Any, run: ExplainRows, choice: Choice, hidden: Withholding
+) -> Explanation:
     layout = run.layout
     added = layout.long_schema() if layout.long else layout.schema()
     inputs = list(dict.fromkeys([*layout.keys, *layout.features]))
     if layout.keys:
+        keys = [*layout.keys, *hidden.mark]
+        run = replace(run, kept=tuple(keys))
         schema = engine.schema(frame)
-        outputs = pa.schema([*(schema.field(name) for name in layout.keys), *added])
+        outputs = pa.schema([*(schema.field(name) for name in keys), *added])
+        inputs = list(dict.fromkeys([*keys, *inputs]))
         made = engine.map_partitions(frame, run, outputs, inputs=inputs, label="explain")
     else:
         made = engine.with_columns(frame, run, added, inputs=inputs, label="explain")
-    return Explanation(made, choice.method, choice.why, tuple(added.names))
-
-
-def _named(place: str) -> Any:
-    module, name = place.split(":")
-    return getattr(import_module(module), name)
+    names = tuple(added.names)
+    if hidden:
+        made = hidden.applied(engine, made, layout)
+        names += () if layout.long else (WITHHELD,)
+    return Explanation(made, choice.method, choice.why, names)
 
 
 def _check_arguments(method: str, perturbation: str) -> None:

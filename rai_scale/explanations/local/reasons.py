@@ -14,6 +14,7 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_of
 from rai_scale.errors import ConfigError
 from rai_scale.explanations.local.explained_columns import value_columns
+from rai_scale.explanations.local.withheld import WITHHELD
 
 _DIGITS = 4
 _WHOLE = 1e15
@@ -51,7 +52,9 @@ def add_reasons(
     -------
     DataFrame of the caller's kind
         ``"income 23,000 lowers the score by 0.12; age 41 raises the score by 0.05"``, null where
-        a row has no explanation. The text holds values of the row.
+        a row has no explanation. The text holds values of the row. If the frame has a column
+        ``reasons_withheld`` (see ``explain(consent=)``), the text ends with ``"; 2 reasons are
+        withheld"`` where its number is not 0.
 
     Raises
     ------
@@ -69,9 +72,11 @@ def add_reasons(
     values = value_columns(names, prefix, features)
     shown = [name.removeprefix(prefix) for name in values]
     known = [name for name in shown if name in names]
-    function = Reasons(tuple(values), tuple(shown), tuple(known), top, column, score_name)
+    counts = (WITHHELD,) if WITHHELD in names else ()
+    function = Reasons(tuple(values), tuple(shown), tuple(known), top, column, score_name, counts)
     outputs = pa.schema([(column, pa.string())])
-    return engine.with_columns(frame, function, outputs, inputs=[*values, *known], label="reasons")
+    inputs = [*values, *known, *counts]
+    return engine.with_columns(frame, function, outputs, inputs=inputs, label="reasons")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Reasons:
     top: int
     column: str
     score: str
+    withheld: tuple[str, ...] = ()
     cheap = True
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -93,6 +99,9 @@ class Reasons:
         )
         shown = {name: table[name].to_pylist() for name in self.known}
         texts = [self._text(row, at, shown) for at, row in enumerate(effects)]
+        for name in self.withheld:
+            counts = table[name].to_pylist()
+            texts = [self._with_count(text, n) for text, n in zip(texts, counts, strict=True)]
         return pa.table({self.column: pa.array(texts, pa.string())})
 
     def _text(self, effects: np.ndarray, row: int, shown: dict[str, list[Any]]) -> str | None:
@@ -105,7 +114,17 @@ class Reasons:
             for at in order
             if sizes[at] > 0
         ]
-        return "; ".join(reasons) if reasons else f"no feature moves {self.score}"
+        return "; ".join(reasons) if reasons else self._nothing()
+
+    def _nothing(self) -> str:
+        return f"no feature moves {self.score}"
+
+    def _with_count(self, text: str | None, withheld: int | None) -> str | None:
+        """Return a text of reasons with the number of those that may not be given."""
+        if not withheld:
+            return text
+        count = f"{withheld} reason{'s are' if withheld > 1 else ' is'} withheld"
+        return f"{text}; {count}" if text and text != self._nothing() else count
 
     def _reason(self, feature: str, effect: float, row: int, shown: dict[str, list[Any]]) -> str:
         what = f"{feature} {_shown(shown[feature][row])}" if feature in shown else feature

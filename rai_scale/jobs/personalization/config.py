@@ -46,6 +46,52 @@ class PolicyOptions(Frozen):
     on_bad: Literal["refuse", "exclude"] = "refuse"
 
 
+class FeatureOptions(Frozen):
+    """Options of ``audit_features``; the allowed features and the person are those of ``log``.
+
+    ``learner: ebm`` predicts each sensitive feature by Explainable Boosting Machines.
+    """
+
+    sensitive_features: tuple[str, ...] = Field(min_length=1)
+    forbidden: tuple[str, ...] = ()
+    model_features: tuple[str, ...] = ()
+    learner: Literal["ebm"] | None = None
+    bins: int = Field(20, ge=2)
+    folds: int = Field(5, ge=2)
+    max_rows: int = Field(50_000, ge=1)
+    min_rows: int = Field(20, ge=1)
+    random_state: int = Field(0, ge=0)
+
+
+class ConflictOptions(Frozen):
+    """Options of ``find_reward_conflicts``: names of rewards of ``log``.
+
+    ``item`` is another column than the item of ``log``, such as an element of the page.
+    """
+
+    reward: str
+    satisfaction: str
+    item: str | None = None
+    min_rows: int = Field(100, ge=1)
+    alpha: float = Field(0.05, gt=0, lt=1)
+    on_bad: Literal["refuse", "exclude"] = "refuse"
+
+
+class BurstOptions(Frozen):
+    """Options of ``find_bursts``; the columns are those of ``log``."""
+
+    every: Literal["day", "week", "month"] = "day"
+    history: int = Field(7, ge=2)
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+
+class ReplayOptions(Frozen):
+    """A snapshot of what decided; ``trusted`` allows it to run the code of a policy."""
+
+    snapshot: str
+    trusted: bool = False
+
+
 class ConsentOptions(Frozen):
     """Options of ``apply_consent``: how many events would lose which features, and why."""
 
@@ -65,14 +111,19 @@ class ConsentOptions(Frozen):
 class PersonalizationJob(JobConfig):
     """Configuration of ``rai-scale personalization``: the log, its use cases, and the audits.
 
-    ``log`` is checked first; ``exposure``, ``rewards`` and ``consent`` are optional.
+    ``log`` is checked first; each of the audits ``features``, ``exposure``, ``rewards``,
+    ``conflicts``, ``bursts``, ``consent`` and ``replay`` is optional.
     """
 
     source: str
     table: str | None = None
     log: LogContract
     use_cases: tuple[UseCase, ...] = ()
+    features: FeatureOptions | None = None
     exposure: ExposureOptions | None = None
     rewards: PolicyOptions | None = None
+    conflicts: tuple[ConflictOptions, ...] = ()
+    bursts: BurstOptions | None = None
     consent: ConsentOptions | None = None
+    replay: ReplayOptions | None = None
     confidence: float = Field(0.95, gt=0, lt=1)

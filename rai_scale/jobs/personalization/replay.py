@@ -9,9 +9,9 @@ from rai_scale.personalization.snapshots import replay
 from rai_scale.tables.read import read_table
 
 
-def replay_table(snapshot: Path, log: str, engine: str = "local") -> Outcome:
+def replay_table(snapshot: Path, log: str, engine: str = "local", trusted: bool = False) -> Outcome:
     """Replay a table; return what is printed and the exit code."""
-    found = replay(snapshot, read_table(log, engine))
+    found = replay(snapshot, read_table(log, engine), trusted=trusted)
     sizes = found.totals()
     changed = [
         f"{row['name']}: {row['file']} is {row['state']}"

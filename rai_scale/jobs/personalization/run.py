@@ -1,34 +1,31 @@
-"""The personalisation job: the log is checked, then exposure, rewards and consents are audited."""
+"""The personalisation job: the log is checked, then audited; one page, tables and gates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, not_read
 from rai_scale.gates import Figure, check_gates, check_metrics, status_of
 from rai_scale.jobs.inputs import Inputs, chosen_table, content_hash, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
-from rai_scale.jobs.personalization.config import (
-    ConsentOptions,
-    PersonalizationJob,
-    PolicyConfig,
+from rai_scale.jobs.personalization.audits import (
+    NEEDS,
+    check_contract,
+    conflict_figures,
+    conflicts,
+    consents,
+    run_audits,
 )
+from rai_scale.jobs.personalization.config import PersonalizationJob
 from rai_scale.jobs.profile import profile_of
 from rai_scale.jobs.table_files import file_names, table_files
-from rai_scale.personalization.consent import STATUS, apply_consent
-from rai_scale.personalization.exposure_audit import audit_exposure
 from rai_scale.personalization.log_check import LogCheck, check_log
-from rai_scale.personalization.log_contract import LogContract
 from rai_scale.personalization.log_faults import FAULTS
-from rai_scale.personalization.policy_values import evaluate_policy
 from rai_scale.personalization.use_cases import register_of
 from rai_scale.reports.personalization import render_personalization
 from rai_scale.results import Result
@@ -42,22 +39,40 @@ _EXPOSURE = (
     *("loops", "gini", "hhi", "coverage", "diversity", "exposure_parity", "relevance_parity"),
     *("exploration_share", "quality", "never_shown"),
 )
+_BURSTS = ("bursts", "drifts", "dispersion")
+_REPLAY = ("rows", "differences", "changed_files")
+_FILES: dict[str, dict[str, str]] = {
+    "log": {"faults": "faults", "propensities": "propensities"},
+    "features": {f"feature_{n}": n for n in ("forbidden", "associations", "predictions",
+                                             "carriers")},
+    "exposure": {f"exposure_{n}": n for n in ("groups", "categories", "loops")},
+    "rewards": {f"policy_{n}": n for n in ("values", "weights")},
+    "bursts": {"bursts": "bursts", "burst_drift": "drift"},
+    "replay": {f"replay_{n}": n for n in ("files", "differences")},
+}  # fmt: skip
+"""Per audit: the tables of the output, and those of the result."""
+_PERSONAL = ("bursts", "replay")
+_SHOWN = {
+    "bursts": ["kind", "window", "rows", "expected", "p_adjusted"],
+    "drift": ["feature", "window", "rows", "share", "share_before", "p_adjusted"],
+    "files": ["name", "state"],
+    "differences": ["rows", "logged", "replayed"],
+}
+"""Per table of these results: the columns that the report shows."""
 _WEIGHTS = ("mean_weight", "effective_rows", "largest_weight", "unsupported")
 _SENSITIVE = "use_cases.sensitive"
 
 
 def find_inputs(config: PersonalizationJob, engine: Engine) -> Inputs:
     """Find the tables; check that the contract has what the audits need."""
-    for name, asked in (("audit_exposure", config.exposure), ("evaluate_policy", config.rewards)):
-        if asked is not None:
-            config.log.arguments(name)
-    if config.consent:
-        config.log.arguments("apply_consent")
+    check_contract(config)
     found = one_table_of(config.source, config.table, engine, *_PACKAGES)
     versions = dict(found.versions)
     for name, one in (config.rewards.policies if config.rewards else {}).items():
         if one.file:
             versions[f"policy {name}"] = content_hash(one.file) or "not a local file"
+    if config.replay:
+        versions["snapshot"] = content_hash(config.replay.snapshot) or "not a local file"
     tables: tuple[TableSource, ...] = (found.table,)
     if config.consent:
         lake = find_tables(config.consent.source, engine=engine)
@@ -69,37 +84,33 @@ def compute(config: PersonalizationJob, engine: Engine, inputs: Inputs, run: Run
     """Check the log, then run the audits; all files are made from their results."""
     frame = read_table(inputs.table, engine)
     checked = check_log(frame, config.log)
-    found: dict[str, Result] = {"log": checked}
-    if config.exposure:
-        asked = config.log.arguments("audit_exposure")
-        options = {**dict(config.exposure), "confidence": config.confidence}
-        found["exposure"] = audit_exposure(frame, **asked, **options)
-    if config.rewards:
-        found["rewards"] = _rewards(frame, config)
-    consents = pd.DataFrame()
+    found: dict[str, Result] = {"log": checked, **run_audits(config, frame)}
+    bent, more = conflicts(config, frame) if config.conflicts else (pd.DataFrame(), ())
+    lost = pd.DataFrame()
     if config.consent:
-        consents = _consents(engine, frame, read_table(inputs.lake[1], engine), config)
+        lost = consents(engine, frame, read_table(inputs.lake[1], engine), config)
     register = register_of(config.use_cases)
-    figures = _figures(found, register)
+    figures = _figures(found, register) | (conflict_figures(bent) if config.conflicts else {})
     gates = check_gates(config.gates, figures)
-    notes = tuple(dict.fromkeys(n for one in found.values() for n in one._remarks()))
+    notes = tuple(dict.fromkeys([*(n for one in found.values() for n in one._remarks()), *more]))
     report = {
         "title": config.title or f"Personalisation in {inputs.table.name}",
         "use_cases": register,
         "rows": checked.rows,
-        "asked": {"exposure": bool(config.exposure), "rewards": bool(config.rewards),
-                  "consent": bool(config.consent)},
-        **{name: one.to_dict() for name, one in found.items()},
-        "consent": plain(consents),
+        "asked": {name: bool(getattr(config, name)) for name in (*NEEDS, "replay")},
+        **{name: one.to_dict() for name, one in found.items() if name not in _PERSONAL},
+        **{name: _without_values(one, config) for name, one in found.items() if name in _PERSONAL},
+        "conflicts": plain(bent),
+        "consent": plain(lost),
         "confidence": config.confidence,
         "notes": list(notes),
         "gates": gates,
         "run": run.facts(status_of(gates), table=inputs.table.name),
     }  # fmt: skip
     return Done(
-        message=_summary(checked, found, consents),
+        message=_summary(checked, found, lost, figures),
         files={
-            **table_files(_tables(config, found, consents)),
+            **table_files(_tables(config, found, bent, lost)),
             "personalization.json": json_text(report).encode(),
         },
         page=render_personalization(report),
@@ -112,72 +123,31 @@ def compute(config: PersonalizationJob, engine: Engine, inputs: Inputs, run: Run
     )
 
 
-def _rewards(frame: Any, config: PersonalizationJob) -> Result:
-    asked = config.rewards
-    assert asked is not None
-    contract = config.log
-    policies = {name: _policy(name, one, contract) for name, one in asked.policies.items()}
-    return evaluate_policy(
-        frame,
-        **contract.arguments("evaluate_policy"),
-        policy=policies,
-        estimators=asked.estimators,
-        unsupported=asked.unsupported,
-        reward_range=asked.reward_range or None,
-        on_bad=asked.on_bad,
-        confidence=config.confidence,
-    )
-
-
-def _policy(name: str, given: PolicyConfig, contract: LogContract) -> Any:
-    chosen = [key for key in ("column", "file", "probabilities") if getattr(given, key)]
-    if len(chosen) != 1:
-        raise ConfigError(
-            f"rewards.policies.{name}: give exactly one of column, file and probabilities."
-        )
-    if given.column:
-        return given.column
-    if given.file:
-        try:
-            parquet = given.file.endswith(".parquet")
-            return pq.read_table(given.file).to_pandas() if parquet else pd.read_csv(given.file)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"policy {name!r}: {not_read(given.file, error)}") from None
-    if contract.context:
-        raise ConfigError(
-            f"rewards.policies.{name}: probabilities are the same for everybody, but the log has "
-            "a context. Give a file with the columns of the context."
-        )
-    shares = given.probabilities or {}
-    return pd.DataFrame({contract.action: [*shares], "probability": [*shares.values()]})
-
-
-def _consents(engine: Engine, frame: Any, consent: Any, config: PersonalizationJob) -> pd.DataFrame:
-    """Count the events of each combination of removed features and reasons."""
-    asked: ConsentOptions | None = config.consent
-    assert asked is not None
-    own = ("source", "table", "person", "refresh_days")
-    options = {k: v for k, v in dict(asked).items() if k not in own}
-    if asked.refresh_days is not None:
-        options["refresh"] = timedelta(days=asked.refresh_days)
-    person = str(config.log.person)
-    kept = apply_consent(frame, consent, person=person, consent_person=asked.person, **options)
-    table = engine.group_counts(kept, [STATUS]).to_pandas()
-    table = table.rename(columns={STATUS: "removed", "count": "events"})
-    table["share"] = table["events"] / table["events"].sum()
-    return table.sort_values(["events", "removed"], ascending=[False, True], ignore_index=True)
+def _without_values(found: Result, config: PersonalizationJob) -> dict[str, Any]:
+    """Return a result without sources and values of features, which may be personal data."""
+    item = str(config.log.item)
+    tables = {
+        name: found.to_pandas(name).filter(items=[*columns, item]).rename(columns={item: "item"})
+        for name, columns in _SHOWN.items()
+        if name in found._tables()
+    }
+    return {"totals": plain(dict(found.totals())), **{n: plain(t) for n, t in tables.items()}}
 
 
 def _tables(
-    config: PersonalizationJob, found: Mapping[str, Result], consents: pd.DataFrame
+    config: PersonalizationJob,
+    found: Mapping[str, Result],
+    bent: pd.DataFrame,
+    lost: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
-    tables = {"faults": found["log"].to_pandas("faults")}
-    tables["propensities"] = found["log"].to_pandas("propensities")
-    for name in ("groups", "categories", "loops") if config.exposure else ():
-        tables[f"exposure_{name}"] = found["exposure"].to_pandas(name)
-    for name in ("values", "weights") if config.rewards else ():
-        tables[f"policy_{name}"] = found["rewards"].to_pandas(name)
-    return tables | ({"consents": consents} if config.consent else {})
+    tables = {
+        name: found[audit].to_pandas(table)
+        for audit, named in _FILES.items()
+        if audit in found
+        for name, table in named.items()
+    }
+    tables |= {"reward_conflicts": bent} if config.conflicts else {}
+    return tables | ({"consents": lost} if config.consent else {})
 
 
 def _figures(
@@ -205,16 +175,40 @@ def _metrics(figures: Mapping[str, Sequence[Figure]]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(checked: LogCheck, found: Mapping[str, Result], consents: pd.DataFrame) -> str:
-    parts = [f"{checked.rows:,} events, {checked.totals()['faults']} kinds of faults in the log"]
+def _summary(
+    checked: LogCheck,
+    found: Mapping[str, Result],
+    lost: pd.DataFrame,
+    figures: Mapping[str, Sequence[Figure]],
+) -> str:
+    faults = _many(checked.totals()["faults"], "kind of faults", "kinds of faults")
+    parts = [f"{_many(checked.rows, 'event')}, {faults} in the log"]
+    if "features" in found:
+        used = found["features"].totals()["forbidden"]
+        parts.append(_many(used, "forbidden feature in use", "forbidden features in use"))
     if "exposure" in found:
-        parts.append(f"{found['exposure'].totals()['loops']} loops")
+        parts.append(_many(found["exposure"].totals()["loops"], "loop"))
     if "rewards" in found:
-        parts.append(f"{found['rewards'].totals()['policies']} policies")
-    if len(consents):
-        lost = int(consents.loc[consents["removed"] != "", "events"].sum())
-        parts.append(f"{lost:,} events with features that may not be used")
+        parts.append(_many(found["rewards"].totals()["policies"], "policy", "policies"))
+    if "conflicts.conflicts" in figures:
+        bent = int(figures["conflicts.conflicts"][0].value)
+        parts.append(_many(bent, "item that bends a reward", "items that bend a reward"))
+    if "bursts" in found:
+        sizes = found["bursts"].totals()
+        drifts = _many(sizes["drifts"], "window with drift", "windows with drift")
+        parts.append(f"{_many(sizes['bursts'], 'burst')}, {drifts}")
+    if "replay" in found:
+        sizes = found["replay"].totals()
+        changed = _many(sizes["changed_files"], "changed file")
+        parts.append(f"replay: {_many(sizes['differences'], 'difference')}, {changed}")
+    if len(lost):
+        events = int(lost.loc[lost["removed"] != "", "events"].sum())
+        parts.append(f"{_many(events, 'event')} with features that may not be used")
     return "; ".join(parts)
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def metric_names(config: PersonalizationJob) -> list[str]:
@@ -232,13 +226,19 @@ def metric_names(config: PersonalizationJob) -> list[str]:
                 for estimator in config.rewards.estimators
             ]
         names += [f"rewards.logged.{reward}.mean" for reward in config.log.rewards]
+    if config.features:
+        names += ["features.forbidden_features", "features.association"]
+        names += ["features.auc"] if config.features.learner else []
+    names += ["conflicts.conflicts"] if config.conflicts else []
+    for audit, own in (("bursts", _BURSTS), ("replay", _REPLAY)):
+        names += [f"{audit}.{name}" for name in own if getattr(config, audit)]
     return names
 
 
 def _writes(config: PersonalizationJob) -> tuple[str, ...]:
-    exposure = ("exposure_groups", "exposure_categories", "exposure_loops")
-    named = ["faults", "propensities", *(exposure if config.exposure else ())]
-    named += ["policy_values", "policy_weights"] if config.rewards else []
+    asked = [name for name in _FILES if name == "log" or getattr(config, name)]
+    named = [table for audit in asked for table in _FILES[audit]]
+    named += ["reward_conflicts"] if config.conflicts else []
     named += ["consents"] if config.consent else []
     return (*file_names(*named), "personalization.json", "report.html")
 
