@@ -69,10 +69,10 @@ def drift_tests(table: pa.Table, feature: str, history: int) -> pd.DataFrame:
                 }
             )
     tests = pd.DataFrame(found, columns=[*DRIFT[:-2], "statistic", "degrees"])
-    statistic = tests.pop("statistic").to_numpy(float)
-    degrees = tests.pop("degrees").to_numpy(float)
-    spread = np.median(statistic / chi2.median(degrees)) if len(tests) else 1.0
-    return tests.assign(p_value=chdtrc(degrees, statistic / max(1.0, float(spread))))
+    values = tests.pop("statistic").to_numpy(float)
+    free = tests.pop("degrees").to_numpy(float)
+    spread = np.median(values / chi2.median(free)) if len(tests) else 1.0
+    return tests.assign(p_value=chdtrc(free, values / max(1.0, float(spread))))
 
 
 def _common(

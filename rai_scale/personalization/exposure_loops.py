@@ -63,10 +63,37 @@ def find_loops(
 
     The z-value is the difference of the slope from that of all other groups of the same column,
     whose people are others; p-values are corrected by Holm over all tests. Without a second group
-    nothing is tested.
+    nothing is tested. What a group loses in one category, it gains in others, so that the others
+    seem to lose these: the group that loses most is left out, and the others are compared with each
+    other, until no more is found.
     """
-    rows = []
-    for key, found in table[table["b"] > 0].groupby(["b", "c"], sort=True):
+    rows: dict[tuple[int, str, str], dict[str, Any]] = {}
+    out: list[tuple[int, str]] = []
+    while True:
+        known = _tests(table, names, periods, out)
+        # without a group to compare with, nothing is known about the remaining one
+        kept = {key: row for key, row in rows.items() if key[:2] in out}
+        alone = {
+            key: {**row, "other_slope": math.nan, "z": math.nan}
+            for key, row in rows.items()
+            if key not in known and key not in kept
+        }
+        rows = {**alone, **known, **kept}
+        loops = _judged(rows, alpha)
+        lost = [key for key in loops.index[loops["loses"]] if key[:2] not in out]
+        if not lost:
+            order = ["p_adjusted", "by", "group", "category"]
+            return loops[[*COLUMNS]].sort_values(order).reset_index(drop=True)
+        out.append(lost[0][:2])
+
+
+def _tests(
+    table: pd.DataFrame, names: list[str], periods: pd.DataFrame, out: list[tuple[int, str]]
+) -> dict[tuple[int, str, str], dict[str, Any]]:
+    """Return the tests of all groups but those that are left out, by column, group and category."""
+    rows = {}
+    gone = np.array([key in out for key in zip(table["b"], table["g"], strict=True)], dtype=bool)
+    for key, found in table[(table["b"] > 0) & ~gone].groupby(["b", "c"], sort=True):
         b, c = cast("tuple[int, str]", key)
         for at in found.index:
             one, rest = found.loc[at], found.drop(at)
@@ -79,35 +106,38 @@ def find_loops(
             z = (one["slope"] - other) / error if error > 0 else math.nan
             own = periods[(periods["b"] == b) & (periods["g"] == one["g"]) & (periods["c"] == c)]
             own = own.sort_values("t")
-            rows.append(
-                {
-                    "by": names[b - 1],
-                    "group": one["g"],
-                    "category": c,
-                    "first_share": _end(own, 0),
-                    "last_share": _end(own, -1),
-                    "slope": one["slope"],
-                    "other_slope": other,
-                    "z": z,
-                    "since": change_point(own),
-                }
-            )
-    loops = pd.DataFrame(rows, columns=[c for c in COLUMNS if c[:2] != "p_" and c != "loses"])
+            rows[b, one["g"], c] = {
+                "by": names[b - 1],
+                "group": one["g"],
+                "category": c,
+                "first_share": _end(own, 0),
+                "last_share": _end(own, -1),
+                "slope": one["slope"],
+                "other_slope": other,
+                "z": z,
+                "since": change_point(own),
+            }
+    return rows
+
+
+def _judged(rows: dict[tuple[int, str, str], dict[str, Any]], alpha: float) -> pd.DataFrame:
+    """Return the tests with their p-values, by their keys, the most unlikely loss first."""
     from scipy.special import ndtr
 
+    names = [c for c in COLUMNS if c[:2] != "p_" and c != "loses"]
+    keys = sorted(rows)
+    loops = pd.DataFrame([rows[key] for key in keys], columns=names)
+    loops.index = pd.Index(keys, tupleize_cols=False)
     loops["p_value"] = 2 * ndtr(-abs(loops["z"].to_numpy(float)))
     # of two groups, one loses what the other gains: this is one test
-    sizes = loops.groupby(["by", "category"])["group"].transform("size")
-    mirrored = (sizes == 2) & loops.duplicated(["by", "category"])  # noqa: PLR2004
-    loops["p_adjusted"] = holm(loops["p_value"].where(~mirrored).to_numpy(float))
+    pairs = loops[loops["z"].notna()].groupby(["by", "category"])["p_value"]
+    both = (pairs.transform("size") == 2).reindex(loops.index, fill_value=False)  # noqa: PLR2004
+    second = (pairs.cumcount() == 1).reindex(loops.index, fill_value=False)
+    loops["p_adjusted"] = holm(loops["p_value"].where(~(both & second)).to_numpy(float))
     first = loops.groupby(["by", "category"])["p_adjusted"].transform("first")
-    loops["p_adjusted"] = loops["p_adjusted"].where(~mirrored, first)
+    loops["p_adjusted"] = loops["p_adjusted"].where(~(both & second), first)
     loops["loses"] = (loops["p_adjusted"] < alpha) & (loops["z"] < 0)
-    return (
-        loops[[*COLUMNS]]
-        .sort_values(["p_adjusted", "by", "group", "category"])
-        .reset_index(drop=True)
-    )
+    return loops.sort_values("p_value", kind="stable")
 
 
 def _end(own: pd.DataFrame, at: int) -> float:

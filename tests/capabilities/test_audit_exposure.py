@@ -135,6 +135,22 @@ def test_the_planted_loop_is_found():
     assert found.totals()["loops"] == 0
 
 
+def test_the_gains_of_a_group_are_no_losses_of_the_others():
+    log = looped_log(2, loop=True)
+    # the others are two groups, which both seem to lose what the looped one gains
+    log["g"] = np.where(log["g"] == "v", "v", np.where(log["who"] % 4 == 0, "u", "w"))
+    found = audit_exposure(log, item="i", category="c", person="who", groups="g", period="w")
+    lost = found.loops[found.loops["loses"]]
+    assert lost[["group", "category"]].to_numpy().tolist() == [["v", "loan"]]
+    assert len(found.loops) == 9
+    rest = found.loops[found.loops["group"] == "u"].set_index("category")
+    only = audit_exposure(
+        log[log["g"] != "v"], item="i", category="c", person="who", groups="g", period="w"
+    ).loops
+    own = only[only["group"] == "u"].set_index("category")
+    assert rest["z"].to_dict() == pytest.approx(own["z"].to_dict())
+
+
 @pytest.mark.full
 def test_fair_logs_seldom_alarm():
     assert false_alarms(60) <= 0.15
