@@ -142,13 +142,11 @@ def find_bursts(
             dispersion = spread if what == "rate" else dispersion
             parts.append(one.assign(kind=what))
     tests = pd.concat(parts, ignore_index=True)
-    drifts = [
-        drift_tests(
-            counts_of(engine, data, [source, name, _WINDOW], limit=MAX_CELLS), name, history
-        )
-        for name in (names if source else ())
-        if name != source
-    ]
+    drifts = []
+    for name in names if source else ():
+        by = [str(source), name, _WINDOW]
+        if name != source:
+            drifts.append(drift_tests(counts_of(engine, data, by, limit=MAX_CELLS), name, history))
     drift = pd.concat(drifts, ignore_index=True) if drifts else pd.DataFrame(columns=DRIFT)
 
     def shown(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:

@@ -187,11 +187,14 @@ def replay(
                 f"policy: {paths[_POLICY].name} is code, which replay runs only with trusted=True "
                 "(--trusted)."
             )
-        given = (manifest["features"], manifest["actions"])
         run = ReplayRows(
-            load_policy(paths[_POLICY], paths), *map(tuple, given), action, manifest["propensity"],
+            load_policy(paths[_POLICY], paths),
+            tuple(manifest["features"]),
+            tuple(manifest["actions"]),
+            action,
+            manifest["propensity"],
             tolerance,
-        )  # fmt: skip
+        )
         return Replay(files, *replay_function(engine, log, run))
     policy = read_policy(home / manifest["files"][_POLICY]["file"])
     check_columns([*names, manifest["propensity"]], engine.columns(log))

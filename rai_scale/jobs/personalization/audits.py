@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,7 +51,8 @@ def check_contract(config: PersonalizationJob) -> None:
 
 def run_audits(config: PersonalizationJob, frame: Any) -> dict[str, Result]:
     """Return the results of the audits that are one result each, by name; executes."""
-    log, found = config.log, {}
+    log = config.log
+    found: dict[str, Result] = {}
     if config.features:
         options = {**dict(config.features), "learner": _learner(config)}
         asked = {**log.arguments("audit_features"), **options}
@@ -113,7 +114,7 @@ def _more(one: ConflictOptions) -> dict[str, Any]:
     return {**options, "item": one.item} if one.item else options
 
 
-def conflict_figures(table: pd.DataFrame) -> Mapping[str, list[Figure]]:
+def conflict_figures(table: pd.DataFrame) -> dict[str, Sequence[Figure]]:
     """Return the number of conflicts as a figure that gates judge."""
     return {"conflicts.conflicts": [Figure(float(table["bends"].sum()))]}
 
