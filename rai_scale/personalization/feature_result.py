@@ -25,7 +25,7 @@ class FeatureAudit(Result):
     associations : pandas.DataFrame
         The strongest proxies first: ``feature``, ``sensitive``, ``cramers_v`` (bias-corrected),
         ``mutual_information`` (nats), ``correlation_ratio`` (numbers only), ``p_value``,
-        ``p_adjusted`` (Holm) and ``rows``.
+        ``p_adjusted`` (Holm) and ``rows`` (that were counted; with a person, people per value).
     predictions : pandas.DataFrame
         With a learner: ``sensitive``, ``value``, ``rows``, and ``auc`` of all allowed features
         together, with ``low`` and ``high``.

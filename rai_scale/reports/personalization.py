@@ -103,7 +103,8 @@ def _drop(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bend(row: Mapping[str, Any]) -> dict[str, Any]:
     gaps = {name: f"{row[name]:+.4f}" for name in ("reward_gap", "satisfaction_gap")}
-    return {**row, **gaps, "p": _p_value(row["p_adjusted"])}
+    wins, loses = row["pair"].split(" against ", 1)
+    return {**row, **gaps, "wins": wins, "loses": loses, "p": _p_value(row["p_adjusted"])}
 
 
 def _burst(row: Mapping[str, Any]) -> dict[str, Any]:

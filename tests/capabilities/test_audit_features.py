@@ -76,6 +76,22 @@ def test_associations_follow_their_formulas(name, request):
             assert row["correlation_ratio"] == pytest.approx(ratio, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["pandas", "dask", *ON_SPARK])
+def test_people_are_counted_once_per_value(name, request):
+    log = people()
+    log["sex"] = np.where(log["who"] % 7 < 3, "f", "m")
+    log["likes"] = log["who"] * 37 % 10  # of the person, and not of the sex
+    frame = make_case(name, request).make(pa.Table.from_pandas(log), 3)
+    asked = {"features": ["likes", "device"], "sensitive_features": "sex", "person": "who"}
+    found = audit_features(frame, **asked).associations.set_index("feature")
+    for feature in ("likes", "device"):
+        once = log.drop_duplicates(["who", feature])
+        expected = plain_pair(once[feature], once["sex"])
+        assert found.loc[feature, [*expected]].to_dict() == pytest.approx(expected, abs=1e-12)
+    by_row = audit_features(frame, **{**asked, "person": None}).associations
+    assert by_row.set_index("feature").loc["likes", "rows"] == len(log)
+
+
 def test_forbidden_features_are_named_wherever_they_are_used():
     found = audit_features(
         people(),
