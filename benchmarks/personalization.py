@@ -122,10 +122,12 @@ def main() -> None:
             **{"rewards": {"click": "click", "minutes": "minutes"}},
             **{"policy": policy, "model": model},
         }
+        named = "count(*) AS n, sum(click) AS s1, sum(click * click) AS s2, sum(minutes) AS s3"
+        named += ", sum(minutes * minutes) AS s4"  # all are used, so that none is left out
         people, _ = best(
             lambda: (
-                relation.aggregate(f"who, g, count(*) AS n, {sums}", "who, g")
-                .aggregate("count(*), sum(n)")
+                relation.aggregate(f"who, g, {named}", "who, g")
+                .aggregate("count(*), sum(n), sum(s1), sum(s2), sum(s3), sum(s4)")
                 .fetchall()
             ),
             options.times,

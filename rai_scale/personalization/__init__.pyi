@@ -15,6 +15,8 @@ from rai_scale.personalization.moved_elements import (
 )
 from rai_scale.personalization.policy_result import PolicyValues as PolicyValues
 from rai_scale.personalization.policy_values import evaluate_policy as evaluate_policy
+from rai_scale.personalization.report_book import ReportBook as ReportBook
+from rai_scale.personalization.report_book import Reports as Reports
 from rai_scale.personalization.reward_conflicts import RewardConflicts as RewardConflicts
 from rai_scale.personalization.reward_conflicts import (
     find_reward_conflicts as find_reward_conflicts,

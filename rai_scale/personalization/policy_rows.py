@@ -36,24 +36,42 @@ def row_sums(engine: Engine, log: Any, score: ScoreRows) -> pa.Table:
         select = f"SELECT {', '.join([*person, *groups, *score.numbers()])} FROM {SQL_DATA}"
     if not score.person:
         return _row_clusters(engine, log, score, groups, select)
+    part = "" if engine.sql_sees_all else ", CAST(hash(p) >> 1 AS BIGINT) AS part"
+    source = f"SELECT *{part} FROM ({select}) AS scores"
+    by = [name for g in groups for name in (g, f"z{g[1:]}")]
+    keys, together = [*by, *score.tops()], [] if engine.sql_sees_all else ["part"]
+    asked = {"keys": keys, "together": together}
+    # people are in one group of each kind, unless the log has a fault
+    found = engine.aggregate_sql(log, source, _totals_of_one_group(score, groups), **asked)
+    if sum(found["mixed"].to_pylist()):
+        found = engine.aggregate_sql(log, source, _totals_of_groups(score, groups), **asked)
+    return found
+
+
+def _totals_of_one_group(score: ScoreRows, groups: Sequence[str]) -> str:
+    """Return the statement for people with one group each; ``mixed`` counts the others."""
+    first, _, outer = _selected(score)
+    own = "".join(f", min({g}) AS {g}, max({g}) AS h{g}, count({g}) AS k{g}" for g in groups)
+    inner = f"SELECT p, {first}{own} FROM {SQL_ROWS} GROUP BY p"
+    several = [f"{g} <> h{g} OR k{g} NOT IN (0, n)" for g in groups]
+    mixed = f"CASE WHEN {' OR '.join(several) or 'FALSE'} THEN 1 ELSE 0 END"
+    flags = "".join(f"{g}, grouping({g}) AS z{g[1:]}, " for g in groups)
+    sets = ", ".join(["()", *(f"({g})" for g in groups)])
+    grouped = f" GROUP BY GROUPING SETS ({sets})" if groups else ""
+    counted = f"CAST(sum({mixed}) AS BIGINT) AS mixed"
+    return f"SELECT {flags}{outer}, {counted} FROM ({inner}) AS c{grouped}"
+
+
+def _totals_of_groups(score: ScoreRows, groups: Sequence[str]) -> str:
+    """Return the statement for people with any number of groups."""
     first, again, outer = _selected(score)
     sets = ", ".join(f"({', '.join(['p', *one])})" for one in [[], *([g] for g in groups)])
     flags = "".join(f", {g}, grouping({g}) AS z{g[1:]}" for g in groups)
-    by = [name for g in groups for name in (g, f"z{g[1:]}")]
-    whole = engine.sql_sees_all
-    part = "" if whole else ", CAST(hash(p) >> 1 AS BIGINT) AS part"
-    # most people are in one group of each kind, so that the sets are made of few rows
+    by = ", ".join(f"{g}, z{g[1:]}" for g in groups)
     named = ", ".join(["p", *groups])
     inner = f"SELECT {named}, {first} FROM {SQL_ROWS} GROUP BY {named}"
-    if groups:
-        inner = f"SELECT {again}{flags} FROM ({inner}) AS o GROUP BY GROUPING SETS ({sets})"
-    shown = "".join(f"{name}, " for name in by)
-    grouped = f" GROUP BY {', '.join(by)}" if by else ""
-    totals = f"SELECT {shown}{outer} FROM ({inner}) AS c{grouped}"
-    keys = [*by, *score.tops()]
-    together = [] if whole else ["part"]
-    source = f"SELECT *{part} FROM ({select}) AS scores"
-    return engine.aggregate_sql(log, source, totals, keys=keys, together=together)
+    inner = f"SELECT {again}{flags} FROM ({inner}) AS o GROUP BY GROUPING SETS ({sets})"
+    return f"SELECT {by}, {outer} FROM ({inner}) AS c GROUP BY {by}"
 
 
 def _row_clusters(

@@ -82,6 +82,28 @@ def test_engines_agree_row_by_row(name, request, monkeypatch):
     check(frame, log)
 
 
+@pytest.mark.parametrize("name", ["pandas", full("dask"), *ON_SPARK])
+def test_people_may_be_in_several_groups(name, request):
+    log = log_rows().assign(h="w")
+    log.loc[log.index % 3 == 0, "g"] = None
+    log.loc[log["who"] == 3, "g"] = None
+    frame = make_case(name, request).make(pa.Table.from_pandas(log), 3)
+    asked = {**ASKED, "policy": policy_table(), "groups": ["g", "h"], "person": "who"}
+    found = evaluate_policy(frame, **asked)
+    whole = found.values[found.values["by"] == ""]
+    same = found.values[found.values["by"] == "h"]
+    for column in ("value", "low", "high"):
+        assert same[column].tolist() == pytest.approx(whole[column].tolist(), nan_ok=True)
+    alone = log[log["g"].isna()].drop(columns="g")
+    own = evaluate_policy(alone, **{**asked, "groups": (), "model": None})
+    missing = found.values[(found.values["by"] == "g") & (found.values["group"] == "missing")]
+    key = ["policy", "reward", "estimator"]
+    both = missing.merge(own.values, on=key)
+    both = both[both["estimator"].isin(["ips", "snips"])]
+    assert len(both) == 4
+    assert both["low_x"].tolist() == pytest.approx(both["low_y"].tolist())
+
+
 def test_functions_and_columns_are_policies():
     log = log_rows().assign(
         own=lambda d: [shares(x, 1)[a] for x, a in zip(d["x"], d["a"], strict=True)]

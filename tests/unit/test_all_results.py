@@ -93,6 +93,13 @@ def mitigated(how, **options):
                **options)  # fmt: skip
 
 
+def reported():
+    with tempfile.TemporaryDirectory() as folder:
+        book = personalization.ReportBook(f"sqlite:///{folder}/reports.db", force_ephemeral=True)
+        book.report("concern", "children see cards", reporter="team")
+        return book.reports()
+
+
 def replayed():
     with tempfile.TemporaryDirectory() as folder:
         policy = Path(folder, "policy.csv")
@@ -189,6 +196,7 @@ CASES = {
         reward="y",
         satisfaction="s",
     ),
+    "Reports": lambda _: reported(),
     "Bursts": lambda _: personalization.find_bursts(
         ROWS.assign(day=np.arange(N) // 20), item="kind", time="day"
     ),
