@@ -198,7 +198,7 @@ CASES = {
     ),
     "Reports": lambda _: reported(),
     "Bursts": lambda _: personalization.find_bursts(
-        ROWS.assign(day=np.arange(N) // 20), item="kind", time="day"
+        ROWS.assign(day=np.arange(N) // 20), item="g", time="day"
     ),
     "FeatureAudit": lambda _: personalization.audit_features(
         ROWS, features=["a", "b"], sensitive_features="g", learner=LogisticRegression
