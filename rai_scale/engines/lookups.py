@@ -91,8 +91,8 @@ class KeyIndex:
             values = keys.filter(pa.array(known)).cast(self.kind)
         except pa.ArrowInvalid:
             raise ConfigError(
-                "a key is an integer that no float holds, and the other table has floats. Make both "
-                "integers, such as Int64 in pandas."
+                "a key is an integer that no float holds, and the other table has floats. Make "
+                "both integers, such as Int64 in pandas."
             ) from None
         if pa.types.is_integer(self.kind) or pa.types.is_floating(self.kind):
             return pd.Index(values.to_numpy())
