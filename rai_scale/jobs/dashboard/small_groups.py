@@ -171,15 +171,15 @@ def _personalised(report: Report, least: int) -> Hidden:
     consent = [] if any(row["events"] < least for row in report["consent"]) else report["consent"]
     asked = {**report["asked"], "consent": report["asked"]["consent"] and bool(consent)}
     hidden |= len(consent) < len(report["consent"])
-    counted = {"conflicts": [r for r in report["conflicts"] if r["rows"] >= least]}
+    counted: dict[str, Any] = {"conflicts": [r for r in report["conflicts"] if r["rows"] >= least]}
     hidden |= len(counted["conflicts"]) < len(report["conflicts"])
     for name in ("features", "bursts"):
         part = report.get(name)
         if part:
             named = {t: part[t] for t in ("predictions", "bursts", "drift") if t in part}
-            large = {t: [r for r in rows if r["rows"] >= least] for t, rows in named.items()}
-            hidden |= large != named
-            counted[name] = {**part, **large}
+            enough = {t: [r for r in rows if r["rows"] >= least] for t, rows in named.items()}
+            hidden |= enough != named
+            counted[name] = {**part, **enough}
     return {**report, **tables, **counted, "consent": consent, "asked": asked}, hidden
 
 
