@@ -147,7 +147,8 @@ def find_bursts(
         by = [str(source), name, _WINDOW]
         if name != source:
             drifts.append(drift_tests(counts_of(engine, data, by, limit=MAX_CELLS), name, history))
-    drift = pd.concat(drifts, ignore_index=True) if drifts else pd.DataFrame(columns=DRIFT)
+    some = [one for one in drifts if len(one)]
+    drift = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=DRIFT)
 
     def shown(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
         rows["p_adjusted"] = benjamini_hochberg(rows["p_value"].to_numpy(float))
