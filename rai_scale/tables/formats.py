@@ -105,6 +105,7 @@ def stem_of(name: str) -> str:
     return _CODECS.sub("", stem) or name
 
 
+@lru_cache(maxsize=1 << 16)
 def part_stem(name: str) -> str:
     """Return the stem without numbers and UUIDs, which is the same for all parts of one table."""
     stem = stem_of(name)

@@ -11,10 +11,11 @@ import pyarrow as pa
 from rai_scale.engines.choose import engine_named
 from rai_scale.errors import TableError
 from rai_scale.tables.find import one_table
-from rai_scale.tables.formats import CORRUPT, UNREAD
+from rai_scale.tables.formats import CORRUPT, FILE_TABLES, UNREAD
+from rai_scale.tables.paths import place_of
 from rai_scale.tables.readers.arrow import Scan, check_keys
 from rai_scale.tables.readers.csv import scan_csv
-from rai_scale.tables.readers.documents import scan_documents
+from rai_scale.tables.readers.documents import holds_documents, scan_documents
 from rai_scale.tables.readers.iceberg import scan_iceberg
 from rai_scale.tables.readers.jsonl import read_jsonl
 from rai_scale.tables.readers.parquet import read_footers, scan_parquet
@@ -143,6 +144,24 @@ def read_rows(source: TableSource, engine: Engine, unnumbered: int = -1) -> Any:
         if small is not None:
             return small
     return read_table(source, engine, incomplete="warn", row_numbers=True)
+
+
+def is_read_once(source: TableSource, engine: Engine) -> bool:
+    """Return whether :func:`rows_of_files` reads a table, and saves a pass over its files.
+
+    On one machine, every table is read once. The places of rows are known from the footers of
+    Parquet files; JSON Lines are read once more to find their keys.
+    """
+    local = engine.name == "local" or place_of(source.folder or source.location).is_of_session
+    return not local and source.format in ("csv", *FILE_TABLES) and not holds_documents(source)
+
+
+def rows_of_files(source: TableSource) -> tuple[Scan, list[int]]:
+    """Return the pieces of a table with row numbers as workers read them, and their bytes."""
+    plan = scan_csv(source) if source.format == "csv" else scan_documents(source, strict=False)
+    sizes = {file.path: file.size for file in source.files}
+    pieces = plan.pieces
+    return numbered(plan), [sum(sizes[p.relative] for p in (one, *one.more)) for one in pieces]
 
 
 def _check_reserved(source: TableSource) -> None:

@@ -20,11 +20,11 @@ from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning import draws
 from rai_scale.pii.scanning.budget import Budget, Spending
 from rai_scale.pii.scanning.claims import TableClaims
-from rai_scale.pii.scanning.draws import draw
+from rai_scale.pii.scanning.draws import DrawnTable, draw
 from rai_scale.pii.scanning.guarantee import Guarantee, Round, claim_tail, rounds
 from rai_scale.pii.scanning.parts import ALL_ROWS, BY_CONTENT, BY_POSITION, ScannedPart
 from rai_scale.tables.find import find_tables
-from rai_scale.tables.read import read_table
+from rai_scale.tables.read import is_read_once, read_table
 from rai_scale.tables.readers.row_numbers import FILE, ROW
 from tests.capabilities.scan_lake import scan
 
@@ -38,9 +38,9 @@ def planned(total):
     return found if total > 2_000 else (Round(total, 0.0),)
 
 
-def drawn_ids(frame, engine, folder="", seed=3):
+def drawn_ids(frame, engine, folder="", seed=3, files=None):
     """Return the ids of the rows of each round."""
-    drawn = draw(frame, engine, folder, seed, planned)
+    drawn = draw(frame, engine, folder, seed, planned, files)
     before, found = 0, []
     for end, _ in planned(drawn.total):
         rows, chosen = drawn.rows(before, end)
@@ -81,6 +81,29 @@ def test_files_are_sampled_alike_on_every_engine(cluster_case, lake, name, monke
         np.cumsum([len(rows) for rows in found]), (500, 1_000, 2_000), strict=True
     ):
         assert 0.98 * end <= rows <= end  # a level holds 0.2 to 0.4 % of them on average
+
+
+@pytest.mark.parametrize("parts", [(6_000,), (2_000, 1_900, 2_100), (100, 5_900)])
+def test_files_are_read_once_and_sampled_alike_on_every_engine(cluster_case, parts, tmp_path):
+    """Also if most rows are in a file of few bytes, from which a task keeps too few rows."""
+    start = 0
+    for number, rows in enumerate(parts):
+        part = TABLE.slice(start, rows)
+        long = "x" * (5_000 if rows < 1_000 else 5)
+        part = part.append_column("note", pa.array([long] * rows))
+        pa_csv.write_csv(part, tmp_path / f"part-{number}.csv")
+        start += rows
+    engine = cluster_case.engine
+    (source,) = find_tables(str(tmp_path), engine=engine)
+    here = engine.name == "local"
+    assert is_read_once(source, engine) == (not here)
+    frame = read_table(source, engine, row_numbers=True)
+    found, drawn = drawn_ids(frame, engine, source.folder, files=source)
+    assert (drawn.total, drawn.rule) == (ROWS, BY_POSITION)
+    assert isinstance(drawn, DrawnTable) == (here or parts != (100, 5_900))
+    local = engine_named("local")
+    frame = read_table(find_tables(str(tmp_path))[0], local, row_numbers=True)
+    assert found == drawn_ids(frame, local, source.folder)[0]
 
 
 @pytest.mark.parametrize("partitions", [1, 5])

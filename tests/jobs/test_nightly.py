@@ -23,7 +23,7 @@ from tests.jobs.test_interrupted import STEPS, Stopped, end_before, kill, stop
 
 AFTER_SWITCH = ("the old run's end", "the state", "the state's file")
 OWN_STEPS = {
-    "the state": (night, "read_state", 2),
+    "the state": (night, "run_of_state", 1),
     "the state's file": (night, "save_state", 1),
 }
 
@@ -128,7 +128,7 @@ def test_a_state_that_another_run_replaced_is_kept(nightly, tmp_path, monkeypatc
     def slow(*arguments, **options):
         result = real(*arguments, **options)
         content = pq.read_table(file)
-        about = content.schema.metadata[b"rai_scale.scan_state"]
+        about = pq.read_metadata(file).metadata[b"rai_scale.scan_state"]
         other = about.replace(run_of(tmp_path / "out").encode(), b"another run")
         import hashlib
 

@@ -27,7 +27,7 @@ def result():
     size = ColumnScan("size", "size", "double", 9, 0, True, ())
     return ScanResult(
         tables=(
-            TableScan("people", "csv", 9, 9, 1, "findings", None, (email, size)),
+            TableScan("people", "csv", 9, 9, 1, "partly unreadable", None, (email, size)),
             TableScan(
                 "lost", "csv", None, 0, 1, "unreadable", "OSError", (), (("a.csv", "OSError"),)
             ),

@@ -8,8 +8,8 @@ import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.parts import BY_POSITION, ScannedPart, added, counted, rows_of
-from rai_scale.pii.scanning.state import ScanState, StoredPart, StoredTable
-from rai_scale.pii.scanning.state_file import read_state, save_state
+from rai_scale.pii.scanning.state import StoredPart, StoredTable
+from rai_scale.pii.scanning.state_file import ScanState, read_state, save_state
 from rai_scale.tables.discovery.known_files import PRINT
 from rai_scale.tables.paths import place_of
 

@@ -1,8 +1,9 @@
 """The rows of a table in the order in which rounds analyse them, drawn by one of two rules.
 
 On one machine, rows with known places are read once: the rows with the lowest priorities of those
-that were read so far are kept. Elsewhere, one pass over the places of the rows finds the limit of
-the priorities, and each round is a pass that analyses the rows up to its limit.
+that were read so far are kept. So are files on Dask and Spark that must be read completely to know
+their places, each by a task. Otherwise one pass over the places of the rows finds the limit of the
+priorities, and each round is a pass that analyses the rows up to its limit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ import pyarrow as pa
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.scanning.content_draw import draw_frame
 from rai_scale.pii.scanning.guarantee import Round
+from rai_scale.pii.scanning.lowest_rows import (
+    Lowest,
+    counts_of,
+    lowest,
+    lowest_in_workers,
+    together,
+)
 from rai_scale.pii.scanning.parts import BY_CONTENT, BY_POSITION
 from rai_scale.pii.scanning.row_priority import (
     LEVEL_SCHEMA,
@@ -26,8 +34,10 @@ from rai_scale.pii.scanning.row_priority import (
     Position,
     cut,
 )
-from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
+from rai_scale.pii.scanning.unread import UNREAD_COLUMN
+from rai_scale.tables.read import rows_of_files
 from rai_scale.tables.readers.row_numbers import FILE, ROW
+from rai_scale.tables.source import TableSource
 
 MOST_KEPT = 65_536
 """The most rows of a sample that one machine keeps while it reads a table."""
@@ -101,7 +111,14 @@ class ByLevel:
         return self.frame, Below(self.position, cut(self.counts, start) if start else 0, high)
 
 
-def draw(frame: Any, engine: Engine, folder: str, seed: int, planned: Planned) -> Draw:
+def draw(  # noqa: PLR0917
+    frame: Any,
+    engine: Engine,
+    folder: str,
+    seed: int,
+    planned: Planned,
+    files: TableSource | None = None,
+) -> Draw:
     """Return the rows of a frame in rounds; it may read the frame.
 
     Parameters
@@ -114,6 +131,8 @@ def draw(frame: Any, engine: Engine, folder: str, seed: int, planned: Planned) -
     seed : int
         Key of the hash.
     planned : callable
+    files : TableSource, optional
+        The frame's files, if workers can read their rows where a pass over places costs as much.
     """
     if isinstance(frame, pa.Table) and planned(frame.num_rows)[-1].rows >= frame.num_rows:
         return _Whole(frame, frame.num_rows)
@@ -127,6 +146,8 @@ def draw(frame: Any, engine: Engine, folder: str, seed: int, planned: Planned) -
     most = planned(1 << 40)[-1].rows
     if engine.name == "local" and most <= MOST_KEPT:
         return _kept(frame, engine, position, most)
+    if files is not None and files.files and most <= MOST_KEPT:
+        return _from_files(frame, engine, position, most, files)
     return ByLevel(frame, position, _level_counts(frame, engine, position))
 
 
@@ -156,41 +177,30 @@ def _kept(frame: Any, engine: Engine, position: Position, most: int) -> DrawnTab
     """Read a frame once and keep the ``most`` rows with the lowest levels."""
     from rai_scale.tables.readers.local import tables_of
 
-    counts, bound = np.zeros(LEVELS, dtype=np.int64), LEVELS
-    kept: list[tuple[pa.Table, np.ndarray]] = []
-    size, reports = 0, []
-    for table in tables_of(frame, engine):
-        data, more = split_unread(table)
-        reports += more
-        found = position.levels(data)
-        np.add.at(counts, found, 1)
-        kept.append(_below(data, found, bound))
-        size += len(kept[-1][1])
-        if size > 2 * most + 10_000:
-            bound = cut(counts, most)
-            kept = [_below(*_joined(kept), bound)]
-            size = len(kept[0][1])
-    if not kept:
-        kept = [(engine.schema(frame).empty_table(), np.zeros(0, dtype=np.int64))]
-    table, found = _joined(kept)
+    found = lowest(tables_of(frame, engine), engine.schema(frame), position, most)
+    return _in_order(found, engine)
+
+
+def _in_order(found: Lowest, engine: Engine) -> DrawnTable:
+    counts = found.counts
     total = int(counts.sum())
-    bound = cut(counts, most) if total > most else LEVELS
-    table, found = _below(table, found, bound)
-    order = np.argsort(found, kind="stable")
-    found = found[order]
+    order = np.argsort(found.levels, kind="stable")
+    levels = found.levels[order]
 
     def end(rows: int) -> int:
-        return len(found) if rows >= total else int(np.searchsorted(found, cut(counts, rows)))
+        return len(levels) if rows >= total else int(np.searchsorted(levels, cut(counts, rows)))
 
-    return DrawnTable(table.take(pa.array(order)), total, BY_POSITION, engine, end, reports)
-
-
-def _below(table: pa.Table, found: np.ndarray, bound: int) -> tuple[pa.Table, np.ndarray]:
-    if bound == LEVELS:
-        return table, found
-    mask = found < bound
-    return table.filter(pa.array(mask)), found[mask]
+    rows = found.rows.take(pa.array(order))
+    return DrawnTable(rows, total, BY_POSITION, engine, end, list(found.reports))
 
 
-def _joined(kept: list[tuple[pa.Table, np.ndarray]]) -> tuple[pa.Table, np.ndarray]:
-    return pa.concat_tables([t for t, _ in kept]), np.concatenate([f for _, f in kept])
+def _from_files(
+    frame: Any, engine: Engine, position: Position, most: int, files: TableSource
+) -> Draw:
+    """Read files once, in tasks, unless they are so uneven that a task keeps too few rows."""
+    scan, sizes = rows_of_files(files)
+    found = lowest_in_workers(scan, sizes, engine, position, most)
+    whole = together(found, most)
+    if whole is None:
+        return ByLevel(frame, position, counts_of(found))
+    return _in_order(whole, engine)

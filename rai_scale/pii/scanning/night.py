@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,75 +16,26 @@ from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.column_name_search import NAMES
 from rai_scale.pii.scanning.detector import changed_facts
 from rai_scale.pii.scanning.history import Changes, compared, newly_personal
+from rai_scale.pii.scanning.judged import Judging, judged_of, shown_again
+from rai_scale.pii.scanning.kept import Kept
 from rai_scale.pii.scanning.notes import written_as
+from rai_scale.pii.scanning.overrides import Override
 from rai_scale.pii.scanning.parts import ScannedPart
-from rai_scale.pii.scanning.state import (
-    ScanState,
-    StoredPart,
-    StoredTable,
-    merged_schema,
-    renamed,
-    stored_table,
+from rai_scale.pii.scanning.state import StoredPart, StoredTable, stored_table
+from rai_scale.pii.scanning.state_file import ScanState, read_state, run_of_state, save_state
+from rai_scale.pii.scanning.table_scan import TableScan
+from rai_scale.tables.discovery.known_files import (
+    KnownFiles,
+    fingerprints,
+    listing_of,
+    sizes_of,
 )
-from rai_scale.pii.scanning.state_file import read_state, save_state
-from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
-from rai_scale.tables.discovery.known_files import KnownFiles, fingerprints, sizes_of
 from rai_scale.tables.lock import only_user
 from rai_scale.tables.path_names import shown
 from rai_scale.tables.paths import Place, place_of
 from rai_scale.tables.source import Lake, TableSource
 
 _LOG = logging.getLogger(__name__)
-
-
-class TypeChangedError(Exception):
-    """The columns of new files do not fit those of the parts that were scanned before."""
-
-
-class Kept(NamedTuple):
-    """What is known of a table from earlier runs, in the names that are shown."""
-
-    table: StoredTable
-    parts: tuple[StoredPart, ...]
-
-    @property
-    def in_names(self) -> ColumnScan | None:
-        """What was found in the names of columns."""
-        return self.table.in_names
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """What is uncertain about the format of the files."""
-        return tuple(doubt for part in self.parts for doubt in part.doubts)
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """How the files differ from the defaults of their format."""
-        return tuple(text for part in self.parts for text in part.written)
-
-    @property
-    def partly_read(self) -> tuple[tuple[str, str], ...]:
-        """Files of which some part could not be read."""
-        return tuple(item for part in self.parts for item in part.partly_read)
-
-    def joined(
-        self, new: pa.Schema | None
-    ) -> tuple[pa.Schema, tuple[ScannedPart, ...], frozenset[str]]:
-        """Return the schema and the parts in the names of new files, and the masked names.
-
-        Raises
-        ------
-        TypeChangedError
-        """
-        stored, masked = self.table.schema, self.table.masked
-        if new is None:
-            return stored, tuple(part.part for part in self.parts), masked
-        schema = merged_schema(stored, new, masked)
-        if schema is None:
-            raise TypeChangedError
-        names = dict(zip(stored.names, schema.names, strict=False))
-        parts = tuple(renamed(part, names).part for part in self.parts)
-        return schema, parts, frozenset(names[name] for name in masked)
 
 
 @dataclass
@@ -119,18 +71,19 @@ class Night:
     after: ScanState | None = None
     _known: KnownFiles | None = None
     _changed: bool = False
+    _again: set[str] = field(default_factory=set)
     _sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.before = read_state(self.place, self.source)
         if self.before is None:
-            self._known = replace(ScanState("", "", "", {}).known(self.by_file))
+            self._known = KnownFiles(os.urandom(16), {}, self.by_file)
             return
         changed = changed_facts(self.before.detector, self.detector)
         if changed:
             self.reasons.append(f"everything: changed since the last run: {', '.join(changed)}")
             _LOG.warning("state: everything is scanned again: %s", ", ".join(changed))
-        self._known = self.before.known(self.by_file)
+        self._known = self.before.rows.known(self.before.salt, self.by_file)
         if changed:
             self._changed = True
             self._known = replace(self._known, tables={})
@@ -155,6 +108,33 @@ class Night:
         behind = self.before.behind if self.before else ()
         return sorted(range(len(names)), key=lambda at: names[at] not in behind)
 
+    def judged(
+        self, table: TableSource | None, judging: Judging, decisions: Sequence[Override]
+    ) -> TableScan | None:
+        """Return what the last run judged of a table; None if it must be judged in this run.
+
+        Parameters
+        ----------
+        table : TableSource or None
+        judging : Judging
+        decisions : sequence of Override
+            A table with a column that one of them is about is judged again.
+        """
+        before = self.before
+        if before is None or self._changed or before.judging != judging.facts:
+            return None
+        if table is None or not table.seen or table.new_files or table.unreadable:
+            return None
+        found = before.rows.judged(table.name, listing_of(table.snapshot, before.salt))
+        if found is None or found[0].tables not in (0, judging.tables):
+            return None
+        judged, schema = found
+        scan = shown_again(judged, table, schema, judging.now)
+        if any(one.matches(table.name, c.column) for one in decisions for c in scan.columns):
+            return None
+        self._again.add(table.name)
+        return scan
+
     def kept(self, table: TableSource | None) -> Kept | None:
         """Return what is known of a table, if files of it are not read now."""
         if table is None or not table.seen or self.before is None:
@@ -177,7 +157,8 @@ class Night:
         self,
         tables: Sequence[TableScan],
         sources: Sequence[TableSource | None],
-        run: Mapping[str, Any],
+        run_id: str,
+        judging: Judging,
     ) -> tuple[tuple[TableScan, ...], Changes]:
         """Compare with the last run, and make the state that this one leaves.
 
@@ -186,26 +167,30 @@ class Night:
         tables : sequence of TableScan
         sources : sequence of TableSource or None
             What each was read from; None for frames.
-        run : mapping
-            With ``run_id`` and ``started``.
+        run_id : str
+        judging : Judging
         """
-        before = self.before
-        known = None if before is None else before.findings
-        found = tuple(table.table for table in tables)
-        found_before = () if before is None else before.found
-        stored = [self._stored(s, t) for s, t in zip(sources, tables, strict=True) if s]
-        dated, changes, remembered = compared(tables, known, _now_masked(tables), run["started"])
-        facts = (run["run_id"], run["started"], self.source, self.detector)
-        assert self._known is not None
+        before, again = self.before, self._again
+        pairs = [pair for pair in zip(sources, tables, strict=True) if pair[1].table not in again]
+        new = [table for _, table in pairs]
+        known = None if before is None else before.rows.remembered(again)
+        dated, changes, remembered = compared(new, known, _now_masked(new), judging.now)
         newly = set(newly_personal(dated, known))
         newly |= set(before.newly_personal) if before and before.behind else set()
+        by_name = {table.table: table for table in dated}
+        dated = tuple(by_name.get(table.table, table) for table in tables)
+        stored = [self._stored(s, by_name[t.table], judging) for s, t in pairs if s]
+        found = tuple(table.table for table in tables)
+        found_before = () if before is None else before.found
+        assert self._known is not None
         self.after = ScanState(
-            *facts,
+            *(run_id, judging.now, self.source, self.detector, judging.facts),
             salt=self._known.salt,
             tables={t.name: t for t in stored if t},
             findings=remembered,
+            unchanged=before.rows.rows(again) if before else None,
             found=found,
-            behind=tuple(t.table for t in tables if t.left_out or t.stopped),
+            behind=tuple(t.table for t in new if t.left_out or t.stopped),
             newly_personal=tuple(sorted(newly)),
         )
         return dated, Changes(
@@ -214,11 +199,7 @@ class Night:
             changes,
             tuple(sorted(set(found) - set(found_before))) if before else (),
             tuple(sorted(set(found_before) - set(found))),
-            sum(
-                len(source.new_files)
-                for source, table in zip(sources, tables, strict=True)
-                if source and not source.again and not table.left_out
-            ),
+            sum(len(s.new_files) for s, t in pairs if s and not s.again and not t.left_out),
             sum(len(s.seen) for s in sources if s and not s.again),
             tuple(self.reasons),
             tuple(sorted(newly)),
@@ -233,8 +214,7 @@ class Night:
             If another run has replaced it meanwhile.
         """
         assert self.after is not None
-        now = read_state(self.place, self.source)
-        if (now and now.run_id) != (self.before and self.before.run_id):
+        if run_of_state(self.place) != (self.before and self.before.run_id):
             raise ConfigError(
                 f"state: {self.place.url!r} was replaced by another run meanwhile and is kept. "
                 "Repeat this run: it goes on from there."
@@ -252,7 +232,7 @@ class Night:
             sized = [replace(f, size=self._sizes.get(table.file_path(f), f.size)) for f in files]
         return fingerprints(sized, self._known.salt)
 
-    def _stored(self, source: TableSource, scan: TableScan) -> StoredTable | None:
+    def _stored(self, source: TableSource, scan: TableScan, judging: Judging) -> StoredTable | None:
         kept = self.kept(source)
         old = kept.parts if kept else ()
         parts = [replace(o, part=p) for o, p in zip(old, scan.parts, strict=False)]
@@ -271,7 +251,16 @@ class Night:
                 stopped = stored
             else:
                 parts.append(stored)
-        return stored_table(source, scan, parts, stopped)
+        table = stored_table(source, scan, parts, stopped)
+        whole = sum(len(part.prints) for part in parts) == len(source.all_files)
+        if table is None or not whole or not all(f.modified for f in source.all_files):
+            return table
+        assert self._known is not None
+        table = replace(table, listing=listing_of(source.snapshot, self._known.salt))
+        if table.listing is None:
+            return table
+        decided = any(column.override for column in scan.columns)
+        return table if decided else replace(table, judged=judged_of(scan, judging.tables))
 
 
 def _now_masked(tables: Sequence[TableScan]) -> dict[tuple[str, str], str]:

@@ -101,3 +101,15 @@ def added(parts: Sequence[Counted]) -> Counted:
                 before = total[at].get(key, (0, 0.0))
                 total[at][key] = (before[0] + count, before[1] + score)
     return dict(total)
+
+
+def facts_of(parts: Sequence[ScannedPart]) -> dict[str, Any]:
+    """Return what is known of parts together, as fields of ``TableScan``."""
+    read = [part.bytes_read for part in parts]
+    return {
+        "rows": sum(part.rows for part in parts),
+        "rows_scanned": sum(part.rows_scanned for part in parts),
+        "rule": ", ".join(sorted({part.rule for part in parts})) or None,
+        "bytes_read": None if None in read else sum(size or 0 for size in read),
+        "stopped": any(part.stopped for part in parts),
+    }

@@ -48,6 +48,8 @@ def _decide_table(table: TableScan, overrides: Sequence[Override]) -> TableScan:
     for column in table.columns:
         first = next((o for o in overrides if o.matches(table.table, column.column)), None)
         columns.append(_decide(column, first) if first else column)
+    if not any(column.override for column in columns):
+        return table
     status = table.status
     if status in ("findings", "clean"):
         sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)

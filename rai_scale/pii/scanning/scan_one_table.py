@@ -15,16 +15,17 @@ from rai_scale.pii.scanning.claims import TableClaims
 from rai_scale.pii.scanning.column_name_search import doubtful_names, search_names
 from rai_scale.pii.scanning.column_scans import judge_columns
 from rai_scale.pii.scanning.column_types import values_read
-from rai_scale.pii.scanning.night import Kept, TypeChangedError
+from rai_scale.pii.scanning.kept import Kept, TypeChangedError
 from rai_scale.pii.scanning.notes import doubts_of, remarks, written_as
-from rai_scale.pii.scanning.parts import ALL_ROWS, ScannedPart, added
-from rai_scale.pii.scanning.sources import ScanInput
+from rai_scale.pii.scanning.parts import ALL_ROWS, ScannedPart, added, facts_of
+from rai_scale.pii.scanning.sources import ScanInput, bytes_of
 from rai_scale.pii.scanning.table_rounds import ScanPlan, scan_part
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, file_facts
 from rai_scale.pii.scanning.value_counts import ALL
 from rai_scale.tables.discovery.known_files import VERSION
 from rai_scale.tables.exact import duration_columns
+from rai_scale.tables.read import is_read_once
 from rai_scale.tables.readers.delta import stored_bytes
 from rai_scale.tables.readers.documents import holds_documents
 from rai_scale.tables.readers.row_numbers import NUMBERS
@@ -97,9 +98,7 @@ def table_steps(  # noqa: PLR0917
         why = str(error) if isinstance(error, RaiScaleError) else type(error).__name__
         _LOG.warning("table %s cannot be read: %s", source.name, type(error).__name__)
         return TableScan(**{**facts, "partly_read": ()}, status="unreadable", note=why)
-    rows = sum(p.rows for p in parts)
-    facts |= {"rows": rows, "rows_scanned": sum(p.rows_scanned for p in parts)}
-    facts |= {"columns": columns, "schema": schema, "parts": parts}
+    facts |= {"columns": columns, "schema": schema, "parts": parts, **facts_of(parts)}
     written = dict.fromkeys([*(kept.written if kept else ()), *written_as(found)])
     done = TableScan(**facts, status=_status(facts), note=None)
     note = " ".join(remarks(done, written)) or None
@@ -120,7 +119,7 @@ def _facts(
         "unreadable": found.unreadable,
         "unreadable_bytes": found.unreadable_bytes,
         "partly_read": kept.partly_read if kept else (),
-        "bytes": _bytes(found),
+        "bytes": bytes_of(found),
         "doubts": tuple(dict.fromkeys([*(kept.doubts if kept else ()), *doubts_of(found)])),
         "folder": found.folder,
         "again": found.again,
@@ -138,12 +137,6 @@ def _status(facts: dict[str, Any]) -> str:
         return "partly unreadable"
     sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
     return "findings" if sure else "clean"
-
-
-def _bytes(found: TableSource) -> int | None:
-    """Return the size of the readable files; None if it is not known."""
-    files = [f for f in found.all_files if f.path != VERSION]
-    return sum(f.size for f in files) if files or found.unreadable else None
 
 
 def read_bytes(found: TableSource) -> int | None:
@@ -176,7 +169,8 @@ def read_part(  # noqa: PLR0917
     if not schema.names:
         return ScannedPart((), 0, 0, ALL_ROWS, 0.0, None, False, {}), []
     folder, whole = found.folder or found.location, holds_documents(found)
-    return scan_part(frame, engine, plan, schema, folder, whole, number, stopped)
+    files = found if is_read_once(found, engine) else None
+    return scan_part(frame, engine, plan, schema, folder, whole, number, stopped, files)
 
 
 def _columns(

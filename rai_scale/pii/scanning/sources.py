@@ -10,6 +10,7 @@ from rai_scale.engines.choose import engine_named, engine_of
 from rai_scale.engines.protocol import Engine
 from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.guarantee import FIRST_ROUND
+from rai_scale.tables.discovery.known_files import VERSION
 from rai_scale.tables.documents.limits import DocumentLimits
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import read_rows
@@ -56,3 +57,9 @@ def resolve(
             "frames of different engines cannot be scanned in one call; scan them separately."
         )
     return engines[0], [ScanInput(name, frame=frame) for name, frame in frames.items()], ()
+
+
+def bytes_of(found: TableSource) -> int | None:
+    """Return the size of the readable files of a table; None if it is not known."""
+    files = [f for f in found.all_files if f.path != VERSION]
+    return sum(f.size for f in files) if files or found.unreadable else None

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from rai_scale.names import looks_personal
 from rai_scale.pii.scanning.column_name_search import NAMES
-from rai_scale.pii.scanning.history import Remembered
+from rai_scale.pii.scanning.judged import Judged
 from rai_scale.pii.scanning.parts import Counted, ScannedPart
 from rai_scale.pii.scanning.table_scan import ColumnScan, TableScan
 from rai_scale.pii.scanning.verdict import Finding
-from rai_scale.tables.discovery.known_files import KnownFiles, KnownTable
+from rai_scale.tables.discovery.known_files import KnownTable
 from rai_scale.tables.path_names import printable
 from rai_scale.tables.source import TableSource
 
@@ -64,6 +61,10 @@ class StoredTable:
         What was found in the names of columns.
     stopped : StoredPart or None
         The part that a budget stopped after some of its rounds, which the next run continues.
+    listing : bytes or None
+        As in :class:`~rai_scale.tables.discovery.known_files.KnownTable`.
+    judged : Judged or None
+        What the last run has judged; None if the next run must judge again.
     """
 
     name: str
@@ -75,6 +76,8 @@ class StoredTable:
     parts: tuple[StoredPart, ...]
     named: dict[str, Any] | None = None
     stopped: StoredPart | None = None
+    listing: bytes | None = None
+    judged: Judged | None = None
 
     @property
     def in_names(self) -> ColumnScan | None:
@@ -91,54 +94,10 @@ class StoredTable:
 
     def kept(self, prints: pa.Array) -> tuple[StoredPart, ...]:
         """Return the parts all of whose files are among the fingerprints."""
-        fits = self._known.unchanged(prints)
+        parts = tuple(part.prints for part in self.parts)
+        known = KnownTable(self.name, self.format, self.group, self.inner, self.again, parts)
+        fits = known.unchanged(prints)
         return tuple(part for part, fit in zip(self.parts, fits, strict=True) if fit)
-
-    @cached_property
-    def _known(self) -> KnownTable:
-        prints = tuple(part.prints for part in self.parts)
-        return KnownTable(self.name, self.format, self.group, self.inner, self.again, prints)
-
-
-@dataclass(frozen=True)
-class ScanState:
-    """What a finished run left for the next one.
-
-    Attributes
-    ----------
-    run_id, finished : str
-        The run, and when it started (ISO 8601).
-    source : str
-    detector : dict of str to str
-        What the counts depend on; see :func:`~rai_scale.pii.scanning.detector.detector_facts`.
-    salt : bytes
-        Key of the fingerprints.
-    tables : mapping of str to StoredTable
-    findings : tuple of Remembered
-    found : tuple of str
-        The names of all tables, also of those that could not be read.
-    behind : tuple of str
-        The tables that a budget left out, or stopped: the next run begins with them.
-    newly_personal : tuple of (str, str)
-        The new columns with personal data since the last run that left nothing behind.
-    """
-
-    run_id: str
-    finished: str
-    source: str
-    detector: dict[str, str]
-    salt: bytes = field(default_factory=lambda: os.urandom(16))
-    tables: Mapping[str, StoredTable] = field(default_factory=dict)
-    findings: tuple[Remembered, ...] = ()
-    found: tuple[str, ...] = ()
-    behind: tuple[str, ...] = ()
-    newly_personal: tuple[tuple[str, str], ...] = ()
-
-    def known(self, by_file: bool) -> KnownFiles:
-        """Return the files that need not be read again."""
-        groups = {t.group for t in self.tables.values() if not t.parts}
-        known = {name: t._known for name, t in self.tables.items() if t.group not in groups}
-        return KnownFiles(self.salt, known, by_file)
 
 
 def stored_table(
@@ -228,13 +187,3 @@ def merged_schema(stored: pa.Schema, new: pa.Schema, masked: Collection[str]) ->
 
 def _field(schema: pa.Schema, name: str) -> pa.Field | None:
     return schema.field(name) if name in schema.names else None
-
-
-def schema_text(schema: pa.Schema) -> str:
-    """Return a schema as text."""
-    return base64.b64encode(schema.serialize()).decode()
-
-
-def schema_of(text: Any) -> pa.Schema:
-    """Return the schema of a text."""
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))

@@ -1,12 +1,13 @@
-"""The file of a state: Parquet with one row per part, and the rest as JSON in its metadata."""
+"""The file of a state: Parquet with one row per table, and the rest as JSON in its metadata."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from dataclasses import asdict
-from itertools import accumulate
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -14,51 +15,82 @@ import pyarrow.parquet as pq
 
 from rai_scale.errors import ConfigError
 from rai_scale.pii.scanning.history import Remembered
-from rai_scale.pii.scanning.parts import COUNTS, ScannedPart, counted, rows_of
-from rai_scale.pii.scanning.state import (
-    ScanState,
-    StoredPart,
-    StoredTable,
-    schema_of,
-    schema_text,
-)
-from rai_scale.tables.discovery.known_files import PRINT
+from rai_scale.pii.scanning.state import StoredTable
+from rai_scale.pii.scanning.state_rows import ROWS, StoredRows, rows_of_tables
 from rai_scale.tables.paths import Place, save_bytes
 
-VERSION = 1
+VERSION = 2
 _ABOUT, _DIGEST = b"rai_scale.scan_state", b"rai_scale.sha256"
-_SCHEMA = pa.schema(
-    {
-        "table": pa.string(),
-        "prints": pa.list_(PRINT),
-        "counts": pa.list_(pa.struct(list(COUNTS))),
-        **dict.fromkeys(("rows", "rows_scanned"), pa.int64()),
-        "about": pa.string(),
-    }
-)
-_LISTS = ("partly_read", "doubts", "written")
+_PLAIN = ("run_id", "finished", "source", "detector", "judging", "found", "behind")
+
+
+@dataclass(frozen=True)
+class ScanState:
+    """What a finished run left for the next one.
+
+    Attributes
+    ----------
+    run_id, finished : str
+        The run, and when it started (ISO 8601).
+    source : str
+    detector : dict of str to str
+        What the counts depend on; see :func:`~rai_scale.pii.scanning.detector.detector_facts`.
+    judging : str
+        What the judgements depend on; see :func:`~rai_scale.pii.scanning.judged.judging_facts`.
+    salt : bytes
+        Key of the fingerprints.
+    tables : mapping of str to StoredTable
+        When it is written, those that were scanned or judged in this run.
+    findings : tuple of Remembered
+        When it is written, those of these tables and of tables that are not stored.
+    unchanged : pyarrow.Table or None
+        When it is written, the rows of the other tables.
+    found : tuple of str
+        The names of all tables, also of those that could not be read.
+    behind : tuple of str
+        The tables that a budget left out, or stopped: the next run begins with them.
+    newly_personal : tuple of (str, str)
+        The new columns with personal data since the last run that left nothing behind.
+    """
+
+    run_id: str
+    finished: str
+    source: str
+    detector: dict[str, str]
+    judging: str = ""
+    salt: bytes = field(default_factory=lambda: os.urandom(16))
+    tables: Mapping[str, StoredTable] = field(default_factory=dict)
+    findings: tuple[Remembered, ...] = ()
+    unchanged: pa.Table | None = None
+    found: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    newly_personal: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def rows(self) -> StoredRows:
+        """The tables of a state that was read, as rows."""
+        assert isinstance(self.tables, StoredRows)
+        return self.tables
 
 
 def save_state(place: Place, state: ScanState) -> None:
     """Write a state atomically."""
-    table = _parts(state)
-    facts = {name: getattr(state, name) for name in ("run_id", "finished", "source", "detector")}
-    tables = {name: _facts(table) for name, table in state.tables.items()}
-    about = json.dumps(
-        {
-            "version": VERSION,
-            **facts,
-            "salt": state.salt.hex(),
-            "tables": tables,
-            "findings": [asdict(found) for found in state.findings],
-            **{name: getattr(state, name) for name in ("found", "behind", "newly_personal")},
-        }
-    ).encode()
+    table = rows_of_tables(state.tables, state.findings, state.finished)
+    if state.unchanged is not None:
+        table = pa.concat_tables([table, state.unchanged])
+    plain = {name: getattr(state, name) for name in (*_PLAIN, "newly_personal")}
+    about = json.dumps({"version": VERSION, **plain, "salt": state.salt.hex()}).encode()
     buffer = io.BytesIO()
-    metadata = {_ABOUT: about, _DIGEST: hashlib.sha256(about).hexdigest().encode()}
-    table = table.replace_schema_metadata(metadata)
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    with pq.ParquetWriter(buffer, table.schema, compression="zstd") as writer:
+        writer.write_table(table)
+        digest = _digest(about, buffer.getbuffer())
+        writer.add_key_value_metadata({_ABOUT: about, _DIGEST: digest})
     save_bytes(place, buffer.getvalue())
+
+
+def _digest(about: bytes, rows: bytes | memoryview) -> str:
+    """Return a checksum of a state: of its metadata, and of the file up to the footer."""
+    return hashlib.sha256(hashlib.sha256(rows).digest() + about).hexdigest()
 
 
 def read_state(place: Place, source: str) -> ScanState | None:
@@ -81,8 +113,9 @@ def read_state(place: Place, source: str) -> ScanState | None:
         return None
     try:
         with place.open(compression=None) as file:
-            table = pq.read_table(io.BytesIO(file.read()), page_checksum_verification=True)
-        metadata = table.schema.metadata or {}
+            content = file.read()
+        file = pq.ParquetFile(pa.BufferReader(content))
+        table, metadata = file.read(), file.metadata.metadata
         about = json.loads(metadata[_ABOUT])
         version = about["version"]
     except Exception as error:
@@ -90,7 +123,8 @@ def read_state(place: Place, source: str) -> ScanState | None:
         raise _unusable(place, why) from None
     if version != VERSION:
         raise _unusable(place, f"it has version {version!r}, and this package reads {VERSION}")
-    if metadata.get(_DIGEST) != hashlib.sha256(metadata[_ABOUT]).hexdigest().encode():
+    rows = memoryview(content)[: -8 - int.from_bytes(content[-8:-4], "little")]
+    if metadata.get(_DIGEST) != _digest(metadata[_ABOUT], rows).encode():
         raise _unusable(place, "it is damaged: its content does not match its checksum")
     if about["source"] != source:
         raise ConfigError(
@@ -105,7 +139,7 @@ def run_of_state(place: Place) -> str | None:
     place.fs.invalidate_cache()
     try:
         with place.open(compression=None) as file:
-            return str(json.loads(pq.read_schema(file).metadata[_ABOUT])["run_id"])
+            return str(json.loads(pq.read_metadata(file).metadata[_ABOUT])["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -115,7 +149,7 @@ def is_finished(place: Place, run_id: str | None) -> bool:
     if run_id is None or run_of_state(place) != run_id:
         return False
     with place.open(compression=None) as file:
-        return not json.loads(pq.read_schema(file).metadata[_ABOUT])["behind"]
+        return not json.loads(pq.read_metadata(file).metadata[_ABOUT])["behind"]
 
 
 def _unusable(place: Place, why: str) -> ConfigError:
@@ -125,67 +159,10 @@ def _unusable(place: Place, why: str) -> ConfigError:
     )
 
 
-def _facts(table: StoredTable) -> dict[str, Any]:
-    about = {n: getattr(table, n) for n in ("format", "group", "inner", "again", "named")}
-    return {**about, "schema": schema_text(table.schema)}
-
-
-def _parts(state: ScanState) -> pa.Table:
-    rows: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
-    for table in state.tables.values():
-        for stored in (*table.parts, *([table.stopped] if table.stopped else [])):
-            part = stored.part
-            about = {k: v for k, v in vars(part).items() if k not in ("counts", "files", *rows)}
-            about |= {name: getattr(stored, name) for name in _LISTS}
-            rows["table"].append(table.name)
-            rows["prints"].append(stored.prints)
-            rows["counts"].append(rows_of(part.counts))
-            rows["rows"].append(part.rows)
-            rows["rows_scanned"].append(part.rows_scanned)
-            rows["about"].append(json.dumps(about))
-    prints = rows.pop("prints")
-    columns = {f.name: pa.array(rows[f.name], f.type) for f in _SCHEMA if f.name in rows}
-    starts = list(accumulate((len(each) for each in prints), initial=0))
-    flat = pa.concat_arrays([pa.array([], PRINT), *prints])
-    columns["prints"] = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), flat)
-    return pa.table([columns[f.name].cast(f.type) for f in _SCHEMA], schema=_SCHEMA)
-
-
 def _state(about: dict[str, Any], table: pa.Table) -> ScanState:
-    parts: dict[str, list[StoredPart]] = {name: [] for name in about["tables"]}
-    stopped: dict[str, StoredPart] = {}
-    columns = {name: table[name].combine_chunks() for name in table.column_names}
-    for row in range(len(table)):
-        facts = json.loads(columns["about"][row].as_py())
-        lists = {name: facts.pop(name) for name in _LISTS}
-        counts = counted(columns["counts"][row].as_py())
-        rows, read = (columns[name][row].as_py() for name in ("rows", "rows_scanned"))
-        part = ScannedPart(files=(), rows=rows, rows_scanned=read, counts=counts, **facts)
-        partly = tuple((name, why) for name, why in lists["partly_read"])
-        notes = tuple(tuple(lists[name]) for name in _LISTS[1:])
-        name = columns["table"][row].as_py()
-        stored = StoredPart(columns["prints"][row].values, part, partly, *notes)
-        if part.stopped:
-            stopped[name] = stored
-        else:
-            parts[name].append(stored)
-    tables = {
-        name: StoredTable(
-            name,
-            **{**facts, "schema": schema_of(facts["schema"])},
-            parts=tuple(parts[name]),
-            stopped=stopped.get(name),
-        )
-        for name, facts in about["tables"].items()
-    }
-    facts = {name: about[name] for name in ("run_id", "finished", "source", "detector")}
-    findings = tuple(Remembered(**found) for found in about["findings"])
-    return ScanState(
-        **facts,
-        salt=bytes.fromhex(about["salt"]),
-        tables=tables,
-        findings=findings,
-        found=tuple(about["found"]),
-        behind=tuple(about["behind"]),
-        newly_personal=tuple((table, column) for table, column in about["newly_personal"]),
-    )
+    plain = {name: about[name] for name in _PLAIN}
+    plain |= {name: tuple(about[name]) for name in ("found", "behind")}
+    pairs = tuple((table, column) for table, column in about["newly_personal"])
+    rows = StoredRows(table.cast(ROWS), about["finished"])
+    salt = bytes.fromhex(about["salt"])
+    return ScanState(**plain, salt=salt, tables=rows, newly_personal=pairs)

@@ -25,6 +25,7 @@ from rai_scale.pii.scanning.value_counts import (
     ScanValues,
     count_values,
 )
+from rai_scale.tables.source import TableSource
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def scan_part(  # noqa: PLR0917
     whole: bool = False,
     number: int | None = None,
     stopped: ScannedPart | None = None,
+    files: TableSource | None = None,
 ) -> tuple[ScannedPart, list[str]]:
     """Analyse the rows of a frame.
 
@@ -90,6 +92,8 @@ def scan_part(  # noqa: PLR0917
     stopped : ScannedPart, optional
         What an earlier run counted in the same rows before its budget ended; its rounds are not
         repeated.
+    files : TableSource, optional
+        See :func:`~rai_scale.pii.scanning.draws.draw`.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def scan_part(  # noqa: PLR0917
         types=len(plan.types),
         guarantee=plan.guarantee,
     )
-    drawn = draw(frame, engine, folder, plan.seed, planned)
+    drawn = draw(frame, engine, folder, plan.seed, planned, files)
     return _in_rounds(drawn, planned(drawn.total), engine, function, plan, stopped)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,7 +118,7 @@ class TableScan:
         "left out" by the budget of the run.
     note : str or None
         What a reader should know about how the table was read.
-    columns : tuple of ColumnScan
+    columns : sequence of ColumnScan
     unreadable : tuple of (str, str)
         Files that cannot be read, with the type of the error.
     unreadable_bytes : tuple of int
@@ -138,6 +139,12 @@ class TableScan:
         What the verdicts and claims were computed from, with unmasked names; part of no output.
     left_out : str or None
         Why the budget left out the table, or its new files.
+    rule : str or None
+        How the rows were chosen; None if none were.
+    bytes_read : int or None
+        Size of the files that were read, whose rows were all read to choose some; None if unknown.
+    stopped : bool
+        Whether the budget stopped the scan of this table before its claims held.
     """
 
     table: str
@@ -147,7 +154,7 @@ class TableScan:
     files: int
     status: str
     note: str | None
-    columns: tuple[ColumnScan, ...]
+    columns: Sequence[ColumnScan]
     unreadable: tuple[tuple[str, str], ...] = ()
     unreadable_bytes: tuple[int, ...] = ()
     partly_read: tuple[tuple[str, str], ...] = ()
@@ -158,35 +165,21 @@ class TableScan:
     schema: pa.Schema | None = None
     parts: tuple[ScannedPart, ...] = ()
     left_out: str | None = None
+    rule: str | None = None
+    bytes_read: int | None = 0
+    stopped: bool = False
 
     @property
     def risk(self) -> Risk:
         """How easily the rows lead to people, with the reason."""
         return risk_of([f for column in self.columns for f in column.findings])
 
-    @property
-    def rule(self) -> str | None:
-        """How the rows were chosen; None if none were."""
-        rules = {part.rule for part in self.parts}
-        return ", ".join(sorted(rules)) or None
-
-    @property
-    def bytes_read(self) -> int | None:
-        """Size of the files that were read, whose rows were all read to choose some; in bytes."""
-        known = [part.bytes_read for part in self.parts]
-        return None if None in known else sum(n or 0 for n in known)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the budget stopped the scan of this table before its claims held."""
-        return any(part.stopped for part in self.parts)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         about = ("table", "format", "rows", "rows_scanned", "files", "bytes", "status", "note")
+        more = ("rule", "bytes_read", "stopped")
         return {
-            **{name: getattr(self, name) for name in about},
-            **{"rule": self.rule, "bytes_read": self.bytes_read, "stopped": self.stopped},
+            **{name: getattr(self, name) for name in (*about, *more)},
             "risk": self.risk._asdict(),
             "columns": [column.to_dict() for column in self.columns],
         }

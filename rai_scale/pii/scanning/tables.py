@@ -21,6 +21,7 @@ from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
 from rai_scale.pii.scanning.budget import Budget, Spending
 from rai_scale.pii.scanning.detector import detector_facts
 from rai_scale.pii.scanning.guarantee import Guarantee, Mode
+from rai_scale.pii.scanning.judged import Judging, judging_facts
 from rai_scale.pii.scanning.night import Night, opened_night
 from rai_scale.pii.scanning.overrides import Override, Overrides, read_overrides
 from rai_scale.pii.scanning.result import ScanResult
@@ -172,11 +173,12 @@ def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> 
     plan = replace(options.plan, types=types, tables=len(sources))
     options = options._replace(plan=plan)
     started, clock = datetime.now(UTC), time.monotonic()
-    tables, sources = _scan_each(sources, runner, options, night)
+    judging = Judging(judging_facts(plan), len(sources), started.isoformat(timespec="seconds"))
+    tables, sources = _scan_each(sources, runner, options, night, judging)
     decided, applied = apply_overrides(tables, options.decisions, started.date())
-    run = {
+    run: dict[str, Any] = {
         "run_id": uuid.uuid4().hex[:12],
-        "started": started.isoformat(timespec="seconds"),
+        "started": judging.now,
         "seconds": round(time.monotonic() - clock, 1),
         "engine": runner.name,
         "package_version": __version__,
@@ -186,7 +188,9 @@ def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> 
     }
     changes = None
     if night is not None:
-        decided, changes = night.compared(decided, [item.found for item in sources], run)
+        decided, changes = night.compared(
+            decided, [item.found for item in sources], run["run_id"], judging
+        )
     result = ScanResult(
         tables=decided,
         skipped=skipped,
@@ -205,7 +209,11 @@ def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> 
 
 
 def _scan_each(
-    sources: list[ScanInput], runner: Engine, options: _Options, night: Night | None
+    sources: list[ScanInput],
+    runner: Engine,
+    options: _Options,
+    night: Night | None,
+    judging: Judging,
 ) -> tuple[list[TableScan], list[ScanInput]]:
     """Scan the tables; those whose types have changed are scanned once more, completely."""
     inputs, continued = list(sources), night is not None
@@ -217,7 +225,14 @@ def _scan_each(
         return table_steps(item, runner, options.plan, kept, continued, stopped)
 
     tables: dict[int, TableScan] = {}
+    for at, item in enumerate(sources):
+        known = night.judged(item.found, judging, options.decisions) if night else None
+        if known:
+            tables[at] = known
+    if tables:
+        _LOG.info("%d table(s) are unchanged", len(tables))
     order = night.order([item.name for item in sources]) if night else list(range(len(sources)))
+    order = [at for at in order if at not in tables]
     shown = options.progress([sources[at] for at in order])
     places = (at for at, _ in zip(order, shown, strict=True))
     changed = []

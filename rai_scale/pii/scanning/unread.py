@@ -97,6 +97,8 @@ def unread_of(table: TableScan) -> Iterator[UnreadItem]:
         yield UnreadItem("part", table.table, reason, 1, None)
     if table.status == "unreadable" and not (table.unreadable and not table.bytes):
         yield UnreadItem("table", table.table, table.note or "cannot be read", 1, table.bytes)
+    if table.status in ("clean", "findings"):  # all values were searched
+        return
     for c in table.columns:
         where = f"{table.table}: {c.column}"
         if c.errors:

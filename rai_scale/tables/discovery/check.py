@@ -89,8 +89,9 @@ def _divided(
     snapshot = snapshot_of(files)
     if table.format in FILE_TABLES:  # their tables are divided, not the files
         return replace(table, snapshot=snapshot, folder=folder.url), folder, files
+    table = replace(table, snapshot=snapshot, folder=folder.url)
     new, seen = known.split(table, files)
-    return replace(table, snapshot=snapshot, folder=folder.url, seen=tuple(seen)), folder, new
+    return replace(table, seen=tuple(seen)) if seen else table, folder, new
 
 
 def _with_log(table: TableSource, known: KnownFiles) -> TableSource:
@@ -147,7 +148,5 @@ def path_inside(place: Place, folder: str) -> str:
 
 def snapshot_of(files: Iterable[FileInfo]) -> str:
     """Return a hash of the paths, sizes and times of files."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.path}\0{file.size}\0{file.modified}\n".encode())
-    return digest.hexdigest()
+    text = "".join([f"{file.path}\0{file.size}\0{file.modified}\n" for file in files])
+    return hashlib.sha256(text.encode()).hexdigest()

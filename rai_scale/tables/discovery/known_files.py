@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.tables.formats import TABLE_FORMATS
 from rai_scale.tables.source import FileInfo, TableSource
 
 PRINT = pa.binary()
@@ -31,8 +32,10 @@ class KnownTable:
     inner : str or None
     again : bool
         As in :class:`~rai_scale.tables.source.TableSource`.
-    parts : tuple of pyarrow.Array
+    parts : sequence of pyarrow.Array
         The fingerprints of the files of each part, which was read at once.
+    listing : bytes or None
+        The fingerprint of the list of all files, if all of them were read: see :func:`listing_of`.
     """
 
     name: str
@@ -40,7 +43,8 @@ class KnownTable:
     group: str
     inner: str | None
     again: bool
-    parts: tuple[pa.Array, ...]
+    parts: Sequence[pa.Array]
+    listing: bytes | None = None
 
     def unchanged(self, prints: pa.Array) -> list[bool]:
         """Return for each part whether all its files are among the fingerprints."""
@@ -88,7 +92,14 @@ class KnownFiles:
         known = self.tables.get(table.name)
         if known is None or known.format != table.format or not files:
             return list(files), []
+        if self._same_listing(table, known):
+            return [], list(files)
         return _divided(files, known.kept(self.prints(files)))
+
+    def _same_listing(self, table: TableSource, known: KnownTable) -> bool:
+        if known.listing is None or table.format in TABLE_FORMATS:
+            return False  # a new Delta table may have the version of the old one
+        return known.listing == listing_of(table.snapshot, self.salt)
 
     def split_group(
         self, table: TableSource, files: Sequence[FileInfo]
@@ -100,6 +111,8 @@ class KnownFiles:
         known = [t for t in self._by_group.get(table.name, ()) if t.format == table.format]
         if not known:
             return list(files), [], []
+        if all(self._same_listing(table, one) for one in known):
+            return [], list(files), known
         prints = self.prints(files)
         if len(known) > 1 and not all(all(t.unchanged(prints)) for t in known):
             return list(files), [], []
@@ -131,6 +144,13 @@ def _print(file: FileInfo, salt: bytes) -> bytes:
         return os.urandom(16)
     facts = f"{file.path}\0{file.size}\0{file.modified}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(facts, key=salt, digest_size=16).digest()
+
+
+def listing_of(snapshot: str | None, salt: bytes) -> bytes | None:
+    """Return a keyed hash of the state of a table, such as its list of files; 16 bytes."""
+    if snapshot is None:
+        return None
+    return hashlib.blake2b(snapshot.encode(), key=salt, digest_size=16).digest()
 
 
 def sizes_of(tables: Iterable[TableSource]) -> dict[str, int]:

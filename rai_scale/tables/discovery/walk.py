@@ -126,12 +126,11 @@ class Walk:
         else:
             start = f"{folder.rstrip('/')}/" if folder else ""
             for name in sorted(entries):
-                yield from self._entry(start + name, entries[name], owner, run)
+                yield from self._entry(start + name, name, entries[name], owner, run)
 
     def _entry(
-        self, path: str, entry: Entry, owner: Owner, run: bool
+        self, path: str, name: str, entry: Entry, owner: Owner, run: bool
     ) -> Iterator[tuple[str, Owner, bool]]:
-        name = base_name(path)
         if (run and name == PAGE) or self._left_out(path, entry, run):
             return
         if entry["type"] == "file":
