@@ -2,6 +2,7 @@ from rai_scale.risk.anonymity_result import Anonymity as Anonymity
 from rai_scale.risk.attack_risk import AttackRisk as AttackRisk
 from rai_scale.risk.attribute_attack import attribute_inference as attribute_inference
 from rai_scale.risk.column_sets import risky_columns as risky_columns
+from rai_scale.risk.density import density_membership as density_membership
 from rai_scale.risk.differencing import differencing_risk as differencing_risk
 from rai_scale.risk.differencing_result import Differencing as Differencing
 from rai_scale.risk.find_levels import generalise as generalise

@@ -1,9 +1,13 @@
 from rai_scale.synthetic.attacks import AttackReport as AttackReport
 from rai_scale.synthetic.attacks import attack_report as attack_report
 from rai_scale.synthetic.bins import Bins as Bins
+from rai_scale.synthetic.compare_measures import MeasureReport as MeasureReport
+from rai_scale.synthetic.compare_measures import measure_report as measure_report
 from rai_scale.synthetic.domain import Values as Values
 from rai_scale.synthetic.measure_utility import Utility as Utility
 from rai_scale.synthetic.measure_utility import utility as utility
 from rai_scale.synthetic.planning import Plan as Plan
 from rai_scale.synthetic.synthesis import synthesize as synthesize
 from rai_scale.synthetic.synthesizer import Synthesizer as Synthesizer
+from rai_scale.synthetic.train_models import TrainReport as TrainReport
+from rai_scale.synthetic.train_models import train_report as train_report

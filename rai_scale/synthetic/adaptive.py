@@ -17,17 +17,11 @@ from rai_scale.synthetic.counting import Clique
 from rai_scale.synthetic.descent import QuickFit
 from rai_scale.synthetic.fitting import model_mb
 from rai_scale.synthetic.measuring import ABSOLUTE, Session, sigma_for
-from rai_scale.synthetic.methods import CHOICE_SHARE, singles, spend_the_rest
+from rai_scale.synthetic.methods import singles, spend_the_rest
 from rai_scale.synthetic.options import Options
+from rai_scale.synthetic.shares import AIM_COLUMNS_SHARE, CHOICE_SHARE, aim_rounds
 from rai_scale.synthetic.tree import Tree
 
-ROUNDS = 1.5
-"""Rounds per column that ``aim`` divides its budget by at first.
-
-McKenna et al. (2022) take 16, with which each marginal is measured several times, with more fits.
-"""
-COLUMNS_SHARE = Fraction(1, 10)
-"""The share of the budget for the columns alone."""
 LESS_NOISE = 4
 """By how much a round's budget grows after one that did not help."""
 
@@ -39,8 +33,8 @@ def aim(session: Session, options: Options) -> None:
     exceed every signal, counts as one that did not help.
     """
     domain, whole = session.domain, session.rho
-    session.measure(singles(session), whole * COLUMNS_SHARE)
-    each = session.rho / (options.rounds or math.ceil(ROUNDS * len(domain.names)))
+    session.measure(singles(session), whole * AIM_COLUMNS_SHARE)
+    each = session.rho / aim_rounds(len(domain.names), options.rounds)
     weights = _weights(options)
     quick = QuickFit(domain.sizes, options.zeros)
     tree = quick.fit(session.measured)

@@ -96,6 +96,11 @@ class Bins:
         return len(self.edges) - 1 + self.nullable
 
     @property
+    def ordered(self) -> bool:
+        """Whether the codes are in the order of the values."""
+        return True
+
+    @property
     def kind(self) -> pa.DataType:
         """The type to which object columns of pandas are converted."""
         if self.time:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rai_scale.engines.arrow_types import kind_of_type
 from rai_scale.engines.sql_verbs import SQL_DATA
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.privacy.declared_cells import kept_rows
@@ -111,6 +112,13 @@ def check_frame(engine: Engine, frame: Any, domain: Domain, unit: str) -> Any:
     schema = engine.schema(frame)
     for name, declared in domain.columns:
         kind = schema.field(name).type
+        if name in domain.private:
+            if kind_of_type(kind) is None:
+                raise ConfigError(
+                    f"column {name!r} has type {kind}, which cannot have a private domain. Declare "
+                    "its values, or leave it out."
+                )
+            continue
         try:
             declared.codes(pa.chunked_array([], kind))
         except (pa.ArrowException, TypeError, ValueError):

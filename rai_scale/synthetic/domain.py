@@ -24,6 +24,9 @@ from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.synthetic.bins import Bins
 
+MOST_FOUND, BINS_FOUND = 50, 10
+"""The most values, and the usual number of bins, of a column with a private domain."""
+PRIVATE = "private"
 _KEYS = {"values": ("values", "other", "nullable"), "edges": ("edges", "grid", "nullable")}
 
 
@@ -51,7 +54,7 @@ class Values:
         given = tuple(self.values)
         object.__setattr__(self, "values", given)
         listed = self.labels
-        if not given or any(_is_missing(v) for v in listed):
+        if not listed or any(_is_missing(v) for v in listed):
             raise ConfigError(
                 "values needs at least one value. Null is not listed there: set nullable instead."
             )
@@ -72,9 +75,15 @@ class Values:
         return len(self.labels) + self.nullable
 
     @property
+    def ordered(self) -> bool:
+        """Whether the codes are in the order of the values: numbers and times, sorted."""
+        kinds = {_plain_kind(v) for v in self.values}
+        return self.other is None and str not in kinds and self.values == tuple(sorted(self.values))
+
+    @property
     def kind(self) -> pa.DataType:
         """The type to which object columns of pandas are converted."""
-        return type_of_values(self.values)
+        return type_of_values(self.labels)
 
     def codes(self, column: pa.ChunkedArray) -> np.ndarray:
         """Return the code of each row, int64; -1 for a value without a code.
@@ -111,6 +120,26 @@ class Values:
         """Return the declaration as plain values."""
         kept = {"values": list(self.values), "nullable": self.nullable}
         return kept if self.other is None else {**kept, "other": self.other}
+
+
+@dataclass(frozen=True)
+class PrivateColumn(Values):
+    """A column whose values or edges are found in the rows, with a part of the budget.
+
+    Until they are found, no value is named.
+    """
+
+    values: tuple[Any, ...] = ()
+    other: Any = "other"
+
+    @property
+    def size(self) -> int:
+        """The most codes that the column can have."""
+        return MOST_FOUND + 2  # with other and null
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the declaration as plain values."""
+        return {PRIVATE: True}
 
 
 Declared = Values | Bins
@@ -167,6 +196,11 @@ class Domain:
             raise ConfigError(f"a combination of columns names one twice: {', '.join(names)}.")
         return found
 
+    @property
+    def private(self) -> tuple[str, ...]:
+        """The columns whose values or edges are found in the rows."""
+        return tuple(name for name, one in self.columns if isinstance(one, PrivateColumn))
+
     def schema(self) -> pa.Schema:
         """Return the schema of a sample."""
         return pa.schema([(name, declared.output) for name, declared in self.columns])
@@ -176,26 +210,28 @@ class Domain:
         return {name: declared.to_dict() for name, declared in self.columns}
 
 
-def declare(columns: Sequence[str] | None, domain: Mapping[str, Any]) -> Domain:
+def declare(columns: Sequence[str] | None, domain: Mapping[str, Any] | str) -> Domain:
     """Return a checked domain.
 
     Parameters
     ----------
     columns : sequence of str, optional
         The columns to synthesize; by default all of ``domain``.
-    domain : mapping of str to Values, Bins, mapping or sequence
-        A sequence lists values; a mapping has the parameters of :class:`Values` or of ``Bins``.
+    domain : mapping of str to Values, Bins, mapping, sequence or "private", or "private"
+        A sequence lists values; a mapping has the parameters of :class:`Values` or of ``Bins``;
+        what is private is found in the rows.
 
     Raises
     ------
     ConfigError
         If a column has no declaration, or a declaration is invalid.
     """
-    if domain == "private":
-        raise ConfigError(
-            "domain='private' is not available: which values occur would have to be released "
-            "first. Declare the values and edges of each column."
-        )
+    if isinstance(domain, str):
+        if domain != PRIVATE:
+            raise ConfigError(f"domain must be a mapping or 'private'; found {domain!r}.")
+        if columns is None:
+            raise ConfigError("domain='private' needs columns: name the columns to synthesize.")
+        domain = dict.fromkeys(columns, PRIVATE)
     names = list(domain) if columns is None else list(columns)
     if not names:
         raise ConfigError("columns is empty: name at least one column to synthesize.")
@@ -206,7 +242,8 @@ def declare(columns: Sequence[str] | None, domain: Mapping[str, Any]) -> Domain:
         if name not in domain:
             raise ConfigError(
                 f"domain must declare {name!r}: its values, or edges of its bins. Which values "
-                f"occur in the data would disclose something about people."
+                f"occur in the data would disclose something about people (or write "
+                f"'private', which finds them with a part of the budget)."
                 f"{did_you_mean(name, domain)}"
             )
         try:
@@ -219,6 +256,8 @@ def declare(columns: Sequence[str] | None, domain: Mapping[str, Any]) -> Domain:
 def _declared(given: Any) -> Declared:
     if isinstance(given, Values | Bins):
         return given
+    if given == PRIVATE:
+        return PrivateColumn()
     if isinstance(given, Mapping):
         which = "edges" if "edges" in given else "values"
         allowed = _KEYS[which]

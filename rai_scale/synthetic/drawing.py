@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
+from rai_scale.engines.choose import engine_of
+from rai_scale.engines.frames import arrow_to_frame
 from rai_scale.statistics.keyed_hash import mix
 from rai_scale.synthetic.domain import Domain
 from rai_scale.synthetic.tree import Tree
@@ -98,3 +102,23 @@ def ranges(rows: int) -> pa.Table:
     """Return the ranges of row numbers that the workers draw."""
     starts = np.arange(0, rows, TASK_ROWS, dtype=np.int64)
     return pa.table({START: starts, COUNT: np.minimum(TASK_ROWS, rows - starts)})
+
+
+def drawn_frame(tree: Tree, domain: Domain, rows: int, seed: int, like: Any = None) -> Any:
+    """Return rows of a model, as pandas or (lazily, where they are lazy) as frames of an engine.
+
+    Parameters
+    ----------
+    tree : Tree
+    domain : Domain
+    rows : int
+    seed : int
+    like : frame, optional
+        A frame of the engine that the rows are drawn on; by default they are drawn here.
+    """
+    draw, tasks = DrawRows(tree, domain, seed), ranges(rows)
+    if like is None or isinstance(like, pd.DataFrame):
+        return arrow_to_frame(draw(tasks))
+    engine = engine_of(like)
+    frame = engine.from_arrow(tasks, partitions=max(1, tasks.num_rows))
+    return engine.map_partitions(frame, draw, domain.schema(), label="sample")

@@ -37,11 +37,17 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], zeros: Sequence[Zero
     total = total_of(measured)
     estimates = merged(measured)
     if all(len(clique) == 1 for clique, _, _ in estimates) and not zeros:
-        tables = {clique[0]: simplex(values, total) for clique, values, _ in estimates}
-        return independent([tables[i] for i in range(len(sizes))], total)
+        return columns_alone(measured, total)
     potentials = _potentials(sizes, estimates, total, zeros)
     cliques, edges = junction_tree(sizes, list(potentials))
     return calibrated(sizes, cliques, edges, potentials, total)
+
+
+def columns_alone(measured: Sequence[Measured], total: float) -> Tree:
+    """Return the model of independent columns with their measured distributions."""
+    estimates = merged(measured)
+    tables = {c[0]: simplex(values, total) for c, values, _ in estimates if len(c) == 1}
+    return independent([tables[i] for i in sorted(tables)], total)
 
 
 def simplex(values: np.ndarray, total: float) -> np.ndarray:

@@ -24,19 +24,22 @@ from rai_scale.privacy.noise import Noise, laplace_for
 from rai_scale.privacy.options import Privacy
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.results import Result, Tables
+from rai_scale.statistics.contingency import cramers_v, spearman, total_variation
 from rai_scale.synthetic.counting import Clique, check_frame, exact_marginals
+from rai_scale.synthetic.domain import Domain
 from rai_scale.synthetic.drawing import DrawRows
-from rai_scale.synthetic.fitting import simplex
-from rai_scale.synthetic.measuring import merged
+from rai_scale.synthetic.fitting import columns_alone
 from rai_scale.synthetic.options import MAX_CELLS
 from rai_scale.synthetic.synthesizer import Synthesizer
-from rai_scale.synthetic.tree import independent
+from rai_scale.synthetic.tree import Tree, independent
 
 TRIPLES = 100
 INTERNAL = (
     "Internal: these numbers were computed from the real rows without noise, and are not covered "
     "by the budget of the synthetic data. Do not publish them."
 )
+ASSOCIATIONS = ("cramers_v", "spearman")
+"""Measures of pairs; the mean difference between both tables is a metric."""
 _KINDS = ("synthetic", "independent")
 
 
@@ -51,8 +54,8 @@ class Utility(Result):
         mean total variation of ``synthetic`` rows, of a bootstrap sample of the table (``floor``;
         NaN if paid for) and of ``independent`` columns.
     pairs : pandas.DataFrame
-        One row per pair: ``columns``, ``synthetic``, ``floor``, ``independent``, and Cramer's V in
-        both tables; empty if paid for.
+        One row per pair: ``columns``, ``synthetic``, ``floor``, ``independent``, and in both tables
+        Cramer's V and, for numbers, dates and times, Spearman's correlation; empty if paid for.
     internal : bool
         Whether the numbers were computed from the real rows without noise.
     facts : dict
@@ -65,11 +68,15 @@ class Utility(Result):
     facts: Mapping[str, Any]
 
     def _numbers(self) -> Mapping[str, float]:
-        return {
+        found = {
             f"tv_{row['columns']}way.{kind}": float(row[kind])
             for row in self.by_width.to_dict("records")
             for kind in ("synthetic", "floor", "independent")
         }
+        for name in ASSOCIATIONS if self.internal else ():
+            gaps = (self.pairs[name] - self.pairs[f"{name}_synthetic"]).abs()
+            found[f"{name}_gap"] = float(gaps.mean())
+        return found
 
     def totals(self) -> Mapping[str, Any]:
         """Return whether the numbers are internal."""
@@ -104,8 +111,8 @@ def utility(
 
     One sample of the model, with as many rows as the table, is compared with the bounded rows of
     the table: at most ``max_rows`` of the synthesis per privacy unit. The *floor* is what a
-    bootstrap sample of the table itself would have. *Independent* columns have the true
-    distribution of each column, or, if paid for, the measured one.
+    bootstrap sample of the table itself would have. *Independent* is a sample of as many rows with
+    independent columns of the true distributions, or, if paid for, of the measured ones.
 
     Parameters
     ----------
@@ -167,10 +174,11 @@ def _internal(counts: Mapping[Clique, np.ndarray], made: Synthesizer, random_sta
     rows = int(counts[(0,)].sum())
     if not rows:
         raise ConfigError("the table has no rows that fit the domain, so nothing is compared.")
-    sampled = _sample_counts(made, list(counts), rows, random_state)
+    sampled = _sample_counts(made.tree, made.domain, list(counts), rows, random_state)
     rng = np.random.default_rng(random_state)
     singles = [counts[(i,)].astype(float) for i in range(len(made.domain.names))]
-    alone = independent(singles, rows)
+    tree = independent(singles, rows)
+    alone = _sample_counts(tree, made.domain, list(counts), rows, random_state)
     found = []
     for clique, real in counts.items():
         drawn = rng.multinomial(rows, (real / rows).reshape(-1)).reshape(real.shape)
@@ -179,11 +187,13 @@ def _internal(counts: Mapping[Clique, np.ndarray], made: Synthesizer, random_sta
             {
                 "width": len(clique),
                 "columns": made.domain.named(clique),
-                "synthetic": _distance(real, sampled[clique]),
-                "floor": _distance(real, drawn),
-                "independent": _distance(real, alone.project(clique)),
-                "cramers_v": _cramers_v(real) if pair else math.nan,
-                "cramers_v_synthetic": _cramers_v(sampled[clique]) if pair else math.nan,
+                "synthetic": total_variation(real, sampled[clique]),
+                "floor": total_variation(real, drawn),
+                "independent": total_variation(real, alone[clique]),
+                "cramers_v": cramers_v(real) if pair else math.nan,
+                "cramers_v_synthetic": cramers_v(sampled[clique]) if pair else math.nan,
+                "spearman": _spearman(made.domain, clique, real),
+                "spearman_synthetic": _spearman(made.domain, clique, sampled[clique]),
             }
         )
     table = pd.DataFrame(found)
@@ -214,10 +224,11 @@ def _paid(
     noise = laplace_for(each, epsilon / len(names))
     mechanism = Mechanism("discrete_laplace", noise.scale, moved, len(names))
     cost = Cost("utility of synthetic data", epsilon, mechanism=mechanism)
-    sampled = _sample_counts(made, cliques, rows, random_state)
-    measured = {c[0]: values for c, values, _ in merged(made.measured) if len(c) == 1}
-    alone = independent([simplex(measured[i], rows) for i in sorted(measured)], rows)
-    others = {"synthetic": sampled, "independent": {c: alone.project(c) for c in cliques}}
+    trees = {"synthetic": made.tree, "independent": columns_alone(made.measured, rows)}
+    others = {
+        name: _sample_counts(tree, made.domain, cliques, rows, random_state)
+        for name, tree in trees.items()
+    }
 
     def distances() -> np.ndarray:
         counts = counted()
@@ -256,32 +267,23 @@ def _noisy(noise: Noise, exact: Sequence[Any]) -> np.ndarray:
 
 
 def _sample_counts(
-    made: Synthesizer, cliques: Sequence[Clique], rows: int, random_state: int
+    tree: Tree, domain: Domain, cliques: Sequence[Clique], rows: int, random_state: int
 ) -> dict[Clique, np.ndarray]:
-    """Count one sample of the model."""
-    found = {c: np.zeros(made.domain.cells(c), np.int64) for c in cliques}
-    draw, step = DrawRows(made.tree, made.domain, random_state), 1_000_000
+    """Count one sample of a model."""
+    found = {c: np.zeros(domain.cells(c), np.int64) for c in cliques}
+    draw, step = DrawRows(tree, domain, random_state), 1_000_000
     for start in range(0, rows, step):
         numbers = np.arange(start, min(rows, start + step), dtype=np.uint64)
         codes = draw.codes(numbers)
         for clique in cliques:
-            shape = made.domain.shape(clique)
-            cells = np.ravel_multi_index([codes[i] for i in clique], shape)
-            found[clique] += np.bincount(cells, minlength=made.domain.cells(clique))
-    return {c: counts.reshape(made.domain.shape(c)) for c, counts in found.items()}
+            cells = np.ravel_multi_index([codes[i] for i in clique], domain.shape(clique))
+            found[clique] += np.bincount(cells, minlength=domain.cells(clique))
+    return {c: counts.reshape(domain.shape(c)) for c, counts in found.items()}
 
 
-def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the total variation between two tables of counts."""
-    return float(np.abs(one / one.sum() - other / other.sum()).sum() / 2)
-
-
-def _cramers_v(counts: np.ndarray) -> float:
-    """Return Cramer's V (1946) over the rows and columns that occur; NaN for a single one."""
-    used = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0].astype(float)
-    least = min(used.shape) - 1
-    if least < 1:
+def _spearman(domain: Domain, clique: Clique, counts: np.ndarray) -> float:
+    """Return Spearman's correlation of a pair of ordered columns, without nulls; else NaN."""
+    declared = [domain.columns[i][1] for i in clique]
+    if len(clique) != 2 or not all(one.ordered for one in declared):  # noqa: PLR2004
         return math.nan
-    total = used.sum()
-    expected = np.outer(used.sum(axis=1), used.sum(axis=0)) / total
-    return math.sqrt(float(((used - expected) ** 2 / expected).sum()) / total / least)
+    return spearman(counts[tuple(slice(one.size - one.nullable) for one in declared)])

@@ -7,17 +7,12 @@ the counts in no other way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from rai_scale.synthetic.counting import Clique
 from rai_scale.synthetic.fitting import fit
 from rai_scale.synthetic.measuring import ABSOLUTE, Session, sigma_for
 from rai_scale.synthetic.options import Options
-
-COLUMNS_SHARE = Fraction(1, 5)
-"""The share of the budget for the columns alone, in methods that measure pairs afterwards."""
-CHOICE_SHARE = Fraction(1, 10)
-"""The share of the budget for choices."""
+from rai_scale.synthetic.shares import CHOICE_SHARE, COLUMNS_SHARE
 
 
 def singles(session: Session) -> list[Clique]:

@@ -160,6 +160,8 @@ def _zeros(domain: Domain, given: Mapping[str, Any]) -> Zeros:
 
 def _code(domain: Domain, name: str, value: Any) -> int:
     declared = dict(domain.columns)[name]
+    if name in domain.private:
+        raise ConfigError(f"constraint: {name!r} has a private domain; declare its values.")
     labels = declared.names()
     text = "(null)" if value is None else str(value)
     if text not in labels:

@@ -4,29 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from rai_scale.errors import ConfigError
-from rai_scale.privacy.costs import Cost
-from rai_scale.privacy.ledger.amounts import exact
+from rai_scale.privacy.costs import Cost, spent
+from rai_scale.privacy.ledger.amounts import Number, exact
+from rai_scale.privacy.noise import rho_for
 from rai_scale.privacy.options import Privacy
 from rai_scale.privacy.release_budget import budget_of
 from rai_scale.results import Result, Tables
 from rai_scale.synthetic.counting import Clique
-from rai_scale.synthetic.domain import Domain, declare
+from rai_scale.synthetic.domain import MOST_FOUND, Domain, declare
 from rai_scale.synthetic.measuring import ABSOLUTE, sigma_for
-from rai_scale.synthetic.methods import CHOICE_SHARE, COLUMNS_SHARE
 from rai_scale.synthetic.options import Options, options_of
+from rai_scale.synthetic.private_domain import SHARE
+from rai_scale.synthetic.shares import SHARES
 
 LABEL = "synthetic data"
 
 
-def budget(privacy: Privacy) -> tuple[Fraction, Cost]:
-    """Return rho of all measurements and choices together, and the cost that is charged.
+class Spending(NamedTuple):
+    """The parts of a budget.
+
+    Attributes
+    ----------
+    rho : Fraction
+        Of the measurements and choices.
+    domain_rho, domain_delta : Fraction
+        Of the private columns' values and edges.
+    costs : tuple of Cost
+        What is charged for all of it.
+    """
+
+    rho: Fraction
+    domain_rho: Fraction
+    domain_delta: Fraction
+    costs: tuple[Cost, ...]
+
+
+def budget(privacy: Privacy, domain_share: Number | None = None) -> Spending:
+    """Return what measurements, choices and a private domain have, and what is charged.
+
+    Parameters
+    ----------
+    privacy : Privacy
+    domain_share : number, optional
+        The share of the budget that finds a private domain. Half of delta, or all of it if the
+        budget is given in rho, then pays for the thresholds of values.
 
     Raises
     ------
@@ -39,14 +67,33 @@ def budget(privacy: Privacy) -> tuple[Fraction, Cost]:
             "synthetic data use Gaussian noise, which needs a delta above 0, such as 1e-6. Set "
             "delta, or give rho instead of epsilon."
         )
-    return rho, Cost(LABEL, epsilon, delta, rho)
+    if domain_share is None:
+        return Spending(rho, Fraction(0), Fraction(0), (Cost(LABEL, epsilon, delta, rho),))
+    share = exact(domain_share, "domain_share")
+    if not 0 < share < 1:
+        raise ConfigError("domain_share must be above 0 and below 1.")
+    if not delta:
+        raise ConfigError(
+            "a private domain names values above a threshold, which needs a delta above 0, such as "
+            "1e-6."
+        )
+    if privacy.rho is not None:
+        threshold, noise = delta, Cost(LABEL, None, 0, rho)
+    else:
+        assert epsilon is not None
+        threshold = delta / 2
+        rho = rho_for(epsilon, delta - threshold)
+        noise = Cost(LABEL, epsilon, delta - threshold, rho)
+    costs = (noise, Cost("threshold of private values", delta=threshold))
+    return Spending(rho * (1 - share), rho * share, threshold, costs)
 
 
 def plan_of(
     *,
-    domain: Mapping[str, Any],
+    domain: Mapping[str, Any] | str,
     privacy: Privacy,
     columns: Sequence[str] | None = None,
+    domain_share: Number = SHARE,
     **asked: Any,
 ) -> Plan:
     """Return the plan of a synthesis; parameters as for :func:`~rai_scale.synthetic.synthesize`.
@@ -57,28 +104,34 @@ def plan_of(
         If an option, the domain or the budget is invalid.
     """
     declared = declare(columns, domain)
-    rho, cost = budget(privacy)
-    return Plan(declared, options_of(declared, **asked), rho, cost)
+    spending = budget(privacy, domain_share if declared.private else None)
+    return Plan(declared, options_of(declared, **asked), spending, asked)
 
 
 @dataclass(frozen=True, repr=False)
 class Plan(Result):
     """What a synthesis would do, known without reading data.
 
+    A column with a private domain counts with the most values that it can have.
+
     Attributes
     ----------
     domain : Domain
     options : Options
-    rho : Fraction
-        The whole budget.
-    cost : Cost
-        What is charged.
+    spending : Spending
+        The budget and its parts.
+    asked : mapping
+        The options as they were given.
     """
 
     domain: Domain
     options: Options
-    rho: Fraction
-    cost: Cost
+    spending: Spending
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def found(self, domain: Domain) -> Options:
+        """Return the options for a domain whose private columns were found."""
+        return options_of(domain, **self.asked) if self.domain.private else self.options
 
     @property
     def counted(self) -> tuple[Clique, ...]:
@@ -114,22 +167,20 @@ class Plan(Result):
 
     def _shares(self, columns: int) -> tuple[Fraction, Fraction]:
         """Return the budget of one column and of one measured marginal."""
-        workload = len(self.options.workload)
-        if self.options.method == "fixed" or not workload:
-            each = self.rho / (columns + workload)
-            return each, each
-        rest = self.rho * (1 - COLUMNS_SHARE - CHOICE_SHARE)
-        measured = max(1, min(columns - 1 or 1, workload))
-        return self.rho * COLUMNS_SHARE / columns, rest / measured
+        options, rho = self.options, self.spending.rho
+        return SHARES[options.method](rho, columns, len(options.workload), options.rounds)
 
     def totals(self) -> Mapping[str, Any]:
         """Return the method, the cost, and the sizes of what is counted."""
         cells = sum(self.domain.cells(clique) for clique in self.counted)
         charged = {
-            name: float(exact(value, name))
-            for name in ("epsilon", "delta", "rho")
-            if (value := getattr(self.cost, name)) is not None
+            name: value
+            for name, value in spent(self.spending.costs).items()
+            if value is not None and (value or name != "delta")
         }
+        if self.domain.private:
+            share = self.spending.domain_rho / (self.spending.rho + self.spending.domain_rho)
+            charged["domain_share"] = float(share)
         return {
             "method": self.options.method,
             **charged,
@@ -144,4 +195,11 @@ class Plan(Result):
 
     def _remarks(self) -> Sequence[str]:
         named = [self.domain.named(clique) for clique in self.options.left_out]
-        return [f"{name}: not counted, because it has more cells than max_cells" for name in named]
+        notes = [f"{n}: not counted, because it has more cells than max_cells" for n in named]
+        if self.domain.private:
+            notes.append(
+                f"domain_share of the budget, and delta {float(self.spending.domain_delta):.3g}, "
+                f"find values and edges of {', '.join(self.domain.private)}. Cells and noise are "
+                f"those of at most {MOST_FOUND} values."
+            )
+        return notes

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
+from rai_scale.errors import ConfigError
 from rai_scale.privacy.disclosure import one_message
 from rai_scale.privacy.ledger.reservation import Release, to_ipc
 from rai_scale.privacy.options import Privacy
@@ -17,11 +18,13 @@ from rai_scale.privacy.release_budget import given_amounts
 from rai_scale.records.canonical import idempotency_key
 from rai_scale.synthetic.adaptive import aim, mwem
 from rai_scale.synthetic.counting import check_frame, exact_marginals
+from rai_scale.synthetic.domain import Domain
 from rai_scale.synthetic.measuring import Measured, Session
 from rai_scale.synthetic.methods import fixed, mst
 from rai_scale.synthetic.options import MAX_CELLS, MAX_MODEL_MB, Method, Options
 from rai_scale.synthetic.planning import Plan, plan_of
-from rai_scale.synthetic.synthesizer import Synthesizer
+from rai_scale.synthetic.private_domain import SHARE, private_domain
+from rai_scale.synthetic.synthesizer import Synthesizer, loaded_domain, stored_domain
 
 _METHODS: dict[str, Callable[[Session, Options], None]] = {
     "fixed": fixed,
@@ -36,7 +39,7 @@ _WHICH, _NOISY = "rai_measurement", "noisy_count"
 def synthesize(
     frame: Any,
     *,
-    domain: Mapping[str, Any],
+    domain: Mapping[str, Any] | str,
     privacy: Privacy,
     columns: Sequence[str] | None = ...,
     method: Method = ...,
@@ -46,6 +49,7 @@ def synthesize(
     max_cells: int = ...,
     rounds: int | None = ...,
     constraints: Sequence[Mapping[str, Any]] = ...,
+    domain_share: float = ...,
     plan_only: Literal[False] = ...,
 ) -> Synthesizer: ...
 
@@ -54,7 +58,7 @@ def synthesize(
 def synthesize(
     frame: Any,
     *,
-    domain: Mapping[str, Any],
+    domain: Mapping[str, Any] | str,
     privacy: Privacy,
     columns: Sequence[str] | None = ...,
     method: Method = ...,
@@ -64,6 +68,7 @@ def synthesize(
     max_cells: int = ...,
     rounds: int | None = ...,
     constraints: Sequence[Mapping[str, Any]] = ...,
+    domain_share: float = ...,
     plan_only: Literal[True],
 ) -> Plan: ...
 
@@ -71,7 +76,7 @@ def synthesize(
 def synthesize(
     frame: Any,
     *,
-    domain: Mapping[str, Any],
+    domain: Mapping[str, Any] | str,
     privacy: Privacy,
     columns: Sequence[str] | None = None,
     method: Method = "mst",
@@ -81,6 +86,7 @@ def synthesize(
     max_cells: int = MAX_CELLS,
     rounds: int | None = None,
     constraints: Sequence[Mapping[str, Any]] = (),
+    domain_share: float = SHARE,
     plan_only: bool = False,
 ) -> Synthesizer | Plan:
     """Make a private model of a table, from which any number of synthetic rows can be drawn.
@@ -93,8 +99,10 @@ def synthesize(
     Parameters
     ----------
     frame : DataFrame of pandas, Dask or Spark, DuckDB relation, pyarrow.Table
-    domain : mapping of str to Values, Bins, mapping or sequence
-        The values or the bins of each column, from public knowledge.
+    domain : mapping of str to Values, Bins, mapping, sequence or "private", or "private"
+        The values or the bins of each column, from public knowledge. Values and edges of a column
+        that is "private" are found in the rows, with a part of the budget: values that many people
+        have (up to 50; all others are ``other``), or about ten bins with equal numbers of rows.
     privacy : Privacy
         The privacy unit, its budget, and where it is charged. The budget is charged before any row
         is read, and nothing else is spent, whatever is drawn from the model later.
@@ -120,6 +128,8 @@ def synthesize(
     constraints : sequence of mapping
         Combinations that cannot occur: ``{"columns": [names], "invalid": [[a value per column]]}``,
         with the label of a bin for binned columns. They must be public knowledge.
+    domain_share : float
+        The share of the budget that finds private values and edges.
     plan_only : bool
         Return what would be done and charged, without reading the data.
 
@@ -147,32 +157,54 @@ def synthesize(
         max_cells=max_cells,
         rounds=rounds,
         constraints=constraints,
+        domain_share=domain_share,
     )
+    if isinstance(frame, Mapping | list | tuple):
+        raise ConfigError(
+            "synthesize makes one table. Several linked tables are not supported: a person's rows "
+            "in one would not fit those in the other. Synthesize each on its own, or join them to "
+            "one table with a row per privacy unit."
+        )
     declared, options = plan.domain, plan.options
     engine, unit = engine_of(frame), privacy.unit
     checked = check_frame(engine, frame, declared, unit)
     if plan_only:
         return plan
 
-    def measured() -> list[Measured]:
+    def measured() -> tuple[Domain, list[Measured]]:
+        known, spending = declared, plan.spending
+        if declared.private:
+            known = private_domain(
+                engine,
+                checked,
+                declared,
+                unit=unit,
+                max_rows=options.max_rows,
+                rho=spending.domain_rho,
+                delta=spending.domain_delta,
+            )
+        chosen = plan.found(known)
+        # each release has another hash key
+        seed = secrets.randbits(63)
         counts = exact_marginals(
             engine,
             checked,
-            declared,
-            plan.counted,
+            known,
+            chosen.counted(known),
             unit=unit,
             max_rows=options.max_rows,
-            seed=secrets.randbits(63),  # each release has another hash key
+            seed=seed,
         )
-        session = Session(declared, plan.rho, options.max_rows, counts)
-        _METHODS[options.method](session, options)
-        return session.measured
+        session = Session(known, spending.rho, options.max_rows, counts)
+        _METHODS[options.method](session, chosen)
+        return known, session.measured
 
-    release = _release(plan, privacy, measured)
-    return _synthesizer(plan, release)
+    return _synthesizer(plan, _release(plan, privacy, measured))
 
 
-def _release(plan: Plan, privacy: Privacy, measured: Callable[[], list[Measured]]) -> Release:
+def _release(
+    plan: Plan, privacy: Privacy, measured: Callable[[], tuple[Domain, list[Measured]]]
+) -> Release:
     options, domain = plan.options, plan.domain
     asked: dict[str, Any] = {
         "method": options.method,
@@ -185,20 +217,25 @@ def _release(plan: Plan, privacy: Privacy, measured: Callable[[], list[Measured]
     }
     amounts = given_amounts(privacy)
     asked |= amounts
+    if domain.private:
+        asked |= {"domain_share": plan.totals()["domain_share"]}
     query = f"synthetic data of {', '.join(domain.names)} per {privacy.unit}"
 
     def compute() -> tuple[bytes, dict[str, Any]]:
-        found = one_message(measured)
+        known, found = one_message(measured)
         which = np.repeat(np.arange(len(found), dtype=np.int32), [m.values.size for m in found])
         values = np.concatenate([m.values for m in found])
         table = pa.table({_WHICH: which, _NOISY: values})
         made = [[list(one.clique), one.sigma] for one in found]
         spent = {name: None if v is None else float(v) for name, v in amounts.items()}
-        kept = {"method": options.method, "max_rows": options.max_rows, "dataset": privacy.dataset}
+        kept: dict[str, Any] = {name: asked[name] for name in ("method", "max_rows", "dataset")}
+        if domain.private:
+            kept |= {"private": list(domain.private), "domain": stored_domain(known)}
+            kept |= {"domain_share": plan.totals()["domain_share"]}
         return to_ipc(table), {"measured": made, **spent, **kept}
 
     key = idempotency_key(query, domain.to_dict(), asked, privacy.snapshot)
-    return privacy.release(compute, costs=[plan.cost], key=key, query=query)
+    return privacy.release(compute, costs=plan.spending.costs, key=key, query=query)
 
 
 def _synthesizer(plan: Plan, release: Release) -> Synthesizer:
@@ -209,6 +246,9 @@ def _synthesizer(plan: Plan, release: Release) -> Synthesizer:
         Measured(tuple(clique), values[which == at].astype(np.int64), float(sigma))
         for at, (clique, sigma) in enumerate(made)
     )
-    facts = {name: value for name, value in release.metadata.items() if name != "measured"}
-    facts |= {"rho": float(plan.rho), "reservation": release.reservation}
-    return Synthesizer(plan.domain, measured, plan.options.zeros, facts)
+    inside = ("measured", "domain")
+    facts = {name: value for name, value in release.metadata.items() if name not in inside}
+    rho = plan.spending.rho + plan.spending.domain_rho
+    facts |= {"rho": float(rho), "reservation": release.reservation}
+    known = loaded_domain(release.metadata["domain"]) if plan.domain.private else plan.domain
+    return Synthesizer(known, measured, plan.options.zeros, facts)

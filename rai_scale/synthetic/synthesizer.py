@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.engines.choose import engine_of
-from rai_scale.engines.frames import arrow_to_frame
 from rai_scale.errors import ConfigError
 from rai_scale.names import names_of
 from rai_scale.records.canonical import canonical_json
 from rai_scale.results import Result, Tables
 from rai_scale.synthetic.domain import Domain, declare
-from rai_scale.synthetic.drawing import DrawRows, ranges
+from rai_scale.synthetic.drawing import drawn_frame
 from rai_scale.synthetic.error_bounds import error_bound
 from rai_scale.synthetic.fitting import Zeros, fit
 from rai_scale.synthetic.measuring import Measured
@@ -132,13 +130,7 @@ class Synthesizer(Result):
         number = max(1, round(self.total)) if rows is None else rows
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise ConfigError("rows must be an integer from 0.")
-        draw = DrawRows(self.tree, self.domain, random_state)
-        if like is None or isinstance(like, pd.DataFrame):
-            return arrow_to_frame(draw(ranges(number)))
-        engine = engine_of(like)
-        tasks = ranges(number)
-        frame = engine.from_arrow(tasks, partitions=max(1, tasks.num_rows))
-        return engine.map_partitions(frame, draw, self.domain.schema(), label="sample")
+        return drawn_frame(self.tree, self.domain, number, random_state, like)
 
     def project(self, columns: str | Sequence[str]) -> pd.DataFrame:
         """Return the expected number of rows per combination of declared values.
@@ -195,7 +187,7 @@ class Synthesizer(Result):
     def _stored(self) -> dict[str, Any]:
         return {
             "form": FORM,
-            "domain": [{"name": n, **d.to_dict()} for n, d in self.domain.columns],
+            "domain": stored_domain(self.domain),
             "measured": [[list(m.clique), m.sigma, m.values.tolist()] for m in self.measured],
             "zeros": [[list(clique), rows.tolist()] for clique, rows in self.zeros],
             "facts": dict(self.facts),
@@ -203,12 +195,8 @@ class Synthesizer(Result):
 
     @classmethod
     def _from(cls, stored: Mapping[str, Any]) -> Synthesizer:
-        given = {
-            one["name"]: {key: timed(value) for key, value in one.items() if key != "name"}
-            for one in stored["domain"]
-        }
         return cls(
-            declare(None, given),
+            loaded_domain(stored["domain"]),
             tuple(
                 Measured(tuple(clique), np.array(values, dtype=np.int64), float(sigma))
                 for clique, sigma, values in stored["measured"]
@@ -242,10 +230,33 @@ class Synthesizer(Result):
             for name in ("epsilon", "delta", "rho")
             if self.facts.get(name)
         )
-        return [WORDS, *([f"Budget: {spent}."] if spent else [])]
+        notes = [WORDS, *([f"Budget: {spent}."] if spent else [])]
+        if self.facts.get("private"):
+            notes.append(
+                f"{self.facts['domain_share']:.0%} of the budget found the values and edges of "
+                f"{', '.join(self.facts['private'])}."
+            )
+        return notes
 
     def _remarks(self) -> Sequence[str]:
         return self.remarks
+
+
+def stored_domain(domain: Domain) -> list[dict[str, Any]]:
+    """Return the declarations as JSON values."""
+    found: list[dict[str, Any]] = json.loads(
+        canonical_json([{"name": name, **one.to_dict()} for name, one in domain.columns])
+    )
+    return found
+
+
+def loaded_domain(stored: Sequence[Mapping[str, Any]]) -> Domain:
+    """Return the domain of :func:`stored_domain`."""
+    given = {
+        one["name"]: {key: timed(value) for key, value in one.items() if key != "name"}
+        for one in stored
+    }
+    return declare(None, given)
 
 
 def timed(value: Any) -> Any:

@@ -301,6 +301,12 @@ CASES = {
     "Synthesizer": lambda _: synthesized(),
     "Utility": lambda _: synthetic.utility(ROWS, synthesized(), privacy_unit="who"),
     "AttackReport": lambda _: synthetic.attack_report(synthesized(), len),
+    "TrainReport": lambda _: synthetic.train_report(
+        ROWS, synthesized(), y_true="g", privacy_unit="who"
+    ),
+    "MeasureReport": lambda _: synthetic.measure_report(
+        ROWS, synthesized(), lambda rows: {"rows": len(rows)}, privacy_unit="who", draws=2
+    ),
     "WhatIf": lambda _: error_analysis.what_if(model(), X.head(3), {"a": 1.0}),
     "GlassboxResult": lambda _: rai_scale.train_glassbox(ROWS, features=["a", "b"], y_true="y"),
     "PrivateEBMResult": private_model,
