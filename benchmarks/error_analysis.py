@@ -23,6 +23,7 @@ from pathlib import Path
 
 import duckdb
 
+from rai_scale import read_table
 from rai_scale.error_analysis import error_tree
 
 FEATURES = [f"x{number}" for number in range(12)]
@@ -77,7 +78,7 @@ def bare_on(path: str, engine: str) -> int:
 def opened(path: str, engine: str):
     """Return the table as a lazy frame of an engine."""
     if engine == "local":
-        return duckdb.read_parquet(path)
+        return read_table(path)
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")

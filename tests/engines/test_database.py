@@ -5,7 +5,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from rai_scale import read_table
 from rai_scale.engines import database
 from rai_scale.engines.local import LocalEngine
 
@@ -46,3 +48,10 @@ def test_a_forked_process_counts_and_ends():
     """It has none of the threads of its parent's database."""
     done = subprocess.run([sys.executable, "-c", FORK], timeout=60, check=False)
     assert done.returncode == 2
+
+
+def test_local_files_are_not_kept_in_memory(tmp_path):
+    """DuckDB's cache of files grows with them: 50 M rows took 20 % more memory than 5 M."""
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
+    setting = "SELECT current_setting('enable_external_file_cache')"
+    assert read_table(str(tmp_path / "t.parquet")).query("t", setting).fetchall() == [(False,)]

@@ -34,9 +34,12 @@ def read_parquet(
     source: TableSource, footers: Footers, row_numbers: bool = False
 ) -> duckdb.DuckDBPyRelation:
     """Let DuckDB read the files: one scan per schema, with casts only where schemas differ."""
-    connection = duckdb.connect()
     place = place_of(source.folder)
-    if not place.is_local:
+    connection = duckdb.connect()
+    if place.is_local:
+        # DuckDB would keep in memory what it read, which grows with the files
+        connection.execute("SET enable_external_file_cache = false")
+    else:
         connection.register_filesystem(place.fs)
     schemas = dict(zip(source.files, footers.files, strict=True))
     first = source.files[0]
