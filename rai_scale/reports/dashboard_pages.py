@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
 from rai_scale.reports.personalization import render_personalization
+from rai_scale.reports.private_risk import render_private_risk
 from rai_scale.reports.result import render_result
 from rai_scale.reports.risk import render_risk
 from rai_scale.reports.words import plural, share
@@ -57,7 +58,13 @@ def bodies(parts: Mapping[str, Record]) -> dict[str, Markup]:
     return {name: body_of(PAGES[name].render(parts[name]), f"{name}-") for name in there}
 
 
+def _render_risk(report: Record) -> str:
+    return render_private_risk(report) if "privacy" in report else render_risk(report)
+
+
 def _risk(report: Record) -> str:
+    if "privacy" in report:
+        return "Sizes of classes were released with noise."
     many = "people" if report.get("people") else "rows"
     alone = f"{report['uniques']:,} of {report['rows']:,} {many} can be singled out"
     known = "" if report["l"] is None else f", l = {report['l']}"
@@ -84,40 +91,44 @@ def _synthetic(report: Record) -> str:
 
 
 def render_synthetic(report: Record) -> str:
-    """Return the page of synthetic data: the tables of ``Synthesizer.to_dict()``.
+    """Return the page of synthetic data.
 
     Parameters
     ----------
     report : mapping
-        Optional ``utility`` (``Utility.to_dict()``), ``title``, ``notes`` and ``gates``.
+        ``Synthesizer.to_dict()``; optional, by name in ``COMPARED``, ``to_dict()`` of comparisons
+        with the real rows; ``title`` and ``notes``.
     """
-    compared = report.get("utility") or {}
-    found = dict(_tables({**compared, **report}))
-    internal = [_INTERNAL] if compared.get("internal") else []
+    compared = [report[name] for name in COMPARED if report.get(name)]
+    tables = {
+        title: pd.DataFrame(part[name])
+        for part in (*compared, report)
+        for name, title in _TABLES.items()
+        if isinstance(part.get(name), list)
+    }
+    internal = [_INTERNAL] if any(part.get("internal", True) for part in compared) else []
     notes = [_synthetic(report), *report.get("notes", ()), *internal]
-    return render_result(report.get("title") or "Synthetic data", "", found, notes=notes)
+    return render_result(report.get("title") or "Synthetic data", "", tables, notes=notes)
 
 
+COMPARED = ("utility", "models", "gaps", "attacks")
 _INTERNAL = (
-    "The comparison with the real rows was computed without noise, and the budget does not cover "
-    "it. Do not publish it."
+    "Comparisons with the real rows were computed without noise, and the budget does not cover "
+    "them. Do not publish them."
 )
-
-
-_NAMES = {
+_TABLES = {
     "by_width": "Mean distance from the real rows (total variation), by number of columns",
     "pairs": "Pairs of columns",
+    "scores": "Models trained on synthetic and on real rows",
+    "values": "Measures of synthetic and of real rows",
+    "attacks": "Attacks",
     "errors": "Bounds of the distance from the real counts (95 %)",
     "measurements": "Noisy measurements",
 }
 
 
-def _tables(report: Record) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield from ((title, pd.DataFrame(report.get(name) or [])) for name, title in _NAMES.items())
-
-
 PAGES = {
-    "risk": Page("Re-identification", render_risk, _risk),
+    "risk": Page("Re-identification", _render_risk, _risk),
     "synthesize": Page("Synthetic data", render_synthetic, _synthetic),
     "personalization": Page("Personalisation", render_personalization, _personalization),
 }

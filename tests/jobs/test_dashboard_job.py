@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from rai_scale.reports.dashboard import TABS
 from tests.jobs.every_job import JOBS, set_up
 from tests.jobs.small_lake import cli, write_config
+
+TABBED = {
+    name: [tab for tab, (_, jobs) in TABS.items() if name in jobs]
+    for name in ("risk", "error-analysis", "synthesize")
+}
+"""The tabs of a job; every private run is also on the tab of private releases."""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +62,18 @@ def test_all_results_are_on_one_page_and_nothing_is_computed_again(results, tmp_
     assert all(part in html for part in ("can be singled out", "Who sees what"))
     assert "by_sex" in html
     assert "hard cap" in html
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["private risk", "private error-analysis", "synthesize"])
+def test_a_private_result_has_the_tab_if_there_is_no_exact_one(name, tmp_path):
+    command = set_up(name, tmp_path)
+    assert cli(*command).code == 0
+    found = made(tmp_path / "out", tmp_path / "page")
+    assert set(found["parts"]) == {command[0]}
+    html = (tmp_path / "page" / "report.html").read_text()
+    assert html.count("No result for this tab was given") == len(TABS) - len(TABBED[command[0]]) - 1
+    assert "1 private run: " in html
 
 
 def test_the_same_results_are_not_shown_again_and_changed_ones_are_refused(results, tmp_path):

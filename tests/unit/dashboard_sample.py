@@ -64,6 +64,7 @@ def synthetic() -> dict[str, Any]:
         **{"method": "mst", "columns": 2, "rows": 600, "metrics": {}, "measurements": measured},
         **{"errors": [{"columns": "a", "bound": 0.05}], "run": RUN},
         "utility": {"internal": True, "metrics": {}, "by_width": width, "pairs": []},
+        "models": {"tested": 9, "metrics": {}, "scores": [{"trained_on": "real", "auc": 0.8}]},
     }
 
 

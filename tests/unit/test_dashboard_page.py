@@ -39,7 +39,7 @@ def test_every_tab_is_there_and_one_without_a_result_is_not_run():
     for name, parts_of_page in {
         "errors": ("Cohorts compared", "F1 macro", "PSI", "Changes since the earlier run"),
         "risk": ("can be singled out", "Who is at risk"),
-        "synthesize": ("About 600 rows", "a, b", "Do not publish it"),
+        "synthesize": ("About 600 rows", "a, b", "Do not publish them", "Models trained"),
         "overview": ("can be singled out", "About 600 rows"),
     }.items():
         assert all(part in text[name] for part in parts_of_page), name
