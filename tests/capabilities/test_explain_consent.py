@@ -77,6 +77,7 @@ def test_refused_and_sensitive_features_are_never_reasons(name, request):
     assert "rai_scale_refused" not in rows[0] and "rai_scale_decisions" not in rows[0]
 
 
+@pytest.mark.full
 def test_all_columns_of_a_withheld_feature_are_null():
     more = [f"x{n}" for n in range(11)]
     rng = np.random.default_rng(1)

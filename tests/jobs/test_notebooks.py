@@ -299,5 +299,7 @@ def test_personalization(settings, tmp_path):
     assert re.search(r"65\+ +loan", out["exposure"])
     assert re.search(r"\n *zip +0\.8", out["features"])
     assert re.search(r"card .* True", out["bends"])
+    assert re.search(r"reason(s are| is) withheld", out["why"]) and "zip" not in out["why"]
+    assert "'drifts': 0" in out["bursts"]
     assert "before the loop: {'rows': 1346, 'differences': 0" in out["replay"]
     assert re.search("policy.csv +changed", out["replay"])

@@ -79,6 +79,7 @@ def test_a_gate_on_loops_fails(recommended, tmp_path):
     assert "exposure.loops: " in ran.out
 
 
+@pytest.mark.full
 def test_every_audit_has_its_gates(recommended, tmp_path):
     log = pd.read_parquet(recommended / "personalization" / "recommendations.parquet")
     log = log[log["shown_at"] < "2025-02-10"]  # before the loop, the log's policy is a table
