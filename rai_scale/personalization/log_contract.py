@@ -22,8 +22,14 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "find_bursts": (("item", "time"), ("source", "features")),
     "apply_consent": (("person",), ()),
     "find_reward_conflicts": (("item", "person"), ()),
+    "find_moved_elements": (("item", "position", "person", "time"), ()),
 }
 """Per function: the parts that it needs, and those that it also uses."""
+
+
+_ONE = {"propensities": "propensity", "rewards": "reward", "groups": "group",
+        "features": "feature"}  # fmt: skip
+"""What one column of a part is called, where the part has several."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,20 @@ class LogContract:
             elif value:
                 found += [value] if isinstance(value, str) else value
         return list(dict.fromkeys(found))
+
+    def roles(self) -> dict[str, list[str]]:
+        """Return what each column is used as, such as ``["feature", "reward click"]``."""
+        found: dict[str, list[str]] = {}
+        for part in fields(self):
+            value, role = getattr(self, part.name), _ONE.get(part.name, part.name)
+            if isinstance(value, Mapping):
+                named = [(column, f"{role} {key}") for key, column in value.items()]
+            else:
+                columns = [value] if isinstance(value, str) else value or ()
+                named = [(column, role) for column in columns]
+            for column, text in named:
+                found.setdefault(column, []).append(text)
+        return found
 
     def arguments(self, function: str) -> dict[str, Any]:
         """Return the arguments of a function of this package that the contract knows.

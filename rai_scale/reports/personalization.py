@@ -10,7 +10,7 @@ from rai_scale.reports.html import render
 from rai_scale.reports.words import interval, share
 
 REPORT: dict[str, Any] = {
-    **keys("title rows asked use_cases log conflicts consent notes confidence"),
+    **keys("title rows asked use_cases log columns conflicts consent notes confidence"),
     "use_cases": [keys("name personalised people owner sensitive triggers")],
 }
 SHOWN = 20
@@ -28,7 +28,8 @@ def render_personalization(report: Mapping[str, Any]) -> str:
     ----------
     report : mapping
         ``title``, ``use_cases`` (of ``register_of``), ``rows``, ``asked`` (bool per audit),
-        ``log``, and optional ``features``, ``exposure``, ``rewards``, ``bursts`` and ``replay``
+        ``log``, ``columns`` (rows of ``column``, ``used_as``, ``consent`` and ``feature``), and
+        optional ``features``, ``exposure``, ``rewards``, ``bursts`` and ``replay``
         (``to_dict()`` of the results, the last two with ``totals``), ``conflicts`` (rows of all
         pairs of rewards), ``consent`` (rows of ``removed``, ``events``, ``share``), ``notes``,
         ``confidence``, ``gates`` and ``run``.
@@ -90,11 +91,14 @@ def _p_value(p: float | None) -> str:
 
 def _proxy(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("cramers_v", "mutual_information", "correlation_ratio")
-    return {**row, **{n: _number(row[n]) for n in names}, "p": _p_value(row["p_adjusted"])}
+    p = row["p_adjusted"]
+    shown = {n: _number(row[n]) for n in names}
+    return {**row, **shown, "p": _p_value(p), "sure": p is not None and p < _ALPHA}
 
 
 def _predicted(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "auc": _number(row["auc"]), "interval": interval(row["low"], row["high"])}
+    ends = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+    return {**row, "auc": _number(row["auc"]), "interval": ends}
 
 
 def _drop(row: Mapping[str, Any]) -> dict[str, Any]:

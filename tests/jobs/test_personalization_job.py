@@ -57,6 +57,11 @@ def test_what_was_planted_is_found(recommended, tmp_path):
                 row = values.loc[policy, reward, estimator]
                 half = (row["high"] - row["low"]) / 2
                 assert abs(row["value"] - known[reward]) < 2 * half
+    columns = pd.read_parquet(tmp_path / "out" / "columns.parquet").set_index("column")
+    assert columns.loc["offer", "used_as"] == "item, action"
+    assert columns.loc["clicked", "used_as"] == "reward click"
+    assert columns.loc["p_loan", "used_as"] == "propensity loan"
+    assert columns.loc["zip", ["used_as", "consent"]].tolist() == ["feature", "location"]
     proxies = pd.read_parquet(tmp_path / "out" / "feature_associations.parquet")
     assert proxies.loc[0, ["feature", "sensitive"]].to_dict() == truth["proxy"]
     conflicts = pd.read_parquet(tmp_path / "out" / "reward_conflicts.parquet")

@@ -173,3 +173,22 @@ def consents(engine: Engine, frame: Any, consent: Any, config: PersonalizationJo
     table = table.rename(columns={STATUS: "removed", "count": "events"})
     table["share"] = table["events"] / table["events"].sum()
     return table.sort_values(["events", "removed"], ascending=[False, True], ignore_index=True)
+
+
+def columns_used(config: PersonalizationJob) -> pd.DataFrame:
+    """Return what each column is used for, and the consent that it needs."""
+    groups = dict(config.consent.feature_groups) if config.consent else {}
+    roles = config.log.roles()
+    for name in (column for columns in groups.values() for column in columns):
+        roles.setdefault(name, [])
+    return pd.DataFrame(
+        [
+            {
+                "column": name,
+                "used_as": ", ".join(used) or "nothing that the log names",
+                "consent": ", ".join(g for g, columns in groups.items() if name in columns),
+                "feature": "feature" in used,
+            }
+            for name, used in roles.items()
+        ]
+    )

@@ -16,6 +16,7 @@ from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.personalization.audits import (
     NEEDS,
     check_contract,
+    columns_used,
     conflict_figures,
     conflicts,
     consents,
@@ -100,6 +101,7 @@ def compute(config: PersonalizationJob, engine: Engine, inputs: Inputs, run: Run
         "asked": {name: bool(getattr(config, name)) for name in (*NEEDS, "replay")},
         **{name: one.to_dict() for name, one in found.items() if name not in _PERSONAL},
         **{name: _without_values(one, config) for name, one in found.items() if name in _PERSONAL},
+        "columns": plain(columns_used(config)),
         "conflicts": plain(bent),
         "consent": plain(lost),
         "confidence": config.confidence,
@@ -146,6 +148,7 @@ def _tables(
         if audit in found
         for name, table in named.items()
     }
+    tables["columns"] = columns_used(config)
     tables |= {"reward_conflicts": bent} if config.conflicts else {}
     return tables | ({"consents": lost} if config.consent else {})
 
@@ -237,7 +240,7 @@ def metric_names(config: PersonalizationJob) -> list[str]:
 
 def _writes(config: PersonalizationJob) -> tuple[str, ...]:
     asked = [name for name in _FILES if name == "log" or getattr(config, name)]
-    named = [table for audit in asked for table in _FILES[audit]]
+    named = [*(table for audit in asked for table in _FILES[audit]), "columns"]
     named += ["reward_conflicts"] if config.conflicts else []
     named += ["consents"] if config.consent else []
     return (*file_names(*named), "personalization.json", "report.html")
