@@ -136,7 +136,7 @@ def test_every_audit_has_its_gates(recommended, tmp_path):
 def test_an_ebm_measures_what_all_features_predict(recommended, tmp_path):
     off = ("exposure=null", "rewards=null", "consent=null", "bursts=null", "conflicts=[]")
     gates = 'gates=[{"metric": "features.auc", "above": 0.6, "judged_by": "lower_bound"}]'
-    asked = ("features.learner=ebm", "features.max_rows=1500", "features.folds=2")
+    asked = ("features.learner=ebm", "features.max_rows=800", "features.folds=2")
     ran = run(recommended, tmp_path / "out", *off, *asked, gates)
     assert ran.code == 1, ran.text
     carriers = pd.read_parquet(tmp_path / "out" / "feature_carriers.parquet")
