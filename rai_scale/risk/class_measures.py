@@ -13,6 +13,9 @@ MEASURED = (
 )
 
 
+BY_GROUP = ("rows", "k", "uniques", "under_5", "marketer")
+
+
 def by_size(totals: pd.DataFrame) -> pd.DataFrame:
     """Add up the counts of each size; other columns are dropped."""
     kept = [
@@ -40,7 +43,8 @@ def measures_of(totals: pd.DataFrame) -> dict[str, Any]:
 
 
 def risk_by_group(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Return the risk of each group from its rows (``covered``) per size of their class."""
+    """Return the risk of each group (first columns) from its rows (``covered``) per class size."""
+    groups = [*table.columns[: len(by)]]
     size, covered = table["size"], table["covered"]
     table = table.assign(
         rows=covered,
@@ -48,11 +52,11 @@ def risk_by_group(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
         under_5=covered.where(size < 5, 0),  # noqa: PLR2004
         picked=covered / size,
     )
-    grouped = table.groupby(by, dropna=False, sort=True)
+    grouped = table.groupby(groups, dropna=False, sort=True)
     found = grouped[["rows", "uniques", "under_5", "picked"]].sum()
     found.insert(1, "k", grouped["size"].min())
     found["marketer"] = found.pop("picked") / found["rows"]
-    return found.reset_index()
+    return found.reset_index().rename(columns=dict(zip(groups, by, strict=True)))
 
 
 def text_notes(sizes: pd.DataFrame, keys: list[str]) -> list[str]:

@@ -45,6 +45,8 @@ class ClassSql:
         The quasi-identifiers that are text.
     weighted : bool
         Whether a row stands for as many equal rows as its column ``w`` says.
+    keep : int
+        One of so many classes is kept, with all its rows, by a hash of its keys; 1 keeps all.
     """
 
     keys: tuple[str, ...]
@@ -56,6 +58,7 @@ class ClassSql:
     known: str | None = None
     texts: tuple[str, ...] = ()
     weighted: bool = False
+    keep: int = 1
 
     def rows(
         self, floats: Sequence[str] = (), *, part: bool = False, more: Sequence[str] = ()
@@ -66,7 +69,14 @@ class ClassSql:
         made = [f"{n} + 0.0 AS {n}" if n in floats else n for n in names]
         if part:
             made.append(f"{_HASH.format(', '.join(self.keys))} AS part")
-        return f"SELECT {', '.join(made)} FROM {SQL_DATA}"
+        selected = f"SELECT {', '.join(made)} FROM {SQL_DATA}"
+        if self.keep == 1:
+            return selected
+        keys = ", ".join(self.keys)
+        hashed = (
+            f"pmod(xxhash64({keys}), {self.keep})" if self.spark else f"hash({keys}) % {self.keep}"
+        )
+        return f"SELECT * FROM ({selected}) AS r WHERE {hashed} = 0"
 
     def mask_totals(self) -> str:
         """Return the SELECT of the rows per set of nulls."""

@@ -86,6 +86,16 @@ def one_role_each(roles: Mapping[str, Sequence[str]]) -> None:
                 )
 
 
+def refuse_measured(names: Sequence[str], measured: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for groups whose columns have the names of the numbers."""
+    for name in names:
+        if name in measured:
+            raise ConfigError(
+                f"groups by column {name!r} cannot be shown: the table of groups has a number of "
+                "this name. Rename the column."
+            )
+
+
 def mixed_notes(frame: Any, names: Sequence[str]) -> list[str]:
     """Return a note for each object column of a pandas frame that mixes types, as 1 and "1"."""
     if not isinstance(frame, pd.DataFrame):

@@ -15,6 +15,7 @@ from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
 from rai_scale.risk.anonymity_result import Anonymity
 from rai_scale.risk.class_measures import (
+    BY_GROUP,
     MEASURED,
     by_size,
     measures_of,
@@ -27,6 +28,7 @@ from rai_scale.risk.columns import (
     float_notes,
     mixed_notes,
     one_role_each,
+    refuse_measured,
     short_columns,
 )
 from rai_scale.risk.orders import Order, checked_orders, order_sql
@@ -115,6 +117,7 @@ def anonymity(
     orders = checked_orders(ordered, others)
     one_role_each({"quasi-identifier": keys, "sensitive": others, "person": people})
     one_role_each({"by": groups, "person": people})
+    refuse_measured(groups, BY_GROUP)
     one = _Measured(engine_of(frame), frame, keys, person, missing)
     check_columns([*keys, *others, *groups, *people], one.engine.columns(frame))
     notes = mixed_notes(frame, [*keys, *others])
@@ -139,9 +142,9 @@ def anonymity(
     )
 
 
-def class_sizes(frame: Any, keys: Sequence[str], person: str | None) -> pd.DataFrame:
-    """Return the histogram of class sizes; see :class:`Anonymity`. Executes."""
-    return _Measured(engine_of(frame), frame, [*keys], person, "value").sizes()
+def class_sizes(frame: Any, keys: Sequence[str], person: str | None, keep: int = 1) -> pd.DataFrame:
+    """Return the histogram of class sizes, of one of ``keep`` classes; executes."""
+    return _Measured(engine_of(frame), frame, [*keys], person, "value").sizes(keep)
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,10 @@ class _Measured:
         table = table.select([*short.values(), "count"]).rename_columns([*names, weight])
         return replace(self, engine=engine_of(table), frame=table, weight=weight)
 
-    def sizes(self) -> pd.DataFrame:
+    def sizes(self, keep: int = 1) -> pd.DataFrame:
         """Return the histogram of class sizes."""
         columns, sql = self._prepared({}, [])
-        return by_size(self._totals(columns, sql))
+        return by_size(self._totals(columns, replace(sql, keep=keep)))
 
     def column(self, name: str, others: list[str], order: Order | None) -> _Column:
         """Return the measures of one sensitive column."""
@@ -199,7 +202,8 @@ class _Measured:
         names = [columns.short[name] for name in by]
         rows = sql.rows(columns.floats, part=not self.engine.sql_sees_all, more=[*short.values()])
         table = self._run(columns.data, rows, sql.group_totals(names), [*names, "size"])
-        return risk_by_group(table.rename_columns([*by, "size", "covered"]).to_pandas(), by)
+        places = [f"g{i}" for i in range(len(by))]
+        return risk_by_group(table.rename_columns([*places, "size", "covered"]).to_pandas(), by)
 
     def _prepared(self, more: Mapping[str, str], others: list[str]) -> tuple[Columns, ClassSql]:
         keys = [*self.keys, *others]
@@ -236,7 +240,7 @@ class _Measured:
         rows = sql.rows(columns.floats, part=not self.engine.sql_sees_all)
         keys = ["size", *(EXTREMES if sql.sensitive else ())]
         table = self._run(columns.data, rows, sql.totals(), keys)
-        if not table.num_rows:
+        if not table.num_rows and sql.keep == 1:
             raise ConfigError("the table has no rows, so nothing can be measured.")
         return table.to_pandas()
 

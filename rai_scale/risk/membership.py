@@ -12,6 +12,7 @@ from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.models.model import CheckedModel, check_model
 from rai_scale.names import Names, names_of
+from rai_scale.risk.columns import refuse_measured
 from rai_scale.risk.membership_attacks import ATTACKS, WITH_SHADOWS, attack_scores
 from rai_scale.risk.membership_measures import LIMITS, area, epsilon_bound, rates, threshold
 from rai_scale.risk.membership_result import Membership
@@ -26,6 +27,10 @@ from rai_scale.risk.shadow_models import (
 )
 
 LEAST_SHADOWS = 4
+BY_GROUP = (
+    *("members", "non_members", "auc", "limit", "threshold"),
+    *("tpr", "tpr_low", "tpr_high", "fpr", "fpr_low", "fpr_high"),
+)
 
 
 def membership_inference(
@@ -116,6 +121,7 @@ def membership_inference(
     """
     names, people, groups = names_of(features), names_of(person), names_of(sensitive_features)
     _check(attack, fit, model, shadows=shadows, confidence=confidence, delta=delta)
+    refuse_measured(groups, BY_GROUP)
     engine = engine_of(members)
     columns = list(dict.fromkeys([*names, y_true, *people, *groups]))
     parts = [

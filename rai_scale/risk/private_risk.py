@@ -31,7 +31,7 @@ from rai_scale.privacy.declared_cells import (
     release_cells,
     release_counts,
 )
-from rai_scale.risk.columns import one_role_each
+from rai_scale.risk.columns import one_role_each, refuse_measured
 from rai_scale.risk.noisy_risk import NoisyClasses, NoisySizes
 from rai_scale.risk.plain_columns import refuse_lists
 from rai_scale.statistics.keyed_hash import key_hashes
@@ -154,6 +154,7 @@ def release_class_counts(
     engine, features = engine_of(frame), declared.features
     _check_confidence(confidence)
     _check_columns(engine, frame, features, privacy)
+    refuse_measured(features, ("rows", "low", "high"))
     function = BinNumbers(declared)
     levels = {key: range(declared.bins(n)) for key, n in zip(function.keys, features, strict=True)}
     cells = declare(function.keys, levels, declared.max_rows)

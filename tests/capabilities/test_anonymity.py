@@ -123,6 +123,14 @@ def test_groups_show_who_is_at_risk():
     }
 
 
+def test_groups_may_have_other_names_of_numbers_but_those_shown():
+    data = pd.DataFrame({"covered": list("aaab"), "size": ["n", "n", "s", "s"]})
+    groups = anonymity(data, quasi_identifiers="covered", by="size").groups
+    assert groups[["size", "rows", "uniques"]].to_numpy().tolist() == [["n", 2, 0], ["s", 2, 1]]
+    with pytest.raises(ConfigError, match="has a number of this name"):
+        anonymity(data.rename(columns={"size": "k"}), quasi_identifiers="covered", by="k")
+
+
 def test_values_that_look_alike_are_reported():
     data = pd.DataFrame(
         {

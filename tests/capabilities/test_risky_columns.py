@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError
 from rai_scale.risk import risky_columns
+from tests.capabilities.risk_engines import ON_SPARK
+from tests.conftest import full, make_case
 from tests.peers.risk_tables import risk_table
 
 
@@ -31,6 +35,26 @@ def test_people_are_counted_once():
 
 
 def test_too_many_sets_are_refused():
-    data = pd.DataFrame({f"c{i}": [1] for i in range(30)})
-    with pytest.raises(ConfigError, match="4,525 sets"):
+    data = pd.DataFrame({f"c{i}": [1] for i in range(40)})
+    with pytest.raises(ConfigError, match="10,700 sets"):
         risky_columns(data, [*data])
+
+
+@pytest.mark.parametrize("name", ["local", full("dask"), *ON_SPARK])
+def test_many_sets_are_sketched_and_the_worst_counted(name, request):
+    rng = np.random.default_rng(0)
+    rows = 60_000
+    data = pd.DataFrame({f"c{n}": rng.integers(0, 4 + 9 * n, rows) for n in range(5)})
+    frame = make_case(name, request).make(pa.Table.from_pandas(data, preserve_index=False), 3)
+    every = risky_columns(data, [*data], depth=3).set_index("columns")
+    found = risky_columns(frame, [*data], depth=3, exact=3).set_index("columns")
+    assert every["exact"].all()
+    assert found.index[found["exact"]].tolist() == every.index[:3].tolist()
+    assert found.iloc[:3].equals(every.iloc[:3])
+    worst = every.index[3:8]
+    assert found.loc[worst, "uniques"].to_numpy() == pytest.approx(
+        every.loc[worst, "uniques"], rel=0.2
+    )
+    assert found.loc[worst, "entropy"].to_numpy() == pytest.approx(
+        every.loc[worst, "entropy"], rel=0.05
+    )
