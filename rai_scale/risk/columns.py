@@ -102,7 +102,7 @@ def mixed_notes(frame: Any, names: Sequence[str]) -> list[str]:
         return []
     return [
         f"column {name!r} mixes types (such as numbers and text). Its values were compared as "
-        "text: 1 and '1' are equal, 1.0 and '1' are not."
+        "text: 1, 1.0 and '1' are equal. Give the column one type."
         for name in names
         if frame[name].dtype == object and pd.api.types.infer_dtype(frame[name]) in _MIXED
     ]
