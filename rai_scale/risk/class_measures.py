@@ -29,10 +29,11 @@ def measures_of(totals: pd.DataFrame) -> dict[str, Any]:
     distinct = int(totals["d"].min())
     alpha, gain, loss = totals["alpha"].max(), totals["gain"].max(), totals["loss"].min()
     beta = float(gain - 1)
+    c = "cl" if "cl" in totals and distinct > 2 else "c2"  # noqa: PLR2004
     return {
         "distinct_l": distinct,
         "entropy_l": math.exp(totals["entropy"].min()),
-        "recursive_c": float(alpha if distinct == 1 else totals["c2"].max()),
+        "recursive_c": float(alpha if distinct == 1 else totals[c].max()),
         "t": float(totals["t"].max()),
         "delta": max(math.log(gain), -math.log(loss)),
         "beta": beta,

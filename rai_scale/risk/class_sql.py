@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
+from rai_scale.risk.sql_parts import PEOPLE, PER_CLASS, count, double, odd_text
 
 # all texts of SQL in this module are made of fixed names and numbers
 # ruff: noqa: S608
 
 EXTREMES = ("d", "entropy", "alpha", "c2", "t", "gain", "loss", "beyond", "rarest")
 """The worst values among the classes of one size; see :meth:`ClassSql.totals`."""
+WORST = (
+    "min(d) AS d, min(ln(nc) - nlogn / nc) AS entropy, max(top / nc) AS alpha, "
+    "max(top / nullif(nc - top, 0)) AS c2, max(t) AS t, max(up / nc) AS gain, "
+    "min(down / nc) AS loss, max(beyond) AS beyond, min(rarest) AS rarest, "
+)
+"""The worst of each measure of some classes."""
+_KEPT = "rai_scale_cells"
 _HASH = "CAST(hash({}) >> 1 AS BIGINT)"
 
 
@@ -45,6 +53,9 @@ class ClassSql:
         The quasi-identifiers that are text.
     weighted : bool
         Whether a row stands for as many equal rows as its column ``w`` says.
+    one_pass : bool
+        Whether one execution sees all rows, and may keep the counts of cells for all that follows
+        (DuckDB); the largest c is then a column ``cl`` of :meth:`totals`.
     keep : int
         One of so many classes is kept, with all its rows, by a hash of its keys; 1 keeps all.
     """
@@ -58,6 +69,7 @@ class ClassSql:
     known: str | None = None
     texts: tuple[str, ...] = ()
     weighted: bool = False
+    one_pass: bool = False
     keep: int = 1
 
     def rows(
@@ -86,7 +98,7 @@ class ClassSql:
         """Return the SELECT of the counts per sensitive value."""
         order = self.order or "NULL"
         return (
-            f"SELECT s, {_HASH.format('s')} AS h, {order} AS o, {_count('sum(n)')} AS n "
+            f"SELECT s, {_HASH.format('s')} AS h, {order} AS o, {count('sum(n)')} AS n "
             f"FROM ({self._own_cells()}) AS cells GROUP BY s"
         )
 
@@ -104,39 +116,45 @@ class ClassSql:
         in the table; ``beyond``: 1 if a gain exceeds what enhanced beta allows; ``rarest``: the
         smallest share of a value in the table.
         """
-        worst = (
-            "min(d) AS d, min(ln(nc) - nlogn / nc) AS entropy, max(top / nc) AS alpha, "
-            "max(top / nullif(nc - top, 0)) AS c2, max(t) AS t, max(up / nc) AS gain, "
-            "min(down / nc) AS loss, max(beyond) AS beyond, min(rarest) AS rarest, "
-        )
         odd = "".join(
-            f", {_count(f'sum({odd_text(n, self.spark)} * own)')} AS odd_{n}" for n in self.texts
+            f", {count(f'sum({odd_text(n, self.spark)} * own)')} AS odd_{n}" for n in self.texts
         )
+        shown = f"{count('count(*)')} AS classes, {count('sum(own)')} AS covered{odd}"
+        if not (self.one_pass and self.sensitive):
+            shown = f"{WORST if self.sensitive else ''}{shown}"
+            return f"SELECT size, {shown} FROM ({self._classes()}) AS classes GROUP BY size"
+        least = "(SELECT min(d) FROM found)"
+        few = f"SELECT * FROM ({self._cells()}) AS cells WHERE {least} > 2"
         return (
-            f"SELECT size, {worst if self.sensitive else ''}{_count('count(*)')} AS classes, "
-            f"{_count('sum(own)')} AS covered{odd} FROM ({self._classes()}) AS classes "
-            "GROUP BY size"
+            f"SELECT * FROM (WITH {_KEPT} AS MATERIALIZED ({self._counted_cells()}), "
+            f"found AS MATERIALIZED ({self._classes()}), few AS ({few}) "
+            f"SELECT size, {WORST}{shown}, (SELECT max(c) FROM ({self._tails('few', least)}) AS r) "
+            "AS cl FROM found GROUP BY size) AS w"
         )
 
     def recursive_totals(self, l: int) -> str:  # noqa: E741
         """Return the SELECT of the largest c of recursive (c, l)-diversity."""
+        by_class = self._tails(f"({self._cells()}) AS cells", str(int(l)))
+        return f"SELECT max(c) AS c, {count('count(*)')} AS classes FROM ({by_class}) AS classes"
+
+    def _tails(self, cells: str, l: str) -> str:  # noqa: E741
+        """Return per class the largest count divided by the sum of the l-th largest and below."""
         keys = ", ".join(self.keys)
-        ranked = (
-            f"SELECT {keys}, n, row_number() OVER (PARTITION BY {keys} ORDER BY n DESC) AS place "
-            f"FROM ({self._cells()}) AS cells"
+        place = f"row_number() OVER (PARTITION BY {keys} ORDER BY n DESC) AS place"
+        tail = f"sum(CASE WHEN place >= {l} THEN n END)"
+        return (
+            f"SELECT max(n) / {double(tail)} AS c FROM (SELECT {keys}, n, {place} FROM {cells}) "
+            f"AS r GROUP BY {keys}"
         )
-        tail = f"sum(CASE WHEN place >= {int(l)} THEN n END)"
-        by_class = f"SELECT max(n) / {_double(tail)} AS c FROM ({ranked}) AS r GROUP BY {keys}"
-        return f"SELECT max(c) AS c, {_count('count(*)')} AS classes FROM ({by_class}) AS classes"
 
     def group_totals(self, names: Sequence[str]) -> str:
         """Return the SELECT of the rows per group (columns ``names``) and size of their class."""
         by = ", ".join(dict.fromkeys([*self.keys, *names]))
-        n = _PEOPLE if self.person else self._n
+        n = PEOPLE if self.person else self._n
         same = " AND ".join(f"g.{n} IS NOT DISTINCT FROM k.{n}" for n in self.keys)
         shown = ", ".join(f"g.{name}" for name in names)
         return (
-            f"SELECT {shown}, k.size, {_count('sum(g.n)')} AS covered "
+            f"SELECT {shown}, k.size, {count('sum(g.n)')} AS covered "
             f"FROM (SELECT {by}, {n} AS n FROM {SQL_ROWS} GROUP BY {by}) AS g "
             f"JOIN ({self._classes()}) AS k ON {same} GROUP BY {shown}, k.size"
         )
@@ -144,14 +162,14 @@ class ClassSql:
     def _classes(self) -> str:
         keys = ", ".join(self.keys)
         if not self.sensitive:
-            sizes = f"{_count('sum(n)')} AS size, {_count('sum(own)')} AS own"
+            sizes = f"{count('sum(n)')} AS size, {count('sum(own)')} AS own"
             return f"SELECT {keys}, {sizes} FROM ({self._cells()}) AS cells GROUP BY {keys}"
         distance = self._ordered() if self.order else self._equal()
         if not self.person:
             return f"SELECT *, nc AS size FROM ({distance}) AS spread"
-        people = f"SELECT {keys}, {_PEOPLE} AS size FROM {SQL_ROWS} GROUP BY {keys}"
+        people = f"SELECT {keys}, {PEOPLE} AS size FROM {SQL_ROWS} GROUP BY {keys}"
         same = " AND ".join(f"spread.{n} IS NOT DISTINCT FROM people.{n}" for n in self.keys)
-        kept = ", ".join(f"spread.{n}" for n in [*self.keys, *_PER_CLASS])
+        kept = ", ".join(f"spread.{n}" for n in [*self.keys, *PER_CLASS])
         return (
             f"SELECT {kept}, t, people.size AS size, people.size AS own "
             f"FROM (SELECT * FROM ({distance}) AS x) AS spread JOIN ({people}) AS people ON {same}"
@@ -199,7 +217,7 @@ class ClassSql:
 
     def _measures(self) -> str:
         return (
-            f"max(nc) AS nc, {_count('sum(own)')} AS own, {_count('count(*)')} AS d, "
+            f"max(nc) AS nc, {count('sum(own)')} AS own, {count('count(*)')} AS d, "
             "max(n) AS top, sum(n * ln(n)) AS nlogn, max(n / q) AS up, min(n / q) AS down, "
             "max(CASE WHEN n / nc / q - 1 > -ln(q) THEN 1 ELSE 0 END) AS beyond, min(q) AS rarest"
         )
@@ -210,7 +228,7 @@ class ClassSql:
         same = f"{_HASH.format('c.s')} = o.h" if self.known else "c.s IS NOT DISTINCT FROM o.s"
         ranks = ", o.r, o.m, o.below, o.all_below" if self.order else ""
         return (
-            f"SELECT {keys}, {_double('c.n')} AS n, c.own, o.q{ranks}, "
+            f"SELECT {keys}, {double('c.n')} AS n, c.own, o.q{ranks}, "
             f"CAST(sum(c.n) OVER (PARTITION BY {keys}) AS BIGINT) AS nc "
             f"FROM ({self._cells()}) AS c JOIN ({self._table()}) AS o ON {same}"
         )
@@ -223,7 +241,7 @@ class ClassSql:
         """
         if self.known:
             return self.known
-        cells = f"SELECT s, {_double('sum(n)')} AS n FROM ({self._own_cells()}) AS x GROUP BY s"
+        cells = f"SELECT s, {double('sum(n)')} AS n FROM ({self._own_cells()}) AS x GROUP BY s"
         if not self.order:
             return f"SELECT s, n / sum(n) OVER () AS q FROM ({cells}) AS v"
         ranked = (
@@ -242,8 +260,11 @@ class ClassSql:
         return self._matching_cells() if self.masks else self._own_cells()
 
     def _own_cells(self) -> str:
+        return f"SELECT * FROM {_KEPT}" if self.one_pass else self._counted_cells()
+
+    def _counted_cells(self) -> str:
         by = ", ".join([*self.keys, *(["s"] if self.sensitive else [])])
-        n = _PEOPLE if self.person else self._n
+        n = PEOPLE if self.person else self._n
         mask = f", {self._mask()} AS mask" if self.masks else ""
         return f"SELECT {by}{mask}, {n} AS n, {n} AS own FROM {SQL_ROWS} GROUP BY {by}"
 
@@ -267,33 +288,13 @@ class ClassSql:
                 f"FROM ({known}) AS r JOIN ({cells}) AS c ON {match}"
             )
         by = ", ".join(self.keys) + value
-        both = f"{_count('sum(n)')} AS n, {_count('sum(own)')} AS own"
+        both = f"{count('sum(n)')} AS n, {count('sum(own)')} AS own"
         return f"SELECT {by}, {both} FROM ({' UNION ALL '.join(parts)}) AS m GROUP BY {by}"
 
     @property
     def _n(self) -> str:
-        return _count("sum(w)" if self.weighted else "count(*)")
+        return count("sum(w)" if self.weighted else "count(*)")
 
     def _mask(self) -> str:
         bits = (f"CASE WHEN {n} IS NULL THEN {1 << i} ELSE 0 END" for i, n in enumerate(self.keys))
         return f"CAST({' + '.join(bits)} AS BIGINT)"
-
-
-_PER_CLASS = ("nc", "d", "top", "nlogn", "up", "down", "beyond", "rarest")
-_PEOPLE = "CAST(count(DISTINCT p) + max(CASE WHEN p IS NULL THEN 1 ELSE 0 END) AS BIGINT)"
-"""People without an identifier may all be one person: they count as one."""
-
-
-def _count(sql: str) -> str:
-    return f"CAST({sql} AS BIGINT)"
-
-
-def _double(sql: str) -> str:
-    return f"CAST({sql} AS DOUBLE)"
-
-
-def odd_text(name: str, spark: bool) -> str:
-    """Return 1 for a text with spaces around it or with combining characters, else 0."""
-    marks = f"'[{chr(0x300)}-{chr(0x36F)}]'"
-    combining = f"{name} RLIKE {marks}" if spark else f"regexp_matches({name}, {marks})"
-    return f"CASE WHEN {name} <> trim({name}) OR {combining} THEN 1 ELSE 0 END"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from rai_scale.engines import engine_of
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
+from rai_scale.risk import wide_sql
 from rai_scale.risk.anonymity_result import Anonymity
 from rai_scale.risk.class_measures import (
     BY_GROUP,
@@ -188,9 +189,11 @@ class _Measured:
             self._check_listed(name, columns, sql)
         if not self.engine.sql_sees_all:
             sql = replace(sql, known=known_shares(self.engine, columns, sql))
-        totals = self._totals(columns, sql)
+        one_pass = self.engine.sql_sees_all and not sql.spark
+        number = self._few_values(columns, sql) if one_pass else None
+        totals = self._totals(columns, replace(sql, one_pass=one_pass), number)
         measures = measures_of(totals)
-        if measures["distinct_l"] > 2:  # noqa: PLR2004
+        if measures["distinct_l"] > 2 and not one_pass:  # noqa: PLR2004
             measures["recursive_c"] = self._recursive(columns, sql, measures["distinct_l"])
         distance = "ordered" if ordering else "equal"
         return _Column({"column": name, "distance": distance, **measures}, by_size(totals))
@@ -236,10 +239,26 @@ class _Measured:
         together = [] if self.engine.sql_sees_all else ["part"]
         return self.engine.aggregate_sql(data, rows, totals, keys=keys, together=together)
 
-    def _totals(self, columns: Columns, sql: ClassSql) -> pd.DataFrame:
+    def _few_values(self, columns: Columns, sql: ClassSql) -> int | None:
+        """Return the number of sensitive values, if it is small and there are many classes."""
+        if sql.person or sql.masks or sql.weighted:
+            return None
+        rows = sql.rows(columns.floats)
+        first = self._run(columns.data, rows, wide_sql.sampled(sql), ["one"]).to_pylist()[0]
+        many = (
+            first["n"] >= wide_sql.SAMPLE_ROWS and first["c"] >= wide_sql.LEAST_SHARE * first["n"]
+        )
+        if not many or first["v"] > wide_sql.MOST_VALUES:
+            return None
+        table = self._run(columns.data, rows, wide_sql.values(sql), ["one"])
+        number = int(table["v"][0].as_py())
+        return number if number <= wide_sql.MOST_VALUES else None
+
+    def _totals(self, columns: Columns, sql: ClassSql, number: int | None = None) -> pd.DataFrame:
         rows = sql.rows(columns.floats, part=not self.engine.sql_sees_all)
         keys = ["size", *(EXTREMES if sql.sensitive else ())]
-        table = self._run(columns.data, rows, sql.totals(), keys)
+        totals = sql.totals() if number is None else wide_sql.wide_totals(sql, number)
+        table = self._run(columns.data, rows, totals, keys)
         if not table.num_rows and sql.keep == 1:
             raise ConfigError("the table has no rows, so nothing can be measured.")
         return table.to_pandas()

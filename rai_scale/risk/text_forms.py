@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS
-from rai_scale.risk.class_sql import odd_text
+from rai_scale.risk.sql_parts import odd_text
 
 if TYPE_CHECKING:
     from rai_scale.engines.protocol import Engine

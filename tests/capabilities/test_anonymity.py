@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.errors import ConfigError, MissingColumnError
-from rai_scale.risk import anonymity
+from rai_scale.risk import anonymity, wide_sql
 from tests.capabilities.plain_anonymity import plain_measures
 from tests.capabilities.risk_engines import CASES, ON_SPARK
 from tests.conftest import full, make_case
@@ -47,6 +47,21 @@ def check_like_formulas(frame, data, distance):
 def test_every_measure_follows_its_formula(seed, distance):
     data = with_nulls(seed)
     check_like_formulas(data, data, distance)
+
+
+@pytest.mark.parametrize("distance", ["equal", "ordered"])
+def test_counts_of_all_values_side_by_side_give_the_same(distance, monkeypatch):
+    """As for many classes with few values; here from the first row on."""
+    monkeypatch.setattr(wide_sql, "SAMPLE_ROWS", 1)
+    monkeypatch.setattr(wide_sql, "LEAST_SHARE", 0)
+    for seed in range(4):
+        data = with_nulls(seed)
+        check_like_formulas(data, data, distance)
+        known = data.assign(text=data["text"].fillna(""), b="c")  # more than two values per class
+        assert plain_measures(known, ["b"], "text")["distinct_l"] > 2
+        found = anonymity(known, quasi_identifiers="b", sensitive="text").diversity
+        expected = plain_measures(known, ["b"], "text")["recursive_c"]
+        assert found["recursive_c"][0] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("partitions", [full(1), 3])
