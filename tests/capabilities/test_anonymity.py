@@ -199,16 +199,21 @@ def test_no_rows_and_unknown_columns():
     assert anonymity(pd.DataFrame({"a": [None, None]}), quasi_identifiers="a").k == 2
 
 
-@pytest.mark.parametrize("partitions", [1, full(3), 7])
-@pytest.mark.parametrize("name", ["local", "dask"])
-def test_the_guide(reference_data, name, partitions):
-    from rai_scale.engines import engine_named
+ON_SPARK_TOO = [
+    pytest.param(name, partitions, marks=[pytest.mark.spark, pytest.mark.proof])
+    for name in ("spark", "connect")
+    for partitions in (1, 3, 7)
+]
 
-    if name == "local" and partitions > 1:
-        pytest.skip("a relation of one scan")
+
+@pytest.mark.parametrize(
+    ("name", "partitions"),
+    [("local", 1), ("dask", 1), full("dask", 3), ("dask", 7), *ON_SPARK_TOO],
+)
+def test_the_guide(reference_data, name, partitions, request):
     texts = {"Gender": str, "Age": str, "Zip": str, "Diagnosis": str}
     data = pd.read_csv(reference_data / "reident" / "data_medical.csv", dtype=texts)
     table = pa.Table.from_pandas(data[[*texts]], preserve_index=False)
-    frame = engine_named(name).from_arrow(table, partitions)
+    frame = make_case(name, request).make(table, partitions)
     found = anonymity(frame, quasi_identifiers=["Gender", "Age", "Zip"], sensitive="Diagnosis")
     assert (found.k, found.classes, found.l) == (3, 10_000, 1)
