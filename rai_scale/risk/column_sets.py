@@ -80,7 +80,8 @@ def risky_columns(
         order = sorted(range(number), key=lambda at: _risk(found[at]))
         for at in order[:exact]:
             found[at] = _measured(frame, sets[at], person)
-    return pd.DataFrame(sorted(found, key=_risk))
+    rows_in_order: list[Any] = sorted(found, key=_risk)
+    return pd.DataFrame(rows_in_order)
 
 
 def _risk(row: Mapping[str, Any]) -> tuple[float, float, int]:
