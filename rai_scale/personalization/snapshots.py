@@ -176,6 +176,7 @@ def replay(
     files = pd.DataFrame(rows)
     context, action = list(manifest["context"]), manifest["action"]
     names = [*context, action]
+    check_not_taken(names, _OWN, "the table of differences")
     empty = pd.DataFrame(columns=[*names, *_OWN])
     if (files["state"] != "unchanged").any():
         return Replay(files, empty, 0)
