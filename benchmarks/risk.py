@@ -33,6 +33,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from peers import environment  # noqa: E402
 
 from rai_scale.risk import Anonymity, anonymity, generalise, linkage_attack  # noqa: E402
+from rai_scale.risk.conditions import conditions_of  # noqa: E402
+from rai_scale.risk.linkage_tables import linkage_tables  # noqa: E402
 
 DATA = Path(os.environ.get("RAI_SCALE_REFERENCE_DATA", "../shared/data"))
 OUT = ROOT / "out" / "risk"
@@ -265,11 +267,17 @@ def spark(rows: int) -> bool:
 
 
 def spark_linkage(rows: int) -> bool:
+    """Link large tables on Spark, whose plan has no cross join."""
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    return linkage(rows, lambda path: session.read.parquet(str(path)), "Spark")
+    frames = [session.read.parquet(str(path)) for path in linked_tables(rows, rows // 10)]
+    tables, _ = linkage_tables(*frames, conditions_of(BAND), None)
+    plan = tables.candidates(tables.known_blocks())._jdf.queryExecution().toString()
+    crossed = [name for name in ("CartesianProduct", "BroadcastNestedLoopJoin") if name in plan]
+    print(f"joins of all rows with all in Spark's plan: {crossed or 'none'}", flush=True)
+    return linkage(rows, lambda path: session.read.parquet(str(path)), "Spark") and not crossed
 
 
 def main() -> int:
