@@ -183,5 +183,10 @@ class Dialect:
 
 
 def without_nan(sql: str) -> str:
-    """Return a double with NaN as null and without a negative zero; NaN equals NaN in both."""
-    return f"(nullif({sql}, CAST('NaN' AS DOUBLE)) + CAST(0 AS DOUBLE))"
+    """Return a double with NaN as null and without a negative zero.
+
+    NaN equals NaN and is the largest number in both. ``least`` changes no number: Parquet's
+    statistics leave NaN out, and DuckDB would take a column compared with NaN for one without.
+    """
+    nan = "CAST('NaN' AS DOUBLE)"
+    return f"(nullif(least({sql}, {nan}), {nan}) + CAST(0 AS DOUBLE))"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import kind_of_type
-from rai_scale.engines.dialect import Dialect
+from rai_scale.engines.dialect import Dialect, without_nan
 from rai_scale.errors import ConfigError, did_you_mean
 
 ConditionKind = Literal["equal", "prefix", "within_band", "near"]
@@ -127,12 +127,12 @@ def value_sql(
     if one.kind in ("within_band", "near"):
         if kinds == {"date"}:
             return f"CAST({dialect.days(column)} AS DOUBLE)"
-        return f"nullif(CAST({column} AS DOUBLE), CAST('NaN' AS DOUBLE))"
+        return without_nan(f"CAST({column} AS DOUBLE)")
     if kinds <= {"text", "date", "time"}:
         return column
     if kinds in ({"int"}, {"bool"}):
         return f"CAST({column} AS BIGINT)"
-    double = f"nullif(CAST({column} AS DOUBLE), CAST('NaN' AS DOUBLE)) + CAST(0 AS DOUBLE)"
+    double = without_nan(f"CAST({column} AS DOUBLE)")
     return double if kinds == {"float"} else f"TRY_CAST({column} AS DECIMAL(38, 10))"
 
 

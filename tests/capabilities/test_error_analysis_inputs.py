@@ -6,9 +6,13 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from rai_scale import read_table
 from rai_scale.error_analysis import (
+    cohort,
     compare_cohorts,
     error_drift,
     error_heatmap,
@@ -111,3 +115,23 @@ def test_over_100_000_categories_are_refused_without_values():
         with pytest.raises(ConfigError, match="more than 1") as caught:
             function(many, y_true="y", y_pred="p", features=["c"])
         assert SECRET not in str(caught.value)
+
+
+def test_nan_in_a_file_is_a_missing_value(tmp_path):
+    """Statistics of Parquet leave NaN out, so that a database may think that there is none."""
+    values = np.where(RNG.random(N) < 0.2, np.nan, np.round(ROWS["x"], 1))
+    frame = ROWS.assign(x=values, p=np.where(np.isnan(values), 1 - ROWS["y"], ROWS["p"]))
+    columns = {name: pa.array(frame[name].to_numpy(), from_pandas=False) for name in frame}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    read, labels = read_table(str(tmp_path / "t.parquet")), {"y_true": "y", "y_pred": "p"}
+    for made in (
+        lambda f: error_tree(f, **labels, max_depth=2).nodes,
+        lambda f: find_slices(f, **labels, min_rows=20).table,
+        lambda f: error_heatmap(f, **labels, features="x").cells,
+        lambda f: compare_cohorts(f, {"a": "x > 0", "b": "x is null"}, **labels).distributions,
+        lambda f: error_drift(f, f, **labels).nodes,
+    ):
+        pd.testing.assert_frame_equal(made(read), made(frame), check_dtype=False)
+    assert [cohort(c).count(read) for c in ("x is null", "x > 0", "not x > 0")] == [
+        *(np.isnan(values).sum(), (values > 0).sum(), (~(values > 0)).sum())
+    ]

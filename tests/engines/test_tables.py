@@ -6,11 +6,13 @@ import datetime
 import decimal
 import gzip
 import json
+import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rai_scale.engines.dialect import without_nan
 from rai_scale.errors import TableError
 from rai_scale.tables import delete_table, find_tables, read_table
 from rai_scale.tables.pointer import current_path
@@ -124,6 +126,21 @@ def test_parquet_unites_the_schemas_of_all_files(cluster_case, tmp_path):
         (None, None, None, None, None, None, "a b"),
         (2.5, "x", False, None, "both are kept", [{"k": 1, "v": "w"}], None),
     ]
+
+
+def test_nan_is_missing_although_statistics_of_parquet_leave_it_out(cluster_case, tmp_path):
+    put_parquet(tmp_path / "t" / "a.parquet", x=[1.0, math.nan, -0.0, 5.0, math.nan])
+    engine, value = cluster_case.engine, without_nan("x")
+    frame = read_table(str(tmp_path / "t"), engine)
+    for condition, count in (
+        (f"{value} IS NULL", 2),
+        (f"{value} IS NOT NULL", 3),
+        (f"{value} > 0.5", 2),
+        (f"NOT ({value} <= 0.5)", 2),
+        (f"{value} > 100", 0),
+        (f"{without_nan(f'({value} * 2)')} > 1", 2),
+    ):
+        assert len(rows_of(cluster_case, engine.where(frame, condition))) == count, condition
 
 
 def test_parquet_types_that_need_words_of_their_own(cluster_case, tmp_path):
