@@ -67,8 +67,10 @@ SEARCHES: dict[str, Callable[[pd.DataFrame], bool]] = {
 
 def alarms(searches: int) -> bool:
     """Print how often a search without structure is significant; return whether it is rare."""
-    print(f"{searches:,} searches each in tables of {', '.join(map(str, SIZES))} rows without ")
-    print("structure; at most 5 % may have a significant node or slice.\n")
+    print(
+        f"{searches:,} searches each in tables of {', '.join(map(str, SIZES))} rows without "
+        "structure; at most 5 % may have a significant node or slice.\n"
+    )
     print("| search | significant | share | 99 % interval | holds |")
     print("| --- | ---: | ---: | --- | --- |")
     good = True
