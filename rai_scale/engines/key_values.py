@@ -141,6 +141,8 @@ def _comparable(column: pa.ChunkedArray, values: pa.Array) -> tuple[pa.ChunkedAr
     if column.type.equals(values.type):
         return column, values
     kinds = [column.type, values.type]
+    if all(pa.types.is_integer(kind) and not pa.types.is_uint64(kind) for kind in kinds):
+        return column.cast(pa.int64()), values.cast(pa.int64())
     if all(pa.types.is_integer(kind) or pa.types.is_decimal(kind) for kind in kinds):
         places = max(kind.scale if pa.types.is_decimal(kind) else 0 for kind in kinds)
         wide = pa.decimal256(_WIDEST, max(places, 0))

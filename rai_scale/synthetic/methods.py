@@ -6,6 +6,7 @@ the counts in no other way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rai_scale.synthetic.counting import Clique
@@ -50,8 +51,10 @@ def mst(session: Session, options: Options) -> None:
     component = list(range(len(domain.names)))
     chosen: list[Clique] = []
     for _ in range(picks):
-        # with one pair more, each gets a smaller part of the budget
-        sigma = sigma_for(left / (len(chosen) + 1), session.max_rows)
+        # Each pair more makes the parts of the budget smaller, so a pair is judged by the noise
+        # that it would have if at least half of the tree were measured.
+        parts = max(len(chosen) + 1, math.ceil(picks / 2))
+        sigma = sigma_for(left / parts, session.max_rows)
         penalties = {pair: ABSOLUTE * sigma * domain.cells(pair) for pair in pairs}
         open_ = {p: fitted[p] for p in pairs if component[p[0]] != component[p[1]]}
         pair = session.choose(open_, penalties, whole * CHOICE_SHARE / picks) if open_ else None

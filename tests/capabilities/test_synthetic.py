@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import warnings
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from rai_scale.synthetic import (
     synthesize,
     utility,
 )
-from rai_scale.synthetic.counting import check_frame, exact_marginals
+from rai_scale.synthetic.counting import MOST_JOINT, check_frame, covering, exact_marginals
 from rai_scale.synthetic.domain import declare
 from rai_scale.synthetic.drawing import DrawRows
 from rai_scale.synthetic.fitting import fit, simplex
@@ -148,6 +149,16 @@ def test_counts_equal_those_of_plain_python():
         expected = np.zeros([SIZES[i] for i in pair], np.int64)
         np.add.at(expected, tuple(known[names[i]] for i in pair), 1)
         assert (found[pair] == expected).all()
+
+
+def test_a_few_joint_counts_contain_all_pairs():
+    names = [f"x{i}" for i in range(14)]
+    domain = declare(None, {name: Values(range(9), nullable=False) for name in names})
+    cliques = [*combinations(range(14), 2), (0, 1, 2, 3, 4)]
+    found = covering(domain, cliques)
+    assert len(found) < 40
+    assert all(any(set(c) <= set(joint) for joint in found) for c in cliques)
+    assert all(domain.cells(joint) <= MOST_JOINT for joint in found if joint not in cliques)
 
 
 def test_a_person_with_many_rows_is_bounded():
