@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -41,7 +42,10 @@ _DECODER = json.JSONDecoder(
 _SCAN_PLAIN = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).scan_once  # type: ignore[attr-defined]
 _TEXT_TYPES = {str, type(None)}
 _TOGETHER = 256
+_PART = 10_000
+"""Lines whose objects are in memory at the same time."""
 _WORDS = {True: "true", False: "false"}
+_FLAG_TYPES, _FLAGS = {bool, type(None)}, {**_WORDS, None: None}
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -104,33 +108,52 @@ class ParseJson:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return one row per line that is not blank."""
-        lines = table["text"].to_pylist()
-        return self.of(table, lines, _parse_all(lines))
+        return self.of(_parsed(table, self.keys))
 
-    def of(
-        self, table: pa.Table, lines: list[str | None], objects: list[dict[str, Any] | None]
-    ) -> pa.Table:
-        """Return one row per line that is not blank, from the objects of the lines."""
-        kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
-        if len(kept) < len(lines):
-            lines, objects = [lines[i] for i in kept], [objects[i] for i in kept]
-        columns = [_texts(key, objects) for key in self.keys]
-        rows = pa.array(kept, pa.int64())
-        columns += [table[name].take(rows) for name in self.partition_columns]
-        bad = [line if found is None else None for line, found in zip(lines, objects, strict=True)]
-        columns += [pa.array(bad, pa.string())]
-        columns += [table[name].take(rows) for name in self.numbers.names]
+    def of(self, found: _Parsed) -> pa.Table:
+        """Return the table of lines that were parsed."""
+        none = pa.nulls(len(found.bad), pa.string())
+        columns = [found.columns.get(key, none) for key in self.keys]
+        columns += [found.rows[name] for name in self.partition_columns]
+        columns += [found.bad, *(found.rows[name] for name in self.numbers.names)]
         return pa.table(columns, schema=self.schema())
+
+
+class _Parsed(NamedTuple):
+    """Lines that are not blank, the values of their keys, and the lines that are no object."""
+
+    rows: pa.Table
+    columns: dict[str, pa.Array]
+    bad: pa.Array
+
+
+def _parsed(table: pa.Table, keys: Sequence[str] | None = None) -> _Parsed:
+    """Parse the lines of a table; without ``keys``, those that the lines have."""
+    lines = table["text"].to_pylist()
+    objects = _parse_all(lines)
+    kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
+    if len(kept) < len(lines):
+        lines, objects = [lines[i] for i in kept], [objects[i] for i in kept]
+        table = table.take(pa.array(kept, pa.int64()))
+    if keys is None:
+        keys = list(set().union(*filter(None, objects)))
+    bad = [None] * len(lines)
+    if None in objects:
+        bad = [line if o is None else None for line, o in zip(lines, objects, strict=True)]
+    columns = {key: _texts(key, objects) for key in keys}
+    return _Parsed(table, columns, pa.array(bad, pa.string()))
 
 
 def parsed_lines(
     lines: pa.Table, partition_columns: Sequence[str], numbers: pa.Schema = _NONE
 ) -> pa.Table:
-    """Parse a few lines in this process; the result is that of :func:`read_jsonl`."""
-    texts = lines["text"].to_pylist()
-    objects = _parse_all(texts)
-    keys = sorted({key for found in objects if found for key in found})
-    return _parser(keys, partition_columns, numbers).of(lines, texts, objects)
+    """Parse lines in this process; the result is that of :func:`read_jsonl`."""
+    starts = range(0, max(len(lines), 1), _PART)  # objects need much more memory than their texts
+    parts = [_parsed(lines.slice(start, _PART)) for start in starts]
+    keys = sorted({key for part in parts for key in part.columns})
+    parser = _parser(keys, partition_columns, numbers)
+    tables = [parser.of(part) for part in parts]
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
 
 
 def _parser(keys: Sequence[str], partition_columns: Sequence[str], numbers: pa.Schema) -> ParseJson:
@@ -163,7 +186,9 @@ def _parse_together(lines: Sequence[str | None]) -> list[dict[str, Any] | None] 
         values, end = _SCAN_PLAIN(f"[{text}]", 0)
     except (ValueError, RecursionError, StopIteration):
         return None
-    keys = {key for value in values if type(value) is dict for key in value}
+    if set(map(type, values)) != {dict}:
+        return None
+    keys: set[str] = set().union(*values)
     simple = (
         len(values) == len(lines)
         and end == len(text) + 2
@@ -201,9 +226,15 @@ def _with_safe_keys(value: dict[str, Any]) -> dict[str, Any] | None:
     return safe if len(safe) == len(value) else None
 
 
-def _texts(key: str, objects: Iterable[dict[str, Any] | None]) -> pa.Array:
-    values = [None if o is None else o.get(key) for o in objects]
-    if not set(map(type, values)) <= _TEXT_TYPES:
+def _texts(key: str, objects: Sequence[dict[str, Any] | None]) -> pa.Array:
+    try:
+        values = list(map(itemgetter(key), objects))  # type: ignore[arg-type]
+    except (KeyError, TypeError):  # some have no such key, or are no object
+        values = [None if o is None else o.get(key) for o in objects]
+    kinds = set(map(type, values))
+    if kinds <= _FLAG_TYPES:
+        values = [_FLAGS[value] for value in values]
+    elif not kinds <= _TEXT_TYPES:
         values = [_text(value) for value in values]
     try:
         return pa.array(values, pa.string())

@@ -13,6 +13,7 @@ from rai_scale.tables.readers.text import scan_lines, scan_text
 from rai_scale.tables.source import TableSource
 
 _FILE_BYTES, _ROW_BYTES = 16 << 20, 64 << 20
+_LINE_BYTES = 64 << 20
 _SCANS = {"csv": scan_csv, "jsonl": scan_lines, "lines": scan_lines, "text": scan_text}
 
 
@@ -20,7 +21,8 @@ def read_small(source: TableSource, unnumbered: int = -1) -> pa.Table | None:
     """Return all rows of a small table of Parquet or text files; None for any other table.
 
     The columns are those of :func:`~rai_scale.tables.read_table` with row numbers. A table is
-    small if its files have at most 16 MiB, and its rows at most 64 MiB in memory.
+    small if its files have at most 16 MiB (JSON Lines, which an engine must parse twice, 64 MiB),
+    and its rows at most 64 MiB in memory.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def read_small(source: TableSource, unnumbered: int = -1) -> pa.Table | None:
     unnumbered : int
         A table with at most this many rows gets no row numbers.
     """
-    if not is_small(source):
+    if not is_small(source, _LINE_BYTES if source.format == "jsonl" else _FILE_BYTES):
         return None
     if source.format == "parquet":
         return _small(scan_whole(source, read_footers(source)), unnumbered)
