@@ -45,7 +45,7 @@ _TOGETHER = 256
 _PART = 10_000
 """Lines whose objects are in memory at the same time."""
 _WORDS = {True: "true", False: "false"}
-_FLAGS: dict[bool | None, str | None] = {**_WORDS, None: None}
+_FLAGS: dict[Any, str | None] = {True: "true", False: "false", None: None}
 _FLAG_TYPES = {bool, type(None)}
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
