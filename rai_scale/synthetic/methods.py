@@ -47,6 +47,9 @@ def mst(session: Session, options: Options) -> None:
         return
     tree = fit(domain.sizes, session.measured)
     fitted = {pair: tree.project(pair) for pair in pairs}
+    # what the noise of its columns alone explains is no reason to measure a pair
+    noise = [one.noise for one in session.measured]
+    explained = {(i, j): noise[i] + noise[j] for i, j in pairs}
     left = session.rho - whole * CHOICE_SHARE
     component = list(range(len(domain.names)))
     chosen: list[Clique] = []
@@ -55,7 +58,9 @@ def mst(session: Session, options: Options) -> None:
         # that it would have if at least half of the tree were measured.
         parts = max(len(chosen) + 1, math.ceil(picks / 2))
         sigma = sigma_for(left / parts, session.max_rows)
-        penalties = {pair: ABSOLUTE * sigma * domain.cells(pair) for pair in pairs}
+        penalties = {
+            pair: ABSOLUTE * sigma * domain.cells(pair) + explained[pair] for pair in pairs
+        }
         open_ = {p: fitted[p] for p in pairs if component[p[0]] != component[p[1]]}
         pair = session.choose(open_, penalties, whole * CHOICE_SHARE / picks) if open_ else None
         if pair is None:
