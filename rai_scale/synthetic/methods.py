@@ -49,7 +49,7 @@ def mst(session: Session, options: Options) -> None:
     fitted = {pair: tree.project(pair) for pair in pairs}
     # what the noise of its columns alone explains is no reason to measure a pair
     noise = [one.noise for one in session.measured]
-    explained = {(i, j): noise[i] + noise[j] for i, j in pairs}
+    explained = {pair: noise[pair[0]] + noise[pair[1]] for pair in pairs}
     left = session.rho - whole * CHOICE_SHARE
     component = list(range(len(domain.names)))
     chosen: list[Clique] = []

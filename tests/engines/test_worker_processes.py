@@ -62,7 +62,7 @@ def test_workers_end_with_their_parent(tmp_path, how, where):
     )
     workers = []
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while len(list(tmp_path.glob("started-*"))) < 2:
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -70,7 +70,7 @@ def test_workers_end_with_their_parent(tmp_path, how, where):
         workers = children_of(process)
         assert len(workers) == 2
         process.send_signal(how)
-        process.wait(timeout=60)
+        process.wait(timeout=200)
         _, alive = psutil.wait_procs(workers, timeout=30)
         assert not alive
     finally:
