@@ -50,6 +50,10 @@ def run(name: str, request: pytest.FixtureRequest, *arguments: object) -> Ran:
 def test_the_same_answer(name, request, runs, planted, tmp_path):
     if name != "connect":  # its scans are compared frame by frame elsewhere
         sets = ["--set", f"output={tmp_path / 'scan'}", "--set", "write_redact_config=null"]
+        sets += [
+            "--set",
+            f"state={tmp_path / 'night.parquet'}",
+        ]  # that of the fixture has the answers
         ran = run(name, request, "scan", runs / "scan.yaml", *sets)
         assert ran.code == 2, ran.text
         pd.testing.assert_frame_equal(
