@@ -7,12 +7,13 @@ import logging
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import Field, model_validator
 
+from rai_scale._version import __version__
 from rai_scale.errors import BudgetExceededError, ConfigError, GateFailed
 from rai_scale.jobs.exit_codes_and_logs import TextLines
 from rai_scale.jobs.ledgers import WRITTEN_OUT, holds_password, open_named
@@ -21,6 +22,7 @@ from rai_scale.reports.words import plural
 from rai_scale.tables.source import TableSource
 
 if TYPE_CHECKING:
+    from rai_scale.jobs.job import Run
     from rai_scale.privacy.options import Privacy
 
 
@@ -120,6 +122,19 @@ def unopened(source: TableSource) -> list[str]:
     """Return a note on files that could not be opened, if there are any."""
     files = len(source.unreadable)
     return [f"{plural(files, 'file')} could not be opened."] if files else []
+
+
+def charged_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of the manifest about one release."""
+    known = ("scope", "analyst", "dataset", "epsilon", "delta", "rho")
+    return {key: facts[key] for key in known} | {"reservations": [facts["reservation"]]}
+
+
+def run_facts(run: Run, status: str, table: str) -> dict[str, Any]:
+    """Return the facts about the run without its time and duration, which depend on the rows."""
+    known = {"run_id": run.id, "engine": run.engine, "status": status, "table": table}
+    known |= {"source": run.source, "config_hash": run.config_hash}
+    return {**known, "package_version": __version__}
 
 
 def charge_lines(options: PrivateOptions | None) -> tuple[list[str], bool] | None:

@@ -15,6 +15,9 @@ from rai_scale.engines.object_columns import type_of_values
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import OptionError
 from rai_scale.privacy.bounding import check_max_rows
+from rai_scale.privacy.declared_cells import NOISY, declare, facts_of, noise_for, release_cells
+from rai_scale.privacy.noise import Noise
+from rai_scale.privacy.options import Privacy
 from rai_scale.statistics.score_bins import as_floats
 
 
@@ -120,6 +123,21 @@ class BinNumbers:
         return [f"_rai_b{at}" for at in range(len(self.declared.features))]
 
     @property
+    def sizes(self) -> list[int]:
+        """The number of values of each new column."""
+        return [self.declared.bins(name) for name in self.declared.features]
+
+    @property
+    def types(self) -> dict[str, pa.DataType]:
+        """The columns that are read, and the types in which those of Python objects are."""
+        return self.declared.types_of_bins()
+
+    @property
+    def described(self) -> dict[str, list[str]]:
+        """What is declared, as texts; a release is known by them."""
+        return self.declared.described_bins()
+
+    @property
     def outputs(self) -> pa.Schema:
         """The new columns."""
         return pa.schema([(name, pa.int64()) for name in self.keys])
@@ -141,6 +159,28 @@ class BinNumbers:
                 place = place_of(table[name], sorted(self.declared.categories[name]))
                 made.append(np.where(place < 0, last, place))
         return [pa.array(np.asarray(bins, np.int64)) for bins in made]
+
+
+def release_bins(
+    engine: Any, frame: Any, function: BinNumbers, privacy: Privacy
+) -> tuple[np.ndarray, Noise, dict[str, Any]]:
+    """Release the noisy number of rows of each combination of bins, its noise and its facts.
+
+    The counts have one axis per new column of ``function``; raises as :func:`release_cells`.
+    """
+    levels = {key: range(n) for key, n in zip(function.keys, function.sizes, strict=True)}
+    cells = declare(function.keys, levels, function.declared.max_rows)
+    noise, _ = noise_for(privacy, cells.max_rows)
+
+    def prepared(rows: Any) -> Any:
+        typed = engine.declared(rows, {**function.types, privacy.unit: pa.string()})
+        return engine.with_columns(
+            typed, function, function.outputs, inputs=[*function.types], label="declared bins"
+        )
+
+    release = release_cells(engine, frame, cells, privacy, prepared, function.described)
+    counts = release.table()[NOISY].to_numpy().reshape(function.sizes)
+    return counts, noise, facts_of(release, privacy)
 
 
 def place_of(column: pa.ChunkedArray, values: Sequence[Any]) -> np.ndarray:

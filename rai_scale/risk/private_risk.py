@@ -21,16 +21,8 @@ from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
 from rai_scale.privacy.bounding import Sensitivity, check_max_rows
-from rai_scale.privacy.declared_bins import BinNumbers, ColumnBins
-from rai_scale.privacy.declared_cells import (
-    NOISY,
-    declare,
-    facts_of,
-    noise_at,
-    noise_for,
-    release_cells,
-    release_counts,
-)
+from rai_scale.privacy.declared_bins import BinNumbers, ColumnBins, release_bins
+from rai_scale.privacy.declared_cells import NOISY, facts_of, noise_at, release_counts
 from rai_scale.risk.columns import one_role_each, refuse_measured
 from rai_scale.risk.noisy_risk import NoisyClasses, NoisySizes
 from rai_scale.risk.plain_columns import refuse_lists
@@ -155,20 +147,8 @@ def release_class_counts(
     _check_confidence(confidence)
     _check_columns(engine, frame, features, privacy)
     refuse_measured(features, ("rows", "low", "high"))
-    function = BinNumbers(declared)
-    levels = {key: range(declared.bins(n)) for key, n in zip(function.keys, features, strict=True)}
-    cells = declare(function.keys, levels, declared.max_rows)
-    noise, _ = noise_for(privacy, declared.max_rows)
-
-    def prepared(rows: Any) -> Any:
-        typed = engine.declared(rows, {**declared.types_of_bins(), privacy.unit: pa.string()})
-        return engine.with_columns(
-            typed, function, function.outputs, inputs=features, label="declared bins"
-        )
-
-    release = release_cells(engine, frame, cells, privacy, prepared, declared.described_bins())
-    counts = release.table()[NOISY].to_numpy()
-    return NoisyClasses(declared, counts, noise, confidence, facts_of(release, privacy))
+    counts, noise, facts = release_bins(engine, frame, BinNumbers(declared), privacy)
+    return NoisyClasses(declared, counts.ravel(), noise, confidence, facts)
 
 
 def exact_sizes(  # noqa: PLR0917 - the arguments of one statement

@@ -47,15 +47,6 @@ class DeclaredBins(ColumnBins):
         super().__post_init__()
         check_listed("labels", self.labels)
 
-    def described(self, y_true: str, y_pred: str) -> dict[str, list[str]]:
-        """Return what is declared as texts; a release is known by them."""
-        return {**self.described_bins(), f"{y_true} = {y_pred}": sorted(map(str, self.labels))}
-
-    def types(self, y_true: str, y_pred: str) -> dict[str, pa.DataType]:
-        """Return the types in which columns of Python objects are read."""
-        labels = dict.fromkeys((y_true, y_pred), type_of_values(self.labels))
-        return {**self.types_of_bins(), **labels}
-
 
 @dataclass(frozen=True)
 class RowBins(BinNumbers):
@@ -72,6 +63,23 @@ class RowBins(BinNumbers):
     def keys(self) -> list[str]:
         """The names of the new columns."""
         return [*super().keys, ERROR_KEY]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of values of each new column."""
+        return [*super().sizes, 2]
+
+    @property
+    def types(self) -> dict[str, pa.DataType]:
+        """The columns that are read, and the types in which those of Python objects are."""
+        labels = type_of_values(self.declared.labels)
+        return {**super().types, self.y_true: labels, self.y_pred: labels}
+
+    @property
+    def described(self) -> dict[str, list[str]]:
+        """What is declared, as texts; a release is known by them."""
+        labels = sorted(map(str, self.declared.labels))
+        return {**super().described, f"{self.y_true} = {self.y_pred}": labels}
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the new columns of a batch."""

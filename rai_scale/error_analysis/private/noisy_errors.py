@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from rai_scale.engines.choose import engine_of
 from rai_scale.error_analysis.heatmap_result import Heatmap
 from rai_scale.error_analysis.private.declared_bins import DeclaredBins, RowBins
@@ -16,7 +14,7 @@ from rai_scale.error_analysis.private.noisy_heatmap import heatmap_of
 from rai_scale.error_analysis.private.noisy_tree import NoisyTree, tree_of
 from rai_scale.errors import ConfigError, check_columns
 from rai_scale.names import Names, names_of
-from rai_scale.privacy.declared_cells import NOISY, declare, facts_of, noise_for, release_cells
+from rai_scale.privacy.declared_bins import release_bins
 from rai_scale.privacy.options import Privacy
 
 
@@ -131,22 +129,7 @@ def release_errors(
             "each column has one role: a feature, the label, the prediction or the privacy unit."
         )
     function = RowBins(declared, y_true, y_pred)
-    sizes = [*map(declared.bins, features), 2]
-    levels = {key: range(size) for key, size in zip(function.keys, sizes, strict=True)}
-    cells = declare(function.keys, levels, declared.max_rows)
-    noise, _ = noise_for(privacy, declared.max_rows)
-
-    def prepared(rows: Any) -> Any:
-        typed = engine.declared(rows, {**declared.types(y_true, y_pred), privacy.unit: pa.string()})
-        inputs = [*features, y_true, y_pred]
-        return engine.with_columns(
-            typed, function, function.outputs, inputs=inputs, label="declared bins"
-        )
-
-    described = declared.described(y_true, y_pred)
-    release = release_cells(engine, frame, cells, privacy, prepared, described)
-    counts = release.table()[NOISY].to_numpy().reshape([*map(len, cells.levels)])
-    facts = facts_of(release, privacy)
+    counts, noise, facts = release_bins(engine, frame, function, privacy)
     return NoisyErrors(declared, (y_true, y_pred), counts, noise, facts)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.job import Done, Run
-from rai_scale.jobs.private_options import charging, unopened
+from rai_scale.jobs.private_options import charged_facts, charging, run_facts, unopened
 from rai_scale.jobs.table_files import table_files
 from rai_scale.reports.error_analysis import render_error_analysis
 from rai_scale.reports.words import plural
@@ -63,12 +62,10 @@ def compute_private(config: ErrorAnalysisJob, engine: Engine, inputs: Inputs, ru
         "slices": None,
         "heatmaps": [heatmap.to_dict()["cells"] for heatmap in heatmaps],
         "gates": gates,
-        "run": _run_facts(run, status_of(gates), source.name),
+        "run": run_facts(run, status_of(gates), source.name),
     }
     tables = {"nodes": tree.nodes}
     tables |= {f"heatmap_{at}": heatmap.cells for at, heatmap in enumerate(heatmaps, 1)}
-    known = ("scope", "analyst", "dataset", "epsilon", "delta", "rho")
-    facts = {key: released.facts[key] for key in known}
     return Done(
         message=f"private release: a tree of {plural(len(tree.nodes), 'node')}",
         files={**table_files(tables), "error_analysis.json": json_text(report).encode()},
@@ -76,12 +73,5 @@ def compute_private(config: ErrorAnalysisJob, engine: Engine, inputs: Inputs, ru
         gates=gates,
         notes=tuple(notes),
         unread=inputs.unread,
-        private={**facts, "reservations": [released.facts["reservation"]]},
+        private=charged_facts(released.facts),
     )
-
-
-def _run_facts(run: Run, status: str, table: str) -> dict[str, Any]:
-    """Return the facts about the run without its time and duration, which depend on the rows."""
-    known = {"run_id": run.id, "engine": run.engine, "status": status, "table": table}
-    known |= {"source": run.source, "config_hash": run.config_hash}
-    return {**known, "package_version": __version__}

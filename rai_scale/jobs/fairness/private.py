@@ -47,13 +47,6 @@ def release(
     return replace(result, notes=[*result.notes, *notes]), tuple(notes)
 
 
-def facts_of(result: Any) -> dict[str, Any]:
-    """Return the entries of the manifest about the release."""
-    spent = result.settings["privacy"]
-    known = ("scope", "analyst", "dataset", "epsilon", "delta", "rho")
-    return {key: spent[key] for key in known} | {"reservations": [spent["reservation"]]}
-
-
 def summary_of(result: Any) -> str:
     """Return the line that is printed, made from noisy numbers alone."""
     s = result.totals()

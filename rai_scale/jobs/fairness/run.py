@@ -13,11 +13,11 @@ import pandas as pd
 from rai_scale.engines.protocol import Engine
 from rai_scale.jobs.config import JobConfig
 from rai_scale.jobs.fairness.config import FairnessJob
-from rai_scale.jobs.fairness.private import facts_of, release, summary_of
+from rai_scale.jobs.fairness.private import release, summary_of
 from rai_scale.jobs.inputs import Inputs, one_table_of
 from rai_scale.jobs.job import Done, Job, Run
 from rai_scale.jobs.metrics import share_variance
-from rai_scale.jobs.private_options import charge_lines
+from rai_scale.jobs.private_options import charge_lines, charged_facts
 from rai_scale.jobs.profile import profile_of, shares_of
 from rai_scale.jobs.table_files import file_names, table_files
 from rai_scale.tables.read import read_table
@@ -73,7 +73,7 @@ def compute(config: FairnessJob, engine: Engine, inputs: Inputs, run: Run) -> Do
         gates=result.gates(),
         unread=inputs.unread,
         seeds=seeds,
-        private=None if config.private is None else facts_of(result),
+        private=None if config.private is None else charged_facts(result.settings["privacy"]),
     )
     return (
         done if done.private is not None else replace(done, **_exact_facts(config, result, inputs))

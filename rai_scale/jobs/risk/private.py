@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rai_scale._version import __version__
 from rai_scale.engines.protocol import Engine
 from rai_scale.gates import status_of
 from rai_scale.jobs.inputs import Inputs
 from rai_scale.jobs.job import Done, Run
-from rai_scale.jobs.private_options import charging, unopened
+from rai_scale.jobs.private_options import charged_facts, charging, run_facts, unopened
 from rai_scale.jobs.table_files import table_files
 from rai_scale.reports.private_risk import render_private_risk
 from rai_scale.statistics.json_values import json_text, plain
@@ -50,10 +49,8 @@ def compute_private(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -
         "privacy": dict(found.facts),
         "notes": [*found.notes, *notes],
         "gates": gates,
-        "run": _run_facts(run, status_of(gates), source.name),
+        "run": run_facts(run, status_of(gates), source.name),
     }
-    known = ("scope", "analyst", "dataset", "epsilon", "delta", "rho")
-    facts = {key: found.facts[key] for key in known}
     return Done(
         message=f"private release: {'class sizes' if name == 'sizes' else 'declared classes'}",
         files={**table_files({name: table()}), "risk.json": json_text(report).encode()},
@@ -61,7 +58,7 @@ def compute_private(config: RiskJob, engine: Engine, inputs: Inputs, run: Run) -
         gates=gates,
         notes=tuple(notes),
         unread=inputs.unread,
-        private={**facts, "reservations": [found.facts["reservation"]]},
+        private=charged_facts(found.facts),
     )
 
 
@@ -73,10 +70,3 @@ def _released(config: RiskJob, frame: Any, privacy: Privacy) -> NoisySizes | Noi
     sizes = config.sizes.model_dump()
     keys = config.quasi_identifiers
     return release_class_sizes(frame, quasi_identifiers=keys, privacy=privacy, **sizes)
-
-
-def _run_facts(run: Run, status: str, table: str) -> dict[str, Any]:
-    """Return the facts about the run without its time and duration, which depend on the rows."""
-    known = {"run_id": run.id, "engine": run.engine, "status": status, "table": table}
-    known |= {"source": run.source, "config_hash": run.config_hash}
-    return {**known, "package_version": __version__}
