@@ -142,7 +142,7 @@ def with_lookup(
     engine : Engine
     data : frame of the engine
     table : frame of the engine or pyarrow.Table
-        At most one row per key; nulls are no keys.
+        At most one row per key; a null is not a key.
     keys : tuple of (str, str)
         The column of the key in ``data``, and in ``table``.
     columns : sequence of str

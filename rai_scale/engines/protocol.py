@@ -121,7 +121,7 @@ class Engine(SqlVerbs):
         Parameters
         ----------
         data, table : frames of the engine
-            ``table`` has at most one row per key; nulls are no keys.
+            ``table`` has at most one row per key; a null is not a key.
         keys : tuple of (str, str)
             The column of the key in ``data``, and in ``table``.
         kind : pyarrow.DataType

@@ -24,7 +24,7 @@ def score_select(dialect: Dialect, score: ScoreRows) -> str | None:
     Returns
     -------
     str or None
-        None if a policy or the model is no table, or the tables cannot be written as SQL.
+        None if a policy or the model is not a table, or the tables cannot be written as SQL.
     """
     tables = all(isinstance(policy, np.ndarray) for policy in score.policies)
     if not tables or callable(score.model) or math.prod(score.space.shape) > MOST_COMBINATIONS:

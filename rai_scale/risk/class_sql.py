@@ -57,7 +57,7 @@ class ClassSql:
         Whether one execution sees all rows, and may keep the counts of cells for all that follows
         (DuckDB); the largest c is then a column ``cl`` of :meth:`totals`.
     keep : int
-        One of so many classes is kept, with all its rows, by a hash of its keys; 1 keeps all.
+        Of this many classes one is kept, with all its rows, by a hash of its keys; 1 keeps all.
     """
 
     keys: tuple[str, ...]

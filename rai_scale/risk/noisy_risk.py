@@ -55,7 +55,7 @@ class NoisySizes(NoisyNumbers):
     ----------
     quasi_identifiers : tuple of str
     counts : ndarray of int64, shape (largest,)
-        As released: the classes of 1, 2, ... people; the last of at least so many. Noise may make
+        As released: the classes of 1, 2, ... people; the last of this size or more. Noise may make
         a count negative.
     noise : Noise
     confidence : float

@@ -63,7 +63,7 @@ def release_class_sizes(
         The budget, and where it is charged. ``privacy_unit`` is needed; rows without one are not
         counted.
     largest : int
-        Classes of at least so many people are counted together; at least 2.
+        Classes of at least this many people are counted together; at least 2.
     max_rows : int
         At most this many rows of a unit are counted, chosen by a keyed hash. A unit counts once per
         class. More rows mean more noise.

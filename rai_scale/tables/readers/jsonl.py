@@ -121,7 +121,7 @@ class ParseJson:
 
 
 class _Parsed(NamedTuple):
-    """Lines that are not blank, the values of their keys, and the lines that are no object."""
+    """Lines that are not blank, the values of their keys, and the lines that are not objects."""
 
     rows: pa.Table
     columns: dict[str, pa.Array]
@@ -230,7 +230,7 @@ def _with_safe_keys(value: dict[str, Any]) -> dict[str, Any] | None:
 def _texts(key: str, objects: Sequence[dict[str, Any] | None]) -> pa.Array:
     try:
         values = list(map(itemgetter(key), objects))  # type: ignore[arg-type]
-    except (KeyError, TypeError):  # some have no such key, or are no object
+    except (KeyError, TypeError):  # some have no such key, or are not objects
         values = [None if o is None else o.get(key) for o in objects]
     kinds = set(map(type, values))
     if kinds <= _FLAG_TYPES:
