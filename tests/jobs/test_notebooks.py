@@ -244,7 +244,7 @@ def test_nightly_scan_runs_top_to_bottom(settings: dict[str, str], tmp_path: Pat
     assert "web_events" in out["gate"]
     assert f"{files} files read, 0 known" in out["third"]
     assert "changed since the last run: analyzer" in out["third"]
-    assert re.search(r"\d bytes, 3 parts", out["state"])
+    assert re.search(r"\d bytes, 3 tables", out["state"])
     planted = planted_values(tmp_path / "home" / "nightly_sample")
     assert not any(value in text for text in out.values() for value in planted)
 
@@ -287,8 +287,8 @@ def test_synthetic_runs_top_to_bottom(settings: dict[str, str], tmp_path: Path) 
     assert len(found) == 3
     assert all(float(value) < alone / 2 for value in found.values())
     assert "8000 rows" in out["sample"]
-    assert "'real': 8000.0" in out["attack"]
-    assert float(re.search(r"'excess': (-?[\d.]+)", out["attack"])[1]) < 4
+    assert "'linked.real': 8000.0" in out["attack"]
+    assert float(re.search(r"'linked.excess': (-?[\d.]+)", out["attack"])[1]) < 4
 
 
 @LOCAL_FIRST
