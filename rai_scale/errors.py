@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
 
 from rai_scale.names import shown_names
 
@@ -243,3 +245,17 @@ def check_not_taken(names: Iterable[str], taken: Iterable[str], what: str) -> No
         raise ConfigError(
             f"{what} has a column {double[0]!r} of its own. Rename that column of the table first."
         )
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise :class:`ConfigError` unless a value is a number between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
+        raise ConfigError(f"{name} must be a number between 0 and 1; found {value!r}.")
+
+
+def check_integer(name: str, value: Any, least: int | None = None) -> None:
+    """Raise :class:`ConfigError` unless a value is an integer that is large enough."""
+    small = isinstance(value, Integral) and least is not None and value < least
+    if isinstance(value, bool) or not isinstance(value, Integral) or small:
+        limit = "" if least is None else f" of at least {least}"
+        raise ConfigError(f"{name} must be an integer{limit}; found {value!r}.")

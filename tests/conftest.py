@@ -15,7 +15,12 @@ from hypothesis import settings
 from tests.spark_sessions import NO_JAVA, ConnectServer, classic_session, has_java
 
 os.environ.setdefault("RAI_SCALE_LOCAL_WORKERS", "2")
-settings.register_profile("full")  # pytest --hypothesis-profile=full
+# Tests end before the code that Java would optimise pays for it: half of the CPU time of Spark.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# Without deadlines: a test does not fail because the machine is busy.
+settings.register_profile("brief", settings.default, deadline=None)
+settings.register_profile("full", deadline=None)  # pytest --hypothesis-profile=full
+settings.load_profile("brief")
 
 
 def examples(number: int) -> int:

@@ -19,7 +19,7 @@ from rai_scale.error_analysis.trees.gradients import Gradients, Sums
 from rai_scale.error_analysis.trees.growing import Growing, Limits, grow
 from rai_scale.error_analysis.trees.node_table import numbered
 from rai_scale.error_analysis.trees.result import ErrorTree
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_integer, check_share
 from rai_scale.names import Names, names_of
 
 if TYPE_CHECKING:
@@ -136,10 +136,8 @@ def _limits(max_depth: int, num_leaves: int, least: int, confidence: float) -> L
         ("num_leaves", num_leaves, 2),
         ("min_child_samples", least, 1),
     ):
-        if not isinstance(value, int) or value < smallest:
-            raise ConfigError(f"{name} must be an integer of at least {smallest}; found {value!r}.")
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be between 0 and 1; found {confidence!r}.")
+        check_integer(name, value, smallest)
+    check_share("confidence", confidence)
     return Limits(max_depth, num_leaves, least)
 
 

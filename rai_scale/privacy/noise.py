@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import opendp.prelude as dp
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_share
 from rai_scale.privacy.bounding import Sensitivity
 
 Kind = Literal["laplace", "gaussian"]
@@ -66,8 +66,7 @@ class Noise:
 
     def half_width(self, alpha: float) -> int:
         """Return the smallest integer h with P[abs(noise) > h] <= alpha."""
-        if not 0 < alpha < 1:
-            raise ConfigError("alpha must be between 0 and 1.")
+        check_share("alpha", alpha)
         return _smallest(lambda h: 2 * self.upper_tail(h + 1) <= alpha, self.scale)
 
     def tail_at_most(self, probability: float) -> int:

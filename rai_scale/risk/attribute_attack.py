@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_integer, check_share
 from rai_scale.models.model import check_model
 from rai_scale.names import Names, names_of
 from rai_scale.risk.attack_risk import AttackRisk, counted
@@ -73,8 +73,8 @@ def attribute_inference(
     names = names_of(features)
     if secret not in names:
         raise ConfigError(f"secret: {secret!r} is not one of the features that the model reads.")
-    if attacks < 1 or not 0 < confidence < 1:
-        raise ConfigError("attacks must be at least 1, and confidence between 0 and 1.")
+    check_integer("attacks", attacks, 1)
+    check_share("confidence", confidence)
     columns = list(dict.fromkeys([*names, y_true]))
     sides = (("members", members), ("non_members", non_members))
     parts = [sampled_rows(side, frame, columns, attacks, random_state)[0] for side, frame in sides]

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_integer, check_share
 from rai_scale.models.background import sample_rows
 from rai_scale.names import Names, names_of
 from rai_scale.risk.membership_measures import LIMITS, area, epsilon_bound, rates, threshold
@@ -80,10 +80,12 @@ def density_membership(
     MissingColumnError
         If a column does not exist.
     """
-    if not 0 < confidence < 1 or not 0 <= delta < 1 or max_rows < 1 or bandwidth <= 0:
+    check_share("confidence", confidence)
+    check_integer("max_rows", max_rows, 1)
+    if not 0 <= delta < 1 or bandwidth <= 0:
         raise ConfigError(
-            "confidence must be between 0 and 1, delta at least 0 and below 1, max_rows at least "
-            "1, and bandwidth above 0."
+            f"delta must be at least 0 and below 1, and bandwidth above 0; found {delta!r} and "
+            f"{bandwidth!r}."
         )
     names = names_of(columns) or engine_of(synthetic).columns(synthetic)
     sides = {

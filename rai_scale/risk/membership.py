@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, check_share, did_you_mean
 from rai_scale.models.model import CheckedModel, check_model
 from rai_scale.names import Names, names_of
 from rai_scale.risk.columns import refuse_measured
@@ -190,8 +190,9 @@ def _check(
         raise ConfigError(f"{what}: give fit, a function of features and labels.")
     if attack in WITH_SHADOWS and (shadows < LEAST_SHADOWS or shadows % 2):
         raise ConfigError(f"shadows must be an even number of at least 4; found {shadows!r}.")
-    if not 0 < confidence < 1 or not 0 <= delta < 1:
-        raise ConfigError("confidence must be between 0 and 1, and delta at least 0 and below 1.")
+    check_share("confidence", confidence)
+    if not 0 <= delta < 1:
+        raise ConfigError(f"delta must be at least 0 and below 1; found {delta!r}.")
 
 
 def _target(

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from rai_scale.engines import engine_of
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, check_columns, check_share
 from rai_scale.names import Names, names_of
 from rai_scale.privacy.bounding import Sensitivity, check_max_rows
 from rai_scale.privacy.declared_bins import BinNumbers, ColumnBins, release_bins
@@ -87,7 +87,7 @@ def release_class_sizes(
     """
     engine, keys = engine_of(frame), names_of(quasi_identifiers)
     check_max_rows(max_rows)
-    _check_confidence(confidence)
+    check_share("confidence", confidence)
     if largest < 2:  # noqa: PLR2004
         raise ConfigError(f"largest must be at least 2; found {largest}.")
     _check_columns(engine, frame, keys, privacy)
@@ -144,7 +144,7 @@ def release_class_counts(
         If the engine fails on the data; the message is always the same.
     """
     engine, features = engine_of(frame), declared.features
-    _check_confidence(confidence)
+    check_share("confidence", confidence)
     _check_columns(engine, frame, features, privacy)
     refuse_measured(features, ("rows", "low", "high"))
     counts, noise, facts = release_bins(engine, frame, BinNumbers(declared), privacy)
@@ -218,8 +218,3 @@ def _check_columns(engine: Engine, frame: Any, keys: list[str], privacy: Privacy
     check_columns([*keys, privacy.unit], engine.columns(frame))
     schema = engine.schema(frame)
     refuse_lists({name: schema.field(name).type for name in [*keys, privacy.unit]})
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be between 0 and 1; found {confidence}.")

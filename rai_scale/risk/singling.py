@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_integer, check_share
 from rai_scale.models.background import sample_rows
 from rai_scale.names import Names, names_of
 from rai_scale.risk.attack_risk import AttackRisk, counted
@@ -91,8 +91,9 @@ def singling_out(
     """
     if mode not in ("multivariate", "univariate"):
         raise ConfigError(f"unknown mode {mode!r}; choose multivariate or univariate.")
-    if attacks < 1 or n_columns < 1 or not 0 < confidence < 1:
-        raise ConfigError("attacks and n_columns must be at least 1, confidence between 0 and 1.")
+    check_integer("attacks", attacks, 1)
+    check_integer("n_columns", n_columns, 1)
+    check_share("confidence", confidence)
     engine = engine_of(synthetic)
     names = names_of(columns) or engine.columns(synthetic)
     _, ordered, sizes = attacked(original, synthetic, control, names)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rai_scale.engines import engine_of
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_integer, check_share
 from rai_scale.models.background import sample_rows
 from rai_scale.names import Names, names_of
 from rai_scale.risk.attack_risk import AttackRisk, counted
@@ -172,8 +172,9 @@ def inference(
 
 
 def _check(attacks: int, neighbours: int, confidence: float) -> None:
-    if attacks < 1 or neighbours < 1 or not 0 < confidence < 1:
-        raise ConfigError("attacks and neighbours must be at least 1, confidence between 0 and 1.")
+    check_integer("attacks", attacks, 1)
+    check_integer("neighbours", neighbours, 1)
+    check_share("confidence", confidence)
 
 
 def _targets(

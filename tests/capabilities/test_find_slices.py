@@ -83,7 +83,7 @@ def test_without_errors_there_is_no_slice():
     [
         ({"depth": 0}, "depth must be an integer of at least 1"),
         ({"score": "slice"}, "score must be 'sliceline' or 'divergence'.*Did you mean 'sliceline'"),
-        ({"alpha": 0}, "alpha must be in"),
+        ({"alpha": 0}, "alpha must be above 0"),
         ({"categorical": ["id"]}, "'id' has more than 1,000 values"),
         ({"features": ["p"]}, "is also the label"),
     ],

@@ -34,6 +34,7 @@ class Cluster:
         """Run ``script`` with its executors in processes of their own; output is captured."""
         settings = {
             "spark.executorEnv.PYTHONPATH": "environment",
+            "spark.executor.extraJavaOptions": os.environ["SPARK_SUBMIT_OPTS"],
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.local.dir": str(self.scratch / "local"),

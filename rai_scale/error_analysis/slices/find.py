@@ -18,7 +18,7 @@ from rai_scale.error_analysis.slices.scores import Score, Scoring
 from rai_scale.error_analysis.slices.searching import Found, is_redundant, search
 from rai_scale.error_analysis.trees.counting import CountedFrame, Roles
 from rai_scale.error_analysis.trees.features import chosen_features
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, check_integer, check_share, did_you_mean
 from rai_scale.names import Names, names_of
 from rai_scale.results import Result
 from rai_scale.statistics.hypergeometric import upper_tail
@@ -192,10 +192,10 @@ def _check(  # noqa: PLR0917 - the options of a search
         ("min_rows", min_rows, 1),
         ("bins", bins, 2),
     ):
-        if not isinstance(value, int) or value < least:
-            raise ConfigError(f"{name} must be an integer of at least {least}; found {value!r}.")
-    if not 0 < alpha <= 1 or not 0 < confidence < 1:
-        raise ConfigError("alpha must be in (0, 1] and confidence in (0, 1).")
+        check_integer(name, value, least)
+    check_share("confidence", confidence)
+    if not 0 < alpha <= 1:
+        raise ConfigError(f"alpha must be above 0 and at most 1; found {alpha!r}.")
     if score not in ("sliceline", "divergence"):
         raise ConfigError(
             f"score must be 'sliceline' or 'divergence'; found {score!r}."

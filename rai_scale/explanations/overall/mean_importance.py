@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, check_columns, check_share
 from rai_scale.explanations.local.explained_columns import (
     error_column,
     replicate_columns,
@@ -76,8 +76,7 @@ def importance(
     MissingColumnError
         If ``sensitive_features``, the weights or the values of a feature are not columns.
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be between 0 and 1; found {confidence}.")
+    check_share("confidence", confidence)
     engine = engine_of(frame)
     names = engine.columns(frame)
     keys = names_of(sensitive_features)

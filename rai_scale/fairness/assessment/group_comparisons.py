@@ -9,7 +9,7 @@ import fairlearn.metrics as fm
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, check_share, did_you_mean
 from rai_scale.measures.group_columns import group_label
 from rai_scale.measures.long_table import (
     LOWER_IS_BETTER,
@@ -64,8 +64,7 @@ def reference_table(
     ConfigError
         If the reference is not a group.
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be between 0 and 1; found {confidence!r}.")
+    check_share("confidence", confidence)
     name = _reference_name(mf, reference)
     pairs = []
     for _, part in strata(long_table(mf), control_names(mf)):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import check_share
 from rai_scale.measures.uncertainty.bands_deviations import (
     Deviations,
     deviations,
@@ -209,8 +209,7 @@ def _largest(apart: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 
 def _critical(largest: np.ndarray, alpha: float) -> float:
-    if not 0 < alpha < 1:
-        raise ConfigError(f"alpha must be between 0 and 1; found {alpha}.")
+    check_share("alpha", alpha)
     known = largest[~np.isnan(largest)]
     return float(np.quantile(known, 1 - alpha, method="higher")) if len(known) else np.inf
 

@@ -11,9 +11,8 @@ import pandas as pd
 
 from rai_scale.engines.choose import engine_of
 from rai_scale.engines.protocol import Engine
-from rai_scale.errors import ConfigError, did_you_mean
+from rai_scale.errors import ConfigError, check_share, did_you_mean
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
-from rai_scale.pii.quality.checks import check_share
 from rai_scale.pii.quality.count_matches import (
     BAD,
     TEXTS,

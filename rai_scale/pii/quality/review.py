@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from rai_scale.engines.choose import engine_of
-from rai_scale.errors import ConfigError, check_columns
+from rai_scale.errors import ConfigError, check_columns, check_integer, check_share
 from rai_scale.names import names_of
 from rai_scale.pii.analysis.config import AnalyzerConfig, analyzer_config
-from rai_scale.pii.quality.checks import check_integer, check_share
 from rai_scale.pii.quality.review_sample import FLAGGED, UNFLAGGED, ReviewSample, draw_texts
 
 PAGE, MARK = "review.html", "CONTAINS_PERSONAL_DATA.txt"

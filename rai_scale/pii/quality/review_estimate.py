@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError, not_read
+from rai_scale.errors import ConfigError, check_share, not_read
 from rai_scale.gates import Figure
-from rai_scale.pii.quality.checks import check_share
 from rai_scale.pii.quality.review_sample import STRATA
 from rai_scale.reports.words import plural
 from rai_scale.results import Result, Tables

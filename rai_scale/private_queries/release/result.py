@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import check_share
 from rai_scale.gates import Figure
 from rai_scale.privacy.costs import spent
 from rai_scale.privacy.ledger.reservation import Release
@@ -98,8 +98,7 @@ class PrivateRelease(Result):
         ConfigError
             If alpha is not a probability.
         """
-        if not 0 < alpha < 1:
-            raise ConfigError(f"alpha must be above 0 and below 1, found {alpha!r}.")
+        check_share("alpha", alpha)
         table, noisy = self._noisy, self._noisy_numbers()
         names = self._plan.group_names
         found: dict[str, Any] = {n: table[f"k{i}"].to_pylist() for i, n in enumerate(names)}
