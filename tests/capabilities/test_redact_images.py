@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import zipfile
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -25,10 +26,12 @@ from rai_scale.samples.people import People, make_pools
 from rai_scale.samples.rows import World
 from rai_scale.samples.scans import DPI, PlantedWord, draw_page, scanned_letters, write_scans
 from rai_scale.samples.texts import letter
+from rai_scale.tables.images import tesseract
 from rai_scale.tables.images.options import ImageLimits, Ocr
 from rai_scale.tables.images.reading import read_page
 from rai_scale.tables.images.slant import tilt_of
-from rai_scale.tables.images.tesseract import Word, words_in
+from rai_scale.tables.images.tesseract import Word, program_version, words_in
+from rai_scale.tables.images.tesseract_library import loaded_tesseract
 from tests import image_files
 from tests.conftest import full
 from tests.jobs.small_lake import MODEL
@@ -60,6 +63,23 @@ def still_read(page: Image.Image, words: list[PlantedWord]) -> list[PlantedWord]
         and plain(word.word)
         and plain(word.word) in plain(read.text)
     ]
+
+
+@pytest.mark.full
+@needs_tesseract
+def test_the_library_reads_what_the_program_reads_whatever_it_read_before():
+    letters = [page.crop((0, 0, 900, 400)) for page, _ in islice(scanned_letters(world(), 3), 2)]
+    loaded = loaded_tesseract("eng", program_version())
+    if loaded is None:
+        pytest.skip("the library of this Tesseract is not found")
+    pages = [*letters, ImageOps.invert(letters[0]), Image.new("L", (50, 50), 255), letters[0]]
+    tsv = ["-l", "eng", "tsv"]
+    expected = [tesseract._run(page, tsv, 60).splitlines()[1:] for page in pages]
+    assert len(expected[0]) > 20
+    assert [loaded.tsv(page, 60).splitlines() for page in pages] == expected
+    assert loaded.tsv(letters[0], 0.01) is None  # not enough time
+    assert loaded.tsv(letters[0], 60).splitlines() == expected[0]
+    assert loaded_tesseract("eng", "another version") is None
 
 
 def pages_of(path: Path) -> list[Image.Image]:

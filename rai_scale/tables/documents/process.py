@@ -114,7 +114,8 @@ def _start() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": paths},
+        # Tesseract's threads wait more than they compute
+        env={**os.environ, "PYTHONPATH": paths, "OMP_THREAD_LIMIT": "1"},
     )
 
 

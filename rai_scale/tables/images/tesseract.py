@@ -1,4 +1,7 @@
-"""The program Tesseract: a picture goes in and words come out through pipes, without files."""
+"""Tesseract: a picture goes in and words come out, without files.
+
+The library is used if it is that of the program; else the program, through pipes.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,16 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rai_scale.errors import ConfigError, NotReadError
+from rai_scale.tables.images.tesseract_library import loaded_tesseract
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _WORD = "5"
+_FIELDS = (
+    *("level", "page_num", "block_num", "par_num", "line_num", "word_num"),
+    *("left", "top", "width", "height", "conf", "text"),
+)
 _INSTALL = "Install Tesseract (Debian: apt-get install tesseract-ocr), on every worker."
 
 
@@ -64,6 +72,7 @@ def languages() -> frozenset[str]:
     return frozenset(done.stdout.split("\n")[1:]) - {"", "osd"}
 
 
+@cache
 def program_version() -> str:
     """Return the version of Tesseract on this machine."""
     if shutil.which("tesseract") is None:
@@ -100,8 +109,8 @@ def words_in(image: Image, language: str, seconds: float) -> list[Word]:
     NotReadError
         If Tesseract takes too long or fails.
     """
-    text = _run(image, ["-l", language, "tsv"], seconds).decode("utf-8", "replace")
-    lines = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    text = _tsv(image, language, seconds).decode("utf-8", "replace")
+    lines = csv.DictReader(io.StringIO(text), _FIELDS, delimiter="\t", quoting=csv.QUOTE_NONE)
     return [
         Word(
             text=line["text"],
@@ -115,6 +124,19 @@ def words_in(image: Image, language: str, seconds: float) -> list[Word]:
         for line in lines
         if line["level"] == _WORD and line["text"] and not line["text"].isspace()
     ]
+
+
+def _tsv(image: Image, language: str, seconds: float) -> bytes:
+    loaded = loaded_tesseract(language, program_version())
+    if loaded is None:
+        return _run(image, ["-l", language, "tsv"], seconds)
+    try:
+        found = loaded.tsv(image.convert("L"), seconds)
+    except RuntimeError:
+        raise OcrFailed(_FAILED) from None
+    if found is None:
+        raise NotReadError(TOO_LONG)
+    return found
 
 
 def turned_by(image: Image, seconds: float) -> int:
@@ -147,8 +169,9 @@ def _run(image: Image, options: list[str], seconds: float) -> bytes:
     except subprocess.TimeoutExpired:
         raise NotReadError(TOO_LONG) from None
     if done.returncode != 0:
-        raise OcrFailed("the text could not be read: Tesseract failed")
+        raise OcrFailed(_FAILED)
     return done.stdout
 
 
 TOO_LONG = "a page was not read within max_seconds"
+_FAILED = "the text could not be read: Tesseract failed"
