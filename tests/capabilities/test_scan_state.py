@@ -41,7 +41,7 @@ def rows_read(monkeypatch):
     real = scan_one_table.read_part
 
     def noting(*arguments, **options):
-        part, reports = real(*arguments, **options)
+        part, reports = yield from real(*arguments, **options)
         read.append(part.rows)
         return part, reports
 
@@ -342,14 +342,14 @@ def test_a_part_that_a_budget_stopped_goes_on_with_its_next_round(lake, monkeypa
     values = ["a@example.org", "none"] * 3_000
     put(lake / "half" / "part-1.parquet", pa.table({"mail": values, "amount": [1] * 6_000}))
     options = {"mode": "sample", "error": 0.03, "absent_below": 0.02}
-    counted_rows, real = [], table_rounds.count_values
+    counted_rows, real = [], table_rounds.count_in_steps
 
     def noting(*arguments):
-        found = real(*arguments)
+        found = yield from real(*arguments)
         counted_rows.append(found[ALL][ROWS][0])
         return found
 
-    monkeypatch.setattr(table_rounds, "count_values", noting)
+    monkeypatch.setattr(table_rounds, "count_in_steps", noting)
     whole = scan(lake, state=lake.parent / "other.parquet", entities=["EMAIL_ADDRESS"], **options)
     with monkeypatch.context() as patch:
         asked = iter([None])  # before the first of the tables, whose first round is not enough

@@ -31,8 +31,8 @@ def failing_operator() -> Callable[[Any], dict]:
 
 
 def work_of(kind: type) -> str:
-    """Return the method of a table function that does the work, on every way to call it."""
-    return "rows" if hasattr(kind, "rows") else "__call__"
+    """Return the method of a table function that gets the rows, on every way to call it."""
+    return "opened" if hasattr(kind, "opened") else "__call__"
 
 
 def failing_batch(kind: type) -> type:
@@ -56,7 +56,7 @@ def failing_half(kind: type) -> type:
 
 def failing_recognizer(kind: type) -> type:
     class FailingRecognizer(kind):  # type: ignore[misc]
-        def rows(self, table: Any) -> Any:
+        def opened(self, table: Any) -> Any:
             from presidio_analyzer import EntityRecognizer
 
             class Fails(EntityRecognizer):
@@ -69,7 +69,7 @@ def failing_recognizer(kind: type) -> type:
             registry = get_analyzer(self.config).engine.registry
             if not any(r.name == "fails" for r in registry.recognizers):
                 registry.add_recognizer(Fails(["PERSON"], name="fails"))
-            return super().rows(table)
+            return super().opened(table)
 
     return FailingRecognizer
 

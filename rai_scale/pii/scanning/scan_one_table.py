@@ -82,10 +82,9 @@ def table_steps(  # noqa: PLR0917
             yield
             personal, named = search_names(own.names, doubtful_names(found), engine, plan.config)
             number = sum(not p.complete for p in parts) if continued else None
-            part, reports = read_part(frame, engine, plan, own, found, number, stopped)
+            part, reports = yield from read_part(frame, engine, plan, own, found, number, stopped)
             del frame
             parts, hidden = (*parts, replace(part, bytes_read=size)), hidden | personal
-            yield
         columns = tuple(_columns(schema, parts, plan, hidden, kept is not None))
         facts |= file_facts(facts, found, reports)
         columns += (named,) if named and (named.findings or named.errors) else ()
@@ -164,13 +163,14 @@ def read_part(  # noqa: PLR0917
     found: TableSource,
     number: int | None,
     stopped: ScannedPart | None = None,
-) -> tuple[ScannedPart, list[str]]:
-    """Return what was counted in the rows of a frame, and reports on files."""
+) -> Generator[None, None, tuple[ScannedPart, list[str]]]:
+    """Return, in steps, what was counted in the rows of a frame, and reports on files."""
     if not schema.names:
         return ScannedPart((), 0, 0, ALL_ROWS, 0.0, None, False, {}), []
     folder, whole = found.folder or found.location, holds_documents(found)
     files = found if is_read_once(found, engine) else None
-    return scan_part(frame, engine, plan, schema, folder, whole, number, stopped, files)
+    steps = scan_part(frame, engine, plan, schema, folder, whole, number, stopped, files)
+    return (yield from steps)
 
 
 def _columns(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from rai_scale.pii.scanning.value_counts import (
     PERSON_NAME,
     ROWS,
     ScanValues,
-    count_values,
+    count_in_steps,
 )
 from rai_scale.tables.source import TableSource
 
@@ -72,8 +73,8 @@ def scan_part(  # noqa: PLR0917
     number: int | None = None,
     stopped: ScannedPart | None = None,
     files: TableSource | None = None,
-) -> tuple[ScannedPart, list[str]]:
-    """Analyse the rows of a frame.
+) -> Generator[None, None, tuple[ScannedPart, list[str]]]:
+    """Analyse the rows of a frame, in steps.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def scan_part(  # noqa: PLR0917
     analysed = {f.name: f.type for f in schema if values_read(f.type)}
     function = ScanValues(plan.config, analysed, shapes=plan.samples > 0)
     if whole or plan.guarantee.mode == "full":
-        counts, reports = _split(count_values(frame, engine, function))
+        counts, reports = _split((yield from count_in_steps(frame, engine, function)))
         return _part(counts, _rows(counts), ALL_ROWS, 0.0), reports
     alpha = plan.guarantee.part_alpha(plan.tables, number)
     planned = partial(
@@ -114,7 +115,7 @@ def scan_part(  # noqa: PLR0917
         guarantee=plan.guarantee,
     )
     drawn = draw(frame, engine, folder, plan.seed, planned, files)
-    return _in_rounds(drawn, planned(drawn.total), engine, function, plan, stopped)
+    return (yield from _in_rounds(drawn, planned(drawn.total), engine, function, plan, stopped))
 
 
 def _in_rounds(  # noqa: PLR0917
@@ -124,7 +125,7 @@ def _in_rounds(  # noqa: PLR0917
     function: ScanValues,
     plan: ScanPlan,
     stopped: ScannedPart | None,
-) -> tuple[ScannedPart, list[str]]:
+) -> Generator[None, None, tuple[ScannedPart, list[str]]]:
     before, done = _done(stopped, drawn, planned)
     found = set(drawn.reports)
     for number, (end, alpha) in enumerate(planned):
@@ -132,7 +133,7 @@ def _in_rounds(  # noqa: PLR0917
             continue
         rows, chosen = drawn.rows(before, end)
         counting = function if chosen is None else replace(function, chosen=chosen)
-        counts, reports = _split(count_values(rows, engine, counting))
+        counts, reports = _split((yield from count_in_steps(rows, engine, counting)))
         done.append(counts)
         found |= set(reports)
         before = end

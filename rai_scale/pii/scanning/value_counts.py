@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.column_name_rules import classes_of_name, entities_of_name
 from rai_scale.pii.scanning.parts import COUNTS, SCORE_UNIT, Counted, counted
 from rai_scale.pii.scanning.searched_types import searched_by
+from rai_scale.pii.scanning.small_tables import side_by_side
 from rai_scale.pii.scanning.unread import UNREAD_COLUMN, split_unread
 from rai_scale.pii.scanning.value_shapes import counted_shapes
 from rai_scale.pii.scanning.value_texts import (
@@ -92,20 +93,23 @@ _NOTED = tuple(f"#{name}" for name in Noted._fields)
 
 def count_values(frame: Any, engine: Engine, function: ScanValues) -> Counted:
     """Return (count, sum of scores) per column, path and key, in one pass over the rows."""
+    return side_by_side([count_in_steps(frame, engine, function)])[0]
+
+
+def count_in_steps(
+    frame: Any, engine: Engine, function: ScanValues
+) -> Generator[None, None, Counted]:
+    """Count values in steps: the second one analyses the values of a small table, and no more."""
     if engine.name == "local" and isinstance(frame, pa.Table) and frame.num_rows <= BATCH_ROWS:
-        batch = BatchFunction(function, (), COUNTS, False, "scan")
-        return batch.guard(lambda: _of_one_batch(function, frame), "0")
+        guard = BatchFunction(function, (), COUNTS, False, "scan").guard
+        opened = guard(lambda: function.opened(canonical_table(frame)), "0")
+        yield
+        guard(opened.analyse, "0")
+        yield
+        return opened.counted()
     small = engine.collect(engine.map_partitions(frame, function, COUNTS, label="scan"))
     counts = counted(small.to_pylist())
     counts.setdefault(ALL, {}).setdefault(ROWS, (0, 0.0))
-    return counts
-
-
-def _of_one_batch(function: ScanValues, table: pa.Table) -> Counted:
-    """Count a small table here: a table of counts would take longer to make than the counts."""
-    counts: Counted = {ALL: {ROWS: (0, 0.0)}}
-    for column, path, key, count, score in function.rows(canonical_table(table)):
-        counts.setdefault((column, path), {})[key] = (count, score / SCORE_UNIT)
     return counts
 
 
@@ -132,19 +136,19 @@ class ScanValues:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return rows of :data:`COUNTS`."""
-        return table_of_rows(self.rows(table), COUNTS)
+        batch = self.opened(table)
+        batch.analyse()
+        return table_of_rows(batch.rows(), COUNTS)
 
-    def rows(self, table: pa.Table) -> list[tuple[Any, ...]]:
-        """Return the rows of the result as tuples."""
+    def opened(self, table: pa.Table) -> _Batch:
+        """Return the rows of a batch that are scanned."""
         table, reports = split_unread(table)
         table = table if self.chosen is None else self.chosen(table)
         counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
         counts.update(Key(UNREAD_COLUMN, report, FILES) for report in reports)
-        scores: Counter[Key] = Counter()
         names = [name for name in table.column_names if name not in NUMBERS.names]
-        for name in names if table.num_rows else ():
-            self._column(name, table[name], counts, scores)
-        return [(*key, n, scores[key]) for key, n in sorted(counts.items()) if n]
+        columns = [(name, table[name]) for name in names] if table.num_rows else []
+        return _Batch(self, columns, counts, Counter())
 
     def _column(
         self, name: str, column: pa.ChunkedArray, counts: Counter[Key], scores: Counter[Key]
@@ -217,6 +221,30 @@ class ScanValues:
         for (_, entity), score in best.items():
             counts[Key(name, path, entity)] += 1
             scores[Key(name, path, entity)] += round(score * SCORE_UNIT)
+
+
+class _Batch(NamedTuple):
+    """The columns of a batch, and what was counted in them."""
+
+    function: ScanValues
+    columns: list[tuple[str, pa.ChunkedArray]]
+    counts: Counter[Key]
+    scores: Counter[Key]
+
+    def analyse(self) -> None:
+        for name, column in self.columns:
+            self.function._column(name, column, self.counts, self.scores)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return rows of :data:`COUNTS` as tuples."""
+        return [(*key, n, self.scores[key]) for key, n in sorted(self.counts.items()) if n]
+
+    def counted(self) -> Counted:
+        """Return what was counted without a table of it, which would take longer to make."""
+        counts: Counted = {ALL: {ROWS: (0, 0.0)}}
+        for column, path, key, count, score in self.rows():
+            counts.setdefault((column, path), {})[key] = (count, score / SCORE_UNIT)
+        return counts
 
 
 def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[str]) -> list[Any]:
