@@ -1,4 +1,4 @@
-"""How good synthetic tables are, what they take, and what an audit finds.
+"""How good synthetic tables are, and what an audit finds. See synthetic_scale.py for large ones.
 
     python benchmarks/synthetic.py                       # all parts
     python benchmarks/synthetic.py credit --seeds 5      # one part
@@ -14,18 +14,13 @@ import os
 import sys
 import time
 import warnings
-from itertools import combinations
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 
-from rai_scale.engines import engine_named
 from rai_scale.privacy import Privacy
 from rai_scale.synthetic import Bins, Values, synthesis, synthesize, utility
-from rai_scale.synthetic.counting import check_frame, exact_marginals
-from rai_scale.synthetic.domain import declare
 
 DATA = Path(os.environ.get("RAI_SCALE_REFERENCE_DATA", "../shared/data"))
 DELTA = 1e-6
@@ -139,51 +134,12 @@ def audit(runs: int = 1000) -> bool:
     return good
 
 
-def scale(rows: int) -> bool:
-    """Count 91 pairs of 14 columns, next to the bare group-bys of the codes."""
-    columns = {
-        f"x{i}": size for i, size in enumerate([10, 2, 7, 4, 9, 11, 11, 11, 11, 10, 10, 9, 9, 2])
-    }
-    random = ", ".join(
-        f"(hash(i * 31 + {k}) % {size})::INT AS {n}" for k, (n, size) in enumerate(columns.items())
-    )
-    connection = duckdb.connect()
-    data = connection.sql(f"SELECT i AS person, {random} FROM range({rows}) AS t(i)")
-    path = Path("out") / f"synthetic_{rows}.parquet"
-    path.parent.mkdir(exist_ok=True)
-    data.write_parquet(str(path))
-    pairs = list(combinations(range(len(columns)), 2))
-    names = list(columns)
-    start = time.perf_counter()
-    for i, j in pairs:
-        query = f"SELECT {names[i]}, {names[j]}, count(*) FROM '{path}' GROUP BY ALL"
-        connection.sql(query).fetchall()
-    bare = time.perf_counter() - start
-    engine = engine_named("local")
-    domain = declare(None, {n: Values(range(size), nullable=False) for n, size in columns.items()})
-    frame = duckdb.read_parquet(str(path))
-    start = time.perf_counter()
-    frame = check_frame(engine, frame, domain, "person")
-    found = exact_marginals(engine, frame, domain, pairs, unit="person", max_rows=1, seed=1)
-    counted = time.perf_counter() - start
-    right = all(int(table.sum()) == rows for table in found.values())
-    print(
-        f"{rows:,} rows, 91 pairs of 14 columns: bare group-bys {bare:.0f} s; coding, bounding "
-        f"per person and counting {counted:.0f} s."
-    )
-    path.unlink()
-    return right
-
-
 def main() -> int:
     """Run the parts that were asked for; return 1 if a limit does not hold."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "parts", nargs="*", default=["credit", "reident", "others", "audit", "scale"]
-    )
+    parser.add_argument("parts", nargs="*", default=["credit", "reident", "others", "audit"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--rows", type=int, default=10_000_000)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     methods = {name: METHODS[name] for name in METHODS if name in options.methods}
@@ -201,9 +157,6 @@ def main() -> int:
     print()
     if "audit" in options.parts:
         good &= audit()
-    print()
-    if "scale" in options.parts:
-        good &= scale(options.rows)
     return int(not good)
 
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import ctypes
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 
 from rai_scale.engines.arrow_types import canonical_table
+from rai_scale.engines.frames import frame_to_arrow
 from rai_scale.engines.partition import BATCH_ROWS
 from rai_scale.engines.sql_tables import named_in, scannable
+from rai_scale.engines.sql_verbs import SQL_DATA
 from rai_scale.names import quoted
 
+_SPILL_MB, _SPILL_THREADS = 256, 4
 _started: list[duckdb.DuckDBPyConnection] = []
 
 
@@ -86,8 +92,8 @@ def scan(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.Table]:
 
 def evaluated(table: pa.Table, expressions: Mapping[str, str]) -> pa.Table:
     """Return SQL expressions of each row of a table, in the order of its rows."""
-    named = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in expressions.items())
-    return connection().from_arrow(scannable(table, named)).project(named).to_arrow_table()
+    listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in expressions.items())
+    return connection().from_arrow(scannable(table, listed)).project(listed).to_arrow_table()
 
 
 def scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDBPyRelation:
@@ -109,6 +115,19 @@ def scanned(data: pa.Table | duckdb.DuckDBPyRelation, sql: str) -> duckdb.DuckDB
     return data.project(", ".join(checked))
 
 
+def named(data: pd.DataFrame | pa.Table, sql: str) -> pa.Table:
+    """Return the columns that ``sql`` names, or any one."""
+    if isinstance(data, pa.Table):
+        return data
+    return frame_to_arrow(data, named_in(data.columns, sql) or list(data.columns)[:1])
+
+
+def queried(data: Any, rows: str, query: str) -> duckdb.DuckDBPyRelation:
+    """Return a query over :data:`SQL_DATA`, which is a frame of the columns that ``rows`` names."""
+    data = named(data, rows) if isinstance(data, pd.DataFrame) else data
+    return scanned(data, rows).query(SQL_DATA, query)
+
+
 def joined(tables: Mapping[str, pa.Table], sql: str, threads: int | None = None) -> pa.Table:
     """Run one SELECT over tables that DuckDB can scan, by name.
 
@@ -120,6 +139,24 @@ def joined(tables: Mapping[str, pa.Table], sql: str, threads: int | None = None)
         for name, table in tables.items():
             own.register(name, table)
         return canonical_table(own.sql(sql).to_arrow_table())
+
+
+def spilling(name: str, rows: ArrowStream, sql: str) -> Iterator[pa.Table]:
+    """Run one SELECT over a stream of any length, in about 256 MB of memory.
+
+    The rest is written to a folder of its own among the temporary files, which only this user may
+    read, and which is removed.
+    """
+    threads = min(_SPILL_THREADS, len(os.sched_getaffinity(0)))  # each needs memory of its own
+    with tempfile.TemporaryDirectory(prefix="rai_scale_") as folder:
+        config: dict[str, Any] = {
+            "memory_limit": f"{_SPILL_MB}MB",
+            "threads": threads,
+            "temp_directory": folder,
+        }
+        with duckdb.connect(config=config) as own:
+            own.register(name, rows)
+            yield from scan(own.sql(sql))
 
 
 @dataclass(frozen=True)

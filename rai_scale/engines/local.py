@@ -35,9 +35,11 @@ from rai_scale.engines.database import (
     connection,
     evaluated,
     joined,
+    named,
+    queried,
     relation_of,
     scan,
-    scanned,
+    spilling,
 )
 from rai_scale.engines.frames import arrow_to_frame, frame_schema, frame_to_arrow, text_dtype
 from rai_scale.engines.groups import groups_of_sorted, split_groups
@@ -47,7 +49,7 @@ from rai_scale.engines.partition import BATCH_ROWS, BatchFunction, plain_errors,
 from rai_scale.engines.protocol import Engine
 from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import is_scanned, named_in
-from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
+from rai_scale.engines.sql_verbs import SQL_ROWS, Side
 from rai_scale.engines.tasks import TASK_SCHEMA, RunTasks, split_table
 from rai_scale.engines.worker_pool import end_workers, submit
 from rai_scale.names import quoted
@@ -208,8 +210,7 @@ class LocalEngine(Engine):
         return self._queried(data, rows, f"WITH {SQL_ROWS} AS ({rows}) {totals}")
 
     def _queried(self, data: Any, rows: str, query: str) -> pa.Table:
-        data = _named(data, rows) if isinstance(data, pd.DataFrame) else data
-        return canonical_table(scanned(data, rows).query(SQL_DATA, query).to_arrow_table())
+        return canonical_table(queried(data, rows, query).to_arrow_table())
 
     def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
         """Run a SELECT in DuckDB; see :meth:`SqlVerbs.join_sql`."""
@@ -223,13 +224,19 @@ class LocalEngine(Engine):
                 tables = {n: self._queried(s.data, s.rows, s.rows) for n, s in sides.items()}
                 yield joined(tables, sql)
 
-        return relation_of(ArrowStream(joined(empty, sql).schema, run))
+        schema = joined(empty, sql).schema
+        if together and len(sides) == 1:
+            [(name, side)] = sides.items()
+            one = partial(queried, side.data, side.rows, side.rows)
+            rows = ArrowStream(empty[name].schema, lambda: scan(one()))
+            return relation_of(ArrowStream(schema, lambda: spilling(name, rows, sql)))
+        return relation_of(ArrowStream(schema, run))
 
     def where(self, data: Any, condition: str) -> Any:
         """Filter in DuckDB; see :meth:`SqlVerbs.where`."""
         if isinstance(data, duckdb.DuckDBPyRelation):
             return data.filter(condition)
-        kept = evaluated(_named(data, condition), {"kept": f"coalesce({condition}, FALSE)"})["kept"]
+        kept = evaluated(named(data, condition), {"kept": f"coalesce({condition}, FALSE)"})["kept"]
         return data.filter(kept) if isinstance(data, pa.Table) else data[kept.to_numpy()]
 
     def with_expressions(
@@ -276,13 +283,6 @@ class LocalEngine(Engine):
 def _columns(data: duckdb.DuckDBPyRelation, names: Sequence[str]) -> duckdb.DuckDBPyRelation:
     """Return some columns; ``select`` would lose quotes in their names."""
     return data.project(", ".join(map(quoted, names)))
-
-
-def _named(data: pd.DataFrame | pa.Table, sql: str) -> pa.Table:
-    """Return the columns that ``sql`` names, or any one."""
-    if isinstance(data, pa.Table):
-        return data
-    return frame_to_arrow(data, named_in(data.columns, sql) or list(data.columns)[:1])
 
 
 def _run_table(batch: BatchFunction, table: pa.Table, partition: str) -> list[pa.Table]:

@@ -89,8 +89,9 @@ class SqlVerbs(ABC):
         sql : str
             In the engine's ``dialect``, written by this package, without braces.
         together : sequence of str
-            Columns of every frame, 64-bit integers without nulls. Rows that are equal in them meet
-            in one execution of ``sql``. Without any, one frame alone may be partitioned.
+            Columns of every frame without nulls, 64-bit integers if there are several frames. Rows
+            that are equal in them meet in one execution of ``sql``; on one machine, a single frame
+            may be larger than memory. Without any, one frame alone may be partitioned.
         """
 
     @abstractmethod

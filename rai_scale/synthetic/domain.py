@@ -23,6 +23,7 @@ from rai_scale.engines.object_columns import type_of_values
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.synthetic.bins import Bins
+from rai_scale.synthetic.near_integers import NearIntegers, near_integers
 
 MOST_FOUND, BINS_FOUND = 50, 10
 """The most values, and the usual number of bins, of a column with a private domain."""
@@ -54,7 +55,7 @@ class Values:
         given = tuple(self.values)
         object.__setattr__(self, "values", given)
         listed = self.labels
-        if not listed or any(_is_missing(v) for v in listed):
+        if not listed or any(v is None or v != v for v in listed):  # noqa: PLR0124
             raise ConfigError(
                 "values needs at least one value. Null is not listed there: set nullable instead."
             )
@@ -90,6 +91,9 @@ class Values:
 
         Whether this raises depends on the type of the column, never on its content.
         """
+        null = len(self.labels) if self.nullable else -1
+        if self._near is not None and pa.types.is_signed_integer(column.type):
+            return self._near.codes(column, null)
         missing = np.asarray(pc.is_null(column, nan_is_null=True))
         if pa.types.is_floating(column.type):  # -0.0 is 0
             column = pc.add(column, pa.scalar(0.0, column.type))
@@ -99,8 +103,11 @@ class Values:
         found = positions(column, arrow_values(self.values))
         if self.other is not None:
             found = np.where((found < 0) & ~missing, len(self.values), found)
-        null = len(self.labels) if self.nullable else -1
         return np.where(missing, null, found)
+
+    @cached_property
+    def _near(self) -> NearIntegers | None:
+        return near_integers(self.values, -1 if self.other is None else len(self.values))
 
     def decoded(self, codes: np.ndarray, uniforms: np.ndarray) -> pa.Array:
         """Return the values of codes; ``uniforms`` is not used."""
@@ -279,10 +286,6 @@ def _listed(given: Any) -> tuple[Any, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray | range):
         raise ConfigError("a list was expected.")
     return tuple(v.item() if isinstance(v, np.generic) else v for v in given)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value  # noqa: PLR0124
 
 
 def _plain_kind(value: Any) -> type:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,17 @@ from rai_scale.errors import ConfigError
 from rai_scale.models.background import sample_rows
 from rai_scale.names import Names, names_of
 from rai_scale.results import Result, Tables
-from rai_scale.synthetic.counting import CodeRows, check_frame, unit_hashes
+from rai_scale.synthetic.counting import check_frame
+from rai_scale.synthetic.domain import Domain
 from rai_scale.synthetic.drawing import DrawRows
 from rai_scale.synthetic.fitting import columns_alone
 from rai_scale.synthetic.measure_utility import INTERNAL
+from rai_scale.synthetic.packing import coded
 from rai_scale.synthetic.synthesizer import Synthesizer
+from rai_scale.synthetic.unit_hashes import unit_hashes
 
 Fit = Callable[[pd.DataFrame, pd.Series], Any]
-_UNIT, _ORDER = "rai_unit", "rai_order"
+_UNIT = "rai_unit"
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,12 +113,11 @@ def train_report(
     checked = check_frame(engine, frame, domain, privacy_unit)
     kind = engine.schema(checked).field(privacy_unit).type
     codes = [f"c{i}" for i in range(len(domain.names))]
-    outputs = pa.schema([(_UNIT, kind), (_ORDER, pa.int64()), *((c, pa.int32()) for c in codes)])
-    seed = secrets.randbits(63)
-    function = CodeRows(domain, privacy_unit, seed, outputs)
+    outputs = pa.schema([(_UNIT, kind), *((c, pa.int32()) for c in codes)])
+    function = CodeRows(domain, privacy_unit, outputs)
     inputs = [privacy_unit, *domain.names]
-    coded = engine.map_partitions(checked, function, outputs, inputs=inputs, label="coded rows")
-    drawn = sample_rows(engine, coded, [_UNIT, *codes], 2 * max_rows, random_state)
+    rows = engine.map_partitions(checked, function, outputs, inputs=inputs, label="coded rows")
+    drawn = sample_rows(engine, rows, [_UNIT, *codes], 2 * max_rows, random_state)
     half = (unit_hashes(drawn.select([_UNIT]), random_state) >> np.uint64(63)).astype(bool)
     real = drawn.select(codes).rename_columns(list(domain.names)).to_pandas()
     training, tested = _complete(real[half], made, y_true), _complete(real[~half], made, y_true)
@@ -134,6 +135,21 @@ def train_report(
         for name, rows in tables.items()
     ]
     return TrainReport(pd.DataFrame(scores), len(tested))
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """Table function: the unit and the codes of each row that has a unit and only known values."""
+
+    domain: Domain
+    unit: str
+    outputs: pa.Schema
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return one row per row that counts."""
+        codes, keep = coded(self.domain, table, self.unit)
+        columns = [table[self.unit], *(pa.array(one.astype(np.int32)) for one in codes)]
+        return pa.table(columns, schema=self.outputs).filter(pa.array(keep))
 
 
 def _complete(rows: pd.DataFrame, made: Synthesizer, y_true: str) -> pd.DataFrame:

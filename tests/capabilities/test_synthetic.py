@@ -78,6 +78,13 @@ def test_values_that_are_listed_other_and_null_have_their_codes():
     odd = pa.chunked_array([pa.array([1.0, -0.0, 2.0, float("nan"), None, 7.5])])
     assert values.codes(odd).tolist() == [0, 2, 1, 3, 3, 2]
     assert Values([0, 1]).codes(odd).tolist() == [1, 0, -1, 2, 2, -1]
+    ends = [-(2**63), 2**63 - 1]
+    for least in (-3, -(10**6)):  # the code of a number is looked up in a short range alone
+        wide = Values([5, least, 7], nullable=False)
+        found = wide.codes(pa.chunked_array([pa.array([7, least, 6, least - 1, None, 5, *ends])]))
+        assert found.tolist() == [2, 1, -1, -1, -1, 0, -1, -1]
+    near = Values([5, -3], other=0).codes(pa.chunked_array([pa.array([5, 100, None], pa.int8())]))
+    assert near.tolist() == [0, 2, 3]
     assert Values(["1", "2"]).codes(pa.chunked_array([pa.array([1, 2, 3])])).tolist() == [0, 1, -1]
 
 
@@ -140,15 +147,17 @@ def test_a_domain_that_cannot_be_is_refused(domain, message):
         declare(None, domain)
 
 
-def test_counts_equal_those_of_plain_python():
-    data = table()
+@pytest.mark.parametrize("rows", [600, 50])  # more and fewer than the cells of all columns
+def test_counts_equal_those_of_plain_python(rows):
+    data = table(rows)
     known = coded(data).dropna(subset="who")
     names = list(DOMAIN)
-    found = marginals(LOCAL, data)
-    for pair in pairs():
-        expected = np.zeros([SIZES[i] for i in pair], np.int64)
-        np.add.at(expected, tuple(known[names[i]] for i in pair), 1)
-        assert (found[pair] == expected).all()
+    cliques = [*pairs(), (0, 1, 2, 3, 4)]
+    found = exact_marginals(LOCAL, data, declared(), cliques, unit="who", max_rows=10**9, seed=7)
+    for clique in cliques:
+        expected = np.zeros([SIZES[i] for i in clique], np.int64)
+        np.add.at(expected, tuple(known[names[i]] for i in clique), 1)
+        assert (found[clique] == expected).all()
 
 
 def test_a_few_joint_counts_contain_all_pairs():
@@ -198,8 +207,8 @@ def test_an_audit_finds_no_more_than_epsilon_and_finds_a_fault(name):
     assert least_epsilon(*loud) > EPSILON  # a budget of 1,000 times rho is found out
 
 
-def test_many_columns_are_counted_one_by_one():
-    names = [f"x{i}" for i in range(70)]  # more than the grouping sets of DuckDB can number
+def test_codes_of_more_columns_than_one_integer_holds_are_counted():
+    names = [f"x{i}" for i in range(70)]
     data = pa.table({"who": [1, 2, 3], **{name: [0, 1, 1] for name in names}})
     domain = declare(None, {name: Values([0, 1], nullable=False) for name in names})
     found = exact_marginals(LOCAL, data, domain, [(0, 69), (1, 2)], unit="who", max_rows=1, seed=1)

@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rai_scale import read_table
 from rai_scale.engines import database
 from rai_scale.engines.local import LocalEngine
+from rai_scale.engines.sql_verbs import Side
 
 TABLE = pa.table({"g": ["a", "b", "a"]})
 FORK = """
@@ -55,3 +59,20 @@ def test_local_files_are_not_kept_in_memory(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
     setting = "SELECT current_setting('enable_external_file_cache')"
     assert read_table(str(tmp_path / "t.parquet")).query("t", setting).fetchall() == [(False,)]
+
+
+def test_rows_beyond_the_memory_are_on_disk_and_removed(tmp_path, monkeypatch):
+    """The database's own limit is 32 MB, and the window needs more."""
+    monkeypatch.setattr(database, "_SPILL_MB", 32)
+    monkeypatch.setattr(database, "_SPILL_THREADS", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rows = pa.table({"u": np.arange(1_500_000) % 400_000, "v": np.arange(1_500_000)})
+    sql = "SELECT u, row_number() OVER (PARTITION BY u ORDER BY v DESC) AS place, v FROM p"
+    side = Side(rows, "SELECT u, v FROM rai_scale_data")
+    found = LocalEngine().join_sql({"p": side}, sql, together=["u"])
+    written, kept = 0, 0
+    for batch in database.scan(found):
+        written = max(written, sum(f.stat().st_size for f in tmp_path.glob("*/*")))
+        kept += pc.sum(pc.equal(batch["place"], 1)).as_py()
+    assert (written > 0, kept) == (True, 400_000)
+    assert not list(tmp_path.iterdir())
