@@ -8,10 +8,12 @@ import pyarrow as pa
 import pytest
 
 from rai_scale.pii.data_classes.values import types_of_value
+from rai_scale.pii.data_classes.whole_values import confirmed, contradicted
 from rai_scale.pii.scanning.column_name_rules import classes_of_name
 from tests.capabilities.labelled_table import DIRECT, OTHERS, labelled
 from tests.capabilities.scan_lake import scan
 
+NO_STREETS = ("Kiesweg", "12 rue", "weg 3 km", "12 route-maps", "Straße gesperrt seit 3 Tagen")
 CERTAIN = ("personal", "secret", "indirect")
 
 
@@ -62,12 +64,13 @@ NAMES = {
     "GENDER": "gender sex Geschlecht sexe customer_gender sesso genero geslacht",
     "AGE": "age Alter patient_age edad leeftijd",
     "BIRTH_DATE": "dob Geburtsdatum date_de_naissance birthDate",
+    "BIRTH_YEAR": "birth_year yearOfBirth Geburtsjahr année_de_naissance",
     "POSTCODE": "zip PLZ code_postal postcode zipCode",
     "OCCUPATION": "occupation Beruf métier jobTitle",
-    "PASSWORD": "password Passwort mot_de_passe user.password",
+    "PASSWORD": "password Passwort mot_de_passe mdp user.password",
     "API_KEY": "api_key apiKey client_secret clé_api",
     "DIAGNOSIS": "diagnosis icd10 Diagnose maladie",
-    "INCOME": "salary Gehalt salaire annual_income",
+    "INCOME": "salary Gehalt Jahresgehalt salaire annual_income",
     "CARD_SECURITY_CODE": "cvv cvc2 card_security_code",
 }
 
@@ -96,6 +99,44 @@ def test_names_imply_classes(entity, name):
 )
 def test_names_that_imply_no_class(name):
     assert classes_of_name(name) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hauptstraße 12",
+        "Am Alten Lindenweg 7 b, 50667 Köln",
+        "Goethestr. 3, 80331 München",
+        "12 rue de la Paix, 75002 Paris",
+        "4 bis avenue Foch",
+        *[pytest.param(text, id=f"not {text}") for text in NO_STREETS],
+    ],
+)
+def test_streets_of_other_languages_are_places(text):
+    assert confirmed(text) == ({} if text in NO_STREETS else {"LOCATION": 0.95})
+
+
+def test_a_year_with_a_running_number_is_no_telephone_number():
+    """It has ten digits, as telephone numbers of the USA have."""
+    table = pa.table({"a": [f"2026-{612_345 + i}" for i in range(60)]})
+    verdicts = {f.entity: f.verdict for f in scan({"t": table}).tables[0].columns[0].findings}
+    assert verdicts.get("PHONE_NUMBER") is None
+    assert contradicted("2026-612345", "PHONE_NUMBER")
+    assert not contradicted("202-612-3456", "PHONE_NUMBER")
+    assert not contradicted("2026-612345", "US_SSN")
+
+
+def test_groups_of_digits_are_one_number():
+    table = pa.table({"a": [f"+33 1 42 {10 + i} 66 00" for i in range(60)]})
+    best = scan({"t": table}).tables[0].columns[0].findings[0]
+    assert (best.entity, best.verdict) == ("PHONE_NUMBER", "personal")
+
+
+def test_a_birth_year_is_no_date_of_birth():
+    years = pa.array([str(1940 + i) for i in range(60)])
+    findings = scan({"t": pa.table({"birth_year": years})}).tables[0].columns[0].findings
+    assert (findings[0].entity, findings[0].verdict) == ("BIRTH_YEAR", "indirect")
+    assert "personal" not in {f.verdict for f in findings}
 
 
 @pytest.mark.parametrize(

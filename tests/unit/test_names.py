@@ -12,7 +12,7 @@ SAYS = {
         primaryEmail verified_email USER_EMAIL""",
     "PHONE_NUMBER": """phone Phone phone_number phoneNumber phone1 phones telephone tel tel_no mobile
         mobile_phone mobilePhoneNumber cell_phone cellphone fax home_phone phone_home contact_no
-        contactNumber msisdn phone_e164""",
+        contactNumber msisdn phone_e164 landline""",
     "US_SSN": "ssn SSN customer_ssn ssnNumber customerSSNNumber social_security_number SocialSec",
     "CREDIT_CARD": "card_number cardNumber creditCardNumber credit_card cc_num card_no pan",
     "IBAN_CODE": "iban IBAN customer_iban iban_number",
@@ -24,7 +24,7 @@ SAYS = {
     "LOCATION": """address addresses address1 addressLine2 home_address homeAddress street
         street_address billing_address shippingAddress city town zip zip_code zipcode ZIP postcode
         postal_code latitude longitude lat lng payload.ship_to.street""",
-    "DATE_TIME": "dob DOB patient_dob birth_date birthDate birthday date_of_birth born_on birth_year",
+    "DATE_TIME": "dob DOB patient_dob birth_date birthDate birthday date_of_birth born_on",
     "US_PASSPORT": "passport passport_no passportNumber",
     "US_DRIVER_LICENSE": "driver_license drivers_license_number drivingLicence dl_number",
     "US_BANK_NUMBER": "account_number bank_account_no acctNumber",
@@ -44,7 +44,7 @@ NOTHING = """
     url_address wallet_address merchant_city store_zip server_ip memory_address
     telemetry hotel motel cellar cancel excel mobile_app_version stillborn born_digital
     account_type account_name accountStatus passport_country ssn_valid flat slate platform
-    template latency along hips ssnake
+    template latency along hips ssnake birth_year Geburtsjahr
 """
 
 

@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         "PHONE_NUMBER",
         rf"((tele|cell|mobile)_?)?phone{_NUMBER}|(tel|mobile|cell|fax|whatsapp){_NUMBER}|msisdn"
-        r"|contact_?(no|number)",
+        rf"|contact_?(no|number)|landline{_NUMBER}",
     ),
     ("US_SSN", rf"ssn{_NUMBER}|social_?sec(urity)?{_NUMBER}"),
     (
@@ -58,7 +58,7 @@ RULES: tuple[tuple[str, str], ...] = (
         rf"({_PEOPLE})_?name|[fl]_?name|surname|account_?holder|cardholder|emergency_?contact"
         r"|next_?of_?kin|patient|doctor|physician",
     ),
-    ("DATE_TIME", r"dob|birth_?(date|day)|date_?of_?birth|born(_?on)?|year_?of_?birth|birth_?year"),
+    ("DATE_TIME", r"dob|birth_?(date|day)|date_?of_?birth|born(_?on)?"),
     (
         "LOCATION",
         rf"(({_HOUSES})_?)?addr(ess)?(_?line)?|street|city|town|zip(_?code)?|(post|postal)_?code"

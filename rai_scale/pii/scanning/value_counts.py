@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from rai_scale.engines.arrow_types import canonical_table
 from rai_scale.engines.partition import BATCH_ROWS, BatchFunction
 from rai_scale.engines.protocol import Engine
-from rai_scale.pii.analysis.analyzer import get_analyzer
+from rai_scale.pii.analysis.analyzer import ValueAnalyzer, get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.analysis.recognizers import predefined_entities
 from rai_scale.pii.data_classes.values import types_of_rows
+from rai_scale.pii.data_classes.whole_values import confirmed, contradicted
 from rai_scale.pii.redaction.findings import table_of_rows
 from rai_scale.pii.scanning.column_name_rules import classes_of_name, entities_of_name
 from rai_scale.pii.scanning.parts import COUNTS, SCORE_UNIT, Counted, counted
@@ -45,6 +46,8 @@ ALL = ("", "")
 """The key of the rows read."""
 
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*([ '-][^\W\d_a-z][^\W\d_]*\.?){1,3}")
+
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class Key(NamedTuple):
@@ -175,7 +178,7 @@ class ScanValues:
         for path, texts in per_path.items():
             if not fractional:
                 counts[Key(name, path, VALUES)] += len({row for row, _ in texts})
-            counts[Key(name, path, WORDS)] += sum(len(text.split()) for _, text in texts)
+            counts[Key(name, path, WORDS)] += sum(_words(text) for _, text in texts)
             if self.shapes:
                 shapes = counted_shapes(text for _, text in texts)
                 counts.update({Key(name, path, shape): n for shape, n in shapes.items()})
@@ -211,9 +214,9 @@ class ScanValues:
             for (row, _), (text, analysis) in zip(texts, analyses, strict=True):
                 if analysis.error:
                     failed[row] += size_of(text)
-                for result in outside_placeholders(text, analysis.results, analyzer.entities):
-                    at = (row, result.entity_type)
-                    best[at] = max(best.get(at, 0.0), float(result.score))
+                for entity, score in _found(text, analysis.results, analyzer):
+                    at = (row, entity)
+                    best[at] = max(best.get(at, 0.0), score)
         counts[Key(name, path, ERRORS)] += len(failed)
         counts[Key(name, path, ERROR_BYTES)] += failed.total()
         undecoded = {row for row, text in texts if "\ufffd" in text}
@@ -245,6 +248,21 @@ class _Batch(NamedTuple):
         for column, path, key, count, score in self.rows():
             counts.setdefault((column, path), {})[key] = (count, score / SCORE_UNIT)
         return counts
+
+
+def _found(
+    text: str, results: Sequence[Any], analyzer: ValueAnalyzer
+) -> Iterator[tuple[str, float]]:
+    """Yield the types in a value and their scores, with what the form of the whole value says."""
+    for result in outside_placeholders(text, results, analyzer.entities):
+        if not contradicted(text, result.entity_type):
+            yield result.entity_type, float(result.score)
+    yield from ((e, score) for e, score in confirmed(text).items() if e in analyzer.found)
+
+
+def _words(text: str) -> int:
+    """Return the number of words; digits in groups, as in +33 1 42 53 66 00, are one."""
+    return len(text.split()) if _LETTER.search(text) else 1
 
 
 def outside_placeholders(text: str, results: Sequence[Any], entities: frozenset[str]) -> list[Any]:
