@@ -249,7 +249,7 @@ def check_not_taken(names: Iterable[str], taken: Iterable[str], what: str) -> No
 
 def check_share(name: str, value: Any) -> None:
     """Raise :class:`ConfigError` unless a value is a number between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
         raise ConfigError(f"{name} must be a number between 0 and 1; found {value!r}.")
 
 
