@@ -8,7 +8,9 @@ release always has the same model. Independent columns need no mbi.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,9 +95,11 @@ def _potentials(
             mbi.LinearMeasurement(values, clique, stddev=sigma)
             for clique, values, sigma in estimates
         ]
+        loss = mbi.marginal_loss.from_linear_measurements(asked, domain)
+        loss = replace(loss, loss_fn=_compiled(loss.loss_fn))
         limits = [mbi.Constraint(domain.project(c), invalid=found) for c, found in zeros]
         model = mbi.estimation.MirrorDescent().estimate(
-            domain, asked, total, constraints=limits, iters=STEPS, tol=TOLERANCE
+            domain, loss, total, constraints=limits, iters=STEPS, tol=TOLERANCE
         )
         found = {
             tuple(clique): np.asarray(model.potentials[clique].values, dtype=np.float64)
@@ -106,6 +110,17 @@ def _potentials(
             own = np.asarray(limit.potential.values, dtype=np.float64)
             found[clique] = found[clique] + own if clique in found else own
     return found
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Return a function that jax compiles as a whole, and not operation by operation.
+
+    The same one for each call: jax keeps what it compiled by the identity of the function.
+    """
+    import jax
+
+    return jax.jit(function)
 
 
 def _domain(sizes: Sequence[int]) -> Any:
