@@ -66,7 +66,10 @@ class Header(Enum):
 
 def modal(records: Sequence[Sequence[str]]) -> tuple[int, int]:
     """Return the most frequent number of fields, and the number of records that have it."""
-    counts = Counter(map(len, records))
+    lengths = list(map(len, records))
+    if len(set(lengths)) == 1:
+        return lengths[0], len(lengths)
+    counts = Counter(lengths)
     return max(counts.items(), key=lambda item: (item[1], item[0])) if counts else (0, 0)
 
 
@@ -96,12 +99,18 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
 def _columns(records: Sequence[Sequence[str]], number: int) -> list[list[str]]:
     """Return the values of the first columns that are not blank."""
     if all(len(record) == number for record in records) and records:
-        columns = zip(*records, strict=True)
-        return [list(filter(None, map(str.strip, column))) for column in columns]
+        return list(map(_stripped, zip(*records, strict=True)))
     return [
         list(filter(None, (record[at].strip() for record in records if at < len(record))))
         for at in range(number)
     ]
+
+
+def _stripped(column: Sequence[str]) -> list[str]:
+    text = "".join(column)
+    if " " in text or not text.isprintable():  # else no character is white space
+        column = list(map(str.strip, column))
+    return list(filter(None, column))
 
 
 def _names_columns(pairs: Sequence[tuple[str, Sequence[str]]]) -> bool:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from rai_scale.errors import RaiScaleError, TableError, did_you_mean
@@ -131,9 +131,14 @@ def place_of(url: str, on_spark: bool = False) -> Place:
 
 def is_plain(path: str) -> bool:
     """Return whether a file is opened as it is: its name is not that of a compressed file."""
+    return _is_plain_ending(os.path.splitext(path)[1])
+
+
+@lru_cache(256)
+def _is_plain_ending(ending: str) -> bool:
     from fsspec.utils import infer_compression
 
-    return infer_compression(path) is None
+    return infer_compression(f"file{ending}") is None
 
 
 @cache

@@ -87,11 +87,11 @@ class TableClaims:
 
     def found(self, column: str) -> set[tuple[str, str]]:
         """Return the types with hits in a column as (path, type)."""
-        return set().union(*(part.hits[column] for part in self._parts))
+        return set().union(*[part.hits[column] for part in self._parts])
 
     def unsearched(self, column: str) -> int:
         """Return the values of a column that were not searched."""
-        return sum(part.unsearched[column] for part in self._parts)
+        return sum([part.unsearched[column] for part in self._parts])
 
     def claim(self, estimate: Estimate) -> Claim | None:
         """Return what may be claimed about a type."""

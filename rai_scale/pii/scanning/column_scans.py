@@ -56,30 +56,31 @@ def judge_columns(
     for column, path in sorted(counts):
         paths[column].append(path)
     for position, field in enumerate(schema, 1):
-        searched = values_read(field.type)
-        for path in paths[field.name] or [field.name]:
-            counted = counts.get((field.name, path), {})
+        name, kind = field.name, field.type  # each of them is made when it is asked for
+        searched = values_read(kind)
+        for path in paths[name] or [name]:
+            counted = counts.get((name, path), {})
             noted, found = split_counts(counted)
-            if field.name == CORRUPT and not noted.values:
+            if name == CORRUPT and not noted.values:
                 continue
             # numbers that all have a fraction do not identify anyone: only the column's name counts
-            read = searched and bool(noted.words or not is_fractional(field.type))
+            read = searched and bool(noted.words or not is_fractional(kind))
             seen = Seen(noted.values, noted.words, read=read)
             # a boolean is named after what it is about, which it does not contain
-            boolean = not searched and pa.types.is_boolean(field.type)
+            boolean = not searched and pa.types.is_boolean(kind)
             named = () if boolean else _implied(path)
             named = tuple(entity for entity in named if asked is None or entity in asked)
             findings = tuple(
-                _claimed(finding, claims, field.name, path)
+                _claimed(finding, claims, name, path)
                 for finding in filter(_is_shown, judge(named, seen, found))
             )
             people = 2 * found.get("PERSON", (0, 0.0))[0] >= noted.values
-            masked = field.name in hidden or (bool(noted.person_name) and people)
-            top = f"column_{position}" if masked else field.name
+            masked = name in hidden or (bool(noted.person_name) and people)
+            top = f"column_{position}" if masked else name
             yield ColumnScan(
-                top + path[len(field.name) :],
+                top + path[len(name) :],
                 top,
-                shown_type(field.type),
+                shown_type(kind),
                 noted.values,
                 noted.errors,
                 seen.is_field,
@@ -91,7 +92,7 @@ def judge_columns(
                 masked=masked,
                 conflict=conflict_of(named, seen, findings),
                 shapes=most_frequent(counted, samples) if _has_samples(findings) else (),
-                absent=_absent(claims, field.name) if read else None,
+                absent=_absent(claims, name) if read else None,
             )
 
 

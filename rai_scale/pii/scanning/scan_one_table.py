@@ -44,7 +44,9 @@ def table_steps(  # noqa: PLR0917
     continued: bool = False,
     stopped: ScannedPart | None = None,
 ) -> Generator[None, None, TableScan | None]:
-    """Scan one table, in steps: it is read up to the first ``yield``, and counted up to the second.
+    """Scan one table, in steps: it is read up to the first ``yield``, then counted, then judged.
+
+    The steps of counting are those of :func:`~rai_scale.pii.scanning.value_counts.count_in_steps`.
 
     A table that cannot be read gets a status and a note instead of an error. The result is None if
     the types of columns have changed.
@@ -151,6 +153,8 @@ def _own_types(schema: pa.Schema, source: TableSource) -> pa.Schema:
     own = duration_columns(source)
     about = [*NUMBERS.names] if source.format == "frame" else [*NUMBERS.names, UNREAD_COLUMN]
     about += ["place"] if holds_documents(source) else []  # page numbers and the like
+    if not own and schema.metadata is None and not {*about} & {*schema.names}:
+        return schema
     read = [f for f in schema if f.name not in about]
     return pa.schema([f.with_type(own.get(f.name.casefold(), f.type)) for f in read])
 

@@ -1,8 +1,8 @@
 """Many small tables: groups of them are scanned step by step together.
 
 The analysis of values displaces the code and data of all other steps from the processor's caches.
-So a group of small tables is read, then analysed, then judged: each step runs many times in a row,
-which takes about half as long.
+So a group of small tables is read, prepared, analysed and then judged: each step runs many times in
+a row, which takes about half as long.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ def split_counts(
     return noted, {key: found for key, found in counts.items() if key[0] != "#"}
 
 
+_PLACE = frozenset(NUMBERS.names)
 _NOTED = tuple(f"#{name}" for name in Noted._fields)
 
 
@@ -147,9 +148,11 @@ class ScanValues:
         """Return the rows of a batch that are scanned."""
         table, reports = split_unread(table)
         table = table if self.chosen is None else self.chosen(table)
-        counts: Counter[Key] = Counter({Key("", "", ROWS): table.num_rows})
-        counts.update(Key(UNREAD_COLUMN, report, FILES) for report in reports)
-        names = [name for name in table.column_names if name not in NUMBERS.names]
+        counts: Counter[Key] = Counter()
+        counts[Key("", "", ROWS)] = table.num_rows
+        for report in reports:
+            counts[Key(UNREAD_COLUMN, report, FILES)] += 1
+        names = [name for name in table.column_names if name not in _PLACE]
         columns = [(name, table[name]) for name in names] if table.num_rows else []
         return _Batch(self, columns, counts, Counter())
 

@@ -35,7 +35,7 @@ class _ToProbe(NamedTuple):
     folder: Place
     file: FileInfo
     named: str
-    parts: Headers
+    parts: Headers | None
 
 
 def checked_tables(
@@ -112,7 +112,7 @@ def _to_probe(
         return []
     inside = path_inside(root, folder.url)
     names = (join(inside, file.path) if inside else file.path for file in files)
-    parts: Headers = {}
+    parts: Headers | None = {} if len(files) > 1 else None
     return [
         _ToProbe(table.format, folder, file, named, parts)
         for file, named in zip(files, names, strict=True)

@@ -40,7 +40,7 @@ def probe(  # noqa: PLR0917
     folder: Place,
     file: FileInfo,
     named: str,
-    parts: Headers,
+    parts: Headers | None,
     asked: Mapping[str, CsvOptions],
 ) -> Probed:
     """Open a file and read its footer or its first bytes.
@@ -53,7 +53,7 @@ def probe(  # noqa: PLR0917
     file : FileInfo
     named : str
         The path of the file in its lake.
-    parts : dict
+    parts : dict, optional
         See :func:`~rai_scale.tables.readers.file_dialect.dialect_of`.
     asked : mapping of str to CsvOptions
         Options by pattern of paths in the lake.
@@ -69,7 +69,7 @@ def probe(  # noqa: PLR0917
         if format == "parquet":
             return replace(file, schema=schema_of(place, file.path)), None
         dialect = dialect_of(format, place, csv_options_for(named, asked), parts)
-        return replace(file, dialect=dialect), None
+        return FileInfo(file.path, file.size, file.modified, dialect), None
     except NoTextError:
         return file, "not text"
     except Exception as error:

@@ -167,6 +167,8 @@ def conform(
         Text columns with one value, which replace columns of the table.
     """
     constants = constants or {}
+    if not constants and table.schema.equals(schema, check_metadata=True):
+        return table
     at = {name.casefold(): i for i, name in enumerate(table.column_names)}
     columns = []
     for field in schema:

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
@@ -120,7 +121,7 @@ def _read(file: Place, dialect: TextDialect) -> Iterator[pa.Table]:
         skip_good, skip_bad = good, bad
         try:
             for table, corrupt in _blocks(file, block, dialect):
-                fresh = table.slice(min(skip_good, table.num_rows))
+                fresh = table.slice(min(skip_good, table.num_rows)) if skip_good else table
                 new = corrupt[min(skip_bad, len(corrupt)) :]
                 skip_good -= table.num_rows - fresh.num_rows
                 skip_bad -= len(corrupt) - len(new)
@@ -197,15 +198,20 @@ def _split(content: bytes, dialect: TextDialect) -> tuple[pa.Table, list[str]]:
     lines = text.split("\n")
     if not text or "\n\n" in text:
         lines = list(filter(None, lines))
-    bad = [line for line in lines if line.count(mark) != width - 1]
-    good = [line for line in lines if line.count(mark) == width - 1] if bad else lines
+    marks = list(map(str.count, lines, repeat(mark)))
+    good, bad = lines, []
+    if set(marks) != {width - 1}:
+        good = [line for line, count in zip(lines, marks, strict=True) if count == width - 1]
+        bad = [line for line, count in zip(lines, marks, strict=True) if count != width - 1]
     fields = mark.join(good).split(mark) if good else []
-    arrays = [_texts(fields[at::width]) for at in range(width)]
-    return pa.Table.from_arrays(arrays, schema=text_schema(dialect.names)), bad
+    texts = _texts([field for at in range(width) for field in fields[at::width]])
+    arrays = [texts.slice(at * len(good), len(good)) for at in range(width)]
+    arrays.append(pa.nulls(len(good), pa.string()))
+    return pa.Table.from_arrays(arrays, schema=text_schema((*dialect.names, CORRUPT))), bad
 
 
 def _texts(fields: list[str]) -> pa.Array:
-    """Return a column, with null for empty fields."""
+    """Return texts, with null for empty fields."""
     values = [field or None for field in fields] if "" in fields else fields
     return pa.array(values, pa.string())
 
