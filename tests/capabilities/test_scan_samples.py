@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
+from itertools import groupby
 from math import comb
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from rai_scale.pii.scanning.claims import TableClaims
 from rai_scale.pii.scanning.draws import DrawnTable, draw
 from rai_scale.pii.scanning.guarantee import Guarantee, Round, claim_tail, rounds
 from rai_scale.pii.scanning.parts import ALL_ROWS, BY_CONTENT, BY_POSITION, ScannedPart
+from rai_scale.pii.scanning.value_counts import ScanValues
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.read import is_read_once, read_table
 from rai_scale.tables.readers.row_numbers import FILE, ROW
@@ -143,6 +145,25 @@ def test_small_tables_are_complete_and_large_ones_are_sampled():
     assert (whole.rows_scanned, whole.rule) == (ROWS, ALL_ROWS)
     assert {f.claim for c in whole.columns for f in c.findings} == {"complete"}
     assert {c.absent.at_most for c in whole.columns} == {0.0}
+
+
+def test_only_the_analysis_runs_between_the_analyses_of_small_tables(tmp_path, monkeypatch):
+    steps = []
+    for kind, name in ((ScanValues, "opened"), (ScanValues, "_column"), (TableClaims, "__init__")):
+
+        def noting(*arguments, real=getattr(kind, name), name=name):
+            steps.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(kind, name, noting)
+    for name in ("north", "south", "west"):
+        (tmp_path / f"{name}.csv").write_text("id,level\n1,2\n")
+    assert len(scan(tmp_path, **LOOSE).tables) == 3
+    assert [(step, len([*same])) for step, same in groupby(steps)] == [
+        ("opened", 3),
+        ("_column", 9),
+        ("__init__", 3),
+    ]
 
 
 def test_rounds_go_on_until_a_share_is_known():
