@@ -150,8 +150,9 @@ def test_small_tables_are_complete_and_large_ones_are_sampled():
 def test_only_the_analysis_runs_between_the_analyses_of_small_tables(tmp_path, monkeypatch):
     steps = []
     for kind, name in ((ScanValues, "opened"), (ScanValues, "_column"), (TableClaims, "__init__")):
+        real = getattr(kind, name)
 
-        def noting(*arguments, real=getattr(kind, name), name=name):
+        def noting(*arguments, real=real, name=name):
             steps.append(name)
             return real(*arguments)
 
