@@ -76,12 +76,12 @@ def modal(records: Sequence[Sequence[str]]) -> tuple[int, int]:
 def header_of(records: Sequence[Sequence[str]]) -> Header:
     """Return whether the first of ``records`` (at least one) has the names of the columns."""
     first = [field.strip() for field in records[0]]
-    rest = [
-        record for record in records[1:] if record != records[0]
-    ]  # repeated headers of joined files
+    rest = records[1:]
+    if records[0] in rest:  # repeated headers of joined files
+        rest = [record for record in rest if record != records[0]]
     fields, often = modal(records)
     title = len(first) < fields and often > CLEARLY * (len(records) - 1)
-    if title or any(_EMAIL.search(field) for field in first):
+    if title or any("@" in field and _EMAIL.search(field) for field in first):
         return Header.NO
     numbers = [int(field) for field in first if field.isdecimal() and field.isascii()]
     if len(numbers) > 1 and numbers == list(range(len(numbers))):
@@ -98,7 +98,7 @@ def header_of(records: Sequence[Sequence[str]]) -> Header:
 
 def _columns(records: Sequence[Sequence[str]], number: int) -> list[list[str]]:
     """Return the values of the first columns that are not blank."""
-    if all(len(record) == number for record in records) and records:
+    if set(map(len, records)) == {number}:
         return list(map(_stripped, zip(*records, strict=True)))
     return [
         list(filter(None, (record[at].strip() for record in records if at < len(record))))

@@ -7,6 +7,7 @@ than one table of many files.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -120,15 +121,28 @@ def _to_probe(
 
 
 def _probed(files: Sequence[_ToProbe], asked: Mapping[str, CsvOptions]) -> Iterable[Probed]:
-    def some(start: int, size: int) -> list[Probed]:
-        return [probe(*file, asked) for file in files[start : start + size]]
+    """Open files one after the other until one must be waited for, and the others by threads.
 
-    if len(files) <= 1:
-        return some(0, 1)
+    Threads that only compute Python take turns, and lose time by it.
+    """
     size = max(1, min(_TASK_FILES, len(files) // _THREADS))
-    starts = range(0, len(files), size)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return chain.from_iterable(list(pool.map(lambda start: some(start, size), starts)))
+    tasks = [files[start : start + size] for start in range(0, len(files), size)]
+
+    def done(task: Sequence[_ToProbe]) -> list[Probed]:
+        return [probe(*file, asked) for file in task]
+
+    found: list[list[Probed]] = []
+    waits = False
+    while not waits and len(found) < len(tasks):
+        task = tasks[len(found)]
+        began, computed = time.monotonic(), time.thread_time()
+        found.append(done(task))
+        computed = time.thread_time() - computed
+        waits = task[0].format == "parquet" or time.monotonic() - began > 2 * computed
+    if len(found) < len(tasks):
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found += pool.map(done, tasks[len(found) :])
+    return chain.from_iterable(found)
 
 
 def _with_files(table: TableSource, probed: Sequence[Probed]) -> TableSource:
