@@ -86,7 +86,9 @@ def _round(
         return None
     for_choice = budget * CHOICE_SHARE
     sigma = sigma_for(budget - for_choice, session.max_rows)
-    penalties = {c: ABSOLUTE * sigma * session.domain.cells(c) for c in candidates}
+    penalties = {
+        c: ABSOLUTE * sigma * session.domain.cells(c) + session.explained(c) for c in candidates
+    }
     fitted = {clique: tree.project(clique) for clique in candidates}
     chosen = session.choose(fitted, penalties, for_choice, candidates)
     if chosen is None:

@@ -94,8 +94,9 @@ class Session:
         """Choose privately the marginal that a model fits worst, or none.
 
         A score is the distance between counts and fitted counts, minus the distance that noise
-        would add, times a weight. The choice "none" has score 0: it wins where noise exceeds every
-        signal (the noise rule).
+        would add, times a weight. The choice "none" wins where noise exceeds every signal (the
+        noise rule): its score is what the largest of as many draws of the choice's own noise is
+        likely to reach without any signal.
 
         Parameters
         ----------
@@ -116,8 +117,14 @@ class Session:
             for c, table in fitted.items()
         ]
         self.rho -= rho
-        at = noisy_max_for(self.max_rows * largest, rho).choose([*scores, 0.0])
+        noisy_max = noisy_max_for(self.max_rows * largest, rho)
+        none = noisy_max.scale * math.log(max(1, len(scores)))
+        at = noisy_max.choose([*scores, none])
         return list(fitted)[at] if at < len(scores) else None
+
+    def explained(self, clique: Clique) -> float:
+        """Return how far a fit may be from counts by the noise of the measured columns alone."""
+        return sum(m.noise for m in self.measured if len(m.clique) == 1 and m.clique[0] in clique)
 
     def _count(self, clique: Clique) -> np.ndarray:
         """Return a counted marginal, or the sum of a larger one."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rai_scale.privacy.noisy_max import noisy_max_for
 from rai_scale.synthetic.counting import Clique
 from rai_scale.synthetic.fitting import fit
 from rai_scale.synthetic.measuring import ABSOLUTE, Session, sigma_for
@@ -48,13 +47,7 @@ def mst(session: Session, options: Options) -> None:
         return
     tree = fit(domain.sizes, session.measured)
     fitted = {pair: tree.project(pair) for pair in pairs}
-    # what the noise of its columns alone explains is no reason to measure a pair
-    noise = [one.noise for one in session.measured]
-    explained = {pair: noise[pair[0]] + noise[pair[1]] for pair in pairs}
     left = session.rho - whole * CHOICE_SHARE
-    choice = whole * CHOICE_SHARE / picks
-    # the largest of as many draws of the choice's own noise would beat "none" without any signal
-    luck = noisy_max_for(session.max_rows, choice).scale * math.log(len(pairs))
     component = list(range(len(domain.names)))
     chosen: list[Clique] = []
     for _ in range(picks):
@@ -63,10 +56,10 @@ def mst(session: Session, options: Options) -> None:
         parts = max(len(chosen) + 1, math.ceil(picks / 2))
         sigma = sigma_for(left / parts, session.max_rows)
         penalties = {
-            pair: ABSOLUTE * sigma * domain.cells(pair) + explained[pair] + luck for pair in pairs
+            pair: ABSOLUTE * sigma * domain.cells(pair) + session.explained(pair) for pair in pairs
         }
         open_ = {p: fitted[p] for p in pairs if component[p[0]] != component[p[1]]}
-        pair = session.choose(open_, penalties, choice) if open_ else None
+        pair = session.choose(open_, penalties, whole * CHOICE_SHARE / picks) if open_ else None
         if pair is None:
             break
         chosen.append(pair)
