@@ -199,9 +199,10 @@ def test_the_state_is_outside_of_the_lake_and_the_output(nightly, tmp_path):
         assert (ran.code, f"is inside {key}" in ran.err) == (3, True), ran.text
 
 
-def test_other_detectors_make_another_run(nightly, tmp_path):
+@pytest.mark.parametrize("other", ["analyzer.score_threshold=0.6", "images=true"])
+def test_other_detectors_make_another_run(nightly, other):
     assert cli(*nightly).code == 0
-    ran = cli(*nightly, "--set", "analyzer.score_threshold=0.6")
+    ran = cli(*nightly, "--set", other)
     assert "2 files" not in ran.text
     assert "1 files read, 0 known" in ran.text
 

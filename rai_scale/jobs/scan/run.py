@@ -33,7 +33,7 @@ from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
 from rai_scale.pii.scanning.table_scan import TableScan
 from rai_scale.pii.scanning.tables import scan
 from rai_scale.reports.words import plural
-from rai_scale.tables.documents.limits import with_images
+from rai_scale.tables.documents.limits import DocumentLimits, with_images
 from rai_scale.tables.find import find_tables
 from rai_scale.tables.paths import place_of
 from rai_scale.tables.source import Lake, TableSource
@@ -41,15 +41,16 @@ from rai_scale.tables.source import Lake, TableSource
 
 def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
     """Find all tables of the source."""
+    documents = with_images(config.documents, config.images)
     find = partial(
         find_tables,
         config.source,
         engine=engine,
         csv=config.csv,
         ignore=config.ignore,
-        documents=with_images(config.documents, config.images),
+        documents=documents,
     )
-    night = _night(config, engine, find) if config.state else None
+    night = _night(config, engine, find, documents) if config.state else None
     lake = night.lake() if night else find()
     versions = language_versions(config.analyzer.model_names)
     if night:
@@ -61,10 +62,12 @@ def find_inputs(config: ScanJob, engine: Engine) -> Inputs:
     return Inputs(lake, versions, given=night)
 
 
-def _night(config: ScanJob, engine: Engine, find: Callable[..., Lake]) -> Night:
+def _night(
+    config: ScanJob, engine: Engine, find: Callable[..., Lake], documents: DocumentLimits | None
+) -> Night:
     guarantee = Guarantee(config.mode, config.error, config.confidence, config.absent_below)
     plan = ScanPlan(config.analyzer, guarantee, seed=config.random_state, samples=config.samples)
-    options = sample_facts(plan, documents=config.documents, csv=config.csv)
+    options = sample_facts(plan, documents=documents, csv=config.csv)
     facts = detector_facts(config.analyzer, options)
     place = place_of(str(config.state))
     by_file = engine.name != "spark"
