@@ -103,6 +103,7 @@ def options_of(
             f"max_cells={max_cells:,}. Leave it out of workload, or declare fewer values."
         )
     zeros = tuple(_zeros(domain, one) for one in constraints)
+    refuse_impossible(domain, zeros)
     options = Options(method, small, max_rows, max_model_mb, rounds, zeros, large)  # type: ignore[arg-type]
     cells = sum(domain.cells(clique) for clique in options.counted(domain))
     if cells > MOST_CELLS:
@@ -131,6 +132,26 @@ def _workload(
     if method == "mst":
         found = [pair for clique in found for pair in combinations(clique, 2)]
     return tuple(dict.fromkeys(clique for clique in found if len(clique) > 1))
+
+
+def refuse_impossible(domain: Domain, zeros: Sequence[Zeros]) -> None:
+    """Raise :class:`ConfigError` if some columns are left without any combination of values.
+
+    The constraints on some columns are taken together with those on a part of them.
+    """
+    for clique in dict.fromkeys(clique for clique, _ in zeros):
+        if domain.cells(clique) > MOST_CELLS:  # more than constraints can list
+            continue
+        allowed = np.ones(domain.shape(clique), dtype=bool)
+        for own, rows in zeros:
+            if set(own) <= set(clique):
+                codes = dict(zip(own, rows.T, strict=True))
+                allowed[tuple(codes.get(i, slice(None)) for i in clique)] = False
+        if not allowed.any():
+            raise ConfigError(
+                f"the constraints on {domain.named(clique)} exclude every combination of its "
+                "values, so no row could exist. Leave at least one."
+            )
 
 
 def _zeros(domain: Domain, given: Mapping[str, Any]) -> Zeros:

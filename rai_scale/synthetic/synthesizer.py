@@ -22,6 +22,7 @@ from rai_scale.synthetic.domain import Domain, declare
 from rai_scale.synthetic.drawing import drawn_frame
 from rai_scale.synthetic.error_bounds import error_bound
 from rai_scale.synthetic.fitting import Zeros, fit
+from rai_scale.synthetic.loading import loaded_measured, loaded_zeros
 from rai_scale.synthetic.measuring import Measured
 from rai_scale.synthetic.tree import Tree
 
@@ -181,7 +182,7 @@ class Synthesizer(Result):
             if stored["form"] != FORM:
                 raise ConfigError(f"{path!r} was written by another version of rai_scale.")
             return cls._from(stored)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
             raise ConfigError(f"{path!r} is not a model that Synthesizer.save wrote.") from None
 
     def _stored(self) -> dict[str, Any]:
@@ -195,15 +196,9 @@ class Synthesizer(Result):
 
     @classmethod
     def _from(cls, stored: Mapping[str, Any]) -> Synthesizer:
-        return cls(
-            loaded_domain(stored["domain"]),
-            tuple(
-                Measured(tuple(clique), np.array(values, dtype=np.int64), float(sigma))
-                for clique, sigma, values in stored["measured"]
-            ),
-            tuple((tuple(c), np.array(rows, dtype=np.int64)) for c, rows in stored["zeros"]),
-            stored["facts"],
-        )
+        domain = loaded_domain(stored["domain"])
+        measured = loaded_measured(domain, stored["measured"])
+        return cls(domain, measured, loaded_zeros(domain, stored["zeros"]), dict(stored["facts"]))
 
     def totals(self) -> Mapping[str, Any]:
         """Return the method, the number of columns and measurements, and the estimated rows."""
@@ -256,6 +251,8 @@ def loaded_domain(stored: Sequence[Mapping[str, Any]]) -> Domain:
         one["name"]: {key: timed(value) for key, value in one.items() if key != "name"}
         for one in stored
     }
+    if len(given) != len(stored):
+        raise ConfigError("a column is declared twice.")
     return declare(None, given)
 
 

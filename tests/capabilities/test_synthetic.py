@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import warnings
 from fractions import Fraction
 from itertools import combinations
@@ -380,6 +381,15 @@ def test_a_plan_reads_nothing_and_charges_nothing(ledger):
         ({"domain": {"job": {"edges": [1, 2]}}}, "does not fit"),
         ({"constraints": [{"columns": ["sex"], "invalid": [["q"]]}]}, "not in the domain"),
         ({"constraints": [{"columns": ["sex"]}]}, "invalid"),
+        (
+            {
+                "constraints": [
+                    {"columns": ["sex"], "invalid": [["f"]]},
+                    {"columns": ["sex"], "invalid": [["m"], [None]]},
+                ]
+            },
+            "exclude every combination",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_charge(ledger, options, message):
@@ -419,6 +429,51 @@ def test_a_saved_model_gives_the_same_rows(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(ConfigError, match="not a model"):
         Synthesizer.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measured": []},
+        {"measured": [[[0], 1.0, [1, 2]], [[], 1.0, [1]]]},
+        *(
+            {"measured": [[clique, sigma, values], [[1], 1.0, [1, 2]]]}
+            for clique, sigma, values in (
+                ([0], 0, [1, 2]),
+                ([0], float("nan"), [1, 2]),
+                ([0], "1", [1, 2]),
+                ([-2], 1.0, [1, 2]),
+                ([2], 1.0, [1, 2]),
+                (["a"], 1.0, [1, 2]),
+                ([0, 0], 1.0, [1, 2, 3, 4]),
+                ([1, 0], 1.0, [1, 2, 3, 4]),
+                ([0], 1.0, [1]),
+                ([0], 1.0, [1.5, 2]),
+                ([0], 1.0, [2**63, 0]),
+                ([0], 1.0, [None, 0]),
+                ([1], 1.0, [1, 2]),
+            )
+        ),
+        {"zeros": [[[9], [[0]]]]},
+        {"zeros": [[[0], [[2]]]]},
+        {"zeros": [[[0], [0]]]},
+        {"zeros": [[[0], [[0], [1]]]]},
+        {"facts": [1]},
+        {"domain": [{"name": "a", "edges": [0, 1, 2], "nullable": False}] * 2},
+        {"domain": [{"name": "a", "edges": [0, 1, 2], "nullable": False}]},
+        {"domain": [{"name": name, "values": [1, 2], "nullable": False} for name in "abc"]},
+    ],
+)
+def test_a_changed_model_is_refused(tmp_path, change):
+    domain = declare(None, {name: {"values": [1, 2], "nullable": False} for name in "ab"})
+    measured = tuple(Measured((i,), np.array([1, 2]), 1.0) for i in range(2))
+    stored = json.loads(Synthesizer(domain, measured).to_stored())
+    file = tmp_path / "model.json"
+    file.write_text(json.dumps(stored))
+    assert Synthesizer.load(str(file)).total == 3
+    file.write_text(json.dumps(stored | change))
+    with pytest.raises(ConfigError):
+        Synthesizer.load(str(file))
 
 
 @pytest.mark.smoke
