@@ -46,6 +46,7 @@ def test_links_pipes_and_names_are_named_and_not_opened(tmp_path):
     os.symlink(tmp_path / "out", lake / "folder")
     os.symlink(lake / "a.csv", lake / "again.csv")
     os.symlink(lake / "nothing", lake / "broken.csv")
+    os.symlink(tmp_path / "out" / "nothing", lake / "gone.csv")
     put(lake / os.fsdecode(b"\xff.csv"))
     put(lake / "empty.pdf", b"")
     found = skipped(lake)
@@ -56,11 +57,14 @@ def test_links_pipes_and_names_are_named_and_not_opened(tmp_path):
         "link.csv": False,
         "folder": False,
         "again.csv": True,
-        "broken.csv": True,
+        "broken.csv": False,
+        "gone.csv": False,
         "?.csv": False,
         "empty.pdf": True,
     }
     assert "outside" in found["link.csv"].reason
+    assert "outside" in found["gone.csv"].reason
+    assert "broken" in found["broken.csv"].reason
     with pytest.raises(TableError, match="a pipe, socket or device"):
         find_tables(str(lake / "pipe.csv"))
     assert find_tables(str(lake / "link.csv"))[0].name == "link"  # named by the user

@@ -191,11 +191,11 @@ class Walk:
 
     def _link(self, path: str) -> tuple[str, bool]:
         target, root = (os.path.realpath(join(self.place.path, p)) for p in (path, ""))
-        if not os.path.lexists(target):
-            return "broken link", True
-        if os.path.commonpath([target, root]) == root:
-            return "link to a path in this lake, which is read there", True
-        return "link to a path outside the lake: not followed", False
+        if os.path.commonpath([target, root]) != root:  # also if nothing is there now
+            return "link to a path outside the lake: not followed", False
+        if not os.path.exists(target):
+            return "broken link: it leads to nothing", False
+        return "link to a path in this lake, which is read there", True
 
     def _written(self, folder: str, entries: Entries) -> Iterator[tuple[str, Owner, bool]]:
         """Collect the current run of a table or lake that this package wrote."""
