@@ -47,6 +47,7 @@ class Bins:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(self.edges))
+        check_nullable(self.nullable)
         kinds = {self._kind_of(edge) for edge in self.edges}
         if len(self.edges) < 2 or len(kinds) != 1:  # noqa: PLR2004
             raise ConfigError("edges needs two or more numbers, dates or times, all of one kind.")
@@ -217,6 +218,12 @@ class Bins:
 
 
 _MICRO = datetime.timedelta(microseconds=1)
+
+
+def check_nullable(nullable: Any) -> None:
+    """Raise :class:`ConfigError` for what is neither true nor false, such as the text ``no``."""
+    if nullable not in (True, False):
+        raise ConfigError("nullable must be true or false.")
 
 
 def _is_decimal(kind: pa.DataType) -> bool:

@@ -22,7 +22,8 @@ from rai_scale.engines.key_values import arrow_values, positions
 from rai_scale.engines.object_columns import type_of_values
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import ConfigError, did_you_mean
-from rai_scale.synthetic.bins import Bins
+from rai_scale.names import names_of
+from rai_scale.synthetic.bins import Bins, check_nullable
 from rai_scale.synthetic.near_integers import NearIntegers, near_integers
 
 MOST_FOUND, BINS_FOUND = 50, 10
@@ -64,6 +65,7 @@ class Values:
         kinds = {bool if isinstance(v, bool) else _plain_kind(v) for v in listed}
         if len(kinds) > 1:
             raise ConfigError("values and other must be of one kind, such as all text.")
+        check_nullable(self.nullable)
 
     @property
     def labels(self) -> tuple[Any, ...]:
@@ -91,6 +93,8 @@ class Values:
 
         Whether this raises depends on the type of the column, never on its content.
         """
+        if pa.types.is_duration(column.type):  # Arrow would compare its number of units
+            raise pa.ArrowInvalid("a duration is not a value of a domain")
         null = len(self.labels) if self.nullable else -1
         if self._near is not None and pa.types.is_signed_integer(column.type):
             return self._near.codes(column, null)
@@ -238,8 +242,10 @@ def declare(columns: Sequence[str] | None, domain: Mapping[str, Any] | str) -> D
             raise ConfigError(f"domain must be a mapping or 'private'; found {domain!r}.")
         if columns is None:
             raise ConfigError("domain='private' needs columns: name the columns to synthesize.")
-        domain = dict.fromkeys(columns, PRIVATE)
-    names = list(domain) if columns is None else list(columns)
+        domain = dict.fromkeys(names_of(columns), PRIVATE)
+    if not isinstance(domain, Mapping):
+        raise ConfigError(f"domain must be a mapping or 'private'; found {type(domain).__name__}.")
+    names = list(domain) if columns is None else names_of(columns)
     if not names:
         raise ConfigError("columns is empty: name at least one column to synthesize.")
     if len(set(names)) != len(names):

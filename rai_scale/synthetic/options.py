@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -123,15 +123,21 @@ def _workload(
             raise ConfigError("workload must be at least 1: the number of columns per marginal.")
         width = 2 if method == "mst" and workload > 1 else min(workload, len(columns))
         return tuple(combinations(columns, width)) if width > 1 else ()
-    if isinstance(workload, str | bool) or not isinstance(workload, Sequence):
+    listed = [] if isinstance(workload, str) or not isinstance(workload, Sequence) else workload
+    # names alone would ask for single columns, which are measured anyway
+    found = [domain.places(names_of(c)) for c in listed if _is_combination(c)]
+    if listed is not workload or len(found) < len(workload) or () in found:
         raise ConfigError(
             "workload must be an integer, or a list of combinations of columns such as "
             "[['age', 'sex']]."
         )
-    found = [domain.places(names_of(names)) for names in workload]
     if method == "mst":
         found = [pair for clique in found for pair in combinations(clique, 2)]
     return tuple(dict.fromkeys(clique for clique in found if len(clique) > 1))
+
+
+def _is_combination(given: Any) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, str)
 
 
 def refuse_impossible(domain: Domain, zeros: Sequence[Zeros]) -> None:

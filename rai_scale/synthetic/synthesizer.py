@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, check_not_taken
 from rai_scale.names import names_of
 from rai_scale.records.canonical import canonical_json
 from rai_scale.results import Result, Tables
@@ -143,16 +143,26 @@ class Synthesizer(Result):
         Returns
         -------
         pandas.DataFrame
-            A label of each column's value or bin, and ``rows`` (float64).
+            A label of each column's value or bin, and ``rows`` (float64), or ``expected_rows`` if
+            a column of the model is named ``rows``.
+
+        Raises
+        ------
+        ConfigError
+            If no column is named, or one that is not in the model, or one twice.
         """
         names = names_of(columns)
+        if not names:
+            raise ConfigError("columns is empty: name at least one column to project to.")
+        number = "expected_rows" if "rows" in self.domain.names else "rows"
+        check_not_taken(names, [number], "project")
         clique = self.domain.places(names)
         table = self.tree.project(clique)
         named = [self.domain.names[i] for i in clique]
         labels = [self.domain.columns[i][1].names() for i in clique]
         index = pd.MultiIndex.from_product(labels, names=named)
-        frame = pd.DataFrame({"rows": table.reshape(-1)}, index=index).reset_index()
-        return frame[[*names, "rows"]]
+        frame = pd.DataFrame({number: table.reshape(-1)}, index=index).reset_index()
+        return frame[[*names, number]]
 
     def save(self, path: str) -> None:
         """Write the model to a local file: plain JSON and the noisy counts, without code.

@@ -141,6 +141,9 @@ def test_bins_give_the_values_of_their_grid(bins, expected):
         ({"age": {"edges": [0.5, 1.5]}}, "need a grid"),
         ({"age": {"edges": [0, 1, 2], "grid": 5}}, "no value of the grid"),
         ({"age": {"edges": [0, float("nan")]}}, "finite"),
+        ({"age": {"edges": [0, 1], "nullable": "no"}}, "true or false"),
+        ({"sex": {"values": ["f"], "nullable": None}}, "true or false"),
+        (None, "must be a mapping"),
     ],
 )
 def test_a_domain_that_cannot_be_is_refused(domain, message):
@@ -373,6 +376,9 @@ def test_a_plan_reads_nothing_and_charges_nothing(ledger):
         ({"max_rows": 0}, "max_rows"),
         ({"workload": [["sex", "sexx"]]}, "Did you mean 'sex'"),
         ({"workload": [["sex", "sex"]]}, "names one twice"),
+        ({"workload": ["sex", "job"]}, "a list of combinations"),
+        ({"workload": [[]]}, "a list of combinations"),
+        ({"columns": "sexx"}, "'sexx'.*Did you mean 'sex'"),
         ({"max_cells": 4}, "max_cells=4"),
         ({"max_cells": 8, "method": "fixed"}, "max_cells=8"),
         ({"privacy": without_ledger(epsilon=1, delta=0)}, "needs a delta"),
@@ -429,6 +435,20 @@ def test_a_saved_model_gives_the_same_rows(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(ConfigError, match="not a model"):
         Synthesizer.load(path)
+
+
+def test_a_projection_keeps_a_column_that_is_named_rows():
+    domain = declare(None, {"rows": ["x", "y"], "b": [1]})
+    sizes = enumerate(domain.sizes)
+    made = Synthesizer(domain, tuple(Measured((i,), np.arange(n), 1.0) for i, n in sizes))
+    assert list(made.project(["b", "rows"])) == ["b", "rows", "expected_rows"]
+    with pytest.raises(ConfigError, match="at least one column"):
+        made.project([])
+
+
+def test_durations_are_no_values():
+    with pytest.raises(pa.ArrowInvalid):
+        Values([1, 2]).codes(pa.chunked_array([], pa.duration("s")))
 
 
 @pytest.mark.parametrize(
