@@ -248,6 +248,8 @@ def declare(columns: Sequence[str] | None, domain: Mapping[str, Any] | str) -> D
     names = list(domain) if columns is None else names_of(columns)
     if not names:
         raise ConfigError("columns is empty: name at least one column to synthesize.")
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError("the names of columns must be texts.")
     if len(set(names)) != len(names):
         raise ConfigError("columns names a column twice.")
     found = []

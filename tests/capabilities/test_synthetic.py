@@ -144,6 +144,7 @@ def test_bins_give_the_values_of_their_grid(bins, expected):
         ({"age": {"edges": [0, 1], "nullable": "no"}}, "true or false"),
         ({"sex": {"values": ["f"], "nullable": None}}, "true or false"),
         (None, "must be a mapping"),
+        ({5: [1]}, "must be texts"),
     ],
 )
 def test_a_domain_that_cannot_be_is_refused(domain, message):
