@@ -36,6 +36,7 @@ from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.engines.tasks import split_table
+from rai_scale.names import quoted
 
 # dask would otherwise replace the object columns of the meta by its own string type
 _own_types = partial(dask.config.set, {"dataframe.convert-string": False})
@@ -68,7 +69,7 @@ class DaskEngine(Engine):
             return data.map_partitions(_run_partition, batch, meta=meta)
 
     def _apply_groups(self, data: Any, keys: Sequence[str], batch: BatchFunction) -> Any:
-        gathered = data[list(batch.inputs)].shuffle(on=list(keys))
+        gathered = self._gathered(data[list(batch.inputs)], keys)
         meta = arrow_to_frame(batch.outputs.empty_table(), text_dtype(data._meta))
         with _own_types():
             return gathered.map_partitions(_run_groups, batch, list(keys), meta=meta)
@@ -90,9 +91,21 @@ class DaskEngine(Engine):
         schema = _run_sql(empty, SQL_ROWS, totals).schema
         with _own_types():
             if together:
-                kept = kept.shuffle(on=list(together))
+                kept = self._gathered(kept, together)
             add_up = partial(_sql_partition, table=SQL_ROWS, sql=totals)
             return _reduced(kept, add_up, schema, keys)
+
+    def _gathered(self, data: Any, keys: Sequence[str], partitions: int | None = None) -> Any:
+        """Bring rows with equal keys into one partition, by DuckDB's hash.
+
+        dask's own hash differs for 0.0 and -0.0, and for texts with a zero character even where
+        they are equal.
+        """
+        schema = self.schema(data)
+        placed = ", ".join(_placed(quoted(key), schema.field(key).type) for key in keys)
+        number = f"CAST(hash({placed}) >> 1 AS BIGINT)"
+        marked = self.with_expressions(data, {PART: number}, pa.schema([(PART, pa.int64())]))
+        return marked.shuffle(on=[PART], npartitions=partitions).drop(columns=PART)
 
     def _selected(self, data: Any, rows: str) -> tuple[Any, pa.Table]:
         """Run a SELECT in each partition; return also its result without rows."""
@@ -111,7 +124,7 @@ class DaskEngine(Engine):
         with _own_types():
             if together:
                 number = max(part.npartitions for part in parts)
-                parts = [part.shuffle(on=list(together), npartitions=number) for part in parts]
+                parts = [self._gathered(part, together, number) for part in parts]
             join = partial(_join_partitions, names=[*made], small=small, sql=sql)
             meta = arrow_to_frame(empty, TEXT)
             return dd.map_partitions(join, *parts, meta=meta, align_dataframes=False)
@@ -167,6 +180,12 @@ class DaskEngine(Engine):
             os.symlink(os.path.abspath(path), named)
             client.upload_file(named, load=False)
         return SharedFile(name, _in_worker_folder)
+
+
+def _placed(key: str, kind: pa.DataType) -> str:
+    """Return the SQL of a key to be hashed; equal numbers of all types become one."""
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return f"CAST({key} AS DOUBLE)" if is_number else key
 
 
 @contextmanager

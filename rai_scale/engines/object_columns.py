@@ -92,6 +92,8 @@ def _or_null(convert: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.hex()  # an identifier such as the bytes of a UUID
     if isinstance(value, _CONTAINERS):
         return None
     if isinstance(value, float | Decimal) and value == int(value) and -_EXACT < value < _EXACT:

@@ -393,6 +393,24 @@ def test_sql_totals_add_up_over_any_cut(engine_case, partitions):
     assert len(by_key) == 6
 
 
+@pytest.mark.parametrize("units", [[0.0, -0.0, 1.0, 2.0], ["a", "a\0", "a\0b", "b"]])
+def test_equal_units_come_together_however_they_are_spelled(engine_case, units):
+    table = pa.table({"u": pa.array(units * 8)})
+    frame = engine_case.make(table.take(np.random.default_rng(0).permutation(32)), 7)
+    totals = "SELECT CAST(count(DISTINCT u) AS BIGINT) AS n FROM rai_scale_rows"
+    found = engine_case.engine.aggregate_sql(
+        frame, "SELECT u FROM rai_scale_data", totals, keys=[], together=["u"]
+    )
+    assert found["n"].to_pylist() == [len(set(units))]
+
+
+def test_identifiers_of_bytes_are_kept():
+    frame = pd.DataFrame({"u": [b"\x01\xff", b"\x02", None]})
+    found = engine_of(frame).declared(frame, {"u": pa.string()})
+    assert found["u"].tolist()[:2] == ["01ff", "02"]
+    assert found["u"].isna().tolist() == [False, False, True]
+
+
 def test_sql_totals_without_keys_are_one_row(engine_case):
     rows = "SELECT id FROM rai_scale_data"
     totals = "SELECT CAST(count(*) AS BIGINT) AS n FROM rai_scale_rows"
