@@ -66,6 +66,22 @@ def test_a_decision_that_does_not_count_changes_nothing_and_is_reported(changed,
     ] in result.to_html()
 
 
+def test_a_decision_that_changes_nothing_is_a_warning_and_an_unknown_type_an_error():
+    result = scan(
+        {"t": TABLE},
+        overrides=[
+            decision("email", "not personal", entity="EMAIL_ADDRESS"),
+            decision("e*", "personal"),
+            decision("note", "not personal", entity="IBAN_CODE"),
+        ],
+    )
+    told = [(o.outcome, o.columns) for o in result.overrides]
+    assert told == [("applied", 1), ("no effect", 0), ("no effect", 0)]
+    assert (result.run["status"], "changes nothing" in result.to_html()) == ("warnings", True)
+    with pytest.raises(ConfigError, match=r"overrides\[0\].*'EMAILS'.*mean 'EMAIL_ADDRESS'"):
+        scan({"t": TABLE}, overrides=[decision("email", "not personal", entity="EMAILS")])
+
+
 def test_the_last_day_counts():
     today = dt.datetime.now(dt.UTC).date()
     result = scan({"t": TABLE}, overrides=[decision("email", "not personal", expires=today)])

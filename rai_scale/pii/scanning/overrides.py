@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from rai_scale.errors import ConfigError
+from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.pii.analysis.config import Frozen, checked
 from rai_scale.tables.paths import place_of
 
@@ -58,7 +58,8 @@ class AppliedOverride:
     override : Override
     columns : int
         Columns whose verdict it decided.
-    outcome : {"applied", "expired", "no match"}
+    outcome : {"applied", "expired", "no match", "no effect"}
+        ``no effect``: an earlier decision counts, or the rejected type was not found.
     """
 
     override: Override
@@ -99,6 +100,14 @@ def read_overrides(given: Overrides | None) -> tuple[Override, ...]:
         item if isinstance(item, Override) else checked(Override, item, f"{where}[{i}].")
         for i, item in enumerate(items)
     )
+
+
+def check_rejected(decisions: Iterable[Override], known: frozenset[str]) -> None:
+    """Raise :class:`ConfigError` if a decision rejects a type that is not known."""
+    for i, made in enumerate(decisions):
+        if made.decision == "not personal" and made.entity and made.entity not in known:
+            hint = did_you_mean(made.entity, sorted(known))
+            raise ConfigError(f"overrides[{i}].entity: there is no entity {made.entity!r}.{hint}")
 
 
 def _loaded(path: str) -> Any:

@@ -26,19 +26,21 @@ def apply_overrides(
 ) -> tuple[tuple[TableScan, ...], tuple[AppliedOverride, ...]]:
     """Return the tables with the verdicts of reviewers, and what became of each decision.
 
-    The first decision that matches a column and has not expired counts. An expired decision, and
-    one that matches no column, changes nothing.
+    The first decision that matches a column and has not expired counts. An expired decision, one
+    that matches no column, and one whose type was not found, change nothing.
     """
     if not overrides:
         return tuple(tables), ()
     counting = active(overrides, today)
     decided = tuple(_decide_table(table, counting) for table in tables)
-    used = [c.override for table in decided for c in table.columns if c.override]
+    used = [c.override for table in decided for c in table.columns if _has_effect(c)]
     outcomes = []
     for override in overrides:
         fits = any(override.matches(t.table, c.column) for t in tables for c in t.columns)
-        outcome = "no match" if not fits else "applied" if override in counting else "expired"
         columns = sum(other is override for other in used)
+        outcome = "applied" if columns else "no effect"
+        if not fits or override not in counting:
+            outcome = "expired" if fits else "no match"
         outcomes.append(AppliedOverride(override, columns, outcome))
     return decided, tuple(outcomes)
 
@@ -55,6 +57,14 @@ def _decide_table(table: TableScan, overrides: Sequence[Override]) -> TableScan:
         sure = any(f.verdict != "unlikely" for c in columns for f in c.findings)
         status = "findings" if sure else "clean"
     return replace(table, columns=tuple(columns), status=status)
+
+
+def _has_effect(column: ColumnScan) -> bool:
+    """Return whether a decision is about something that a column has."""
+    made = column.override
+    if made is None or made.decision != "not personal" or made.entity is None:
+        return made is not None
+    return any(f.entity == made.entity for f in column.findings)
 
 
 def _decide(column: ColumnScan, override: Override) -> ColumnScan:

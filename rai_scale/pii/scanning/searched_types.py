@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rai_scale.engines.protocol import Engine
 from rai_scale.pii.analysis.analyzer import get_analyzer
 from rai_scale.pii.analysis.config import AnalyzerConfig
 from rai_scale.pii.data_classes.kinds import OWN
+from rai_scale.pii.scanning.column_name_rules import RULES
 
 
 class Searched(NamedTuple):
@@ -50,7 +51,23 @@ def types_on(engine: Engine, config: AnalyzerConfig) -> frozenset[str]:
     The driver of Spark may have no model. Elsewhere, a missing model or an unknown type is
     reported here, before any table is read.
     """
+    return _on_worker(types_of, engine, config)
+
+
+def known_on(engine: Engine, config: AnalyzerConfig) -> frozenset[str]:
+    """Return all types that a scan can report, whether or not this one searches for them."""
+    return _on_worker(_known, engine, config)
+
+
+def _known(config: AnalyzerConfig) -> frozenset[str]:
+    named = (entity for entity, _ in RULES)
+    return frozenset((*OWN, *named, *get_analyzer(searched_by(config).config).entities))
+
+
+def _on_worker(
+    find: Callable[[AnalyzerConfig], frozenset[str]], engine: Engine, config: AnalyzerConfig
+) -> frozenset[str]:
     if engine.name != "spark":
-        return types_of(config)
-    found: Sequence[frozenset[str]] = engine.map_tasks(types_of, [config])
+        return find(config)
+    found: Sequence[frozenset[str]] = engine.map_tasks(find, [config])
     return found[0]

@@ -23,11 +23,16 @@ from rai_scale.pii.scanning.detector import detector_facts
 from rai_scale.pii.scanning.guarantee import Guarantee, Mode
 from rai_scale.pii.scanning.judged import Judging, judging_facts
 from rai_scale.pii.scanning.night import Night, opened_night
-from rai_scale.pii.scanning.overrides import Override, Overrides, read_overrides
+from rai_scale.pii.scanning.overrides import (
+    Override,
+    Overrides,
+    check_rejected,
+    read_overrides,
+)
 from rai_scale.pii.scanning.result import ScanResult
 from rai_scale.pii.scanning.reviewed_columns import apply_overrides
 from rai_scale.pii.scanning.scan_one_table import table_steps
-from rai_scale.pii.scanning.searched_types import types_on
+from rai_scale.pii.scanning.searched_types import known_on, types_on
 from rai_scale.pii.scanning.small_tables import in_groups, side_by_side
 from rai_scale.pii.scanning.sources import Found, ScanInput, resolve
 from rai_scale.pii.scanning.table_rounds import ScanPlan, sample_facts
@@ -170,6 +175,8 @@ def _scan(source: Any, found: Found, options: _Options, night: Night | None) -> 
     runner, sources, skipped = found
     config = options.plan.config
     types = types_on(runner, config)  # reports a missing model or entity before a table is read
+    if {made.entity for made in options.decisions} - types - {None}:
+        check_rejected(options.decisions, known_on(runner, config))
     plan = replace(options.plan, types=types, tables=len(sources))
     options = options._replace(plan=plan)
     started, clock = datetime.now(UTC), time.monotonic()
