@@ -28,7 +28,7 @@ from rai_scale.engines.frames import (
     text_dtype,
 )
 from rai_scale.engines.groups import split_groups
-from rai_scale.engines.lookups import PART, looked_up, with_part
+from rai_scale.engines.lookups import PART, looked_up, with_part, with_place
 from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BatchFunction, run_on_frame
 from rai_scale.engines.protocol import Engine
@@ -36,7 +36,6 @@ from rai_scale.engines.shared_file import FixedPath, SharedFile, content_name
 from rai_scale.engines.sql_tables import named_in, scannable
 from rai_scale.engines.sql_verbs import SQL_DATA, SQL_ROWS, Side
 from rai_scale.engines.tasks import split_table
-from rai_scale.names import quoted
 
 # dask would otherwise replace the object columns of the meta by its own string type
 _own_types = partial(dask.config.set, {"dataframe.convert-string": False})
@@ -90,21 +89,13 @@ class DaskEngine(Engine):
         kept, empty = self._selected(data, rows)
         schema = _run_sql(empty, SQL_ROWS, totals).schema
         with _own_types():
-            if together:
-                kept = self._gathered(kept, together)
+            kept = self._gathered(kept, together) if together else kept
             add_up = partial(_sql_partition, table=SQL_ROWS, sql=totals)
             return _reduced(kept, add_up, schema, keys)
 
     def _gathered(self, data: Any, keys: Sequence[str], partitions: int | None = None) -> Any:
-        """Bring rows with equal keys into one partition, by DuckDB's hash.
-
-        dask's own hash differs for 0.0 and -0.0, and for texts with a zero character even where
-        they are equal.
-        """
-        schema = self.schema(data)
-        placed = ", ".join(_placed(quoted(key), schema.field(key).type) for key in keys)
-        number = f"CAST(hash({placed}) >> 1 AS BIGINT)"
-        marked = self.with_expressions(data, {PART: number}, pa.schema([(PART, pa.int64())]))
+        """Bring rows with equal keys into one partition."""
+        marked = with_place(self, data, keys)
         return marked.shuffle(on=[PART], npartitions=partitions).drop(columns=PART)
 
     def _selected(self, data: Any, rows: str) -> tuple[Any, pa.Table]:
@@ -117,7 +108,7 @@ class DaskEngine(Engine):
 
     def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
         """Bring rows together and run a SELECT per partition; see :meth:`SqlVerbs.join_sql`."""
-        small = {n: _run_sql(s.data, SQL_DATA, s.rows) for n, s in sides.items() if _is_small(s)}
+        small = {n: _run_sql(s.data, SQL_DATA, s.rows) for n, s in sides.items() if s.small}
         made = {n: self._selected(s.data, s.rows) for n, s in sides.items() if n not in small}
         empty = joined(small | {n: table for n, (_, table) in made.items()}, sql)
         parts = [kept for kept, _ in made.values()]
@@ -180,12 +171,6 @@ class DaskEngine(Engine):
             os.symlink(os.path.abspath(path), named)
             client.upload_file(named, load=False)
         return SharedFile(name, _in_worker_folder)
-
-
-def _placed(key: str, kind: pa.DataType) -> str:
-    """Return the SQL of a key to be hashed; equal numbers of all types become one."""
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return f"CAST({key} AS DOUBLE)" if is_number else key
 
 
 @contextmanager
@@ -258,10 +243,6 @@ def _sql_partition(
         if field.name in texts and not kept:  # in another partition such objects may be texts
             data = data.set_column(at, field.name, as_texts(frame[field.name]))
     return arrow_to_frame(_run_sql(data, table, sql), TEXT)
-
-
-def _is_small(side: Side) -> bool:
-    return isinstance(side.data, pa.Table)
 
 
 def _join_partitions(

@@ -118,9 +118,7 @@ class SparkEngine(Engine):
 
     def join_sql(self, sides: Mapping[str, Side], sql: str, *, together: Sequence[str] = ()) -> Any:
         """Run a SELECT natively; see :meth:`SqlVerbs.join_sql`."""
-        small = {
-            n: self.from_arrow(s.data) for n, s in sides.items() if isinstance(s.data, pa.Table)
-        }
+        small = {n: self.from_arrow(s.data) for n, s in sides.items() if s.small}
         frames = {name: side.data for name, side in sides.items()} | small
         named = ", ".join(
             f"{n}_ AS (SELECT * FROM {{{n}}}), {n} AS ({s.rows.replace(SQL_DATA, n + '_')})"  # noqa: S608

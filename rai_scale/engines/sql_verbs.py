@@ -32,6 +32,11 @@ class Side:
     data: Any
     rows: str
 
+    @property
+    def small(self) -> bool:
+        """Whether every task receives all of it."""
+        return isinstance(self.data, pa.Table)
+
 
 class SqlVerbs(ABC):
     """What an engine computes from SQL that :class:`~rai_scale.engines.dialect.Dialect` writes.

@@ -228,3 +228,13 @@ def check_nullable(nullable: Any) -> None:
 
 def _is_decimal(kind: pa.DataType) -> bool:
     return bool(pa.types.is_decimal(kind))
+
+
+def plain_kind(value: Any) -> type:
+    """Return the kind of a declared value; raises :class:`ConfigError` if it has none."""
+    for kind in (str, datetime.datetime, datetime.date):
+        if isinstance(value, kind):
+            return kind
+    if isinstance(value, int | float):
+        return float
+    raise ConfigError(f"a {type(value).__name__} cannot be a value of a domain.")

@@ -6,7 +6,6 @@ the data and never read from them, because a value that occurs may be one person
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from rai_scale.engines.object_columns import type_of_values
 from rai_scale.engines.sql_tables import without_invalid_text
 from rai_scale.errors import ConfigError, did_you_mean
 from rai_scale.names import names_of
-from rai_scale.synthetic.bins import Bins, check_nullable
+from rai_scale.synthetic.bins import Bins, check_nullable, plain_kind
 from rai_scale.synthetic.near_integers import NearIntegers, near_integers
 
 MOST_FOUND, BINS_FOUND = 50, 10
@@ -62,7 +61,7 @@ class Values:
             )
         if len(set(listed)) != len(listed):
             raise ConfigError("values must be distinct, and other must not be one of them.")
-        kinds = {bool if isinstance(v, bool) else _plain_kind(v) for v in listed}
+        kinds = {bool if isinstance(v, bool) else plain_kind(v) for v in listed}
         if len(kinds) > 1:
             raise ConfigError("values and other must be of one kind, such as all text.")
         check_nullable(self.nullable)
@@ -80,7 +79,7 @@ class Values:
     @property
     def ordered(self) -> bool:
         """Whether the codes are in the order of the values: numbers and times, sorted."""
-        kinds = {_plain_kind(v) for v in self.values}
+        kinds = {plain_kind(v) for v in self.values}
         return self.other is None and str not in kinds and self.values == tuple(sorted(self.values))
 
     @property
@@ -294,12 +293,3 @@ def _listed(given: Any) -> tuple[Any, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray | range):
         raise ConfigError("a list was expected.")
     return tuple(v.item() if isinstance(v, np.generic) else v for v in given)
-
-
-def _plain_kind(value: Any) -> type:
-    for kind in (str, datetime.datetime, datetime.date):
-        if isinstance(value, kind):
-            return kind
-    if isinstance(value, int | float):
-        return float
-    raise ConfigError(f"a {type(value).__name__} cannot be a value of a domain.")

@@ -134,11 +134,12 @@ def test_small_cohorts_and_nodes_of_an_earlier_run_are_hidden():
 
 
 def test_small_groups_at_risk_are_hidden_with_one_that_they_follow_from():
-    shown, hidden = without_small_groups("risk", risk(), 31)
+    given = risk()
+    shown, hidden = without_small_groups("risk", given, 31)
     assert hidden
     assert {row["sex"] for row in shown["groups"]} == {"f"}  # 30 of x follow from 600 - f - m
-    assert shown["uniques"] == risk()["uniques"]
-    assert without_small_groups("risk", risk(), 30) == (risk(), False)
+    assert shown["uniques"] == given["uniques"]
+    assert without_small_groups("risk", given, 30) == (given, False)
 
 
 def test_combinations_whose_rest_is_small_are_hidden():
