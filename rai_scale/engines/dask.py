@@ -28,7 +28,7 @@ from rai_scale.engines.frames import (
     text_dtype,
 )
 from rai_scale.engines.groups import split_groups
-from rai_scale.engines.lookups import PART, looked_up, with_part, with_place
+from rai_scale.engines.lookups import PART, looked_up, with_place
 from rai_scale.engines.object_columns import declared_frame, has_objects
 from rai_scale.engines.partition import BatchFunction, run_on_frame
 from rai_scale.engines.protocol import Engine
@@ -125,7 +125,7 @@ class DaskEngine(Engine):
     ) -> Any:
         """Join partitions with equal keys; see :meth:`Engine.with_joined`."""
         number = max(data.npartitions, table.npartitions)
-        sides = [with_part(self, d, k, kind) for d, k in zip((data, table), keys, strict=True)]
+        sides = [with_place(self, d, [k]) for d, k in zip((data, table), keys, strict=True)]
         find = partial(looked_up, keys=keys, kind=kind, outputs=outputs)
         with _own_types():
             sides = [s.shuffle(on=[PART], npartitions=number) for s in sides]

@@ -54,14 +54,8 @@ def as_key(column: str, kind: pa.DataType) -> str:
     return f"CAST({column} AS {known})" if known else column
 
 
-def with_part(engine: Engine, data: Any, key: str, kind: pa.DataType) -> Any:
-    """Return a frame with the number by which equal keys of two tables meet; SQL of DuckDB."""
-    number = f"coalesce(CAST(hash({as_key(quoted(key), kind)}) >> 1 AS BIGINT), 0)"
-    return engine.with_expressions(data, {PART: number}, pa.schema([(PART, pa.int64())]))
-
-
 def with_place(engine: Engine, data: Any, keys: Sequence[str]) -> Any:
-    """Return a frame with the number by which equal rows meet; SQL of DuckDB.
+    """Return a frame with the number by which equal keys meet; SQL of DuckDB.
 
     Equal numbers of all types have one hash. dask's own hash differs for 0.0 and -0.0, and even for
     equal texts with a zero character.
